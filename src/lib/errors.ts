@@ -1,0 +1,69 @@
+// Errors a person can act on. Message = expected, found, remedy. They keep their kind across worker boundaries.
+
+export type ErrorKind =
+  | 'config'
+  | 'data'
+  | 'shape'
+  | 'device'
+  | 'checkpoint'
+  | 'template'
+  | 'storage'
+  | 'cancelled'
+  | 'internal';
+
+/** Base of all errors that we throw on purpose. `where` names the file, line or field at fault. */
+export class StudioError extends Error {
+  readonly kind: ErrorKind;
+  readonly where?: string;
+  constructor(kind: ErrorKind, message: string, options: { cause?: unknown; where?: string } = {}) {
+    super(message, { cause: options.cause });
+    this.kind = kind;
+    this.where = options.where;
+    this.name = `${kind[0]!.toUpperCase()}${kind.slice(1)}Error`;
+  }
+}
+const errorClass = (kind: ErrorKind) =>
+  class extends StudioError {
+    constructor(message: string, options: { cause?: unknown; where?: string } = {}) {
+      super(kind, message, options);
+    }
+  };
+/** A setting is out of range or contradicts another. */
+export class ConfigError extends errorClass('config') {}
+/** A dataset, model or tokenizer file is malformed; `where` says the line or path. */
+export class DataError extends errorClass('data') {}
+/** Tensor shapes disagree. */
+export class ShapeError extends errorClass('shape') {}
+/** The GPU is absent, lost or out of memory. */
+export class DeviceError extends errorClass('device') {}
+/** A checkpoint or artifact cannot be read or does not belong to the run. */
+export class CheckpointError extends errorClass('checkpoint') {}
+/** A chat template fails, loops or explodes. */
+export class TemplateError extends errorClass('template') {}
+/** The disk or the browser's quota refuses. */
+export class StorageError extends errorClass('storage') {}
+/** The person cancelled; never shown as a failure. */
+export class CancelledError extends errorClass('cancelled') {}
+
+/** Structured-cloneable form of an error. */
+export interface ErrorData {
+  kind: ErrorKind;
+  name: string;
+  message: string;
+  where?: string;
+  stack?: string;
+}
+
+export function toErrorData(error: unknown): ErrorData {
+  if (error instanceof StudioError)
+    return { kind: error.kind, name: error.name, message: error.message, where: error.where, stack: error.stack };
+  const e = error instanceof Error ? error : new Error(String(error));
+  return { kind: 'internal', name: e.name, message: e.message, stack: e.stack };
+}
+
+export function fromErrorData(data: ErrorData): StudioError {
+  const error = new StudioError(data.kind, data.message, { where: data.where });
+  error.name = data.name;
+  if (data.stack) error.stack = data.stack;
+  return error;
+}

@@ -1,0 +1,76 @@
+// One declaration per hyperparameter: form, default, range check, recipe schema, run diff and export all come from it.
+import { ConfigError } from './errors';
+
+interface FieldBase {
+  /** Shown under the control; one sentence. */
+  help: string;
+  /** Unit in words, e.g. 'tokens', 'steps'. */
+  unit?: string;
+  /** Folded away unless the person opens "more settings". */
+  advanced?: boolean;
+}
+export interface NumberField extends FieldBase {
+  type: 'number';
+  default: number;
+  min?: number;
+  max?: number;
+  integer?: boolean;
+  /** Log-scale control. */
+  log?: boolean;
+}
+export interface BooleanField extends FieldBase {
+  type: 'boolean';
+  default: boolean;
+}
+export interface ChoiceField<T extends string = string> extends FieldBase {
+  type: 'choice';
+  default: T;
+  options: readonly T[];
+}
+export type Field = NumberField | BooleanField | ChoiceField;
+export type Fields = Record<string, Field>;
+export type ConfigOf<F extends Fields> = {
+  [K in keyof F]: F[K] extends { type: 'number' }
+    ? number
+    : F[K] extends { type: 'boolean' }
+      ? boolean
+      : F[K] extends { options: readonly (infer T)[] }
+        ? T
+        : never;
+};
+
+export function defaults<F extends Fields>(fields: F): ConfigOf<F> {
+  return Object.fromEntries(Object.entries(fields).map(([key, field]) => [key, field.default])) as ConfigOf<F>;
+}
+
+/** Complaint about one value, or undefined. `key` is spelled as the person sees it. */
+export function fieldProblem(key: string, field: Field, value: unknown): string | undefined {
+  if (field.type === 'boolean')
+    return typeof value === 'boolean' ? undefined : `${key} must be true or false, got ${JSON.stringify(value)}`;
+  if (field.type === 'choice')
+    return field.options.includes(value as string)
+      ? undefined
+      : `${key} must be one of ${field.options.join(', ')}, got ${JSON.stringify(value)}`;
+  if (typeof value !== 'number' || !Number.isFinite(value))
+    return `${key} must be a number, got ${JSON.stringify(value)}`;
+  if (field.integer && !Number.isInteger(value)) return `${key} must be a whole number, got ${value}`;
+  const { min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY } = field;
+  if (value < min || value > max) return `${key} must be in [${min}, ${max}], got ${value}`;
+  return undefined;
+}
+
+/** Fills defaults, checks every value. Throws ConfigError naming the key; unknown keys are refused with the nearest known one. */
+export function parseConfig<F extends Fields>(fields: F, given: Record<string, unknown>): ConfigOf<F> {
+  const out: Record<string, unknown> = defaults(fields);
+  for (const [key, value] of Object.entries(given)) {
+    const field = fields[key];
+    if (!field)
+      throw new ConfigError(`Unknown setting "${key}". Known settings: ${Object.keys(fields).join(', ')}.`, {
+        where: key,
+      });
+    const problem = fieldProblem(key, field, value);
+    if (problem) throw new ConfigError(problem, { where: key });
+    out[key] = value;
+  }
+  return out as ConfigOf<F>;
+}

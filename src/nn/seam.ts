@@ -1,0 +1,119 @@
+// The seam of design §6: every method passes through these types. The tfjs engine implements them first; a recorded
+// WebGPU engine slips in underneath later.
+import type * as tf from '@tensorflow/tfjs-core';
+
+/**
+ * A micro-batch in row-major order, all arrays of length B·T except rowAdapter [B].
+ * targets[b,t] is the token that position t predicts (ids[b,t+1] within a sample) and mask[b,t] says whether that
+ * prediction is trained: both are already shifted, so a loss never shifts again. Where mask is 0, targets is 0.
+ */
+export interface Batch {
+  B: number;
+  T: number;
+  ids: Int32Array;
+  /** RoPE positions; restart at 0 in each packed sample; count from the first real token under left padding. */
+  positions: Int32Array;
+  /** Sample number within a row, ≥ 1; 0 = padding. Attention never crosses segments. */
+  segmentIds: Int32Array;
+  targets: Int32Array;
+  /** Weight of each prediction; 0 or 1 for SFT. */
+  mask: Float32Array;
+  /** Adapter slot per row; −1 = base. */
+  rowAdapter: Int32Array;
+}
+
+export type Want = 'logps' | 'entropies' | 'hidden' | 'argmax' | 'topk' | 'meanLogits' | 'divergences';
+export type Head = 'lm' | 'score' | 'value' | 'token_cls';
+
+export interface StepOptions {
+  /** Divides logits before log-softmax; 1 by default. */
+  temperature?: number;
+  head?: Head;
+  /** How many alternatives `topk` returns; 5 by default. */
+  topk?: number;
+  /** Per-token generalised JSD against a teacher engine (GKD convention of trl-facts §10). */
+  distill?: { teacher: Engine; beta: number; temperature: number; topk?: number };
+}
+
+/** Head outputs on the device. Each [B,T] unless noted. Only what was wanted is present. */
+export interface Outputs {
+  /** log p(targets) in nats; 0 where segmentIds is 0. Differentiable. */
+  logps?: tf.Tensor2D;
+  /** −Σ p log p over the vocabulary, nats. Differentiable. */
+  entropies?: tf.Tensor2D;
+  /** Final-norm hidden states [B,T,D]; for heads score/value/token_cls: `scores` too. Differentiable. */
+  hidden?: tf.Tensor3D;
+  /** Head output [B,T,C] for score (C=1), value (C=1), token_cls (C=2). Differentiable. */
+  scores?: tf.Tensor3D;
+  /** Most likely id. */
+  argmax?: tf.Tensor2D;
+  /** [B,T,k] logps and ids of the k likeliest tokens, best first. */
+  topk?: { logps: tf.Tensor3D; ids: tf.Tensor3D };
+  /** Mean raw logit over the vocabulary. */
+  meanLogits?: tf.Tensor2D;
+  /** Per-token divergence from the teacher. Differentiable. */
+  divergences?: tf.Tensor2D;
+  /** The batch's mask [B,T] on the device, for convenience. */
+  mask: tf.Tensor2D;
+}
+
+/**
+ * Losses return sums and their counts, never means: loop.ts knows the denominator of the whole step. `sums.loss` is
+ * differentiated; further sums ('nll', …) are added with their own scale. Metrics are device scalars, read once a step.
+ */
+export interface LossOutput {
+  sums: Record<string, tf.Scalar>;
+  counts: Record<string, number>;
+  metrics: Record<string, tf.Scalar>;
+}
+/** Synchronous, plain tf ops. */
+export type LossFn = (outputs: Outputs) => LossOutput;
+
+export interface StepRequest {
+  want: Want[];
+  options?: StepOptions;
+  /** Multiplies each of LossOutput.sums before differentiation: 1 / (denominator of the whole optimizer step). */
+  scale: Record<string, number>;
+}
+/** Scalars are kept on the device until `Engine.read`; counts are known at once. */
+export interface StepResult {
+  sums: Record<string, tf.Scalar>;
+  counts: Record<string, number>;
+  metrics: Record<string, tf.Scalar>;
+}
+
+export interface AdamWOptions {
+  learning_rate: number;
+  weight_decay: number;
+  adam_beta1: number;
+  adam_beta2: number;
+  adam_epsilon: number;
+  /** 0 = no clipping. */
+  max_grad_norm: number;
+}
+
+export interface NamedTensorMap {
+  [name: string]: { shape: number[]; data: Float32Array };
+}
+
+export interface Engine {
+  readonly backend: 'webgpu' | 'wasm' | 'cpu';
+  /** Forward, loss, backward; gradients add to the accumulator until `applyGradients`. */
+  step(batch: Batch, loss: LossFn, request: StepRequest): Promise<StepResult>;
+  /** No gradient. Outputs belong to the caller, who disposes them. */
+  evaluate(batch: Batch, request: { want: Want[]; options?: StepOptions }): Promise<Outputs>;
+  /**
+   * Clips by global norm, one AdamW update (decoupled decay; norm weights and biases excluded), clears the accumulator.
+   * Returns the norm BEFORE clipping as a device scalar. A NaN or infinite norm leaves weights and moments untouched.
+   */
+  applyGradients(options: AdamWOptions): Promise<{ gradNorm: tf.Scalar }>;
+  /** One readback for many scalars; disposes them. */
+  read(scalars: Record<string, tf.Scalar>): Promise<Record<string, number>>;
+  /** Weights under HF names. */
+  exportWeights(): Promise<NamedTensorMap>;
+  /** `adam.m.<name>`, `adam.v.<name>`; `optimizerStep` is in the state. */
+  exportOptimizer(): Promise<{ tensors: NamedTensorMap; step: number }>;
+  importWeights(weights: NamedTensorMap): Promise<void>;
+  importOptimizer(state: { tensors: NamedTensorMap; step: number }): Promise<void>;
+  dispose(): void;
+}

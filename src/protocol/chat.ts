@@ -1,0 +1,64 @@
+// Conversations and dataset rows, in the shapes of TRL and transformers.
+
+export type Role = 'system' | 'user' | 'assistant' | 'tool';
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+
+export interface ToolCall {
+  type: 'function';
+  function: { name: string; arguments: { [key: string]: Json } };
+}
+export interface Message {
+  role: Role;
+  content: string;
+  tool_calls?: ToolCall[];
+  /** Tool messages: which tool answered. */
+  name?: string;
+}
+export interface ToolSchema {
+  type: 'function';
+  function: { name: string; description: string; parameters: { [key: string]: Json } };
+}
+
+/** A TRL row: `messages` (language modelling), or `prompt` + `completion`, or `text`. Strings or message lists. */
+export interface DatasetRow {
+  messages?: Message[];
+  prompt?: string | Message[];
+  completion?: string | Message[];
+  text?: string;
+  tools?: ToolSchema[];
+  chat_template_kwargs?: { [key: string]: Json };
+}
+
+export type MaskMode = 'full' | 'completion_only_loss' | 'assistant_only_loss';
+
+/** Whose text a token is, and whether the template or the row wrote it. */
+export const ROLE_NAMES = ['none', 'system', 'user', 'assistant', 'tool'] as const;
+export const ORIGIN_NAMES = ['scaffold', 'content', 'special'] as const;
+
+/**
+ * One encoded row. ids, spans and mask come from one render, so they cannot drift. All arrays have length T.
+ * `mask[t]` = 1 when token t itself is a training target (not the position before it).
+ */
+export interface EncodedRow {
+  rowId: string;
+  /** The rendered string. */
+  text: string;
+  ids: Int32Array;
+  mask: Uint8Array;
+  /** UTF-16 offsets of each token in `text`, [start, end). */
+  spanStart: Int32Array;
+  spanEnd: Int32Array;
+  /** Index into ROLE_NAMES. */
+  role: Uint8Array;
+  /** Index into ORIGIN_NAMES. */
+  origin: Uint8Array;
+  /** Index of the message a token belongs to, −1 outside all. */
+  message: Int16Array;
+  /** Which rule decided `mask[t]`: index into `rules`. */
+  rule: Uint8Array;
+  rules: string[];
+  /** Tokens cut away by max_length (0 when nothing was cut). */
+  truncated: number;
+  /** Length of the prompt in tokens, for prompt-completion rows and generation. */
+  promptLength?: number;
+}

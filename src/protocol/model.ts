@@ -1,0 +1,49 @@
+// Model shapes, HF spelling.
+
+/** The subset of HF LlamaConfig that we use; field names are HF's. */
+export interface LlamaConfig {
+  vocab_size: number;
+  hidden_size: number;
+  intermediate_size: number;
+  num_hidden_layers: number;
+  num_attention_heads: number;
+  num_key_value_heads: number;
+  head_dim: number;
+  max_position_embeddings: number;
+  rms_norm_eps: number;
+  rope_theta: number;
+  initializer_range: number;
+  tie_word_embeddings: boolean;
+  bos_token_id: number | null;
+  eos_token_id: number | number[] | null;
+  pad_token_id: number | null;
+}
+
+export type BackendName = 'webgpu' | 'wasm' | 'cpu';
+/** What runs the model, in words a person can check. */
+export interface BackendInfo {
+  backend: BackendName;
+  /** GPU adapter description, or the CPU fallback's name. */
+  adapter: string;
+  isFallbackAdapter: boolean;
+  /** Why not WebGPU, when it is not. */
+  reason?: string;
+}
+
+/** One tensor on its way between storage, workers and engines. */
+export interface NamedTensor {
+  name: string;
+  shape: number[];
+  data: Float32Array;
+}
+
+export interface SamplingOptions {
+  /** 0 = greedy. */
+  temperature: number;
+  /** 0 = off. */
+  top_k: number;
+  /** 1 = off. */
+  top_p: number;
+  max_new_tokens: number;
+  seed: number;
+}

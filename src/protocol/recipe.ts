@@ -1,0 +1,31 @@
+// The one description of a run: UI, headless runner, share links, run records and export all use it (design §7).
+import type { Json } from './chat';
+
+/** `builtin:nano`, `builtin:sft/single`, `sha256:…`, `file:…` (headless only). */
+export type Ref = string;
+
+export interface DataRef {
+  ref: Ref;
+  /** Relative share of rows drawn from this source. */
+  weight?: number;
+  split?: 'train' | 'dev' | 'heldout';
+}
+
+export interface Recipe {
+  version: 1;
+  /** Shown in lists; not part of what is trained. */
+  name?: string;
+  trainer: string;
+  model: { ref: Ref; adapters?: Ref[] };
+  template: Ref;
+  data: { train: DataRef[]; eval: DataRef[] /** rows generated for builtin sets */; rows?: number; seed?: number };
+  /** TRL-named hyperparameters of the trainer's `fields`; missing ones take their defaults. */
+  args: { [key: string]: Json };
+  peft: null | { [key: string]: Json };
+  reference?: Ref | 'adapter_off' | null;
+  rewards?: Json[];
+  teacher?: Ref | null;
+  /** Metric ids of src/eval run on held-out rows by generation at the end (and every `eval_generate_steps`). */
+  evaluation: string[];
+  seed: number;
+}

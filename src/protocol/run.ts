@@ -1,0 +1,55 @@
+// What a run leaves behind: status, metric points, sample generations, checkpoints, lineage (design §3).
+
+import type { ErrorData } from '../lib/errors';
+import type { BackendInfo } from './model';
+import type { Recipe } from './recipe';
+
+export type RunStatus = 'queued' | 'running' | 'paused' | 'finished' | 'stopped' | 'failed' | 'interrupted';
+
+/** One logged row, TRL's log_history style: metric name → value. NaN is written as null. */
+export interface MetricPoint {
+  step: number;
+  epoch: number;
+  [metric: string]: number | null;
+}
+
+export interface SampleGeneration {
+  step: number;
+  promptId: string;
+  prompt: string;
+  text: string;
+  /** Ended by an end-of-turn token rather than by max_new_tokens. */
+  terminated: boolean;
+}
+
+export interface CheckpointRef {
+  id: string;
+  step: number;
+  /** Milliseconds since the epoch, from an injected clock. */
+  savedAt: number;
+  sizeBytes: number;
+}
+
+export interface RunRecord {
+  id: string;
+  name: string;
+  recipe: Recipe;
+  status: RunStatus;
+  createdAt: number;
+  updatedAt: number;
+  step: number;
+  maxSteps: number;
+  backend?: BackendInfo;
+  versions: Record<string, string>;
+  kernelVariants: Record<string, string>;
+  /** Artifact ids: base model, tokenizer, template, datasets. */
+  parents: Record<string, string>;
+  /** Artifact ids made by the run. */
+  outputs: Record<string, string>;
+  checkpoints: CheckpointRef[];
+  points: MetricPoint[];
+  generations: SampleGeneration[];
+  error?: ErrorData;
+  /** Groups the two arms of an experiment pair. */
+  group?: string;
+}
