@@ -1,0 +1,225 @@
+// Requests of the two workers: each is paired with its reply and, where it has one, its progress message.
+import type { DatasetRow, EncodedRow, Json, MaskMode, Message, ToolSchema } from './chat';
+import type { BackendInfo, BackendName, LlamaConfig, SamplingOptions } from './model';
+import type { Recipe } from './recipe';
+import type { MetricPoint, RunRecord } from './run';
+
+/**
+ * Where weights come from: `builtin:nano` | `builtin:micro`; `run:<id>` (the live model while it trains, else its last
+ * checkpoint); `run:<id>@<step>` (a checkpoint); `sha256:…` (an artifact).
+ */
+export type ModelRef = string;
+
+export interface ModelInfo {
+  ref: ModelRef;
+  /** Shown in the header: `micro-base`. */
+  name: string;
+  artifactId: string;
+  config: LlamaConfig;
+  parameterCount: number;
+  /** Bytes of f32 weights. */
+  sizeBytes: number;
+  /** pretraining report, when the model has one */
+  report?: { [key: string]: Json };
+}
+
+/** One prompt for the model: ids are what it reads, text is what a person checks. */
+export interface EncodedPrompt {
+  text: string;
+  ids: Int32Array;
+  spanStart: Int32Array;
+  spanEnd: Int32Array;
+}
+
+export interface Completion {
+  ids: number[];
+  text: string;
+  /** Ended by an end-of-turn token. */
+  terminated: boolean;
+  /** logp of each sampled token under the full softmax at temperature 1, nats. */
+  logps: number[];
+}
+
+/** Per-token reading of a row under a model; arrays have length T, entry 0 is NaN (nothing predicts token 0). */
+export interface Inspection {
+  logps: Float32Array;
+  entropies: Float32Array;
+  /** 0 = the model's first choice. */
+  ranks: Int32Array;
+  /** [T·k] alternatives for token t, best first. */
+  topkIds: Int32Array;
+  topkLogps: Float32Array;
+  k: number;
+  /** Text of each alternative [T·k]. */
+  topkTexts: string[];
+}
+
+/** One measured metric: value with a 95 % bootstrap interval and the rows that it counted. */
+export interface MetricResult {
+  id: string;
+  value: number;
+  low: number;
+  high: number;
+  n: number;
+  unit: string;
+  direction: 'higher' | 'lower' | 'neutral';
+}
+
+/** One graded held-out case, for the table behind the numbers. */
+export interface GradedCase {
+  caseId: string;
+  kind: string;
+  prompt: string;
+  expected: string;
+  output: string;
+  verdicts: Record<string, boolean | number | null>;
+}
+
+export interface ComputeRequests {
+  init: { params: { backend: BackendName | 'auto' }; reply: BackendInfo; progress: never };
+  loadModel: { params: { ref: ModelRef }; reply: ModelInfo; progress: { loadedBytes: number; totalBytes: number } };
+  /** Streams text as it is decoded; resolves with all completions. `priority` requests run between training steps. */
+  generate: {
+    params: { ref: ModelRef; prompts: Int32Array[]; sampling: SamplingOptions; stopIds: number[] };
+    reply: { completions: Completion[] };
+    progress: { index: number; text: string };
+  };
+  inspect: { params: { ref: ModelRef; ids: Int32Array; k: number }; reply: Inspection; progress: never };
+  /** Held-out evaluation by generation. */
+  evaluate: {
+    params: { ref: ModelRef; metrics: string[]; cases: number; seed: number; promptStyle: 'plain' | 'best_prompt' };
+    reply: { metrics: MetricResult[]; cases: GradedCase[] };
+    progress: { done: number; total: number };
+  };
+  startRun: {
+    params: { runId: string; name: string; recipe: Recipe; group?: string };
+    reply: { maxSteps: number };
+    progress: never;
+  };
+  /** Continues an interrupted, stopped or failed run from its last checkpoint. */
+  resumeRun: { params: { runId: string }; reply: { step: number; maxSteps: number }; progress: never };
+  pause: { params: { runId: string }; reply: { step: number }; progress: never };
+  unpause: { params: { runId: string }; reply: { step: number }; progress: never };
+  /** Trains exactly one optimizer step, then stays paused. */
+  stepOnce: { params: { runId: string }; reply: { step: number }; progress: never };
+  /** Ends after the current step; keeps a checkpoint. */
+  stop: { params: { runId: string }; reply: { step: number }; progress: never };
+  listRuns: { params: Record<string, never>; reply: { runs: RunRecord[] }; progress: never };
+  renameRun: { params: { runId: string; name: string }; reply: { runId: string }; progress: never };
+  deleteRun: { params: { runId: string }; reply: { freedBytes: number }; progress: never };
+  /** One file: record, curves, final checkpoint (zip). */
+  exportRun: { params: { runId: string }; reply: { fileName: string; bytes: ArrayBuffer }; progress: never };
+  importRun: { params: { bytes: ArrayBuffer }; reply: { run: RunRecord }; progress: never };
+  storageEstimate: {
+    params: Record<string, never>;
+    reply: { usageBytes: number; quotaBytes: number };
+    progress: never;
+  };
+}
+
+export interface DatasetInfo {
+  id: string;
+  title: string;
+  /** What it teaches, in one sentence. */
+  description: string;
+  rows: number;
+  splits: Record<string, number>;
+  /** TRL type: messages, prompt-completion, text. */
+  type: string;
+  origin: 'builtin' | 'imported';
+}
+
+/** A row together with what the studio knows about it. */
+export interface DatasetRowView {
+  index: number;
+  rowId: string;
+  row: DatasetRow;
+  shape: string;
+  tenant?: string;
+}
+
+export interface TemplateSettings {
+  /** Jinja source; undefined = the built-in template. */
+  template?: string;
+  mode: MaskMode | 'default';
+  max_length: number;
+}
+
+/** Per row: tokens, trained tokens and what is wrong with it. */
+export interface MaskRowReport {
+  index: number;
+  rowId: string;
+  shape: string;
+  tokens: number;
+  trained: number;
+  truncated: number;
+  finding?: string;
+}
+export interface MaskReport {
+  rows: MaskRowReport[];
+  totalTokens: number;
+  trainedTokens: number;
+  /** Sentences that block training, with counts; empty = may train. */
+  blocking: string[];
+}
+
+export interface TextRequests {
+  listDatasets: { params: Record<string, never>; reply: { datasets: DatasetInfo[] }; progress: never };
+  /** JSONL from the person; throws DataError naming the line and field. */
+  importDataset: { params: { name: string; bytes: ArrayBuffer }; reply: DatasetInfo; progress: { rows: number } };
+  rows: {
+    params: { datasetId: string; split: string; offset: number; limit: number; filter?: string };
+    reply: { rows: DatasetRowView[]; total: number };
+    progress: never;
+  };
+  exportDataset: {
+    params: { datasetId: string; split: string };
+    reply: { fileName: string; bytes: ArrayBuffer };
+    progress: never;
+  };
+  encodeRow: {
+    params: { row: DatasetRow; rowId: string; settings: TemplateSettings };
+    reply: { encoded: EncodedRow; tokens: string[] };
+    progress: never;
+  };
+  encodePrompt: {
+    params: { messages: Message[]; tools?: ToolSchema[]; template?: string };
+    reply: EncodedPrompt & { tokens: string[]; stopIds: number[] };
+    progress: never;
+  };
+  /** Plain continuation (no template): what a base model is given. */
+  encodeText: {
+    params: { text: string };
+    reply: EncodedPrompt & { tokens: string[]; stopIds: number[] };
+    progress: never;
+  };
+  decode: { params: { ids: number[] }; reply: { text: string; tokens: string[] }; progress: never };
+  maskReport: {
+    params: { datasetId: string; split: string; settings: TemplateSettings; limit: number };
+    reply: MaskReport;
+    progress: { done: number; total: number };
+  };
+  builtinTemplate: {
+    params: Record<string, never>;
+    reply: { template: string; hash: string; tokenizerHash: string; vocabSize: number };
+    progress: never;
+  };
+  /** Used by the compute worker over its port: rows of a recipe, encoded, in training order before shuffling. */
+  encodeRecipe: {
+    params: { recipe: Recipe; part: 'train' | 'eval' };
+    reply: { rows: EncodedRow[]; dropped: { rowId: string; reason: string }[]; parents: Record<string, string> };
+    progress: { done: number; total: number };
+  };
+}
+
+export interface HandlerContext<P> {
+  signal: AbortSignal;
+  progress: (message: P) => void;
+}
+export type RequestMap = { [method: string]: { params: unknown; reply: unknown; progress: unknown } };
+export type Handlers<R> = {
+  [K in keyof R]: R[K] extends { params: infer P; reply: infer Y; progress: infer G }
+    ? (params: P, context: HandlerContext<G>) => Promise<Y> | Y
+    : never;
+};
+export type { MetricPoint };
