@@ -1,0 +1,184 @@
+// Page side of the workers: starts both, introduces them to each other, and starts a dead one again. No tfjs here.
+import { StudioError, TemplateError } from '../lib/errors';
+import type { ComputeEvent } from '../protocol/events';
+import type { BackendInfo, BackendName } from '../protocol/model';
+import type { ComputeRequests, TextRequests } from '../protocol/requests';
+import { type ControlMessage, onControl } from './control';
+import { type Connection, connect, TimeoutError } from './rpc';
+
+export type { RequestOptions } from './rpc';
+export { TimeoutError } from './rpc';
+
+/** Longest silence of a text request, ms. A template that loops is ended after this; building a dataset takes longer. */
+const TEMPLATE_LIMIT_MS = 10_000;
+const TEXT_LIMIT_MS = 60_000;
+const TEMPLATE_METHODS: readonly string[] = ['encodeRow', 'encodePrompt', 'maskReport'];
+
+/** How the client makes workers; tests put others in. */
+export interface WorkerFactory {
+  compute: () => Worker;
+  text: () => Worker;
+}
+const browserWorkers: WorkerFactory = {
+  compute: () => new Worker(new URL('./compute.worker.ts', import.meta.url), { type: 'module', name: 'compute' }),
+  text: () => new Worker(new URL('./text.worker.ts', import.meta.url), { type: 'module', name: 'text' }),
+};
+
+export interface StudioClient {
+  readonly compute: Pick<Connection<ComputeRequests>, 'request'>;
+  readonly text: Pick<Connection<TextRequests>, 'request'>;
+  /** Events of the compute worker, across restarts. Returns the function that unsubscribes. */
+  onEvent(listener: (event: ComputeEvent) => void): () => void;
+  /** Ends the text worker and starts another. Imported datasets are on disk, so nothing is lost. */
+  restartText(reason?: string): void;
+  /** Starts a new compute worker and device; runs that were live continue from their last checkpoint. */
+  restartCompute(reason?: string): Promise<BackendInfo | undefined>;
+  close(): void;
+}
+
+interface LiveWorker<R> {
+  worker: Worker;
+  connection: Connection<R>;
+  ready: Promise<void>;
+}
+
+export function createStudioClient(workers: WorkerFactory = browserWorkers, baseUrl = pageDirectory()): StudioClient {
+  const listeners = new Set<(event: ComputeEvent) => void>();
+  const emit = (event: ComputeEvent) => {
+    for (const listener of [...listeners]) listener(event);
+  };
+  let backend: BackendName | 'auto' | undefined;
+  let lastRecoveryAt = Number.NEGATIVE_INFINITY;
+  const liveRuns = new Set<string>();
+  let recovering: Promise<BackendInfo | undefined> | undefined;
+  let text = startText();
+  let compute = startCompute();
+  introduce();
+
+  function start<R>(worker: Worker, name: string, onMessage: (message: ControlMessage) => void): LiveWorker<R> {
+    const connection = connect<R>(worker, name);
+    const ready = new Promise<void>((resolve, reject) => {
+      onControl(worker, (message) => (message.name === 'ready' ? resolve() : onMessage(message)));
+      worker.addEventListener('error', (event) =>
+        reject(new StudioError('internal', `The ${name} could not start${event.message ? `: ${event.message}` : ''}.`)),
+      );
+    });
+    ready.catch(() => undefined); // each request reports it
+    worker.postMessage({ kind: 'control', name: 'start', baseUrl } satisfies ControlMessage);
+    return { worker, connection, ready };
+  }
+  function startText(): LiveWorker<TextRequests> {
+    return start(workers.text(), 'text worker', () => undefined);
+  }
+  function startCompute(): LiveWorker<ComputeRequests> {
+    const live = start<ComputeRequests>(workers.compute(), 'compute worker', (message) => {
+      if (message.name === 'textStalled') restartText(message.reason);
+    });
+    live.connection.onEvent((event) => onComputeEvent(event as ComputeEvent));
+    return live;
+  }
+  /** Gives the two workers a port to each other; again after either was restarted. */
+  function introduce() {
+    const { port1, port2 } = new MessageChannel();
+    compute.worker.postMessage({ kind: 'control', name: 'port', port: port1 } satisfies ControlMessage, [port1]);
+    text.worker.postMessage({ kind: 'control', name: 'port', port: port2 } satisfies ControlMessage, [port2]);
+  }
+  function onComputeEvent(event: ComputeEvent) {
+    if (event.kind === 'status') {
+      const isLive = event.status === 'running' || event.status === 'queued';
+      if (isLive) liveRuns.add(event.runId);
+      else liveRuns.delete(event.runId);
+    }
+    emit(event);
+    if (event.kind !== 'deviceLost') return;
+    // A device lost again right after recovery would loop for ever: then the person decides.
+    const isRepeat = performance.now() - lastRecoveryAt < 30_000;
+    if (isRepeat) liveRuns.clear();
+    void restartCompute(`The GPU device was lost (${event.reason}).`).catch((error: Error) =>
+      emit({ kind: 'warning', message: error.message }),
+    );
+  }
+  function restartText(reason = 'The text worker was restarted.') {
+    text.connection.close(reason);
+    text.worker.terminate();
+    text = startText();
+    introduce();
+  }
+  function restartCompute(reason = 'The compute worker was restarted.'): Promise<BackendInfo | undefined> {
+    recovering ??= recover(reason).finally(() => {
+      recovering = undefined;
+    });
+    return recovering;
+  }
+  async function recover(reason: string): Promise<BackendInfo | undefined> {
+    lastRecoveryAt = performance.now();
+    const interrupted = [...liveRuns];
+    liveRuns.clear();
+    compute.connection.close(reason);
+    compute.worker.terminate();
+    compute = startCompute();
+    introduce();
+    if (backend === undefined) return undefined;
+    const { connection } = compute;
+    const info = await connection.request('init', { backend });
+    for (const runId of interrupted) {
+      try {
+        const { step } = await connection.request('resumeRun', { runId });
+        emit({ kind: 'warning', message: `${reason} Training continues from the checkpoint at step ${step}.` });
+      } catch (error) {
+        emit({ kind: 'warning', message: `${reason} The run could not be resumed: ${(error as Error).message}` });
+      }
+    }
+    return info;
+  }
+
+  return {
+    compute: {
+      async request(method, params, options) {
+        if (method === 'init') backend = (params as ComputeRequests['init']['params']).backend;
+        else await recovering?.catch(() => undefined);
+        const { ready, connection } = compute;
+        await ready;
+        return connection.request(method, params, options);
+      },
+    },
+    text: {
+      async request(method, params, options) {
+        const isTemplate = TEMPLATE_METHODS.includes(method);
+        const used = text;
+        await used.ready; // loading the script is not the request's time
+        const timeoutMs = options?.timeoutMs ?? (isTemplate ? TEMPLATE_LIMIT_MS : TEXT_LIMIT_MS);
+        try {
+          return await used.connection.request(method, params, { ...options, timeoutMs });
+        } catch (error) {
+          if (!(error instanceof TimeoutError)) throw error;
+          const seconds = Math.round(timeoutMs / 1000);
+          const message = isTemplate
+            ? `The chat template ran for more than ${seconds} s and was stopped. Look for a loop that does not end.`
+            : `${method} took more than ${seconds} s and was stopped. Try it with fewer rows.`;
+          if (used === text) restartText(message);
+          throw isTemplate
+            ? new TemplateError(message, { cause: error })
+            : new StudioError('internal', message, { cause: error });
+        }
+      },
+    },
+    onEvent(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    restartText,
+    restartCompute,
+    close() {
+      compute.connection.close();
+      text.connection.close();
+      compute.worker.terminate();
+      text.worker.terminate();
+    },
+  };
+}
+
+/** The page's directory, without hash or query. */
+function pageDirectory(): string {
+  return new URL('.', document.baseURI.replace(/[?#].*$/, '')).href;
+}
