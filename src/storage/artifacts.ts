@@ -1,0 +1,92 @@
+// Immutable artifacts (design §3): files under the id of their manifest. Names and notes stand outside the id.
+import { CheckpointError } from '../lib/errors';
+import { type ArtifactKind, artifactId, CHUNK_BYTES, hashChunks, type Manifest, manifestOf } from './hash';
+import type { Storage } from './storage';
+
+export interface ArtifactInfo {
+  id: string;
+  manifest: Manifest;
+  name: string;
+  note?: string;
+  /** Milliseconds since the epoch. */
+  createdAt: number;
+  sizeBytes: number;
+}
+
+const TABLE = 'artifacts';
+
+export class ArtifactStore {
+  constructor(
+    private readonly storage: Storage,
+    private readonly now: () => number,
+  ) {}
+
+  /** Stores the files; the same content again costs nothing and keeps its first name. */
+  async put(
+    kind: ArtifactKind,
+    files: Record<string, Uint8Array>,
+    about: { name: string; note?: string; parents?: Record<string, string> },
+  ): Promise<ArtifactInfo> {
+    const manifest = await manifestOf(kind, files, about.parents);
+    const id = await artifactId(manifest);
+    const known = await this.get(id);
+    if (known) return known;
+    for (const [path, bytes] of Object.entries(files)) await this.storage.write(filePath(id, path), bytes);
+    const sizeBytes = manifest.files.reduce((sum, file) => sum + file.sizeBytes, 0);
+    const info: ArtifactInfo = { id, manifest, name: about.name, note: about.note, createdAt: this.now(), sizeBytes };
+    // Last: an artifact is there when its entry is, and its entry is written only after all its files.
+    await this.storage.setValue(TABLE, id, info);
+    return info;
+  }
+  get(id: string): Promise<ArtifactInfo | undefined> {
+    return this.storage.getValue<ArtifactInfo>(TABLE, id);
+  }
+  /** Newest first. */
+  async list(kind?: ArtifactKind): Promise<ArtifactInfo[]> {
+    const all = await this.storage.values<ArtifactInfo>(TABLE);
+    const wanted = kind ? all.filter((info) => info.manifest.kind === kind) : all;
+    return wanted.sort((a, b) => b.createdAt - a.createdAt);
+  }
+  /** Bytes of one file. Throws CheckpointError when the artifact or the file is not there. */
+  async file(id: string, path: string): Promise<Uint8Array> {
+    const bytes = (await this.get(id)) && (await this.storage.read(filePath(id, path)));
+    if (!bytes)
+      throw new CheckpointError(`There is no ${path} of artifact ${shortId(id)} in this browser. Import it again.`, {
+        where: id,
+      });
+    return bytes;
+  }
+  /** Hashes every file again. Throws CheckpointError naming the first that is missing or changed. */
+  async verify(id: string): Promise<void> {
+    const info = await this.get(id);
+    if (!info) throw new CheckpointError(`There is no artifact ${shortId(id)} in this browser.`, { where: id });
+    if ((await artifactId(info.manifest)) !== id)
+      throw new CheckpointError(`The manifest of artifact ${shortId(id)} was changed. Delete and import it again.`);
+    for (const file of info.manifest.files) {
+      const hash = await hashChunks(this.storage.chunks(filePath(id, file.path), CHUNK_BYTES)).catch(() => 'missing');
+      if (hash !== file.sha256)
+        throw new CheckpointError(
+          `${file.path} of artifact ${shortId(id)} is ${hash === 'missing' ? 'missing' : 'damaged'}. Delete the artifact and import it again.`,
+          { where: file.path },
+        );
+    }
+  }
+  async rename(id: string, name: string, note?: string): Promise<void> {
+    const info = await this.get(id);
+    if (info) await this.storage.setValue(TABLE, id, { ...info, name, note: note ?? info.note });
+  }
+  /** Resolves to the bytes freed. */
+  async remove(id: string): Promise<number> {
+    await this.storage.deleteValue(TABLE, id);
+    return this.storage.remove(`artifacts/${id.replace('sha256:', '')}`);
+  }
+}
+
+function filePath(id: string, path: string): string {
+  return `artifacts/${id.replace('sha256:', '')}/${path}`;
+}
+
+/** `sha256:` and the first 12 digits: enough to tell artifacts apart on screen. */
+export function shortId(id: string): string {
+  return id.slice(0, 'sha256:'.length + 12);
+}

@@ -1,0 +1,83 @@
+// Run records. The small part is one value; points and generations grow in files beside the run's checkpoints.
+import { CheckpointError } from '../lib/errors';
+import type { MetricPoint, RunRecord, SampleGeneration } from '../protocol/run';
+import { appendJsonLines, readJsonLines, writeJsonLines } from './jsonLines';
+import type { Storage } from './storage';
+
+/** A record without its growing lists. */
+export type RunHead = Omit<RunRecord, 'points' | 'generations'>;
+
+const TABLE = 'runs';
+
+export class RunStore {
+  constructor(
+    private readonly storage: Storage,
+    private readonly now: () => number,
+  ) {}
+
+  /** Throws CheckpointError when the id is taken. */
+  async create(record: RunRecord): Promise<void> {
+    if (await this.head(record.id)) throw new CheckpointError(`There is already a run ${record.id}.`);
+    const { points, generations, ...head } = record;
+    await writeJsonLines(this.storage, pointsPath(record.id), points);
+    await writeJsonLines(this.storage, generationsPath(record.id), generations);
+    await this.storage.setValue(TABLE, record.id, head);
+  }
+  head(id: string): Promise<RunHead | undefined> {
+    return this.storage.getValue<RunHead>(TABLE, id);
+  }
+  /** Throws CheckpointError when there is no such run. */
+  async get(id: string): Promise<RunRecord> {
+    const head = await this.head(id);
+    if (!head) throw new CheckpointError(`There is no run ${id} in this browser. It may have been deleted.`);
+    return this.withLists(head);
+  }
+  private async withLists(head: RunHead): Promise<RunRecord> {
+    const [points, generations] = await Promise.all([
+      readJsonLines<MetricPoint>(this.storage, pointsPath(head.id)),
+      readJsonLines<SampleGeneration>(this.storage, generationsPath(head.id)),
+    ]);
+    return { ...head, points, generations };
+  }
+  /** Newest first. */
+  async list(): Promise<RunRecord[]> {
+    const heads = await this.storage.values<RunHead>(TABLE);
+    heads.sort((a, b) => b.createdAt - a.createdAt || (a.id < b.id ? 1 : -1));
+    return Promise.all(heads.map((head) => this.withLists(head)));
+  }
+  heads(): Promise<RunHead[]> {
+    return this.storage.values<RunHead>(TABLE);
+  }
+  /** Changes some members; `updatedAt` follows. A run that was deleted meanwhile stays deleted. */
+  async patch(id: string, change: Partial<Omit<RunHead, 'id'>>): Promise<void> {
+    const head = await this.head(id);
+    if (head) await this.storage.setValue(TABLE, id, { ...head, ...change, updatedAt: this.now() });
+  }
+  appendPoints(id: string, points: readonly MetricPoint[]): Promise<void> {
+    return appendJsonLines(this.storage, pointsPath(id), points);
+  }
+  appendGenerations(id: string, generations: readonly SampleGeneration[]): Promise<void> {
+    return appendJsonLines(this.storage, generationsPath(id), generations);
+  }
+  /** Drops what was logged after `step`: training resumes there and will log it again. */
+  async rewind(id: string, step: number): Promise<void> {
+    const { points, generations } = await this.get(id);
+    const upTo = <T extends { step: number }>(items: T[]) => items.filter((item) => item.step <= step);
+    await writeJsonLines(this.storage, pointsPath(id), upTo(points));
+    await writeJsonLines(this.storage, generationsPath(id), upTo(generations));
+    await this.patch(id, { step });
+  }
+  /** Removes the record, its lists and its checkpoints; resolves to the bytes freed. */
+  async remove(id: string): Promise<number> {
+    await this.storage.deleteValue(TABLE, id);
+    return this.storage.remove(runDirectory(id));
+  }
+}
+
+/** Directory of everything a run leaves behind. Ids come from the page or an import: only safe characters are taken. */
+export function runDirectory(id: string): string {
+  if (!/^[\w-]{1,80}$/.test(id)) throw new CheckpointError(`"${id}" is not a run id: use letters, digits, - and _.`);
+  return `runs/${id}`;
+}
+const pointsPath = (id: string) => `${runDirectory(id)}/points.jsonl`;
+const generationsPath = (id: string) => `${runDirectory(id)}/generations.jsonl`;

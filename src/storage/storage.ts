@@ -1,0 +1,86 @@
+// The one interface over OPFS + IndexedDB (browser worker), files (Node) and plain memory (where a browser grants neither).
+import { StorageError } from '../lib/errors';
+
+export interface Entry {
+  name: string;
+  kind: 'file' | 'directory';
+  /** 0 for directories. */
+  sizeBytes: number;
+}
+
+/**
+ * Files under slash-separated relative paths, and small JSON values in named tables. Every failure to write is a
+ * StorageError whose sentence says how much was needed and what to do.
+ */
+export interface Storage {
+  readonly medium: 'opfs' | 'files' | 'memory';
+  /** Whole file, or undefined when there is none. */
+  read(path: string): Promise<Uint8Array | undefined>;
+  /** The file in pieces of `chunkBytes`, so that a large one is never in memory at once. Throws when there is none. */
+  chunks(path: string, chunkBytes: number): AsyncIterable<Uint8Array>;
+  /** Replaces the file in one go: temporary file, flush, rename. A killed tab leaves the old file or the new one. */
+  write(path: string, bytes: Uint8Array | Uint8Array[]): Promise<void>;
+  /** Adds to the end; a killed tab may leave a torn end, so write whole lines and ignore a last one without newline. */
+  append(path: string, bytes: Uint8Array): Promise<void>;
+  /** Sorted by name; empty when the directory does not exist. Temporary files are left out. */
+  list(directory: string): Promise<Entry[]>;
+  /** Removes a file or a directory with all in it; resolves to the bytes freed. Nothing there: 0. */
+  remove(path: string): Promise<number>;
+  estimate(): Promise<{ usageBytes: number; quotaBytes: number }>;
+  getValue<T>(table: string, key: string): Promise<T | undefined>;
+  setValue(table: string, key: string, value: unknown): Promise<void>;
+  deleteValue(table: string, key: string): Promise<void>;
+  /** All values of a table, ordered by key. */
+  values<T>(table: string): Promise<T[]>;
+}
+
+/** Called before each step of a write; a test throws from it to stand for a full disk or a killed tab. */
+export type WriteProbe = (step: 'write' | 'flush' | 'rename', path: string) => void;
+
+/** Names beginning so are being written; a crash may leave them behind. */
+export const TEMPORARY_PREFIX = '.writing-';
+
+/** Splits and checks a path: relative, no empty part, no `.` or `..`. */
+export function pathParts(path: string): string[] {
+  const parts = path.split('/');
+  if (parts.some((part) => part === '' || part === '.' || part === '..' || part.includes('\\') || part.includes('\0')))
+    throw new StorageError(`"${path}" is not a path inside the store.`, { where: path });
+  return parts;
+}
+
+export function totalBytes(bytes: Uint8Array | Uint8Array[]): number {
+  return Array.isArray(bytes) ? bytes.reduce((sum, piece) => sum + piece.byteLength, 0) : bytes.byteLength;
+}
+
+/** 1234567 → "1.2 MB"; decimal units, as browsers show them. */
+export function megabytes(bytes: number): string {
+  if (bytes < 1e6) return `${Math.max(1, Math.round(bytes / 1e3))} kB`;
+  return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
+}
+
+/** The sentence for a full disk or quota. */
+export function fullError(
+  path: string,
+  neededBytes: number,
+  estimate: { usageBytes: number; quotaBytes: number },
+  cause: unknown,
+): StorageError {
+  const freeBytes = Math.max(0, estimate.quotaBytes - estimate.usageBytes);
+  return new StorageError(
+    `No room to save ${path}: ${megabytes(neededBytes)} needed, ${megabytes(freeBytes)} of ${megabytes(estimate.quotaBytes)} left. ` +
+      'Delete runs you no longer need on the Runs page, or free disk space, then try again. What was saved before is kept.',
+    { cause, where: path },
+  );
+}
+
+/** One task at a time per key, in order of arrival. */
+export class KeyedQueue {
+  private readonly tails = new Map<string, Promise<unknown>>();
+  run<T>(key: string, task: () => Promise<T>): Promise<T> {
+    const result = (this.tails.get(key) ?? Promise.resolve()).then(task, task);
+    const tail = result.catch(() => undefined);
+    this.tails.set(key, tail);
+    void tail.then(() => this.tails.get(key) === tail && this.tails.delete(key));
+    return result;
+  }
+}
