@@ -2,7 +2,7 @@
 import { CheckpointError } from '../lib/errors';
 import type { MetricPoint, RunRecord, SampleGeneration } from '../protocol/run';
 import { appendJsonLines, readJsonLines, writeJsonLines } from './jsonLines';
-import type { Storage } from './storage';
+import { KeyedQueue, type Storage } from './storage';
 
 /** A record without its growing lists. */
 export type RunHead = Omit<RunRecord, 'points' | 'generations'>;
@@ -10,6 +10,8 @@ export type RunHead = Omit<RunRecord, 'points' | 'generations'>;
 const TABLE = 'runs';
 
 export class RunStore {
+  private readonly queue = new KeyedQueue();
+
   constructor(
     private readonly storage: Storage,
     private readonly now: () => number,
@@ -49,9 +51,11 @@ export class RunStore {
     return this.storage.values<RunHead>(TABLE);
   }
   /** Changes some members; `updatedAt` follows. A run that was deleted meanwhile stays deleted. */
-  async patch(id: string, change: Partial<Omit<RunHead, 'id'>>): Promise<void> {
-    const head = await this.head(id);
-    if (head) await this.storage.setValue(TABLE, id, { ...head, ...change, updatedAt: this.now() });
+  patch(id: string, change: Partial<Omit<RunHead, 'id'>>): Promise<void> {
+    return this.queue.run(id, async () => {
+      const head = await this.head(id);
+      if (head) await this.storage.setValue(TABLE, id, { ...head, ...change, updatedAt: this.now() });
+    });
   }
   appendPoints(id: string, points: readonly MetricPoint[]): Promise<void> {
     return appendJsonLines(this.storage, pointsPath(id), points);

@@ -85,7 +85,8 @@ export function createStudioClient(workers: WorkerFactory = browserWorkers, base
   }
   function onComputeEvent(event: ComputeEvent) {
     if (event.kind === 'status') {
-      const isLive = event.status === 'running' || event.status === 'queued';
+      // 'interrupted' comes unasked only when the device was lost under the run: then it is to go on.
+      const isLive = event.status === 'running' || event.status === 'queued' || event.status === 'interrupted';
       if (isLive) liveRuns.add(event.runId);
       else liveRuns.delete(event.runId);
     }

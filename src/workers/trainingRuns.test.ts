@@ -1,0 +1,298 @@
+// The life of runs, with a toy driver: a walk of one weight, so that every step can be checked by hand.
+import { expect, test, vi } from 'vitest';
+import { DataError, DeviceError } from '../lib/errors';
+import type { ComputeEvent } from '../protocol/events';
+import type { Recipe } from '../protocol/recipe';
+import { CheckpointStore } from '../storage/checkpoints';
+import { MemoryStorage } from '../storage/memoryStorage';
+import { RunStore } from '../storage/runs';
+import type { WriteProbe } from '../storage/storage';
+import { DeviceQueue, yieldToMessages } from './deviceQueue';
+import type { TrainingDriver } from './liveRun';
+import { processLocks, type RunLocks } from './runLocks';
+import { type PrepareRun, TrainingRuns } from './trainingRuns';
+
+const recipe: Recipe = {
+  version: 1,
+  trainer: 'toy',
+  model: { ref: 'builtin:nano' },
+  template: 'builtin:default',
+  data: { train: [], eval: [] },
+  args: {},
+  peft: null,
+  evaluation: [],
+  seed: 1,
+};
+
+/** Weight w: w ← 0.9 w + 1 each step. `failAt`: what trainStep throws at a step, or that it never ends. */
+function toyDriver(maxSteps: number, from?: { step: number; w: number }, failAt: Record<number, Error | 'hang'> = {}) {
+  let step = from?.step ?? 0;
+  let w = Math.fround(from?.w ?? 0);
+  const driver: TrainingDriver & { isDisposed: boolean; w: () => number } = {
+    isDisposed: false,
+    w: () => w,
+    get step() {
+      return step;
+    },
+    maxSteps,
+    async trainStep() {
+      await yieldToMessages();
+      const failure = failAt[step + 1];
+      if (failure === 'hang') return new Promise(() => {});
+      if (failure) throw failure;
+      w = Math.fround(0.9 * w + 1);
+      step++;
+      return { points: [{ step, epoch: step / 10, loss: w }], generations: [], tokens: 5 };
+    },
+    async checkpoint() {
+      return {
+        step,
+        weights: { w: { shape: [1], data: Float32Array.of(w) } },
+        optimizer: { step, tensors: {} },
+        state: { step },
+      };
+    },
+    dispose() {
+      driver.isDisposed = true;
+    },
+  };
+  return driver;
+}
+
+interface Options {
+  storage?: MemoryStorage;
+  locks?: RunLocks;
+  maxSteps?: number;
+  saveSteps?: number;
+  failAt?: Record<number, Error | 'hang'>;
+  checkpointEveryMs?: number;
+}
+function worker(options: Options = {}) {
+  const { storage = new MemoryStorage(), locks = processLocks(), maxSteps = 20, saveSteps = 5 } = options;
+  let time = 1000;
+  const now = () => (time += 10);
+  const [runs, checkpoints] = [new RunStore(storage, now), new CheckpointStore(storage, now)];
+  const events: ComputeEvent[] = [];
+  const kept: TrainingDriver[] = [];
+  const queue = new DeviceQueue();
+  const prepare: PrepareRun = async (given, { resumeFrom }) => {
+    if (given.trainer !== 'toy') throw new DataError('No rows left to train on.');
+    const from = resumeFrom && { step: resumeFrom.step, w: resumeFrom.weights.w!.data[0]! };
+    return { driver: toyDriver(maxSteps, from, options.failAt), parents: {}, kernelVariants: {}, saveSteps };
+  };
+  const all = new TrainingRuns({
+    runs,
+    checkpoints,
+    locks,
+    queue,
+    now,
+    emit: (event) => events.push(event),
+    checkpointEveryMs: options.checkpointEveryMs ?? 1e9,
+    prepare,
+    backend: () => ({ backend: 'cpu', adapter: 'toy', isFallbackAdapter: true }),
+    versions: { studio: 'test' },
+    keepDriver: (_id, driver) => kept.push(driver),
+  });
+  const statuses = (runId: string) =>
+    events
+      .filter((event) => event.kind === 'status' && event.runId === runId)
+      .map((event) => (event as never as { status: string }).status);
+  const start = (runId = 'r', given = recipe) => all.start({ runId, name: runId, recipe: given });
+  const until = (runId: string, status: string) => vi.waitFor(() => expect(statuses(runId).at(-1)).toBe(status));
+  return { all, runs, checkpoints, events, kept, queue, storage, locks, statuses, start, until };
+}
+const losses = async (runs: RunStore, id = 'r') => (await runs.get(id)).points.map((point) => [point.step, point.loss]);
+
+async function unbroken(maxSteps = 20) {
+  const { start, until, runs, checkpoints } = worker({ maxSteps });
+  await start();
+  await until('r', 'finished');
+  return { points: await losses(runs), w: (await checkpoints.latest('r'))!.weights.w!.data[0] };
+}
+
+test('a run goes from queued to finished, logs every step and keeps its last checkpoint', async () => {
+  const { start, until, statuses, runs, checkpoints, events, kept, locks } = worker();
+  expect(await start()).toEqual({ maxSteps: 20 });
+  expect(await locks.isHeld('r')).toBe(true);
+  await until('r', 'finished');
+  expect(statuses('r')).toEqual(['queued', 'running', 'finished']);
+  const record = await runs.get('r');
+  expect(record).toMatchObject({ status: 'finished', step: 20, maxSteps: 20, versions: { studio: 'test' } });
+  expect(record.points.map((point) => point.step)).toEqual(Array.from({ length: 20 }, (_, i) => i + 1));
+  expect(record.checkpoints.map((ref) => ref.step)).toEqual([5, 10, 15, 20]);
+  expect((await checkpoints.latest('r'))!.step).toBe(20);
+  const sent = events.flatMap((event) => (event.kind === 'metrics' ? event.points : []));
+  expect(sent).toEqual(record.points);
+  expect(kept).toHaveLength(1);
+  expect(await locks.isHeld('r')).toBe(false);
+});
+
+test('pause, one step, unpause, stop', async () => {
+  const { all, start, until, statuses, runs, checkpoints } = worker({ maxSteps: 1000, saveSteps: 0 });
+  await start();
+  await until('r', 'running');
+  const run = all.require('r');
+  await run.pause();
+  const paused = run.step;
+  expect(run.status).toBe('paused');
+  for (let i = 0; i < 20; i++) await yieldToMessages();
+  expect(run.step).toBe(paused);
+  await run.stepOnce();
+  expect([run.step, run.status]).toEqual([paused + 1, 'paused']);
+  await Promise.all([run.stepOnce(), run.stepOnce()]); // clicks in a row are all obeyed
+  expect(run.step).toBe(paused + 3);
+  await run.unpause();
+  await vi.waitFor(() => expect(run.step).toBeGreaterThan(paused + 5));
+  await run.stop();
+  expect(statuses('r')).toEqual(['queued', 'running', 'paused', 'queued', 'running', 'stopped']);
+  expect((await runs.get('r')).points.at(-1)!.step).toBe(run.step);
+  expect((await checkpoints.latest('r'))!.step).toBe(run.step);
+  expect(() => all.require('r')).toThrow('not training in this tab');
+});
+
+test('step once on a running run pauses it first; the last step finishes it', async () => {
+  const { all, start, until, statuses } = worker({ maxSteps: 40 });
+  await start();
+  await until('r', 'running');
+  const run = all.require('r');
+  await run.stepOnce();
+  expect(run.status).toBe('paused');
+  while (run.step < 40) await run.stepOnce();
+  expect(statuses('r').at(-1)).toBe('finished');
+});
+
+test('two runs take turns; a pause lets the next one in', async () => {
+  const { all, start, until } = worker({ maxSteps: 300 });
+  await start('a');
+  await start('b');
+  await until('a', 'running');
+  expect(all.require('b').status).toBe('queued');
+  await all.require('a').pause();
+  await until('b', 'running');
+  await all.require('a').unpause();
+  expect(all.require('a').status).toBe('queued');
+  await all.require('b').stop();
+  await until('a', 'running');
+  await all.require('a').stop();
+  await start('c');
+  await start('d');
+  await all.require('d').pause(); // paused while it waits: it must not start on its own
+  expect(all.require('d').status).toBe('paused');
+  await until('c', 'finished');
+  expect(all.require('d').step).toBe(0);
+  await all.require('d').stepOnce();
+  expect(all.require('d').step).toBe(1);
+  await all.require('d').stop();
+});
+
+test.each([{ stopAfter: 7 }, { stopAfter: 13 }])(
+  'a worker that dies after step $stopAfter leaves a run to resume on the same curve',
+  async ({ stopAfter }) => {
+    const storage = new MemoryStorage();
+    // The worker dies in a step: nothing of it runs any more, its locks are gone.
+    const first = worker({ storage, failAt: { [stopAfter + 1]: 'hang' } });
+    await first.start();
+    await vi.waitFor(() => expect(first.all.require('r').step).toBe(stopAfter));
+    const second = worker({ storage });
+    const [record] = await second.all.list();
+    expect(record!.status).toBe('interrupted');
+    const { step } = await second.all.resume('r');
+    expect(step).toBe(stopAfter - (stopAfter % 5));
+    await second.until('r', 'finished');
+    const whole = await unbroken();
+    expect(await losses(second.runs)).toEqual(whole.points);
+    expect((await second.checkpoints.latest('r'))!.weights.w!.data[0]).toBe(whole.w);
+  },
+);
+
+test('a run that lives in another tab is neither declared dead nor taken nor deleted', async () => {
+  const [storage, locks] = [new MemoryStorage(), processLocks()];
+  const tab = worker({ storage, locks, maxSteps: 500 });
+  const other = worker({ storage, locks });
+  await tab.start();
+  await tab.until('r', 'running');
+  expect((await other.all.list())[0]!.status).toBe('running');
+  await expect(other.all.resume('r')).rejects.toThrow('training in another tab');
+  await expect(other.all.remove('r')).rejects.toThrow('training in another tab');
+  await tab.all.require('r').stop();
+  expect(await other.all.remove('r')).toBeGreaterThan(0);
+  expect(await tab.all.list()).toEqual([]);
+});
+
+test('an error ends the run, says why and keeps the weights of the last good step', async () => {
+  const failAt = { 8: new DataError('Loss is not a number at step 8. Lower learning_rate.') };
+  const { start, until, runs, checkpoints } = worker({ failAt });
+  await start();
+  await until('r', 'failed');
+  expect(await runs.get('r')).toMatchObject({
+    status: 'failed',
+    error: { kind: 'data', message: 'Loss is not a number at step 8. Lower learning_rate.' },
+  });
+  expect((await losses(runs)).length).toBe(7);
+  expect((await checkpoints.latest('r'))!.step).toBe(7);
+});
+
+test('out of memory is told in words; a lost device leaves the run interrupted with its checkpoint', async () => {
+  const oom = worker({ failAt: { 3: new RangeError('Array buffer allocation failed') } });
+  await oom.start();
+  await oom.until('r', 'failed');
+  expect((await oom.runs.get('r')).error).toMatchObject({
+    kind: 'device',
+    message: expect.stringMatching(/^The device ran out of memory while training\. Lower per_device_train_batch_size/),
+  });
+  const lost = worker({ failAt: { 8: new DeviceError('The GPU device was lost.') } });
+  await lost.start();
+  await lost.until('r', 'interrupted');
+  expect((await lost.checkpoints.latest('r'))!.step).toBe(5);
+});
+
+test('a full disk does not end the run: one warning, the last good checkpoint stays', async () => {
+  let isFull = false;
+  const probe: WriteProbe = (step, path) => {
+    if (isFull && step === 'write' && path.includes('checkpoints')) throw new DataError('No room to save.');
+  };
+  const { all, start, until, events, checkpoints, runs } = worker({
+    storage: new MemoryStorage({ probe }),
+    maxSteps: 60,
+  });
+  await start();
+  await vi.waitFor(() => expect(all.require('r').step).toBeGreaterThanOrEqual(6), { interval: 0 });
+  isFull = true;
+  const saved = (await checkpoints.latest('r'))!.step;
+  await until('r', 'finished');
+  expect(events.filter((event) => event.kind === 'warning')).toEqual([
+    { kind: 'warning', message: 'No room to save. Training goes on; the last good checkpoint is kept.' },
+  ]);
+  expect((await checkpoints.latest('r'))!.step).toBe(saved);
+  expect((await losses(runs)).length).toBe(60);
+});
+
+test('checkpoints follow the clock where save_steps does not ask for any', async () => {
+  const { start, until, checkpoints, events } = worker({ saveSteps: 0, checkpointEveryMs: 200, maxSteps: 60 });
+  await start();
+  await until('r', 'finished');
+  expect(events.filter((event) => event.kind === 'checkpoint').length).toBeGreaterThan(2);
+  expect((await checkpoints.list('r')).length).toBe(2);
+});
+
+test('what cannot start leaves no trace and says why', async () => {
+  const { all, start, locks } = worker();
+  await expect(start('r', { ...recipe, trainer: 'none' })).rejects.toThrow('No rows left to train on.');
+  await expect(start('../r')).rejects.toThrow('is not a run id');
+  expect(await all.list()).toEqual([]);
+  expect(await locks.isHeld('r')).toBe(false);
+  await expect(all.resume('none')).rejects.toThrow('There is no run none');
+  await start('r');
+  await expect(start('r')).rejects.toThrow('started before');
+});
+
+test('deleting a run that trains ends it and removes everything', async () => {
+  const { all, start, until, storage } = worker({ maxSteps: 500 });
+  await start();
+  await until('r', 'running');
+  await vi.waitFor(() => expect(all.require('r').step).toBeGreaterThan(12));
+  expect(await all.remove('r')).toBeGreaterThan(100);
+  for (let i = 0; i < 20; i++) await yieldToMessages();
+  expect(await storage.list('runs')).toEqual([]);
+  expect(await all.list()).toEqual([]);
+});

@@ -1,0 +1,197 @@
+// All runs of this worker: starting, resuming, finding those that were cut off, and who may train now (one at a time).
+import { CheckpointError, ConfigError } from '../lib/errors';
+import type { ComputeEvent } from '../protocol/events';
+import type { BackendInfo } from '../protocol/model';
+import type { Recipe } from '../protocol/recipe';
+import type { RunRecord, RunStatus } from '../protocol/run';
+import type { CheckpointContent, CheckpointStore } from '../storage/checkpoints';
+import { type RunStore, runDirectory } from '../storage/runs';
+import { KeyedQueue } from '../storage/storage';
+import type { DeviceQueue } from './deviceQueue';
+import { LiveRun, type TrainingDriver } from './liveRun';
+import type { RunLocks } from './runLocks';
+
+/** A recipe made ready to train. */
+export interface PreparedRun {
+  driver: TrainingDriver;
+  /** Artifact ids of what it reads: model, tokenizer, template, datasets. */
+  parents: Record<string, string>;
+  kernelVariants: Record<string, string>;
+  saveSteps: number;
+}
+export type PrepareRun = (
+  recipe: Recipe,
+  context: { runId: string; resumeFrom?: Required<CheckpointContent>; signal?: AbortSignal },
+) => Promise<PreparedRun>;
+
+export interface TrainingRunsEnvironment {
+  runs: RunStore;
+  checkpoints: CheckpointStore;
+  locks: RunLocks;
+  queue: DeviceQueue;
+  now: () => number;
+  emit: (event: ComputeEvent) => void;
+  checkpointEveryMs: number;
+  prepare: PrepareRun;
+  backend: () => BackendInfo;
+  versions: Record<string, string>;
+  /** Takes the trained model of a run that ended; disposes it when it is no longer wanted. */
+  keepDriver: (runId: string, driver: TrainingDriver) => void;
+}
+
+const LIVE: readonly RunStatus[] = ['queued', 'running', 'paused'];
+
+export class TrainingRuns {
+  private readonly live = new Map<string, LiveRun>();
+  private readonly releases = new Map<string, () => void>();
+  private readonly slot = new KeyedQueue();
+
+  constructor(private readonly env: TrainingRunsEnvironment) {}
+
+  get(runId: string): LiveRun | undefined {
+    return this.live.get(runId);
+  }
+  ids(): string[] {
+    return [...this.live.keys()];
+  }
+  /** Throws ConfigError when the run does not train in this tab. */
+  require(runId: string): LiveRun {
+    const run = this.live.get(runId);
+    if (!run) throw new ConfigError('This run is not training in this tab. Resume it first.', { where: runId });
+    return run;
+  }
+
+  /** Prepares the recipe, then records the run: a recipe that cannot start leaves no trace. */
+  async start(
+    params: { runId: string; name: string; recipe: Recipe; group?: string },
+    signal?: AbortSignal,
+  ): Promise<{ maxSteps: number }> {
+    const { runId, name, recipe, group } = params;
+    runDirectory(runId); // refuses ids that are not plain names
+    if (await this.env.runs.head(runId))
+      throw new ConfigError('This run was started before. Give the new one a new id.');
+    await this.owned(runId, async () => {
+      const prepared = await this.env.prepare(recipe, { runId, signal });
+      const now = this.env.now();
+      const record: RunRecord = {
+        id: runId,
+        name,
+        recipe,
+        status: 'queued',
+        createdAt: now,
+        updatedAt: now,
+        step: 0,
+        maxSteps: prepared.driver.maxSteps,
+        backend: this.env.backend(),
+        versions: this.env.versions,
+        kernelVariants: prepared.kernelVariants,
+        parents: prepared.parents,
+        outputs: {},
+        checkpoints: [],
+        points: [],
+        generations: [],
+        ...(group !== undefined && { group }),
+      };
+      await this.begin(runId, prepared, () => this.env.runs.create(record));
+    });
+    return { maxSteps: this.require(runId).driver.maxSteps };
+  }
+
+  /** Goes on from the last checkpoint; without one, from the start. What was logged after it is logged again. */
+  async resume(runId: string, signal?: AbortSignal): Promise<{ step: number; maxSteps: number }> {
+    const live = this.live.get(runId);
+    if (live) {
+      await live.unpause();
+      return { step: live.step, maxSteps: live.driver.maxSteps };
+    }
+    const head = await this.env.runs.head(runId);
+    if (!head) throw new CheckpointError(`There is no run ${runId} in this browser. It may have been deleted.`);
+    if (head.status === 'finished') throw new ConfigError(`"${head.name}" has finished: there is nothing to resume.`);
+    let step = 0;
+    await this.owned(runId, async () => {
+      const checkpoint = await this.env.checkpoints.latest(runId);
+      const resumeFrom = checkpoint?.optimizer && { ...checkpoint, optimizer: checkpoint.optimizer };
+      const prepared = await this.env.prepare(head.recipe, { runId, resumeFrom, signal });
+      step = prepared.driver.step;
+      await this.begin(runId, prepared, async () => {
+        await this.env.runs.rewind(runId, step);
+        await this.env.runs.patch(runId, {
+          error: undefined,
+          backend: this.env.backend(),
+          versions: this.env.versions,
+        });
+      });
+    });
+    return { step, maxSteps: this.require(runId).driver.maxSteps };
+  }
+
+  /** Takes the run's lock for the task, and keeps it when a live run came of it. */
+  private async owned(runId: string, task: () => Promise<void>): Promise<void> {
+    // A worker that has just died may hold its locks for a moment yet.
+    const release = await this.env.locks.acquire(runId, 3000);
+    if (!release) throw new ConfigError('This run is training in another tab. Use that tab, or close it first.');
+    this.releases.set(runId, release);
+    try {
+      await task();
+    } finally {
+      if (!this.live.has(runId)) this.release(runId);
+    }
+  }
+  private async begin(runId: string, prepared: PreparedRun, record: () => Promise<void>): Promise<void> {
+    try {
+      await record();
+    } catch (error) {
+      prepared.driver.dispose();
+      throw error;
+    }
+    const run = new LiveRun(runId, prepared.driver, prepared.saveSteps, {
+      ...this.env,
+      slot: (train) => this.slot.run('training', train),
+      onEnd: (ended) => {
+        this.live.delete(runId);
+        this.env.keepDriver(runId, ended.driver);
+        this.release(runId);
+      },
+    });
+    this.live.set(runId, run);
+    await run.start();
+  }
+  private release(runId: string): void {
+    this.releases.get(runId)?.();
+    this.releases.delete(runId);
+  }
+
+  /** Runs that are recorded as alive but that no worker holds were cut off: their tab was closed or crashed. */
+  async settleOrphans(): Promise<void> {
+    for (const head of await this.env.runs.heads())
+      if (LIVE.includes(head.status) && !this.live.has(head.id) && !(await this.env.locks.isHeld(head.id)))
+        await this.env.runs.patch(head.id, {
+          status: 'interrupted',
+          checkpoints: await this.env.checkpoints.list(head.id),
+        });
+  }
+
+  async list(): Promise<RunRecord[]> {
+    await this.settleOrphans();
+    return this.env.runs.list();
+  }
+  async rename(runId: string, name: string): Promise<void> {
+    const trimmed = name.trim();
+    if (!trimmed) throw new ConfigError('Give the run a name of at least one letter.', { where: 'name' });
+    await this.env.runs.patch(runId, { name: trimmed.slice(0, 200) });
+  }
+  /** Ends it when it trains here; refuses when it trains in another tab. Resolves to the bytes freed. */
+  async remove(runId: string): Promise<number> {
+    const live = this.live.get(runId);
+    if (live) {
+      await live.abandon(undefined);
+      await live.settled();
+    } else if (await this.env.locks.isHeld(runId))
+      throw new ConfigError('This run is training in another tab. Stop it there before you delete it.');
+    return this.env.runs.remove(runId);
+  }
+  /** The device is gone: every run keeps its last checkpoint and waits to be resumed. */
+  async abandonAll(error: unknown): Promise<void> {
+    await Promise.all([...this.live.values()].map((run) => run.abandon('interrupted', error)));
+  }
+}
