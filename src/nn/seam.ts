@@ -1,26 +1,9 @@
 // The seam of design §6: every method passes through these types. The tfjs engine implements them first; a recorded
 // WebGPU engine slips in underneath later.
 import type * as tf from '@tensorflow/tfjs-core';
+import type { Batch } from '../protocol/batch';
 
-/**
- * A micro-batch in row-major order, all arrays of length B·T except rowAdapter [B].
- * targets[b,t] is the token that position t predicts (ids[b,t+1] within a sample) and mask[b,t] says whether that
- * prediction is trained: both are already shifted, so a loss never shifts again. Where mask is 0, targets is 0.
- */
-export interface Batch {
-  B: number;
-  T: number;
-  ids: Int32Array;
-  /** RoPE positions; restart at 0 in each packed sample; count from the first real token under left padding. */
-  positions: Int32Array;
-  /** Sample number within a row, ≥ 1; 0 = padding. Attention never crosses segments. */
-  segmentIds: Int32Array;
-  targets: Int32Array;
-  /** Weight of each prediction; 0 or 1 for SFT. */
-  mask: Float32Array;
-  /** Adapter slot per row; −1 = base. */
-  rowAdapter: Int32Array;
-}
+export type { Batch } from '../protocol/batch';
 
 export type Want = 'logps' | 'entropies' | 'hidden' | 'argmax' | 'topk' | 'meanLogits' | 'divergences';
 export type Head = 'lm' | 'score' | 'value' | 'token_cls';
