@@ -1,6 +1,7 @@
 // The tfjs engine behind the seam (design §6): forward, the loss on the tape, then a hand-written backward with its
 // cotangents; AdamW on one flat vector. Runs on WebGPU, WASM and CPU, and gives the same numbers to about 1e-5.
 import * as tf from '@tensorflow/tfjs-core';
+import { wasmSlice } from '../gpu/wasm';
 import { ConfigError, ShapeError } from '../lib/errors';
 import type { Batch } from '../protocol/batch';
 import type { LlamaConfig } from '../protocol/model';
@@ -119,13 +120,12 @@ export class TfEngine implements Engine {
     tf.dispose(this.weights);
     if (this.transposed) disposeTransposed(this.transposed);
     this.transposed = undefined;
-    // The typings allow a fixed-length list only.
-    const parts = tf.split(this.flat, this.parameters.map((p) => p.size) as unknown as [number]);
     this.weights = {};
-    this.parameters.forEach((p, i) => {
-      this.weights[p.name] = tf.reshape(parts[i]!, p.shape) as tf.Tensor2D;
-    });
-    tf.dispose(parts);
+    for (const { name, shape, size, offset } of this.parameters)
+      this.weights[name] = tf.tidy(() => {
+        const part = this.backend === 'wasm' ? wasmSlice(this.flat, offset, size) : tf.slice(this.flat, offset, size);
+        return tf.reshape<tf.Rank>(part, shape) as tf.Tensor2D;
+      });
   }
   private headWeight(): tf.Tensor2D {
     return this.weights[headName(this.config)] as tf.Tensor2D;
@@ -331,36 +331,47 @@ export class TfEngine implements Engine {
   }
 
   async applyGradients(o: AdamWOptions): Promise<{ gradNorm: tf.Scalar }> {
-    this.updates++;
-    const bc1 = 1 - o.adam_beta1 ** this.updates;
-    const bc2 = 1 - o.adam_beta2 ** this.updates;
-    const next = tf.tidy(() => {
+    const { g, gradNorm } = tf.tidy(() => {
       const parts = this.parameters.map(({ name, size }) => {
         const g = this.grads[name];
         return g ? tf.reshape(g, [size]) : tf.zeros([size]);
       });
       const g = tf.concat1d(parts as tf.Tensor1D[]);
-      const gradNorm = tf.sqrt(squareSum(g)) as tf.Scalar;
-      const isFinite = tf.isFinite(gradNorm);
-      const clip = o.max_grad_norm > 0 ? tf.minimum(1, tf.div(o.max_grad_norm, tf.add(gradNorm, 1e-6))) : tf.scalar(1);
-      const gSafe = tf.where(tf.broadcastTo(tf.reshape(isFinite, [1]), [this.size]), tf.mul(g, clip), tf.zerosLike(g));
-      // A bad step multiplies every change by 0, so weights and moments keep their bytes without a readback.
-      const go = tf.cast(isFinite, 'float32');
-      const m = tf.add(this.m, tf.mul(go, tf.mul(1 - o.adam_beta1, tf.sub(gSafe, this.m))));
-      const v = tf.add(this.v, tf.mul(go, tf.mul(1 - o.adam_beta2, tf.sub(tf.mul(gSafe, gSafe), this.v))));
-      const denominator = tf.add(tf.div(tf.sqrt(v), Math.sqrt(bc2)), o.adam_epsilon);
-      const adam = tf.mul(tf.div(m, denominator), o.learning_rate / bc1);
-      const decay = tf.mul(tf.mul(this.flat, this.decayMask), o.learning_rate * o.weight_decay);
-      const flat = tf.sub(this.flat, tf.mul(go, o.weight_decay === 0 ? adam : tf.add(adam, decay)));
-      return { m, v, flat, gradNorm };
+      return { g, gradNorm: tf.sqrt(squareSum(g)) as tf.Scalar };
     });
-    tf.dispose([this.m, this.v, this.flat, this.grads]);
-    this.grads = {};
-    this.m = tf.keep(next.m as tf.Tensor1D);
-    this.v = tf.keep(next.v as tf.Tensor1D);
-    this.flat = tf.keep(next.flat as tf.Tensor1D);
+    this.clearGradients();
+    // Where reading is free a bad step ends here; on WebGPU it would be a second readback, so the GPU itself decides.
+    const isGpu = this.backend === 'webgpu';
+    if (!isGpu && !Number.isFinite((await gradNorm.data())[0])) {
+      g.dispose();
+      return { gradNorm };
+    }
+    this.updates++;
+    const bc1 = 1 - o.adam_beta1 ** this.updates;
+    const bc2 = 1 - o.adam_beta2 ** this.updates;
+    const next = tf.tidy(() => {
+      const clip = o.max_grad_norm > 0 ? tf.minimum(1, tf.div(o.max_grad_norm, tf.add(gradNorm, 1e-6))) : tf.scalar(1);
+      const clipped = tf.mul<tf.Tensor1D>(g, clip);
+      const isFinite = isGpu ? tf.isFinite(gradNorm) : undefined;
+      const safe = isFinite
+        ? tf.where(tf.broadcastTo(tf.reshape(isFinite, [1]), [this.size]), clipped, tf.zerosLike(clipped))
+        : clipped;
+      // A bad step multiplies every change by 0, so that weights and moments keep their bytes.
+      const gate = <X extends tf.Tensor>(x: X): X => (isFinite ? tf.mul<X>(tf.cast(isFinite, 'float32'), x) : x);
+      const m = tf.add<tf.Tensor1D>(this.m, gate(tf.mul(1 - o.adam_beta1, tf.sub(safe, this.m))));
+      const v = tf.add<tf.Tensor1D>(this.v, gate(tf.mul(1 - o.adam_beta2, tf.sub(tf.mul(safe, safe), this.v))));
+      const denominator = tf.add(tf.div(tf.sqrt(v), Math.sqrt(bc2)), o.adam_epsilon);
+      const adam = tf.mul<tf.Tensor1D>(tf.div(m, denominator), o.learning_rate / bc1);
+      const decay = tf.mul(tf.mul(this.flat, this.decayMask), o.learning_rate * o.weight_decay);
+      const change = o.weight_decay === 0 ? adam : tf.add<tf.Tensor1D>(adam, decay);
+      return { m, v, flat: tf.sub<tf.Tensor1D>(this.flat, gate(change)) };
+    });
+    tf.dispose([this.m, this.v, this.flat, g]);
+    this.m = tf.keep(next.m);
+    this.v = tf.keep(next.v);
+    this.flat = tf.keep(next.flat);
     this.refreshWeights();
-    return { gradNorm: next.gradNorm };
+    return { gradNorm };
   }
 
   async read(scalars: Record<string, tf.Scalar>): Promise<Record<string, number>> {

@@ -4,19 +4,22 @@
 // Why not the tape: it keeps every intermediate, uses float-atomic gradients for gather (not reproducible, absent on
 // WASM) and transposed matmuls, which are ten times slower on WASM. Here every matmul is NN on materialised transposes.
 import * as tf from '@tensorflow/tfjs-core';
+import { wasmBatchMatMul } from '../gpu/wasm';
 import type { Batch } from '../protocol/batch';
 import type { LlamaConfig } from '../protocol/model';
 
 export type Weights = Record<string, tf.Tensor2D | tf.Tensor1D>;
 
-/** Rows of a matmul whose K reaches this are summed in slices: above 2000 tfjs-webgpu splits K with float atomics. */
+/** From this K on tfjs-webgpu splits K with float atomics, so the sum is taken in slices of MAX_K. */
+const SPLIT_K = 2000;
 const MAX_K = 1024;
 
-/** aᵀ·b for a [N,P], b [N,Q] → [P,Q], reproducible on every backend. */
+/** aᵀ·b for a [N,P], b [N,Q] → [P,Q], reproducible on every backend. Transposes the narrower side: transposes are slow. */
 export function matMulTN(a: tf.Tensor2D, b: tf.Tensor2D): tf.Tensor2D {
+  if (a.shape[1] > b.shape[1]) return tf.tidy(() => tf.transpose(matMulTN(b, a)));
   return tf.tidy(() => {
     const n = a.shape[0];
-    if (n <= MAX_K) return tf.matMul(tf.transpose(a), b);
+    if (n < SPLIT_K || tf.getBackend() !== 'webgpu') return tf.matMul(tf.transpose(a), b);
     let sum: tf.Tensor2D | undefined;
     for (let start = 0; start < n; start += MAX_K) {
       const size = Math.min(MAX_K, n - start);
@@ -28,6 +31,11 @@ export function matMulTN(a: tf.Tensor2D, b: tf.Tensor2D): tf.Tensor2D {
     }
     return sum!;
   });
+}
+
+/** a [G,M,K] · b [G,K,N] → [G,M,N]. */
+export function batchMatMul(a: tf.Tensor3D, b: tf.Tensor3D): tf.Tensor3D {
+  return tf.getBackend() === 'wasm' ? wasmBatchMatMul(a, b) : tf.matMul(a, b);
 }
 
 /** Column sums of a [N,P] → [P], as a matmul with ones: tfjs-wasm reduces over axis 0 slowly. */
@@ -43,6 +51,9 @@ export interface BatchTensors {
   cos: tf.Tensor4D; // [B,1,T,hd]
   sin: tf.Tensor4D;
   bias: tf.Tensor4D; // [B,1,T,T]: 0 where allowed, −1e9 where not
+  /** x·rotateHalf = [−x₂, x₁] for x = [x₁, x₂]; and its transpose. [hd,hd] */
+  rotateHalf: tf.Tensor2D;
+  rotateHalfT: tf.Tensor2D;
 }
 
 /** cos and sin of the RoPE angles, halves duplicated as in transformers: [B,1,T,hd] each. */
@@ -59,6 +70,17 @@ export function ropeTables(positions: ArrayLike<number>, B: number, T: number, c
     }
   }
   return { cos: tf.tensor4d(cos, [B, 1, T, hd]), sin: tf.tensor4d(sin, [B, 1, T, hd]) };
+}
+
+export function rotationMatrices(hd: number): { rotateHalf: tf.Tensor2D; rotateHalfT: tf.Tensor2D } {
+  const half = hd / 2;
+  const R = new Float32Array(hd * hd);
+  for (let i = 0; i < half; i++) {
+    R[(half + i) * hd + i] = -1;
+    R[i * hd + half + i] = 1;
+  }
+  const rotateHalf = tf.tensor2d(R, [hd, hd]);
+  return { rotateHalf, rotateHalfT: tf.transpose(rotateHalf) };
 }
 
 export function batchTensors(batch: Batch, config: LlamaConfig): BatchTensors {
@@ -79,24 +101,19 @@ export function batchTensors(batch: Batch, config: LlamaConfig): BatchTensors {
     ids: tf.tensor1d(batch.ids, 'int32'),
     ...ropeTables(batch.positions, B, T, config),
     bias: tf.tensor4d(bias, [B, 1, T, T]),
+    ...rotationMatrices(config.head_dim),
   };
 }
 
-const rotateHalf = (x: tf.Tensor4D, hd: number): tf.Tensor4D => {
-  const half = hd / 2;
-  const [first, second] = tf.split(x, [half, hd - half], 3) as [tf.Tensor4D, tf.Tensor4D];
-  return tf.concat([tf.neg(second), first], 3);
+/** x [..., hd] · R: R [hd,hd] swaps the halves with a sign, and a small matmul beats split + concat on WASM. */
+const rotate = (x: tf.Tensor4D, R: tf.Tensor2D): tf.Tensor4D => {
+  const hd = x.shape[3];
+  return tf.reshape(tf.matMul(tf.reshape(x, [-1, hd]) as tf.Tensor2D, R), x.shape);
 };
-/** Transpose of rotateHalf. */
-const rotateHalfBack = (x: tf.Tensor4D, hd: number): tf.Tensor4D => {
-  const half = hd / 2;
-  const [first, second] = tf.split(x, [half, hd - half], 3) as [tf.Tensor4D, tf.Tensor4D];
-  return tf.concat([second, tf.neg(first)], 3);
-};
-const rope = (x: tf.Tensor4D, t: BatchTensors, hd: number): tf.Tensor4D =>
-  tf.add<tf.Tensor4D>(tf.mul(x, t.cos), tf.mul(rotateHalf(x, hd), t.sin));
-const ropeBack = (dy: tf.Tensor4D, t: BatchTensors, hd: number): tf.Tensor4D =>
-  tf.add<tf.Tensor4D>(tf.mul(dy, t.cos), rotateHalfBack(tf.mul(dy, t.sin), hd));
+const rope = (x: tf.Tensor4D, t: BatchTensors): tf.Tensor4D =>
+  tf.add<tf.Tensor4D>(tf.mul(x, t.cos), tf.mul(rotate(x, t.rotateHalf), t.sin));
+const ropeBack = (dy: tf.Tensor4D, t: BatchTensors): tf.Tensor4D =>
+  tf.add<tf.Tensor4D>(tf.mul(dy, t.cos), rotate(tf.mul(dy, t.sin), t.rotateHalfT));
 
 interface Norm {
   y: tf.Tensor2D;
@@ -133,9 +150,19 @@ interface Saved {
 
 /** Transposed copies of the weights, made once per weight update. */
 export interface Transposed {
-  layers: { qkv: tf.Tensor2D; o: tf.Tensor2D; gateUp: tf.Tensor2D; down: tf.Tensor2D }[];
+  layers: Record<keyof typeof LINEARS, tf.Tensor2D>[];
   head: tf.Tensor2D; // [D,V]
 }
+
+const LINEARS = {
+  q: 'self_attn.q_proj',
+  k: 'self_attn.k_proj',
+  v: 'self_attn.v_proj',
+  o: 'self_attn.o_proj',
+  gate: 'mlp.gate_proj',
+  up: 'mlp.up_proj',
+  down: 'mlp.down_proj',
+} as const;
 
 export const layerName = (i: number, suffix: string) => `model.layers.${i}.${suffix}.weight`;
 const w2 = (w: Weights, name: string) => w[name] as tf.Tensor2D;
@@ -144,22 +171,14 @@ export const headName = (config: LlamaConfig) =>
   config.tie_word_embeddings ? 'model.embed_tokens.weight' : 'lm_head.weight';
 
 export function transposeWeights(w: Weights, config: LlamaConfig): Transposed {
-  const cat = (i: number, names: string[]) =>
-    tf.tidy(() =>
-      tf.transpose(
-        tf.concat(
-          names.map((name) => w2(w, layerName(i, name))),
-          0,
-        ) as tf.Tensor2D,
-      ),
-    );
-  const layers = Array.from({ length: config.num_hidden_layers }, (_, i) => ({
-    qkv: cat(i, ['self_attn.q_proj', 'self_attn.k_proj', 'self_attn.v_proj']),
-    o: cat(i, ['self_attn.o_proj']),
-    gateUp: cat(i, ['mlp.gate_proj', 'mlp.up_proj']),
-    down: cat(i, ['mlp.down_proj']),
-  }));
-  return { layers, head: tf.tidy(() => tf.transpose(w2(w, headName(config)))) };
+  const layers = Array.from(
+    { length: config.num_hidden_layers },
+    (_, i) =>
+      Object.fromEntries(
+        Object.entries(LINEARS).map(([key, suffix]) => [key, tf.transpose(w2(w, layerName(i, suffix)))]),
+      ) as Transposed['layers'][number],
+  );
+  return { layers, head: tf.transpose(w2(w, headName(config))) };
 }
 export function disposeTransposed(t: Transposed): void {
   tf.dispose(t as unknown as tf.TensorContainer);
@@ -183,23 +202,20 @@ export function forward(w: Weights, wt: Transposed, t: BatchTensors, config: Lla
     const before = x;
     const run = () => {
       const norm1 = rmsNorm(before, w1(w, layerName(i, 'input_layernorm')), eps);
-      const qkv = tf.matMul(norm1.y, wl.qkv); // [N, (H+2Hk)·hd]
-      const [q0, k0, v0] = tf.split(qkv, [H * hd, Hk * hd, Hk * hd], 1) as [tf.Tensor2D, tf.Tensor2D, tf.Tensor2D];
       const heads = (y: tf.Tensor2D, n: number) =>
         tf.transpose(tf.reshape(y, [B, T, n, hd]), [0, 2, 1, 3]) as tf.Tensor4D; // [B,n,T,hd]
-      const q = tf.reshape(rope(heads(q0, H), t, hd), [B * Hk, G * T, hd]) as tf.Tensor3D;
-      const k = tf.reshape(rope(heads(k0, Hk), t, hd), [B * Hk, T, hd]) as tf.Tensor3D;
-      const v = tf.reshape(heads(v0, Hk), [B * Hk, T, hd]) as tf.Tensor3D;
-      const scores = tf.mul(tf.matMul(q, tf.transpose(k, [0, 2, 1])), 1 / Math.sqrt(hd));
+      const q = tf.reshape(rope(heads(tf.matMul(norm1.y, wl.q), H), t), [B * Hk, G * T, hd]) as tf.Tensor3D;
+      const k = tf.reshape(rope(heads(tf.matMul(norm1.y, wl.k), Hk), t), [B * Hk, T, hd]) as tf.Tensor3D;
+      const v = tf.reshape(heads(tf.matMul(norm1.y, wl.v), Hk), [B * Hk, T, hd]) as tf.Tensor3D;
+      const scores = tf.mul(batchMatMul(q, tf.transpose(k, [0, 2, 1])), 1 / Math.sqrt(hd));
       const masked = tf.add(tf.reshape(scores, [B, H, T, T]), t.bias);
       const p = tf.reshape(tf.softmax(masked), [B * Hk, G * T, T]) as tf.Tensor3D;
-      const oh = tf.reshape(tf.matMul(p, v), [B, H, T, hd]);
+      const oh = tf.reshape(batchMatMul(p, v), [B, H, T, hd]);
       const o = tf.reshape(tf.transpose(oh, [0, 2, 1, 3]), [N, H * hd]) as tf.Tensor2D;
       const mid = tf.add<tf.Tensor2D>(before, tf.matMul(o, wl.o));
       const norm2 = rmsNorm(mid, w1(w, layerName(i, 'post_attention_layernorm')), eps);
-      const gateUp = tf.matMul(norm2.y, wl.gateUp);
-      const f = config.intermediate_size;
-      const [gate, up] = tf.split(gateUp, [f, f], 1) as [tf.Tensor2D, tf.Tensor2D];
+      const gate = tf.matMul(norm2.y, wl.gate);
+      const up = tf.matMul(norm2.y, wl.up);
       const act = tf.mul<tf.Tensor2D>(tf.mul(gate, tf.sigmoid(gate)), up);
       const next = tf.add<tf.Tensor2D>(mid, tf.matMul(act, wl.down));
       return save ? { next, norm1, q, k, v, p, o, norm2, gate, up, act } : { next };
@@ -230,7 +246,7 @@ export function backward(
   dHidden: tf.Tensor2D,
 ): Record<string, tf.Tensor> {
   const { B, T } = t;
-  const { num_attention_heads: H, num_key_value_heads: Hk, head_dim: hd, intermediate_size: f } = config;
+  const { num_attention_heads: H, num_key_value_heads: Hk, head_dim: hd } = config;
   const G = H / Hk;
   const N = B * T;
   const grads: Record<string, tf.Tensor> = {};
@@ -251,8 +267,8 @@ export function backward(
       const silu = tf.mul(s.gate, sg);
       const dUp = tf.mul(dAct, silu);
       const dGate = tf.mul(tf.mul(dAct, s.up), tf.add(sg, tf.mul(silu, tf.sub(1, sg))));
-      const dGateUp = tf.concat([dGate, dUp], 1) as tf.Tensor2D;
-      const [gGate, gUp] = tf.split(matMulTN(dGateUp, s.norm2.y), [f, f], 0);
+      const gGate = matMulTN(dGate as tf.Tensor2D, s.norm2.y);
+      const gUp = matMulTN(dUp as tf.Tensor2D, s.norm2.y);
       const gDown = matMulTN(dNext, s.act);
       const dNorm2 = tf.add<tf.Tensor2D>(
         tf.matMul(dGate as tf.Tensor2D, w2(w, name('mlp.gate_proj'))),
@@ -268,17 +284,16 @@ export function backward(
         G * T,
         hd,
       ]) as tf.Tensor3D;
-      const dP = tf.matMul(dOh, tf.transpose(s.v, [0, 2, 1])) as tf.Tensor3D;
-      const dV = tf.matMul(tf.transpose(s.p, [0, 2, 1]), dOh) as tf.Tensor3D;
+      const dP = batchMatMul(dOh, tf.transpose(s.v, [0, 2, 1]));
+      const dV = batchMatMul(tf.transpose(s.p, [0, 2, 1]), dOh);
       const dS = tf.mul(tf.mul(s.p, tf.sub(dP, tf.sum(tf.mul(dP, s.p), 2, true))), 1 / Math.sqrt(hd)) as tf.Tensor3D;
-      const dQ = tf.reshape(tf.matMul(dS, s.k), [B, H, T, hd]) as tf.Tensor4D;
-      const dK = tf.reshape(tf.matMul(tf.transpose(dS, [0, 2, 1]), s.q), [B, Hk, T, hd]) as tf.Tensor4D;
+      const dQ = tf.reshape(batchMatMul(dS, s.k), [B, H, T, hd]) as tf.Tensor4D;
+      const dK = tf.reshape(batchMatMul(tf.transpose(dS, [0, 2, 1]), s.q), [B, Hk, T, hd]) as tf.Tensor4D;
       const flat = (y: tf.Tensor4D, n: number) => tf.reshape(tf.transpose(y, [0, 2, 1, 3]), [N, n * hd]) as tf.Tensor2D;
-      const dq = flat(ropeBack(dQ, t, hd), H);
-      const dk = flat(ropeBack(dK, t, hd), Hk);
+      const dq = flat(ropeBack(dQ, t), H);
+      const dk = flat(ropeBack(dK, t), Hk);
       const dv = flat(tf.reshape(dV, [B, Hk, T, hd]) as tf.Tensor4D, Hk);
-      const dQkv = tf.concat([dq, dk, dv], 1) as tf.Tensor2D;
-      const [gQ, gK, gV] = tf.split(matMulTN(dQkv, s.norm1.y), [H * hd, Hk * hd, Hk * hd], 0);
+      const [gQ, gK, gV] = [dq, dk, dv].map((x) => matMulTN(x, s.norm1.y));
       const dNorm1 = tf.addN([
         tf.matMul(dq, w2(w, name('self_attn.q_proj'))),
         tf.matMul(dk, w2(w, name('self_attn.k_proj'))),
