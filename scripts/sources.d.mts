@@ -1,0 +1,2 @@
+export function filesUnder(root: string, path: string): string[];
+export function sourceHash(root: string): string;
