@@ -3,8 +3,8 @@ import { fileURLToPath } from 'node:url';
 import tailwindcss from '@tailwindcss/vite';
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vite';
-import { offline } from './scripts/vite/offline';
-import { buildStamp, contentSecurityPolicy, tfjsWasm } from './scripts/vite/siteFiles';
+import { offline } from './scripts/vite/offline.ts';
+import { buildStamp, contentSecurityPolicy, tfjsWasm } from './scripts/vite/siteFiles.ts';
 
 const root = dirname(fileURLToPath(import.meta.url));
 
