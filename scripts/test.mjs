@@ -2,6 +2,7 @@
 // `npm test -- <filter>` runs only the test files whose name contains the filter; --full (or STUDIO_FULL=1) adds slow tests.
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { provisionChromium, provisionDependencies } from './provision.mjs';
@@ -119,11 +120,21 @@ const vitest = (project, minutes) =>
     return withExit(counts, code);
   });
 
+/** A port that nothing listens on. */
+const freePort = () =>
+  new Promise((done) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address();
+      server.close(() => done(String(port)));
+    });
+  });
+
 const playwright = (minutes) =>
   stage('e2e', async () => {
     const out = join(reports, 'e2e.json');
     const command = [...bin('@playwright/test/cli.js'), 'test', '--reporter=list,json', '--pass-with-no-tests'];
-    const code = await run([...command, ...filters], { minutes, env: { PLAYWRIGHT_JSON_OUTPUT_NAME: out } });
+    const env = { PLAYWRIGHT_JSON_OUTPUT_NAME: out, STUDIO_E2E_PORT: await freePort() };
+    const code = await run([...command, ...filters], { minutes, env });
     const report = readJson(out);
     if (!report) return { passed: 0, failed: 1 };
     const times = new Map();
