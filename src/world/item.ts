@@ -1,0 +1,155 @@
+// What a generated training row is, and the small grammar that varies its surface.
+import type { Rng } from '../lib/rng';
+import { hashString } from '../lib/rng';
+import type { DatasetRow, Json, Message, ToolSchema } from '../protocol/chat';
+import { type FinalAnswer, finalText } from './contract';
+import { TENANTS, type Tenant, TODAY, type World } from './state';
+import { TOOL_NAMES, TOOLS, type ToolName } from './tools';
+
+export type Split = 'train' | 'dev' | 'heldout';
+export type Shape = 'single' | 'multi' | 'tool' | 'safety';
+
+/** What one assistant turn must be. */
+export type TurnTruth =
+  | { expect: 'call'; name: string; arguments: { [key: string]: Json } }
+  /** `facts`: strings that the answer must contain; sources and status must be equal. */
+  | { expect: 'final'; final: FinalAnswer; facts: string[] };
+
+export interface SftItem {
+  rowId: string;
+  shape: Shape;
+  kind: string;
+  tenant: Tenant['id'];
+  split: Split;
+  /** `${kind}/${index of the phrasing}` */
+  templateId: string;
+  entityKey: string;
+  row: DatasetRow & { messages: Message[] };
+  /** One per assistant message, in order. */
+  truth: TurnTruth[];
+}
+
+/** One way of asking: `[a|b]` are alternatives, `{slot}` is filled. */
+export type Phrasing = string;
+
+/** What a maker gets to work with. */
+export interface Draft {
+  world: World;
+  rng: Rng;
+  tenant: Tenant;
+  /** Fills one of the kind's phrasings. */
+  say(slots: Record<string, string | number>): string;
+  /** A random choice of an alternative wording outside the kind's own phrasings. */
+  vary(grammar: string, slots?: Record<string, string | number>): string;
+}
+export interface Made {
+  entityKey: string;
+  /** Appended to the system prompt: facts and rules that the answer may rest on. */
+  context?: string;
+  /** The right tools; others are added to offer at most three. Empty or absent: no tools are offered. */
+  tools?: ToolName[];
+  /** Everything after the system message. */
+  messages: Message[];
+  truth: TurnTruth[];
+}
+export interface Kind {
+  shape: Shape;
+  kind: string;
+  /** Relative share within its shape. */
+  weight: number;
+  phrasings: readonly Phrasing[];
+  make(draft: Draft): Made;
+}
+
+/** Every sixth phrasing is held out, every sixth (offset 4) is for dev. */
+export const phrasingSplit = (index: number): Split =>
+  index % 6 === 5 ? 'heldout' : index % 6 === 4 ? 'dev' : 'train';
+/** Two of ten entities are held out, one is for dev. */
+export function entitySplit(entityKey: string): Split {
+  const bucket = hashString(entityKey) % 10;
+  return bucket < 2 ? 'heldout' : bucket === 2 ? 'dev' : 'train';
+}
+
+/** Expands `[a|b]` at random and fills `{slots}`. Alternatives do not nest. */
+export function expand(grammar: string, slots: Record<string, string | number>, rng: Rng): string {
+  return grammar
+    .replace(/\[([^\]]*)\]/g, (_, options: string) => rng.pick(options.split('|')))
+    .replace(/\{(\w+)\}/g, (_, slot: string) => {
+      const value = slots[slot];
+      if (value === undefined) throw new Error(`The phrasing "${grammar}" has an unknown slot {${slot}}.`);
+      return String(value);
+    });
+}
+
+export const user = (content: string): Message => ({ role: 'user', content });
+export const finalMessage = (final: FinalAnswer): Message => ({ role: 'assistant', content: finalText(final) });
+export const callMessage = (name: string, args: { [key: string]: Json }): Message => ({
+  role: 'assistant',
+  content: '',
+  tool_calls: [{ type: 'function', function: { name, arguments: args } }],
+});
+export const toolMessage = (name: string, result: { [key: string]: Json }): Message => ({
+  role: 'tool',
+  name,
+  content: JSON.stringify(result),
+});
+export const answer = (
+  text: string,
+  sources: string[],
+  status: FinalAnswer['status'] = 'ok',
+  action: FinalAnswer['action'] = null,
+): FinalAnswer => ({
+  answer: text,
+  sources,
+  action,
+  status,
+});
+
+const SYSTEMS = [
+  'You are the finance assistant of {tenant}. Today is {today}. Reply in strict JSON.',
+  'Finance operations assistant, tenant {tenant}, {policy}. Date: {today}. Answer with one JSON object.',
+  '{tenant} finance desk. Today: {today}. Output JSON only.',
+  'You help the {tenant} finance team. Date {today}. Use JSON with answer, sources, action, status.',
+  'Role: financial assistant for {tenant} under {policy}. Today is {today}. JSON replies.',
+  'Assistant for {tenant}. It is {today}. Never guess figures. Reply in JSON.',
+];
+
+/** Builds one row of a kind for a split. The phrasing and the entity both belong to the split. */
+export function buildItem(kind: Kind, world: World, rng: Rng, split: Split, rowId: string): SftItem {
+  const own = kind.phrasings.map((_, i) => i).filter((i) => phrasingSplit(i) === split);
+  const index = rng.pick(own);
+  let tenant: Tenant;
+  let made: Made;
+  let tries = 0;
+  do {
+    tenant = rng.pick(TENANTS);
+    made = kind.make({
+      world,
+      rng,
+      tenant,
+      say: (slots) => expand(kind.phrasings[index]!, slots, rng),
+      vary: (grammar, slots = {}) => expand(grammar, slots, rng),
+    });
+    if (++tries > 500) throw new Error(`${kind.kind}: no entity of the split ${split} found`);
+  } while (entitySplit(made.entityKey) !== split);
+  let tools: ToolSchema[] | undefined;
+  if (made.tools?.length) {
+    const others = rng
+      .shuffle(TOOL_NAMES.filter((n) => !made.tools!.includes(n)))
+      .slice(0, rng.int(0, 3 - made.tools.length));
+    tools = rng.shuffle([...made.tools, ...others]).map((n) => TOOLS[n]);
+  }
+  const head = expand(rng.pick(SYSTEMS), { tenant: tenant.id, today: TODAY, policy: tenant.policyVersion }, rng);
+  const system: Message = { role: 'system', content: made.context ? `${head} ${made.context}` : head };
+  return {
+    rowId,
+    shape: kind.shape,
+    kind: kind.kind,
+    tenant: tenant.id,
+    split,
+    templateId: `${kind.kind}/${index}`,
+    entityKey: made.entityKey,
+    row: { messages: [system, ...made.messages], ...(tools ? { tools } : {}) },
+    truth: made.truth,
+  };
+}

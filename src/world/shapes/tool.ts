@@ -1,0 +1,283 @@
+// Shape 3, tool trajectories: call → result → answer from it. Also failures, and questions that need no call.
+
+import type { Json } from '../../protocol/chat';
+import type { FinalAnswer } from '../contract';
+import { answer, callMessage, type Draft, finalMessage, type Kind, type Made, toolMessage, user } from '../item';
+import {
+  COMPANIES,
+  cellKey,
+  DATES,
+  DEPARTMENTS,
+  type Department,
+  PAIRS,
+  PEOPLE,
+  POLICY_TOPICS,
+  QUARTERS,
+  REGIONS,
+} from '../state';
+import { executeTool, type ToolFailure, type ToolName } from '../tools';
+
+const FAILURES: Record<ToolFailure, string> = {
+  time_out: 'timed out',
+  not_found: 'found nothing',
+  permission_denied: 'denied access',
+  stale_data: 'has stale data',
+  invalid_arguments: 'refused the arguments',
+};
+
+/** Runs the real tool; one in eight calls fails, and then the answer says so instead of guessing. */
+function trajectory(
+  { world, rng, tenant }: Draft,
+  entityKey: string,
+  question: string,
+  name: ToolName,
+  args: { [key: string]: Json },
+  reply: (result: { [key: string]: Json }) => [text: string, facts: string[]],
+  context?: string,
+): Made {
+  const failure = rng.bool(0.12) ? rng.pick(['time_out', 'permission_denied', 'stale_data'] as const) : undefined;
+  const outcome = executeTool(world, name, args, {
+    tenant,
+    user: { name: rng.pick(PEOPLE), role: 'treasurer' },
+    failure,
+  });
+  let final: FinalAnswer;
+  let facts: string[];
+  if (outcome.ok) {
+    const [text, found] = reply(outcome.result);
+    final = answer(text, [name]);
+    facts = found;
+  } else {
+    final = answer(`The tool ${name} ${FAILURES[outcome.error]}. Please try again later.`, [], 'need_data');
+    facts = [FAILURES[outcome.error]];
+  }
+  return {
+    entityKey,
+    context,
+    tools: [name],
+    messages: [
+      user(question),
+      callMessage(name, args),
+      toolMessage(name, outcome.ok ? outcome.result : { error: outcome.error }),
+      finalMessage(final),
+    ],
+    truth: [
+      { expect: 'call', name, arguments: args },
+      { expect: 'final', final, facts },
+    ],
+  };
+}
+
+const place = (region?: string) => (region ? ` in ${region}` : '');
+const cell = ({ rng }: Draft) => {
+  const department: Department = rng.pick(DEPARTMENTS);
+  const quarter = rng.pick(QUARTERS);
+  const region = rng.bool(0.4) ? rng.pick(REGIONS) : undefined;
+  const args: { [key: string]: Json } = region ? { department, quarter, region } : { department, quarter };
+  return { department, quarter, region, args };
+};
+
+export const TOOL: Kind[] = [
+  {
+    shape: 'tool',
+    kind: 'query_erp',
+    weight: 4,
+    phrasings: [
+      '[Query|Show] {q} spending for the {d} department{r}.',
+      'How much did {d} spend{r} in {q}?',
+      '{d} spending{r}, {q}?',
+      'What did the {d} department spend{r} in {q}?',
+      'I need the booked spending of {d}{r} for {q}.',
+      'Look up what {d} spent{r} in {q}.',
+      'Give me the actual cost of {d}{r}, {q}.',
+    ],
+    make: (x) => {
+      const c = x.rng.bool(0.08)
+        ? {
+            department: 'sales' as Department,
+            quarter: '2026Q3',
+            region: undefined,
+            args: { department: 'sales', quarter: '2026Q3' },
+          }
+        : cell(x);
+      return trajectory(
+        x,
+        `${c.department}|${c.quarter}|${c.region ?? 'all'}`,
+        x.say({ d: c.department, q: c.quarter, r: place(c.region) }),
+        'query_erp',
+        c.args,
+        (r) => [
+          `${c.department} spent ${r.amount} CNY${place(c.region)} in ${c.quarter}.`,
+          [String(r.amount), c.department],
+        ],
+      );
+    },
+  },
+  {
+    shape: 'tool',
+    kind: 'get_budget',
+    weight: 3,
+    phrasings: [
+      'What is the {d} budget{r} for {q}?',
+      'Budget of {d}{r}, {q}?',
+      'Show me the {q} budget of the {d} department{r}.',
+      'How much budget does {d} have{r} in {q}?',
+      'I need the planned budget of {d}{r} for {q}.',
+      'Look up the {d} budget{r}, {q}.',
+      'Which budget was set for {d}{r} in {q}?',
+    ],
+    make: (x) => {
+      const c = cell(x);
+      return trajectory(
+        x,
+        `${c.department}|${c.quarter}|${c.region ?? 'all'}`,
+        x.say({ d: c.department, q: c.quarter, r: place(c.region) }),
+        'get_budget',
+        c.args,
+        (r) => [
+          `The ${c.department} budget${place(c.region)} for ${c.quarter} is ${r.amount} CNY.`,
+          [String(r.amount), c.department],
+        ],
+      );
+    },
+  },
+  {
+    shape: 'tool',
+    kind: 'get_balance',
+    weight: 4,
+    phrasings: [
+      'What is the balance of {a} on {t}?',
+      'Balance of account {a}, {t}?',
+      'How much is on {a} as of {t}?',
+      'Show the balance of {a} for {t}.',
+      'Account {a}: balance on {t}?',
+      'Tell me what {a} held on {t}.',
+      'I want to see the {t} balance of {a}.',
+    ],
+    make: (x) => {
+      const a = x.rng.pick(x.world.accounts);
+      const t = x.rng.pick(DATES);
+      return trajectory(x, `${a.id}|${t}`, x.say({ a: a.id, t }), 'get_balance', { account_id: a.id, date: t }, (r) => [
+        `${a.id} holds ${r.balance} ${r.currency}.`,
+        [a.id, String(r.balance)],
+      ]);
+    },
+  },
+  {
+    shape: 'tool',
+    kind: 'fx_rate',
+    weight: 3,
+    phrasings: [
+      'What is {p} on {t}?',
+      '{p} rate for {t}?',
+      'Exchange rate {p}, {t}, please.',
+      'Which {p} rate do we book on {t}?',
+      'Give me {p} as of {t}.',
+      'I need the {t} rate of {p}.',
+      'How does {p} stand on {t}?',
+    ],
+    make: (x) => {
+      const p = x.rng.pick(PAIRS);
+      const t = x.rng.bool(0.2) ? x.world.today : x.rng.pick(DATES);
+      return trajectory(x, `${p}|${t}`, x.say({ p, t }), 'fx_rate', { pair: p, date: t }, (r) => [
+        `${p} on ${t} is ${r.rate}.`,
+        [p, String(r.rate)],
+      ]);
+    },
+  },
+  {
+    shape: 'tool',
+    kind: 'list_due',
+    weight: 2,
+    phrasings: [
+      'Which {k}s are due before {t}?',
+      'Open {k}s due before {t}?',
+      'List the {k}s that fall due before {t}.',
+      'What {k}s come due before {t}?',
+      'Show {k}s with a due date before {t}.',
+      'Any {k}s due before {t}?',
+    ],
+    make: (x) => {
+      const k = x.rng.pick(['receivable', 'payable'] as const);
+      const t = `2026-10-${x.rng.int(17, 31)}`;
+      return trajectory(x, `${k}|${t}`, x.say({ k, t }), 'list_due', { kind: k, before: t }, (r) => [
+        `${r.count} ${k}s are due before ${t}; first ${r.first}, ${r.amount} CNY, ${r.due}.`,
+        [String(r.first), String(r.amount)],
+      ]);
+    },
+  },
+  {
+    shape: 'tool',
+    kind: 'search_policy',
+    weight: 3,
+    phrasings: [
+      'What does our policy say on {t}?',
+      'Find the policy on {t}.',
+      'Look up the {t} policy.',
+      'Search the rules for {t}.',
+      'Which rules apply to {t}?',
+      'Please check the policy for {t}.',
+    ],
+    make: (x) => {
+      const t = x.rng.pick(POLICY_TOPICS);
+      return trajectory(x, `${t}|${x.tenant.id}`, x.say({ t }), 'search_policy', { query: t }, (r) => [
+        String(r.text),
+        String(r.text).split('; '),
+      ]);
+    },
+  },
+  {
+    shape: 'tool',
+    kind: 'approved_transfer',
+    weight: 2,
+    phrasings: [
+      'Transfer {m} CNY from {a} to {b}, approval {p}.',
+      'Approval {p} is granted: move {m} CNY from {a} to {b}.',
+      'Please send {m} CNY, {a} to {b}, under {p}.',
+      'With {p}, transfer {m} CNY from {a} to {b}.',
+      'Move {m} CNY from {a} to {b}. The approval id is {p}.',
+      'Execute {p}: {m} CNY from {a} to {b}.',
+    ],
+    make: (x) => {
+      const [a, b] = x.rng.shuffle(x.world.accounts).map((y) => y.id) as [string, string];
+      const m = x.rng.int(2, 99) * 1000;
+      const p = `AP-${x.rng.int(100, 999)}`;
+      return trajectory(
+        x,
+        `${a}|${b}`,
+        x.say({ m, a, b, p }),
+        'transfer',
+        { from: a, to: b, amount: m, approval_id: p },
+        () => [`Sent ${m} CNY from ${a} to ${b} under ${p}.`, [String(m), a, b, p]],
+        'The user is the treasurer.',
+      );
+    },
+  },
+  {
+    shape: 'tool',
+    kind: 'no_call_needed',
+    weight: 3,
+    phrasings: [
+      '{c} owes {m} CNY by {t}. How much does {c} owe?',
+      'Given that {c} owes {m} CNY until {t}, by when must it pay?',
+      'The invoice of {c} is {m} CNY, due {t}. Repeat the amount.',
+      '{c}, {m} CNY, due {t}: who owes us?',
+      'We expect {m} CNY from {c} on {t}. When does it come?',
+      'I was told {c} pays {m} CNY on {t}. Confirm the amount.',
+    ],
+    make: ({ rng, say }) => {
+      const c = rng.pick(COMPANIES);
+      const m = rng.int(8, 990) * 1000;
+      const t = rng.pick(DATES);
+      const final = answer(`${c} owes ${m} CNY, due ${t}.`, ['user']);
+      return {
+        entityKey: c,
+        tools: [rng.pick(['get_balance', 'query_erp', 'list_due'] as const)],
+        messages: [user(say({ c, m, t })), finalMessage(final)],
+        truth: [{ expect: 'final', final, facts: [c, String(m), t] }],
+      };
+    },
+  },
+];
+/** Used by tests: the cell that the chapter quotes. */
+export const SEED_CELL = cellKey('sales', '2026Q3');
