@@ -1,0 +1,43 @@
+// Numbers as a sentence says them: as many digits as mean something, units in words, a real minus sign.
+
+const whole = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
+
+/** 4096 → `4,096`. */
+export const count = (n: number): string => whole.format(n);
+
+/** `1 row`, `4,096 rows`. */
+export const plural = (n: number, one: string, many = `${one}s`): string => `${count(n)} ${n === 1 ? one : many}`;
+
+/** 0.1234 → `12 %`; shares under 10 % keep one decimal, so that 0.4 % is not read as none. */
+export function percent(share: number): string {
+  if (!Number.isFinite(share)) return '–';
+  const value = share * 100;
+  const digits = value !== 0 && Math.abs(value) < 9.95 && !Number.isInteger(Math.round(value * 1000) / 1000) ? 1 : 0;
+  return `${minus(value.toFixed(digits))} %`;
+}
+
+/** Three significant digits below 10, otherwise two decimals at most: 0.0412, 2.21, 13.4, 1,024. */
+export function number(value: number): string {
+  if (!Number.isFinite(value)) return '–';
+  const size = Math.abs(value);
+  if (size >= 1000) return minus(whole.format(value));
+  if (size >= 100) return minus(value.toFixed(0));
+  if (size >= 10) return minus(value.toFixed(1));
+  if (size >= 1 || size === 0) return minus(value.toFixed(2));
+  if (size >= 0.001) return minus(value.toFixed(3));
+  return minus(value.toExponential(1));
+}
+
+/** Signed, for differences: `+0.12`, `−0.40`. */
+export const signed = (value: number): string => (value > 0 ? `+${number(value)}` : number(value));
+
+/** Seconds → `41 s`, `2:05 min`, `1 h 12 min`. */
+export function duration(seconds: number): string {
+  if (!Number.isFinite(seconds) || seconds < 0) return '–';
+  const s = Math.round(seconds);
+  if (s < 60) return `${s} s`;
+  if (s < 3600) return `${Math.floor(s / 60)}:${String(s % 60).padStart(2, '0')} min`;
+  return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
+}
+
+const minus = (text: string): string => text.replace(/^-/, '−');

@@ -1,0 +1,56 @@
+import { expect, test } from 'vitest';
+import type { DatasetRow } from '../../protocol/chat';
+import { preview, rowType, truthOf, turnsOf } from './dataView';
+
+const trajectory: DatasetRow = {
+  messages: [
+    { role: 'user', content: 'Sales spend in Q3?' },
+    {
+      role: 'assistant',
+      content: '',
+      tool_calls: [{ type: 'function', function: { name: 'query_erp', arguments: { department: 'sales' } } }],
+    },
+    { role: 'tool', name: 'query_erp', content: '{"amount":1200000}' },
+    {
+      role: 'assistant',
+      content: '{"answer":"1.2 M","sources":["erp:2026Q3"],"action":null,"status":"ok"}',
+    },
+  ],
+};
+
+test('a trajectory keeps roles, calls and tool names in order', () => {
+  const turns = turnsOf(trajectory);
+  expect(turns.map((t) => t.role)).toEqual(['user', 'assistant', 'tool', 'assistant']);
+  expect(turns[1]!.calls).toEqual([{ name: 'query_erp', arguments: '{"department":"sales"}' }]);
+  expect(turns[2]!.name).toBe('query_erp');
+});
+
+test('prompt and completion are told apart, as strings and as messages', () => {
+  const strings = turnsOf({ prompt: 'Hello', completion: ' world' });
+  expect(strings.map((t) => [t.role, t.part])).toEqual([
+    ['user', 'prompt'],
+    ['completion', 'completion'],
+  ]);
+  const chat = turnsOf({ prompt: [{ role: 'user', content: 'a' }], completion: [{ role: 'assistant', content: 'b' }] });
+  expect(chat.map((t) => t.part)).toEqual(['prompt', 'completion']);
+  expect(rowType({ prompt: 'a', completion: 'b' })).toBe('prompt-completion');
+  expect(turnsOf({ text: 'x' })[0]!.role).toBe('text');
+  expect(turnsOf({})).toEqual([]);
+});
+
+test('the preview shows the last question and the last answer in one line', () => {
+  const { asked, answered } = preview(trajectory);
+  expect(asked).toBe('Sales spend in Q3?');
+  expect(answered).toContain('1.2 M');
+  expect(preview({ text: 'a\n b' })).toEqual({ asked: 'a b', answered: '' });
+});
+
+test('the truth lists the call and the fields of the strict answer', () => {
+  expect(truthOf(trajectory)).toEqual([
+    { label: 'right call', value: 'query_erp({"department":"sales"})' },
+    { label: 'status', value: 'ok' },
+    { label: 'rests on', value: 'erp:2026Q3' },
+    { label: 'action', value: 'none' },
+  ]);
+  expect(truthOf({ text: 'prose' })).toEqual([]);
+});

@@ -1,0 +1,107 @@
+// What the SFT panel says about a run: progress, curves, finding. Pure: run records and metrics in, words and series out.
+import { count, duration, number, percent, plural, signed } from '../../lib/words';
+import type { MetricResult } from '../../protocol/requests';
+import type { MetricPoint, RunStatus, SampleGeneration } from '../../protocol/run';
+
+/** Seconds until the last step, from the time a step takes; NaN before the first. */
+export const secondsLeft = (step: number, maxSteps: number, stepMs: number | undefined): number =>
+  stepMs === undefined || step === 0 ? Number.NaN : (Math.max(0, maxSteps - step) * stepMs) / 1000;
+
+/** `step 186 of 300 · 41 s left`. */
+export function progressWords(status: RunStatus, step: number, maxSteps: number, stepMs?: number): string {
+  const at = `step ${count(step)} of ${count(maxSteps)}`;
+  if (status === 'queued') return 'queued: starts when the run before it ends';
+  if (status === 'paused') return `paused at ${at}`;
+  if (status === 'interrupted') return `interrupted at ${at}`;
+  if (status === 'stopped') return `stopped at ${at}`;
+  if (status === 'failed') return `failed at ${at}`;
+  if (status === 'finished') return `finished, ${plural(step, 'step')}`;
+  const left = secondsLeft(step, maxSteps, stepMs);
+  return Number.isFinite(left) ? `${at} · ${duration(left)} left` : at;
+}
+
+/** [step, value] of one metric, gaps (null, absent) left out. */
+export function metricSeries(points: readonly MetricPoint[], metric: string): { step: number; value: number }[] {
+  const out: { step: number; value: number }[] = [];
+  for (const point of points) {
+    const value = point[metric];
+    if (typeof value === 'number' && Number.isFinite(value)) out.push({ step: point.step, value });
+  }
+  return out;
+}
+
+export const lastValue = (points: readonly MetricPoint[], metric: string): number | undefined =>
+  metricSeries(points, metric).at(-1)?.value;
+
+/** `train 0.31 · held-out 0.38`, only what exists. */
+export function curveWords(points: readonly MetricPoint[], train: string, evaluation?: string): string {
+  const parts: string[] = [];
+  const t = lastValue(points, train);
+  const e = evaluation === undefined ? undefined : lastValue(points, evaluation);
+  if (t !== undefined) parts.push(evaluation ? `train ${number(t)}` : number(t));
+  if (e !== undefined) parts.push(`held-out ${number(e)}`);
+  return parts.join(' · ');
+}
+
+/** Steps at which answers to the fixed prompts were written, ascending. */
+export const generationSteps = (generations: readonly SampleGeneration[]): number[] =>
+  [...new Set(generations.map((g) => g.step))].sort((a, b) => a - b);
+
+/** The answers of one step, in the order of the prompts. */
+export const generationsAt = (generations: readonly SampleGeneration[], step: number): SampleGeneration[] =>
+  generations.filter((g) => g.step === step);
+
+/** What training did to the held-out loss, in one sentence; undefined before two evaluations. */
+export function lossFinding(points: readonly MetricPoint[]): string | undefined {
+  const evals = metricSeries(points, 'eval_loss');
+  const first = evals[0];
+  const last = evals.at(-1);
+  if (!first || !last || first === last) return undefined;
+  const best = evals.reduce((low, point) => (point.value < low.value ? point : low));
+  const change = `Held-out loss went from ${number(first.value)} to ${number(last.value)} nats a token`;
+  if (last.value > best.value * 1.05)
+    return `${change}, but was ${number(best.value)} at step ${count(best.step)}: it is overfitting since. Train fewer steps or on more rows.`;
+  return `${change}${last.value < first.value ? '.' : ': training did not help. Lower learning_rate or check the mask.'}`;
+}
+
+export interface MetricChange {
+  id: string;
+  before?: MetricResult;
+  after?: MetricResult;
+  /** The intervals do not overlap: more than chance. */
+  isClear: boolean;
+  /** The change is in the metric's good direction. */
+  isBetter?: boolean;
+}
+/** Metrics before and after, joined by id in the order of `after`. */
+export function metricChanges(before: readonly MetricResult[], after: readonly MetricResult[]): MetricChange[] {
+  return after.map((a) => {
+    const b = before.find((m) => m.id === a.id);
+    if (!b) return { id: a.id, after: a, isClear: false };
+    const isBetter =
+      a.direction === 'neutral' || a.value === b.value ? undefined : a.value > b.value === (a.direction === 'higher');
+    return { id: a.id, before: b, after: a, isClear: a.low > b.high || a.high < b.low, isBetter };
+  });
+}
+
+/** `94 %` or `2.21 nats`. Shares are in 0–1. */
+export const metricWords = ({ value, unit }: Pick<MetricResult, 'value' | 'unit'>): string =>
+  unit === 'share' ? percent(value) : `${number(value)}${unit ? ` ${unit}` : ''}`;
+
+/** `88–97 %`: the 95 % interval in the metric's unit. */
+export function intervalWords({ low, high, unit }: Pick<MetricResult, 'low' | 'high' | 'unit'>): string {
+  if (!Number.isFinite(low) || !Number.isFinite(high)) return '–';
+  return unit === 'share' ? `${(low * 100).toFixed(0)}–${(high * 100).toFixed(0)} %` : `${number(low)}–${number(high)}`;
+}
+
+/** The measured difference of two arms on one metric, as a finding. */
+export function pairFinding(metric: string, full: MetricResult, completion: MetricResult): string {
+  const difference = completion.value - full.value;
+  const isClear = completion.high < full.low || completion.low > full.high;
+  const points = signed(difference * 100);
+  const values = `${percent(full.value)} of answers repeat the prompt after full-sequence loss, ${percent(completion.value)} after completion-only loss`;
+  const verdict = isClear
+    ? `a difference of ${points} points that the intervals separate`
+    : `${points} points, within the intervals: measure on more cases or train longer before you conclude`;
+  return `${metric}: ${values}; ${verdict}.`;
+}

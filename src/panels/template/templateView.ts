@@ -1,0 +1,64 @@
+// The template panel's reading of errors and renders. Pure.
+import { plural } from '../../lib/words';
+import { type EncodedRow, type Message, ORIGIN_NAMES, ROLE_NAMES } from '../../protocol/chat';
+
+export interface SourcePosition {
+  /** Both from 1. */
+  line: number;
+  column: number;
+}
+/** Finds `line 3, column 14` (or `3:14`) in what an error says about itself. */
+export function errorPosition(text: string | undefined): SourcePosition | undefined {
+  if (!text) return undefined;
+  const words = /line (\d+)(?:,? col(?:umn)?\.? (\d+))?/i.exec(text);
+  if (words) return { line: Number(words[1]), column: words[2] ? Number(words[2]) : 1 };
+  const short = /(?:^|[\s(:])(\d+):(\d+)/.exec(text);
+  return short ? { line: Number(short[1]), column: Number(short[2]) } : undefined;
+}
+
+/** UTF-16 offset of a position in the source, kept inside it: where the cursor goes. */
+export function offsetAt(source: string, { line, column }: SourcePosition): number {
+  const lines = source.split('\n');
+  const row = Math.min(Math.max(line, 1), lines.length);
+  const before = lines.slice(0, row - 1).reduce((sum, text) => sum + text.length + 1, 0);
+  return before + Math.min(Math.max(column - 1, 0), lines[row - 1]!.length);
+}
+
+/** The line at fault with a caret under the column. */
+export function errorExcerpt(source: string, position: SourcePosition): string {
+  const line = source.split('\n')[position.line - 1];
+  return line === undefined ? '' : `${line}\n${' '.repeat(Math.max(0, position.column - 1))}^`;
+}
+
+/** Tokens by role and by who wrote them, for the legend: `assistant 41`, `template 18`. */
+export function roleCounts(row: EncodedRow): { role: string; tokens: number }[] {
+  const counts = new Map<string, number>();
+  for (let t = 0; t < row.ids.length; t++) {
+    const isContent = ORIGIN_NAMES[row.origin[t]!] === 'content';
+    const role = isContent ? (ROLE_NAMES[row.role[t]!] ?? 'none') : 'template';
+    counts.set(role, (counts.get(role) ?? 0) + 1);
+  }
+  return [...counts].map(([role, tokens]) => ({ role, tokens }));
+}
+
+/** `118 tokens: 77 content, 41 written by the template`. */
+export function renderSentence(row: EncodedRow): string {
+  const scaffold = roleCounts(row).find((c) => c.role === 'template')?.tokens ?? 0;
+  const total = row.ids.length;
+  return `${plural(total, 'token')}, ${scaffold} of them written by the template (${total ? Math.round((scaffold / total) * 100) : 0} %).`;
+}
+
+/** What stops a conversation from being rendered, before it is sent; undefined when nothing does. */
+export function messagesProblem(messages: readonly Message[]): string | undefined {
+  if (messages.length === 0) return 'There is no message. Add one to see what the template writes.';
+  const empty = messages.findIndex((m) => m.content === '' && !m.tool_calls?.length);
+  return empty < 0
+    ? undefined
+    : `Message ${empty + 1} (${messages[empty]!.role}) is empty: the model would learn an empty turn.`;
+}
+
+/** First and last four characters of an id: `9f2c…41d0` reads at a glance and still tells two apart. */
+export const shortHash = (hash: string): string => {
+  const hex = hash.replace(/^sha256:/, '');
+  return hex.length > 10 ? `${hex.slice(0, 4)}…${hex.slice(-4)}` : hex;
+};
