@@ -274,7 +274,7 @@ export function createWorld(seed: number): World {
       for (const scope of [0, 1]) {
         const fill = (rule: string) =>
           rule
-            .replace('N', String(policyRng.pick([3, 5, 7, 10, 15, 30])))
+            .replace(/\bN\b/, String(policyRng.pick([3, 5, 7, 10, 15, 30])))
             .replace(/\bK\b/, String(policyRng.pick([500, 800, 1000, 2000, 5000, 10000, 20000, 50000])));
         policies.push({
           id: `P${t + 1}.${version}${scope ? 'T' : ''}`,
