@@ -1,6 +1,6 @@
 // The test that all journeys use: besides its own claims each journey asserts that nothing leaves the origin, that the
 // content security policy is never violated and that no error goes unhandled.
-import { test as base, type BrowserContext, expect } from '@playwright/test';
+import { type BrowserContext, test as base, expect } from '@playwright/test';
 
 declare global {
   interface Window {
