@@ -1,0 +1,150 @@
+// Private-use characters around parts of a render, to learn where each part went. They occur in neither template nor data.
+import { TemplateError } from '../lib/errors';
+import type { Json, Message, ToolSchema } from '../protocol/chat';
+
+/** UTF-16 offsets [start, end). */
+export interface Stretch {
+  start: number;
+  end: number;
+}
+export interface MarkSet {
+  base: number;
+  generation: [open: string, close: string];
+  turn: { open: (index: number) => string; close: string };
+  content: { open: (index: number) => string; close: string };
+}
+
+const SLOTS = 4096;
+/** Private-use areas: one in the basic plane, two whole planes. */
+const BASES = [0xe000, 0xf0000, 0x100000];
+
+/** Marks whose characters `data` does not contain. */
+export function chooseMarks(data: string): MarkSet {
+  for (const base of BASES) {
+    let clash = false;
+    for (const char of data) {
+      const code = char.codePointAt(0)!;
+      // JSON writes lone surrogates and controls as escapes, never private-use characters.
+      if (code >= base && code < base + 8 + SLOTS) {
+        clash = true;
+        break;
+      }
+    }
+    if (clash) continue;
+    const at = (offset: number) => String.fromCodePoint(base + offset);
+    const open = (mark: number) => (index: number) => at(mark) + at(8 + Math.min(index + 1, SLOTS - 1));
+    return {
+      base,
+      generation: [at(0), at(1)],
+      turn: { open: open(2), close: at(3) },
+      content: { open: open(4), close: at(5) },
+    };
+  }
+  throw new TemplateError(
+    'The conversation uses private-use characters of every plane, so its parts cannot be told apart. Remove them.',
+  );
+}
+
+export interface ReadMarks {
+  text: string;
+  generation: Stretch[];
+  turns: (Stretch & { message: number })[];
+  content: (Stretch & { message: number })[];
+}
+
+/** Takes the marks out and says where they stood. Stretches come in order of their start; a nested one wins over its parent. */
+export function readMarks(marked: string, set: MarkSet): ReadMarks {
+  const parts: string[] = [];
+  const out: ReadMarks = { text: '', generation: [], turns: [], content: [] };
+  const open: { mark: number; start: number; message: number }[] = [];
+  let length = 0;
+  let from = 0;
+  let pending = -1;
+  for (let i = 0; i < marked.length; ) {
+    const code = marked.codePointAt(i)!;
+    const width = code > 0xffff ? 2 : 1;
+    const mark = code - set.base;
+    if (mark < 0 || mark >= 8 + SLOTS) {
+      i += width;
+      continue;
+    }
+    parts.push(marked.slice(from, i));
+    length += i - from;
+    i += width;
+    from = i;
+    if (mark >= 8) {
+      if (pending >= 0) open.push({ mark: pending, start: length, message: mark - 9 });
+      pending = -1;
+    } else if (mark === 0) open.push({ mark, start: length, message: -1 });
+    else if (mark === 2 || mark === 4) pending = mark;
+    else {
+      const index = open.findLastIndex((o) => o.mark === mark - 1);
+      const opened = open[index];
+      if (!opened) continue;
+      open.splice(index, 1);
+      const stretch = { start: opened.start, end: length, message: opened.message };
+      if (mark === 1) out.generation.push({ start: stretch.start, end: stretch.end });
+      else (mark === 3 ? out.turns : out.content).push(stretch);
+    }
+  }
+  parts.push(marked.slice(from));
+  out.text = parts.join('');
+  const byStart = (a: Stretch, b: Stretch) => a.start - b.start || b.end - a.end;
+  out.generation.sort(byStart);
+  out.turns.sort(byStart);
+  out.content.sort(byStart);
+  return out;
+}
+
+/** Which strings are marked: `all` adds tool descriptions, `calls` the strings of tool calls. */
+export type MarkLevel = 'all' | 'calls' | 'content';
+
+/** A copy of the data with marks inside its strings. Outer blanks stay outside, for templates that trim; empty stays empty. */
+export function markData(
+  messages: readonly Message[],
+  tools: ToolSchema[] | undefined,
+  set: MarkSet,
+  level: MarkLevel,
+) {
+  const wrap = (text: string, index: number): string => {
+    const core = text.trim();
+    if (core === '') return text;
+    const at = text.indexOf(core);
+    return `${text.slice(0, at)}${set.content.open(index)}${core}${set.content.close}${text.slice(at + core.length)}`;
+  };
+  const leaves = (value: Json, index: number): Json => {
+    if (typeof value === 'string') return wrap(value, index);
+    if (Array.isArray(value)) return value.map((item) => leaves(item, index));
+    if (value && typeof value === 'object')
+      return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, leaves(item, index)]));
+    return value;
+  };
+  const descriptions = (value: Json): Json => {
+    if (Array.isArray(value)) return value.map(descriptions);
+    if (value && typeof value === 'object')
+      return Object.fromEntries(
+        Object.entries(value).map(([key, item]) => [
+          key,
+          key === 'description' && typeof item === 'string' ? wrap(item, -1) : descriptions(item),
+        ]),
+      );
+    return value;
+  };
+  return {
+    messages: messages.map((message, index) => ({
+      ...message,
+      ...(typeof message.content === 'string' && { content: wrap(message.content, index) }),
+      ...(message.tool_calls &&
+        level !== 'content' && {
+          tool_calls: message.tool_calls.map((call) => ({
+            ...call,
+            function: {
+              name: call.function.name,
+              arguments: leaves(call.function.arguments as Json, index),
+            },
+          })),
+        }),
+    })),
+    tools: tools && level === 'all' ? (descriptions(tools as unknown as Json) as unknown as ToolSchema[]) : tools,
+  };
+}
