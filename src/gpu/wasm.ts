@@ -58,3 +58,13 @@ export function wasmSlice(x: tf.Tensor1D, offset: number, size: number): tf.Tens
   // slice: making the new tensor may grow, and so move, the heap.
   return tf.tensor1d(new Float32Array(be.wasm.HEAPU8.slice(start, start + 4 * size).buffer));
 }
+
+/** Overwrites cache[:, slot, :] with x, in place. cache [G,T,W], x [G,W], float32. */
+export function wasmWriteSlot(cache: tf.Tensor3D, x: tf.Tensor2D, slot: number): void {
+  const be = internals();
+  const [G, T, W] = cache.shape;
+  const heap = be.wasm.HEAPU8;
+  const to = be.dataIdMap.get(cache.dataId).memoryOffset;
+  const from = be.dataIdMap.get(x.dataId).memoryOffset;
+  for (let g = 0; g < G; g++) heap.copyWithin(to + 4 * (g * T + slot) * W, from + 4 * g * W, from + 4 * (g + 1) * W);
+}

@@ -157,7 +157,7 @@ export class TfEngine implements Engine {
     const wanted = new Set(want);
     const outputs: Outputs = { mask: tf.tensor2d(batch.mask, [B, T]) };
     const grid = (x: tf.Tensor1D) => tf.tidy(() => tf.reshape(scatterRows(x, rows!), [B, T]) as tf.Tensor2D);
-    const needsLogits = ['logps', 'entropies', 'argmax', 'topk', 'meanLogits', 'divergences'].some((w) =>
+    const needsLogits = ['logps', 'entropies', 'argmax', 'topk', 'ranks', 'meanLogits', 'divergences'].some((w) =>
       wanted.has(w as Want),
     );
     let rows: ReturnType<typeof headRows> | undefined;
@@ -174,6 +174,10 @@ export class TfEngine implements Engine {
       if (f.entropies) outputs.entropies = grid(f.entropies);
       if (f.argmax) outputs.argmax = grid(f.argmax);
       if (f.meanLogits) outputs.meanLogits = grid(f.meanLogits);
+      if (wanted.has('ranks'))
+        outputs.ranks = tf.tidy(() =>
+          grid(tf.sum(tf.cast(tf.greater(f!.logSoftmax, tf.expandDims(f!.logps, 1)), 'int32'), 1) as tf.Tensor1D),
+        );
       if (wanted.has('topk')) {
         const k = options.topk ?? 5;
         const top = tf.tidy(() => {
@@ -352,12 +356,12 @@ export class TfEngine implements Engine {
     const next = tf.tidy(() => {
       const clip = o.max_grad_norm > 0 ? tf.minimum(1, tf.div(o.max_grad_norm, tf.add(gradNorm, 1e-6))) : tf.scalar(1);
       const clipped = tf.mul<tf.Tensor1D>(g, clip);
-      const isFinite = isGpu ? tf.isFinite(gradNorm) : undefined;
-      const safe = isFinite
-        ? tf.where(tf.broadcastTo(tf.reshape(isFinite, [1]), [this.size]), clipped, tf.zerosLike(clipped))
+      const isGood = isGpu ? tf.isFinite(gradNorm) : undefined;
+      const safe = isGood
+        ? tf.where(tf.broadcastTo(tf.reshape(isGood, [1]), [this.size]), clipped, tf.zerosLike(clipped))
         : clipped;
       // A bad step multiplies every change by 0, so that weights and moments keep their bytes.
-      const gate = <X extends tf.Tensor>(x: X): X => (isFinite ? tf.mul<X>(tf.cast(isFinite, 'float32'), x) : x);
+      const gate = <X extends tf.Tensor>(x: X): X => (isGood ? tf.mul<X>(tf.cast(isGood, 'float32'), x) : x);
       const m = tf.add<tf.Tensor1D>(this.m, gate(tf.mul(1 - o.adam_beta1, tf.sub(safe, this.m))));
       const v = tf.add<tf.Tensor1D>(this.v, gate(tf.mul(1 - o.adam_beta2, tf.sub(tf.mul(safe, safe), this.v))));
       const denominator = tf.add(tf.div(tf.sqrt(v), Math.sqrt(bc2)), o.adam_epsilon);

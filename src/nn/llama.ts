@@ -110,7 +110,7 @@ const rotate = (x: tf.Tensor4D, R: tf.Tensor2D): tf.Tensor4D => {
   const hd = x.shape[3];
   return tf.reshape(tf.matMul(tf.reshape(x, [-1, hd]) as tf.Tensor2D, R), x.shape);
 };
-const rope = (x: tf.Tensor4D, t: BatchTensors): tf.Tensor4D =>
+export const rope = (x: tf.Tensor4D, t: Pick<BatchTensors, 'cos' | 'sin' | 'rotateHalf'>): tf.Tensor4D =>
   tf.add<tf.Tensor4D>(tf.mul(x, t.cos), tf.mul(rotate(x, t.rotateHalf), t.sin));
 const ropeBack = (dy: tf.Tensor4D, t: BatchTensors): tf.Tensor4D =>
   tf.add<tf.Tensor4D>(tf.mul(dy, t.cos), rotate(tf.mul(dy, t.sin), t.rotateHalfT));
@@ -120,7 +120,7 @@ interface Norm {
   xhat: tf.Tensor2D;
   rstd: tf.Tensor2D;
 }
-function rmsNorm(x: tf.Tensor2D, gamma: tf.Tensor1D, eps: number): Norm {
+export function rmsNorm(x: tf.Tensor2D, gamma: tf.Tensor1D, eps: number): Norm {
   const rstd = tf.rsqrt(tf.add<tf.Tensor2D>(tf.mean<tf.Tensor2D>(tf.mul(x, x), 1, true), eps));
   const xhat = tf.mul<tf.Tensor2D>(x, rstd);
   return { y: tf.mul<tf.Tensor2D>(xhat, gamma), xhat, rstd };
@@ -165,8 +165,8 @@ const LINEARS = {
 } as const;
 
 export const layerName = (i: number, suffix: string) => `model.layers.${i}.${suffix}.weight`;
-const w2 = (w: Weights, name: string) => w[name] as tf.Tensor2D;
-const w1 = (w: Weights, name: string) => w[name] as tf.Tensor1D;
+export const w2 = (w: Weights, name: string) => w[name] as tf.Tensor2D;
+export const w1 = (w: Weights, name: string) => w[name] as tf.Tensor1D;
 export const headName = (config: LlamaConfig) =>
   config.tie_word_embeddings ? 'model.embed_tokens.weight' : 'lm_head.weight';
 
@@ -184,13 +184,29 @@ export function disposeTransposed(t: Transposed): void {
   tf.dispose(t as unknown as tf.TensorContainer);
 }
 
+/** Keys (after RoPE) and values of a layer, [B·Hk, T, hd]. */
+export interface LayerKv {
+  k: tf.Tensor3D;
+  v: tf.Tensor3D;
+}
 export interface Forward {
   hidden: tf.Tensor2D; // after the final norm, [N,D]
+  kv?: LayerKv[];
   saved?: { layers: Saved[]; finalNorm: Norm };
 }
 
-/** Runs the network; with `save`, keeps what the backward pass needs. Call inside tf.tidy or dispose the result. */
-export function forward(w: Weights, wt: Transposed, t: BatchTensors, config: LlamaConfig, save: boolean): Forward {
+/**
+ * Runs the network. `save`: true keeps what the backward pass needs, 'kv' keeps keys and values for decoding.
+ * Call inside tf.tidy or dispose the result.
+ */
+export function forward(
+  w: Weights,
+  wt: Transposed,
+  t: BatchTensors,
+  config: LlamaConfig,
+  save: boolean | 'kv',
+): Forward {
+  const kv: LayerKv[] = [];
   const { B, T } = t;
   const { num_attention_heads: H, num_key_value_heads: Hk, head_dim: hd, rms_norm_eps: eps } = config;
   const G = H / Hk;
@@ -218,20 +234,22 @@ export function forward(w: Weights, wt: Transposed, t: BatchTensors, config: Lla
       const up = tf.matMul(norm2.y, wl.up);
       const act = tf.mul<tf.Tensor2D>(tf.mul(gate, tf.sigmoid(gate)), up);
       const next = tf.add<tf.Tensor2D>(mid, tf.matMul(act, wl.down));
+      if (save === 'kv') return { next, k, v };
       return save ? { next, norm1, q, k, v, p, o, norm2, gate, up, act } : { next };
     };
     const out = tf.tidy(run as () => tf.TensorContainerObject) as unknown as { next: tf.Tensor2D } & Saved;
     before.dispose(); // backward needs x̂ and rstd only
-    if (save) layers.push(out);
+    if (save === 'kv') kv.push({ k: out.k, v: out.v });
+    else if (save) layers.push(out);
     x = out.next;
   }
   const finalNorm = tf.tidy(
     () => rmsNorm(x, w1(w, 'model.norm.weight'), eps) as unknown as tf.TensorContainer,
   ) as unknown as Norm;
   x.dispose();
-  if (save) return { hidden: finalNorm.y, saved: { layers, finalNorm } };
+  if (save === true) return { hidden: finalNorm.y, saved: { layers, finalNorm } };
   tf.dispose([finalNorm.xhat, finalNorm.rstd]);
-  return { hidden: finalNorm.y };
+  return { hidden: finalNorm.y, ...(save === 'kv' ? { kv } : {}) };
 }
 
 /**

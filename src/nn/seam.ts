@@ -5,7 +5,7 @@ import type { Batch } from '../protocol/batch';
 
 export type { Batch } from '../protocol/batch';
 
-export type Want = 'logps' | 'entropies' | 'hidden' | 'argmax' | 'topk' | 'meanLogits' | 'divergences';
+export type Want = 'logps' | 'entropies' | 'hidden' | 'argmax' | 'topk' | 'ranks' | 'meanLogits' | 'divergences';
 export type Head = 'lm' | 'score' | 'value' | 'token_cls';
 
 export interface StepOptions {
@@ -30,6 +30,8 @@ export interface Outputs {
   scores?: tf.Tensor3D;
   /** Most likely id. */
   argmax?: tf.Tensor2D;
+  /** How many ids are likelier than the target; 0 = the model's first choice. */
+  ranks?: tf.Tensor2D;
   /** [B,T,k] logps and ids of the k likeliest tokens, best first. */
   topk?: { logps: tf.Tensor3D; ids: tf.Tensor3D };
   /** Mean raw logit over the vocabulary. */

@@ -1,0 +1,51 @@
+// Reads one row under a model: for every token its logp, rank, entropy and what the model would have said instead.
+import * as tf from '@tensorflow/tfjs-core';
+import { DataError } from '../lib/errors';
+import type { Batch } from '../protocol/batch';
+import type { Inspection } from '../protocol/requests';
+import type { TfEngine } from './engine';
+
+/** All of Inspection but the texts. Entry 0 is NaN: nothing predicts the first token. Throws DataError for an empty row. */
+export async function inspect(engine: TfEngine, ids: Int32Array, k: number): Promise<Omit<Inspection, 'topkTexts'>> {
+  const T = ids.length;
+  if (T < 2) throw new DataError('A row needs at least two tokens to be read.');
+  const batch: Batch = {
+    B: 1,
+    T,
+    ids,
+    positions: Int32Array.from({ length: T }, (_, t) => t),
+    segmentIds: new Int32Array(T).fill(1),
+    targets: Int32Array.from({ length: T }, (_, t) => ids[t + 1] ?? 0),
+    mask: Float32Array.from({ length: T }, (_, t) => (t + 1 < T ? 1 : 0)),
+    rowAdapter: new Int32Array([-1]),
+  };
+  const width = Math.min(k, engine.config.vocab_size);
+  const outputs = await engine.evaluate(batch, {
+    want: ['logps', 'entropies', 'topk', 'ranks'],
+    options: { topk: width },
+  });
+  const read = async (x: tf.Tensor) => x.data();
+  const [logps, entropies, ranks, topIds, topLogps] = await Promise.all([
+    read(outputs.logps!),
+    read(outputs.entropies!),
+    read(outputs.ranks!),
+    read(outputs.topk!.ids),
+    read(outputs.topk!.logps),
+  ]);
+  tf.dispose(outputs as unknown as tf.TensorContainer);
+  // Position t − 1 predicts token t.
+  const shifted = (x: ArrayLike<number>) =>
+    Float32Array.from({ length: T }, (_, t) => (t === 0 ? Number.NaN : x[t - 1]!));
+  const shiftedRows = <A extends Float32Array | Int32Array>(x: ArrayLike<number>, out: A): A => {
+    for (let i = width; i < T * width; i++) out[i] = x[i - width]!;
+    return out;
+  };
+  return {
+    logps: shifted(logps),
+    entropies: shifted(entropies),
+    ranks: Int32Array.from({ length: T }, (_, t) => (t === 0 ? 0 : ranks[t - 1]!)),
+    topkIds: shiftedRows(topIds, new Int32Array(T * width)),
+    topkLogps: shiftedRows(topLogps, new Float32Array(T * width)),
+    k: width,
+  };
+}

@@ -1,0 +1,95 @@
+// A model from HF files: config.json (old and new spellings) and safetensors weights.
+import { DataError } from '../lib/errors';
+import type { LlamaConfig } from '../protocol/model';
+import { readSafetensors } from '../storage/safetensors';
+import { TfEngine } from './engine';
+import { parameterShapes } from './presets';
+import type { NamedTensorMap } from './seam';
+
+type Dict = Record<string, unknown>;
+
+/** Reads HF config.json of a Llama. Throws DataError naming the field; other architectures are refused by name. */
+export function parseLlamaConfig(json: unknown): LlamaConfig {
+  if (typeof json !== 'object' || json === null)
+    throw new DataError('config.json must be a JSON object. Copy it again from the model folder.', {
+      where: 'config.json',
+    });
+  const c = json as Dict;
+  if (c.model_type !== 'llama')
+    throw new DataError(`config.json says model_type ${JSON.stringify(c.model_type)}; only "llama" models run here.`, {
+      where: 'config.json model_type',
+    });
+  const number = (key: string, fallback?: number): number => {
+    const value = c[key] ?? fallback;
+    if (typeof value !== 'number' || !Number.isFinite(value))
+      throw new DataError(`config.json lacks ${key}. Copy the file again from the model folder.`, {
+        where: `config.json ${key}`,
+      });
+    return value;
+  };
+  const heads = number('num_attention_heads');
+  const rope = (c.rope_parameters ?? {}) as Dict;
+  const kind = (rope.rope_type ?? (c.rope_scaling as Dict | null)?.rope_type ?? 'default') as string;
+  if (kind !== 'default')
+    throw new DataError(`config.json asks for RoPE scaling "${kind}", which is not supported yet.`, {
+      where: 'config.json rope_parameters',
+    });
+  if (c.attention_bias || c.mlp_bias)
+    throw new DataError('config.json has attention_bias or mlp_bias, which are not supported yet.', {
+      where: 'config.json attention_bias',
+    });
+  const id = (key: string) => (c[key] === undefined ? null : (c[key] as number | null));
+  return {
+    vocab_size: number('vocab_size'),
+    hidden_size: number('hidden_size'),
+    intermediate_size: number('intermediate_size'),
+    num_hidden_layers: number('num_hidden_layers'),
+    num_attention_heads: heads,
+    num_key_value_heads: number('num_key_value_heads', heads),
+    head_dim: number('head_dim', number('hidden_size') / heads),
+    max_position_embeddings: number('max_position_embeddings'),
+    rms_norm_eps: number('rms_norm_eps', 1e-6),
+    rope_theta: typeof rope.rope_theta === 'number' ? rope.rope_theta : number('rope_theta', 10000),
+    initializer_range: number('initializer_range', 0.02),
+    tie_word_embeddings: c.tie_word_embeddings === true,
+    bos_token_id: id('bos_token_id'),
+    eos_token_id: (c.eos_token_id ?? null) as LlamaConfig['eos_token_id'],
+    pad_token_id: id('pad_token_id'),
+  };
+}
+
+/** Complaint about weights that do not fit the config, or undefined. */
+export function weightsProblem(config: LlamaConfig, weights: NamedTensorMap): string | undefined {
+  const shapes = parameterShapes(config);
+  for (const [name, shape] of shapes) {
+    const given = weights[name];
+    if (!given) return `The weights lack ${name}`;
+    if (given.shape.join() !== shape.join())
+      return `${name} must be ${shape.join('×')} by config.json, got ${given.shape.join('×')}`;
+  }
+  // Older exports of tied models carry a copy of the embedding as lm_head.
+  const extra = Object.keys(weights).find(
+    (name) => !shapes.has(name) && name !== 'lm_head.weight' && !name.endsWith('rotary_emb.inv_freq'),
+  );
+  return extra && `The weights hold ${extra}, which a Llama of this config does not have`;
+}
+
+export interface ModelFiles {
+  /** Parsed config.json. */
+  config: unknown;
+  /** Bytes of model.safetensors, or tensors already read. */
+  weights: Uint8Array | NamedTensorMap;
+}
+
+/** Throws DataError naming the tensor or field at fault. */
+export function loadModel(files: ModelFiles): TfEngine {
+  const config = parseLlamaConfig(files.config);
+  const weights =
+    files.weights instanceof Uint8Array ? readSafetensors(files.weights, 'model.safetensors') : files.weights;
+  const problem = weightsProblem(config, weights);
+  if (problem)
+    throw new DataError(`${problem}. Choose weights and config.json of the same model.`, {
+      where: 'model.safetensors',
+    });
+  return new TfEngine(config, weights);
+}
