@@ -35,6 +35,13 @@ export type MaskMode = 'full' | 'completion_only_loss' | 'assistant_only_loss';
 export const ROLE_NAMES = ['none', 'system', 'user', 'assistant', 'tool'] as const;
 export const ORIGIN_NAMES = ['scaffold', 'content', 'special'] as const;
 
+/** What is wrong, or worth knowing, about an encoded row; a blocking one must not be trained on. */
+export interface Finding {
+  kind: 'nothing_trained' | 'truncated' | 'prompt_not_prefix' | 'special_in_text';
+  blocking: boolean;
+  message: string;
+}
+
 /**
  * One encoded row. ids, spans and mask come from one render, so they cannot drift. All arrays have length T.
  * `mask[t]` = 1 when token t itself is a training target (not the position before it).
@@ -61,4 +68,6 @@ export interface EncodedRow {
   truncated: number;
   /** Length of the prompt in tokens, for prompt-completion rows and generation. */
   promptLength?: number;
+  /** Empty or absent: nothing to say. */
+  findings?: Finding[];
 }

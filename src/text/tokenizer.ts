@@ -18,6 +18,7 @@ export interface Encoding {
  * that are not special, such as <tool_call> (text that a model wrote). `false`: none (text from outside).
  */
 export type AllowSpecial = boolean | 'ordinary';
+export type AcceptToken = (token: AddedTokenJson, start: number, end: number) => boolean;
 
 const CACHE_LIMIT = 50_000;
 const encoder = new TextEncoder();
@@ -91,21 +92,34 @@ export class Tokenizer {
     return id;
   }
 
-  /** Never adds BOS or EOS. Lone surrogates are encoded as U+FFFD. */
-  encode(text: string, { allowSpecial = false }: { allowSpecial?: AllowSpecial } = {}): Encoding {
+  /**
+   * Never adds BOS or EOS. Lone surrogates are encoded as U+FFFD. `accept` may refuse an added token found at
+   * [start, end): its characters are then ordinary text.
+   */
+  encode(
+    text: string,
+    { allowSpecial = false, accept }: { allowSpecial?: AllowSpecial; accept?: AcceptToken } = {},
+  ): Encoding {
     const out: Encoding = { ids: [], starts: [], ends: [] };
     const pattern = allowSpecial === true ? this.patterns.all : allowSpecial ? this.patterns.ordinary : undefined;
     let at = 0;
-    if (pattern)
-      for (const found of text.matchAll(pattern)) {
+    if (pattern) {
+      pattern.lastIndex = 0;
+      for (let found = pattern.exec(text); found; found = pattern.exec(text)) {
+        const start = found.index;
+        const end = start + found[0].length;
         const token = this.addedByContent.get(found[0]) ?? this.addedByContent.get(found[0].trim());
-        if (!token) continue;
-        this.encodePlain(text.slice(at, found.index), at, out);
-        at = found.index + found[0].length;
+        if (!token || (accept && !accept(token, start, end))) {
+          pattern.lastIndex = start + 1;
+          continue;
+        }
+        this.encodePlain(text.slice(at, start), at, out);
         out.ids.push(token.id);
-        out.starts.push(found.index);
-        out.ends.push(at);
+        out.starts.push(start);
+        out.ends.push(end);
+        at = end;
       }
+    }
     this.encodePlain(text.slice(at), at, out);
     return out;
   }

@@ -1,0 +1,132 @@
+// Checks a dataset row of unknown origin and brings it into protocol/chat's shape. Errors name the path of the field.
+import { DataError } from '../lib/errors';
+import type { DatasetRow, Json, Message, Role, ToolCall, ToolSchema } from '../protocol/chat';
+
+const ROLES: readonly Role[] = ['system', 'user', 'assistant', 'tool'];
+type Obj = Record<string, unknown>;
+const isObject = (v: unknown): v is Obj => typeof v === 'object' && v !== null && !Array.isArray(v);
+const show = (v: unknown) => (v === undefined ? 'nothing' : (JSON.stringify(v) ?? String(v)).slice(0, 60));
+
+function fail(path: string, message: string): never {
+  throw new DataError(`${path} ${message}`, { where: path });
+}
+/** Some tools save nested objects as JSON strings. */
+function unpack(value: unknown, path: string): unknown {
+  if (typeof value !== 'string') return value;
+  try {
+    return JSON.parse(value);
+  } catch (cause) {
+    throw new DataError(`${path} is a string that is not JSON (${show(value)}). Write an object.`, {
+      cause,
+      where: path,
+    });
+  }
+}
+
+function parseToolCall(value: unknown, path: string): ToolCall {
+  if (!isObject(value)) fail(path, `must be an object, got ${show(value)}.`);
+  const call = isObject(value.function) ? value.function : value;
+  const at = isObject(value.function) ? `${path}.function` : path;
+  if (typeof call.name !== 'string' || call.name === '')
+    fail(`${at}.name`, `must be the name of a tool, got ${show(call.name)}.`);
+  const args = unpack(call.arguments ?? {}, `${at}.arguments`);
+  if (!isObject(args)) fail(`${at}.arguments`, `must be an object, got ${show(args)}.`);
+  return { type: 'function', function: { name: call.name, arguments: args as { [key: string]: Json } } };
+}
+
+export function parseMessage(value: unknown, path: string): Message {
+  if (!isObject(value)) fail(path, `must be an object with role and content, got ${show(value)}.`);
+  if (value.role === undefined) fail(`${path}.role`, `is missing; use one of ${ROLES.join(', ')}.`);
+  if (!ROLES.includes(value.role as Role))
+    fail(`${path}.role`, `is ${show(value.role)}; use one of ${ROLES.join(', ')}.`);
+  const role = value.role as Role;
+  const calls = value.tool_calls;
+  if (calls !== undefined && calls !== null && !Array.isArray(calls))
+    fail(`${path}.tool_calls`, `must be a list, got ${show(calls)}.`);
+  const hasCalls = Array.isArray(calls) && calls.length > 0;
+  if (hasCalls && role !== 'assistant') fail(`${path}.tool_calls`, `belongs to an assistant message, not to ${role}.`);
+  if (value.content === undefined && !hasCalls) fail(`${path}.content`, 'is missing; write a string.');
+  if (typeof value.content !== 'string' && !(hasCalls && (value.content === null || value.content === undefined)))
+    fail(`${path}.content`, `must be a string, got ${show(value.content)}.`);
+  const message: Message = { role, content: typeof value.content === 'string' ? value.content : '' };
+  if (hasCalls) message.tool_calls = calls.map((call, i) => parseToolCall(call, `${path}.tool_calls[${i}]`));
+  if (typeof value.name === 'string') message.name = value.name;
+  return message;
+}
+
+export function parseMessages(value: unknown, path: string): Message[] {
+  if (!Array.isArray(value)) fail(path, `must be a list of messages, got ${show(value)}.`);
+  if (value.length === 0) fail(path, 'is empty; write at least one message.');
+  return value.map((item, i) => parseMessage(item, `${path}[${i}]`));
+}
+
+export function parseTools(value: unknown, path: string): ToolSchema[] {
+  const tools = unpack(value, path);
+  if (!Array.isArray(tools)) fail(path, `must be a list of JSON schemas, got ${show(tools)}.`);
+  return tools.map((tool: unknown, i) => {
+    const at = `${path}[${i}]`;
+    const body = isObject(tool) && isObject(tool.function) ? tool.function : tool;
+    if (!isObject(body) || typeof body.name !== 'string')
+      fail(`${at}.function.name`, 'is missing; write the name of the tool.');
+    return {
+      type: 'function',
+      function: {
+        name: body.name,
+        description: typeof body.description === 'string' ? body.description : '',
+        parameters: (isObject(body.parameters) ? body.parameters : {}) as { [key: string]: Json },
+      },
+    };
+  });
+}
+
+const FROM: Record<string, Role> = {
+  human: 'user',
+  user: 'user',
+  gpt: 'assistant',
+  assistant: 'assistant',
+  system: 'system',
+  tool: 'tool',
+};
+
+/** ShareGPT's `conversations` of { from, value }, as TRL renames them. */
+function parseShareGpt(value: unknown, path: string): Message[] {
+  if (!Array.isArray(value) || value.length === 0) fail(path, 'must be a non-empty list of { from, value }.');
+  return value.map((item: unknown, i) => {
+    const at = `${path}[${i}]`;
+    if (!isObject(item)) fail(at, `must be an object with from and value, got ${show(item)}.`);
+    const role = FROM[String(item.from)];
+    if (!role) fail(`${at}.from`, `is ${show(item.from)}; use one of ${Object.keys(FROM).join(', ')}.`);
+    return parseMessage({ role, content: item.value }, at);
+  });
+}
+
+const COLUMNS = 'messages, prompt and completion, or text';
+
+/** TRL's row types: messages | prompt + completion | text, with optional tools. Throws DataError naming the path. */
+export function parseRow(value: unknown, path = ''): DatasetRow {
+  const at = (key: string) => (path ? `${path}.${key}` : key);
+  if (!isObject(value)) fail(path || 'The row', `must be an object, got ${show(value)}.`);
+  const row: DatasetRow = {};
+  if (value.messages !== undefined) row.messages = parseMessages(value.messages, at('messages'));
+  else if (value.conversations !== undefined) row.messages = parseShareGpt(value.conversations, at('conversations'));
+  else if (value.prompt !== undefined || value.completion !== undefined) {
+    for (const key of ['prompt', 'completion'] as const) {
+      const part = value[key];
+      if (part === undefined || part === null) fail(at(key), 'is missing; a row needs both prompt and completion.');
+      row[key] = typeof part === 'string' ? part : parseMessages(part, at(key));
+    }
+    if (typeof row.prompt !== typeof row.completion)
+      fail(at('completion'), 'and prompt must both be strings or both be lists of messages.');
+  } else if (value.text !== undefined) {
+    if (typeof value.text !== 'string' || value.text === '')
+      fail(at('text'), `must be a non-empty string, got ${show(value.text)}.`);
+    row.text = value.text;
+  } else {
+    const found = Object.keys(value).slice(0, 8).join(', ');
+    fail(path || 'The row', `has none of the columns ${COLUMNS} (found: ${found || 'none'}). Rename the columns.`);
+  }
+  if (value.tools !== undefined && value.tools !== null) row.tools = parseTools(value.tools, at('tools'));
+  if (isObject(value.chat_template_kwargs))
+    row.chat_template_kwargs = value.chat_template_kwargs as { [key: string]: Json };
+  return row;
+}
