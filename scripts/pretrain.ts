@@ -130,9 +130,9 @@ async function heldOut(batches: number): Promise<number> {
   const other = idStream(999_983);
   let sum = 0;
   for (let i = 0; i < batches; i++) {
-    const { logps, mask } = await engine.evaluate(nextBatch(other), { want: ['logps'] });
-    sum -= (await engine.read({ s: tf.tidy(() => tf.sum(logps!) as tf.Scalar) })).s!;
-    tf.dispose([logps!, mask]);
+    const outputs = await engine.evaluate(nextBatch(other), { want: ['logps'] });
+    sum -= (await engine.read({ s: tf.tidy(() => tf.sum(outputs.logps!) as tf.Scalar) })).s!;
+    tf.dispose(outputs as unknown as tf.TensorContainer);
   }
   return sum / (batches * B * T);
 }

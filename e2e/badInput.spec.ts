@@ -1,0 +1,56 @@
+// What goes wrong on the person's side is told in a sentence that names the place and the remedy.
+import { CHROMIUM_ARGS, chromiumPath } from '../scripts/chromium.mjs';
+import { expect, test } from './guarded';
+import { openStudio, runButton, setRecipe, showPanel } from './studio';
+
+test('malformed JSONL: the message names the line, and the rows that were there stay', async ({ page }) => {
+  await openStudio(page);
+  await showPanel(page, '#/data');
+  const good = JSON.stringify({
+    messages: [
+      { role: 'user', content: 'a' },
+      { role: 'assistant', content: 'b' },
+    ],
+  });
+  const give = (name: string, text: string) =>
+    page.getByLabel('JSONL file').setInputFiles({ name, mimeType: 'application/jsonl', buffer: Buffer.from(text) });
+  await give('broken.jsonl', `${good}\n{"messages": [}\n`);
+  await expect(page.getByRole('alert')).toContainText(/line 2/i);
+  await give('role.jsonl', `${good}\n${good.replace('"user"', '"robot"')}\n`);
+  await expect(page.getByRole('alert')).toContainText(/line 2.*role|role.*line 2/i);
+  await give('empty.jsonl', '');
+  await expect(page.getByRole('alert')).toContainText(/empty|no rows/i);
+  await give('good.jsonl', `${good}\n`);
+  await expect(page.getByRole('button', { name: /good/ })).toBeVisible();
+  await page.reload();
+  await expect(page.getByRole('button', { name: /good/ })).toBeVisible();
+});
+
+test('a full disk: training goes on and the message says what is kept', async ({ page, context, baseURL }) => {
+  await openStudio(page);
+  await setRecipe(page, { per_device_train_batch_size: 2, max_steps: 12, save_steps: 2 });
+  const session = await context.newCDPSession(page);
+  await session.send('Storage.overrideQuotaForOrigin', { origin: new URL(baseURL!).origin, quotaSize: 1_000_000 });
+  await runButton(page).click();
+  await expect(page.getByText(/last good checkpoint is kept|storage|quota|full/i).first()).toBeVisible({
+    timeout: 60_000,
+  });
+  await expect(runButton(page)).toBeEnabled({ timeout: 60_000 });
+});
+
+test.describe('without WebGPU', () => {
+  test.use({
+    launchOptions: {
+      executablePath: chromiumPath(),
+      args: [...CHROMIUM_ARGS.filter((arg) => !/webgpu/.test(arg)), '--disable-features=WebGPU,WebGPUService'],
+    },
+  });
+  test('the page says why, and WebAssembly trains', async ({ page }) => {
+    await openStudio(page, '?backend=webgpu');
+    await expect(page.getByText(/no webgpu/i).first()).toBeVisible();
+    await expect(page.getByRole('banner')).toContainText(/webassembly|wasm/i);
+    await setRecipe(page, { per_device_train_batch_size: 2, max_steps: 4 });
+    await runButton(page).click();
+    await expect(page.getByText(/finished/i).first()).toBeVisible({ timeout: 60_000 });
+  });
+});

@@ -1,0 +1,135 @@
+// Training in the page, on the real engine over WebGPU: the curve falls, answers change, and nothing that can happen to
+// a tab loses the run.
+import type { Page } from '@playwright/test';
+import { expect, test } from './guarded';
+import { mainThreadTasks } from './mainThread';
+import { loggedStep, lossCurve, openStudio, type Point, runButton, setRecipe, showPanel, storedPoints } from './studio';
+
+const WEBGPU = '?backend=webgpu';
+const TINY = { per_device_train_batch_size: 2, gradient_accumulation_steps: 1, logging_steps: 1, max_length: 256 };
+
+const isFinished = (page: Page) => expect(runButton(page)).toBeEnabled({ timeout: 100_000 });
+
+/** Loss at each step, once each: a resumed run must not log a step twice. */
+function curve(points: Point[]): [number, number][] {
+  const steps = points.filter((p) => typeof p.loss === 'number').map((p) => p.step);
+  expect(new Set(steps).size, 'steps logged twice').toBe(steps.length);
+  return [...lossCurve(points)].sort(([a], [b]) => a - b);
+}
+
+async function answer(page: Page, model: RegExp): Promise<string> {
+  await showPanel(page, '#/chat');
+  const picker = page.getByLabel('Left model');
+  const name = await picker.locator('option', { hasText: model }).first().textContent();
+  await picker.selectOption({ label: name! });
+  await page.getByLabel('max_new_tokens').fill('24');
+  await page.getByRole('button', { name: 'Generate' }).click();
+  await expect(page.getByRole('button', { name: 'Generate' })).toBeEnabled({ timeout: 60_000 });
+  return (await page.locator('.answer-card .answer-text').first().textContent()) ?? '';
+}
+
+test('a run on WebGPU: the loss falls, the answer changes, a reload keeps the run', async ({ page }) => {
+  await openStudio(page, WEBGPU);
+  await expect(page.getByRole('banner')).toContainText(/swiftshader/i);
+  const before = await answer(page, /nano/);
+  expect(before).not.toBe('');
+
+  await setRecipe(page, { ...TINY, max_steps: 24 });
+  await runButton(page).click();
+  const id = await loggedStep(page, 3);
+  // The worker trains; the page still answers at once.
+  await expect(page.getByRole('button', { name: 'Pause' })).toBeEnabled();
+  await isFinished(page);
+
+  const points = (await storedPoints(page))[id]!;
+  const losses = curve(points).map(([, loss]) => loss);
+  expect(losses).toHaveLength(24);
+  const mean = (values: number[]) => values.reduce((a, b) => a + b, 0) / values.length;
+  expect(mean(losses.slice(-6))).toBeLessThan(0.9 * mean(losses.slice(0, 6)));
+
+  const after = await answer(page, /^(?!.*base)/);
+  expect(after).not.toBe(before);
+
+  await page.reload();
+  await openStudio(page, WEBGPU);
+  await showPanel(page, '#/runs');
+  await expect(page.getByRole('main')).toContainText(/finished/i);
+  expect((await storedPoints(page))[id]).toEqual(points);
+});
+
+test('a tab killed in the middle of a run resumes on the same curve', async ({ context }) => {
+  const steps = 14;
+  const recipe = { ...TINY, max_steps: steps, save_steps: 4 };
+  const first = await context.newPage();
+  await openStudio(first, WEBGPU);
+  await setRecipe(first, recipe);
+  await runButton(first).click();
+  const killed = await loggedStep(first, 6);
+  await first.close({ runBeforeUnload: false });
+
+  const page = await context.newPage();
+  await openStudio(page, WEBGPU);
+  await showPanel(page, '#/sft');
+  const interrupted = (await storedPoints(page))[killed]!;
+  expect(Math.max(...lossCurve(interrupted).keys())).toBeLessThan(steps);
+  await page
+    .getByRole('button', { name: /resume|continue/i })
+    .first()
+    .click();
+  await loggedStep(page, steps);
+  await isFinished(page);
+
+  // The same recipe without interruption, on the same machine.
+  await setRecipe(page, recipe);
+  await runButton(page).click();
+  const unbroken = await loggedStep(page, steps, [killed]);
+  await isFinished(page);
+
+  const points = await storedPoints(page);
+  const [resumed, whole] = [curve(points[killed]!), curve(points[unbroken]!)];
+  expect(resumed.map(([step]) => step)).toEqual(whole.map(([step]) => step));
+  const worst = Math.max(...resumed.map(([, loss], i) => Math.abs(loss - whole[i]![1]) / whole[i]![1]));
+  expect(worst).toBeLessThanOrEqual(1e-5); // stock tfjs on WebGPU; identical bytes on WASM
+});
+
+test('a lost GPU device: the run goes on from its checkpoint and the page says so', async ({
+  page,
+  browser,
+  guards,
+}) => {
+  await openStudio(page, WEBGPU);
+  await setRecipe(page, { ...TINY, max_steps: 16, save_steps: 4 });
+  await runButton(page).click();
+  const id = await loggedStep(page, 6);
+  const session = await browser.newBrowserCDPSession();
+  await session.send('Browser.crashGpuProcess').catch(() => undefined); // the process dies before it can answer
+  await expect(page.getByText(/device was lost/i).first()).toBeVisible();
+  await loggedStep(page, 16);
+  await isFinished(page);
+  expect(curve((await storedPoints(page))[id]!).map(([step]) => step)).toEqual(
+    Array.from({ length: 16 }, (_, i) => i + 1),
+  );
+  guards.forgive(/lost|webgpu|gpu/i);
+});
+
+test('while a run is on, no main-thread task takes more than 50 ms of CPU', async ({ page, browser }) => {
+  await openStudio(page);
+  await setRecipe(page, { ...TINY, max_steps: 200 });
+  const idle = await mainThreadTasks(browser, page, () => page.waitForTimeout(4000));
+  await runButton(page).click();
+  await loggedStep(page, 2);
+  let steps = 0;
+  const busy = await mainThreadTasks(browser, page, async () => {
+    const at = async () =>
+      Math.max(0, ...Object.values(await storedPoints(page)).flatMap((p) => [...lossCurve(p).keys()]));
+    const before = await at();
+    await page.waitForTimeout(8000);
+    steps = (await at()) - before;
+  });
+  console.log(
+    `longest main-thread tasks, CPU ms: idle ${idle.longest[0]}, training ${busy.longest.slice(0, 3).join(', ')} over ${steps} steps`,
+  );
+  expect(steps).toBeGreaterThan(0);
+  expect(busy.longest.filter((ms) => ms > 50)).toEqual([]);
+  await page.getByRole('button', { name: 'Stop' }).click();
+});
