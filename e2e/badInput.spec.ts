@@ -1,5 +1,4 @@
 // What goes wrong on the person's side is told in a sentence that names the place and the remedy.
-import { CHROMIUM_ARGS, chromiumPath } from '../scripts/chromium.mjs';
 import { expect, test } from './guarded';
 import { openStudio, runButton, setRecipe, showPanel } from './studio';
 
@@ -36,21 +35,4 @@ test('a full disk: training goes on and the message says what is kept', async ({
     timeout: 60_000,
   });
   await expect(runButton(page)).toBeEnabled({ timeout: 60_000 });
-});
-
-test.describe('without WebGPU', () => {
-  test.use({
-    launchOptions: {
-      executablePath: chromiumPath(),
-      args: [...CHROMIUM_ARGS.filter((arg) => !/webgpu/.test(arg)), '--disable-features=WebGPU,WebGPUService'],
-    },
-  });
-  test('the page says why, and WebAssembly trains', async ({ page }) => {
-    await openStudio(page, '?backend=webgpu');
-    await expect(page.getByText(/no webgpu/i).first()).toBeVisible();
-    await expect(page.getByRole('banner')).toContainText(/webassembly|wasm/i);
-    await setRecipe(page, { per_device_train_batch_size: 2, max_steps: 4 });
-    await runButton(page).click();
-    await expect(page.getByText(/finished/i).first()).toBeVisible({ timeout: 60_000 });
-  });
 });
