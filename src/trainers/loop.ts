@@ -1,0 +1,275 @@
+// The one training loop. A step: gather its micro-batches, count what they train, differentiate each with the scale of the
+// whole step, clip, update, read all scalars once. Methods bring the loss; engines bring the gradients.
+import * as tf from '@tensorflow/tfjs-core';
+import { BatchSampler, bucketsUpTo, type SamplerState } from '../data/buckets';
+import { collatePacked, type TokenRow } from '../data/collate';
+import { ConfigError, DataError } from '../lib/errors';
+import type { Engine, NamedTensorMap } from '../nn/seam';
+import type { Batch } from '../protocol/batch';
+import type { MetricPoint, SampleGeneration } from '../protocol/run';
+import { type ScheduleName, scheduleFactor, warmupSteps } from './schedule';
+import type { Trainer } from './trainer';
+
+/** The settings that every method shares, in TRL's names. */
+export interface LoopArgs {
+  learning_rate: number;
+  per_device_train_batch_size: number;
+  per_device_eval_batch_size: number;
+  gradient_accumulation_steps: number;
+  max_steps: number;
+  num_train_epochs: number;
+  lr_scheduler_type: ScheduleName;
+  warmup_ratio: number;
+  warmup_steps: number;
+  weight_decay: number;
+  adam_beta1: number;
+  adam_beta2: number;
+  adam_epsilon: number;
+  max_grad_norm: number;
+  max_length: number;
+  eval_steps: number;
+  generate_steps: number;
+  logging_steps: number;
+}
+
+/** A training row: one sample, or several that packing put together. */
+export type RowGroup = readonly TokenRow[];
+
+export interface TrainingOptions {
+  engine: Engine;
+  trainer: Trainer;
+  args: LoopArgs & { [key: string]: unknown };
+  train: readonly RowGroup[];
+  eval: readonly TokenRow[];
+  seed: number;
+  /** Milliseconds; only tokens_per_second depends on it. */
+  now: () => number;
+  /** Awaited between micro-batches, so that chat and inspection get their turn. */
+  yieldToOthers?: () => Promise<void>;
+  /** Answers to the fixed prompts, asked for every generate_steps. */
+  generate?: (step: number) => Promise<SampleGeneration[]>;
+}
+
+export interface StepReport {
+  points: MetricPoint[];
+  generations: SampleGeneration[];
+  /** Tokens read in this step. */
+  tokens: number;
+}
+
+/** All that the loop needs to go on, beside weights and moments; plain JSON. */
+export interface LoopState {
+  step: number;
+  sampler: SamplerState;
+  numTokens: number;
+  /** The measurements before the first step are done. */
+  hasStarted: boolean;
+  /** Sums since the last logged point. */
+  pending: Pending;
+}
+interface Pending {
+  steps: number;
+  microBatches: number;
+  loss: number;
+  metrics: Record<string, number>;
+  tokens: number;
+  ms: number;
+}
+export interface LoopCheckpoint {
+  step: number;
+  weights: NamedTensorMap;
+  optimizer: { tensors: NamedTensorMap; step: number };
+  state: LoopState;
+}
+
+const emptyPending = (): Pending => ({ steps: 0, microBatches: 0, loss: 0, metrics: {}, tokens: 0, ms: 0 });
+const realTokens = (batch: Batch): number => batch.segmentIds.reduce((n, segment) => n + (segment ? 1 : 0), 0);
+const groupLength = (group: RowGroup): number => group.reduce((sum, row) => sum + row.ids.length, 0);
+
+export class TrainingRun {
+  step = 0;
+  readonly maxSteps: number;
+  private readonly warmup: number;
+  private sampler: BatchSampler;
+  private numTokens = 0;
+  private hasStarted = false;
+  private pending = emptyPending();
+
+  /** Continues from `resumeFrom` when given; the engine must then already hold its weights and moments. */
+  constructor(
+    private readonly options: TrainingOptions,
+    resumeFrom?: LoopState,
+  ) {
+    const { args, train } = options;
+    if (train.length === 0) throw new DataError('There is no row to train on. Choose another dataset or split.');
+    this.sampler = this.samplerAt(resumeFrom?.sampler);
+    const perEpoch = Math.ceil(this.sampler.batchesPerEpoch / args.gradient_accumulation_steps);
+    if (args.max_steps === 0) throw new ConfigError('max_steps must be above 0, or −1 to count epochs, got 0.');
+    this.maxSteps = args.max_steps > 0 ? args.max_steps : Math.ceil(args.num_train_epochs * perEpoch);
+    this.warmup = warmupSteps(args, this.maxSteps);
+    if (resumeFrom) {
+      this.step = resumeFrom.step;
+      this.numTokens = resumeFrom.numTokens;
+      this.hasStarted = resumeFrom.hasStarted;
+      this.pending = structuredClone(resumeFrom.pending);
+    }
+  }
+
+  private samplerAt(state?: SamplerState): BatchSampler {
+    const { args, train, seed } = this.options;
+    const options = {
+      batchSize: args.per_device_train_batch_size,
+      seed,
+      megaBatches: 8 * args.gradient_accumulation_steps,
+    };
+    return new BatchSampler(train.map(groupLength), options, state);
+  }
+  get epoch(): number {
+    const { epoch, batch } = this.sampler.state();
+    return epoch + batch / this.sampler.batchesPerEpoch;
+  }
+
+  /**
+   * One optimizer step and what is due after it (before the first step: the measurements of the untrained model).
+   * Throws ConfigError when loss or gradient is not finite; the update is then left out and the step does not count.
+   */
+  async trainStep(): Promise<StepReport> {
+    const { args, trainer, engine, now } = this.options;
+    const report: StepReport = { points: [], generations: [], tokens: 0 };
+    if (!this.hasStarted) {
+      await this.measure(report, true, true);
+      this.hasStarted = true;
+    }
+    const before = this.sampler.state();
+    const started = now();
+    const batches = this.nextBatches();
+    const denominators = addUp(batches.map((batch) => trainer.counts(batch)));
+    const scale = Object.fromEntries(Object.entries(denominators).map(([name, n]) => [name, 1 / Math.max(n, 1)]));
+    const scalars: Record<string, tf.Scalar> = {};
+    for (const [i, batch] of batches.entries()) {
+      if (i > 0) await this.options.yieldToOthers?.();
+      const { sums, metrics } = await engine.step(batch, trainer.loss(batch, args), { want: trainer.want, scale });
+      for (const [name, sum] of Object.entries(sums)) scalars[`${i}/sums/${name}`] = sum;
+      for (const [name, metric] of Object.entries(metrics)) scalars[`${i}/metrics/${name}`] = metric;
+    }
+    const learning_rate =
+      args.learning_rate * scheduleFactor(args.lr_scheduler_type, this.step, this.warmup, this.maxSteps);
+    const { gradNorm } = await engine.applyGradients({ ...args, learning_rate });
+    const read = await engine.read({ ...scalars, gradNorm });
+    const loss = batches.reduce((sum, _, i) => sum + read[`${i}/sums/loss`]! * scale.loss!, 0);
+    if (!Number.isFinite(loss) || !Number.isFinite(read.gradNorm)) {
+      this.sampler = this.samplerAt(before);
+      const what = Number.isFinite(loss) ? `grad_norm is ${read.gradNorm}` : `loss is ${loss}`;
+      throw new ConfigError(
+        `The ${what} at step ${this.step + 1}: training has diverged and was stopped; the last good weights are kept. Lower learning_rate (now ${args.learning_rate}), lengthen the warm-up, or set max_grad_norm to 1.`,
+        { where: `step ${this.step + 1}` },
+      );
+    }
+    report.tokens = batches.reduce((sum, batch) => sum + realTokens(batch), 0);
+    this.step++;
+    this.numTokens += report.tokens;
+    const { pending } = this;
+    pending.steps++;
+    pending.microBatches += batches.length;
+    pending.loss += loss;
+    pending.tokens += report.tokens;
+    pending.ms += now() - started;
+    for (const [key, value] of Object.entries(read)) {
+      const name = /^\d+\/metrics\/(.*)$/.exec(key)?.[1];
+      if (name) pending.metrics[name] = (pending.metrics[name] ?? 0) + value;
+    }
+    const isLast = this.step >= this.maxSteps;
+    if (this.step % args.logging_steps === 0 || isLast)
+      report.points.push(this.takePoint({ grad_norm: read.gradNorm!, learning_rate }));
+    const isDue = (steps: number) => isLast || (steps > 0 && this.step % steps === 0);
+    await this.measure(report, isDue(args.eval_steps), isDue(args.generate_steps));
+    return report;
+  }
+
+  /** The micro-batches of one step; the last step of an epoch may have fewer, as in transformers. */
+  private nextBatches(): Batch[] {
+    const { args, train } = this.options;
+    const batches: Batch[] = [];
+    do {
+      const rows = this.sampler.nextBatch().map((i) => train[i]!);
+      batches.push(collatePacked(rows, { buckets: bucketsUpTo(args.max_length) }));
+    } while (
+      batches.length < args.gradient_accumulation_steps &&
+      this.sampler.state().batch < this.sampler.batchesPerEpoch
+    );
+    return batches;
+  }
+
+  /** Means since the last point, as transformers' Trainer logs them. */
+  private takePoint(now: { grad_norm: number; learning_rate: number }): MetricPoint {
+    const { steps, microBatches, loss, metrics, tokens, ms } = this.pending;
+    const means = Object.entries(metrics).map(([name, sum]) => [name, sum / microBatches]);
+    this.pending = emptyPending();
+    return {
+      step: this.step,
+      epoch: this.epoch,
+      loss: loss / steps,
+      ...Object.fromEntries(means),
+      ...now,
+      num_tokens: this.numTokens,
+      ...(ms > 0 && { tokens_per_second: (tokens / ms) * 1000 }),
+    };
+  }
+
+  private async measure(report: StepReport, isEvalDue: boolean, isGenerationDue: boolean): Promise<void> {
+    const { eval: rows, generate } = this.options;
+    if (isEvalDue && rows.length)
+      report.points.push({ step: this.step, epoch: this.epoch, ...(await this.evaluate(rows)) });
+    if (isGenerationDue && generate) report.generations.push(...(await generate(this.step)));
+  }
+
+  /** Loss and metrics over all trained tokens of the rows (TRL averages over batches instead, so its value moves with the batch size). */
+  async evaluate(rows: readonly TokenRow[]): Promise<Record<string, number>> {
+    const { args, engine, trainer } = this.options;
+    const sorted = [...rows].sort((a, b) => a.ids.length - b.ids.length);
+    const size = args.per_device_eval_batch_size;
+    const totals: Record<string, number> = {};
+    let count = 0;
+    for (let start = 0; start < sorted.length; start += size) {
+      const groups = sorted.slice(start, start + size).map((row) => [row]);
+      const batch = collatePacked(groups, { buckets: bucketsUpTo(args.max_length) });
+      const n = trainer.counts(batch).loss!;
+      const outputs = await engine.evaluate(batch, { want: trainer.want });
+      const scalars = tf.tidy(() => {
+        const { sums, metrics } = trainer.loss(batch, args)(outputs);
+        return { ...sums, ...metrics };
+      });
+      tf.dispose(outputs as unknown as tf.TensorContainer);
+      const read = await engine.read(scalars);
+      // The loss is a sum over tokens already; metrics are means over the batch's tokens.
+      for (const [name, value] of Object.entries(read))
+        totals[name] = (totals[name] ?? 0) + (name === 'loss' ? value : value * n);
+      count += n;
+      await this.options.yieldToOthers?.();
+    }
+    return Object.fromEntries(
+      Object.entries(totals).map(([name, total]) => [`eval_${name}`, total / Math.max(count, 1)]),
+    );
+  }
+
+  state(): LoopState {
+    return {
+      step: this.step,
+      sampler: this.sampler.state(),
+      numTokens: this.numTokens,
+      hasStarted: this.hasStarted,
+      pending: structuredClone(this.pending),
+    };
+  }
+  async checkpoint(): Promise<LoopCheckpoint> {
+    const { engine } = this.options;
+    const weights = await engine.exportWeights();
+    return { step: this.step, weights, optimizer: await engine.exportOptimizer(), state: this.state() };
+  }
+}
+
+function addUp(counts: Record<string, number>[]): Record<string, number> {
+  const out: Record<string, number> = {};
+  for (const count of counts) for (const [name, n] of Object.entries(count)) out[name] = (out[name] ?? 0) + n;
+  return out;
+}
