@@ -37,7 +37,7 @@ class LoopControl extends Error {
 }
 const SILENT = new Set(['Set', 'Macro', 'Comment']);
 /** `a.items` is Python's method even when the dict has the key "items". */
-const DICT_METHODS = new Set(['items', 'keys', 'values', 'get']);
+const DICT_METHODS = new Set(['keys', 'values', 'get']);
 
 export class PythonInterpreter extends Base {
   private steps = 0;
@@ -220,6 +220,7 @@ export class PythonInterpreter extends Base {
       );
     if (name === 'replace' && py.isStr(object))
       return py.fn(([from, to, count]) => py.str(replaceText(object.value, py.pyStr(from!), py.pyStr(to!), count)));
+    if (name === 'items' && object.type === 'ObjectValue') return py.fn(() => py.items(object));
     if (name !== undefined && object.type === 'ObjectValue' && DICT_METHODS.has(name)) {
       const builtins = (object as unknown as { builtins: Map<string, JinjaValue> }).builtins;
       if (builtins.has(name)) return builtins.get(name)!;
@@ -305,6 +306,10 @@ export class PythonInterpreter extends Base {
       case 'last':
         if (py.isStr(operand) || py.isList(operand))
           return itemsOf(operand).at(name === 'first' ? 0 : -1) ?? py.undef();
+        break;
+      case 'items':
+        if (operand.type === 'UndefinedValue') return py.list([]);
+        if (operand.type === 'ObjectValue') return py.items(operand);
         break;
       case 'reverse':
         if (py.isStr(operand))

@@ -1,5 +1,5 @@
 // Python's view of Jinja values: repr, str, json.dumps, equality and string methods, where the JavaScript engine differs.
-import { Environment } from '@huggingface/jinja';
+import { Environment, Interpreter } from '@huggingface/jinja';
 
 /** A value of the Jinja engine; its classes are not exported, so they are told apart by `type`. */
 export interface JinjaValue {
@@ -29,6 +29,13 @@ export const float = (value: number) => new classes.float(value);
 export const bool = (value: boolean) => new classes.boolean(value);
 export const list = (value: JinjaValue[]) => new classes.array(value);
 export const dict = (value: Map<string, JinjaValue>) => new classes.object(value);
+const Tuple = (
+  new Interpreter(new Environment()) as unknown as { evaluate(node: unknown, env: Environment): JinjaValue }
+).evaluate({ type: 'TupleLiteral', value: [] }, new Environment()).constructor as unknown as ValueClass;
+export const tuple = (value: JinjaValue[]) => new Tuple(value);
+/** dict.items(). */
+export const items = (v: JinjaValue) =>
+  list([...(v.value as Map<string, JinjaValue>)].map(([key, item]) => tuple([str(key), item])));
 export const none = () => new classes.none(null);
 export const undef = () => new classes.undefined(undefined);
 export const fn = (call: (args: JinjaValue[]) => JinjaValue) => new classes.fn(call);
