@@ -2,7 +2,7 @@
 import type { Rng } from '../lib/rng';
 import { hashString } from '../lib/rng';
 import type { DatasetRow, Json, Message, ToolSchema } from '../protocol/chat';
-import { type FinalAnswer, finalText } from './contract';
+import { type FinalAnswer, finalText } from '../protocol/contract';
 import { TENANTS, type Tenant, TODAY, type World } from './state';
 import { TOOL_NAMES, TOOLS, type ToolName } from './tools';
 
@@ -39,7 +39,9 @@ export interface Draft {
   tenant: Tenant;
   /** Fills one of the kind's phrasings. */
   say(slots: Record<string, string | number>): string;
-  /** A random choice of an alternative wording outside the kind's own phrasings. */
+  /** One of several later questions; they belong to splits as the phrasings do. */
+  follow(phrasings: readonly Phrasing[], slots: Record<string, string | number>): string;
+  /** A random choice of wording where the split does not matter: notes and rules that are quoted, not questions. */
   vary(grammar: string, slots?: Record<string, string | number>): string;
 }
 export interface Made {
@@ -48,7 +50,7 @@ export interface Made {
   context?: string;
   /** The right tools; others are added to offer at most three. Empty or absent: no tools are offered. */
   tools?: ToolName[];
-  /** Everything after the system message. */
+  /** Everything after the system message; the first user message is made by `say`, later ones by `follow`. */
   messages: Message[];
   truth: TurnTruth[];
 }
@@ -105,19 +107,28 @@ export const answer = (
   status,
 });
 
-const SYSTEMS = [
+/** System prompts are held out as phrasings are. */
+const SYSTEMS: readonly Phrasing[] = [
   'You are the finance assistant of {tenant}. Today is {today}. Reply in strict JSON.',
   'Finance operations assistant, tenant {tenant}, {policy}. Date: {today}. Answer with one JSON object.',
   '{tenant} finance desk. Today: {today}. Output JSON only.',
   'You help the {tenant} finance team. Date {today}. Use JSON with answer, sources, action, status.',
   'Role: financial assistant for {tenant} under {policy}. Today is {today}. JSON replies.',
   'Assistant for {tenant}. It is {today}. Never guess figures. Reply in JSON.',
+  'Today is {today}. You answer finance questions of {tenant} as JSON.',
+  'Tenant {tenant}. {today}. Finance assistant. Keep to {policy}. Strict JSON.',
+  'You are a {style} finance assistant for {tenant}. Date: {today}. One JSON object, no prose.',
+  'JSON only. Finance assistant, {tenant}, {today}.',
+  'You work for {tenant}, {policy}. The date is {today}. Give strict JSON.',
+  'Help the {tenant} team with finance. Today is {today}. Return one JSON object.',
 ];
+
+const ofSplit = (phrasings: readonly Phrasing[], split: Split): number[] =>
+  phrasings.map((_, i) => i).filter((i) => phrasingSplit(i) === split);
 
 /** Builds one row of a kind for a split. The phrasing and the entity both belong to the split. */
 export function buildItem(kind: Kind, world: World, rng: Rng, split: Split, rowId: string): SftItem {
-  const own = kind.phrasings.map((_, i) => i).filter((i) => phrasingSplit(i) === split);
-  const index = rng.pick(own);
+  const index = rng.pick(ofSplit(kind.phrasings, split));
   let tenant: Tenant;
   let made: Made;
   let tries = 0;
@@ -128,6 +139,7 @@ export function buildItem(kind: Kind, world: World, rng: Rng, split: Split, rowI
       rng,
       tenant,
       say: (slots) => expand(kind.phrasings[index]!, slots, rng),
+      follow: (phrasings, slots) => expand(phrasings[rng.pick(ofSplit(phrasings, split))]!, slots, rng),
       vary: (grammar, slots = {}) => expand(grammar, slots, rng),
     });
     if (++tries > 500) throw new Error(`${kind.kind}: no entity of the split ${split} found`);
@@ -139,7 +151,11 @@ export function buildItem(kind: Kind, world: World, rng: Rng, split: Split, rowI
       .slice(0, rng.int(0, 3 - made.tools.length));
     tools = rng.shuffle([...made.tools, ...others]).map((n) => TOOLS[n]);
   }
-  const head = expand(rng.pick(SYSTEMS), { tenant: tenant.id, today: TODAY, policy: tenant.policyVersion }, rng);
+  const head = expand(
+    SYSTEMS[rng.pick(ofSplit(SYSTEMS, split))]!,
+    { tenant: tenant.id, today: TODAY, policy: tenant.policyVersion, style: tenant.style },
+    rng,
+  );
   const system: Message = { role: 'system', content: made.context ? `${head} ${made.context}` : head };
   return {
     rowId,

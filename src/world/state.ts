@@ -114,6 +114,14 @@ export interface Discrepancy {
   ledgerLine?: string;
   party: string;
 }
+/** A payment that was asked for; only a complete one may be sent. */
+export interface Approval {
+  id: string;
+  from: string;
+  to: string;
+  amount: number;
+  status: 'complete' | 'pending';
+}
 export interface PolicyChunk {
   id: string;
   topic: string;
@@ -141,6 +149,7 @@ export interface World {
   bank: LedgerLine[];
   general: LedgerLine[];
   discrepancies: Discrepancy[];
+  approvals: Approval[];
 }
 
 export const cellKey = (department: string, quarter: string, region?: string) =>
@@ -302,12 +311,27 @@ export function createWorld(seed: number): World {
     due,
     policies,
     ...booksOf(rng.fork('books')),
+    approvals: approvalsOf(rng.fork('approvals'), accounts),
   };
 }
 
 function usersOf(): User[] {
   const roles: UserRole[] = ['viewer', 'clerk', 'approver', 'treasurer'];
   return PEOPLE.map((name, i) => ({ name, role: roles[i % 4]! }));
+}
+
+/** AP-100 … AP-399; one in eight is still pending. */
+function approvalsOf(rng: Rng, accounts: readonly Account[]): Approval[] {
+  return Array.from({ length: 300 }, (_, i) => {
+    const [from, to] = rng.shuffle(accounts) as [Account, Account];
+    return {
+      id: `AP-${100 + i}`,
+      from: from.id,
+      to: to.id,
+      amount: rng.int(2, 99) * 1000,
+      status: i % 8 === 7 ? 'pending' : 'complete',
+    };
+  });
 }
 
 /** Bank statement and general ledger that agree, but for the planted differences. Each line's ids pair up: B7 ↔ L7. */

@@ -137,7 +137,7 @@ export function executeTool(
       };
     }
     case 'fx_rate': {
-      const rate = world.fx.get(`${s('pair')}|${s('date')}`);
+      const rate = s('date') > world.today ? undefined : world.fx.get(`${s('pair')}|${s('date')}`);
       return rate ? { ok: true, result: { pair: s('pair'), rate: Number(rate) } } : { ok: false, error: 'not_found' };
     }
     case 'list_due': {
@@ -167,8 +167,14 @@ export function executeTool(
       const sum = entries.reduce((total, e) => total + (e.debit ?? 0) - (e.credit ?? 0), 0);
       return sum === 0 ? { ok: true, result: { posted: entries.length } } : { ok: false, error: 'invalid_arguments' };
     }
-    case 'transfer':
+    case 'transfer': {
       if (user.role !== 'treasurer' && user.role !== 'approver') return { ok: false, error: 'permission_denied' };
-      return { ok: true, result: { sent: args.amount!, approval_id: s('approval_id') } };
+      const approval = world.approvals.find((a) => a.id === s('approval_id'));
+      if (!approval) return { ok: false, error: 'not_found' };
+      const isSame = approval.from === s('from') && approval.to === s('to') && approval.amount === args.amount;
+      // Another amount or account than the approved one is a bypass of the approval.
+      if (approval.status !== 'complete' || !isSame) return { ok: false, error: 'permission_denied' };
+      return { ok: true, result: { sent: approval.amount, approval_id: approval.id } };
+    }
   }
 }

@@ -1,6 +1,7 @@
 // Shape 1, single turn: one instruction, one answer. All that the answer needs is in the row, or the answer says what is missing.
 
-import type { FinalAnswer } from '../contract';
+import type { Rng } from '../../lib/rng';
+import type { FinalAnswer } from '../../protocol/contract';
 import { answer, finalMessage, type Kind, type Made, type TurnTruth, user } from '../item';
 import { COMPANIES, cellKey, currentPolicy, DATES, DEPARTMENTS, POLICY_TOPICS, QUARTERS } from '../state';
 
@@ -10,6 +11,12 @@ const turn = (entityKey: string, question: string, final: FinalAnswer, facts: st
   messages: [user(question), finalMessage(final)],
   truth: [{ expect: 'final', final, facts } satisfies TurnTruth],
 });
+
+/** A line of figures for the system prompt, drawn fresh so that it must be read. */
+function spendingContext(rng: Rng, quarter: string, departments: readonly string[]) {
+  const values = departments.map((d) => [d, rng.int(11, 99) * 10000] as const);
+  return { values, text: `Spending ${quarter}: ${values.map(([d, v]) => `${d} ${v}`).join(', ')}.` };
+}
 
 export const SINGLE: Kind[] = [
   {
@@ -88,7 +95,7 @@ export const SINGLE: Kind[] = [
   {
     shape: 'single',
     kind: 'no_data',
-    weight: 2,
+    weight: 3,
     phrasings: [
       'What is the balance of account {a}?',
       '[How much did|What did] {d} spend in {q}?',
@@ -97,9 +104,11 @@ export const SINGLE: Kind[] = [
       'I need the {q} spending of {d}.',
       'How much money is on {a}?',
       'Give me the {q} budget of {d}.',
+      'Spending of {d}, {q}?',
+      'Which balance does {a} have?',
     ],
     make: ({ rng, say }) => {
-      const a = `A-${rng.int(101, 120)}`;
+      const a = `A-${rng.int(101, 140)}`;
       const d = rng.pick(DEPARTMENTS);
       const q = rng.pick(QUARTERS);
       const question = say({ a, d, q });
@@ -108,12 +117,141 @@ export const SINGLE: Kind[] = [
         : question.includes('budget')
           ? `the ${d} budget for ${q}`
           : `the ${d} spending in ${q}`;
+      // Figures of others are at hand in half of the rows, so that "no figures here" is not the clue.
+      const others = DEPARTMENTS.filter((x) => x !== d);
       return turn(
-        `${a}|${d}|${q}`,
+        question.includes(a) ? a : `${d}|${q}`,
         question,
         answer(`I have no data on ${what}. Please provide it or enable a tool.`, [], 'need_data'),
         [what],
+        rng.bool() ? spendingContext(rng, q, rng.shuffle(others).slice(0, 3)).text : undefined,
       );
+    },
+  },
+  {
+    shape: 'single',
+    kind: 'context_lookup',
+    weight: 2,
+    phrasings: [
+      '[How much did|What did] {d} spend in {q}?',
+      'I need the {q} spending of {d}.',
+      'Spending of {d}, {q}?',
+      'Tell me what {d} spent in {q}.',
+      'What is the {q} spending of {d}?',
+      'How much has {d} spent in {q}?',
+      'Give me the {d} spending for {q}.',
+    ],
+    make: ({ rng, say }) => {
+      const q = rng.pick(QUARTERS);
+      const { text, values } = spendingContext(rng, q, rng.shuffle(DEPARTMENTS).slice(0, 3));
+      const [d, v] = rng.pick(values);
+      const final = answer(`${d} spent ${v} CNY in ${q}.`, ['context']);
+      return turn(`${d}|${q}`, say({ d, q }), final, [d, String(v)], text);
+    },
+  },
+  {
+    shape: 'single',
+    kind: 'cash_flow',
+    weight: 2,
+    phrasings: [
+      'Cash-flow warning for this week? Cash {h} CNY, due {p} CNY. [Delay the marketing budget?|Should the marketing budget wait?]',
+      'We hold {h} CNY and {p} CNY fall due this week. Is there a warning, and do we delay the marketing budget?',
+      'This week {p} CNY must be paid from {h} CNY cash. Warning? Delay the marketing budget?',
+      'Please give a cash-flow warning: cash {h} CNY, payments {p} CNY. Decide on the marketing budget.',
+      'Cash {h} CNY, outgoing {p} CNY. Should marketing wait?',
+      'With {h} CNY in cash and {p} CNY to pay, is this week at risk? What of the marketing budget?',
+      'Payments of {p} CNY come due against {h} CNY cash. Keep or delay the marketing budget?',
+    ],
+    make: ({ rng, say }) => {
+      const h = rng.int(20, 80) * 10000;
+      // Far enough apart that the first digits decide: a small model can read the order off.
+      const p = rng.bool() ? h + rng.int(2, 9) * 100000 : Math.max(50000, h - rng.int(2, 9) * 100000);
+      const isShort = p > h;
+      const final = isShort
+        ? answer(`Warning: ${p} CNY due, ${h} CNY cash. Delay the marketing budget.`, ['user'], 'ok', {
+            type: 'delay_budget',
+          })
+        : answer(`No warning: ${p} CNY due, ${h} CNY cash. Keep the marketing budget.`, ['user']);
+      return turn(`${h}|${p}`, say({ h, p }), final, [
+        isShort ? 'Warning' : 'No warning',
+        String(p),
+        String(h),
+        isShort ? 'Delay' : 'Keep',
+      ]);
+    },
+  },
+  {
+    shape: 'single',
+    kind: 'discrepancy_cause',
+    weight: 2,
+    phrasings: [
+      'Month-end: {n} What is the cause?',
+      '{n} Cause?',
+      'Explain this difference. {n}',
+      'The close is off. {n} Why?',
+      'Find the cause: {n}',
+      '{n} What went wrong?',
+      'Please explain: {n}',
+    ],
+    make: ({ rng, say, vary }) => {
+      const c = rng.pick(COMPANIES);
+      const a = rng.int(10, 300) * 1000;
+      const [x, y] = rng.shuffle(Array.from({ length: 40 }, (_, i) => i + 1)) as [number, number];
+      // Two digits that differ, in both orders.
+      const [one, two] = rng.shuffle([1, 2, 3, 4, 5, 6, 7, 8, 9]) as [number, number];
+      const [right, wrong] = [one * 10000 + two * 1000, two * 10000 + one * 1000];
+      const gap = rng.int(1, 9);
+      const [note, text, facts, sources] = rng.pick<[string, string, string[], string[]]>([
+        [
+          vary('[L{x} and L{y} both book {a} CNY to {c}.|{a} CNY to {c} stands on L{x} and again on L{y}.]', {
+            x,
+            y,
+            a,
+            c,
+          }),
+          `Duplicate payable: L${y} repeats L${x}, ${a} CNY.`,
+          ['Duplicate payable', `L${y}`, String(a)],
+          [`L${x}`, `L${y}`],
+        ],
+        [
+          vary(
+            '[L{x} of {a} CNY is dated October, the bank paid in September.|The bank paid {a} CNY in September, L{x} says October.]',
+            { x, a },
+          ),
+          `Wrong period: L${x}, ${a} CNY, belongs to September.`,
+          ['Wrong period', `L${x}`, String(a)],
+          [`L${x}`],
+        ],
+        [
+          vary('[B{x} shows {r} CNY, L{x} shows {w} CNY.|L{x} has {w} CNY where B{x} has {r} CNY.]', {
+            x,
+            r: right,
+            w: wrong,
+          }),
+          `Transposed digits: L${x} must be ${right} CNY.`,
+          ['Transposed digits', `L${x}`, String(right)],
+          [`B${x}`, `L${x}`],
+        ],
+        [
+          vary(
+            '[L{x} and B{x} differ by {g} CNY after conversion.|After conversion B{x} and L{x} are {g} CNY apart.]',
+            { x, g: gap },
+          ),
+          `FX rounding: ${gap} CNY on L${x}.`,
+          ['FX rounding', `L${x}`, `${gap} CNY`],
+          [`L${x}`],
+        ],
+        [
+          vary(
+            '[{c} delivered for {a} CNY in September, nothing is booked.|Nothing is booked for {a} CNY of September work by {c}.]',
+            { c, a },
+          ),
+          `Missing accrual: ${a} CNY for ${c}.`,
+          ['Missing accrual', String(a), c],
+          [c],
+        ],
+      ]);
+      return turn(`${c}|${x}`, say({ n: note }), answer(text, sources, 'ok', { type: 'propose_entry' }), facts);
     },
   },
   {
@@ -128,7 +266,7 @@ export const SINGLE: Kind[] = [
       'Must someone else approve {p} CNY for {c}?',
       '{c} invoices {p} CNY. Which approval applies?',
     ],
-    make: ({ rng, tenant, say }) => {
+    make: ({ rng, tenant, say, vary }) => {
       const c = rng.pick(COMPANIES);
       const limit = rng.pick([10000, 20000, 50000]);
       const needs = rng.bool();
@@ -145,7 +283,10 @@ export const SINGLE: Kind[] = [
         say({ p, c }),
         final,
         [needs ? 'Yes' : 'No', String(p), String(limit)],
-        `Payments from ${limit} CNY need a second approval.`,
+        vary(
+          '[Rule {v}: payments from {l} CNY need a second approval by the {w}.|Under {v} the {w} must approve payments from {l} CNY too.|{v}: from {l} CNY a second approval by the {w}.]',
+          { v: tenant.policyVersion, l: limit, w: tenant.approver },
+        ),
       );
     },
   },

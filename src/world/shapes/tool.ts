@@ -1,14 +1,14 @@
 // Shape 3, tool trajectories: call → result → answer from it. Also failures, and questions that need no call.
 
 import type { Json } from '../../protocol/chat';
-import type { FinalAnswer } from '../contract';
+import type { FinalAnswer } from '../../protocol/contract';
 import { answer, callMessage, type Draft, finalMessage, type Kind, type Made, toolMessage, user } from '../item';
 import {
   COMPANIES,
-  cellKey,
   DATES,
   DEPARTMENTS,
   type Department,
+  LAST_QUARTER,
   PAIRS,
   PEOPLE,
   POLICY_TOPICS,
@@ -76,6 +76,9 @@ const cell = ({ rng }: Draft) => {
   const args: { [key: string]: Json } = region ? { department, quarter, region } : { department, quarter };
   return { department, quarter, region, args };
 };
+/** A quarter as people say it; which one is meant follows from the date in the system prompt. */
+const spoken = ({ rng }: Draft, quarter: string) =>
+  quarter === LAST_QUARTER ? rng.pick([quarter, 'last quarter', 'Q3']) : quarter;
 
 export const TOOL: Kind[] = [
   {
@@ -103,7 +106,7 @@ export const TOOL: Kind[] = [
       return trajectory(
         x,
         `${c.department}|${c.quarter}|${c.region ?? 'all'}`,
-        x.say({ d: c.department, q: c.quarter, r: place(c.region) }),
+        x.say({ d: c.department, q: spoken(x, c.quarter), r: place(c.region) }),
         'query_erp',
         c.args,
         (r) => [
@@ -131,7 +134,7 @@ export const TOOL: Kind[] = [
       return trajectory(
         x,
         `${c.department}|${c.quarter}|${c.region ?? 'all'}`,
-        x.say({ d: c.department, q: c.quarter, r: place(c.region) }),
+        x.say({ d: c.department, q: spoken(x, c.quarter), r: place(c.region) }),
         'get_budget',
         c.args,
         (r) => [
@@ -168,21 +171,26 @@ export const TOOL: Kind[] = [
     kind: 'fx_rate',
     weight: 3,
     phrasings: [
-      'What is {p} on {t}?',
-      '{p} rate for {t}?',
-      'Exchange rate {p}, {t}, please.',
-      'Which {p} rate do we book on {t}?',
-      'Give me {p} as of {t}.',
-      'I need the {t} rate of {p}.',
-      'How does {p} stand on {t}?',
+      'What is {p}{t}?',
+      '{p} rate{t}?',
+      'Exchange rate of {p}{t}, please.',
+      'Which {p} rate do we book{t}?',
+      'Give me {p}{t}.',
+      'I need the rate of {p}{t}.',
+      'How does {p} stand{t}?',
     ],
     make: (x) => {
       const p = x.rng.pick(PAIRS);
-      const t = x.rng.bool(0.2) ? x.world.today : x.rng.pick(DATES);
-      return trajectory(x, `${p}|${t}`, x.say({ p, t }), 'fx_rate', { pair: p, date: t }, (r) => [
-        `${p} on ${t} is ${r.rate}.`,
-        [p, String(r.rate)],
-      ]);
+      const isToday = x.rng.bool(0.2);
+      const t = isToday ? x.world.today : x.rng.pick(DATES);
+      return trajectory(
+        x,
+        `${p}|${t}`,
+        x.say({ p, t: isToday ? ' today' : ` on ${t}` }),
+        'fx_rate',
+        { pair: p, date: t },
+        (r) => [`${p} on ${t} is ${r.rate}.`, [p, String(r.rate)]],
+      );
     },
   },
   {
@@ -239,9 +247,7 @@ export const TOOL: Kind[] = [
       'Execute {p}: {m} CNY from {a} to {b}.',
     ],
     make: (x) => {
-      const [a, b] = x.rng.shuffle(x.world.accounts).map((y) => y.id) as [string, string];
-      const m = x.rng.int(2, 99) * 1000;
-      const p = `AP-${x.rng.int(100, 999)}`;
+      const { id: p, from: a, to: b, amount: m } = x.rng.pick(x.world.approvals);
       return trajectory(
         x,
         `${a}|${b}`,
@@ -250,6 +256,73 @@ export const TOOL: Kind[] = [
         { from: a, to: b, amount: m, approval_id: p },
         () => [`Sent ${m} CNY from ${a} to ${b} under ${p}.`, [String(m), a, b, p]],
         'The user is the treasurer.',
+      );
+    },
+  },
+  {
+    shape: 'tool',
+    kind: 'calculate',
+    weight: 2,
+    phrasings: [
+      'What is {a} {w} {b}?',
+      'Calculate {a} {w} {b}.',
+      'How much is {a} {w} {b}?',
+      'Please work out {a} {w} {b}.',
+      'Give me {a} {w} {b}.',
+      'I need the value of {a} {w} {b}.',
+      'Compute {a} {w} {b} for me.',
+    ],
+    make: (x) => {
+      const [w, sign] = x.rng.pick([
+        ['plus', '+'],
+        ['minus', '-'],
+        ['times', '*'],
+      ] as const);
+      const a = x.rng.int(11, 990) * 1000;
+      const b = sign === '*' ? x.rng.int(2, 12) : x.rng.int(11, 990) * 100;
+      return trajectory(
+        x,
+        `${a}|${b}`,
+        x.say({ a, w, b }),
+        'calculate',
+        { expression: `${a} ${sign} ${b}` },
+        ({ value }) => [`${a} ${w} ${b} is ${value}.`, [String(value)]],
+      );
+    },
+  },
+  {
+    shape: 'tool',
+    kind: 'post_journal',
+    weight: 1,
+    phrasings: [
+      'Post Dr {d}, Cr {c}, {m} CNY.',
+      'Book {m} CNY: debit {d}, credit {c}.',
+      'Please post {m} CNY, Dr {d}, Cr {c}.',
+      'Enter a journal of {m} CNY, debit {d} and credit {c}.',
+      'Journal: Dr {d} {m}, Cr {c} {m}.',
+      'Record {m} CNY with debit {d} and credit {c}.',
+      'Make the entry Dr {d} Cr {c} over {m} CNY.',
+    ],
+    make: (x) => {
+      const [d, c] = x.rng.pick([
+        ['bank', 'receivables'],
+        ['payables', 'bank'],
+        ['expenses', 'payables'],
+        ['payables', 'expenses'],
+      ] as const);
+      const m = x.rng.bool(0.05) ? 120000 : x.rng.int(10, 300) * 1000;
+      return trajectory(
+        x,
+        `${d}|${m}`,
+        x.say({ d, c, m }),
+        'post_journal',
+        {
+          entries: [
+            { account: d, debit: m },
+            { account: c, credit: m },
+          ],
+        },
+        () => [`Posted: Dr ${d} ${m}, Cr ${c} ${m}.`, [`Dr ${d} ${m}`, `Cr ${c} ${m}`]],
       );
     },
   },
@@ -279,5 +352,3 @@ export const TOOL: Kind[] = [
     },
   },
 ];
-/** Used by tests: the cell that the chapter quotes. */
-export const SEED_CELL = cellKey('sales', '2026Q3');
