@@ -72,11 +72,11 @@ export function fixtureBatch(f: Fixture): { batch: Batch; count: number } {
 
 /** The model's logits at every position, through `hidden` and the tied head. */
 async function allLogits(engine: TfEngine, batch: Batch): Promise<Float32Array> {
-  const { hidden, mask } = await engine.evaluate(batch, { want: ['hidden'] });
+  const outputs = await engine.evaluate(batch, { want: ['hidden'] });
   const head = engine.tensors().transposed.head;
-  const logits = tf.tidy(() => tf.matMul(tf.reshape(hidden!, [batch.B * batch.T, -1]) as tf.Tensor2D, head));
+  const logits = tf.tidy(() => tf.matMul(tf.reshape(outputs.hidden!, [batch.B * batch.T, -1]) as tf.Tensor2D, head));
   const out = new Float32Array(await logits.data());
-  tf.dispose([hidden!, mask, logits]);
+  tf.dispose([outputs as unknown as tf.TensorContainer, logits]);
   return out;
 }
 

@@ -155,7 +155,10 @@ export class TfEngine implements Engine {
     const { B, T } = batch;
     const temperature = options.temperature ?? 1;
     const wanted = new Set(want);
-    const outputs: Outputs = { mask: tf.tensor2d(batch.mask, [B, T]) };
+    const outputs: Outputs = {
+      mask: tf.tensor2d(batch.mask, [B, T]),
+      targets: tf.tensor2d(batch.targets, [B, T], 'int32'),
+    };
     const grid = (x: tf.Tensor1D) => tf.tidy(() => tf.reshape(scatterRows(x, rows!), [B, T]) as tf.Tensor2D);
     const needsLogits = ['logps', 'entropies', 'argmax', 'topk', 'ranks', 'meanLogits', 'divergences'].some((w) =>
       wanted.has(w as Want),

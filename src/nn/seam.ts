@@ -38,8 +38,9 @@ export interface Outputs {
   meanLogits?: tf.Tensor2D;
   /** Per-token divergence from the teacher. Differentiable. */
   divergences?: tf.Tensor2D;
-  /** The batch's mask [B,T] on the device, for convenience. */
+  /** The batch's mask and targets [B,T] on the device. */
   mask: tf.Tensor2D;
+  targets: tf.Tensor2D;
 }
 
 /**

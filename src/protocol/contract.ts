@@ -1,5 +1,5 @@
 // The assistant's contract: a turn is one tool call or one strict JSON object by a published schema.
-import type { Json } from '../protocol/chat';
+import type { Json } from './chat';
 
 export const STATUSES = ['ok', 'constrained', 'refused', 'need_data'] as const;
 export type Status = (typeof STATUSES)[number];

@@ -1,0 +1,86 @@
+// Held-out evaluation cases: a conversation up to an assistant turn, and the truth of that turn.
+import { Rng } from '../lib/rng';
+import type { DatasetRow, Message, ToolSchema } from '../protocol/chat';
+import { type FinalAnswer, finalText, TOOL_CALL_CLOSE, TOOL_CALL_OPEN } from '../protocol/contract';
+import type { Shape, Split, TurnTruth } from './item';
+import { generateItem, SHAPES } from './sft';
+import type { World } from './state';
+
+export interface EvaluationCase {
+  caseId: string;
+  shape: Shape;
+  /** Kind of the row and what is due: `query_erp/call`. */
+  kind: string;
+  messages: Message[];
+  tools?: ToolSchema[];
+  truth: TurnTruth;
+  /** The reference turn as text, without its end-of-turn token. */
+  expected: string;
+  lastUser: string;
+}
+
+/** An assistant message as the text that the built-in template writes for it. */
+export function turnText(message: Message): string {
+  const calls = (message.tool_calls ?? []).map(
+    ({ function: f }) =>
+      `${TOOL_CALL_OPEN}${JSON.stringify({ name: f.name, arguments: f.arguments })}${TOOL_CALL_CLOSE}`,
+  );
+  return message.content + calls.join('');
+}
+
+/** Shapes take turns, so each has a quarter; the turn within a row is drawn. The same seed gives the same cases. */
+export function evaluationCases(
+  world: World,
+  { n, seed, split = 'heldout' }: { n: number; seed: number; split?: Split },
+): EvaluationCase[] {
+  return Array.from({ length: n }, (_, i) => {
+    const shape = SHAPES[i % SHAPES.length]!;
+    const item = generateItem(world, i, { seed: seed + 7_000_000, split, weights: { [shape]: 1 } });
+    const { messages, tools } = item.row as DatasetRow & { messages: Message[] };
+    const turns = messages.flatMap((m, at) => (m.role === 'assistant' ? [at] : []));
+    const turn = new Rng(seed, `turn ${i}`).int(0, turns.length - 1);
+    const at = turns[turn]!;
+    const before = messages.slice(0, at);
+    const truth = item.truth[turn]!;
+    return {
+      caseId: `${item.rowId}/${turn}`,
+      shape,
+      kind: `${item.kind}/${truth.expect}`,
+      messages: before,
+      tools,
+      truth,
+      expected: turnText(messages[at]!),
+      lastUser: before.findLast((m) => m.role === 'user')?.content ?? '',
+    };
+  });
+}
+
+/**
+ * The old way: the best prompt that we could write for a base model — the contract in words, then worked examples of every
+ * shape as plain text, then the question. The model continues one line.
+ */
+export function bestPrompt(world: World, c: EvaluationCase, seed: number): string {
+  const line = (role: string, text: string) => `${role}: ${text.replaceAll('\n', ' ')}`;
+  const script = (messages: Message[]) =>
+    messages
+      .map((m) =>
+        m.role === 'assistant'
+          ? line('Assistant', turnText(m))
+          : line(m.role === 'tool' ? 'Result' : m.role === 'user' ? 'User' : 'Note', m.content),
+      )
+      .join('\n');
+  // Two examples: more would not leave room in the 512 tokens that the base has seen in one piece.
+  const examples = (['safety', c.tools ? 'tool' : 'single'] as const).map((shape, i) =>
+    script(
+      generateItem(world, i, { seed: seed + 31, split: 'train', weights: { [shape]: 1 } }).row.messages.filter(
+        (m) => m.role !== 'system',
+      ),
+    ),
+  );
+  const refusal: FinalAnswer = { answer: 'text', sources: ['id'], action: null, status: 'ok' };
+  return [
+    `The assistant replies with one JSON object such as ${finalText(refusal)}; status is ok, constrained, refused or need_data.`,
+    ...examples,
+    `${script(c.messages)}\nAssistant:`,
+  ].join('\n');
+}

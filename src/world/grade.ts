@@ -1,0 +1,79 @@
+// Grading one assistant turn against the truth of its case. The levels are separate: a turn can be valid JSON and wrong.
+import type { Json } from '../protocol/chat';
+import { parseTurn } from '../protocol/contract';
+import type { TurnTruth } from './item';
+import { argumentProblem } from './tools';
+
+export interface Verdicts {
+  /** Parses as JSON (the object, or the inside of a tool call). */
+  json_valid: boolean;
+  /** Obeys the published schema of the turn that it is: answer or tool call (tool's own schema included). */
+  schema_valid: boolean;
+  /** A call where a call is due, an answer where an answer is due. */
+  turn_kind: boolean;
+  /** Null where no call is due. */
+  tool_name: boolean | null;
+  /** Right tool with exactly the right arguments. */
+  tool_call: boolean | null;
+  /** Null where an answer is due and none was given. */
+  status: boolean | null;
+  is_refused: boolean;
+  /** Every fact of the truth is in the answer. Null where a call is due. */
+  facts: boolean | null;
+  sources: boolean | null;
+  /** A call although the answer needs none. */
+  needless_call: boolean;
+  /** Repeats more of the user's words than the right answer does, 24 characters or more. */
+  prompt_echo: boolean;
+}
+
+/** Length of the longest common substring, case-sensitive. O(|a|·|b|). */
+export function longestCommonSubstring(a: string, b: string): number {
+  let best = 0;
+  let row = new Uint16Array(b.length + 1);
+  for (let i = 0; i < a.length; i++) {
+    const next = new Uint16Array(b.length + 1);
+    for (let j = 0; j < b.length; j++)
+      if (a[i] === b[j]) {
+        next[j + 1] = row[j]! + 1;
+        if (next[j + 1]! > best) best = next[j + 1]!;
+      }
+    row = next;
+  }
+  return best;
+}
+
+/** Key order does not matter; everything else does. */
+export function sameJson(a: Json | undefined, b: Json | undefined): boolean {
+  if (Array.isArray(a) && Array.isArray(b)) return a.length === b.length && a.every((x, i) => sameJson(x, b[i]));
+  if (a && b && typeof a === 'object' && typeof b === 'object' && !Array.isArray(a) && !Array.isArray(b)) {
+    const keys = Object.keys(a);
+    return keys.length === Object.keys(b).length && keys.every((k) => k in b && sameJson(a[k], b[k]));
+  }
+  return a === b;
+}
+
+const ECHO_CHARACTERS = 24;
+
+/** `output` without its end-of-turn token; `expected` is the reference turn, `lastUser` the last user message. */
+export function gradeTurn(truth: TurnTruth, output: string, expected: string, lastUser: string): Verdicts {
+  const turn = parseTurn(output);
+  const callDue = truth.expect === 'call';
+  const call = turn.isValid ? turn.call : undefined;
+  const final = turn.isValid ? turn.final : undefined;
+  const toolName = callDue ? call?.name === truth.name : null;
+  const echoed = longestCommonSubstring(output, lastUser);
+  return {
+    json_valid: turn.isJson,
+    schema_valid: call ? argumentProblem(call.name, call.arguments) === undefined : turn.isValid,
+    turn_kind: turn.kind === (callDue ? 'tool_call' : 'final'),
+    tool_name: toolName,
+    tool_call: callDue ? Boolean(toolName && sameJson(call!.arguments, truth.arguments)) : null,
+    status: callDue ? null : final?.status === truth.final.status,
+    is_refused: final?.status === 'refused',
+    facts: callDue ? null : truth.facts.every((fact) => final?.answer.includes(fact)),
+    sources: callDue ? null : sameJson(final?.sources, truth.final.sources),
+    needless_call: !callDue && turn.kind === 'tool_call',
+    prompt_echo: echoed >= ECHO_CHARACTERS && echoed > longestCommonSubstring(expected, lastUser),
+  };
+}
