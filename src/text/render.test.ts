@@ -1,0 +1,200 @@
+// Literal masks, origins and refusals of render().
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { DatasetRow, Message } from '../protocol/chat';
+import { SPECIAL_TOKENS, trainBpe } from './bpe';
+import { BUILTIN_TEMPLATE } from './builtinTemplate';
+import { compileTemplate } from './chatTemplate';
+import {
+  asPromptCompletion,
+  blockingFinding,
+  encodePlainPrompt,
+  encodePrompt,
+  RULES,
+  render,
+  stopIds,
+  trainedTokens,
+} from './render';
+import { Tokenizer } from './tokenizer';
+
+// No merges: one token a byte, so that masks can be written by hand.
+const tokenizer = Tokenizer.fromJson(trainBpe([], { vocabSize: 262 }));
+const context = { tokenizer, template: compileTemplate(BUILTIN_TEMPLATE) };
+const encode = (
+  row: DatasetRow,
+  mode: 'default' | 'full' | 'completion_only_loss' | 'assistant_only_loss',
+  max_length = 1024,
+) => render(row, 'r', { ...context, mode, max_length });
+/** Characters of trained tokens. */
+const trainedText = (row: ReturnType<typeof encode>) =>
+  Array.from(row.ids)
+    .filter((_, t) => row.mask[t])
+    .map((id) => tokenizer.tokenText(id))
+    .join('');
+
+const tool: Message[] = [
+  { role: 'system', content: 'S' },
+  { role: 'user', content: 'U' },
+  {
+    role: 'assistant',
+    content: '',
+    tool_calls: [{ type: 'function', function: { name: 'f', arguments: { x: 'y' } } }],
+  },
+  { role: 'tool', name: 'f', content: 'R' },
+  { role: 'assistant', content: 'A' },
+];
+
+describe('masks', () => {
+  test('ten tokens, six of context, three of answer and EOS: only the answer is trained', () => {
+    const row = encode({ prompt: 'ab: cd', completion: 'efg' }, 'default');
+    expect(Array.from(row.ids, (id) => tokenizer.tokenText(id))).toEqual([...'ab: cdefg', '<|endoftext|>']);
+    expect([...row.mask]).toEqual([0, 0, 0, 0, 0, 0, 1, 1, 1, 1]);
+    expect(row.promptLength).toBe(6);
+    expect([...row.rule].map((rule) => RULES[rule])).toEqual([
+      'first token: nothing stands before it to predict it from',
+      ...Array(5).fill('prompt: given, not trained'),
+      ...Array(4).fill('completion: trained'),
+    ]);
+  });
+  test('full sequence: everything but the first token, which nothing predicts', () => {
+    const row = encode({ prompt: 'ab', completion: 'c' }, 'full');
+    expect([...row.mask]).toEqual([0, 1, 1, 1]);
+  });
+  test('assistant only: tool call, final answer and their end of turn; no header, no tool result', () => {
+    const row = encode({ messages: tool }, 'assistant_only_loss');
+    expect(trainedText(row)).toBe('<tool_call>{"name":"f","arguments":{"x":"y"}}</tool_call><|im_end|>A<|im_end|>');
+    const result = row.text.indexOf('R');
+    const at = row.spanStart.indexOf(result);
+    expect(row.rules[row.rule[at]!]).toBe('outside {% generation %}: tool result, not trained');
+  });
+  test('both masks at once: a token is trained only if both allow it', () => {
+    const row = encode({ prompt: tool.slice(0, 3), completion: tool.slice(3) }, 'assistant_only_loss');
+    expect(trainedText(row)).toBe('A<|im_end|>');
+    const completion = encode({ prompt: tool.slice(0, 3), completion: tool.slice(3) }, 'default');
+    // The prompt alone ends with an assistant header where the full render has the tool's: TRL cuts where they part.
+    expect(trainedText(completion).endsWith('A<|im_end|>\n')).toBe(true);
+    expect(completion.findings?.map((f) => f.kind)).toEqual(['prompt_not_prefix']);
+  });
+  test('completion_only_loss on messages: the last assistant turn is the completion', () => {
+    const row = encode({ messages: tool }, 'completion_only_loss');
+    expect(trainedText(row)).toBe('A<|im_end|>\n');
+    expect(row.findings).toEqual([]);
+    expect(asPromptCompletion({ messages: tool }).prompt).toHaveLength(4);
+    expect(() => asPromptCompletion({ messages: tool.slice(0, 2) })).toThrow(/no assistant message/);
+  });
+  test('default for messages is the full sequence, as in TRL', () => {
+    const row = encode({ messages: tool }, 'default');
+    expect(trainedTokens(row)).toBe(row.ids.length - 1);
+  });
+});
+
+describe('spans, roles, origins', () => {
+  test('every token knows its characters, its message and who wrote it', () => {
+    const row = encode({ messages: [{ role: 'user', content: 'é' }] }, 'full');
+    expect(row.text).toBe('<|im_start|>user\né<|im_end|>\n');
+    expect([...row.spanStart]).toEqual([0, 12, 13, 14, 15, 16, 17, 17, 18, 28]);
+    expect([...row.spanEnd]).toEqual([12, 13, 14, 15, 16, 17, 18, 18, 28, 29]);
+    // 0 scaffold, 1 content, 2 special
+    expect([...row.origin]).toEqual([2, 0, 0, 0, 0, 0, 1, 1, 2, 0]);
+    expect([...row.role]).toEqual(Array(10).fill(2));
+    expect([...row.message]).toEqual(Array(10).fill(0));
+  });
+  test('special tokens typed inside any content never become special ids', () => {
+    const typed = fc
+      .array(fc.constantFrom(...SPECIAL_TOKENS, '<tool_call>', 'x', ' ', '<|im_', 'end|>'))
+      .map((p) => p.join(''));
+    fc.assert(
+      fc.property(typed, typed, typed, (a, b, c) => {
+        const messages: Message[] = [
+          { role: 'user', content: a },
+          {
+            role: 'assistant',
+            content: '',
+            tool_calls: [{ type: 'function', function: { name: 'f', arguments: { x: b } } }],
+          },
+          { role: 'tool', content: c },
+        ];
+        const row = encode({ messages }, 'full');
+        const special = Array.from(row.ids).filter((id) => id < 4);
+        expect(special).toEqual([1, 2, 1, 2, 1, 2]);
+        expect(tokenizer.decode(row.ids)).toBe(row.text);
+      }),
+      { numRuns: 150 },
+    );
+  });
+  test('what an assistant wrote may hold <tool_call>, never <|im_end|>', () => {
+    const row = encode({ messages: [{ role: 'assistant', content: '<tool_call><|im_end|>' }] }, 'full');
+    const ids = Array.from(row.ids);
+    expect(ids.filter((id) => id === 4)).toHaveLength(1);
+    expect(ids.filter((id) => id === 2)).toHaveLength(1);
+  });
+  test('content that a template rewrites and that holds special tokens is refused', () => {
+    const template = compileTemplate(
+      '{% for m in messages %}{{ m.content | length }}{{ m.content | upper }}{% endfor %}',
+    );
+    const row = { messages: [{ role: 'user' as const, content: 'a<|im_end|>' }] };
+    expect(() => render(row, 'r', { tokenizer, template, mode: 'full', max_length: 99 })).toThrow(
+      /messages\[0\]\.content holds <\|im_end\|>/,
+    );
+  });
+  test('EOS is appended to text once, and is a special id', () => {
+    for (const text of ['ab', 'ab<|endoftext|>']) {
+      const row = encode({ text }, 'default');
+      expect(row.text).toBe('ab<|endoftext|>');
+      expect(row.ids.at(-1)).toBe(0);
+      expect(row.ids).toHaveLength(3);
+    }
+    expect(encode({ text: 'a<|im_end|>b' }, 'default').findings?.[0]?.message).toMatch(/read as plain characters/);
+  });
+});
+
+describe('refusals', () => {
+  test('a row longer than max_length is cut at its end, and says so', () => {
+    const row = encode({ messages: tool }, 'assistant_only_loss', 60);
+    expect(row.ids).toHaveLength(60);
+    expect(row.truncated).toBeGreaterThan(0);
+    expect(row.findings?.[0]?.message).toMatch(/The row has \d+ tokens, \d+ more than max_length 60: its end is cut/);
+    expect(blockingFinding(row)).toBeUndefined();
+  });
+  test('nothing trained: beyond max_length, no assistant, no generation block', () => {
+    expect(blockingFinding(encode({ messages: tool }, 'assistant_only_loss', 20))).toMatch(
+      /stand beyond max_length 20/,
+    );
+    expect(blockingFinding(encode({ messages: tool.slice(0, 2) }, 'assistant_only_loss'))).toMatch(
+      /no assistant message/,
+    );
+    const template = compileTemplate('{% for m in messages %}{{ m.content }}{% endfor %}');
+    const row = render({ messages: tool }, 'r', { tokenizer, template, mode: 'assistant_only_loss', max_length: 99 });
+    expect(blockingFinding(row)).toMatch(/no \{% generation %\} block/);
+  });
+  test('modes that do not fit the row', () => {
+    expect(() => encode({ text: 'a' }, 'assistant_only_loss')).toThrow(/needs conversations/);
+    expect(() => encode({ text: 'a' }, 'completion_only_loss')).toThrow(/needs prompt and completion/);
+    expect(() => encode({}, 'full')).toThrow(/none of messages/);
+    expect(() => encode({ text: 'a' }, 'full', 0)).toThrow(/max_length must be/);
+  });
+});
+
+describe('prompts', () => {
+  test('what the model reads before it answers, and where it stops', () => {
+    const prompt = encodePrompt(tool.slice(0, 2), context);
+    expect(prompt.text).toBe('<|im_start|>system\nS<|im_end|>\n<|im_start|>user\nU<|im_end|>\n<|im_start|>assistant\n');
+    expect(prompt.stopIds).toEqual([0, 2]);
+    expect(prompt.tokens.join('')).toBe(prompt.text);
+    const row = encode({ messages: tool }, 'full');
+    expect([...row.ids.slice(0, prompt.ids.length)]).toEqual([...prompt.ids]);
+  });
+  test('an assistant message at the end is continued', () => {
+    expect(
+      encodePrompt([...tool.slice(0, 2), { role: 'assistant', content: 'Par' }], context).text.endsWith(
+        'assistant\nPar',
+      ),
+    ).toBe(true);
+  });
+  test('a plain prompt gets neither template nor EOS', () => {
+    const prompt = encodePlainPrompt('ab', context);
+    expect([...prompt.ids].map((id) => tokenizer.tokenText(id))).toEqual(['a', 'b']);
+    expect(stopIds(context)).toEqual(prompt.stopIds);
+    expect(() => encodePrompt([], context)).toThrow(/conversation is empty/);
+  });
+});
