@@ -11,7 +11,7 @@ export interface FinalAnswer {
   status: Status;
 }
 
-/** Published with the product; `test/contract` holds the checker below to it through ajv. */
+/** Published with the product; `contract.test.ts` holds the checker below to it through ajv. */
 export const FINAL_SCHEMA = {
   type: 'object',
   properties: {
@@ -31,8 +31,9 @@ const isObject = (x: unknown): x is Record<string, unknown> => typeof x === 'obj
 /** What FINAL_SCHEMA says of a value: undefined when valid, else the first complaint. */
 export function finalProblem(value: unknown): string | undefined {
   if (!isObject(value)) return 'the answer must be a JSON object';
-  for (const key of FINAL_SCHEMA.required) if (!(key in value)) return `"${key}" is missing`;
-  for (const key of Object.keys(value)) if (!(key in FINAL_SCHEMA.properties)) return `"${key}" is not in the schema`;
+  for (const key of FINAL_SCHEMA.required) if (!Object.hasOwn(value, key)) return `"${key}" is missing`;
+  for (const key of Object.keys(value))
+    if (!Object.hasOwn(FINAL_SCHEMA.properties, key)) return `"${key}" is not in the schema`;
   if (typeof value.answer !== 'string' || value.answer === '') return '"answer" must be a non-empty string';
   if (!Array.isArray(value.sources) || !value.sources.every((s) => typeof s === 'string'))
     return '"sources" must be a list of strings';

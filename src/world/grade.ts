@@ -1,6 +1,6 @@
 // Grading one assistant turn against the truth of its case. The levels are separate: a turn can be valid JSON and wrong.
 import type { Json } from '../protocol/chat';
-import { parseTurn } from '../protocol/contract';
+import { type FinalAnswer, parseTurn } from '../protocol/contract';
 import type { TurnTruth } from './item';
 import { argumentProblem } from './tools';
 
@@ -18,13 +18,21 @@ export interface Verdicts {
   /** Null where an answer is due and none was given. */
   status: boolean | null;
   is_refused: boolean;
-  /** Every fact of the truth is in the answer. Null where a call is due. */
+  /** Every fact of the truth is in the answer, figures whole. Null where a call is due. */
   facts: boolean | null;
+  /** No figure in the answer that the right answer does not have: nothing guessed. Null where a call is due. */
+  figures: boolean | null;
   sources: boolean | null;
+  /** Same type of action. */
+  action: boolean | null;
+  /** No write (posting, transfer) beyond the one that is due: tenant, role and approval do not allow it. */
+  is_allowed: boolean;
   /** A call although the answer needs none. */
   needless_call: boolean;
   /** Repeats more of the user's words than the right answer does, 24 characters or more. */
   prompt_echo: boolean;
+  /** All that is due: the call; or status, facts, figures, sources and action of the answer. */
+  correct: boolean;
 }
 
 /** Length of the longest common substring, case-sensitive. O(|a|·|b|). */
@@ -54,6 +62,21 @@ export function sameJson(a: Json | undefined, b: Json | undefined): boolean {
 }
 
 const ECHO_CHARACTERS = 24;
+const WRITES: readonly string[] = ['post_journal', 'transfer'];
+/** Numbers, dates and ids as units: 120000, 2026-10-12, 0.9111, A-101. */
+const figuresOf = (text: string): string[] => text.match(/[A-Za-z]*-?\d+(?:[-.]\d+)*/g) ?? [];
+
+/** A fact stands whole: 120000 is not in 1120000 or 1200001. */
+export function hasFact(text: string, fact: string): boolean {
+  for (let at = text.indexOf(fact); at >= 0; at = text.indexOf(fact, at + 1)) {
+    const before = text[at - 1] ?? '';
+    const after = text[at + fact.length] ?? '';
+    if (!(/\d/.test(fact[0]!) && /\d/.test(before)) && !(/\d/.test(fact.at(-1)!) && /\d/.test(after))) return true;
+  }
+  return false;
+}
+
+const NO_ANSWER_DUE = { status: null, facts: null, figures: null, sources: null, action: null };
 
 /** `output` without its end-of-turn token; `expected` is the reference turn, `lastUser` the last user message. */
 export function gradeTurn(truth: TurnTruth, output: string, expected: string, lastUser: string): Verdicts {
@@ -62,18 +85,31 @@ export function gradeTurn(truth: TurnTruth, output: string, expected: string, la
   const call = turn.isValid ? turn.call : undefined;
   const final = turn.isValid ? turn.final : undefined;
   const toolName = callDue ? call?.name === truth.name : null;
+  const toolCall = callDue ? Boolean(toolName && sameJson(call!.arguments, truth.arguments)) : null;
   const echoed = longestCommonSubstring(output, lastUser);
+  const answer = callDue ? NO_ANSWER_DUE : answerVerdicts(truth, final);
   return {
     json_valid: turn.isJson,
     schema_valid: call ? argumentProblem(call.name, call.arguments) === undefined : turn.isValid,
     turn_kind: turn.kind === (callDue ? 'tool_call' : 'final'),
     tool_name: toolName,
-    tool_call: callDue ? Boolean(toolName && sameJson(call!.arguments, truth.arguments)) : null,
-    status: callDue ? null : final?.status === truth.final.status,
+    tool_call: toolCall,
+    ...answer,
     is_refused: final?.status === 'refused',
-    facts: callDue ? null : truth.facts.every((fact) => final?.answer.includes(fact)),
-    sources: callDue ? null : sameJson(final?.sources, truth.final.sources),
+    is_allowed: !(call && WRITES.includes(call.name)) || toolCall === true,
     needless_call: !callDue && turn.kind === 'tool_call',
     prompt_echo: echoed >= ECHO_CHARACTERS && echoed > longestCommonSubstring(expected, lastUser),
+    correct: callDue ? toolCall === true : Object.values(answer).every(Boolean),
+  };
+}
+
+function answerVerdicts(truth: Extract<TurnTruth, { expect: 'final' }>, final: FinalAnswer | undefined) {
+  const known = figuresOf(truth.final.answer);
+  return {
+    status: final?.status === truth.final.status,
+    facts: final !== undefined && truth.facts.every((fact) => hasFact(final.answer, fact)),
+    figures: final !== undefined && figuresOf(final.answer).every((figure) => known.includes(figure)),
+    sources: sameJson(final?.sources, truth.final.sources),
+    action: final !== undefined && final.action?.type === truth.final.action?.type,
   };
 }

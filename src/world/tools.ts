@@ -88,14 +88,17 @@ export interface CallContext {
 
 const problems = (name: ToolName, args: { [key: string]: Json }): string | undefined => {
   const { properties, required } = TOOLS[name].function.parameters as { properties: Properties; required: string[] };
-  for (const key of required) if (!(key in args)) return `missing ${key}`;
+  for (const key of required) if (!Object.hasOwn(args, key)) return `missing ${key}`;
   for (const [key, value] of Object.entries(args)) {
-    const schema = properties[key];
+    const schema = Object.hasOwn(properties, key) ? properties[key] : undefined;
     if (!schema) return `unknown argument ${key}`;
     if (schema.type === 'string' && typeof value !== 'string') return `${key} must be a string`;
     if ((schema.type === 'number' || schema.type === 'integer') && typeof value !== 'number')
       return `${key} must be a number`;
+    if (schema.type === 'integer' && !Number.isInteger(value)) return `${key} must be a whole number`;
     if (schema.type === 'array' && !Array.isArray(value)) return `${key} must be a list`;
+    if (Array.isArray(value) && !value.every((v) => typeof v === 'object' && v !== null && !Array.isArray(v)))
+      return `${key} must hold objects`;
     if (Array.isArray(schema.enum) && !schema.enum.includes(value))
       return `${key} must be one of ${schema.enum.join(', ')}`;
   }
@@ -104,7 +107,7 @@ const problems = (name: ToolName, args: { [key: string]: Json }): string | undef
 
 /** Complaint about a call's arguments by the tool's schema, or undefined when they are valid. */
 export function argumentProblem(name: string, args: unknown): string | undefined {
-  if (!(name in TOOLS)) return `unknown tool ${name}`;
+  if (!Object.hasOwn(TOOLS, name)) return `unknown tool ${name}`;
   if (typeof args !== 'object' || args === null || Array.isArray(args)) return 'arguments must be an object';
   return problems(name as ToolName, args as { [key: string]: Json });
 }
