@@ -3,7 +3,7 @@ import type { Rng } from '../lib/rng';
 import type { MetricResult } from '../protocol/requests';
 import type { EvaluationCase } from '../world/cases';
 import type { Verdicts } from '../world/grade';
-import { bootstrap, mean, wilson } from './stats';
+import { bootstrapMean, mean, wilson } from './stats';
 
 /** One held-out case with the model's turn and its verdicts. */
 export interface Graded {
@@ -37,6 +37,8 @@ export function measureMetric(metric: Metric, graded: readonly Graded[], rng: Rn
   const values = countedValues(metric, graded);
   const { id, unit, direction } = metric;
   const isUnanimous = unit === 'share' && values.every((v) => v === values[0]);
-  const interval = isUnanimous ? wilson(values[0] ? values.length : 0, values.length) : bootstrap(values, rng.fork(id));
+  const interval = isUnanimous
+    ? wilson(values[0] ? values.length : 0, values.length)
+    : bootstrapMean(values, rng.fork(id));
   return { id, value: mean(values), ...interval, n: values.length, unit, direction };
 }

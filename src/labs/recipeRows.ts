@@ -1,0 +1,79 @@
+// The rows that a recipe names, and their encoding under its mask mode. The one way, for the text worker and headless.
+import { DataError } from '../lib/errors';
+import { parseConfig } from '../lib/fields';
+import type { DatasetRow, EncodedRow, MaskMode } from '../protocol/chat';
+import type { DataRef, Recipe } from '../protocol/recipe';
+import { blockingFinding, type RenderContext, render } from '../text/render';
+import { trainers } from '../trainers/registry';
+import { builtinItems } from '../world/registry';
+
+/** Rows of built-in sets when the recipe does not say. */
+const TRAIN_ROWS = 4000;
+/** Held-out rows behind eval_loss: some 10,000 trained tokens, enough for its second digit. */
+const EVAL_ROWS = 64;
+
+export interface NamedRow {
+  rowId: string;
+  row: DatasetRow;
+}
+/** Rows of a set that a person brought in; undefined when the ref is not one. */
+export type ImportedRows = (ref: DataRef) => DatasetRow[] | undefined;
+
+/** Throws DataError for an unknown ref. Built-in rows are shared out by weight; imported sets come whole. */
+export function recipeRows(
+  recipe: Recipe,
+  part: 'train' | 'eval',
+  imported: ImportedRows = () => undefined,
+): NamedRow[] {
+  const { data } = recipe;
+  const refs = data[part];
+  const total = part === 'train' ? (data.rows ?? TRAIN_ROWS) : EVAL_ROWS;
+  const weights = refs.reduce((sum, { weight = 1 }) => sum + weight, 0);
+  return refs.flatMap((source) => {
+    const brought = imported(source);
+    if (brought) return brought.map((row, i) => ({ rowId: `${source.ref}/${i}`, row }));
+    const items = builtinItems(source.ref, {
+      rows: Math.max(1, Math.round((total * (source.weight ?? 1)) / weights)),
+      seed: data.seed ?? recipe.seed,
+      split: source.split ?? (part === 'train' ? 'train' : 'dev'),
+    });
+    return items.map(({ rowId, row }) => ({ rowId, row }));
+  });
+}
+
+/** TRL's two switches as one mode. */
+export const maskMode = (args: { assistant_only_loss: boolean; completion_only_loss: boolean }): MaskMode =>
+  args.assistant_only_loss ? 'assistant_only_loss' : args.completion_only_loss ? 'completion_only_loss' : 'full';
+
+export interface EncodedRows {
+  rows: EncodedRow[];
+  /** Rows left out, as TRL does, because nothing of them would be trained. */
+  dropped: { rowId: string; reason: string }[];
+}
+
+/** Throws DataError when no row is left for training, with the first reason. */
+export function encodeRecipe(
+  recipe: Recipe,
+  part: 'train' | 'eval',
+  context: RenderContext,
+  { imported, onProgress }: { imported?: ImportedRows; onProgress?: (done: number, total: number) => void } = {},
+): EncodedRows {
+  const args = parseConfig(trainers.sft.fields, recipe.args);
+  const settings = { ...context, mode: maskMode(args), max_length: args.max_length };
+  const given = recipeRows(recipe, part, imported);
+  const out: EncodedRows = { rows: [], dropped: [] };
+  given.forEach(({ row, rowId }, i) => {
+    const encoded = render(row, rowId, settings);
+    const reason = blockingFinding(encoded);
+    if (reason) out.dropped.push({ rowId, reason });
+    else out.rows.push(encoded);
+    if (i % 100 === 99) onProgress?.(i + 1, given.length);
+  });
+  onProgress?.(given.length, given.length);
+  if (part === 'train' && out.rows.length === 0)
+    throw new DataError(
+      `None of the ${given.length} rows can be trained on. ${out.dropped[0]?.reason ?? 'Choose a dataset with rows.'}`,
+      { where: out.dropped[0]?.rowId },
+    );
+  return out;
+}

@@ -1,0 +1,39 @@
+// The default SFT recipe: all four shapes, every assistant turn trained.
+import type { Recipe } from '../../protocol/recipe';
+
+const MIX = 'builtin:sft/mix';
+
+export const sftDefault: Recipe = {
+  version: 1,
+  name: 'SFT',
+  trainer: 'sft',
+  model: { ref: 'builtin:micro' },
+  template: 'builtin:chatml',
+  data: {
+    train: [{ ref: MIX, split: 'train' }],
+    eval: [{ ref: MIX, split: 'dev' }],
+    rows: 4000,
+    seed: 1,
+  },
+  args: { assistant_only_loss: true, completion_only_loss: false },
+  peft: null,
+  evaluation: [
+    'schema_valid',
+    'tool_call_correct',
+    'refusal_precision',
+    'refusal_recall',
+    'over_refusal_rate',
+    'fact_correct',
+    'terminated',
+  ],
+  seed: 1,
+};
+
+/** Small enough for tests and for a machine without a GPU. */
+export const sftNano: Recipe = {
+  ...sftDefault,
+  name: 'SFT nano',
+  model: { ref: 'builtin:nano' },
+  data: { ...sftDefault.data, rows: 1000 },
+  args: { ...sftDefault.args, max_steps: 150 },
+};

@@ -1,0 +1,43 @@
+// Labs: recipes with the finding that they reproduce. Data only, so the page may read it.
+import type { Recipe } from '../protocol/recipe';
+import { lossPair } from './pair';
+import { sftDefault, sftNano } from './recipes/sft';
+
+export interface Lab {
+  id: string;
+  title: string;
+  /** What to expect, in one sentence. */
+  finding: string;
+  recipe: Recipe;
+}
+
+const pair = lossPair(sftDefault);
+
+export const labs: readonly Lab[] = [
+  {
+    id: 'sft-default',
+    title: 'From text-continuer to assistant',
+    finding: 'The base model rambles; after a few hundred steps it answers in JSON by the schema.',
+    recipe: sftDefault,
+  },
+  {
+    id: 'sft-nano',
+    title: 'The same, with the smallest model',
+    finding: 'A fifth of a million parameters learn the form of the answers before their content.',
+    recipe: sftNano,
+  },
+  {
+    id: 'sft-full-sequence',
+    title: 'Loss on the whole sequence',
+    finding: 'The model is trained to write questions as well as answers.',
+    recipe: pair.full,
+  },
+  {
+    id: 'sft-completion-only',
+    title: 'Loss on the completion alone',
+    finding: 'The other arm of the pair: the prompt is read, but not learned.',
+    recipe: pair.completion,
+  },
+];
+
+export const defaultSftRecipe: Recipe = sftDefault;

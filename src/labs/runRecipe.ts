@@ -1,0 +1,142 @@
+// A recipe made ready to train: its rows packed and ordered, its engine, and answers to fixed prompts on the way. The
+// compute worker and the headless runner drive it step by step.
+import type { TokenRow } from '../data/collate';
+import { packBfd } from '../data/packing';
+import { type EvaluateOptions, encodeCase, evaluate } from '../eval/evaluate';
+import { greedySampler } from '../eval/sampler';
+import { type ConfigOf, parseConfig } from '../lib/fields';
+import type { TfEngine } from '../nn/engine';
+import type { EncodedRow } from '../protocol/chat';
+import type { Recipe } from '../protocol/recipe';
+import type { SampleGeneration } from '../protocol/run';
+import type { RenderContext } from '../text/render';
+import { loadTrainer } from '../trainers/load';
+import { type LoopCheckpoint, type LoopState, type RowGroup, type StepReport, TrainingRun } from '../trainers/loop';
+import { trainers } from '../trainers/registry';
+import { evaluationCases } from '../world/cases';
+import type { World } from '../world/state';
+import { validateRecipe } from './validateRecipe';
+
+export interface RecipeEnvironment {
+  /** Holds the base weights; the run trains it, and disposes it at the end. */
+  engine: TfEngine;
+  train: EncodedRow[];
+  eval: EncodedRow[];
+  world: World;
+  /** Template and tokenizer of the recipe, for generation. */
+  render: RenderContext;
+  now: () => number;
+  yieldToOthers?: () => Promise<void>;
+}
+export interface ResumePoint {
+  weights: LoopCheckpoint['weights'];
+  optimizer: LoopCheckpoint['optimizer'];
+  /** What `checkpoint().state` was. */
+  state: unknown;
+}
+
+/** One fixed prompt of each shape, from the dev split: never trained on, never in the held-out figures. */
+const FIXED_PROMPTS = 4;
+const FIXED_SEED = 5;
+const MAX_NEW_TOKENS = 96;
+
+/** Throws ConfigError for a bad recipe and DataError when there is nothing to train on. */
+export async function prepareRecipe(
+  given: Recipe,
+  environment: RecipeEnvironment,
+  resumeFrom?: ResumePoint,
+): Promise<RecipeRun> {
+  const recipe = validateRecipe(given);
+  const id = recipe.trainer as keyof typeof trainers;
+  const args = parseConfig(trainers[id].fields, recipe.args);
+  const { engine } = environment;
+  if (resumeFrom) {
+    await engine.importWeights(resumeFrom.weights);
+    await engine.importOptimizer(resumeFrom.optimizer);
+  }
+  const trainer = await loadTrainer(id);
+  const run = new TrainingRun(
+    {
+      engine,
+      trainer,
+      args,
+      train: groupRows(environment.train, args),
+      eval: environment.eval,
+      seed: recipe.seed,
+      now: environment.now,
+      yieldToOthers: environment.yieldToOthers,
+      generate: (step) => answerFixedPrompts(step, environment),
+    },
+    resumeFrom?.state as LoopState | undefined,
+  );
+  return new RecipeRun(recipe, args, run, environment);
+}
+
+function groupRows(
+  rows: readonly TokenRow[],
+  { packing, max_length }: { packing: boolean; max_length: number },
+): RowGroup[] {
+  if (!packing) return rows.map((row) => [row]);
+  const lengths = rows.map((row) => row.ids.length);
+  return packBfd(lengths, max_length).map((group) => group.map((i) => rows[i]!));
+}
+
+async function answerFixedPrompts(step: number, environment: RecipeEnvironment): Promise<SampleGeneration[]> {
+  const { engine, world, render, yieldToOthers } = environment;
+  const sampler = greedySampler(engine, yieldToOthers);
+  const cases = evaluationCases(world, { n: FIXED_PROMPTS, seed: FIXED_SEED, split: 'dev' });
+  const prompts = cases.map((c) => encodeCase(c, 'plain', FIXED_SEED, { world, render, sampler }));
+  const rows = await sampler(
+    prompts.map(({ ids }) => ids),
+    { max_new_tokens: MAX_NEW_TOKENS, stopIds: prompts[0]!.stopIds },
+  );
+  return cases.map((c, i) => {
+    const { ids, terminated } = rows[i]!;
+    return {
+      step,
+      promptId: c.caseId,
+      prompt: c.lastUser,
+      text: render.tokenizer.decode(terminated ? ids.slice(0, -1) : ids),
+      terminated,
+    };
+  });
+}
+
+/** What workers drive (their TrainingDriver). */
+export class RecipeRun {
+  constructor(
+    readonly recipe: Recipe,
+    readonly args: ConfigOf<typeof trainers.sft.fields>,
+    private readonly run: TrainingRun,
+    private readonly environment: RecipeEnvironment,
+  ) {}
+  get engine(): TfEngine {
+    return this.environment.engine;
+  }
+  get step(): number {
+    return this.run.step;
+  }
+  get maxSteps(): number {
+    return this.run.maxSteps;
+  }
+  get saveSteps(): number {
+    return this.args.save_steps;
+  }
+  trainStep(): Promise<StepReport> {
+    return this.run.trainStep();
+  }
+  checkpoint(): Promise<LoopCheckpoint> {
+    return this.run.checkpoint();
+  }
+  /** Held-out evaluation of the weights as they are; the recipe's metrics unless others are named. */
+  evaluate(options: Partial<EvaluateOptions> = {}): ReturnType<typeof evaluate> {
+    const { engine, world, render, yieldToOthers } = this.environment;
+    return evaluate(
+      { metrics: this.recipe.evaluation, cases: 40, seed: this.recipe.seed, promptStyle: 'plain', ...options },
+      { world, render, sampler: greedySampler(engine, yieldToOthers) },
+    );
+  }
+  dispose(): void {
+    this.environment.engine.dispose();
+  }
+}

@@ -1,0 +1,121 @@
+// Checks a recipe from a file, a link or a person. Written by hand, because ajv compiles with eval, which the page's content
+// security policy forbids; a test holds it to RECIPE_SCHEMA through ajv.
+import { ConfigError } from '../lib/errors';
+import { parseConfig } from '../lib/fields';
+import type { Recipe } from '../protocol/recipe';
+import { trainers } from '../trainers/registry';
+
+const dataRef = {
+  type: 'object',
+  properties: {
+    ref: { type: 'string', minLength: 1 },
+    weight: { type: 'number', exclusiveMinimum: 0 },
+    split: { enum: ['train', 'dev', 'heldout'] },
+  },
+  required: ['ref'],
+  additionalProperties: false,
+} as const;
+
+export const RECIPE_SCHEMA = {
+  $schema: 'http://json-schema.org/draft-07/schema#',
+  title: 'Recipe',
+  type: 'object',
+  properties: {
+    version: { const: 1 },
+    name: { type: 'string' },
+    trainer: { enum: Object.keys(trainers) },
+    model: {
+      type: 'object',
+      properties: { ref: { type: 'string', minLength: 1 }, adapters: { type: 'array', items: { type: 'string' } } },
+      required: ['ref'],
+      additionalProperties: false,
+    },
+    template: { type: 'string', minLength: 1 },
+    data: {
+      type: 'object',
+      properties: {
+        train: { type: 'array', items: dataRef, minItems: 1 },
+        eval: { type: 'array', items: dataRef },
+        rows: { type: 'integer', minimum: 1, maximum: 1_000_000 },
+        seed: { type: 'integer', minimum: 0 },
+      },
+      required: ['train', 'eval'],
+      additionalProperties: false,
+    },
+    args: { type: 'object' },
+    peft: { type: ['object', 'null'] },
+    reference: { type: ['string', 'null'] },
+    rewards: { type: 'array' },
+    teacher: { type: ['string', 'null'] },
+    evaluation: { type: 'array', items: { type: 'string' } },
+    seed: { type: 'integer', minimum: 0 },
+  },
+  required: ['version', 'trainer', 'model', 'template', 'data', 'args', 'peft', 'evaluation', 'seed'],
+  additionalProperties: false,
+} as const;
+
+/** The part of JSON Schema that RECIPE_SCHEMA uses. */
+interface Schema {
+  type?: string | readonly string[];
+  const?: unknown;
+  enum?: readonly unknown[];
+  properties?: { [key: string]: Schema };
+  required?: readonly string[];
+  additionalProperties?: boolean;
+  items?: Schema;
+  minItems?: number;
+  minLength?: number;
+  minimum?: number;
+  maximum?: number;
+  exclusiveMinimum?: number;
+}
+const typeOf = (x: unknown): string =>
+  x === null ? 'null' : Array.isArray(x) ? 'array' : Number.isInteger(x) ? 'integer' : typeof x;
+const isA = (x: unknown, type: string): boolean =>
+  typeOf(x) === type || (type === 'number' && typeof x === 'number' && Number.isFinite(x));
+
+/** First complaint about a value, with the path of the fault; undefined when it obeys the schema. */
+export function schemaProblem(value: unknown, schema: Schema, path = 'recipe'): string | undefined {
+  const got = () => JSON.stringify(value)?.slice(0, 60) ?? 'nothing';
+  if ('const' in schema && value !== schema.const)
+    return `${path} must be ${JSON.stringify(schema.const)}, got ${got()}`;
+  if (schema.enum && !schema.enum.includes(value))
+    return `${path} must be one of ${schema.enum.join(', ')}, got ${got()}`;
+  const types = typeof schema.type === 'string' ? [schema.type] : schema.type;
+  if (types && !types.some((type) => isA(value, type))) return `${path} must be ${types.join(' or ')}, got ${got()}`;
+  if (typeof value === 'string' && value.length < (schema.minLength ?? 0)) return `${path} must not be empty`;
+  if (typeof value === 'number') {
+    if (value < (schema.minimum ?? value)) return `${path} must be at least ${schema.minimum}, got ${value}`;
+    if (value > (schema.maximum ?? value)) return `${path} must be at most ${schema.maximum}, got ${value}`;
+    if (schema.exclusiveMinimum !== undefined && value <= schema.exclusiveMinimum)
+      return `${path} must be above ${schema.exclusiveMinimum}, got ${value}`;
+  }
+  if (Array.isArray(value)) {
+    if (value.length < (schema.minItems ?? 0))
+      return `${path} must have at least ${schema.minItems} entry, got ${value.length}`;
+    for (const [i, item] of value.entries()) {
+      const problem = schema.items && schemaProblem(item, schema.items, `${path}[${i}]`);
+      if (problem) return problem;
+    }
+  } else if (typeof value === 'object' && value !== null) {
+    const given = value as Record<string, unknown>;
+    for (const key of schema.required ?? []) if (given[key] === undefined) return `${path}.${key} is missing`;
+    for (const [key, item] of Object.entries(given)) {
+      const inner = schema.properties && Object.hasOwn(schema.properties, key) ? schema.properties[key] : undefined;
+      if (!inner && schema.additionalProperties === false) return `${path}.${key} is not known`;
+      const problem = inner && item !== undefined && schemaProblem(item, inner, `${path}.${key}`);
+      if (problem) return problem;
+    }
+  }
+  return undefined;
+}
+
+/** Returns the recipe. Throws ConfigError naming the path at fault, and checks `args` against the trainer's fields. */
+export function validateRecipe(json: unknown): Recipe {
+  const problem = schemaProblem(json, RECIPE_SCHEMA);
+  if (problem)
+    throw new ConfigError(`${problem}. Correct it in the recipe and try again.`, { where: problem.split(' ')[0] });
+  const recipe = json as Recipe;
+  parseConfig(trainers[recipe.trainer as keyof typeof trainers].fields, recipe.args);
+  return recipe;
+}
