@@ -6,8 +6,6 @@ import type { EncodedRow } from '../protocol/chat';
 
 /** What collation needs of a row. */
 export type TokenRow = Pick<EncodedRow, 'ids' | 'mask'>;
-export type BatchRow = TokenRow;
-export const rowLength = (row: TokenRow): number => row.ids.length;
 
 export interface CollateOptions {
   /** Allowed lengths, ascending; the batch takes the smallest that fits. */
