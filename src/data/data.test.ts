@@ -129,7 +129,7 @@ describe('JSONL', () => {
     expect(rows[0]!.tools![0]!.function.name).toBe('f');
   });
   test.each([
-    ['malformed line', `${good}\n`.repeat(16) + '{"messages": [', /set\.jsonl, line 17: not valid JSON/],
+    ['malformed line', `${`${good}\n`.repeat(16)}{"messages": [`, /set\.jsonl, line 17: not valid JSON/],
     ['array file', '[{"text":"a"}]x', /line 1: not valid JSON.*one JSON array/],
     [
       'wrong role',
