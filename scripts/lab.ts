@@ -1,0 +1,157 @@
+// Trains a recipe in Node, the same as in the browser: metrics as JSON lines on stdout, a progress bar on a terminal.
+// Usage: npm run lab -- <recipe.json | lab id> [--out folder] [--backend wasm|cpu] [--cases 40]
+// Ends with 0 when the run has finished, 1 when it failed, 2 for wrong usage, 130 when it was interrupted (weights are kept).
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { parseJsonl } from '../src/data/jsonl';
+import { initNodeBackend } from '../src/gpu/node';
+import { encodeRecipe } from '../src/labs/recipeRows';
+import { labs } from '../src/labs/registry';
+import { prepareRecipe } from '../src/labs/runRecipe';
+import { validateRecipe } from '../src/labs/validateRecipe';
+import { ConfigError, StudioError } from '../src/lib/errors';
+import { duration, plural } from '../src/lib/words';
+import type { DatasetRow } from '../src/protocol/chat';
+import type { DataRef, Recipe } from '../src/protocol/recipe';
+import { writeSafetensors } from '../src/storage/safetensors';
+import { builtinWorld } from '../src/world/registry';
+import { loadNodeModel, loadRenderContext } from './nodeModels';
+
+const USAGE = `Usage: npm run lab -- <recipe.json | ${labs.map((lab) => lab.id).join(' | ')}> [--out folder] [--backend wasm|cpu] [--cases 40]`;
+
+class UsageError extends Error {}
+
+function readRecipe(source: string): Recipe {
+  const lab = labs.find(({ id }) => id === source);
+  if (lab) return lab.recipe;
+  if (!existsSync(source)) throw new UsageError(`There is neither a file nor a lab ${source}.`);
+  let json: unknown;
+  try {
+    json = JSON.parse(readFileSync(source, 'utf8'));
+  } catch (cause) {
+    throw new ConfigError(`${source} is not valid JSON: ${(cause as Error).message}.`, { cause, where: source });
+  }
+  return validateRecipe(json);
+}
+
+/** `file:rows.jsonl` in a recipe. */
+function importedRows({ ref }: DataRef): DatasetRow[] | undefined {
+  if (!ref.startsWith('file:')) return undefined;
+  const path = ref.slice('file:'.length);
+  if (!existsSync(path))
+    throw new ConfigError(`The dataset ${path} is not there. Check data in the recipe.`, { where: path });
+  return parseJsonl(new Uint8Array(readFileSync(path)), path).rows;
+}
+
+const bar = (step: number, maxSteps: number, words: string) => {
+  if (!process.stderr.isTTY) return;
+  const filled = Math.round((24 * step) / maxSteps);
+  process.stderr.write(`\r\x1b[K[${'█'.repeat(filled)}${'·'.repeat(24 - filled)}] ${step}/${maxSteps} ${words}`);
+};
+const emit = (line: unknown) => process.stdout.write(`${JSON.stringify(line)}\n`);
+
+async function main(): Promise<number> {
+  let parsed: ReturnType<typeof readArgs>;
+  try {
+    parsed = readArgs();
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+  const { recipe, out, backend, cases } = parsed;
+  const info = await initNodeBackend(backend);
+  const render = loadRenderContext(recipe.template);
+  const model = await loadNodeModel(recipe.model.ref);
+  const encode = (part: 'train' | 'eval') => encodeRecipe(recipe, part, render, { imported: importedRows });
+  const [train, held] = [encode('train'), encode('eval')];
+  emit({
+    kind: 'start',
+    model: model.artifactId,
+    backend: info,
+    rows: train.rows.length,
+    dropped: train.dropped.length,
+    eval_rows: held.rows.length,
+  });
+  const run = await prepareRecipe(recipe, {
+    engine: model.engine,
+    train: train.rows,
+    eval: held.rows,
+    world: builtinWorld(),
+    render,
+    now: () => performance.now(),
+  });
+  let isInterrupted = false;
+  process.once('SIGINT', () => {
+    isInterrupted = true; // the step under way is finished first
+  });
+  const started = performance.now();
+  const points: unknown[] = [];
+  while (run.step < run.maxSteps && !isInterrupted) {
+    const report = await run.trainStep();
+    for (const point of report.points) {
+      points.push(point);
+      emit(point);
+    }
+    for (const sample of report.generations) emit({ kind: 'generation', ...sample });
+    const seconds = (performance.now() - started) / 1000;
+    const loss = report.points.find((p) => 'loss' in p)?.loss;
+    const left = duration((seconds / run.step) * (run.maxSteps - run.step));
+    bar(run.step, run.maxSteps, `${loss === undefined || loss === null ? '' : `loss ${loss.toFixed(3)} `}${left} left`);
+    await new Promise((resolve) => setImmediate(resolve)); // lets SIGINT in
+  }
+  const metrics =
+    isInterrupted || cases === 0
+      ? []
+      : (await run.evaluate({ cases, onProgress: (done, total) => bar(done, total, 'held-out cases') })).metrics;
+  if (process.stderr.isTTY) process.stderr.write('\n');
+  for (const metric of metrics) emit({ kind: 'metric', ...metric });
+  if (out) {
+    mkdirSync(out, { recursive: true });
+    writeFileSync(
+      join(out, 'model.safetensors'),
+      writeSafetensors(await model.engine.exportWeights(), { format: 'pt' }),
+    );
+    writeFileSync(join(out, 'config.json'), model.config);
+    const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
+    writeFileSync(join(out, 'recipe.json'), json(recipe));
+    const seconds = Math.round((performance.now() - started) / 1000);
+    writeFileSync(
+      join(out, 'report.json'),
+      json({ step: run.step, maxSteps: run.maxSteps, base: model.artifactId, backend: info, seconds, points, metrics }),
+    );
+    console.error(`Wrote the weights of step ${run.step} and the report to ${out} (${plural(seconds, 'second')}).`);
+  }
+  run.dispose();
+  return isInterrupted ? 130 : 0;
+}
+
+function readArgs() {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      out: { type: 'string' },
+      backend: { type: 'string', default: 'wasm' },
+      cases: { type: 'string', default: '40' },
+    },
+  });
+  const [source] = positionals;
+  if (!source || positionals.length > 1) throw new UsageError('Name one recipe.');
+  const { backend } = values;
+  if (backend !== 'wasm' && backend !== 'cpu') throw new UsageError(`--backend must be wasm or cpu, got ${backend}.`);
+  const cases = Number(values.cases);
+  if (!Number.isInteger(cases) || cases < 0)
+    throw new UsageError(`--cases must be a whole number, got ${values.cases}.`);
+  return { recipe: readRecipe(source), out: values.out, backend, cases } as const;
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  if (error instanceof UsageError) {
+    console.error(`${error.message}\n${USAGE}`);
+    process.exitCode = 2;
+  } else {
+    console.error(error instanceof StudioError ? error.message : error);
+    process.exitCode = 1;
+  }
+}
