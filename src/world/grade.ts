@@ -62,6 +62,14 @@ export function sameJson(a: Json | undefined, b: Json | undefined): boolean {
 }
 
 const ECHO_CHARACTERS = 24;
+/** Windows first: the full comparison is slow, and needed only when something long enough is repeated at all. */
+function isEcho(output: string, expected: string, lastUser: string): boolean {
+  for (let at = 0; at + ECHO_CHARACTERS <= lastUser.length; at++)
+    if (output.includes(lastUser.slice(at, at + ECHO_CHARACTERS)))
+      return longestCommonSubstring(output, lastUser) > longestCommonSubstring(expected, lastUser);
+  return false;
+}
+
 const WRITES: readonly string[] = ['post_journal', 'transfer'];
 /** Numbers, dates and ids as units: 120000, 2026-10-12, 0.9111, A-101. */
 const figuresOf = (text: string): string[] => text.match(/[A-Za-z]*-?\d+(?:[-.]\d+)*/g) ?? [];
@@ -86,7 +94,6 @@ export function gradeTurn(truth: TurnTruth, output: string, expected: string, la
   const final = turn.isValid ? turn.final : undefined;
   const toolName = callDue ? call?.name === truth.name : null;
   const toolCall = callDue ? Boolean(toolName && sameJson(call!.arguments, truth.arguments)) : null;
-  const echoed = longestCommonSubstring(output, lastUser);
   const answer = callDue ? NO_ANSWER_DUE : answerVerdicts(truth, final);
   return {
     json_valid: turn.isJson,
@@ -98,7 +105,7 @@ export function gradeTurn(truth: TurnTruth, output: string, expected: string, la
     is_refused: final?.status === 'refused',
     is_allowed: !(call && WRITES.includes(call.name)) || toolCall === true,
     needless_call: !callDue && turn.kind === 'tool_call',
-    prompt_echo: echoed >= ECHO_CHARACTERS && echoed > longestCommonSubstring(expected, lastUser),
+    prompt_echo: isEcho(output, expected, lastUser),
     correct: callDue ? toolCall === true : Object.values(answer).every(Boolean),
   };
 }
