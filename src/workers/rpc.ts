@@ -176,19 +176,22 @@ export interface Server {
   close(): void;
 }
 
-/** Worker side of a port: runs handlers at once (they queue among themselves where they must). */
-export function serve<R>(port: Port, handlers: Handlers<R>): Server {
+/**
+ * Worker side of a port: runs handlers at once (they queue among themselves where they must). With a promise of handlers,
+ * requests wait for it; when it fails, each is answered with its error.
+ */
+export function serve<R>(port: Port, handlers: Handlers<R> | Promise<Handlers<R>>): Server {
   const running = new Map<number, AbortController>();
-  const table = handlers as unknown as Record<
-    string,
-    ((params: unknown, context: HandlerContext<unknown>) => unknown) | undefined
-  >;
   const post = (wire: Wire, transfer: Transferable[] = []) => port.postMessage(wire, transfer);
 
   async function answer(id: number, method: string, params: unknown): Promise<void> {
     const controller = new AbortController();
     running.set(id, controller);
     try {
+      const table = (await handlers) as unknown as Record<
+        string,
+        ((params: unknown, context: HandlerContext<unknown>) => unknown) | undefined
+      >;
       const handler = Object.hasOwn(table, method) ? table[method] : undefined;
       if (!handler) throw new StudioError('internal', `Unknown request "${method}".`);
       const context: HandlerContext<unknown> = {

@@ -1,0 +1,75 @@
+// Tokenizer and templates by ref, with their artifact ids; each is read and compiled once.
+import { ConfigError } from '../lib/errors';
+import type { Ref } from '../protocol/recipe';
+import { ArtifactStore } from '../storage/artifacts';
+import { artifactId, manifestOf } from '../storage/hash';
+import type { Storage } from '../storage/storage';
+import { BUILTIN_TEMPLATE } from '../text/builtinTemplate';
+import { type CompiledTemplate, compileTemplate } from '../text/chatTemplate';
+import type { RenderContext } from '../text/render';
+import { Tokenizer } from '../text/tokenizer';
+import { type ReadModelFile, requireModelFile } from './modelFiles';
+
+const LAST_SOURCES = 8;
+
+export class RenderContexts {
+  private tokenizerFile?: Promise<{ tokenizer: Tokenizer; id: string }>;
+  /** Compiled templates by source, the newest last. */
+  private readonly compiled = new Map<string, CompiledTemplate>();
+
+  constructor(
+    private readonly readModelFile: ReadModelFile,
+    private readonly storage: Storage,
+    private readonly now: () => number,
+  ) {}
+
+  async tokenizer(): Promise<{ tokenizer: Tokenizer; id: string }> {
+    this.tokenizerFile ??= this.loadTokenizer();
+    try {
+      return await this.tokenizerFile;
+    } catch (error) {
+      this.tokenizerFile = undefined; // the next request tries again
+      throw error;
+    }
+  }
+  private async loadTokenizer() {
+    const bytes = await requireModelFile(this.readModelFile, 'tokenizer.json');
+    return {
+      tokenizer: Tokenizer.fromJson(new TextDecoder().decode(bytes)),
+      id: await artifactId(await manifestOf('tokenizer', { 'tokenizer.json': bytes })),
+    };
+  }
+
+  /** Undefined: the built-in template. Throws TemplateError with line and column. */
+  async ofSource(source: string = BUILTIN_TEMPLATE): Promise<RenderContext> {
+    let template = this.compiled.get(source);
+    if (!template) {
+      template = compileTemplate(source);
+      this.compiled.set(source, template);
+      for (const old of [...this.compiled.keys()].slice(0, -LAST_SOURCES)) this.compiled.delete(old);
+    }
+    const { tokenizer } = await this.tokenizer();
+    return { tokenizer, template, now: () => new Date(this.now()) };
+  }
+
+  /** The template of a recipe: `builtin:…` or an artifact. */
+  async ofRef(ref: Ref): Promise<{ context: RenderContext; templateId: string; tokenizerId: string }> {
+    const source = await this.source(ref);
+    return {
+      context: await this.ofSource(source),
+      templateId: await templateId(source),
+      tokenizerId: (await this.tokenizer()).id,
+    };
+  }
+  private async source(ref: Ref): Promise<string> {
+    if (ref.startsWith('builtin:')) return BUILTIN_TEMPLATE;
+    if (!ref.startsWith('sha256:'))
+      throw new ConfigError(`template must be builtin:chatml or sha256:…, got "${ref}".`, { where: 'template' });
+    const bytes = await new ArtifactStore(this.storage, this.now).file(ref, 'chat_template.jinja');
+    return new TextDecoder().decode(bytes);
+  }
+}
+
+export async function templateId(source: string): Promise<string> {
+  return artifactId(await manifestOf('template', { 'chat_template.jinja': new TextEncoder().encode(source) }));
+}

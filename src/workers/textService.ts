@@ -1,0 +1,139 @@
+// Handlers of the text worker: datasets, templates, encoding, masks. Works in Node too, over the same storage interface.
+
+import { toJsonl } from '../data/jsonl';
+import { encodeCase } from '../eval/evaluate';
+import { encodeRecipe, recipeRows } from '../labs/recipeRows';
+import type { EncodedRow } from '../protocol/chat';
+import type { Recipe } from '../protocol/recipe';
+import type { Handlers, MaskReport, MaskRowReport, TemplateSettings, TextRequests } from '../protocol/requests';
+import { artifactId, hashText, manifestOf } from '../storage/hash';
+import type { Storage } from '../storage/storage';
+import { BUILTIN_TEMPLATE } from '../text/builtinTemplate';
+import { blockingFinding, encodePlainPrompt, encodePrompt, render, trainedTokens } from '../text/render';
+import { evaluationCases } from '../world/cases';
+import { builtinWorld } from '../world/registry';
+import { Datasets } from './datasets';
+import { yieldToMessages } from './deviceQueue';
+import type { ReadModelFile } from './modelFiles';
+import { RenderContexts } from './renderContexts';
+import { transferring } from './rpc';
+
+export interface TextEnvironment {
+  storage: Storage;
+  /** Milliseconds since the epoch; templates may print today's date. */
+  now: () => number;
+  readModelFile: ReadModelFile;
+}
+
+/** Rows of a mask report between two progress messages. */
+const REPORT_EVERY = 50;
+
+export function createTextService(env: TextEnvironment): Handlers<TextRequests> {
+  const datasets = new Datasets(env.storage, env.now);
+  const contexts = new RenderContexts(env.readModelFile, env.storage, env.now);
+  const settingsOf = async ({ template, mode, max_length }: TemplateSettings) => ({
+    ...(await contexts.ofSource(template)),
+    mode,
+    max_length,
+  });
+
+  return {
+    listDatasets: async () => ({ datasets: await datasets.list() }),
+    importDataset: ({ name, bytes }, { progress }) =>
+      datasets.import(name, new Uint8Array(bytes), (rows) => progress({ rows })),
+    rows: ({ datasetId, split, ...page }) => datasets.page(datasetId, split, page),
+    async exportDataset({ datasetId, split }) {
+      const { fileName, bytes } = await datasets.export(datasetId, split);
+      const buffer = bytes.buffer as ArrayBuffer;
+      return transferring({ fileName, bytes: buffer }, [buffer]);
+    },
+    async encodeRow({ row, rowId, settings }) {
+      const full = await settingsOf(settings);
+      const encoded = render(row, rowId, full);
+      return { encoded, tokens: Array.from(encoded.ids, (id) => full.tokenizer.tokenText(id)) };
+    },
+    async encodePrompt({ messages, tools, template }) {
+      const { text, ids, spanStart, spanEnd, tokens, stopIds } = encodePrompt(messages, {
+        ...(await contexts.ofSource(template)),
+        tools,
+      });
+      return { text, ids, spanStart, spanEnd, tokens, stopIds };
+    },
+    encodeText: async ({ text }) => encodePlainPrompt(text, await contexts.ofSource()),
+    async decode({ ids }) {
+      const { tokenizer } = await contexts.tokenizer();
+      return { text: tokenizer.decode(ids), tokens: ids.map((id) => tokenizer.tokenText(id)) };
+    },
+    async maskReport({ datasetId, split, settings, limit }, { progress, signal }) {
+      const full = await settingsOf(settings);
+      const { rows } = await datasets.page(datasetId, split, { offset: 0, limit });
+      const reports: MaskRowReport[] = [];
+      const reasons = new Map<string, number>();
+      for (const { index, rowId, row, shape } of rows) {
+        const encoded = render(row, rowId, full);
+        const finding = blockingFinding(encoded);
+        if (finding) reasons.set(finding, (reasons.get(finding) ?? 0) + 1);
+        reports.push(rowReport(encoded, index, shape, finding));
+        if (reports.length % REPORT_EVERY !== 0) continue;
+        progress({ done: reports.length, total: rows.length });
+        await yieldToMessages();
+        signal.throwIfAborted();
+      }
+      const sum = (key: 'tokens' | 'trained') => reports.reduce((total, report) => total + report[key], 0);
+      const blocking = [...reasons].map(([reason, n]) => `${n} of ${rows.length} rows: ${reason}`);
+      return {
+        rows: reports,
+        totalTokens: sum('tokens'),
+        trainedTokens: sum('trained'),
+        blocking,
+      } satisfies MaskReport;
+    },
+    async builtinTemplate() {
+      const { tokenizer, id } = await contexts.tokenizer();
+      const hash = await hashText(BUILTIN_TEMPLATE);
+      return { template: BUILTIN_TEMPLATE, hash, tokenizerHash: id, vocabSize: tokenizer.vocabSize };
+    },
+    async encodeCases({ cases, seed, promptStyle }) {
+      const context = { world: builtinWorld(), render: await contexts.ofSource() };
+      const encoded = evaluationCases(context.world, { n: cases, seed }).map((one) => {
+        // The sampler belongs to whoever generates; encoding needs none.
+        const { ids, stopIds } = encodeCase(one, promptStyle, seed, { ...context, sampler: async () => [] });
+        return { case: one, ids, stopIds, oneLine: promptStyle === 'best_prompt' };
+      });
+      return { cases: encoded };
+    },
+    async encodeRecipe({ recipe, part }, { progress }) {
+      const { context, templateId, tokenizerId } = await contexts.ofRef(recipe.template);
+      const imported = await datasets.forRecipe(recipe);
+      const { rows, dropped } = encodeRecipe(recipe, part, context, {
+        imported,
+        onProgress: (done, total) => progress({ done, total }),
+      });
+      const parents: Record<string, string> = { tokenizer: tokenizerId, template: templateId };
+      if (recipe.data[part].length) parents[`data/${part}`] = await dataId(recipe, part, imported);
+      return transferring({ rows, dropped, parents }, [...new Set(rows.flatMap(buffersOf))]);
+    },
+  };
+}
+
+function rowReport(row: EncodedRow, index: number, shape: string, finding?: string): MaskRowReport {
+  const { rowId, ids, truncated } = row;
+  return {
+    index,
+    rowId,
+    shape,
+    tokens: ids.length,
+    trained: trainedTokens(row),
+    truncated,
+    ...(finding && { finding }),
+  };
+}
+
+/** Id of exactly the rows that a recipe reads, in order. */
+async function dataId(recipe: Recipe, part: 'train' | 'eval', imported: Parameters<typeof recipeRows>[2]) {
+  const rows = recipeRows(recipe, part, imported).map(({ row }) => row);
+  return artifactId(await manifestOf('dataset', { 'rows.jsonl': new TextEncoder().encode(toJsonl(rows)) }));
+}
+
+const buffersOf = ({ ids, mask, spanStart, spanEnd, role, origin, message, rule }: EncodedRow): ArrayBuffer[] =>
+  [ids, mask, spanStart, spanEnd, role, origin, message, rule].map((array) => array.buffer as ArrayBuffer);
