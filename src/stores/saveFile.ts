@@ -1,0 +1,9 @@
+// Gives the person a file: the one place where bytes leave the page for the disk.
+export function saveFile(fileName: string, bytes: ArrayBuffer, type = 'application/octet-stream'): void {
+  const url = URL.createObjectURL(new Blob([bytes], { type }));
+  const anchor = document.createElement('a');
+  anchor.href = url;
+  anchor.download = fileName;
+  anchor.click();
+  setTimeout(() => URL.revokeObjectURL(url), 10_000); // the download has started by then
+}
