@@ -36,7 +36,7 @@ export interface TrainingRunsEnvironment {
   backend: () => BackendInfo;
   versions: Record<string, string>;
   /** Takes the trained model of a run that ended; disposes it when it is no longer wanted. */
-  keepDriver: (runId: string, driver: TrainingDriver) => void;
+  keepDriver: (runId: string, driver: TrainingDriver, isFinished: boolean) => void;
 }
 
 const LIVE: readonly RunStatus[] = ['queued', 'running', 'paused'];
@@ -149,7 +149,7 @@ export class TrainingRuns {
       slot: (train) => this.slot.run('training', train),
       onEnd: (ended) => {
         this.live.delete(runId);
-        this.env.keepDriver(runId, ended.driver);
+        this.env.keepDriver(runId, ended.driver, ended.status === 'finished');
         this.release(runId);
       },
     });

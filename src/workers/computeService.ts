@@ -1,0 +1,245 @@
+// Handlers of the compute worker, the one owner of the device: models, generation, inspection, evaluation and runs. Works in
+// Node too: everything that is the browser's comes in through ComputeEnvironment.
+import { evaluate } from '../eval/evaluate';
+import { exportRun, importRun } from '../interop/runFile';
+import { RecipeRun } from '../labs/runRecipe';
+import { DeviceError } from '../lib/errors';
+import { generate } from '../nn/generate';
+import { inspect } from '../nn/inspect';
+import type { ComputeEvent } from '../protocol/events';
+import type { BackendInfo, BackendName } from '../protocol/model';
+import type { ComputeRequests, Handlers, TextRequests } from '../protocol/requests';
+import { CheckpointStore } from '../storage/checkpoints';
+import { RunStore } from '../storage/runs';
+import type { Storage } from '../storage/storage';
+import { builtinWorld } from '../world/registry';
+import { DeviceQueue, yieldToMessages } from './deviceQueue';
+import { EndedRuns } from './endedRuns';
+import { inWords } from './inWords';
+import type { ReadModelFile } from './modelFiles';
+import { Models } from './models';
+import { recipePreparer } from './prepareRun';
+import { RenderContexts } from './renderContexts';
+import { type Connection, transferring } from './rpc';
+import type { RunLocks } from './runLocks';
+import { TrainingRuns } from './trainingRuns';
+
+export interface ComputeEnvironment {
+  storage: Storage;
+  locks: RunLocks;
+  readModelFile: ReadModelFile;
+  /** Starts tfjs; the callbacks are for the life of the device. */
+  startBackend: (
+    backend: BackendName | 'auto',
+    callbacks: { onDeviceLost: (reason: string) => void; onGpuError: (message: string) => void },
+  ) => Promise<BackendInfo>;
+  text: () => Pick<Connection<TextRequests>, 'request'>;
+  onTextStalled: (reason: string) => void;
+  emit: (event: ComputeEvent) => void;
+  /** Milliseconds since the epoch. */
+  now: () => number;
+  /** Milliseconds, monotonic: durations of steps. */
+  clock: () => number;
+  newId: () => string;
+  versions: Record<string, string>;
+  /** Longest time between two checkpoints of a run, ms. */
+  checkpointEveryMs: number;
+}
+
+export interface ComputeService {
+  handlers: Handlers<ComputeRequests>;
+  /** All runs end where they are and wait to be resumed. */
+  abandon: (reason: string) => Promise<void>;
+}
+
+export function createComputeService(env: ComputeEnvironment): ComputeService {
+  const { storage, now, emit } = env;
+  const stores = { runs: new RunStore(storage, now), checkpoints: new CheckpointStore(storage, now) };
+  const queue = new DeviceQueue();
+  const contexts = new RenderContexts(env.readModelFile, storage, now);
+  const ended = new EndedRuns(queue);
+  let backend: Promise<BackendInfo> | undefined;
+  let backendInfo: BackendInfo | undefined;
+  const gpuErrors = new Set<string>();
+
+  const models = new Models({
+    ...{ ...stores, storage, queue, now, readModelFile: env.readModelFile },
+    liveEngine(runId) {
+      const driver = training.get(runId)?.driver ?? ended.get(runId);
+      return driver instanceof RecipeRun ? { engine: driver.engine, step: driver.step } : undefined;
+    },
+  });
+  const training: TrainingRuns = new TrainingRuns({
+    ...{ ...stores, locks: env.locks, queue, now, emit },
+    checkpointEveryMs: env.checkpointEveryMs,
+    prepare: recipePreparer({ ...env, models, contexts, queue }),
+    backend: () => backendInfo!,
+    versions: env.versions,
+    keepDriver(runId, driver, isFinished) {
+      ended.keep(runId, driver);
+      if (isFinished && driver instanceof RecipeRun)
+        models.keepTrained(runId, driver.engine).then(
+          (id) => stores.runs.patch(runId, { outputs: { model: id } }),
+          (error) =>
+            emit({ kind: 'warning', message: `The trained model is not kept as an artifact. ${error.message}` }),
+        );
+    },
+  });
+
+  async function abandon(reason: string): Promise<void> {
+    const error = new DeviceError(`The GPU device was lost (${reason}). The run can go on from its last checkpoint.`);
+    queue.clear(error);
+    await training.abandonAll(error);
+  }
+  async function init(wanted: BackendName | 'auto'): Promise<BackendInfo> {
+    const info = await env.startBackend(wanted, {
+      onDeviceLost(reason) {
+        emit({ kind: 'deviceLost', reason });
+        void abandon(reason);
+      },
+      onGpuError(message) {
+        if (gpuErrors.has(message)) return; // a bad kernel would repeat it at every step
+        gpuErrors.add(message);
+        emit({ kind: 'warning', message: inWords(new Error(message), 'using the GPU').message });
+      },
+    });
+    backendInfo = info;
+    emit({ kind: 'backend', info });
+    await training.settleOrphans();
+    return info;
+  }
+  /** Anything that needs the device before the page asked for one starts the best there is. */
+  const ready = (wanted: BackendName | 'auto' = 'auto'): Promise<BackendInfo> => {
+    backend ??= init(wanted);
+    backend.catch(() => {
+      backend = undefined;
+    });
+    return backend;
+  };
+  /** Whatever the device throws is told in words. */
+  const onDevice = async <T>(during: string, task: () => Promise<T>): Promise<T> => {
+    await ready();
+    try {
+      return await task();
+    } catch (error) {
+      throw inWords(error, during);
+    }
+  };
+
+  const handlers: Handlers<ComputeRequests> = {
+    init: ({ backend: wanted }) => ready(wanted),
+    loadModel: ({ ref }, { progress, signal }) =>
+      onDevice('loading the model', async () => {
+        const info = await models.info(ref, (loadedBytes, totalBytes) => progress({ loadedBytes, totalBytes }), signal);
+        await models.use(ref, async () => undefined, signal); // on the device now, so that the first answer comes at once
+        return { ...info, ref };
+      }),
+    generate: ({ ref, prompts, sampling, stopIds }, { progress, signal }) =>
+      onDevice('generating', async () => {
+        const { tokenizer } = await contexts.tokenizer();
+        const written: number[][] = prompts.map(() => []);
+        const stops = new Set(stopIds);
+        const onToken = (index: number, id: number) => {
+          if (stops.has(id)) return;
+          written[index]!.push(id);
+          progress({ index, text: tokenizer.decode(written[index]!) });
+        };
+        const rows = await models.use(
+          ref,
+          (engine) => generate(engine, { prompts, sampling, stopIds, signal, onToken, yieldToOthers: yieldToMessages }),
+          signal,
+        );
+        const completions = rows.map(({ ids, logps, terminated }) => ({
+          ids,
+          logps,
+          terminated,
+          text: tokenizer.decode(terminated ? ids.slice(0, -1) : ids),
+        }));
+        return { completions };
+      }),
+    inspect: ({ ref, ids, k }, { signal }) =>
+      onDevice('reading the row', async () => {
+        const { tokenizer } = await contexts.tokenizer();
+        const read = await models.use(ref, (engine) => inspect(engine, ids, k), signal);
+        return { ...read, topkTexts: Array.from(read.topkIds, (id) => tokenizer.tokenText(id)) };
+      }),
+    evaluate: ({ ref, metrics, cases, seed, promptStyle }, { progress, signal }) =>
+      onDevice('evaluating', async () => {
+        const result = await evaluate(
+          {
+            metrics,
+            cases,
+            seed,
+            promptStyle,
+            signal,
+            onProgress: (done, total) => progress({ done, total }),
+            batch: 32,
+          },
+          {
+            world: builtinWorld(),
+            render: await contexts.ofSource(),
+            // The device is taken batch by batch: a run that trains meanwhile gets its steps in between.
+            sampler: (prompts, { max_new_tokens, stopIds }) =>
+              models.use(
+                ref,
+                (engine) =>
+                  generate(engine, {
+                    prompts,
+                    stopIds,
+                    signal,
+                    yieldToOthers: yieldToMessages,
+                    sampling: { temperature: 0, top_k: 0, top_p: 1, max_new_tokens, seed: 0 },
+                  }),
+                signal,
+              ),
+          },
+        );
+        return { metrics: result.metrics, cases: result.cases };
+      }),
+    startRun: (params, { signal }) => onDevice('preparing the run', () => training.start(params, signal)),
+    resumeRun: ({ runId }, { signal }) =>
+      onDevice('preparing the run', async () => {
+        const result = await training.resume(runId, signal);
+        ended.drop(runId);
+        return result;
+      }),
+    async pause({ runId }) {
+      const run = training.require(runId);
+      await run.pause();
+      return { step: run.step };
+    },
+    async unpause({ runId }) {
+      const run = training.require(runId);
+      await run.unpause();
+      return { step: run.step };
+    },
+    async stepOnce({ runId }) {
+      const run = training.require(runId);
+      await run.stepOnce();
+      return { step: run.step };
+    },
+    async stop({ runId }) {
+      const run = training.require(runId);
+      await run.stop();
+      return { step: run.step };
+    },
+    listRuns: async () => ({ runs: await training.list() }),
+    async renameRun({ runId, name }) {
+      await training.rename(runId, name);
+      return { runId };
+    },
+    async deleteRun({ runId }) {
+      const freedBytes = await training.remove(runId);
+      ended.drop(runId);
+      return { freedBytes };
+    },
+    async exportRun({ runId }) {
+      const { fileName, bytes } = await exportRun(stores, runId);
+      const buffer = bytes.buffer as ArrayBuffer;
+      return transferring({ fileName, bytes: buffer }, [buffer]);
+    },
+    importRun: async ({ bytes }) => ({ run: await importRun(stores, new Uint8Array(bytes), env.newId) }),
+    storageEstimate: () => storage.estimate(),
+  };
+  return { handlers, abandon };
+}

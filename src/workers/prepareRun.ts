@@ -1,0 +1,84 @@
+// From a recipe to something that trains: rows from the text worker, an engine of its own, the loop.
+import { prepareRecipe } from '../labs/runRecipe';
+import { validateRecipe } from '../labs/validateRecipe';
+import { TemplateError } from '../lib/errors';
+import type { ComputeEvent } from '../protocol/events';
+import type { Recipe } from '../protocol/recipe';
+import type { TextRequests } from '../protocol/requests';
+import { builtinWorld } from '../world/registry';
+import { type DeviceQueue, yieldToMessages } from './deviceQueue';
+import type { Models } from './models';
+import type { RenderContexts } from './renderContexts';
+import { type Connection, TimeoutError } from './rpc';
+import type { PrepareRun } from './trainingRuns';
+
+/** Longest silence of the text worker while it encodes, ms. */
+const ENCODE_LIMIT_MS = 60_000;
+
+export interface PrepareEnvironment {
+  /** The text worker as it is now; it may have been restarted since the last call. */
+  text: () => Pick<Connection<TextRequests>, 'request'>;
+  onTextStalled: (reason: string) => void;
+  models: Models;
+  contexts: RenderContexts;
+  queue: DeviceQueue;
+  emit: (event: ComputeEvent) => void;
+  /** Milliseconds, monotonic. */
+  clock: () => number;
+}
+
+export function recipePreparer(env: PrepareEnvironment): PrepareRun {
+  async function encode(recipe: Recipe, part: 'train' | 'eval', signal?: AbortSignal) {
+    try {
+      return await env.text().request('encodeRecipe', { recipe, part }, { signal, timeoutMs: ENCODE_LIMIT_MS });
+    } catch (cause) {
+      if (!(cause instanceof TimeoutError)) throw cause;
+      const message = `Encoding the rows stood still for ${ENCODE_LIMIT_MS / 1000} s and was stopped. Look for a loop in the chat template that does not end.`;
+      env.onTextStalled(message);
+      throw new TemplateError(message, { cause });
+    }
+  }
+  return async (given, { resumeFrom, signal }) => {
+    const recipe = validateRecipe(given);
+    const source = await env.models.source(recipe.model.ref, undefined, signal);
+    const { context, templateId, tokenizerId } = await env.contexts.ofRef(recipe.template);
+    const train = await encode(recipe, 'train', signal);
+    const held = await encode(recipe, 'eval', signal);
+    if (train.dropped.length) {
+      const n = train.dropped.length;
+      const total = n + train.rows.length;
+      env.emit({
+        kind: 'warning',
+        message: `${n} of ${total} rows are left out of training. The first: ${train.dropped[0]!.reason}`,
+      });
+    }
+    const driver = await env.queue.run('interactive', async () => {
+      const engine = env.models.newEngine(source);
+      try {
+        return await prepareRecipe(
+          recipe,
+          {
+            engine,
+            train: train.rows,
+            eval: held.rows,
+            world: builtinWorld(),
+            render: context,
+            now: env.clock,
+            yieldToOthers: yieldToMessages,
+          },
+          resumeFrom,
+        );
+      } catch (error) {
+        engine.dispose();
+        throw error;
+      }
+    });
+    const parents = { ...held.parents, ...train.parents, model: source.info.artifactId, tokenizer: tokenizerId };
+    return {
+      driver,
+      parents: { ...parents, template: templateId },
+      kernelVariants: { engine: `tfjs-${driver.engine.backend}` },
+      saveSteps: driver.saveSteps,
+    };
+  };
+}
