@@ -50,6 +50,8 @@ export interface Made {
   context?: string;
   /** The right tools; others are added to offer at most three. Empty or absent: no tools are offered. */
   tools?: ToolName[];
+  /** Offer exactly `tools`: the row is about what is missing. */
+  isComplete?: boolean;
   /** Everything after the system message; the first user message is made by `say`, later ones by `follow`. */
   messages: Message[];
   truth: TurnTruth[];
@@ -148,7 +150,7 @@ export function buildItem(kind: Kind, world: World, rng: Rng, split: Split, rowI
   if (made.tools?.length) {
     const others = rng
       .shuffle(TOOL_NAMES.filter((n) => !made.tools!.includes(n)))
-      .slice(0, rng.int(0, 3 - made.tools.length));
+      .slice(0, made.isComplete ? 0 : rng.int(0, 3 - made.tools.length));
     tools = rng.shuffle([...made.tools, ...others]).map((n) => TOOLS[n]);
   }
   const head = expand(

@@ -80,6 +80,16 @@ const cell = ({ rng }: Draft) => {
 const spoken = ({ rng }: Draft, quarter: string) =>
   quarter === LAST_QUARTER ? rng.pick([quarter, 'last quarter', 'Q3']) : quarter;
 
+const BALANCE_QUESTIONS = [
+  'What is the balance of {a} on {t}?',
+  'Balance of account {a}, {t}?',
+  'How much is on {a} as of {t}?',
+  'Show the balance of {a} for {t}.',
+  'Account {a}: balance on {t}?',
+  'Tell me what {a} held on {t}.',
+  'I want to see the {t} balance of {a}.',
+];
+
 export const TOOL: Kind[] = [
   {
     shape: 'tool',
@@ -148,15 +158,7 @@ export const TOOL: Kind[] = [
     shape: 'tool',
     kind: 'get_balance',
     weight: 4,
-    phrasings: [
-      'What is the balance of {a} on {t}?',
-      'Balance of account {a}, {t}?',
-      'How much is on {a} as of {t}?',
-      'Show the balance of {a} for {t}.',
-      'Account {a}: balance on {t}?',
-      'Tell me what {a} held on {t}.',
-      'I want to see the {t} balance of {a}.',
-    ],
+    phrasings: BALANCE_QUESTIONS,
     make: (x) => {
       const a = x.rng.pick(x.world.accounts);
       const t = x.rng.pick(DATES);
@@ -324,6 +326,25 @@ export const TOOL: Kind[] = [
         },
         () => [`Posted: Dr ${d} ${m}, Cr ${c} ${m}.`, [`Dr ${d} ${m}`, `Cr ${c} ${m}`]],
       );
+    },
+  },
+  {
+    shape: 'tool',
+    kind: 'no_right_tool',
+    weight: 1,
+    // The questions of get_balance, word for word: the offered tools decide, not the question.
+    phrasings: BALANCE_QUESTIONS,
+    make: ({ world, rng, say }) => {
+      const a = rng.pick(world.accounts).id;
+      const t = rng.pick(DATES);
+      const final = answer(`I have no tool for the balance of ${a}. Please ask the account owner.`, [], 'need_data');
+      return {
+        entityKey: `${a}|${t}`,
+        tools: rng.shuffle(['fx_rate', 'calculate', 'list_due', 'search_policy'] as const).slice(0, rng.int(1, 2)),
+        isComplete: true,
+        messages: [user(say({ a, t })), finalMessage(final)],
+        truth: [{ expect: 'final', final, facts: [a, 'no tool'] }],
+      };
     },
   },
   {
