@@ -15,12 +15,10 @@ export const DEPARTMENTS = [
 export const REGIONS = ['East China', 'North China', 'South China', 'West China'] as const;
 export const QUARTERS = ['2025Q1', '2025Q2', '2025Q3', '2025Q4', '2026Q1', '2026Q2', '2026Q3', '2026Q4'] as const;
 export type Department = (typeof DEPARTMENTS)[number];
-export type Region = (typeof REGIONS)[number];
 export type Quarter = (typeof QUARTERS)[number];
 
 /** The world's clock: a later date in a claim is a checkable mistake. */
 export const TODAY = '2026-10-12';
-export const CURRENT_QUARTER: Quarter = '2026Q4';
 export const LAST_QUARTER: Quarter = '2026Q3';
 
 const FIRST = ['Harbor', 'Summit', 'River', 'Cedar', 'Golden', 'North', 'Silver', 'Bright', 'Lotus', 'Granite'];
