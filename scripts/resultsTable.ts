@@ -1,0 +1,72 @@
+// docs/results.md from docs/results.json: the page is never written by hand.
+import { number, percent } from '../src/lib/words';
+
+/** One measured figure; only scripts/results.ts writes them. */
+export interface Figure {
+  id: string;
+  value: number;
+  /** 95 % interval: bootstrap over held-out items, and over seeds where there are several. */
+  low: number;
+  high: number;
+  /** Items counted, all seeds together. */
+  n: number;
+  seeds: number[];
+  unit: string;
+  backend: string;
+  /** Artifact id of the base model. */
+  model: string;
+  commit: string;
+  /** Reproduces the figure. */
+  command: string;
+}
+
+const TITLES: Record<string, string> = {
+  'sft/base/schema_valid': 'Base model, chat prompt: schema-valid turns',
+  'sft/prompt_only/schema_valid': 'Base model, best prompt only (the old way): schema-valid turns',
+  'sft/micro/schema_valid': 'micro after SFT: schema-valid turns',
+  'sft/micro/tool_call_correct': 'micro after SFT: right tool with right arguments',
+  'sft/micro/tool_name_correct': 'micro after SFT: right tool',
+  'sft/micro/refusal_precision': 'micro after SFT: refusals given that were due',
+  'sft/micro/refusal_recall': 'micro after SFT: due refusals that were given',
+  'sft/micro/over_refusal_rate': 'micro after SFT: requests in order that were refused',
+  'sft/micro/fact_correct': 'micro after SFT: answers with every fact right',
+  'sft/prompt_echo/full': 'Prompt echo after full-sequence loss',
+  'sft/prompt_echo/completion': 'Prompt echo after completion-only loss',
+};
+
+const inUnit = (value: number, unit: string) => (unit === 'share' ? percent(value) : `${number(value)} ${unit}`);
+
+/** Markdown of all figures. */
+export function renderResults(figures: readonly Figure[]): string {
+  const rows = figures.map(
+    (f) =>
+      `| ${TITLES[f.id] ?? f.id} | ${inUnit(f.value, f.unit)} | ${inUnit(f.low, f.unit)} – ${inUnit(f.high, f.unit)} | ${f.n} | ${f.seeds.join(', ')} | \`${f.id}\` |`,
+  );
+  const sources = figures.map(
+    (f) =>
+      `| \`${f.id}\` | ${f.backend} | \`${f.model.slice(0, 'sha256:'.length + 12)}\` | ${f.commit} | \`${f.command}\` |`,
+  );
+  return `# Results
+
+Measured by \`npm run results\`, which writes \`docs/results.json\` and renders this page from it. Held-out cases: phrasings and
+entities that no training row has; greedy decoding; every turn is graded against the truth that the simulated company computes.
+Intervals are 95 %, bootstrapped over cases (and seeds, where there are several); where all cases agree, Wilson's.
+
+| figure | value | 95 % interval | n | seeds | id |
+|---|---|---|---|---|---|
+${rows.join('\n')}
+
+What the metrics count:
+
+- *schema-valid*: the turn is one JSON object by the published answer schema, or one tool call whose arguments obey the tool's schema. It says nothing about being right.
+- *right tool call*: the tool that is due, with exactly the right arguments.
+- *refusals*: status \`refused\`, against the requests that must be refused.
+- *prompt echo*: the turn repeats 24 or more characters of the user's last message, more than the right answer repeats.
+
+## Where each figure comes from
+
+| id | backend | base model | commit | command |
+|---|---|---|---|---|
+${sources.join('\n')}
+`;
+}

@@ -1,0 +1,63 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { Rng } from '../lib/rng';
+import { bootstrapMean, bootstrapOverSeeds, mean, quantile, wilson } from './stats';
+
+const sample = fc.array(fc.double({ min: -10, max: 10, noNaN: true }), { minLength: 1, maxLength: 40 });
+
+test('the bootstrap interval lies within the data, holds its order, and repeats with its seed', () => {
+  fc.assert(
+    fc.property(sample, fc.nat(), (values, seed) => {
+      const { low, high } = bootstrapMean(values, new Rng(seed), 100);
+      expect(low).toBeLessThanOrEqual(high);
+      expect(low).toBeGreaterThanOrEqual(Math.min(...values) - 1e-9);
+      expect(high).toBeLessThanOrEqual(Math.max(...values) + 1e-9);
+      expect(bootstrapMean(values, new Rng(seed), 100)).toEqual({ low, high });
+    }),
+    { numRuns: 50 },
+  );
+});
+
+test('the interval covers the true mean about 95 times in 100, and narrows as 1/√n', () => {
+  const rng = new Rng(3);
+  let covered = 0;
+  for (let i = 0; i < 200; i++) {
+    const values = Array.from({ length: 60 }, () => Number(rng.bool(0.3)));
+    const { low, high } = bootstrapMean(values, rng.fork(i), 200);
+    covered += Number(low <= 0.3 && 0.3 <= high);
+  }
+  expect(covered / 200).toBeGreaterThan(0.88);
+  expect(covered / 200).toBeLessThan(0.99);
+  const width = (n: number) => {
+    const { low, high } = bootstrapMean(
+      Array.from({ length: n }, (_, i) => i % 2),
+      new Rng(1),
+      500,
+    );
+    return high - low;
+  };
+  expect(width(100) / width(400)).toBeCloseTo(2, 0);
+});
+
+test('seeds that disagree widen the interval; with one seed it is the plain bootstrap’s', () => {
+  const ones = Array<number>(50).fill(1);
+  const zeros = Array<number>(50).fill(0);
+  expect(bootstrapOverSeeds([ones, zeros], new Rng(1))).toEqual({ low: 0, high: 1 });
+  const mixed = [...ones, ...zeros];
+  const one = bootstrapOverSeeds([mixed], new Rng(1));
+  expect(one.high - one.low).toBeLessThan(0.25);
+});
+
+test('quantiles lie between order statistics as in numpy', () => {
+  expect(quantile([1, 2, 3, 4], 0.25)).toBeCloseTo(1.75, 12);
+  expect(quantile([5], 0.9)).toBe(5);
+});
+
+test('Wilson’s interval: published values, and width where the bootstrap has none', () => {
+  const { low, high } = wilson(8, 10); // Brown, Cai, DasGupta 2001: 0.490–0.943
+  expect(low).toBeCloseTo(0.49, 2);
+  expect(high).toBeCloseTo(0.943, 3);
+  expect(wilson(0, 20)).toEqual({ low: 0, high: expect.closeTo(0.161, 3) });
+  expect(wilson(0, 0).low).toBeNaN();
+  expect(mean([1, 2])).toBe(1.5);
+});

@@ -1,0 +1,102 @@
+import Ajv from 'ajv';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { findMetrics } from '../eval/registry';
+import type { Recipe } from '../protocol/recipe';
+import { lossPair } from './pair';
+import { maskMode, recipeRows } from './recipeRows';
+import { sftDefault } from './recipes/sft';
+import { labs } from './registry';
+import { RECIPE_SCHEMA, schemaProblem, validateRecipe } from './validateRecipe';
+
+const ajv = new Ajv({ strict: true, strictTypes: false, allowUnionTypes: true });
+const isValid = ajv.compile(RECIPE_SCHEMA);
+
+test('every lab is a valid recipe whose metrics exist', () => {
+  for (const { recipe } of labs) {
+    expect(validateRecipe(recipe)).toBe(recipe);
+    expect(findMetrics(recipe.evaluation)).toHaveLength(recipe.evaluation.length);
+  }
+});
+
+test('the hand-written check agrees with ajv on recipes with random faults', () => {
+  const paths = [['version'], ['trainer'], ['model'], ['model', 'ref'], ['template'], ['data'], ['data', 'train'], ['data', 'train', 0], ['data', 'train', 0, 'ref'], ['data', 'train', 0, 'weight'], ['data', 'train', 0, 'split'], ['data', 'eval'], ['data', 'rows'], ['data', 'seed'], ['args'], ['peft'], ['evaluation'], ['evaluation', 0], ['seed'], ['name'], ['reference'], ['extra'], ['data', 'extra']]; // biome-ignore format: a list
+  const values = fc.constantFrom<unknown>(
+    undefined,
+    null,
+    0,
+    1,
+    -1,
+    1.5,
+    '',
+    'sft',
+    'train',
+    true,
+    [],
+    {},
+    ['a'],
+    [1],
+    { ref: 'x' },
+    [{ ref: 'x' }],
+    [{ ref: 'x', weight: 0 }],
+  );
+  let refused = 0;
+  fc.assert(
+    fc.property(fc.array(fc.tuple(fc.constantFrom(...paths), values), { minLength: 1, maxLength: 2 }), (faults) => {
+      const recipe = structuredClone(sftDefault) as never;
+      for (const [path, value] of faults) {
+        let at: Record<string, unknown> | undefined = recipe;
+        for (const key of path.slice(0, -1)) at = at?.[key] as Record<string, unknown> | undefined;
+        if (typeof at !== 'object' || at === null) continue;
+        if (value === undefined && !Array.isArray(at)) delete at[path.at(-1)!];
+        else if (value !== undefined) at[path.at(-1)!] = value;
+      }
+      const problem = schemaProblem(recipe, RECIPE_SCHEMA);
+      expect(problem === undefined, `${problem} ${JSON.stringify(isValid.errors)}`).toBe(isValid(recipe));
+      refused += problem ? 1 : 0;
+    }),
+    { numRuns: 500 },
+  );
+  expect(refused).toBeGreaterThan(100);
+});
+
+test.each([
+  [{ seed: -1 }, /recipe\.seed must be at least 0, got -1/],
+  [{ trainer: 'dpo' }, /recipe\.trainer must be one of sft, got "dpo"/],
+  [{ data: { train: [], eval: [] } }, /recipe\.data\.train must have at least 1 entry/],
+  [{ args: { learning_rate: 7 } }, /learning_rate must be in \[0, 1\], got 7/],
+  [{ args: { lr: 1 } }, /Unknown setting "lr"/],
+])('a fault is named with its path: %j', (change, message) => {
+  expect(() => validateRecipe({ ...sftDefault, ...change })).toThrow(message);
+});
+
+test('the arms of the pair differ in the mask alone', () => {
+  const { full, completion } = lossPair(sftDefault);
+  const modes = [full, completion].map(({ args }) => maskMode(args as never));
+  expect(modes).toEqual(['full', 'completion_only_loss']);
+  const rest = ({ name: _, args, ...others }: Recipe) => ({ ...others, args: { ...args, completion_only_loss: 0 } });
+  expect(rest(full)).toEqual(rest(completion));
+});
+
+test('rows are shared out by weight, seeded, and apart from the held-out ones', () => {
+  const recipe: Recipe = {
+    ...sftDefault,
+    data: {
+      ...sftDefault.data,
+      rows: 40,
+      train: [
+        { ref: 'builtin:sft/single', weight: 3 },
+        { ref: 'builtin:sft/tool', weight: 1 },
+      ],
+    },
+  };
+  const rows = recipeRows(recipe, 'train');
+  expect(rows.filter(({ rowId }) => rowId.startsWith('single'))).toHaveLength(30);
+  expect(rows).toHaveLength(40);
+  expect(recipeRows(recipe, 'train')).toEqual(rows);
+  const held = new Set(recipeRows(recipe, 'eval').map(({ row }) => JSON.stringify(row.messages!.slice(1))));
+  expect(rows.some(({ row }) => held.has(JSON.stringify(row.messages!.slice(1))))).toBe(false);
+  expect(() => recipeRows({ ...recipe, data: { ...recipe.data, train: [{ ref: 'builtin:none' }] } }, 'train')).toThrow(
+    /no built-in dataset "none"/,
+  );
+});
