@@ -193,7 +193,8 @@ export interface TextRequests {
   };
   encodePrompt: {
     params: { messages: Message[]; tools?: ToolSchema[]; template?: string };
-    reply: EncodedPrompt & { tokens: string[]; stopIds: number[] };
+    /** role and origin as in EncodedRow. */
+    reply: EncodedPrompt & { tokens: string[]; stopIds: number[]; role?: Uint8Array; origin?: Uint8Array };
     progress: never;
   };
   /** Plain continuation (no template): what a base model is given. */

@@ -53,11 +53,11 @@ export function createTextService(env: TextEnvironment): Handlers<TextRequests> 
       return { encoded, tokens: Array.from(encoded.ids, (id) => full.tokenizer.tokenText(id)) };
     },
     async encodePrompt({ messages, tools, template }) {
-      const { text, ids, spanStart, spanEnd, tokens, stopIds } = encodePrompt(messages, {
+      const { text, ids, spanStart, spanEnd, role, origin, tokens, stopIds } = encodePrompt(messages, {
         ...(await contexts.ofSource(template)),
         tools,
       });
-      return { text, ids, spanStart, spanEnd, tokens, stopIds };
+      return { text, ids, spanStart, spanEnd, role, origin, tokens, stopIds };
     },
     encodeText: async ({ text }) => encodePlainPrompt(text, await contexts.ofSource()),
     async decode({ ids }) {
@@ -68,11 +68,13 @@ export function createTextService(env: TextEnvironment): Handlers<TextRequests> 
       const full = await settingsOf(settings);
       const { rows } = await datasets.page(datasetId, split, { offset: 0, limit });
       const reports: MaskRowReport[] = [];
-      const reasons = new Map<string, number>();
+      const reasons = new Map<string, { n: number; first: string }>(); // by kind: the sentences hold numbers of their row
       for (const { index, rowId, row, shape } of rows) {
         const encoded = render(row, rowId, full);
         const finding = blockingFinding(encoded);
-        if (finding) reasons.set(finding, (reasons.get(finding) ?? 0) + 1);
+        const kind = encoded.findings?.find(({ blocking }) => blocking)?.kind;
+        if (finding && kind)
+          reasons.set(kind, { first: finding, ...reasons.get(kind), n: (reasons.get(kind)?.n ?? 0) + 1 });
         reports.push(rowReport(encoded, index, shape, finding));
         if (reports.length % REPORT_EVERY !== 0) continue;
         progress({ done: reports.length, total: rows.length });
@@ -80,7 +82,9 @@ export function createTextService(env: TextEnvironment): Handlers<TextRequests> 
         signal.throwIfAborted();
       }
       const sum = (key: 'tokens' | 'trained') => reports.reduce((total, report) => total + report[key], 0);
-      const blocking = [...reasons].map(([reason, n]) => `${n} of ${rows.length} rows: ${reason}`);
+      const blocking = [...reasons.values()].map(
+        ({ n, first }) => `${n} of ${rows.length} rows cannot be trained on. The first: ${first}`,
+      );
       return {
         rows: reports,
         totalTokens: sum('tokens'),

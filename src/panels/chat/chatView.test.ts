@@ -38,8 +38,8 @@ test('a call must be to an offered tool, with the required arguments and no othe
 });
 
 test('certainty is the mean −log p of the written tokens', () => {
-  const words = completionWords({ ids: [1, 2], text: '', terminated: true, logps: [Math.log(0.8), Math.log(0.4)] });
-  expect(words).toBe('2 tokens · 0.570 nats a token · ended its turn');
+  const words = completionWords({ ids: [1, 2], logps: [Math.log(0.8), Math.log(0.4)] });
+  expect(words).toBe('2 tokens · 0.570 nats a token');
 });
 
 test('a prompt ends at the last question; an opening before the first answer', () => {

@@ -60,10 +60,10 @@ const sentence = (problem: string | undefined): string =>
   problem ? `${problem[0]!.toUpperCase()}${problem.slice(1)}.` : '';
 
 /** Mean −log p of what was written: how sure the model was. */
-export function completionWords({ ids, logps, terminated }: Completion): string {
+export function completionWords({ ids, logps }: Pick<Completion, 'ids' | 'logps'>): string {
   const mean = logps.length === 0 ? Number.NaN : -logps.reduce((a, b) => a + b, 0) / logps.length;
   const sure = Number.isFinite(mean) ? ` · ${number(mean)} nats a token` : '';
-  return `${plural(ids.length, 'token')}${sure} · ${terminated ? 'ended its turn' : 'cut at max_new_tokens'}`;
+  return `${plural(ids.length, 'token')}${sure}`;
 }
 
 /** Messages without the answer at the end: what a model is asked. */

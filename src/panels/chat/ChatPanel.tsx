@@ -1,0 +1,253 @@
+// Chat playground: one prompt, two models side by side, with the raw prompt as text and ids.
+import { useMemo, useState } from 'react';
+import { count, plural } from '../../lib/words';
+import type { DatasetRow, Message, ToolSchema } from '../../protocol/chat';
+import type { SamplingOptions } from '../../protocol/model';
+import { studioClient } from '../../stores/client';
+import { useLoaded } from '../../stores/useLoaded';
+import { Card } from '../../ui/Card';
+import { PromptStrip } from '../../ui/EncodedStrip';
+import { Panel } from '../../ui/Panel';
+import { Segmented } from '../../ui/Segmented';
+import { AnswerCard } from './AnswerCard';
+import { Composer } from './Composer';
+import { openingOf, promptOf } from './chatView';
+import { type ChatExample, CONTINUATIONS, EXAMPLES } from './examples';
+import { useModels } from './models';
+import { SamplingFields } from './SamplingFields';
+import { useAnswer } from './useAnswer';
+import '../../ui/parts.css';
+import './chat.css';
+
+const MODES = [
+  { id: 'chat', label: 'Chat' },
+  { id: 'plain', label: 'Plain continuation' },
+] as const;
+type Mode = (typeof MODES)[number]['id'];
+const START: Message[] = [
+  { role: 'system', content: 'You are a finance operations assistant. Answer in strict JSON.' },
+  { role: 'user', content: 'Q3 spending of the sales department?' },
+];
+const SAMPLING: SamplingOptions = { temperature: 0, top_k: 0, top_p: 1, max_new_tokens: 160, seed: 7 };
+
+export function ChatPanel() {
+  const models = useModels();
+  const [mode, setMode] = useState<Mode>('chat');
+  const [messages, setMessages] = useState(START);
+  const [text, setText] = useState(CONTINUATIONS[0]!);
+  const [tools, setTools] = useState<ToolSchema[]>([]);
+  const [offered, setOffered] = useState<ReadonlySet<string>>(new Set());
+  const [sampling, setSampling] = useState(SAMPLING);
+  const [exampleError, setExampleError] = useState<string>();
+  const left = useAnswer();
+  const right = useAnswer();
+
+  const chosenTools = useMemo(() => tools.filter((t) => offered.has(t.function.name)), [tools, offered]);
+  const prompt = useLoaded(
+    mode === 'plain' ? `plain ${text}` : JSON.stringify([messages, chosenTools]),
+    (signal) =>
+      mode === 'plain'
+        ? studioClient().text.request('encodeText', { text }, { signal })
+        : studioClient().text.request(
+            'encodePrompt',
+            { messages: promptOf(messages), tools: chosenTools.length > 0 ? chosenTools : undefined },
+            { signal },
+          ),
+    120,
+  );
+  const isBusy = [left, right].some(({ state }) => state.status === 'waiting' || state.status === 'writing');
+  const ready = prompt.value && !prompt.isLoading && !prompt.error && prompt.value.ids.length > 0;
+  const ask = () => {
+    if (!prompt.value || !ready) return;
+    const { ids, stopIds } = prompt.value;
+    void left.ask({ ref: models.left, ids: ids.slice(), sampling, stopIds });
+    if (models.right) void right.ask({ ref: models.right, ids: ids.slice(), sampling, stopIds });
+  };
+  const loadExample = async (i: number) => {
+    const example = EXAMPLES[i];
+    if (!example) return;
+    try {
+      const row = (await firstRow(example, 'heldout')) ?? (await firstRow(example, 'train'));
+      if (!row?.messages) throw new Error(`No row contains “${example.filter}”.`);
+      setMode('chat');
+      setMessages(example.filter.startsWith('East') ? promptOf(row.messages) : openingOf(row.messages));
+      setTools(row.tools ?? []);
+      setOffered(new Set((row.tools ?? []).map((t) => t.function.name)));
+      setExampleError(undefined);
+      left.reset();
+      right.reset();
+    } catch (error) {
+      setExampleError((error as Error).message);
+    }
+  };
+  return (
+    <Panel
+      title="Chat"
+      lede="One prompt, two models. First look when a curve is good and you do not believe it; one answer is an anecdote, so measure before you change the recipe."
+      actions={
+        <>
+          <Segmented label="Prompt as" options={MODES} value={mode} onChange={setMode} />
+          {isBusy ? (
+            <button
+              type="button"
+              className="button"
+              onClick={() => {
+                left.stop();
+                right.stop();
+              }}
+            >
+              Stop
+            </button>
+          ) : (
+            <button type="button" className="button primary" disabled={!ready} onClick={ask}>
+              Generate
+            </button>
+          )}
+        </>
+      }
+    >
+      <div className="chat-grid">
+        <div className="chat-left">
+          <Card
+            title={mode === 'plain' ? 'Text to continue' : 'Prompt'}
+            actions={
+              <select
+                className="select"
+                aria-label="Load an example"
+                value=""
+                onChange={(event) => {
+                  const i = Number(event.currentTarget.value);
+                  if (mode === 'plain') setText(CONTINUATIONS[i] ?? text);
+                  else void loadExample(i);
+                }}
+              >
+                <option value="" disabled>
+                  Load an example
+                </option>
+                {(mode === 'plain' ? CONTINUATIONS : EXAMPLES.map((e) => e.title)).map((title, i) => (
+                  <option key={title} value={i}>
+                    {title}
+                  </option>
+                ))}
+              </select>
+            }
+          >
+            {mode === 'plain' ? (
+              <textarea
+                className="plain-text mono"
+                aria-label="Text to continue"
+                rows={5}
+                value={text}
+                onChange={(event) => setText(event.currentTarget.value)}
+              />
+            ) : (
+              <Composer
+                messages={messages}
+                onChange={setMessages}
+                tools={tools}
+                offered={offered}
+                onOffer={setOffered}
+              />
+            )}
+            {exampleError && (
+              <p className="bad-text" role="alert">
+                {exampleError}
+              </p>
+            )}
+          </Card>
+          <Card
+            title="Sampling"
+            note={sampling.temperature === 0 ? 'greedy: the likeliest token each time' : undefined}
+          >
+            <SamplingFields value={sampling} onChange={setSampling} />
+          </Card>
+        </div>
+        <div className="chat-right">
+          <div className="answers">
+            <AnswerCard
+              label="Left model"
+              models={models.options}
+              model={models.left}
+              onModel={models.setLeft}
+              state={left.state}
+              tools={chosenTools}
+              isChat={mode === 'chat'}
+            />
+            <AnswerCard
+              label="Right model"
+              models={models.options}
+              model={models.right}
+              onModel={models.setRight}
+              state={right.state}
+              tools={chosenTools}
+              isChat={mode === 'chat'}
+              emptyHint="Train a model in SFT, and it can answer here beside its base."
+            />
+          </div>
+          <RawPrompt
+            text={prompt.value?.text}
+            tokens={prompt.value?.tokens}
+            ids={prompt.value?.ids}
+            error={prompt.error?.message}
+          />
+        </div>
+      </div>
+    </Panel>
+  );
+}
+
+/** Held-out rows first: a model has not seen their wording. */
+async function firstRow({ datasetId, filter }: ChatExample, split: string): Promise<DatasetRow | undefined> {
+  const { rows } = await studioClient().text.request('rows', { datasetId, split, offset: 0, limit: 1, filter });
+  return rows[0]?.row;
+}
+
+const VIEWS = ['tokens', 'string', 'ids'] as const;
+
+function RawPrompt({
+  text,
+  tokens,
+  ids,
+  error,
+}: {
+  text?: string;
+  tokens?: string[];
+  ids?: Int32Array;
+  error?: string;
+}) {
+  const [view, setView] = useState<(typeof VIEWS)[number]>('tokens');
+  const [chosen, setChosen] = useState(0);
+  return (
+    <Card
+      title="Raw prompt"
+      note={tokens ? `what the model reads: ${plural(tokens.length, 'token')}` : undefined}
+      actions={<Segmented label="Show the prompt as" options={VIEWS} value={view} onChange={setView} />}
+      className="raw-prompt"
+    >
+      {error ? (
+        <p className="bad-text" role="alert">
+          {error}
+        </p>
+      ) : !tokens || !ids ? (
+        <div className="skeleton-block" aria-hidden="true" />
+      ) : view === 'tokens' ? (
+        <>
+          <PromptStrip
+            tokens={tokens}
+            ids={ids}
+            selected={Math.min(chosen, tokens.length - 1)}
+            onSelect={setChosen}
+            label="Tokens of the prompt"
+          />
+          <p className="token-line mono" aria-live="polite">
+            token {count(Math.min(chosen, tokens.length - 1))} · id {ids[Math.min(chosen, tokens.length - 1)]}
+          </p>
+        </>
+      ) : view === 'string' ? (
+        <pre className="mono rendered-text">{text}</pre>
+      ) : (
+        <p className="mono ids">{Array.from(ids).join(' ')}</p>
+      )}
+    </Card>
+  );
+}

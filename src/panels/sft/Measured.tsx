@@ -1,0 +1,181 @@
+// What training changed, measured on held-out cases by generation: before, after, interval, and what to look at next.
+import { useEffect } from 'react';
+import { count, plural } from '../../lib/words';
+import type { MetricResult } from '../../protocol/requests';
+import type { RunRecord } from '../../protocol/run';
+import {
+  cancelMeasurement,
+  type MeasureRequest,
+  measure,
+  measurementKey,
+  useMeasurements,
+} from '../../stores/measurements';
+import { Card } from '../../ui/Card';
+import { intervalWords, lossFinding, metricChanges, metricWords } from './runView';
+
+export function Measured({
+  baseRef,
+  runRef,
+  metrics,
+  cases,
+  seed,
+  lossWords,
+  starts,
+}: {
+  baseRef: string;
+  runRef: string;
+  metrics: string[];
+  cases: number;
+  seed: number;
+  /** What the curves say, as one sentence. */
+  lossWords?: string;
+  /** Measure without being asked: the run has just finished before the person's eyes. */
+  starts: boolean;
+}) {
+  const before: MeasureRequest = { ref: baseRef, metrics, cases, seed };
+  const after: MeasureRequest = { ref: runRef, metrics, cases, seed };
+  const byKey = useMeasurements((s) => s.byKey);
+  const b = byKey[measurementKey(before)];
+  const a = byKey[measurementKey(after)];
+  const run = () => void measure(after).then(() => measure(before));
+  // biome-ignore lint/correctness/useExhaustiveDependencies: once a run, not once a render
+  useEffect(() => {
+    if (starts && !a) run();
+  }, [starts, runRef]);
+  const busy = a?.status === 'measuring' ? after : b?.status === 'measuring' ? before : undefined;
+  const progress = busy && byKey[measurementKey(busy)];
+  return (
+    <Card
+      title="What changed"
+      note={`${plural(cases, 'held-out case')}, answered greedily, 95 % intervals`}
+      actions={
+        busy ? (
+          <button type="button" className="button" onClick={() => cancelMeasurement(busy)}>
+            Stop measuring
+          </button>
+        ) : (
+          (a?.status !== 'ready' || b?.status !== 'ready') && (
+            <button type="button" className="button" onClick={run}>
+              Measure before and after
+            </button>
+          )
+        )
+      }
+      className="measured"
+    >
+      {lossWords && <p>{lossWords}</p>}
+      {busy && progress && (
+        <p role="status" className="quiet">
+          {busy === after ? 'Trained model' : 'Base model'}: {count(progress.done)} of {count(progress.total)} cases
+          answered …
+        </p>
+      )}
+      {[a, b].map((m, i) =>
+        m?.status === 'failed' ? (
+          <p key={i === 0 ? 'after' : 'before'} className="bad-text" role="alert">
+            {m.error}
+          </p>
+        ) : null,
+      )}
+      {a?.status === 'ready' && (
+        <ChangesTable
+          changes={metricChanges(b?.status === 'ready' ? b.metrics : [], a.metrics)}
+          hasBefore={b?.status === 'ready'}
+        />
+      )}
+      {a?.status === 'ready' && <p className="next">{nextStep(a.metrics)}</p>}
+    </Card>
+  );
+}
+
+/** The result in one line at the top of the panel, where it is seen without scrolling. */
+export function FinishedNotice({
+  run,
+  baseRef,
+  metrics,
+  cases,
+}: {
+  run: RunRecord;
+  baseRef: string;
+  metrics: string[];
+  cases: number;
+}) {
+  const { seed } = run.recipe;
+  const byKey = useMeasurements((s) => s.byKey);
+  const of = (ref: string) => byKey[measurementKey({ ref, metrics, cases, seed })];
+  const before = of(baseRef);
+  const after = of(`run:${run.id}`);
+  const busy = [after, before].find((m) => m?.status === 'measuring');
+  const [first] = metricChanges(before?.status === 'ready' ? before.metrics : [], after?.metrics ?? []);
+  return (
+    <div className="note good" role="status">
+      <div>
+        <b>Finished: {plural(run.step, 'step')}.</b> {lossFinding(run.points)}{' '}
+        {first?.after && (
+          <>
+            On held-out cases <span className="mono">{first.id}</span>{' '}
+            {first.before ? <>went from {metricWords(first.before)} to </> : 'is '}
+            <b>{metricWords(first.after)}</b> ({intervalWords(first.after)}).{' '}
+          </>
+        )}
+        {busy && `Measuring on held-out cases: ${count(busy.done)} of ${count(busy.total)} … `}
+        <a className="link" href="#/chat">
+          Compare in Chat
+        </a>
+      </div>
+    </div>
+  );
+}
+
+function ChangesTable({ changes, hasBefore }: { changes: ReturnType<typeof metricChanges>; hasBefore: boolean }) {
+  return (
+    <table className="changes">
+      <thead>
+        <tr>
+          <th scope="col">metric</th>
+          <th scope="col" className="n">
+            base
+          </th>
+          <th scope="col" className="n">
+            trained
+          </th>
+          <th scope="col" className="n">
+            interval
+          </th>
+          <th scope="col" className="n">
+            n
+          </th>
+          <th scope="col">finding</th>
+        </tr>
+      </thead>
+      <tbody>
+        {changes.map(({ id, before, after, isClear, isBetter }) => (
+          <tr key={id}>
+            <td className="mono">{id}</td>
+            <td className="n">{before ? metricWords(before) : hasBefore ? '–' : '…'}</td>
+            <td className="n">
+              <b>{after ? metricWords(after) : '–'}</b>
+            </td>
+            <td className="n">{after ? intervalWords(after) : '–'}</td>
+            <td className="n">{after ? count(after.n) : '–'}</td>
+            <td className={isClear ? (isBetter ? 'ok-text' : 'bad-text') : 'quiet'}>
+              {!before ? '' : isClear ? (isBetter ? 'better' : 'worse') : 'within chance'}
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+/** The next lever by what is still missing, format first. */
+function nextStep(metrics: readonly MetricResult[]): string {
+  const value = (id: string) => metrics.find((m) => m.id.endsWith(id))?.value;
+  const valid = value('schema_valid');
+  const right = value('tool_call_correct');
+  if (valid !== undefined && valid < 0.8)
+    return 'Next: the format is not stable yet. Train more steps, or check in Mask that the end of the turn is trained.';
+  if (right !== undefined && right < 0.8)
+    return 'Next: the format holds, the action does not. Read the wrong calls in Chat, then add tool rows in Data.';
+  return 'Next: compare both models in Chat on a prompt of your own; then look at the refusals, which trade off with helpfulness.';
+}

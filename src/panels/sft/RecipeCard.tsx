@@ -1,0 +1,104 @@
+// The knobs: few in sight, the rest folded. While a run is on, they show what it was started with.
+import { useState } from 'react';
+import type { Fields } from '../../lib/fields';
+import type { Json } from '../../protocol/chat';
+import { trainers } from '../../trainers/registry';
+import { Card } from '../../ui/Card';
+import { ConfigForm } from '../../ui/ConfigForm';
+import { Segmented } from '../../ui/Segmented';
+import { LOSS_ON, lossOn, withLossOn } from './lossOn';
+import type { Sft } from './useSft';
+
+/** In sight, in this order; `loss on`, the model and the seed are beside them. */
+const SHOWN = ['learning_rate', 'per_device_train_batch_size', 'max_steps', 'packing'];
+/** Chosen through `loss on`. */
+const HIDDEN = ['assistant_only_loss', 'completion_only_loss', 'seed'];
+const MODELS = [
+  { id: 'builtin:nano', label: 'nano' },
+  { id: 'builtin:micro', label: 'micro' },
+] as const;
+
+export function RecipeCard({ sft }: { sft: Sft }) {
+  const [isOpen, setOpen] = useState(false);
+  const { recipe, edit, isBusy } = sft;
+  const [isFolded, setFolded] = useState(() => matchMedia('(max-width: 700px)').matches);
+  const fields: Fields = trainers.sft.fields;
+  const pick = (wanted: (key: string) => boolean): Fields =>
+    Object.fromEntries(Object.entries(fields).filter(([key]) => wanted(key)));
+  const shown = Object.fromEntries(SHOWN.flatMap((key) => (fields[key] ? [[key, fields[key]]] : [])));
+  const rest = pick((key) => !SHOWN.includes(key) && !HIDDEN.includes(key));
+  const change = (args: { [key: string]: Json }) => edit({ ...recipe, args: { ...recipe.args, ...args } });
+  if (isFolded)
+    return (
+      <Card
+        title="Recipe"
+        note={[
+          recipe.model.ref.replace('builtin:', ''),
+          ...SHOWN.filter((key) => key !== 'packing').map((key) => shownValue(fields, recipe.args, key)),
+          `loss on ${lossOn(recipe.args)}`,
+        ].join(' · ')}
+        actions={
+          <button type="button" className="button" onClick={() => setFolded(false)}>
+            Change
+          </button>
+        }
+        className="recipe"
+      />
+    );
+  return (
+    <Card title="Recipe" note={recipe.name} className="recipe">
+      <fieldset className="knobs" disabled={isBusy}>
+        <div className="knob">
+          <span>model</span>
+          <Segmented
+            label="Base model"
+            options={MODELS}
+            value={recipe.model.ref}
+            onChange={(ref) => edit({ ...recipe, model: { ref } })}
+          />
+        </div>
+        <ConfigForm fields={shown} value={recipe.args} onChange={change} />
+        <label className="knob" title="Which tokens are targets: the assistant’s, everything after the prompt, or all.">
+          <span>loss on</span>
+          <select
+            className="select mono"
+            value={lossOn(recipe.args)}
+            onChange={(event) => {
+              const on = LOSS_ON.find((choice) => choice === event.currentTarget.value) ?? 'assistant';
+              edit({ ...recipe, args: withLossOn(recipe.args, on) });
+            }}
+          >
+            {LOSS_ON.map((on) => (
+              <option key={on}>{on}</option>
+            ))}
+          </select>
+        </label>
+        <label className="knob">
+          <span>seed</span>
+          <input
+            type="number"
+            className="mono"
+            min={0}
+            step={1}
+            value={recipe.seed}
+            onChange={(event) => {
+              const seed = event.currentTarget.valueAsNumber;
+              if (Number.isInteger(seed) && seed >= 0) edit({ ...recipe, seed });
+            }}
+          />
+        </label>
+        <button type="button" className="link" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
+          {isOpen ? 'Fewer settings' : `${Object.keys(rest).length} more settings`}
+        </button>
+        {isOpen && <ConfigForm fields={rest} value={recipe.args} onChange={change} />}
+      </fieldset>
+    </Card>
+  );
+}
+
+/** `8 rows`, `400 steps`; a setting without a unit by its name. */
+function shownValue(fields: Fields, args: { [key: string]: Json }, key: string): string {
+  const field = fields[key];
+  const value = String(args[key] ?? field?.default ?? '');
+  return field?.unit ? `${value} ${field.unit}` : `${key} ${value}`;
+}

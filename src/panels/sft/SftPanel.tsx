@@ -1,0 +1,164 @@
+// SFT: the recipe, the run, its curves, and the glass box under them.
+import { useMemo } from 'react';
+
+import { number } from '../../lib/words';
+import { parseTurn } from '../../protocol/contract';
+import type { TemplateSettings } from '../../protocol/requests';
+import type { RunRecord } from '../../protocol/run';
+import { studioClient } from '../../stores/client';
+import type { RunStats } from '../../stores/runs';
+import { useLoaded } from '../../stores/useLoaded';
+import { Card } from '../../ui/Card';
+import { LineChart } from '../../ui/LineChart';
+import { Panel } from '../../ui/Panel';
+import { Generations } from './Generations';
+import { GlassBox } from './GlassBox';
+import { type LossOn, lossOn } from './lossOn';
+import { FinishedNotice, Measured } from './Measured';
+import { isLive, modelStates } from './modelStates';
+import { PairCard } from './PairCard';
+import { RecipeCard } from './RecipeCard';
+import { RunControls } from './RunControls';
+import { RunNotice } from './RunNotice';
+import { curveWords, lossFinding, metricSeries, progressWords } from './runView';
+import { useSft } from './useSft';
+import '../../ui/parts.css';
+import './sft.css';
+
+const CASES = 40;
+
+export function SftPanel() {
+  const sft = useSft();
+  const { recipe, run } = sft;
+  const sets = useLoaded('datasets', (signal) => studioClient().text.request('listDatasets', {}, { signal }));
+  const shown = run?.recipe ?? recipe;
+  const trainSets = (sets.value?.datasets ?? []).filter((d) => shown.data.train.some((t) => t.ref === d.id));
+  const settings = useMemo(() => templateSettings(lossOn(shown.args), shown.args.max_length), [shown.args]);
+  const states = modelStates(shown.model.ref, run);
+  return (
+    <Panel
+      title="Supervised fine-tuning"
+      lede="Teaches role, format and boundaries. First lever when output format is unstable; not for missing knowledge."
+      actions={<RunControls sft={sft} />}
+    >
+      {run && <RunNotice run={run} onResume={sft.resume} />}
+      {run?.status === 'finished' && (
+        <FinishedNotice run={run} baseRef={shown.model.ref} metrics={shown.evaluation} cases={CASES} />
+      )}
+      {sft.error && (
+        <div className="note bad" role="alert">
+          <div>
+            <b>The run did not start.</b> {sft.error}
+          </div>
+        </div>
+      )}
+      <div className="sft-top">
+        <RecipeCard sft={sft} />
+        <Curves run={run} stats={sft.stats} />
+      </div>
+      <GlassBox
+        states={states}
+        baseRef={shown.model.ref}
+        datasets={trainSets.length > 0 ? trainSets : (sets.value?.datasets ?? []).slice(0, 1)}
+        settings={settings}
+        maxRows={shown.data.rows}
+      />
+      <Generations key={run?.id} generations={run?.generations ?? []} judge={judge} />
+      {run && (run.status === 'finished' || run.status === 'stopped') && (
+        <Measured
+          baseRef={shown.model.ref}
+          runRef={`run:${run.id}`}
+          metrics={shown.evaluation}
+          cases={CASES}
+          seed={shown.seed}
+          lossWords={lossFinding(run.points)}
+          starts={run.status === 'finished' && sft.finishedHere && !run.group}
+        />
+      )}
+      <PairCard arms={sft.pair} onStart={sft.startPair} canStart={!sft.isBusy} cases={CASES} />
+    </Panel>
+  );
+}
+
+function Curves({ run, stats }: { run?: RunRecord; stats?: RunStats }) {
+  const points = run?.points ?? [];
+  const xMax = run?.maxSteps;
+  if (!run)
+    return (
+      <Card title="loss" note="no run yet" className="curves-empty">
+        <p className="quiet">
+          Press Run: the base model starts to answer in the format of the rows, usually within the first hundred steps.
+          The curves of loss and accuracy appear here, and every row below can be opened while it trains.
+        </p>
+      </Card>
+    );
+  return (
+    <>
+      <Card title="loss" note={curveWords(points, 'loss', 'eval_loss')}>
+        <LineChart
+          title="loss"
+          height={176}
+          xMax={xMax}
+          series={[
+            { id: 'train', label: 'train', points: metricSeries(points, 'loss') },
+            { id: 'eval', label: 'held-out', points: metricSeries(points, 'eval_loss'), isHeldOut: true },
+          ]}
+        />
+      </Card>
+      <Card title="mean_token_accuracy" note={curveWords(points, 'mean_token_accuracy', 'eval_mean_token_accuracy')}>
+        <LineChart
+          title="mean_token_accuracy"
+          height={176}
+          xMax={xMax}
+          series={[
+            { id: 'train', label: 'train', points: metricSeries(points, 'mean_token_accuracy') },
+            {
+              id: 'eval',
+              label: 'held-out',
+              points: metricSeries(points, 'eval_mean_token_accuracy'),
+              isHeldOut: true,
+            },
+          ]}
+        />
+      </Card>
+      <Card
+        title="pace"
+        note={progressWords(run.status, run.step, run.maxSteps, isLive(run) ? stats?.stepMs : undefined)}
+      >
+        <div className="small-curves">
+          {[
+            { metric: 'learning_rate', points: metricSeries(points, 'learning_rate') },
+            { metric: 'grad_norm', points: metricSeries(points, 'grad_norm') },
+            { metric: 'tokens/s', points: stats?.speed ?? [] },
+          ].map(({ metric, points: series }) => (
+            <div key={metric} className="small-curve">
+              <p>
+                <span>{metric}</span>
+                <span className="mono">{series.length > 0 ? number(series.at(-1)!.value) : '–'}</span>
+              </p>
+              <LineChart
+                title={metric}
+                height={34}
+                isSmall
+                xMax={xMax}
+                series={[{ id: metric, label: metric, points: series }]}
+              />
+            </div>
+          ))}
+        </div>
+      </Card>
+    </>
+  );
+}
+
+const MODE = { assistant: 'assistant_only_loss', completion: 'completion_only_loss', full: 'full' } as const;
+const templateSettings = (on: LossOn, maxLength: unknown): TemplateSettings => ({
+  mode: MODE[on],
+  max_length: typeof maxLength === 'number' ? maxLength : 512,
+});
+
+const judge = ({ text }: { text: string }): { tone: 'ok' | 'bad' | 'warn'; title: string } => {
+  const turn = parseTurn(text);
+  if (turn.isValid) return { tone: 'ok', title: turn.kind === 'tool_call' ? 'tool call' : 'valid JSON' };
+  return turn.isJson ? { tone: 'warn', title: 'JSON, wrong shape' } : { tone: 'bad', title: 'not JSON' };
+};
