@@ -151,4 +151,10 @@ const importedView = (id: string, row: DatasetRow, index: number): DatasetRowVie
   shape: typeOfRow(row),
 });
 const searchText = ({ row, shape, tenant }: DatasetRowView): string =>
-  `${JSON.stringify(row)} ${shape} ${tenant ?? ''}`.toLowerCase();
+  [...stringsIn(row), shape, tenant ?? ''].join(' ').toLowerCase();
+
+/** All strings in a value: what a person reads, without JSON's quoting. */
+function stringsIn(value: unknown): string[] {
+  if (typeof value === 'string') return [value];
+  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(stringsIn) : [];
+}

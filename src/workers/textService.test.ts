@@ -1,0 +1,150 @@
+import { afterEach, expect, test } from 'vitest';
+import { MemoryStorage } from '../storage/memoryStorage';
+import { readTestFile, type TestBed, testBed, tinyRecipe } from './testBed';
+import { createTextService } from './textService';
+
+const beds: TestBed[] = [];
+const bed = (storage?: MemoryStorage) => {
+  const made = testBed({ storage });
+  beds.push(made);
+  return made.text;
+};
+afterEach(() => {
+  for (const made of beds.splice(0)) made.close();
+});
+const bytesOf = (text: string) => new TextEncoder().encode(text).buffer as ArrayBuffer;
+const settings = { mode: 'assistant_only_loss', max_length: 384 } as const;
+const row = {
+  messages: [
+    { role: 'user' as const, content: 'Budget of 2026Q3?' },
+    { role: 'assistant' as const, content: '{"answer":"12"}' },
+  ],
+};
+
+test('built-in sets are listed, paged, searched and exported as the rows that training reads', async () => {
+  const text = bed();
+  const { datasets } = await text.request('listDatasets', {});
+  expect(datasets.map(({ id }) => id)).toContain('builtin:sft/tool');
+  const id = 'builtin:sft/single';
+  const page = await text.request('rows', { datasetId: id, split: 'dev', offset: 3, limit: 2 });
+  expect(page.total).toBe(datasets.find((info) => info.id === id)!.splits.dev);
+  expect(page.rows.map(({ index }) => index)).toEqual([3, 4]);
+  const filter = page.rows[1]!.row.messages!.at(-1)!.content.slice(1, 40);
+  const found = await text.request('rows', { datasetId: id, split: 'dev', offset: 0, limit: 500, filter });
+  expect(found.rows).toContainEqual(page.rows[1]);
+  expect(found.total).toBe(found.rows.length);
+  const past = await text.request('rows', { datasetId: id, split: 'dev', offset: page.total, limit: 5 });
+  expect(past.rows).toEqual([]);
+  await expect(text.request('rows', { datasetId: id, split: 'other', offset: 0, limit: 1 })).rejects.toThrow(
+    'has no split "other"',
+  );
+  const { fileName, bytes } = await text.request('exportDataset', { datasetId: id, split: 'dev' });
+  expect(fileName).toBe('sft-single-dev.jsonl');
+  expect(JSON.parse(new TextDecoder().decode(bytes).split('\n')[4]!)).toEqual(page.rows[1]!.row);
+  const shown = await text.request('rows', { datasetId: id, split: 'train', offset: 0, limit: 24 });
+  const { rows } = await text.request('encodeRecipe', { recipe: tinyRecipe, part: 'train' });
+  expect(rows.map(({ rowId }) => rowId)).toEqual(shown.rows.map(({ rowId }) => rowId));
+});
+
+test('an imported set survives a new worker, keeps every tenth row for evaluation, and trains', async () => {
+  const storage = new MemoryStorage();
+  const lines = Array.from({ length: 30 }, (_, i) => JSON.stringify({ prompt: `Question ${i}?`, completion: ` ${i}` }));
+  const info = await bed(storage).request('importDataset', { name: 'mine.jsonl', bytes: bytesOf(lines.join('\n')) });
+  expect(info).toMatchObject({ title: 'mine', rows: 30, splits: { train: 27, dev: 3 }, type: 'prompt-completion' });
+  const text = bed(storage);
+  expect((await text.request('listDatasets', {})).datasets).toContainEqual(info);
+  const dev = await text.request('rows', { datasetId: info.id, split: 'dev', offset: 0, limit: 9 });
+  expect(dev.rows.map((view) => view.row.prompt)).toEqual(['Question 9?', 'Question 19?', 'Question 29?']);
+  const recipe = {
+    ...tinyRecipe,
+    data: { train: [{ ref: info.id }], eval: [{ ref: info.id }] },
+    args: { ...tinyRecipe.args, completion_only_loss: true },
+  };
+  const train = await text.request('encodeRecipe', { recipe, part: 'train' });
+  expect(train.rows).toHaveLength(27);
+  expect(Object.keys(train.parents)).toEqual(['tokenizer', 'template', 'data/train']);
+  expect((await text.request('encodeRecipe', { recipe, part: 'eval' })).rows).toHaveLength(3);
+});
+
+test('bad files give a plain error with line or field, and nothing is stored', async () => {
+  const text = bed();
+  const load = (content: string) => text.request('importDataset', { name: 'bad.jsonl', bytes: bytesOf(content) });
+  await expect(load('')).rejects.toThrow('bad.jsonl is empty');
+  await expect(load('{"text":"a"}\n{oops}\n')).rejects.toThrow(/bad\.jsonl, line 2: not valid JSON/);
+  await expect(load('{"messages":[{"role":"robot","content":"x"}]}')).rejects.toMatchObject({ kind: 'data' });
+  expect((await text.request('listDatasets', {})).datasets.every(({ origin }) => origin === 'builtin')).toBe(true);
+});
+
+test('a row is encoded with one token text for each id; template errors keep their kind', async () => {
+  const text = bed();
+  const { encoded, tokens } = await text.request('encodeRow', { row, rowId: 'x', settings });
+  expect(tokens).toHaveLength(encoded.ids.length);
+  expect(encoded.mask.reduce((a, b) => a + b, 0)).toBeGreaterThan(0);
+  expect((await text.request('decode', { ids: [...encoded.ids] })).text).toBe(encoded.text);
+  const broken = text.request('encodeRow', { row, rowId: 'x', settings: { ...settings, template: '{% for %}' } });
+  await expect(broken).rejects.toMatchObject({ kind: 'template' });
+  const endless = '{% for a in range(99999) %}{% for b in range(99999) %}{% set c = b %}{% endfor %}{% endfor %}';
+  const looping = text.request('encodeRow', { row, rowId: 'x', settings: { ...settings, template: endless } });
+  await expect(looping).rejects.toMatchObject({ kind: 'template' });
+});
+
+test('prompts end where the assistant begins, with the ids that end its turn', async () => {
+  const text = bed();
+  const prompt = await text.request('encodePrompt', { messages: row.messages.slice(0, 1) });
+  expect(prompt.text.endsWith('<|im_start|>assistant\n')).toBe(true);
+  expect(prompt.tokens).toHaveLength(prompt.ids.length);
+  const { tokens } = await text.request('decode', { ids: prompt.stopIds });
+  expect(tokens).toContain('<|im_end|>');
+  const plain = await text.request('encodeText', { text: 'The balance is' });
+  expect((await text.request('decode', { ids: [...plain.ids] })).text).toBe('The balance is');
+  const { template, vocabSize, hash } = await text.request('builtinTemplate', {});
+  expect(template).toContain('{%- generation -%}');
+  expect([vocabSize, hash.length]).toEqual([1024, 64]);
+});
+
+test('a mask report counts tokens and names what blocks training', async () => {
+  const text = bed();
+  const seen: number[] = [];
+  const report = await text.request(
+    'maskReport',
+    { datasetId: 'builtin:sft/single', split: 'dev', settings, limit: 120 },
+    { onProgress: ({ done }) => seen.push(done) },
+  );
+  expect(report.rows).toHaveLength(120);
+  expect(report.totalTokens).toBe(report.rows.reduce((sum, { tokens }) => sum + tokens, 0));
+  expect(report.trainedTokens).toBeGreaterThan(0);
+  expect(report.trainedTokens).toBeLessThan(report.totalTokens);
+  expect(report.blocking).toEqual([]);
+  expect(seen).toEqual([50, 100]);
+  const cut = await text.request('maskReport', {
+    datasetId: 'builtin:sft/single',
+    split: 'dev',
+    settings: { ...settings, max_length: 8 },
+    limit: 5,
+  });
+  expect(cut.trainedTokens).toBe(0);
+  expect(cut.blocking[0]).toMatch(/^5 of 5 rows cannot be trained on\. The first: .*Raise max_length/);
+  expect(cut.rows.every(({ finding }) => finding !== undefined)).toBe(true);
+});
+
+test('a recipe whose rows train nothing is refused; held-out cases come with their prompts', async () => {
+  const text = bed();
+  const recipe = { ...tinyRecipe, args: { ...tinyRecipe.args, assistant_only_loss: true, max_length: 8 } };
+  await expect(text.request('encodeRecipe', { recipe, part: 'train' })).rejects.toThrow(/^None of the 24 rows/);
+  const { cases } = await text.request('encodeCases', { cases: 3, seed: 1, promptStyle: 'best_prompt' });
+  expect(cases.map(({ oneLine }) => oneLine)).toEqual([true, true, true]);
+  expect(cases[0]!.ids.length).toBeGreaterThan(50);
+});
+
+test('a tokenizer that cannot be read is told in a sentence and asked for again', async () => {
+  let isBroken = true;
+  const service = createTextService({
+    storage: new MemoryStorage(),
+    now: () => 0,
+    readModelFile: async (path, ...rest) => (isBroken ? new Uint8Array([123]) : readTestFile(path, ...rest)),
+  });
+  const ask = async () => service.decode({ ids: [5] }, { signal: new AbortController().signal, progress: () => {} });
+  await expect(ask()).rejects.toThrow(/^tokenizer\.json/);
+  isBroken = false;
+  expect((await ask()).tokens).toHaveLength(1);
+});
