@@ -19,6 +19,7 @@ export default defineConfig({
     baseURL: `http://localhost:${PORT}${BASE}`,
     viewport: { width: 1280, height: 800 },
     launchOptions: { executablePath: chromiumPath(), args: CHROMIUM_ARGS },
+    actionTimeout: 20_000,
     trace: 'off',
     screenshot: 'only-on-failure',
   },

@@ -22,8 +22,11 @@ for (const colorScheme of ['light', 'dark'] as const)
     for (const panel of await panels(page)) {
       await showPanel(page, panel);
       const { violations } = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag22aa']).analyze();
+      // A few places a rule are enough to mend it.
       const found = violations.flatMap(({ id, nodes }) =>
-        nodes.map((node) => `${id}: ${node.target.join(' ')} ${node.failureSummary ?? ''}`),
+        nodes
+          .slice(0, 3)
+          .map((node) => `${id} (${nodes.length}×): ${node.target.join(' ')} ${node.failureSummary ?? ''}`),
       );
       expect.soft(found, `${panel} in ${colorScheme}`).toEqual([]);
     }

@@ -59,7 +59,7 @@ export async function showPanel(page: Page, address: string): Promise<void> {
 /** Sets the SFT recipe's knobs: a run that SwiftShader finishes in seconds, on the real engine. */
 export async function setRecipe(page: Page, args: Record<string, number>): Promise<void> {
   await showPanel(page, '#/sft');
-  await page.getByRole('group', { name: 'Base model' }).getByText('nano').click();
+  await page.getByRole('radio', { name: 'nano' }).click();
   const more = page.getByRole('button', { name: /more settings/ });
   if (await more.isVisible()) await more.click();
   for (const [name, value] of Object.entries(args)) {
