@@ -1,4 +1,6 @@
 // Chooses and starts the tfjs backend: WebGPU → WASM → CPU. One GPUDevice, ours, shared with tfjs.
+// First: registering gradients reads flags that the core's own start registers.
+import '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-core/dist/register_all_gradients';
 import '@tensorflow/tfjs-backend-cpu';
 import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
