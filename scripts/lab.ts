@@ -58,7 +58,8 @@ async function main(): Promise<number> {
   } catch (error) {
     throw new UsageError((error as Error).message);
   }
-  const { recipe, out, backend, cases } = parsed;
+  const { out, backend, cases } = parsed;
+  const recipe = readRecipe(parsed.source);
   const info = await initNodeBackend(backend);
   const render = loadRenderContext(recipe.template);
   const model = await loadNodeModel(recipe.model.ref);
@@ -141,7 +142,7 @@ function readArgs() {
   const cases = Number(values.cases);
   if (!Number.isInteger(cases) || cases < 0)
     throw new UsageError(`--cases must be a whole number, got ${values.cases}.`);
-  return { recipe: readRecipe(source), out: values.out, backend, cases } as const;
+  return { source, out: values.out, backend, cases } as const;
 }
 
 try {

@@ -25,7 +25,7 @@ export interface EvaluateOptions {
   seed: number;
   promptStyle: PromptStyle;
   split?: Split;
-  /** Longest turn; the references have at most about 110 tokens. */
+  /** Longest turn; the references have at most 78 tokens. */
   max_new_tokens?: number;
   /** Cases decoded together. */
   batch?: number;
@@ -73,7 +73,7 @@ export async function evaluate(
   options: EvaluateOptions,
   context: EvaluateContext,
 ): Promise<{ metrics: MetricResult[]; cases: GradedCase[]; graded: Graded[] }> {
-  const { seed, promptStyle, onProgress, signal, max_new_tokens = 160, batch = 64 } = options;
+  const { seed, promptStyle, onProgress, signal, max_new_tokens = 112, batch = 64 } = options;
   const metrics = findMetrics(options.metrics);
   const cases = evaluationCases(context.world, { n: options.cases, seed, split: options.split ?? 'heldout' });
   const graded: Graded[] = [];

@@ -12,7 +12,7 @@ export const sftDefault: Recipe = {
   data: {
     train: [{ ref: MIX, split: 'train' }],
     eval: [{ ref: MIX, split: 'dev' }],
-    rows: 4000,
+    rows: 6000,
     seed: 1,
   },
   args: { assistant_only_loss: true, completion_only_loss: false },
@@ -34,6 +34,6 @@ export const sftNano: Recipe = {
   ...sftDefault,
   name: 'SFT nano',
   model: { ref: 'builtin:nano' },
-  data: { ...sftDefault.data, rows: 1000 },
-  args: { ...sftDefault.args, max_steps: 150 },
+  data: { ...sftDefault.data, rows: 2000 },
+  args: { ...sftDefault.args, max_steps: 300 },
 };

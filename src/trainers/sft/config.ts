@@ -7,7 +7,7 @@ import type { TrainerConfig } from '../trainerConfig';
 export const fields = {
   learning_rate: {
     type: 'number',
-    default: 2e-3,
+    default: 3e-3,
     min: 0,
     max: 1,
     log: true,

@@ -1,0 +1,50 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { sftNano } from '../src/labs/recipes/sft';
+import { readSafetensors } from '../src/storage/safetensors';
+
+const lab = (...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> =>
+  new Promise((resolve) => {
+    execFile(process.execPath, ['scripts/run.mjs', 'scripts/lab.ts', ...args], (error, stdout, stderr) =>
+      resolve({ code: error ? Number(error.code) : 0, stdout, stderr }),
+    );
+  });
+const folder = mkdtempSync(join(tmpdir(), 'lab-'));
+function recipeFile(name: string, change: object): string {
+  const path = join(folder, name);
+  writeFileSync(path, JSON.stringify({ ...sftNano, ...change }));
+  return path;
+}
+
+test('two steps: JSON lines, weights, report, exit code 0', async () => {
+  const args = { ...sftNano.args, max_steps: 2, per_device_train_batch_size: 2, eval_steps: 0, generate_steps: 0 };
+  const out = join(folder, 'out');
+  const path = recipeFile('two.json', { args, data: { ...sftNano.data, rows: 8 } });
+  const { code, stdout } = await lab(path, '--cases', '0', '--out', out);
+  expect(code).toBe(0);
+  const lines = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+  expect(lines[0]).toMatchObject({ kind: 'start', rows: 8, backend: { backend: 'wasm' } });
+  expect(lines.filter((line) => 'loss' in line).map(({ step }) => step)).toEqual([1, 2]);
+  expect(readSafetensors(new Uint8Array(readFileSync(join(out, 'model.safetensors'))))).toHaveProperty(
+    'model.norm.weight',
+  );
+  expect(JSON.parse(readFileSync(join(out, 'report.json'), 'utf8'))).toMatchObject({ step: 2, maxSteps: 2 });
+});
+
+test('wrong usage ends with 2, a faulty recipe with 1; both say why in a sentence', async () => {
+  const [none, missing, faulty] = await Promise.all([
+    lab(),
+    lab('no-such-recipe.json'),
+    lab(recipeFile('bad.json', { seed: 'one' })),
+  ]);
+  expect(none).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('Usage: npm run lab') });
+  expect(missing).toMatchObject({ code: 2, stderr: expect.stringContaining('no-such-recipe.json') });
+  expect(faulty).toMatchObject({ code: 1, stderr: expect.stringContaining('recipe.seed must be integer, got "one"') });
+  expect(faulty.stderr).not.toContain('    at ');
+});

@@ -1,0 +1,34 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { type Figure, renderResults } from './resultsTable';
+
+const figure: Figure = {
+  id: 'sft/base/schema_valid',
+  value: 0.125,
+  low: 0.05,
+  high: 0.2,
+  n: 160,
+  seeds: [1, 2],
+  unit: 'share',
+  backend: 'wasm',
+  model: `sha256:${'ab'.repeat(32)}`,
+  commit: 'abc1234',
+  command: 'npm run results -- --only sft/base',
+};
+
+test('a figure becomes a row with its interval, its seeds and its command', () => {
+  const page = renderResults([figure]);
+  expect(page).toContain('| 13 % | 5 % – 20 % | 160 | 1, 2 | `sft/base/schema_valid` |');
+  expect(page).toContain('`sha256:abababababab` | abc1234 | `npm run results -- --only sft/base` |');
+});
+
+test('the page is what the measured figures render to', () => {
+  if (!existsSync('docs/results.json')) return; // nothing was measured yet
+  const figures = JSON.parse(readFileSync('docs/results.json', 'utf8')) as Figure[];
+  expect(readFileSync('docs/results.md', 'utf8')).toBe(renderResults(figures));
+  for (const { id, value, low, high, n } of figures) {
+    expect(low, id).toBeLessThanOrEqual(value);
+    expect(high, id).toBeGreaterThanOrEqual(value);
+    expect(n, id).toBeGreaterThan(0);
+  }
+});

@@ -1,0 +1,84 @@
+// A recipe from end to end on a tiny random model: rows of the world, template, packing, steps, answers, evaluation, resume.
+import { readFileSync } from 'node:fs';
+import { beforeAll, expect, test } from 'vitest';
+import { initNodeBackend } from '../gpu/node';
+import { TfEngine } from '../nn/engine';
+import { initWeights } from '../nn/init';
+import { PRESETS } from '../nn/presets';
+import type { Recipe } from '../protocol/recipe';
+import { BUILTIN_TEMPLATE } from '../text/builtinTemplate';
+import { compileTemplate } from '../text/chatTemplate';
+import type { RenderContext } from '../text/render';
+import { Tokenizer } from '../text/tokenizer';
+import { builtinWorld } from '../world/registry';
+import { encodeRecipe } from './recipeRows';
+import { sftDefault } from './recipes/sft';
+import { prepareRecipe, type ResumePoint } from './runRecipe';
+
+const SHAPE = { ...PRESETS.nano, hidden_size: 16, num_hidden_layers: 1, head_dim: 8, intermediate_size: 32 };
+let render: RenderContext;
+beforeAll(async () => {
+  await initNodeBackend();
+  render = {
+    tokenizer: Tokenizer.fromJson(readFileSync('public/models/tokenizer.json', 'utf8')),
+    template: compileTemplate(BUILTIN_TEMPLATE),
+  };
+});
+
+const recipeOf = (args: Recipe['args']): Recipe => ({
+  ...sftDefault,
+  data: { ...sftDefault.data, rows: 24 },
+  args: { ...sftDefault.args, per_device_train_batch_size: 4, max_steps: 4, eval_steps: 0, generate_steps: 0, ...args },
+});
+function prepare(recipe: Recipe, resumeFrom?: ResumePoint) {
+  let time = 0;
+  return prepareRecipe(
+    recipe,
+    {
+      engine: new TfEngine(SHAPE, initWeights(SHAPE, 1)),
+      train: encodeRecipe(recipe, 'train', render).rows,
+      eval: encodeRecipe(recipe, 'eval', render).rows.slice(0, 4),
+      world: builtinWorld(),
+      render,
+      now: () => (time += 10),
+    },
+    resumeFrom,
+  );
+}
+
+test('a packed run: fixed prompts are answered before the first and after the last step, and cases are graded', async () => {
+  const run = await prepare(recipeOf({ packing: true, max_steps: 2 }));
+  const first = await run.trainStep();
+  expect(first.generations.map(({ step }) => step)).toEqual([0, 0, 0, 0]);
+  expect(first.generations.every(({ prompt, text }) => prompt.length > 3 && typeof text === 'string')).toBe(true);
+  const last = await run.trainStep();
+  expect(last.generations.map(({ promptId }) => promptId)).toEqual(first.generations.map(({ promptId }) => promptId));
+  // Packed rows are full: four of them hold many more tokens than four samples.
+  expect(first.tokens).toBeGreaterThan(4 * 250);
+  const { metrics, cases } = await run.evaluate({ cases: 4, max_new_tokens: 4 });
+  expect(metrics.map(({ id }) => id)).toEqual(sftDefault.evaluation);
+  expect(metrics[0]).toMatchObject({ id: 'schema_valid', value: 0, n: 4 });
+  expect(cases).toHaveLength(4);
+  run.dispose();
+});
+
+test('a resumed run writes the same weights as one that was not interrupted', async () => {
+  const recipe = recipeOf({});
+  const whole = await prepare(recipe);
+  for (let i = 0; i < 4; i++) await whole.trainStep();
+  const first = await prepare(recipe);
+  for (let i = 0; i < 2; i++) await first.trainStep();
+  const checkpoint = await first.checkpoint();
+  const second = await prepare(recipe, { ...checkpoint, state: JSON.parse(JSON.stringify(checkpoint.state)) });
+  expect(second.step).toBe(2);
+  const report = await second.trainStep();
+  expect(report.generations).toEqual([]); // step 0 was answered before the interruption
+  await second.trainStep();
+  expect((await second.checkpoint()).weights).toEqual((await whole.checkpoint()).weights);
+});
+
+test('a recipe with a fault does not start', async () => {
+  await expect(async () => prepare(recipeOf({ learning_rate: -1 }))).rejects.toThrow(
+    /learning_rate must be in \[0, 1\], got -1/,
+  );
+});
