@@ -2,6 +2,18 @@ import { playwright } from '@vitest/browser-playwright';
 import { defineConfig } from 'vitest/config';
 import { CHROMIUM_ARGS, chromiumPath } from './scripts/chromium.mjs';
 
+// Named beforehand: a dependency that Vite finds in the middle of a test reloads the page under it.
+const OPTIMIZED = [
+  '@huggingface/jinja',
+  '@tensorflow/tfjs-backend-cpu',
+  '@tensorflow/tfjs-backend-wasm',
+  '@tensorflow/tfjs-backend-webgpu',
+  '@tensorflow/tfjs-core',
+  '@tensorflow/tfjs-core/dist/register_all_gradients',
+  'fflate',
+  'idb',
+];
+
 // Two projects: `node` (WASM and CPU backends) and `gpu` (*.gpu.test.ts: real WebGPU in Chromium on SwiftShader).
 export default defineConfig({
   test: {
@@ -18,6 +30,8 @@ export default defineConfig({
         },
       },
       {
+        plugins: [tfjsWasm()],
+        optimizeDeps: { include: OPTIMIZED },
         test: {
           name: 'gpu',
           include: ['src/**/*.gpu.test.ts', 'test/**/*.gpu.test.ts'],
