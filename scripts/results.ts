@@ -67,7 +67,7 @@ const GROUPS: readonly Group[] = [
     figures: Object.fromEntries(SFT_METRICS.map((metric) => [`sft/micro/${metric}`, metric])),
     model: sftDefault.model.ref,
     recipe: sftDefault,
-    cases: 320,
+    cases: 240,
     seeds: [1],
   },
   {

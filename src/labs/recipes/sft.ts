@@ -15,7 +15,7 @@ export const sftDefault: Recipe = {
     rows: 6000,
     seed: 1,
   },
-  args: { assistant_only_loss: true, completion_only_loss: false },
+  args: { assistant_only_loss: true, completion_only_loss: false, max_steps: 300 },
   peft: null,
   evaluation: [
     'schema_valid',
