@@ -1,6 +1,7 @@
 import { playwright } from '@vitest/browser-playwright';
 import { defineConfig } from 'vitest/config';
 import { CHROMIUM_ARGS, chromiumPath } from './scripts/chromium.mjs';
+import { tfjsWasm } from './scripts/vite/siteFiles';
 
 // Named beforehand: a dependency that Vite finds in the middle of a test reloads the page under it.
 const OPTIMIZED = [
