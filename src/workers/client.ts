@@ -6,9 +6,6 @@ import type { ComputeRequests, TextRequests } from '../protocol/requests';
 import { type ControlMessage, onControl } from './control';
 import { type Connection, connect, TimeoutError } from './rpc';
 
-export type { RequestOptions } from './rpc';
-export { TimeoutError } from './rpc';
-
 /** Longest silence of a text request, ms. A template that loops is ended after this; building a dataset takes longer. */
 const TEMPLATE_LIMIT_MS = 10_000;
 const TEXT_LIMIT_MS = 60_000;
