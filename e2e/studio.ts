@@ -84,7 +84,7 @@ export async function loggedStep(page: Page, step: number, not: string[] = []): 
         );
         return id !== undefined;
       },
-      { timeout: 90_000, message: `a run reaches step ${step}` },
+      { timeout: 150_000, message: `a run reaches step ${step}` },
     )
     .toBe(true);
   return id!;

@@ -5,10 +5,22 @@ import { expect, test } from './guarded';
 import { mainThreadTasks } from './mainThread';
 import { loggedStep, lossCurve, openStudio, type Point, runButton, setRecipe, showPanel, storedPoints } from './studio';
 
+/** SwiftShader: the shaders of a real GPU, slowly. Asked for by name, because `auto` prefers WebAssembly to it. */
 const WEBGPU = '?backend=webgpu';
-const TINY = { per_device_train_batch_size: 2, gradient_accumulation_steps: 1, logging_steps: 1, max_length: 256 };
+const WASM = '?backend=wasm';
 
-const isFinished = (page: Page) => expect(runButton(page)).toBeEnabled({ timeout: 100_000 });
+test.describe.configure({ timeout: 240_000 });
+
+const TINY = {
+  per_device_train_batch_size: 2,
+  gradient_accumulation_steps: 1,
+  logging_steps: 1,
+  max_length: 192,
+  eval_steps: 0,
+  generate_steps: 0,
+};
+
+const isFinished = (page: Page) => expect(runButton(page)).toBeEnabled({ timeout: 150_000 });
 
 /** Loss at each step, once each: a resumed run must not log a step twice. */
 function curve(points: Point[]): [number, number][] {
@@ -34,7 +46,7 @@ test('a run on WebGPU: the loss falls, the answer changes, a reload keeps the ru
   const before = await answer(page, /nano/);
   expect(before).not.toBe('');
 
-  await setRecipe(page, { ...TINY, max_steps: 24 });
+  await setRecipe(page, { ...TINY, max_steps: 16 });
   await runButton(page).click();
   const id = await loggedStep(page, 3);
   // The worker trains; the page still answers at once.
@@ -43,9 +55,9 @@ test('a run on WebGPU: the loss falls, the answer changes, a reload keeps the ru
 
   const points = (await storedPoints(page))[id]!;
   const losses = curve(points).map(([, loss]) => loss);
-  expect(losses).toHaveLength(24);
+  expect(losses).toHaveLength(16);
   const mean = (values: number[]) => values.reduce((a, b) => a + b, 0) / values.length;
-  expect(mean(losses.slice(-6))).toBeLessThan(0.9 * mean(losses.slice(0, 6)));
+  expect(mean(losses.slice(-5))).toBeLessThan(0.9 * mean(losses.slice(0, 5)));
 
   const after = await answer(page, /^(?!.*base)/);
   expect(after).not.toBe(before);
@@ -57,40 +69,46 @@ test('a run on WebGPU: the loss falls, the answer changes, a reload keeps the ru
   expect((await storedPoints(page))[id]).toEqual(points);
 });
 
-test('a tab killed in the middle of a run resumes on the same curve', async ({ context }) => {
-  const steps = 14;
-  const recipe = { ...TINY, max_steps: steps, save_steps: 4 };
-  const first = await context.newPage();
-  await openStudio(first, WEBGPU);
-  await setRecipe(first, recipe);
-  await runButton(first).click();
-  const killed = await loggedStep(first, 6);
-  await first.close({ runBeforeUnload: false });
+// Identical on WebAssembly; to 1e-5 on WebGPU through stock tfjs, which takes minutes on SwiftShader.
+for (const { backend, tolerance } of [
+  { backend: WASM, tolerance: 0 },
+  ...(process.env.STUDIO_FULL ? [{ backend: WEBGPU, tolerance: 1e-5 }] : []),
+])
+  test(`a tab killed in the middle of a run resumes on the same curve, ${backend}`, async ({ context }) => {
+    test.slow(backend === WEBGPU);
+    const steps = 60;
+    const recipe = { ...TINY, max_steps: steps, save_steps: 4 };
+    const first = await context.newPage();
+    await openStudio(first, backend);
+    await setRecipe(first, recipe);
+    await runButton(first).click();
+    const killed = await loggedStep(first, 10);
+    await first.close({ runBeforeUnload: false });
 
-  const page = await context.newPage();
-  await openStudio(page, WEBGPU);
-  await showPanel(page, '#/sft');
-  const interrupted = (await storedPoints(page))[killed]!;
-  expect(Math.max(...lossCurve(interrupted).keys())).toBeLessThan(steps);
-  await page
-    .getByRole('button', { name: /resume|continue/i })
-    .first()
-    .click();
-  await loggedStep(page, steps);
-  await isFinished(page);
+    const page = await context.newPage();
+    await openStudio(page, backend);
+    await showPanel(page, '#/sft');
+    const interrupted = (await storedPoints(page))[killed]!;
+    expect(Math.max(...lossCurve(interrupted).keys())).toBeLessThan(steps);
+    await page
+      .getByRole('button', { name: /resume|continue/i })
+      .first()
+      .click();
+    await loggedStep(page, steps);
+    await isFinished(page);
 
-  // The same recipe without interruption, on the same machine.
-  await setRecipe(page, recipe);
-  await runButton(page).click();
-  const unbroken = await loggedStep(page, steps, [killed]);
-  await isFinished(page);
+    // The same recipe without interruption, on the same machine.
+    await setRecipe(page, recipe);
+    await runButton(page).click();
+    const unbroken = await loggedStep(page, steps, [killed]);
+    await isFinished(page);
 
-  const points = await storedPoints(page);
-  const [resumed, whole] = [curve(points[killed]!), curve(points[unbroken]!)];
-  expect(resumed.map(([step]) => step)).toEqual(whole.map(([step]) => step));
-  const worst = Math.max(...resumed.map(([, loss], i) => Math.abs(loss - whole[i]![1]) / whole[i]![1]));
-  expect(worst).toBeLessThanOrEqual(1e-5); // stock tfjs on WebGPU; identical bytes on WASM
-});
+    const points = await storedPoints(page);
+    const [resumed, whole] = [curve(points[killed]!), curve(points[unbroken]!)];
+    expect(resumed.map(([step]) => step)).toEqual(whole.map(([step]) => step));
+    const worst = Math.max(...resumed.map(([, loss], i) => Math.abs(loss - whole[i]![1]) / whole[i]![1]));
+    expect(worst).toBeLessThanOrEqual(tolerance);
+  });
 
 test('a lost GPU device: the run goes on from its checkpoint and the page says so', async ({
   page,
