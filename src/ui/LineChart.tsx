@@ -1,0 +1,189 @@
+// One idea over steps: train solid, held-out dashed, axis labels inside, hover reads all series, drag zooms.
+import { type PointerEvent, useEffect, useId, useRef, useState } from 'react';
+import { number } from '../lib/words';
+import { linePath, nearest, niceRange, type Point, tickText } from './chartScale';
+import './chart.css';
+
+export interface Series {
+  id: string;
+  label: string;
+  points: Point[];
+  /** Dashed: measured on rows that are not trained on. */
+  isHeldOut?: boolean;
+  /** Colour by place, unless given: runs keep theirs across the app. */
+  color?: string;
+}
+
+/** Colours of series by place; they differ in lightness too. */
+export const seriesColor = (i: number): string => `var(--s${i % 6})`;
+
+const PAD = 6;
+
+export function LineChart({
+  title,
+  series,
+  height,
+  xMax,
+  isSmall = false,
+  hasLegend = false,
+}: {
+  /** TRL's name of the metric. */
+  title: string;
+  series: Series[];
+  height: number;
+  /** Last step of the run: the axis does not grow while it trains. */
+  xMax?: number;
+  /** No axis labels: a spark line. */
+  isSmall?: boolean;
+  hasLegend?: boolean;
+}) {
+  const frame = useRef<HTMLDivElement>(null);
+  const clip = useId();
+  const [width, setWidth] = useState(320);
+  const [hover, setHover] = useState<number>();
+  const [drag, setDrag] = useState<{ from: number; to: number }>();
+  const [zoom, setZoom] = useState<[number, number]>();
+  useEffect(() => {
+    if (!frame.current) return;
+    const observer = new ResizeObserver(([entry]) => entry && setWidth(Math.max(60, entry.contentRect.width)));
+    observer.observe(frame.current);
+    return () => observer.disconnect();
+  }, []);
+
+  const all = series.flatMap((s) => s.points);
+  if (all.length === 0)
+    return (
+      <div ref={frame} className="chart chart-empty" style={{ height }}>
+        {isSmall ? '' : 'The first point comes with the first step.'}
+      </div>
+    );
+  const lastStep = Math.max(xMax ?? 0, ...all.map((p) => p.step));
+  const [x0, x1] = zoom ?? [0, Math.max(1, lastStep)];
+  const inView = all.filter((p) => p.step >= x0 && p.step <= x1);
+  const values = (inView.length > 0 ? inView : all).map((p) => p.value);
+  const range = niceRange(Math.min(...values), Math.max(...values));
+  const x = (step: number) => ((step - x0) / (x1 - x0 || 1)) * width;
+  const y = (value: number) => height - PAD - ((value - range.low) / (range.high - range.low)) * (height - 2 * PAD);
+  const stepAt = (event: PointerEvent) => {
+    const box = event.currentTarget.getBoundingClientRect();
+    return Math.round(x0 + ((event.clientX - box.left) / box.width) * (x1 - x0));
+  };
+  const endDrag = () => {
+    if (drag && Math.abs(drag.to - drag.from) >= 2)
+      setZoom([Math.min(drag.from, drag.to), Math.max(drag.from, drag.to)]);
+    setDrag(undefined);
+  };
+  const color = (s: Series, i: number) => s.color ?? seriesColor(i);
+  const read = hover === undefined ? [] : series.map((s, i) => ({ s, i, point: nearest(s.points, hover) }));
+  const readStep = read.find((r) => r.point)?.point?.step;
+  const last = series
+    .map((s) => s.points.at(-1) && `${s.label} ${number(s.points.at(-1)!.value)}`)
+    .filter(Boolean)
+    .join(', ');
+  return (
+    <div ref={frame} className="chart">
+      <svg
+        height={height}
+        role="img"
+        aria-label={`${title} over ${lastStep} steps: ${last}`}
+        onPointerMove={(event) => {
+          const step = stepAt(event);
+          setHover(step);
+          if (drag) setDrag({ ...drag, to: step });
+        }}
+        onPointerLeave={() => {
+          setHover(undefined);
+          setDrag(undefined);
+        }}
+        onPointerDown={(event) => {
+          if (event.pointerType === 'mouse' && !isSmall) setDrag({ from: stepAt(event), to: stepAt(event) });
+        }}
+        onPointerUp={endDrag}
+        onDoubleClick={() => setZoom(undefined)}
+      >
+        <clipPath id={clip}>
+          <rect width={width} height={height} />
+        </clipPath>
+        {!isSmall &&
+          range.ticks.map((tick) => <line key={tick} className="grid" x1={0} x2={width} y1={y(tick)} y2={y(tick)} />)}
+        <g clipPath={`url(#${clip})`}>
+          {series.map((s, i) => (
+            <path
+              key={s.id}
+              className={`series${s.isHeldOut ? ' held-out' : ''}`}
+              stroke={color(s, i)}
+              d={linePath(s.points, x, y, width)}
+            />
+          ))}
+          {series.map(
+            (s, i) =>
+              s.points.length === 1 && (
+                <circle key={s.id} r={2.5} fill={color(s, i)} cx={x(s.points[0]!.step)} cy={y(s.points[0]!.value)} />
+              ),
+          )}
+        </g>
+        {!isSmall &&
+          range.ticks.map((tick, i) => (
+            <text
+              key={tick}
+              className="axis-label"
+              x={width - 2}
+              y={y(tick) + (i === range.ticks.length - 1 ? 10 : -3)}
+              textAnchor="end"
+            >
+              {tickText(tick)}
+            </text>
+          ))}
+        {!isSmall && (
+          <text className="axis-label" x={2} y={height - PAD - 3}>
+            {zoom ? `step ${x0}–${x1}` : ''}
+          </text>
+        )}
+        {readStep !== undefined && <line className="cursor" x1={x(readStep)} x2={x(readStep)} y1={0} y2={height} />}
+        {drag && (
+          <rect
+            className="brush"
+            x={Math.min(x(drag.from), x(drag.to))}
+            width={Math.abs(x(drag.to) - x(drag.from))}
+            y={0}
+            height={height}
+          />
+        )}
+      </svg>
+      {readStep !== undefined && (
+        <div
+          className="chart-read"
+          style={{
+            transform: `translateX(${x(readStep) > width / 2 ? `calc(${x(readStep) - 8}px - 100%)` : `${x(readStep) + 8}px`})`,
+          }}
+        >
+          <span>step {readStep}</span>
+          {read.map(
+            ({ s, i, point }) =>
+              point && (
+                <span key={s.id}>
+                  <i style={{ background: color(s, i) }} />
+                  {s.label} {number(point.value)}
+                </span>
+              ),
+          )}
+        </div>
+      )}
+      {zoom && (
+        <button type="button" className="chart-reset" onClick={() => setZoom(undefined)}>
+          All steps
+        </button>
+      )}
+      {hasLegend && (
+        <div className="chart-legend">
+          {series.map((s, i) => (
+            <span key={s.id}>
+              <i className={s.isHeldOut ? 'dashed' : undefined} style={{ borderColor: color(s, i) }} />
+              {s.label}
+            </span>
+          ))}
+        </div>
+      )}
+    </div>
+  );
+}
