@@ -108,3 +108,19 @@ export async function resumeRun(runId: string): Promise<void> {
     points: points.filter((p) => p.step <= step),
   }));
 }
+export async function renameRun(runId: string, name: string): Promise<void> {
+  await studioClient().compute.request('renameRun', { runId, name });
+  patch(runId, () => ({ name: name.trim() }));
+}
+/** Resolves to the bytes freed. */
+export async function deleteRun(runId: string): Promise<number> {
+  const { freedBytes } = await studioClient().compute.request('deleteRun', { runId });
+  await loadRuns();
+  return freedBytes;
+}
+export async function importRun(bytes: ArrayBuffer): Promise<RunRecord> {
+  const { run } = await studioClient().compute.request('importRun', { bytes }, { transfer: [bytes] });
+  await loadRuns();
+  return run;
+}
+export const exportRun = (runId: string) => studioClient().compute.request('exportRun', { runId });

@@ -3,6 +3,7 @@ import { useMemo, useState } from 'react';
 import { count, plural } from '../../lib/words';
 import type { DatasetRow, Message, ToolSchema } from '../../protocol/chat';
 import type { SamplingOptions } from '../../protocol/model';
+import type { TextRequests } from '../../protocol/requests';
 import { studioClient } from '../../stores/client';
 import { useLoaded } from '../../stores/useLoaded';
 import { Card } from '../../ui/Card';
@@ -45,7 +46,7 @@ export function ChatPanel() {
   const chosenTools = useMemo(() => tools.filter((t) => offered.has(t.function.name)), [tools, offered]);
   const prompt = useLoaded(
     mode === 'plain' ? `plain ${text}` : JSON.stringify([messages, chosenTools]),
-    (signal) =>
+    (signal): Promise<RenderedPrompt> =>
       mode === 'plain'
         ? studioClient().text.request('encodeText', { text }, { signal })
         : studioClient().text.request(
@@ -188,6 +189,8 @@ export function ChatPanel() {
             text={prompt.value?.text}
             tokens={prompt.value?.tokens}
             ids={prompt.value?.ids}
+            role={prompt.value?.role}
+            origin={prompt.value?.origin}
             error={prompt.error?.message}
           />
         </div>
@@ -195,6 +198,9 @@ export function ChatPanel() {
     </Panel>
   );
 }
+
+/** Plain continuations have no roles. */
+type RenderedPrompt = TextRequests['encodePrompt']['reply'];
 
 /** Held-out rows first: a model has not seen their wording. */
 async function firstRow({ datasetId, filter }: ChatExample, split: string): Promise<DatasetRow | undefined> {
@@ -208,11 +214,15 @@ function RawPrompt({
   text,
   tokens,
   ids,
+  role,
+  origin,
   error,
 }: {
   text?: string;
   tokens?: string[];
   ids?: Int32Array;
+  role?: Uint8Array;
+  origin?: Uint8Array;
   error?: string;
 }) {
   const [view, setView] = useState<(typeof VIEWS)[number]>('tokens');
@@ -235,6 +245,8 @@ function RawPrompt({
           <PromptStrip
             tokens={tokens}
             ids={ids}
+            role={role}
+            origin={origin}
             selected={Math.min(chosen, tokens.length - 1)}
             onSelect={setChosen}
             label="Tokens of the prompt"

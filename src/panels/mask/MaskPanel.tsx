@@ -60,39 +60,37 @@ export function MaskPanel() {
   return (
     <Panel
       title="Mask"
-      lede="Which tokens teach the model. First lever when the format drifts or the prompt comes back as an echo; do not reach for more data or steps before the right tokens are green."
-      actions={
-        <>
-          <select
-            className="select"
-            aria-label="Dataset and split"
-            value={info && shownSplit ? `${info.id}\n${shownSplit}` : ''}
-            onChange={(event) => {
-              const [id, name] = event.currentTarget.value.split('\n');
-              if (id) openDataset(id, name);
-            }}
-          >
-            {datasets.flatMap((d) =>
-              Object.keys(d.splits).map((name) => (
-                <option key={`${d.id} ${name}`} value={`${d.id}\n${name}`}>
-                  {d.title} · {name}
-                </option>
-              )),
-            )}
-          </select>
-          <Segmented label="Train on" options={MODES} value={mode} onChange={setMode} />
-        </>
-      }
+      lede="Which tokens teach the model. First lever when the format drifts or the prompt comes back as an echo; more data or steps will not mend it."
+      actions={<Segmented label="Train on" options={MODES} value={mode} onChange={setMode} />}
     >
-      <Verdict
-        report={report.value}
-        error={report.error?.message ?? sets.error?.message}
-        progress={report.isLoading ? progress : undefined}
-        isLoading={report.isLoading}
-        modeWords={MODE_WORDS[mode]}
-        isEdited={templateSource !== undefined}
-        onShow={openRow}
-      />
+      <div className="mask-verdict">
+        <Verdict
+          report={report.value}
+          error={report.error?.message ?? sets.error?.message}
+          progress={report.isLoading ? progress : undefined}
+          isLoading={report.isLoading}
+          modeWords={MODE_WORDS[mode]}
+          isEdited={templateSource !== undefined}
+          onShow={openRow}
+        />
+        <select
+          className="select"
+          aria-label="Dataset and split"
+          value={info && shownSplit ? `${info.id}\n${shownSplit}` : ''}
+          onChange={(event) => {
+            const [id, name] = event.currentTarget.value.split('\n');
+            if (id) openDataset(id, name);
+          }}
+        >
+          {datasets.flatMap((d) =>
+            Object.keys(d.splits).map((name) => (
+              <option key={`${d.id} ${name}`} value={`${d.id}\n${name}`}>
+                {d.title} · {name}
+              </option>
+            )),
+          )}
+        </select>
+      </div>
       {info && shownSplit && (
         <RowInspector datasetId={info.id} split={shownSplit} index={rowIndex} settings={settings} onMove={openRow} />
       )}

@@ -95,7 +95,7 @@ export function GlassBox({
       : encoded && inspection
         ? Math.max(0, costliestToken(encoded, inspection))
         : 0;
-  const error = row.error ?? now.error ?? before.error;
+  const readError = now.error ?? before.error;
   const heat = useCallback(
     (t: number) => {
       const value = inspection ? heatValue(mode, inspection, t, baseline) : Number.NaN;
@@ -148,9 +148,9 @@ export function GlassBox({
         total={total}
         onChange={(next) => setSample(next)}
       />
-      {error ? (
+      {row.error ? (
         <p className="bad-text" role="alert">
-          {error.message}
+          {row.error.message}
         </p>
       ) : !encoded || !tokens ? (
         <div className="skeleton-block" aria-hidden="true" />
@@ -185,6 +185,10 @@ export function GlassBox({
                 <LossForms loss={loss} />
               </div>
             </div>
+          ) : readError ? (
+            <p className="bad-text" role="alert">
+              The model cannot read the row: {readError.message}
+            </p>
           ) : (
             <p className="quiet">
               {token === 0 && inspection ? 'Choose a token: ← → move along the row.' : 'The model is reading the row …'}

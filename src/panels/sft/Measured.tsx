@@ -114,7 +114,11 @@ export function FinishedNotice({
         {first?.after && (
           <>
             On held-out cases <span className="mono">{first.id}</span>{' '}
-            {first.before ? <>went from {metricWords(first.before)} to </> : 'is '}
+            {!first.before
+              ? 'is '
+              : metricWords(first.before) === metricWords(first.after)
+                ? 'stayed at '
+                : `went from ${metricWords(first.before)} to `}
             <b>{metricWords(first.after)}</b> ({intervalWords(first.after)}).{' '}
           </>
         )}
@@ -159,7 +163,15 @@ function ChangesTable({ changes, hasBefore }: { changes: ReturnType<typeof metri
             <td className="n">{after ? intervalWords(after) : '–'}</td>
             <td className="n">{after ? count(after.n) : '–'}</td>
             <td className={isClear ? (isBetter ? 'ok-text' : 'bad-text') : 'quiet'}>
-              {!before ? '' : isClear ? (isBetter ? 'better' : 'worse') : 'within chance'}
+              {after?.n === 0
+                ? 'no case to count'
+                : !before
+                  ? ''
+                  : isClear
+                    ? isBetter
+                      ? 'better'
+                      : 'worse'
+                    : 'within chance'}
             </td>
           </tr>
         ))}

@@ -6,7 +6,7 @@ import { parseTurn } from '../../protocol/contract';
 import type { TemplateSettings } from '../../protocol/requests';
 import type { RunRecord } from '../../protocol/run';
 import { studioClient } from '../../stores/client';
-import type { RunStats } from '../../stores/runs';
+import type { Pace } from '../../stores/runs';
 import { useLoaded } from '../../stores/useLoaded';
 import { Card } from '../../ui/Card';
 import { LineChart } from '../../ui/LineChart';
@@ -80,7 +80,7 @@ export function SftPanel() {
   );
 }
 
-function Curves({ run, stats }: { run?: RunRecord; stats?: RunStats }) {
+function Curves({ run, stats }: { run?: RunRecord; stats?: Pace }) {
   const points = run?.points ?? [];
   const xMax = run?.maxSteps;
   if (!run)
@@ -94,10 +94,10 @@ function Curves({ run, stats }: { run?: RunRecord; stats?: RunStats }) {
     );
   return (
     <>
-      <Card title="loss" note={curveWords(points, 'loss', 'eval_loss')}>
+      <Card title="loss" note={curveWords(points, 'loss', 'eval_loss')} className="chart-card">
         <LineChart
           title="loss"
-          height={176}
+          height={186}
           xMax={xMax}
           series={[
             { id: 'train', label: 'train', points: metricSeries(points, 'loss') },
@@ -105,10 +105,14 @@ function Curves({ run, stats }: { run?: RunRecord; stats?: RunStats }) {
           ]}
         />
       </Card>
-      <Card title="mean_token_accuracy" note={curveWords(points, 'mean_token_accuracy', 'eval_mean_token_accuracy')}>
+      <Card
+        title="mean_token_accuracy"
+        note={curveWords(points, 'mean_token_accuracy', 'eval_mean_token_accuracy')}
+        className="chart-card"
+      >
         <LineChart
           title="mean_token_accuracy"
-          height={176}
+          height={186}
           xMax={xMax}
           series={[
             { id: 'train', label: 'train', points: metricSeries(points, 'mean_token_accuracy') },
@@ -124,6 +128,7 @@ function Curves({ run, stats }: { run?: RunRecord; stats?: RunStats }) {
       <Card
         title="pace"
         note={progressWords(run.status, run.step, run.maxSteps, isLive(run) ? stats?.stepMs : undefined)}
+        className="chart-card"
       >
         <div className="small-curves">
           {[
