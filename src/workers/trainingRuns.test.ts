@@ -219,6 +219,23 @@ test('a run that lives in another tab is neither declared dead nor taken nor del
   expect(await tab.all.list()).toEqual([]);
 });
 
+test('a run that another tab finished while its lock was awaited is not resumed', async () => {
+  const storage = new MemoryStorage();
+  const tab = worker({ storage });
+  await tab.start();
+  await tab.until('r', 'running');
+  const waiting: RunLocks = {
+    acquire: async () => {
+      await tab.until('r', 'finished');
+      return () => {};
+    },
+    isHeld: async () => true,
+  };
+  const other = worker({ storage, locks: waiting });
+  await expect(other.all.resume('r')).rejects.toThrow('has finished');
+  expect(await losses(tab.runs)).toHaveLength(20);
+});
+
 test('an error ends the run, says why and keeps the weights of the last good step', async () => {
   const failAt = { 8: new DataError('Loss is not a number at step 8. Lower learning_rate.') };
   const { start, until, runs, checkpoints } = worker({ failAt });

@@ -5,7 +5,7 @@ import type { BackendInfo } from '../protocol/model';
 import type { Recipe } from '../protocol/recipe';
 import type { RunRecord, RunStatus } from '../protocol/run';
 import type { CheckpointContent, CheckpointStore } from '../storage/checkpoints';
-import { type RunStore, runDirectory } from '../storage/runs';
+import { type RunHead, type RunStore, runDirectory } from '../storage/runs';
 import { KeyedQueue } from '../storage/storage';
 import type { DeviceQueue } from './deviceQueue';
 import { LiveRun, type TrainingDriver } from './liveRun';
@@ -104,11 +104,10 @@ export class TrainingRuns {
       await live.unpause();
       return { step: live.step, maxSteps: live.driver.maxSteps };
     }
-    const head = await this.env.runs.head(runId);
-    if (!head) throw new CheckpointError(`There is no run ${runId} in this browser. It may have been deleted.`);
-    if (head.status === 'finished') throw new ConfigError(`"${head.name}" has finished: there is nothing to resume.`);
+    await this.resumable(runId);
     let step = 0;
     await this.owned(runId, async () => {
+      const head = await this.resumable(runId); // again: while the lock was awaited, another tab may have finished it
       const checkpoint = await this.env.checkpoints.latest(runId);
       const resumeFrom = checkpoint?.optimizer && { ...checkpoint, optimizer: checkpoint.optimizer };
       const prepared = await this.env.prepare(head.recipe, { runId, resumeFrom, signal });
@@ -123,6 +122,13 @@ export class TrainingRuns {
       });
     });
     return { step, maxSteps: this.require(runId).driver.maxSteps };
+  }
+
+  private async resumable(runId: string): Promise<RunHead> {
+    const head = await this.env.runs.head(runId);
+    if (!head) throw new CheckpointError(`There is no run ${runId} in this browser. It may have been deleted.`);
+    if (head.status === 'finished') throw new ConfigError(`"${head.name}" has finished: there is nothing to resume.`);
+    return head;
   }
 
   /** Takes the run's lock for the task, and keeps it when a live run came of it. */
