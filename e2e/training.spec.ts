@@ -116,16 +116,16 @@ test('a lost GPU device: the run goes on from its checkpoint and the page says s
   guards,
 }) => {
   await openStudio(page, WEBGPU);
-  await setRecipe(page, { ...TINY, max_steps: 16, save_steps: 4 });
+  await setRecipe(page, { ...TINY, max_steps: 10, save_steps: 2 });
   await runButton(page).click();
-  const id = await loggedStep(page, 6);
+  const id = await loggedStep(page, 4);
   const session = await browser.newBrowserCDPSession();
   await session.send('Browser.crashGpuProcess').catch(() => undefined); // the process dies before it can answer
   await expect(page.getByText(/device was lost/i).first()).toBeVisible();
-  await loggedStep(page, 16);
+  await loggedStep(page, 10);
   await isFinished(page);
   expect(curve((await storedPoints(page))[id]!).map(([step]) => step)).toEqual(
-    Array.from({ length: 16 }, (_, i) => i + 1),
+    Array.from({ length: 10 }, (_, i) => i + 1),
   );
   guards.forgive(/lost|webgpu|gpu/i);
 });
