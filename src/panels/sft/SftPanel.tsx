@@ -6,7 +6,7 @@ import { parseTurn } from '../../protocol/contract';
 import type { TemplateSettings } from '../../protocol/requests';
 import type { RunRecord } from '../../protocol/run';
 import { studioClient } from '../../stores/client';
-import type { Pace } from '../../stores/runs';
+import type { RunStats } from '../../stores/runs';
 import { useLoaded } from '../../stores/useLoaded';
 import { Card } from '../../ui/Card';
 import { LineChart } from '../../ui/LineChart';
@@ -80,7 +80,7 @@ export function SftPanel() {
   );
 }
 
-function Curves({ run, stats }: { run?: RunRecord; stats?: Pace }) {
+function Curves({ run, stats }: { run?: RunRecord; stats?: RunStats }) {
   const points = run?.points ?? [];
   const xMax = run?.maxSteps;
   if (!run)
