@@ -37,7 +37,9 @@ test('files and values survive reopening', async () => {
 test('a quota that is exceeded keeps the old file and says what to do', async () => {
   const outcome = {
     isStorageError: true,
-    message: expect.stringMatching(/^No room to save keep\/me: 1 kB needed, .* left\. Delete runs .* try again\./),
+    message: expect.stringMatching(
+      /^No room to save keep\/me: 1 kB needed, and the browser .* Delete runs .* try again\./,
+    ),
     kept: [1],
     names: ['me'],
   };

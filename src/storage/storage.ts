@@ -66,9 +66,15 @@ export function fullError(
   cause: unknown,
 ): StorageError {
   const freeBytes = Math.max(0, estimate.quotaBytes - estimate.usageBytes);
+  const needed = megabytes(neededBytes);
+  // A browser may refuse before its own estimate says so: then the estimate would only confuse.
+  const room =
+    freeBytes > neededBytes
+      ? `${needed} needed, and the browser or the disk refuses more`
+      : `${needed} needed, ${megabytes(freeBytes)} of ${megabytes(estimate.quotaBytes)} left`;
   return new StorageError(
-    `No room to save ${path}: ${megabytes(neededBytes)} needed, ${megabytes(freeBytes)} of ${megabytes(estimate.quotaBytes)} left. ` +
-      'Delete runs you no longer need on the Runs page, or free disk space, then try again. What was saved before is kept.',
+    `No room to save ${path}: ${room}. Delete runs you no longer need on the Runs page, or free disk space, then try again. ` +
+      'What was saved before is kept.',
     { cause, where: path },
   );
 }

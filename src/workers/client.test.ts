@@ -149,6 +149,16 @@ test('after device loss a new compute worker takes over and live runs go on; a s
   expect(seen.filter((line) => line === 'resume a')).toHaveLength(1);
 });
 
+test('a worker that fails after it worked gets a successor that takes its runs over', async () => {
+  const { client, made, seen, emit } = setUp();
+  await client.compute.request('init', { backend: 'wasm' });
+  emit({ kind: 'status', runId: 'a', status: 'running', step: 3 });
+  await client.compute.request('listRuns', {});
+  made.compute[0]!.dispatchEvent(Object.assign(new Event('error'), { message: 'out of memory' }));
+  await vi.waitFor(() => expect(seen).toContain('resume a'));
+  expect(await client.compute.request('listRuns', {})).toEqual({ runs: ['1 2'] });
+});
+
 test('a script that cannot be loaded rejects requests instead of waiting for ever', async () => {
   const { client, made } = setUp();
   const pending = client.compute.request('listRuns', {}).catch((e) => e);

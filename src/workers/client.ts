@@ -52,25 +52,42 @@ export function createStudioClient(workers: WorkerFactory = browserWorkers, base
   let compute = startCompute();
   introduce();
 
-  function start<R>(worker: Worker, name: string, onMessage: (message: ControlMessage) => void): LiveWorker<R> {
+  function start<R>(
+    worker: Worker,
+    name: string,
+    onMessage: (message: ControlMessage) => void,
+    onCrash: (reason: string) => void,
+  ): LiveWorker<R> {
+    let isReady = false;
     const connection = connect<R>(worker, name);
     const ready = new Promise<void>((resolve, reject) => {
-      onControl(worker, (message) => (message.name === 'ready' ? resolve() : onMessage(message)));
-      worker.addEventListener('error', (event) =>
-        reject(new StudioError('internal', `The ${name} could not start${event.message ? `: ${event.message}` : ''}.`)),
-      );
+      onControl(worker, (message) => {
+        if (message.name !== 'ready') return onMessage(message);
+        isReady = true;
+        resolve();
+      });
+      worker.addEventListener('error', ({ message }) => {
+        // One that never started would fail again at once; one that worked gets a successor.
+        if (isReady) onCrash(`The ${name} failed (${message || 'no reason given'}).`);
+        else reject(new StudioError('internal', `The ${name} could not start${message ? `: ${message}` : ''}.`));
+      });
     });
     ready.catch(() => undefined); // each request reports it
     worker.postMessage({ kind: 'control', name: 'start', baseUrl } satisfies ControlMessage);
     return { worker, connection, ready };
   }
   function startText(): LiveWorker<TextRequests> {
-    return start(workers.text(), 'text worker', () => undefined);
+    return start(workers.text(), 'text worker', () => undefined, restartText);
   }
   function startCompute(): LiveWorker<ComputeRequests> {
-    const live = start<ComputeRequests>(workers.compute(), 'compute worker', (message) => {
-      if (message.name === 'textStalled') restartText(message.reason);
-    });
+    const live = start<ComputeRequests>(
+      workers.compute(),
+      'compute worker',
+      (message) => {
+        if (message.name === 'textStalled') restartText(message.reason);
+      },
+      recoverAfter,
+    );
     live.connection.onEvent((event) => onComputeEvent(event as ComputeEvent));
     return live;
   }
@@ -88,13 +105,12 @@ export function createStudioClient(workers: WorkerFactory = browserWorkers, base
       else liveRuns.delete(event.runId);
     }
     emit(event);
-    if (event.kind !== 'deviceLost') return;
-    // A device lost again right after recovery would loop for ever: then the person decides.
-    const isRepeat = performance.now() - lastRecoveryAt < 30_000;
-    if (isRepeat) liveRuns.clear();
-    void restartCompute(`The GPU device was lost (${event.reason}).`).catch((error: Error) =>
-      emit({ kind: 'warning', message: error.message }),
-    );
+    if (event.kind === 'deviceLost') recoverAfter(`The GPU device was lost (${event.reason}).`);
+  }
+  function recoverAfter(reason: string) {
+    // What fails again right after recovery would loop for ever: then the person decides.
+    if (performance.now() - lastRecoveryAt < 30_000) liveRuns.clear();
+    void restartCompute(reason).catch((error: Error) => emit({ kind: 'warning', message: error.message }));
   }
   function restartText(reason = 'The text worker was restarted.') {
     text.connection.close(reason);
@@ -122,7 +138,8 @@ export function createStudioClient(workers: WorkerFactory = browserWorkers, base
     for (const runId of interrupted) {
       try {
         const { step } = await connection.request('resumeRun', { runId });
-        emit({ kind: 'warning', message: `${reason} Training continues from the checkpoint at step ${step}.` });
+        const from = step > 0 ? `continues from the checkpoint at step ${step}` : 'starts again';
+        emit({ kind: 'warning', message: `${reason} Training ${from}.` });
       } catch (error) {
         emit({ kind: 'warning', message: `${reason} The run could not be resumed: ${(error as Error).message}` });
       }

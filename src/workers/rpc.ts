@@ -102,7 +102,7 @@ export function connect<R>(port: Port, name = 'worker'): Connection<R> {
     } else if (wire.kind === 'event') for (const listener of [...listeners]) listener(wire.event);
   };
   const onCrash = (event: Event) =>
-    close(`The ${name} stopped: ${crashText(event)}. Reload the page to start it again.`);
+    close(`The ${name} stopped: ${crashText(event)}. Try again; reload the page if it goes on.`);
   const onGarbled = () => close(`The ${name} sent a message that this browser could not read. Reload the page.`);
   function close(reason = `The ${name} was closed.`) {
     closed ??= reason;
