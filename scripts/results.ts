@@ -13,7 +13,7 @@ import { bootstrapOverSeeds, mean, wilson } from '../src/eval/stats';
 import { initNodeBackend } from '../src/gpu/node';
 import { lossPair } from '../src/labs/pair';
 import { encodeRecipe } from '../src/labs/recipeRows';
-import { sftDefault, sftNano } from '../src/labs/recipes/sft';
+import { sftMeasured, sftNano } from '../src/labs/recipes/sft';
 import { prepareRecipe } from '../src/labs/runRecipe';
 import { Rng } from '../src/lib/rng';
 import type { Recipe } from '../src/protocol/recipe';
@@ -65,8 +65,8 @@ const GROUPS: readonly Group[] = [
   {
     id: 'sft/micro',
     figures: Object.fromEntries(SFT_METRICS.map((metric) => [`sft/micro/${metric}`, metric])),
-    model: sftDefault.model.ref,
-    recipe: sftDefault,
+    model: sftMeasured.model.ref,
+    recipe: sftMeasured,
     cases: 240,
     seeds: [1],
   },

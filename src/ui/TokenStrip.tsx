@@ -58,13 +58,7 @@ export function TokenStrip({ tokens, selected, onSelect, label }: TokenStripProp
       }}
     >
       {lines.map((line) => (
-        <Line
-          key={line[0]}
-          id={id}
-          indices={line}
-          tokens={tokens}
-          selected={line.includes(selected) ? selected : -1}
-        />
+        <Line key={line[0]} id={id} indices={line} tokens={tokens} selected={line.includes(selected) ? selected : -1} />
       ))}
     </div>
   );

@@ -110,7 +110,10 @@ export function FinishedNotice({
   return (
     <div className="note good" role="status">
       <div>
-        <b>Finished: {plural(run.step, 'step')}.</b> {lossFinding(run.points)}{' '}
+        <b>
+          Finished: {run.name}, {plural(run.step, 'step')}.
+        </b>{' '}
+        {lossFinding(run.points)}{' '}
         {first?.after && (
           <>
             On held-out cases <span className="mono">{first.id}</span>{' '}

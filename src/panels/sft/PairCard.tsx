@@ -69,6 +69,7 @@ export function PairCard({
           <LineChart
             title="eval_loss"
             height={110}
+            hasLegend
             series={[full, completion].map((run, i) => ({
               id: run.id,
               label: i === 0 ? 'full sequence' : 'completion only',

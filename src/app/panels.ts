@@ -1,0 +1,30 @@
+// All screens, in the order in which a person walks the pipeline. Adding one = one folder and one line here.
+import { type ComponentType, lazy } from 'react';
+
+export interface PanelEntry {
+  id: string;
+  title: string;
+  group: 'Build' | 'Train' | 'Serve and judge' | 'Records';
+  component: ComponentType;
+}
+const panel = (
+  id: string,
+  title: string,
+  group: PanelEntry['group'],
+  load: () => Promise<ComponentType>,
+): PanelEntry => ({
+  id,
+  title,
+  group,
+  component: lazy(async () => ({ default: await load() })),
+});
+
+export const PANELS: readonly PanelEntry[] = [
+  panel('overview', 'Overview', 'Build', async () => (await import('../panels/overview/OverviewPanel')).OverviewPanel),
+  panel('data', 'Data', 'Build', async () => (await import('../panels/data/DataPanel')).DataPanel),
+  panel('template', 'Template', 'Build', async () => (await import('../panels/template/TemplatePanel')).TemplatePanel),
+  panel('mask', 'Mask', 'Build', async () => (await import('../panels/mask/MaskPanel')).MaskPanel),
+  panel('sft', 'SFT', 'Train', async () => (await import('../panels/sft/SftPanel')).SftPanel),
+  panel('chat', 'Chat', 'Serve and judge', async () => (await import('../panels/chat/ChatPanel')).ChatPanel),
+  panel('runs', 'Runs', 'Records', async () => (await import('../panels/runs/RunsPanel')).RunsPanel),
+];

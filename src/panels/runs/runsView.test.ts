@@ -1,0 +1,58 @@
+import { expect, test } from 'vitest';
+import type { RunRecord } from '../../protocol/run';
+import { newest, recipeDiff, runColor, sharedMetrics } from './runsView';
+
+const run = (id: string, args: RunRecord['recipe']['args'], points: RunRecord['points'] = []): RunRecord => ({
+  id,
+  name: id,
+  recipe: {
+    version: 1,
+    trainer: 'sft',
+    model: { ref: 'builtin:nano' },
+    template: 'builtin:chat',
+    data: { train: [], eval: [] },
+    args,
+    peft: null,
+    evaluation: [],
+    seed: 1,
+  },
+  status: 'finished',
+  createdAt: 0,
+  updatedAt: 0,
+  step: 1,
+  maxSteps: 1,
+  versions: {},
+  kernelVariants: {},
+  parents: {},
+  outputs: {},
+  checkpoints: [],
+  points,
+  generations: [],
+});
+
+test('the diff names only the settings that differ, and says when one run lacks one', () => {
+  const diff = recipeDiff([run('a', { learning_rate: 1, packing: true }), run('b', { learning_rate: 2 })]);
+  expect(diff).toEqual([
+    { key: 'args.learning_rate', values: ['1', '2'] },
+    { key: 'args.packing', values: ['true', '—'] },
+  ]);
+});
+
+test('the newest value skips points that lack the metric, and nulls', () => {
+  const r = run('a', {}, [
+    { step: 1, epoch: 0, eval_loss: 2 },
+    { step: 2, epoch: 0, loss: 1 },
+    { step: 3, epoch: 0, eval_loss: null },
+  ]);
+  expect(newest(r, 'eval_loss')).toBe(2);
+  expect(newest(r, 'entropy')).toBeUndefined();
+});
+
+test('metrics of any run are offered, without step and epoch; a colour belongs to the id', () => {
+  const runs = [
+    run('a', {}, [{ step: 1, epoch: 0, zeta: 1, loss: 1 }]),
+    run('b', {}, [{ step: 1, epoch: 0, eval_loss: 1 }]),
+  ];
+  expect(sharedMetrics(runs)).toEqual(['eval_loss', 'loss', 'zeta']);
+  expect(runColor('a')).toBe(runColor('a'));
+});

@@ -1,0 +1,61 @@
+// What the runs table says, as pure functions.
+import type { Json } from '../../protocol/chat';
+import type { RunRecord } from '../../protocol/run';
+
+/** A run keeps its colour across the app: by its id, not by its place in a list. */
+export function runColor(id: string): string {
+  let h = 0;
+  for (let i = 0; i < id.length; i++) h = (Math.imul(h, 31) + id.charCodeAt(i)) >>> 0;
+  return `var(--s${h % 6})`;
+}
+
+export const STATUS_WORDS: Record<RunRecord['status'], { text: string; tone: '' | 'ok' | 'warn' | 'bad' }> = {
+  queued: { text: 'queued', tone: '' },
+  running: { text: 'running', tone: 'ok' },
+  paused: { text: 'paused', tone: 'warn' },
+  finished: { text: 'finished', tone: 'ok' },
+  stopped: { text: 'stopped', tone: '' },
+  failed: { text: 'failed', tone: 'bad' },
+  interrupted: { text: 'interrupted', tone: 'warn' },
+};
+
+/** Newest value of a metric, or undefined. */
+export function newest(run: RunRecord, metric: string): number | undefined {
+  for (let i = run.points.length - 1; i >= 0; i--) {
+    const value = run.points[i]![metric];
+    if (typeof value === 'number') return value;
+  }
+  return undefined;
+}
+
+/** All settings of a recipe as flat `args.learning_rate` → value. */
+export function flatRecipe(run: RunRecord): Record<string, string> {
+  const out: Record<string, string> = {};
+  const walk = (value: Json | undefined, path: string) => {
+    if (value !== null && typeof value === 'object' && !Array.isArray(value))
+      for (const [key, inner] of Object.entries(value)) walk(inner, path ? `${path}.${key}` : key);
+    else if (value !== undefined) out[path] = JSON.stringify(value);
+  };
+  const { name: _name, ...recipe } = run.recipe;
+  walk(recipe as unknown as Json, '');
+  out.backend = JSON.stringify(run.backend ? `${run.backend.backend} · ${run.backend.adapter}` : null);
+  return out;
+}
+
+/** Settings in which the runs differ: key → one value a run. */
+export function recipeDiff(runs: readonly RunRecord[]): { key: string; values: string[] }[] {
+  const flat = runs.map(flatRecipe);
+  const keys = [...new Set(flat.flatMap((f) => Object.keys(f)))].sort();
+  return keys
+    .map((key) => ({ key, values: flat.map((f) => f[key] ?? '—') }))
+    .filter(({ values }) => new Set(values).size > 1);
+}
+
+/** Metrics that at least one of the runs has, the usual ones first. */
+export function sharedMetrics(runs: readonly RunRecord[]): string[] {
+  const first = ['eval_loss', 'loss', 'mean_token_accuracy', 'eval_mean_token_accuracy', 'grad_norm', 'learning_rate'];
+  const found = new Set(runs.flatMap((r) => r.points.flatMap((p) => Object.keys(p))));
+  found.delete('step');
+  found.delete('epoch');
+  return [...first.filter((m) => found.has(m)), ...[...found].filter((m) => !first.includes(m)).sort()];
+}

@@ -1,0 +1,64 @@
+// What the whole app knows: the backend, warnings, the theme.
+import { create } from 'zustand';
+import type { BackendInfo, BackendName } from '../protocol/model';
+import { studioClient } from './client';
+import { applyEvent, loadRuns } from './runs';
+
+export type Theme = 'system' | 'light' | 'dark';
+interface Session {
+  backend?: BackendInfo;
+  /** Why no backend could be started. */
+  backendError?: string;
+  /** The newest thing to tell; read aloud. */
+  notice?: { tone: 'warn' | 'bad'; text: string };
+  theme: Theme;
+  setTheme(theme: Theme): void;
+  dismiss(): void;
+}
+const THEME_KEY = 'studio-theme';
+const storedTheme = (): Theme => {
+  const value = localStorage.getItem(THEME_KEY);
+  return value === 'light' || value === 'dark' ? value : 'system';
+};
+export const useSession = create<Session>()((set) => ({
+  theme: storedTheme(),
+  setTheme: (theme) => {
+    localStorage.setItem(THEME_KEY, theme);
+    set({ theme });
+  },
+  dismiss: () => set({ notice: undefined }),
+}));
+
+const BACKENDS: readonly string[] = ['webgpu', 'wasm', 'cpu'];
+/** `?backend=webgpu|wasm|cpu` forces one; tests and bug reports use it. */
+const wantedBackend = (): BackendName | 'auto' => {
+  const wanted = new URLSearchParams(location.search).get('backend') ?? '';
+  return BACKENDS.includes(wanted) ? (wanted as BackendName) : 'auto';
+};
+
+let isStarted = false;
+/** Starts the workers once and keeps the stores up to date with what they say. */
+export async function startSession(): Promise<void> {
+  if (isStarted) return;
+  isStarted = true;
+  const client = studioClient();
+  client.onEvent((event) => {
+    applyEvent(event);
+    if (event.kind === 'backend') useSession.setState({ backend: event.info, backendError: undefined });
+    else if (event.kind === 'warning') useSession.setState({ notice: { tone: 'warn', text: event.message } });
+    else if (event.kind === 'deviceLost')
+      useSession.setState({
+        notice: {
+          tone: 'warn',
+          text: `The graphics device was lost (${event.reason}). A new one is being started; runs go on from their last checkpoint.`,
+        },
+      });
+  });
+  try {
+    const backend = await client.compute.request('init', { backend: wantedBackend() });
+    useSession.setState({ backend });
+    await loadRuns();
+  } catch (cause) {
+    useSession.setState({ backendError: (cause as Error).message });
+  }
+}
