@@ -43,7 +43,6 @@ export function CommandPalette({ onClose, onGo }: { onClose: () => void; onGo: (
   return (
     <dialog ref={dialog} className="palette" aria-label="Commands" onClose={onClose} onCancel={onClose}>
       <input
-        // biome-ignore lint/a11y/noAutofocus: a dialog opened by a key wants typing
         autoFocus
         role="combobox"
         aria-expanded="true"
@@ -63,17 +62,22 @@ export function CommandPalette({ onClose, onGo }: { onClose: () => void; onGo: (
           } else if (event.key === 'Enter') act(chosen);
         }}
       />
-      {/* biome-ignore lint/a11y/useFocusableInteractive: the input keeps the focus (aria-activedescendant) */}
-      <ul id="palette-list" role="listbox" aria-label="Commands">
+      <div id="palette-list" role="listbox" aria-label="Commands" tabIndex={-1}>
         {found.map((c) => (
-          // biome-ignore lint/a11y/useKeyWithClickEvents: keys are handled by the input
-          // biome-ignore lint/a11y/useFocusableInteractive: see above
-          <li key={c.id} id={`command-${c.id}`} role="option" aria-selected={c === chosen} onClick={() => act(c)}>
+          <button
+            key={c.id}
+            id={`command-${c.id}`}
+            type="button"
+            role="option"
+            tabIndex={-1}
+            aria-selected={c === chosen}
+            onClick={() => act(c)}
+          >
             {c.title}
             <span className="quiet">{c.hint}</span>
-          </li>
+          </button>
         ))}
-      </ul>
+      </div>
       {!found.length && (
         <p className="quiet" style={{ padding: '10px 16px' }}>
           Nothing is called “{query}”.

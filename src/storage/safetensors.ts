@@ -84,8 +84,9 @@ export function readSafetensors(bytes: Uint8Array, where = 'The safetensors file
 }
 
 function floats(bytes: Uint8Array, dtype: string): Float32Array {
-  if (dtype === 'F32') return new Float32Array(bytes.slice().buffer);
-  const halves = new Uint16Array(bytes.slice().buffer);
+  // A copy by constructor: slice() of a Node Buffer is a view of the whole file.
+  if (dtype === 'F32') return new Float32Array(new Uint8Array(bytes).buffer);
+  const halves = new Uint16Array(new Uint8Array(bytes).buffer);
   if (dtype === 'BF16') {
     const bits = new Uint32Array(halves.length);
     for (let i = 0; i < halves.length; i++) bits[i] = halves[i]! << 16;

@@ -1,6 +1,6 @@
 // The signature piece: tokens as blocks in reading order, for masks, losses, advantages. Whitespace is visible, a line-end
 // token breaks the line, arrow keys move, copying gives the plain text. Lines off screen are not laid out.
-import { memo, useEffect, useId, useMemo, useRef } from 'react';
+import { memo, type ReactNode, useEffect, useId, useMemo, useRef } from 'react';
 import { linesOf, moveSelection } from './tokenText';
 
 export interface StripToken {
@@ -28,7 +28,6 @@ export function TokenStrip({ tokens, selected, onSelect, label }: TokenStripProp
     if (element && root.current === document.activeElement) element.scrollIntoView({ block: 'nearest' });
   });
   return (
-    // biome-ignore lint/a11y/useSemanticElements: a listbox of inline blocks has no native element
     <div
       ref={root}
       className="strip"
@@ -80,12 +79,11 @@ const Line = memo(function Line({
       {indices.map((i) => {
         const { text, className, words } = tokens[i]!;
         return (
-          // biome-ignore lint/a11y/useFocusableInteractive: the strip holds the focus (aria-activedescendant)
-          // biome-ignore lint/a11y/useSemanticElements: see the listbox
           <span
             key={i}
             id={`${id}-${i}`}
             role="option"
+            tabIndex={-1}
             aria-selected={i === selected}
             aria-label={`${text === '\n' ? 'line end' : text}${words ? `, ${words}` : ''}`}
             data-token={i}
@@ -103,18 +101,16 @@ const Line = memo(function Line({
 /** Leading and trailing blanks and line ends as faint marks; blanks inside words stay as they are. */
 function Visible({ text }: { text: string }) {
   if (text === '') return <span className="ws">∅</span>;
-  return text.split(/(\n|\t)/).map((part, i) =>
-    // biome-ignore lint/suspicious/noArrayIndexKey: parts have no identity and never move
-    part === '\n' ? (
-      <span key={i} className="ws">
-        ⏎
-      </span>
-    ) : part === '\t' ? (
-      <span key={i} className="ws">
-        →
-      </span>
-    ) : (
-      part
-    ),
-  );
+  const parts: ReactNode[] = [];
+  for (const { 0: piece, index } of text.matchAll(/[\n\t]|[^\n\t]+/g))
+    parts.push(
+      piece === '\n' || piece === '\t' ? (
+        <span key={index} className="ws">
+          {piece === '\n' ? '⏎' : '→'}
+        </span>
+      ) : (
+        piece
+      ),
+    );
+  return parts;
 }

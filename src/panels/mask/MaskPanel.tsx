@@ -26,10 +26,10 @@ const MODES = [
 ] as const;
 /** What each mode trains, in TRL's terms. */
 const MODE_WORDS: Record<Mode, string> = {
-  full: 'Every token is a target: the model also learns to write system prompts and questions.',
-  completion_only_loss: 'Everything after the prompt is a target; needs prompt + completion rows.',
-  assistant_only_loss: 'What stands inside {% generation %} is a target: answers, tool calls and the end of the turn.',
-  default: 'TRL’s default: completion only for prompt + completion rows, everything else for the other types.',
+  full: 'Targets: every token, system prompts and questions too.',
+  completion_only_loss: 'Targets: what follows the prompt; in a conversation, the last answer.',
+  assistant_only_loss: 'Targets: answers, tool calls and the end of the turn.',
+  default: 'TRL’s default: the completion of prompt + completion rows, every token of others.',
 };
 /** Rows that a report reads at most: enough for every builtin split. */
 const REPORT_ROWS = 2000;

@@ -135,9 +135,10 @@ function Row({
   const [isAsked, setAsked] = useState(false);
   const { text, tone } = STATUS_WORDS[run.status];
   const save = () => {
-    if (draft !== undefined && draft.trim() && draft.trim() !== run.name)
+    const name = draft?.trim();
+    if (name && name !== run.name)
       attempt(async () => {
-        await renameRun(run.id, draft);
+        await renameRun(run.id, name);
         return undefined;
       });
     setDraft(undefined);
