@@ -17,7 +17,9 @@ const TINY = {
   logging_steps: 1,
   max_length: 192,
   eval_steps: 0,
+  max_eval_samples: 2,
   generate_steps: 0,
+  generation_max_new_tokens: 4,
 };
 
 const isFinished = (page: Page) => expect(runButton(page)).toBeEnabled({ timeout: 150_000 });
@@ -34,7 +36,7 @@ async function answer(page: Page, model: RegExp): Promise<string> {
   const picker = page.getByLabel('Left model');
   const name = await picker.locator('option', { hasText: model }).first().textContent();
   await picker.selectOption({ label: name! });
-  await page.getByLabel('max_new_tokens').fill('24');
+  await page.getByLabel('max_new_tokens').fill('12');
   await page.getByRole('button', { name: 'Generate' }).click();
   await expect(page.getByRole('button', { name: 'Generate' })).toBeEnabled({ timeout: 60_000 });
   return (await page.locator('.answer-card .answer-text').first().textContent()) ?? '';
@@ -50,7 +52,7 @@ test('a run on WebGPU: the loss falls, the answer changes, a reload keeps the ru
   await runButton(page).click();
   const id = await loggedStep(page, 3);
   // The worker trains; the page still answers at once.
-  await expect(page.getByRole('button', { name: 'Pause' })).toBeEnabled();
+  await expect(page.getByRole('button', { name: 'Pause', exact: true })).toBeEnabled();
   await isFinished(page);
 
   const points = (await storedPoints(page))[id]!;
@@ -149,5 +151,5 @@ test('while a run is on, no main-thread task takes more than 50 ms of CPU', asyn
   );
   expect(steps).toBeGreaterThan(0);
   expect(busy.longest.filter((ms) => ms > 50)).toEqual([]);
-  await page.getByRole('button', { name: 'Stop' }).click();
+  await page.getByRole('button', { name: 'Stop', exact: true }).click();
 });

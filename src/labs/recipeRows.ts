@@ -9,8 +9,6 @@ import { builtinItems } from '../world/registry';
 
 /** Rows of built-in sets when the recipe does not say. */
 const TRAIN_ROWS = 4000;
-/** Held-out rows behind eval_loss: some 10,000 trained tokens, enough for its second digit. */
-const EVAL_ROWS = 64;
 
 export interface NamedRow {
   rowId: string;
@@ -27,7 +25,8 @@ export function recipeRows(
 ): NamedRow[] {
   const { data } = recipe;
   const refs = data[part];
-  const total = part === 'train' ? (data.rows ?? TRAIN_ROWS) : EVAL_ROWS;
+  const { max_eval_samples } = parseConfig(trainers[recipe.trainer as keyof typeof trainers].fields, recipe.args);
+  const total = part === 'train' ? (data.rows ?? TRAIN_ROWS) : max_eval_samples;
   const weights = refs.reduce((sum, { weight = 1 }) => sum + weight, 0);
   return refs.flatMap((source) => {
     const brought = imported(source);

@@ -38,7 +38,6 @@ export interface ResumePoint {
 /** One fixed prompt of each shape, from the dev split: never trained on, never in the held-out figures. */
 const FIXED_PROMPTS = 4;
 const FIXED_SEED = 5;
-const MAX_NEW_TOKENS = 96;
 
 /** Throws ConfigError for a bad recipe and DataError when there is nothing to train on. */
 export async function prepareRecipe(
@@ -65,7 +64,7 @@ export async function prepareRecipe(
       seed: recipe.seed,
       now: environment.now,
       yieldToOthers: environment.yieldToOthers,
-      generate: (step) => answerFixedPrompts(step, environment),
+      generate: (step) => answerFixedPrompts(step, environment, args.generation_max_new_tokens),
     },
     resumeFrom?.state as LoopState | undefined,
   );
@@ -81,14 +80,18 @@ function groupRows(
   return packBfd(lengths, max_length).map((group) => group.map((i) => rows[i]!));
 }
 
-async function answerFixedPrompts(step: number, environment: RecipeEnvironment): Promise<SampleGeneration[]> {
+async function answerFixedPrompts(
+  step: number,
+  environment: RecipeEnvironment,
+  maxNewTokens: number,
+): Promise<SampleGeneration[]> {
   const { engine, world, render, yieldToOthers } = environment;
   const sampler = greedySampler(engine, yieldToOthers);
   const cases = evaluationCases(world, { n: FIXED_PROMPTS, seed: FIXED_SEED, split: 'dev' });
   const prompts = cases.map((c) => encodeCase(c, 'plain', FIXED_SEED, { world, render, sampler }));
   const rows = await sampler(
     prompts.map(({ ids }) => ids),
-    { max_new_tokens: MAX_NEW_TOKENS, stopIds: prompts[0]!.stopIds },
+    { max_new_tokens: maxNewTokens, stopIds: prompts[0]!.stopIds },
   );
   return cases.map((c, i) => {
     const { ids, terminated } = rows[i]!;

@@ -168,6 +168,16 @@ export const fields = {
     advanced: true,
     help: 'Rows in one held-out batch; it changes speed only, never the numbers.',
   },
+  max_eval_samples: {
+    type: 'number',
+    default: 64,
+    min: 1,
+    max: 4096,
+    integer: true,
+    unit: 'rows',
+    advanced: true,
+    help: 'Held-out rows of the built-in sets behind eval_loss: 64 hold some 10,000 trained tokens.',
+  },
   generate_steps: {
     type: 'number',
     default: 50,
@@ -177,6 +187,16 @@ export const fields = {
     unit: 'steps',
     advanced: true,
     help: 'Steps between answers to the fixed prompts; 0 answers only at the start and at the end. TRL has none.',
+  },
+  generation_max_new_tokens: {
+    type: 'number',
+    default: 96,
+    min: 1,
+    max: 512,
+    integer: true,
+    unit: 'tokens',
+    advanced: true,
+    help: 'Longest answer to a fixed prompt; shorter ones cost less time on a slow machine.',
   },
   logging_steps: {
     type: 'number',
