@@ -93,7 +93,7 @@ module.exports = {
       name: 'resolvable',
       severity: 'error',
       from: { path: '^(src|scripts|e2e|test)/' },
-      to: { couldNotResolve: true, pathNot: '^virtual:' },
+      to: { couldNotResolve: true, pathNot: '^virtual:|^wouter/use-hash-location$' },
     },
     {
       name: 'product-imports-no-tests',
@@ -106,6 +106,10 @@ module.exports = {
     doNotFollow: { path: 'node_modules' },
     tsConfig: { fileName: 'tsconfig.json' },
     tsPreCompilationDeps: true, // type-only imports obey the layers as well
-    enhancedResolveOptions: { conditionNames: ['import', 'browser', 'default'], mainFields: ['module', 'main'] },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'browser', 'default'],
+      mainFields: ['module', 'main'],
+    },
   },
 };
