@@ -37,6 +37,12 @@ export function DataPanel() {
         <Card title="Datasets" className="data-sets">
           {sets.error && <p className="bad-text">{sets.error.message}</p>}
           {sets.isLoading && datasets.length === 0 && <div className="skeleton-block" aria-hidden="true" />}
+          <ImportZone
+            onImported={(added) => {
+              setImported((n) => n + 1);
+              openDataset(added.id, Object.keys(added.splits)[0]);
+            }}
+          />
           <ul className="dataset-list">
             {datasets.map((d) => (
               <li key={d.id}>
@@ -55,12 +61,6 @@ export function DataPanel() {
               </li>
             ))}
           </ul>
-          <ImportZone
-            onImported={(added) => {
-              setImported((n) => n + 1);
-              openDataset(added.id, Object.keys(added.splits)[0]);
-            }}
-          />
         </Card>
         {info && <Rows key={info.id + shownSplit} info={info} split={shownSplit} splits={splits} onSplit={openSplit} />}
       </div>

@@ -27,7 +27,7 @@ const metric = (id: string, value: number, half: number, direction: MetricResult
 
 test('progress names the step and the time left', () => {
   expect(progressWords('running', 186, 300, 360)).toBe('step 186 of 300 · 41 s left');
-  expect(progressWords('running', 0, 300)).toBe('step 0 of 300');
+  expect(progressWords('running', 0, 300)).toBe('step 0 of 300 · the base is measured first');
   expect(progressWords('paused', 12, 300)).toBe('paused at step 12 of 300');
   expect(progressWords('finished', 1, 1)).toBe('finished, 1 step');
   expect(secondsLeft(300, 300, 100)).toBe(0);

@@ -16,6 +16,7 @@ export function progressWords(status: RunStatus, step: number, maxSteps: number,
   if (status === 'stopped') return `stopped at ${at}`;
   if (status === 'failed') return `failed at ${at}`;
   if (status === 'finished') return `finished, ${plural(step, 'step')}`;
+  if (step === 0) return `${at} · the base is measured first`;
   const left = secondsLeft(step, maxSteps, stepMs);
   return Number.isFinite(left) ? `${at} · ${duration(left)} left` : at;
 }

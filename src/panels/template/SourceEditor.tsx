@@ -24,6 +24,22 @@ export function SourceEditor({
   };
   return (
     <div className="source-editor">
+      {error && (
+        <div className="note bad" id="template-error" role="alert">
+          <div>
+            <b>The template does not render.</b> {error}
+            {position && (
+              <>
+                {' '}
+                <button type="button" className="link" onClick={jump}>
+                  Go to line {position.line}, column {position.column}
+                </button>
+                <pre className="mono">{errorExcerpt(source, position)}</pre>
+              </>
+            )}
+          </div>
+        </div>
+      )}
       <div className="source-frame">
         <div className="source-gutter mono" aria-hidden="true" ref={gutter}>
           {Array.from({ length: lines }, (_, i) => (
@@ -49,22 +65,6 @@ export function SourceEditor({
           }}
         />
       </div>
-      {error && (
-        <div className="note bad" id="template-error" role="alert">
-          <div>
-            <b>The template does not render.</b> {error}
-            {position && (
-              <>
-                {' '}
-                <button type="button" className="link" onClick={jump}>
-                  Go to line {position.line}, column {position.column}
-                </button>
-                <pre className="mono">{errorExcerpt(source, position)}</pre>
-              </>
-            )}
-          </div>
-        </div>
-      )}
     </div>
   );
 }
