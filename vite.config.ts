@@ -1,6 +1,5 @@
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import tailwindcss from '@tailwindcss/vite';
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vite';
 import { offline } from './scripts/vite/offline.ts';
@@ -11,7 +10,7 @@ const root = dirname(fileURLToPath(import.meta.url));
 // base './' lets the built site run from any sub-path.
 export default defineConfig({
   base: './',
-  plugins: [react(), tailwindcss(), contentSecurityPolicy(), tfjsWasm(), offline(root), buildStamp(root)],
+  plugins: [react(), contentSecurityPolicy(), tfjsWasm(), offline(root), buildStamp(root)],
   worker: { format: 'es' },
   // Data URLs would be fine for the CSP's img-src but not for its font-src.
   build: { target: 'es2023', assetsInlineLimit: 0, chunkSizeWarningLimit: 1500 },

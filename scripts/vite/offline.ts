@@ -1,7 +1,7 @@
 // Writes sw.js: the service worker with the list of all files of the build and one version over their contents.
 import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Plugin } from 'vite';
 import { filesUnder } from '../sources.mjs';
@@ -14,7 +14,7 @@ export function offline(root: string): Plugin {
     name: 'studio-offline',
     apply: 'build',
     configResolved(config) {
-      outDir = join(root, config.build.outDir);
+      outDir = resolve(root, config.build.outDir);
     },
     closeBundle: {
       order: 'post',

@@ -1,7 +1,7 @@
 // What the built site has beyond Vite's own output: a strict CSP, tfjs' WASM binaries, and the stamp `npm start` reads.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { Plugin } from 'vite';
 import { sourceHash } from '../sources.mjs';
 
@@ -74,7 +74,7 @@ export function buildStamp(root: string): Plugin {
       order: 'post',
       sequential: true,
       handler(error) {
-        if (!error) writeFileSync(join(root, outDir, 'build.json'), `${JSON.stringify({ sources })}\n`);
+        if (!error) writeFileSync(resolve(root, outDir, 'build.json'), `${JSON.stringify({ sources })}\n`);
       },
     },
   };

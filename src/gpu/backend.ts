@@ -30,8 +30,6 @@ const WANTED_LIMITS = [
 const WANTED_FEATURES: GPUFeatureName[] = ['timestamp-query', 'shader-f16', 'subgroups' as GPUFeatureName];
 
 let device: GPUDevice | undefined;
-/** The one GPUDevice, once WebGPU runs. */
-export const gpuDevice = (): GPUDevice | undefined => device;
 
 const describe = (info: GPUAdapterInfo): string =>
   [info.vendor, info.architecture, info.device, info.description]

@@ -30,13 +30,6 @@ export interface BackendInfo {
   reason?: string;
 }
 
-/** One tensor on its way between storage, workers and engines. */
-export interface NamedTensor {
-  name: string;
-  shape: number[];
-  data: Float32Array;
-}
-
 export interface SamplingOptions {
   /** 0 = greedy. */
   temperature: number;

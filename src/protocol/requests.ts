@@ -2,7 +2,7 @@
 import type { DatasetRow, EncodedRow, Json, MaskMode, Message, ToolSchema } from './chat';
 import type { BackendInfo, BackendName, LlamaConfig, SamplingOptions } from './model';
 import type { Recipe } from './recipe';
-import type { MetricPoint, RunRecord } from './run';
+import type { RunRecord } from './run';
 
 /**
  * Where weights come from: `builtin:nano` | `builtin:micro`; `run:<id>` (the live model while it trains, else its last
@@ -232,10 +232,8 @@ export interface HandlerContext<P> {
   signal: AbortSignal;
   progress: (message: P) => void;
 }
-export type RequestMap = { [method: string]: { params: unknown; reply: unknown; progress: unknown } };
 export type Handlers<R> = {
   [K in keyof R]: R[K] extends { params: infer P; reply: infer Y; progress: infer G }
     ? (params: P, context: HandlerContext<G>) => Promise<Y> | Y
     : never;
 };
-export type { MetricPoint };
