@@ -51,3 +51,14 @@ test('the second visit needs no network', async ({ page, context }) => {
   // Panels, workers, tokenizer and models come from the cache as well.
   for (const panel of await panels(page)) await showPanel(page, panel);
 });
+
+test('the keyboard alone reaches a panel through the command palette', async ({ page }) => {
+  await openStudio(page);
+  await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
+  await page.keyboard.press('Control+k');
+  await expect(page.getByRole('dialog')).toBeVisible();
+  await page.keyboard.type('mask');
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('heading', { level: 1, name: 'Mask' })).toBeVisible();
+  await expect(page.getByRole('dialog')).toBeHidden();
+});
