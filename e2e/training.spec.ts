@@ -22,6 +22,9 @@ const TINY = {
   generation_max_new_tokens: 4,
 };
 
+/** One row a step: stock tfjs takes seconds for it on a software adapter. */
+const SLOW = { ...TINY, per_device_train_batch_size: 1 };
+
 const isFinished = (page: Page) => expect(runButton(page)).toBeEnabled({ timeout: 150_000 });
 
 /** Loss at each step, once each: a resumed run must not log a step twice. */
@@ -42,16 +45,13 @@ async function answer(page: Page, model: RegExp): Promise<string> {
   return (await page.locator('.answer-card .answer-text').first().textContent()) ?? '';
 }
 
-// On a software adapter of two shared cores these two have not finished within their limit yet (docs/architecture.md, limits):
-// they belong to the full run until the engine is faster. WebGPU itself is tested in every run by *.gpu.test.ts.
-const onFullRun = process.env.STUDIO_FULL ? test : test.skip;
-onFullRun('a run on WebGPU: the loss falls, the answer changes, a reload keeps the run', async ({ page }) => {
+test('a run on WebGPU: the loss falls, the answer changes, a reload keeps the run', async ({ page }) => {
   await openStudio(page, WEBGPU);
   await expect(page.getByRole('banner')).toContainText(/swiftshader/i);
   const before = await answer(page, /nano/);
   expect(before).not.toBe('');
 
-  await setRecipe(page, { ...TINY, max_steps: 8, warmup_ratio: 0 });
+  await setRecipe(page, { ...SLOW, max_steps: 8, warmup_ratio: 0 });
   await runButton(page).click();
   const id = await loggedStep(page, 3);
   // The worker trains; the page still answers at once.
@@ -74,20 +74,19 @@ onFullRun('a run on WebGPU: the loss falls, the answer changes, a reload keeps t
   expect((await storedPoints(page))[id]).toEqual(points);
 });
 
-// Identical on WebAssembly; to 1e-5 on WebGPU through stock tfjs, which takes minutes on SwiftShader.
-for (const { backend, tolerance } of [
-  { backend: WASM, tolerance: 0 },
-  ...(process.env.STUDIO_FULL ? [{ backend: WEBGPU, tolerance: 1e-5 }] : []),
+// Identical on WebAssembly; to 1e-5 on WebGPU, which through stock tfjs on SwiftShader takes four minutes: a full run has it.
+for (const { backend, tolerance, steps, killedAt, args } of [
+  { backend: WASM, tolerance: 0, steps: 60, killedAt: 10, args: TINY },
+  ...(process.env.STUDIO_FULL ? [{ backend: WEBGPU, tolerance: 1e-5, steps: 9, killedAt: 4, args: SLOW }] : []),
 ])
   test(`a tab killed in the middle of a run resumes on the same curve, ${backend}`, async ({ context }) => {
     test.slow(backend === WEBGPU);
-    const steps = 60;
-    const recipe = { ...TINY, max_steps: steps, save_steps: 4 };
+    const recipe = { ...args, max_steps: steps, save_steps: 2 };
     const first = await context.newPage();
     await openStudio(first, backend);
     await setRecipe(first, recipe);
     await runButton(first).click();
-    const killed = await loggedStep(first, 10);
+    const killed = await loggedStep(first, killedAt);
     await first.close({ runBeforeUnload: false });
 
     const page = await context.newPage();
@@ -115,24 +114,25 @@ for (const { backend, tolerance } of [
     expect(worst).toBeLessThanOrEqual(tolerance);
   });
 
-onFullRun(
-  'a lost GPU device: the run goes on from its checkpoint and the page says so',
-  async ({ page, browser, guards }) => {
-    await openStudio(page, WEBGPU);
-    await setRecipe(page, { ...TINY, max_steps: 7, save_steps: 2 });
-    await runButton(page).click();
-    const id = await loggedStep(page, 3);
-    const session = await browser.newBrowserCDPSession();
-    await session.send('Browser.crashGpuProcess').catch(() => undefined); // the process dies before it can answer
-    await expect(page.getByText(/device was lost/i).first()).toBeVisible();
-    await loggedStep(page, 7);
-    await isFinished(page);
-    expect(curve((await storedPoints(page))[id]!).map(([step]) => step)).toEqual(
-      Array.from({ length: 7 }, (_, i) => i + 1),
-    );
-    guards.forgive(/lost|webgpu|gpu/i);
-  },
-);
+test('a lost GPU device: the run goes on from its checkpoint and the page says so', async ({
+  page,
+  browser,
+  guards,
+}) => {
+  await openStudio(page, WEBGPU);
+  await setRecipe(page, { ...SLOW, max_steps: 7, save_steps: 2 });
+  await runButton(page).click();
+  const id = await loggedStep(page, 3);
+  const session = await browser.newBrowserCDPSession();
+  await session.send('Browser.crashGpuProcess').catch(() => undefined); // the process dies before it can answer
+  await expect(page.getByText(/device was lost/i).first()).toBeVisible();
+  await loggedStep(page, 7);
+  await isFinished(page);
+  expect(curve((await storedPoints(page))[id]!).map(([step]) => step)).toEqual(
+    Array.from({ length: 7 }, (_, i) => i + 1),
+  );
+  guards.forgive(/lost|webgpu|gpu/i);
+});
 
 test('while a run is on, no main-thread task takes more than 50 ms of CPU', async ({ page, browser }) => {
   await openStudio(page);

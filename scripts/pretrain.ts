@@ -3,7 +3,7 @@
 // Usage: npm run pretrain -- --model micro --tokens 4500000 --out public/models/micro
 import { execSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import * as tf from '@tensorflow/tfjs-core';
 import { initNodeBackend } from '../src/gpu/node';
@@ -25,6 +25,8 @@ const { values: args } = parseArgs({
     out: { type: 'string' },
     tokenizer: { type: 'string', default: 'public/models/tokenizer.json' },
     learning_rate: { type: 'string', default: '3e-3' },
+    /** Share of documents that are copying lessons. */
+    lessons: { type: 'string', default: '0.35' },
     seed: { type: 'string', default: '1' },
   },
 });
@@ -35,6 +37,7 @@ const B = 8;
 const T = 256;
 const steps = Math.ceil(Number(args.tokens) / (B * T));
 const peak = Number(args.learning_rate);
+const lessons = Number(args.lessons);
 const warmup = Math.min(100, Math.floor(steps / 10));
 const world = createWorld(1);
 const tokenizerText = readFileSync(args.tokenizer, 'utf8');
@@ -48,8 +51,8 @@ const config = {
 };
 
 /** An endless stream of ids: documents with end-of-text between them, cut into rows wherever they fall. */
-function* idStream(corpusSeed: number): Generator<number> {
-  for (const doc of generateCorpus(world, { seed: corpusSeed, chars: Number.POSITIVE_INFINITY })) {
+function* idStream(corpusSeed: number, share: number): Generator<number> {
+  for (const doc of generateCorpus(world, { seed: corpusSeed, chars: Number.POSITIVE_INFINITY, lessons: share })) {
     yield* tokenizer.encode(doc).ids;
     yield endOfText;
   }
@@ -105,9 +108,10 @@ if (existsSync(`${checkpointPath}/state.json`)) {
   ({ step, seconds } = state);
   console.log(JSON.stringify({ resumed: step }));
 }
-const stream = idStream(new Rng(seed, 'pretrain').u32());
+const stream = idStream(new Rng(seed, 'pretrain').u32(), lessons);
 for (let i = 0; i < step; i++) nextBatch(stream); // the stream is a function of the seed: skip what was read
 
+let lastSaved = step;
 async function save(): Promise<void> {
   const optimizer = await engine.exportOptimizer();
   writeFileSync(
@@ -124,10 +128,14 @@ async function save(): Promise<void> {
   };
   writeFileSync(`${checkpointPath}/state.tmp`, JSON.stringify(state));
   renameSync(`${checkpointPath}/state.tmp`, `${checkpointPath}/state.json`); // the rename makes the checkpoint count
+  if (lastSaved !== step)
+    for (const part of ['model', 'optimizer'])
+      rmSync(`${checkpointPath}/${part}-${lastSaved}.safetensors`, { force: true });
+  lastSaved = step;
 }
 /** Mean loss in nats a token over text from another seed. */
-async function heldOut(batches: number): Promise<number> {
-  const other = idStream(999_983);
+async function heldOut(batches: number, share: number): Promise<number> {
+  const other = idStream(999_983, share);
   let sum = 0;
   for (let i = 0; i < batches; i++) {
     const outputs = await engine.evaluate(nextBatch(other), { want: ['logps'] });
@@ -138,7 +146,7 @@ async function heldOut(batches: number): Promise<number> {
 }
 
 let lastSave = performance.now();
-const history: { step: number; loss: number; eval_loss?: number }[] = [];
+const history: { step: number; loss: number; eval_loss?: number; eval_copy_loss?: number }[] = [];
 while (step < steps) {
   const started = performance.now();
   const batch = nextBatch(stream);
@@ -166,7 +174,7 @@ while (step < steps) {
       grad_norm: read.gradNorm,
       learning_rate,
       tokens_per_second: Math.round((step * B * T) / seconds),
-      ...(step % 500 === 0 ? { eval_loss: await heldOut(8) } : {}),
+      ...(step % 250 === 0 ? { eval_loss: await heldOut(8, 0), eval_copy_loss: await heldOut(4, 1) } : {}),
     };
     history.push(point);
     console.log(JSON.stringify(point));
@@ -209,14 +217,16 @@ write('report.json', {
   batch: `${B} × ${T}`,
   learning_rate: peak,
   seed,
-  eval_loss: await heldOut(32),
+  lessons,
+  eval_loss: await heldOut(32, 0),
+  eval_copy_loss: await heldOut(16, 1),
   eval_tokens: 32 * B * T,
   loss: history.at(-1)?.loss,
   backend: backend.adapter,
   seconds: Math.round(seconds),
   tokens_per_second: Math.round((steps * B * T) / seconds),
   commit: execSync('git rev-parse --short HEAD').toString().trim(),
-  command: `npm run pretrain -- --model ${name} --tokens ${args.tokens} --learning_rate ${args.learning_rate} --seed ${seed}`,
+  command: `npm run pretrain -- --model ${name} --tokens ${args.tokens} --learning_rate ${args.learning_rate} --lessons ${args.lessons} --seed ${seed}`,
   sha256: { 'model.safetensors': sha256(weights), 'tokenizer.json': sha256(tokenizerText) },
 });
 console.log(JSON.stringify({ done: true, out }));

@@ -178,7 +178,8 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
           {
             world: builtinWorld(),
             render: await contexts.ofSource(),
-            // The device is taken batch by batch: a run that trains meanwhile gets its steps in between.
+            // The device is taken batch by batch, so a run that trains meanwhile gets its steps in between; and chat and
+            // inspection go first after every token.
             sampler: (prompts, { max_new_tokens, stopIds }) =>
               models.use(
                 ref,
@@ -187,10 +188,11 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
                     prompts,
                     stopIds,
                     signal,
-                    yieldToOthers: yieldToMessages,
+                    yieldToOthers: () => queue.giveWay(),
                     sampling: { temperature: 0, top_k: 0, top_p: 1, max_new_tokens, seed: 0 },
                   }),
                 signal,
+                'training',
               ),
           },
         );

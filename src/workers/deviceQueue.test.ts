@@ -78,3 +78,27 @@ test('a run is held by one owner until released', async () => {
   release();
   expect(await locks.isHeld('a')).toBe(false);
 });
+
+test('a task that gives way lets the interactive ones through, never a training step, and then goes on', async () => {
+  const queue = new DeviceQueue();
+  const order: string[] = [];
+  const evaluation = queue.run('training', async () => {
+    for (const part of ['e1', 'e2', 'e3']) {
+      order.push(part);
+      await queue.giveWay();
+    }
+  });
+  const step = queue.run('training', async () => void order.push('step'));
+  const chats = ['chat 1', 'chat 2'].map((name) =>
+    queue.run('interactive', async () => {
+      await yieldToMessages();
+      order.push(name);
+    }),
+  );
+  const failing = queue.run('interactive', async () => {
+    throw new Error('boom');
+  });
+  await expect(failing).rejects.toThrow('boom');
+  await Promise.all([evaluation, step, ...chats]);
+  expect(order).toEqual(['e1', 'chat 1', 'chat 2', 'e2', 'e3', 'step']);
+});

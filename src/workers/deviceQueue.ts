@@ -10,6 +10,8 @@ interface Waiting {
 export class DeviceQueue {
   private readonly waiting: Record<Priority, Waiting[]> = { interactive: [], training: [] };
   private isBusy = false;
+  /** Tasks that gave way and go on when nothing interactive waits; the last to give way is the first to go on. */
+  private readonly paused: (() => void)[] = [];
 
   /** Runs `task` when the device is free. An aborted signal takes a task that has not begun out of the queue. */
   async run<T>(priority: Priority, task: () => Promise<T>, signal?: AbortSignal): Promise<T> {
@@ -20,12 +22,26 @@ export class DeviceQueue {
       return await task();
     } finally {
       this.isBusy = false;
-      const next = this.waiting.interactive.shift() ?? this.waiting.training.shift();
+      const next = this.waiting.interactive.shift()?.start ?? this.paused.pop() ?? this.waiting.training.shift()?.start;
       if (next) {
         this.isBusy = true; // handed over: a newcomer in this very moment must not overtake
-        next.start();
+        next();
       }
     }
+  }
+
+  /**
+   * For the task that holds the device, at a point where it can be interrupted: lets messages in, then all that a person
+   * waits for. Training never runs in between, so weights stay as they were.
+   */
+  async giveWay(): Promise<void> {
+    await yieldToMessages();
+    const next = this.waiting.interactive.shift();
+    if (!next) return;
+    await new Promise<void>((resolve) => {
+      this.paused.push(resolve);
+      next.start();
+    });
   }
 
   private turn(priority: Priority, signal?: AbortSignal): Promise<void> {

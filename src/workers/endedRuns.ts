@@ -20,7 +20,8 @@ export class EndedRuns {
   drop(runId: string): void {
     const driver = this.drivers.get(runId);
     this.drivers.delete(runId);
-    // In its turn: a step or an answer may still be under way on it. After device loss there is nothing to free.
-    if (driver) this.queue.run('interactive', async () => driver.dispose()).catch(() => undefined);
+    // In its turn: a step, an answer or a measurement that gave way may still be under way on it. After device loss there
+    // is nothing to free.
+    if (driver) this.queue.run('training', async () => driver.dispose()).catch(() => undefined);
   }
 }

@@ -11,7 +11,7 @@ import { artifactId, manifestOf } from '../storage/hash';
 import type { RunStore } from '../storage/runs';
 import { writeSafetensors } from '../storage/safetensors';
 import type { Storage } from '../storage/storage';
-import type { DeviceQueue } from './deviceQueue';
+import type { DeviceQueue, Priority } from './deviceQueue';
 import { type ReadModelFile, requireModelFile } from './modelFiles';
 
 /** Names under public/models; an artifact id may mean one of them. */
@@ -42,21 +42,34 @@ export class Models {
   private readonly builtin = new Map<string, Promise<ModelSource>>();
   /** Engines by source key, the last used last. */
   private readonly engines = new Map<string, TfEngine>();
+  /** Keys of engines that a task holds, also while it gives way to others. */
+  private readonly inUse: string[] = [];
 
   constructor(private readonly env: ModelsEnvironment) {
     this.artifacts = new ArtifactStore(env.storage, env.now);
   }
 
   /** Runs `task` with the model's engine, alone on the device. The engine may not be used after it. */
-  async use<T>(ref: ModelRef, task: (engine: TfEngine) => Promise<T>, signal?: AbortSignal): Promise<T> {
+  async use<T>(
+    ref: ModelRef,
+    task: (engine: TfEngine) => Promise<T>,
+    signal?: AbortSignal,
+    priority: Priority = 'interactive',
+  ): Promise<T> {
     const isLive = () => this.live(ref);
     const source = isLive() ? undefined : await this.source(ref, undefined, signal); // reads files before it takes the device
     return this.env.queue.run(
-      'interactive',
+      priority,
       async () => {
         const live = isLive();
         if (live) return task(live.engine);
-        return task(this.engine(source ?? (await this.source(ref, undefined, signal))));
+        const { key, engine } = this.engine(source ?? (await this.source(ref, undefined, signal)));
+        this.inUse.push(key);
+        try {
+          return await task(engine);
+        } finally {
+          this.inUse.splice(this.inUse.indexOf(key), 1);
+        }
       },
       signal,
     );
@@ -87,15 +100,17 @@ export class Models {
   newEngine(source: ModelSource): TfEngine {
     return loadModel(source.files);
   }
-  private engine(source: ModelSource): TfEngine {
-    const engine = this.engines.get(source.key) ?? this.newEngine(source);
-    this.engines.delete(source.key);
-    this.engines.set(source.key, engine);
-    for (const [key, old] of [...this.engines].slice(0, -ENGINES_KEPT)) {
-      this.engines.delete(key);
+  private engine(source: ModelSource): { key: string; engine: TfEngine } {
+    const { key } = source;
+    const engine = this.engines.get(key) ?? this.newEngine(source);
+    this.engines.delete(key);
+    this.engines.set(key, engine);
+    for (const [oldKey, old] of [...this.engines].slice(0, -ENGINES_KEPT)) {
+      if (this.inUse.includes(oldKey)) continue;
+      this.engines.delete(oldKey);
       old.dispose();
     }
-    return engine;
+    return { key, engine };
   }
   private live(ref: ModelRef) {
     const { runId, step } = runOf(ref);
@@ -117,7 +132,12 @@ export class Models {
     const { readModelFile } = this.env;
     const weights = await readModelFile(`${name}/model.safetensors`, onProgress, signal);
     if (!weights)
-      throw new DataError(`There is no built-in model "${name}". Known: ${BUILTIN.join(', ')}.`, { where: name });
+      throw new DataError(
+        BUILTIN.includes(name)
+          ? `The files of the built-in model "${name}" are missing from this copy of the studio. Build the site anew, or publish public/models with it.`
+          : `There is no built-in model "${name}". Known: ${BUILTIN.join(', ')}.`,
+        { where: name },
+      );
     const configBytes = await requireModelFile(readModelFile, `${name}/config.json`, signal);
     const reportBytes = await readModelFile(`${name}/report.json`, undefined, signal);
     const json = JSON.parse(new TextDecoder().decode(configBytes)) as unknown;

@@ -6,7 +6,7 @@ import type { ComputeEvent } from '../protocol/events';
 import type { Recipe } from '../protocol/recipe';
 import type { TextRequests } from '../protocol/requests';
 import { builtinWorld } from '../world/registry';
-import { type DeviceQueue, yieldToMessages } from './deviceQueue';
+import type { DeviceQueue } from './deviceQueue';
 import type { Models } from './models';
 import type { RenderContexts } from './renderContexts';
 import { type Connection, TimeoutError } from './rpc';
@@ -64,7 +64,7 @@ export function recipePreparer(env: PrepareEnvironment): PrepareRun {
             world: builtinWorld(),
             render: context,
             now: env.clock,
-            yieldToOthers: yieldToMessages,
+            yieldToOthers: () => env.queue.giveWay(),
           },
           resumeFrom,
         );

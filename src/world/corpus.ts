@@ -1,6 +1,7 @@
 // Text for pretraining: documents that a finance company writes, in many layouts, endless and seeded. It teaches words,
 // numbers and copying (a figure is stated, then repeated), a little JSON, and nothing of the chat format or of obeying.
 import { Rng } from '../lib/rng';
+import { copyLesson } from './lessons';
 import {
   COMPANIES,
   cellKey,
@@ -22,6 +23,8 @@ export interface CorpusOptions {
   seed: number;
   /** Stop after about this many characters. */
   chars: number;
+  /** Share of the documents that are copying lessons (lessons.ts); 0 unless told. */
+  lessons?: number;
 }
 
 type Writer = (w: World, r: Rng) => string;
@@ -258,13 +261,15 @@ const WRITERS: [Writer, number][] = [
 ];
 
 /** Documents, one string each, without separators. The same seed gives the same bytes. */
-export function* generateCorpus(world: World, { seed, chars }: CorpusOptions): Generator<string> {
+export function* generateCorpus(world: World, { seed, chars, lessons = 0 }: CorpusOptions): Generator<string> {
   const weights = WRITERS.map(([, weight]) => weight);
   let written = 0;
   for (let i = 0; written < chars; i++) {
     const r = new Rng(seed, 'corpus').fork(i);
     const parts = Array.from({ length: r.pick([1, 1, 2, 2, 3]) }, () => WRITERS[r.weighted(weights)]![0](world, r));
-    const doc = parts.join(r.pick(['\n\n', '\n', '\n\n']));
+    const plain = parts.join(r.pick(['\n\n', '\n', '\n\n']));
+    // Drawn last, so that the documents between the lessons are those of a corpus without them.
+    const doc = lessons && r.bool(lessons) ? copyLesson(r) : plain;
     written += doc.length;
     yield doc;
   }
