@@ -82,7 +82,7 @@ export async function loggedStep(page: Page, step: number, not: string[] = []): 
         );
         return id !== undefined;
       },
-      { timeout: 150_000, message: `a run reaches step ${step}` },
+      { timeout: 240_000, message: `a run reaches step ${step}` },
     )
     .toBe(true);
   return id!;
