@@ -170,10 +170,10 @@ if (filters.length === 0) {
   await check('unused code', [...bin('knip/bin/knip.js'), '--no-progress'], 3);
 }
 await vitest('node', isFull ? 80 : 18);
-if (isWanted(/\.gpu\.test\.ts$/, 'src')) await vitest('gpu', isFull ? 30 : 10);
+if (['src', 'test'].some((folder) => isWanted(/\.gpu\.test\.ts$/, folder))) await vitest('gpu', isFull ? 30 : 10);
 if (isWanted(/\.spec\.ts$/, 'e2e')) {
   await check('build', [...bin('vite/bin/vite.js'), 'build', '--logLevel', 'warn'], 5);
-  await playwright(isFull ? 30 : 12);
+  await playwright(isFull ? 30 : 20);
 }
 
 rmSync(reports, { recursive: true, force: true });

@@ -10,17 +10,21 @@ const template = join(dirname(fileURLToPath(import.meta.url)), 'serviceWorker.js
 
 export function offline(root: string): Plugin {
   let outDir = '';
+  let isWritten = false;
   return {
     name: 'studio-offline',
     apply: 'build',
     configResolved(config) {
       outDir = resolve(root, config.build.outDir);
     },
+    writeBundle() {
+      isWritten = true; // not reached by a build that failed, while closeBundle is
+    },
     closeBundle: {
       order: 'post',
       sequential: true,
-      handler(error) {
-        if (error) return;
+      handler() {
+        if (!isWritten) return;
         const files = filesUnder(outDir, '').filter((path) => path !== 'sw.js' && path !== 'build.json');
         const hash = createHash('sha256').update(readFileSync(template));
         for (const path of files) hash.update(`\n${path}\n`).update(readFileSync(join(outDir, path)));

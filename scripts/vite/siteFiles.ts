@@ -61,6 +61,7 @@ export function tfjsWasm(): Plugin {
 export function buildStamp(root: string): Plugin {
   let sources = '';
   let outDir = '';
+  let isWritten = false;
   return {
     name: 'studio-build-stamp',
     apply: 'build',
@@ -70,11 +71,14 @@ export function buildStamp(root: string): Plugin {
     buildStart() {
       sources = sourceHash(root); // at the start: a file saved during the build is then built again
     },
+    writeBundle() {
+      isWritten = true; // not reached by a build that failed, while closeBundle is
+    },
     closeBundle: {
       order: 'post',
       sequential: true,
-      handler(error) {
-        if (!error) writeFileSync(resolve(root, outDir, 'build.json'), `${JSON.stringify({ sources })}\n`);
+      handler() {
+        if (isWritten) writeFileSync(resolve(root, outDir, 'build.json'), `${JSON.stringify({ sources })}\n`);
       },
     },
   };
