@@ -63,13 +63,13 @@ export class RunStore {
   appendGenerations(id: string, generations: readonly SampleGeneration[]): Promise<void> {
     return appendJsonLines(this.storage, generationsPath(id), generations);
   }
-  /** Drops what was logged after `step`: training resumes there and will log it again. */
+  /** Drops what was logged after `step`: training resumes there and will log it again. −1: starts over, step 0's points too. */
   async rewind(id: string, step: number): Promise<void> {
     const { points, generations } = await this.get(id);
     const upTo = <T extends { step: number }>(items: T[]) => items.filter((item) => item.step <= step);
     await writeJsonLines(this.storage, pointsPath(id), upTo(points));
     await writeJsonLines(this.storage, generationsPath(id), upTo(generations));
-    await this.patch(id, { step });
+    await this.patch(id, { step: Math.max(0, step) });
   }
   /** Removes the record, its lists and its checkpoints; resolves to the bytes freed. */
   async remove(id: string): Promise<number> {

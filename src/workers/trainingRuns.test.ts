@@ -24,8 +24,15 @@ const recipe: Recipe = {
   seed: 1,
 };
 
-/** Weight w: w ← 0.9 w + 1 each step. `failAt`: what trainStep throws at a step, or that it never ends. */
-function toyDriver(maxSteps: number, from?: { step: number; w: number }, failAt: Record<number, Error | 'hang'> = {}) {
+/**
+ * Weight w: w ← 0.9 w + 1 each step. `failAt`: what trainStep throws at a step, or that it never ends. `measuresFirst`: the
+ * first step brings a point of the untrained model too.
+ */
+function toyDriver(
+  maxSteps: number,
+  from?: { step: number; w: number },
+  { failAt = {}, measuresFirst = false }: Options = {},
+) {
   let step = from?.step ?? 0;
   let w = Math.fround(from?.w ?? 0);
   const driver: TrainingDriver & { isDisposed: boolean; w: () => number } = {
@@ -41,8 +48,9 @@ function toyDriver(maxSteps: number, from?: { step: number; w: number }, failAt:
       if (failure === 'hang') return new Promise(() => {});
       if (failure) throw failure;
       w = Math.fround(0.9 * w + 1);
+      const untrained = step === 0 ? [{ step: 0, epoch: 0, eval_loss: 1 }] : [];
       step++;
-      return { points: [{ step, epoch: step / 10, loss: w }], generations: [], tokens: 5 };
+      return { points: [...untrained, { step, epoch: step / 10, loss: w }], generations: [], tokens: 5 };
     },
     async checkpoint() {
       return {
@@ -65,6 +73,7 @@ interface Options {
   maxSteps?: number;
   saveSteps?: number;
   failAt?: Record<number, Error | 'hang'>;
+  measuresFirst?: boolean;
   checkpointEveryMs?: number;
 }
 function worker(options: Options = {}) {
@@ -78,7 +87,7 @@ function worker(options: Options = {}) {
   const prepare: PrepareRun = async (given, { resumeFrom }) => {
     if (given.trainer !== 'toy') throw new DataError('No rows left to train on.');
     const from = resumeFrom && { step: resumeFrom.step, w: resumeFrom.weights.w!.data[0]! };
-    return { driver: toyDriver(maxSteps, from, options.failAt), parents: {}, kernelVariants: {}, saveSteps };
+    return { driver: toyDriver(maxSteps, from, options), parents: {}, kernelVariants: {}, saveSteps };
   };
   const all = new TrainingRuns({
     runs,
@@ -204,6 +213,19 @@ test.each([{ stopAfter: 7 }, { stopAfter: 13 }])(
     expect((await second.checkpoints.latest('r'))!.weights.w!.data[0]).toBe(whole.w);
   },
 );
+
+test('a run that died before its first checkpoint starts over and logs nothing twice, step 0 included', async () => {
+  const storage = new MemoryStorage();
+  const first = worker({ storage, failAt: { 4: 'hang' }, measuresFirst: true });
+  await first.start();
+  await vi.waitFor(() => expect(first.all.require('r').step).toBe(3));
+  // As a worker leaves it that stored its points a moment before it died.
+  await first.runs.appendPoints('r', [{ step: 0, epoch: 0, loss: -1 }, { step: 1, epoch: 0.1, loss: 1 }]); // biome-ignore format: one line
+  const second = worker({ storage, measuresFirst: true });
+  expect((await second.all.resume('r')).step).toBe(0);
+  await second.until('r', 'finished');
+  expect((await losses(second.runs)).map(([step]) => step)).toEqual(Array.from({ length: 21 }, (_, step) => step));
+});
 
 test('a run that lives in another tab is neither declared dead nor taken nor deleted', async () => {
   const [storage, locks] = [new MemoryStorage(), processLocks()];

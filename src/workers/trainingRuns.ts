@@ -113,7 +113,7 @@ export class TrainingRuns {
       const prepared = await this.env.prepare(head.recipe, { runId, resumeFrom, signal });
       step = prepared.driver.step;
       await this.begin(runId, prepared, async () => {
-        await this.env.runs.rewind(runId, step);
+        await this.env.runs.rewind(runId, resumeFrom ? step : -1);
         await this.env.runs.patch(runId, {
           error: undefined,
           backend: this.env.backend(),

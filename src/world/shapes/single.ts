@@ -87,7 +87,7 @@ export const SINGLE: Kind[] = [
       // Rules drawn fresh, so that the row's own text and not memory is what is read.
       const rules = rng
         .shuffle(chunk.rules.slice(0, 3))
-        .map((r) => r.replace(/\d+/, () => String(rng.pick([2, 4, 6, 8, 12, 20, 300, 700, 1500, 4000, 9000]))));
+        .map((r) => r.replace(/\d+/, (n) => String(Number(n) < 100 ? rng.int(2, 30) : rng.int(2, 95) * 100)));
       const final = answer(rules.map((r, i) => `${i + 1}. ${r}`).join('; '), [chunk.id]);
       return turn(`${t}|${rules.join()}`, say({ t }), final, rules, `Policy ${chunk.id}, ${t}: ${rules.join('; ')}.`);
     },
