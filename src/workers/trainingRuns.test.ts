@@ -48,7 +48,7 @@ function toyDriver(
       if (failure === 'hang') return new Promise(() => {});
       if (failure) throw failure;
       w = Math.fround(0.9 * w + 1);
-      const untrained = step === 0 ? [{ step: 0, epoch: 0, eval_loss: 1 }] : [];
+      const untrained = step === 0 && measuresFirst ? [{ step: 0, epoch: 0, loss: -1 }] : [];
       step++;
       return { points: [...untrained, { step, epoch: step / 10, loss: w }], generations: [], tokens: 5 };
     },
@@ -220,7 +220,10 @@ test('a run that died before its first checkpoint starts over and logs nothing t
   await first.start();
   await vi.waitFor(() => expect(first.all.require('r').step).toBe(3));
   // As a worker leaves it that stored its points a moment before it died.
-  await first.runs.appendPoints('r', [{ step: 0, epoch: 0, loss: -1 }, { step: 1, epoch: 0.1, loss: 1 }]); // biome-ignore format: one line
+  await first.runs.appendPoints(
+    'r',
+    [0, 1].map((step) => ({ step, epoch: step / 10, loss: 2 * step - 1 })),
+  );
   const second = worker({ storage, measuresFirst: true });
   expect((await second.all.resume('r')).step).toBe(0);
   await second.until('r', 'finished');
