@@ -75,15 +75,6 @@ export interface GradedCase {
   verdicts: Record<string, boolean | number | null>;
 }
 
-/** A held-out case with its prompt encoded; `case` is opaque to the page. */
-export interface EncodedCase {
-  case: unknown;
-  ids: Int32Array;
-  stopIds: number[];
-  /** The turn is the first line of what is generated: plain-text prompts of base models. */
-  oneLine: boolean;
-}
-
 export interface ComputeRequests {
   init: { params: { backend: BackendName | 'auto' }; reply: BackendInfo; progress: never };
   loadModel: { params: { ref: ModelRef }; reply: ModelInfo; progress: { loadedBytes: number; totalBytes: number } };
@@ -212,12 +203,6 @@ export interface TextRequests {
   builtinTemplate: {
     params: Record<string, never>;
     reply: { template: string; hash: string; tokenizerHash: string; vocabSize: number };
-    progress: never;
-  };
-  /** Used by the compute worker: held-out cases of the built-in world with their prompts. */
-  encodeCases: {
-    params: { cases: number; seed: number; promptStyle: 'plain' | 'best_prompt' };
-    reply: { cases: EncodedCase[] };
     progress: never;
   };
   /** Used by the compute worker over its port: rows of a recipe, encoded, in training order before shuffling. */

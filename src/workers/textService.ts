@@ -1,7 +1,6 @@
 // Handlers of the text worker: datasets, templates, encoding, masks. Works in Node too, over the same storage interface.
 
 import { toJsonl } from '../data/jsonl';
-import { encodeCase } from '../eval/evaluate';
 import { encodeRecipe, recipeRows } from '../labs/recipeRows';
 import type { EncodedRow } from '../protocol/chat';
 import type { Recipe } from '../protocol/recipe';
@@ -10,8 +9,6 @@ import { artifactId, hashText, manifestOf } from '../storage/hash';
 import type { Storage } from '../storage/storage';
 import { BUILTIN_TEMPLATE } from '../text/builtinTemplate';
 import { blockingFinding, encodePlainPrompt, encodePrompt, render, trainedTokens } from '../text/render';
-import { evaluationCases } from '../world/cases';
-import { builtinWorld } from '../world/registry';
 import { Datasets } from './datasets';
 import { yieldToMessages } from './deviceQueue';
 import type { ReadModelFile } from './modelFiles';
@@ -96,15 +93,6 @@ export function createTextService(env: TextEnvironment): Handlers<TextRequests> 
       const { tokenizer, id } = await contexts.tokenizer();
       const hash = await hashText(BUILTIN_TEMPLATE);
       return { template: BUILTIN_TEMPLATE, hash, tokenizerHash: id, vocabSize: tokenizer.vocabSize };
-    },
-    async encodeCases({ cases, seed, promptStyle }) {
-      const context = { world: builtinWorld(), render: await contexts.ofSource() };
-      const encoded = evaluationCases(context.world, { n: cases, seed }).map((one) => {
-        // The sampler belongs to whoever generates; encoding needs none.
-        const { ids, stopIds } = encodeCase(one, promptStyle, seed, { ...context, sampler: async () => [] });
-        return { case: one, ids, stopIds, oneLine: promptStyle === 'best_prompt' };
-      });
-      return { cases: encoded };
     },
     async encodeRecipe({ recipe, part }, { progress }) {
       const { context, templateId, tokenizerId } = await contexts.ofRef(recipe.template);
