@@ -1,0 +1,86 @@
+import { describe, expect, test } from 'vitest';
+import type { Message } from '../protocol/chat';
+import { deriveAssistantSpans } from './assistantSpans';
+import { compileTemplate } from './chatTemplate';
+
+const u = (content: string): Message => ({ role: 'user', content });
+const a = (content: string): Message => ({ role: 'assistant', content });
+const call: Message = {
+  role: 'assistant',
+  content: '',
+  tool_calls: [{ type: 'function', function: { name: 'get_balance', arguments: { account_id: 'A-117' } } }],
+};
+const CHATS: Record<string, Message[]> = {
+  single: [u('How much?'), a('12 CNY.')],
+  several: [{ role: 'system', content: 'Be brief.' }, u('How much?'), a('12 CNY.'), u('And East China?'), a('7 CNY.')],
+  same: [u('yes'), a('yes'), u('yes'), a('yes')],
+  header: [u('assistant\n'), a('assistant\n user'), u('<|im_end|>'), a(' spaced ')],
+  empty: [u('Say nothing.'), a(''), u('Now?'), a('Well.')],
+  tools: [u('Balance of A-117?'), call, { role: 'tool', name: 'get_balance', content: '{"balance":5}' }, a('5.')],
+};
+const SPECIALS = [
+  '<|im_start|>',
+  '<|im_end|>',
+  '<s>',
+  '</s>',
+  '<|eot_id|>',
+  '<|start_header_id|>',
+  '<|end_header_id|>',
+];
+
+/** Templates with markers where TRL puts them; `trim`: the marked block may hold blanks that no model needs to write. */
+const TEMPLATES: Record<string, string> = {
+  chatml: `{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\\n' }}{% if m.role == 'assistant' %}{% generation %}{{ m.content }}{% for c in m.tool_calls or [] %}{{ '<tool_call>' + c.function.name + ' ' + c.function.arguments | tojson + '</tool_call>' }}{% endfor %}{{ '<|im_end|>' }}{% endgeneration %}{{ '\\n' }}{% else %}{{ m.content + '<|im_end|>\\n' }}{% endif %}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}`,
+  'chatml with thinking dropped': `{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\\n' }}{% if m.role == 'assistant' %}{% generation %}{% if loop.last %}{{ '<think>\\n\\n</think>\\n\\n' }}{% endif %}{{ m.content }}{% for c in m.tool_calls or [] %}{{ c.function.name }}{% endfor %}{{ '<|im_end|>' }}{% endgeneration %}{{ '\\n' }}{% else %}{{ m.content + '<|im_end|>\\n' }}{% endif %}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}`,
+  'llama 3': `{{ '<s>' }}{% for m in messages %}{{ '<|start_header_id|>' + m.role + '<|end_header_id|>\\n\\n' }}{% if m.role == 'assistant' %}{% generation %}{{ m.content | trim }}{% for c in m.tool_calls or [] %}{{ '{"name": "' + c.function.name + '"}' }}{% endfor %}{{ '<|eot_id|>' }}{% endgeneration %}{% else %}{{ m.content | trim + '<|eot_id|>' }}{% endif %}{% endfor %}{% if add_generation_prompt %}{{ '<|start_header_id|>assistant<|end_header_id|>\\n\\n' }}{% endif %}`,
+  'llama 2': `{{ '<s>' }}{% for m in messages %}{% if m.role == 'user' %}{{ '[INST] ' + m.content + ' [/INST]' }}{% elif m.role == 'assistant' %}{% generation %}{{ ' ' + m.content }}{% for c in m.tool_calls or [] %}{{ c.function.name }}{% endfor %}{{ ' </s>' }}{% endgeneration %}{% else %}{{ '[' + m.role + '] ' + m.content }}{% endif %}{% endfor %}`,
+  zephyr: `{% for m in messages %}{{ '<|' + m.role + '|>\\n' }}{% if m.role == 'assistant' %}{% generation %}{{ m.content }}{% for c in m.tool_calls or [] %}{{ c.function.name }}{% endfor %}{{ '</s>' }}{% endgeneration %}{{ '\\n' }}{% else %}{{ m.content + '</s>\\n' }}{% endif %}{% endfor %}{% if add_generation_prompt %}{{ '<|assistant|>\\n' }}{% endif %}`,
+};
+const withoutMarkers = (source: string) => source.replace(/\{%-?\s*(end)?generation\s*-?%\}/g, '');
+
+describe.each(Object.entries(TEMPLATES))('%s', (name, source) => {
+  test.each(Object.entries(CHATS))('%s: derived spans equal those of {% generation %}', (chat, messages) => {
+    const marked = compileTemplate(source).render(messages);
+    const bare = compileTemplate(withoutMarkers(source));
+    const full = bare.render(messages);
+    expect(full.text).toBe(marked.text);
+    const spans = deriveAssistantSpans(
+      messages,
+      full,
+      (part, addGenerationPrompt) => bare.render(part, { addGenerationPrompt }).text,
+      SPECIALS,
+    );
+    const text = (s: { start: number; end: number }) => [s.start, full.text.slice(s.start, s.end)];
+    expect(spans.map(text), `${name}, ${chat}`).toEqual(marked.generation.map(text));
+    expect(spans.every(({ endRule }) => endRule === 'eot')).toBe(true);
+  });
+});
+
+test('each span names its rules', () => {
+  const messages = CHATS.several!;
+  const rules = (source: string) => {
+    const template = compileTemplate(withoutMarkers(source));
+    return deriveAssistantSpans(
+      messages,
+      template.render(messages),
+      (part, addGenerationPrompt) => template.render(part, { addGenerationPrompt }).text,
+      SPECIALS,
+    ).map(({ message, startRule, endRule }) => `${message} ${startRule} ${endRule}`);
+  };
+  expect(rules(TEMPLATES.chatml!)).toEqual(['2 prompt eot', '4 prompt eot']);
+  // No end-of-turn token at all, and a generation prompt that opens a thought which the finished turn closes.
+  expect(
+    rules(
+      `{% for m in messages %}{{ m.role + ': ' + m.content + '\\n' }}{% endfor %}{% if add_generation_prompt %}{{ 'assistant: ' }}{% endif %}`,
+    ),
+  ).toEqual(['2 prompt turn', '4 prompt turn']);
+  expect(
+    rules(
+      `{% for m in messages %}{{ m.role + ': ' + m.content + '</s>' }}{% endfor %}{% if add_generation_prompt %}{{ 'assistant: <think>' }}{% endif %}`,
+    ),
+  ).toEqual(['2 shared eot', '4 shared eot']);
+  expect(rules(`{% for m in messages %}{{ m.role + ': ' + m.content + '</s>' }}{% endfor %}`)).toEqual([
+    '2 bare eot',
+    '4 bare eot',
+  ]);
+});

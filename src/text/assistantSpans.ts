@@ -1,0 +1,182 @@
+// Where the assistant's part of a conversation stands in its render, for templates without {% generation %} — nearly all that
+// are published. The template itself is asked: what it prints as generation prompt is given, what follows is learned. So
+// each span begins where the model would be handed the pen, and ends with the token at which it should put it down.
+import { StudioError } from '../lib/errors';
+import type { Message } from '../protocol/chat';
+import type { Rendered } from './chatTemplate';
+import type { Stretch } from './marks';
+
+/** How the start of a span was found, the surest first. */
+export const START_RULES = {
+  prompt:
+    'starts after the generation prompt: the conversation up to here, rendered with add_generation_prompt, is a prefix of the whole',
+  bare: 'starts where the turn starts: the template adds no generation prompt, so the model must write all that stands here, a header too',
+  shared:
+    'starts where the whole parts from the generation prompt: the template prints something else for a finished turn than for one to be written',
+  header:
+    'starts after the generation prompt, found again inside this turn: earlier turns are printed otherwise once later ones exist',
+  content: 'starts at the content: the template gave no generation prompt to go by',
+} as const;
+export type StartRule = keyof typeof START_RULES;
+
+/** How the end was found. */
+export const END_RULES = {
+  eot: 'ends with the end-of-turn token',
+  turn: 'ends with the turn: the template prints no end-of-turn token here',
+  content: 'ends with the content: what the template prints after it belongs to the next turn',
+} as const;
+export type EndRule = keyof typeof END_RULES;
+
+export interface AssistantSpan extends Stretch {
+  /** Index into the messages. */
+  message: number;
+  startRule: StartRule;
+  endRule: EndRule;
+  /** Where the end-of-turn token begins; `end` when there is none. */
+  contentEnd: number;
+}
+
+/** Renders messages as text, as the full render was made but for the generation prompt. May throw TemplateError. */
+export type RenderText = (messages: readonly Message[], addGenerationPrompt: boolean) => string;
+
+/**
+ * Spans of all assistant messages, in order, as UTF-16 offsets into `full.text`. `specials`: contents of the tokenizer's
+ * special tokens, to know an end-of-turn token by. A message whose part of the text cannot be told is left out.
+ */
+export function deriveAssistantSpans(
+  messages: readonly Message[],
+  full: Rendered,
+  renderText: RenderText,
+  specials: readonly string[],
+): AssistantSpan[] {
+  const tryText: RenderText = (part, prompt) => {
+    if (part.length === 0) return '';
+    try {
+      return renderText(part, prompt);
+    } catch (error) {
+      // Some templates refuse a conversation that ends there; the other rules go without.
+      if (error instanceof StudioError) return '';
+      throw error;
+    }
+  };
+  const spans: AssistantSpan[] = [];
+  messages.forEach((message, index) => {
+    if (message.role !== 'assistant') return;
+    const limits = limitsOf(index, messages, full);
+    if (!limits) return;
+    const before = messages.slice(0, index);
+    const start = findStart(full.text, limits, tryText(before, true), () => tryText(before, false));
+    if (!start) return;
+    const end = findEnd(full.text, start.at, limits, specials, () => tryText(messages.slice(0, index + 1), false));
+    if (end.end > start.at)
+      spans.push({ message: index, start: start.at, startRule: start.rule, ...end } satisfies AssistantSpan);
+  });
+  return spans;
+}
+
+interface Limits {
+  /** The span starts and ends within these. */
+  from: number;
+  to: number;
+  /** What the message itself brought; undefined when nothing of it could be found. */
+  contentStart?: number;
+  contentEnd?: number;
+  /** What the template wrote while at the message. */
+  turn?: Stretch;
+}
+
+/** What stands between the contents of the messages before and after; undefined when the message left no trace. */
+function limitsOf(index: number, messages: readonly Message[], full: Rendered): Limits | undefined {
+  const own = full.content.filter((part) => part.message === index);
+  const before = full.content.filter((part) => part.message >= 0 && part.message < index);
+  const after = full.content.filter((part) => part.message > index);
+  const turn = full.turns.find((stretch) => stretch.message === index);
+  const nextTurn = full.turns.find((stretch) => stretch.message > index);
+  if (own.length === 0 && !turn) return undefined;
+  const contentStart = own.length ? Math.min(...own.map((part) => part.start)) : undefined;
+  const contentEnd = own.length ? Math.max(...own.map((part) => part.end)) : undefined;
+  const from = Math.max(0, ...before.filter((part) => part.end <= (contentStart ?? turn!.end)).map((part) => part.end));
+  const isLast = index === messages.length - 1;
+  const to = Math.min(
+    full.text.length,
+    ...after.filter((part) => part.start >= (contentEnd ?? turn!.start)).map((part) => part.start),
+    ...(nextTurn && !isLast && nextTurn.start >= (contentEnd ?? turn!.end) ? [nextTurn.start] : []),
+  );
+  return { from, to, contentStart, contentEnd, turn };
+}
+
+function findStart(
+  text: string,
+  { from, to, contentStart, turn }: Limits,
+  prompted: string,
+  plain: () => string,
+): { at: number; rule: StartRule } | undefined {
+  const latest = contentStart ?? turn?.end ?? to;
+  const shared = commonPrefix(prompted, text);
+  const isPrefix = prompted !== '' && shared === prompted.length && shared >= from && shared <= latest;
+  const bare = plain();
+  if (isPrefix) return { at: shared, rule: prompted === bare ? 'bare' : 'prompt' };
+  // What the generation prompt alone adds. Templates that ignore add_generation_prompt add nothing.
+  const added = bare && prompted.startsWith(bare) ? prompted.slice(bare.length) : '';
+  // Parting inside the prompt that the template adds, not in some turn before it.
+  if (prompted && shared > bare.length && shared >= from && shared <= latest && bare && text.startsWith(bare))
+    return { at: shared, rule: 'shared' };
+  for (let length = added.length; length > 0; length--) {
+    const header = added.slice(0, length);
+    if (header.trim() === '') break;
+    const at = text.lastIndexOf(header, latest - length);
+    if (at >= from && at + length <= latest) return { at: at + length, rule: 'header' };
+  }
+  return contentStart === undefined ? undefined : { at: contentStart, rule: 'content' };
+}
+
+function findEnd(
+  text: string,
+  start: number,
+  { to, contentEnd, turn }: Limits,
+  specials: readonly string[],
+  whole: () => string,
+): { end: number; contentEnd: number; endRule: EndRule } {
+  const from = Math.max(start, contentEnd ?? start);
+  const upTo = whole();
+  // Where the render of the conversation up to this message ends, unless later turns changed what is before.
+  const bound = upTo && text.startsWith(upTo) ? upTo.length : turn?.end;
+  const isBound = bound !== undefined && bound >= from && bound <= Math.max(to, from);
+  const tail = text.slice(from, isBound ? bound : to);
+  const eot = isBound ? lastToken(tail, specials) : firstToken(tail, specials);
+  // After the end of a turn stand blanks at most; a special token with text behind it belongs to the turn.
+  if (eot && (!isBound || tail.slice(eot.end).trim() === ''))
+    return { end: from + eot.end, contentEnd: from + eot.start, endRule: 'eot' };
+  if (!isBound) return { end: from, contentEnd: from, endRule: 'content' };
+  const written = from + tail.trimEnd().length;
+  return { end: written, contentEnd: written, endRule: 'turn' };
+}
+
+/** The special token that begins first; of two at one place the longer. */
+function firstToken(tail: string, specials: readonly string[]): Stretch | undefined {
+  let found: Stretch | undefined;
+  for (const token of specials) {
+    const start = token === '' ? -1 : tail.indexOf(token);
+    const end = start + token.length;
+    if (start >= 0 && (!found || start < found.start || (start === found.start && end > found.end)))
+      found = { start, end };
+  }
+  return found;
+}
+/** The special token that ends last; of two at one place the longer. */
+function lastToken(tail: string, specials: readonly string[]): Stretch | undefined {
+  let found: Stretch | undefined;
+  for (const token of specials) {
+    const start = token === '' ? -1 : tail.lastIndexOf(token);
+    const end = start + token.length;
+    if (start >= 0 && (!found || end > found.end || (end === found.end && start < found.start))) found = { start, end };
+  }
+  return found;
+}
+
+function commonPrefix(a: string, b: string): number {
+  const most = Math.min(a.length, b.length);
+  let n = 0;
+  while (n < most && a.charCodeAt(n) === b.charCodeAt(n)) n++;
+  return n;
+}
