@@ -13,6 +13,10 @@ export interface Message {
   tool_calls?: ToolCall[];
   /** Tool messages: which tool answered. */
   name?: string;
+  /** false: nothing of this message is trained, whatever the mask says. */
+  train?: boolean;
+  /** Parts of the content that are (not) trained, UTF-16 offsets [start, end) into it; what none covers follows the mask. */
+  train_spans?: { start: number; end: number; train: boolean }[];
 }
 export interface ToolSchema {
   type: 'function';
@@ -31,13 +35,24 @@ export interface DatasetRow {
 
 export type MaskMode = 'full' | 'completion_only_loss' | 'assistant_only_loss';
 
+/** Finer choices of what is trained; every mask must allow a token (AND). */
+export interface MaskOptions {
+  /** Where assistant turns are taken from: {% generation %} blocks as in TRL, or derived from the template's own output. */
+  assistant_spans: 'generation' | 'derived';
+  assistant_turns: 'all' | 'last';
+  /** End-of-turn tokens, in Axolotl's names: those of trained turns, of all turns, the last one, none. */
+  train_on_eos: 'turn' | 'all' | 'last' | 'none';
+}
+/** What happens to rows above max_length: TRL's keep_start and keep_end, or the row is left out, or the run refused. */
+export type TruncationMode = 'keep_start' | 'keep_end' | 'drop' | 'refuse';
+
 /** Whose text a token is, and whether the template or the row wrote it. */
 export const ROLE_NAMES = ['none', 'system', 'user', 'assistant', 'tool'] as const;
 export const ORIGIN_NAMES = ['scaffold', 'content', 'special'] as const;
 
 /** What is wrong, or worth knowing, about an encoded row; a blocking one must not be trained on. */
 export interface Finding {
-  kind: 'nothing_trained' | 'truncated' | 'prompt_not_prefix' | 'special_in_text';
+  kind: 'nothing_trained' | 'truncated' | 'too_long' | 'prompt_not_prefix' | 'special_in_text';
   blocking: boolean;
   message: string;
 }
@@ -66,6 +81,10 @@ export interface EncodedRow {
   rules: string[];
   /** Tokens cut away by max_length (0 when nothing was cut). */
   truncated: number;
+  /** Of those, how many would have been trained; absent when none. */
+  trainedCut?: number;
+  /** Tokens were cut at the left end (keep_end). */
+  cutLeft?: boolean;
   /** Length of the prompt in tokens, for prompt-completion rows and generation. */
   promptLength?: number;
   /** Empty or absent: nothing to say. */

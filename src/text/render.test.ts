@@ -10,7 +10,6 @@ import {
   blockingFinding,
   encodePlainPrompt,
   encodePrompt,
-  RULES,
   render,
   stopIds,
   trainedTokens,
@@ -50,7 +49,7 @@ describe('masks', () => {
     expect(Array.from(row.ids, (id) => tokenizer.tokenText(id))).toEqual([...'ab: cdefg', '<|endoftext|>']);
     expect([...row.mask]).toEqual([0, 0, 0, 0, 0, 0, 1, 1, 1, 1]);
     expect(row.promptLength).toBe(6);
-    expect([...row.rule].map((rule) => RULES[rule])).toEqual([
+    expect([...row.rule].map((rule) => row.rules[rule])).toEqual([
       'first token: nothing stands before it to predict it from',
       ...Array(5).fill('prompt: given, not trained'),
       ...Array(4).fill('completion: trained'),

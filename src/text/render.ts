@@ -1,18 +1,21 @@
 // The one way from a dataset row to ids, spans and loss mask: all of one render, so they cannot drift (TRL's SFT, facts §1–2).
 import { ConfigError, DataError } from '../lib/errors';
-import {
-  type DatasetRow,
-  type EncodedRow,
-  type Finding,
-  type Json,
-  type MaskMode,
-  type Message,
-  ROLE_NAMES,
-  type ToolSchema,
+import type {
+  DatasetRow,
+  EncodedRow,
+  Finding,
+  Json,
+  MaskMode,
+  MaskOptions,
+  Message,
+  ToolSchema,
+  TruncationMode,
 } from '../protocol/chat';
 import type { EncodedPrompt } from '../protocol/requests';
+import { type AssistantSpan, deriveAssistantSpans } from './assistantSpans';
 import type { CompiledTemplate, Rendered } from './chatTemplate';
 import { type EncodedText, encodeRendered } from './encodeRendered';
+import { buildMask, TRL_MASK } from './masks';
 import type { Tokenizer } from './tokenizer';
 
 export interface RenderContext {
@@ -28,29 +31,13 @@ export interface RenderContext {
 export interface RenderSettings extends RenderContext {
   /** `default`: completion only for prompt + completion, full sequence otherwise (TRL's completion_only_loss = None). */
   mode: MaskMode | 'default';
-  /** Tokens kept from the start; the rest is cut. */
+  /** Most tokens of a row. */
   max_length: number;
+  /** What happens above max_length; keep_start unless given. */
+  truncation_mode?: TruncationMode;
+  /** Finer choices than the mode; TRL's unless given. */
+  mask?: Partial<MaskOptions>;
 }
-
-/** Why a token is trained or not; EncodedRow.rule points here. */
-export const RULES = [
-  'first token: nothing stands before it to predict it from',
-  'full sequence: every token is trained',
-  'prompt: given, not trained',
-  'completion: trained',
-  'inside {% generation %}: trained',
-  'outside {% generation %}: written by the template, not trained',
-  'outside {% generation %}: system text, not trained',
-  'outside {% generation %}: user text, not trained',
-  'outside {% generation %}: assistant header or text, not trained',
-  'outside {% generation %}: tool result, not trained',
-] as const;
-const FIRST = 0;
-const FULL = 1;
-const PROMPT = 2;
-const COMPLETION = 3;
-const INSIDE = 4;
-const OUTSIDE = 5;
 
 const eosOf = (context: RenderContext) => context.eosToken ?? '<|endoftext|>';
 
@@ -120,7 +107,8 @@ function commonPrefix(a: ArrayLike<number>, b: ArrayLike<number>): number {
 
 interface Parts {
   encoded: EncodedText;
-  generation: Rendered['generation'];
+  messages: Message[];
+  rendered?: Rendered;
   promptLength?: number;
   findings: Finding[];
 }
@@ -140,11 +128,11 @@ function encodeParts(row: DatasetRow, context: RenderContext): Parts {
   };
   if (row.messages) {
     const rendered = renderMessages(row.messages, row, context, false);
-    return { encoded: encodeRendered(rendered, row.messages, tokenizer), generation: rendered.generation, findings };
+    return { encoded: encodeRendered(rendered, row.messages, tokenizer), messages: row.messages, rendered, findings };
   }
   if (row.text !== undefined) {
     typedSpecial(row.text, 'text');
-    return { encoded: encodePlainText(row.text, context, true), generation: [], findings };
+    return { encoded: encodePlainText(row.text, context, true), messages: [], findings };
   }
   if (row.prompt === undefined || row.completion === undefined)
     throw new DataError('The row has none of messages, prompt and completion, or text. Add one of them.', {
@@ -152,7 +140,8 @@ function encodeParts(row: DatasetRow, context: RenderContext): Parts {
     });
   let promptIds: Int32Array;
   let encoded: EncodedText;
-  let generation: Rendered['generation'] = [];
+  let rendered: Rendered | undefined;
+  let messages: Message[] = [];
   if (typeof row.prompt === 'string' || typeof row.completion === 'string') {
     if (typeof row.prompt !== 'string' || typeof row.completion !== 'string')
       throw new DataError('prompt and completion must both be strings or both be lists of messages.', {
@@ -163,12 +152,11 @@ function encodeParts(row: DatasetRow, context: RenderContext): Parts {
     promptIds = encodePlainText(row.prompt, context, false).ids;
     encoded = encodePlainText(row.prompt + row.completion, context, true);
   } else {
-    const messages = [...row.prompt, ...row.completion];
-    const rendered = renderMessages(messages, row, context, false);
+    messages = [...row.prompt, ...row.completion];
+    rendered = renderMessages(messages, row, context, false);
     const prompt = renderMessages(row.prompt, row, context, true);
     promptIds = encodeRendered(prompt, row.prompt, tokenizer).ids;
     encoded = encodeRendered(rendered, messages, tokenizer);
-    generation = rendered.generation;
   }
   const promptLength = commonPrefix(promptIds, encoded.ids);
   if (promptLength < promptIds.length)
@@ -177,7 +165,7 @@ function encodeParts(row: DatasetRow, context: RenderContext): Parts {
       blocking: false,
       message: `The prompt alone gives tokens that prompt + completion does not begin with; they part at token ${promptLength}: ${JSON.stringify(tokenizer.decode(promptIds.slice(promptLength)))} is lost. The model is trained on a context that it will not see. End the prompt on a token boundary, or use a template that prints both alike.`,
     });
-  return { encoded, generation, promptLength, findings };
+  return { encoded, messages, rendered, promptLength, findings };
 }
 
 /**
@@ -202,65 +190,108 @@ export function render(given: DatasetRow, rowId: string, settings: RenderSetting
       'assistant_only_loss needs conversations (messages); this row is plain text. Choose another mode.',
       { where: 'assistant_only_loss' },
     );
-  const { encoded, generation, promptLength, findings } = encodeParts(row, settings);
+  const { encoded, messages, rendered, promptLength, findings } = encodeParts(row, settings);
   const completionOnly = mode === 'completion_only_loss' || (mode !== 'full' && promptLength !== undefined);
   const assistantOnly = mode === 'assistant_only_loss';
+  const options = { ...TRL_MASK, ...settings.mask };
+  const { mask, rule, rules } = buildMask({
+    encoded,
+    messages,
+    promptLength: completionOnly ? promptLength : undefined,
+    spans: assistantOnly && rendered ? assistantSpans(row, messages, rendered, options, settings) : undefined,
+    options,
+    eosIds: options.train_on_eos === 'turn' ? new Set() : new Set(stopIds(settings)),
+  });
 
   const total = encoded.ids.length;
-  const mask = new Uint8Array(total);
-  const rule = new Uint8Array(total);
-  let block = 0;
-  for (let t = 0; t < total; t++) {
-    const [start, end] = [encoded.spanStart[t]!, encoded.spanEnd[t]!];
-    while (block < generation.length && generation[block]!.end <= start) block++;
-    const inside = block < generation.length && generation[block]!.start < end;
-    // Several modes: a token is trained only if every mask allows it; the first that forbids it is named.
-    if (t === 0) rule[t] = FIRST;
-    else if (completionOnly && t < promptLength!) rule[t] = PROMPT;
-    else if (assistantOnly && !inside) rule[t] = OUTSIDE + encoded.role[t]!;
-    else {
-      rule[t] = assistantOnly ? INSIDE : completionOnly ? COMPLETION : FULL;
-      mask[t] = 1;
-    }
+  const over = Math.max(0, total - max_length);
+  const { truncation_mode = 'keep_start' } = settings;
+  const cutLeft = truncation_mode === 'keep_end';
+  const [from, to] = cutLeft ? [over, total] : [0, total - over];
+  const keep = <A extends { slice(from: number, to: number): A }>(array: A): A => array.slice(from, to);
+  const keptMask = keep(mask);
+  const keptRule = keep(rule);
+  if (cutLeft && over > 0 && keptMask.length) {
+    keptMask[0] = 0; // what stood before it is gone, so nothing predicts it
+    keptRule[0] = rules.push('first token after the cut: nothing stands before it to predict it from') - 1;
   }
-  const kept = Math.min(total, max_length);
-  const trainedBefore = mask.reduce((a, b) => a + b, 0);
-  const keptMask = mask.slice(0, kept);
-  const trained = keptMask.reduce((a, b) => a + b, 0);
-  if (kept < total)
-    findings.push({
-      kind: 'truncated',
-      blocking: false,
-      message: `The row has ${total} tokens, ${total - kept} more than max_length ${max_length}: its end is cut, and with it the end of the last turn. Raise max_length or shorten the row.`,
-    });
+  const trainedBefore = sum(mask);
+  const trained = sum(keptMask);
+  if (over > 0) findings.push(tooLong(total, max_length, truncation_mode));
   if (trained === 0)
     findings.push({
       kind: 'nothing_trained',
       blocking: true,
       message: whyNothing(trainedBefore, assistantOnly, settings),
     });
+  const keptPrompt = promptLength === undefined ? undefined : Math.min(Math.max(promptLength - from, 0), to - from);
   return {
     rowId,
     text: encoded.text,
-    ids: encoded.ids.slice(0, kept),
+    ids: keep(encoded.ids),
     mask: keptMask,
-    spanStart: encoded.spanStart.slice(0, kept),
-    spanEnd: encoded.spanEnd.slice(0, kept),
-    role: encoded.role.slice(0, kept),
-    origin: encoded.origin.slice(0, kept),
-    message: encoded.message.slice(0, kept),
-    rule: rule.slice(0, kept),
-    rules: [...RULES],
-    truncated: total - kept,
-    promptLength: promptLength === undefined ? undefined : Math.min(promptLength, kept),
+    spanStart: keep(encoded.spanStart),
+    spanEnd: keep(encoded.spanEnd),
+    role: keep(encoded.role),
+    origin: keep(encoded.origin),
+    message: keep(encoded.message),
+    rule: keptRule,
+    rules,
+    truncated: over,
+    ...(trainedBefore > trained && { trainedCut: trainedBefore - trained }),
+    ...(cutLeft && over > 0 && { cutLeft }),
+    promptLength: keptPrompt,
     findings,
   };
 }
 
-function whyNothing(trainedBefore: number, assistantOnly: boolean, { template, max_length }: RenderSettings): string {
+const sum = (array: Uint8Array): number => array.reduce((a, b) => a + b, 0);
+
+/** What assistants wrote: the template's {% generation %} blocks, or the turns derived from its own output. */
+function assistantSpans(
+  row: DatasetRow,
+  messages: Message[],
+  rendered: Rendered,
+  { assistant_spans }: MaskOptions,
+  settings: RenderSettings,
+): readonly (Rendered['generation'][number] | AssistantSpan)[] {
+  if (assistant_spans === 'generation') return rendered.generation;
+  const specials = settings.tokenizer.addedTokens.filter((token) => token.special).map((token) => token.content);
+  return deriveAssistantSpans(
+    messages,
+    rendered,
+    (part, prompt) => renderMessages([...part], row, settings, prompt).text,
+    specials,
+  );
+}
+
+function tooLong(total: number, max_length: number, mode: TruncationMode): Finding {
+  const over = total - max_length;
+  const size = `The row has ${total} tokens, ${over} more than max_length ${max_length}`;
+  if (mode === 'keep_start')
+    return {
+      kind: 'truncated',
+      blocking: false,
+      message: `${size}: its end is cut, and with it the end of the last turn. Raise max_length or shorten the row.`,
+    };
+  if (mode === 'keep_end')
+    return {
+      kind: 'truncated',
+      blocking: false,
+      message: `${size}: its beginning is cut, and with it the start of the prompt. Raise max_length or shorten the row.`,
+    };
+  return {
+    kind: 'too_long',
+    blocking: true,
+    message: `${size}, so it is ${mode === 'drop' ? 'left out' : 'refused'}. Raise max_length or shorten the row.`,
+  };
+}
+
+function whyNothing(trainedBefore: number, assistantOnly: boolean, settings: RenderSettings): string {
+  const { template, max_length } = settings;
   if (trainedBefore > 0)
     return `All ${trainedBefore} trained tokens stand beyond max_length ${max_length}, so nothing of the row is trained. Raise max_length or shorten the prompt.`;
-  if (assistantOnly && !template.hasGeneration)
+  if (assistantOnly && settings.mask?.assistant_spans !== 'derived' && !template.hasGeneration)
     return 'The chat template has no {% generation %} block, so assistant_only_loss trains nothing. Put {% generation %} … {% endgeneration %} around what the assistant writes, or choose another mode.';
   if (assistantOnly)
     return 'The row has no assistant message, so nothing of it is trained. Add one, or leave the row out.';
@@ -339,5 +370,3 @@ export function encodePlainPrompt(
     stopIds: stopIds(context),
   };
 }
-
-if (OUTSIDE + ROLE_NAMES.length !== RULES.length) throw new Error('RULES must end with one entry a role');
