@@ -16,6 +16,7 @@ import type { Batch } from '../src/protocol/batch';
 import { readSafetensors, writeSafetensors } from '../src/storage/safetensors';
 import { Tokenizer } from '../src/text/tokenizer';
 import { generateCorpus } from '../src/world/corpus';
+import { copyDrill } from '../src/world/lessons';
 import { createWorld } from '../src/world/state';
 
 const { values: args } = parseArgs({
@@ -57,11 +58,19 @@ function* idStream(corpusSeed: number, share: number): Generator<number> {
     yield endOfText;
   }
 }
-function nextBatch(stream: Generator<number>): Batch {
+/** Share of rows that are copying drills: nearly all until copying is there, then fewer, so that it is not forgotten. */
+const drillShare = (at: number) => (at < 500 ? 0.75 : Math.max(0.06, 0.4 * (1 - (at - 500) / 1000)));
+
+/** The batch of a step; without a step, of text alone. */
+function nextBatch(stream: Generator<number>, at?: number): Batch {
   const ids = new Int32Array(B * T);
   const targets = new Int32Array(B * T);
+  const rng = new Rng(seed, 'drills').fork(at ?? 0);
   for (let b = 0; b < B; b++) {
-    const row = Array.from({ length: T + 1 }, () => stream.next().value as number);
+    const isDrill = at !== undefined && rng.bool(drillShare(at));
+    const row = isDrill
+      ? copyDrill(rng, T + 1, config.vocab_size, Math.min(1, at / 1000))
+      : Int32Array.from({ length: T + 1 }, () => stream.next().value as number);
     ids.set(row.slice(0, T), b * T);
     targets.set(row.slice(1), b * T);
   }
@@ -109,7 +118,7 @@ if (existsSync(`${checkpointPath}/state.json`)) {
   console.log(JSON.stringify({ resumed: step }));
 }
 const stream = idStream(new Rng(seed, 'pretrain').u32(), lessons);
-for (let i = 0; i < step; i++) nextBatch(stream); // the stream is a function of the seed: skip what was read
+for (let i = 0; i < step; i++) nextBatch(stream, i); // the stream is a function of the seed: skip what was read
 
 let lastSaved = step;
 async function save(): Promise<void> {
@@ -149,7 +158,7 @@ let lastSave = performance.now();
 const history: { step: number; loss: number; eval_loss?: number; eval_copy_loss?: number }[] = [];
 while (step < steps) {
   const started = performance.now();
-  const batch = nextBatch(stream);
+  const batch = nextBatch(stream, step);
   const { sums } = await engine.step(batch, loss, { want: ['logps'], scale: { loss: 1 / (B * T) } });
   const progress = (step - warmup) / Math.max(1, steps - warmup);
   const learning_rate =

@@ -68,6 +68,26 @@ const record: Maker = (r) => {
   return r.bool(0.75) ? `${sentence}\n${form}` : `${form}\n${sentence}`;
 };
 
+/**
+ * A row of `length` ids below `vocabSize` that repeats itself: stretches of random tokens, each several times over. Nothing
+ * but looking back predicts them. Early in pretraining stretches are short, since short ones teach it in a few hundred steps
+ * and long ones hardly at all; `progress` in 0–1 lengthens them.
+ */
+export function copyDrill(r: Rng, length: number, vocabSize: number, progress: number): Int32Array {
+  const out = new Int32Array(length);
+  let at = 0;
+  while (at < length) {
+    const isLong = r.bool(progress);
+    const stretch = Array.from({ length: isLong ? r.int(8, 48) : r.int(2, 8) }, () =>
+      r.int(FIRST_DRILL_ID, vocabSize - 1),
+    );
+    for (let times = isLong ? 2 : 6; times > 0; times--) for (const id of stretch) if (at < length) out[at++] = id;
+  }
+  return out;
+}
+/** Special tokens come first in the studio's tokenizer; they keep their meaning. */
+const FIRST_DRILL_ID = 6;
+
 /** One document; the same stream gives the same text. */
 export function copyLesson(r: Rng): string {
   const kind = r.pick([twice, twice, lookup, lookup, record, record, record]);
