@@ -1,5 +1,6 @@
 // Byte-level BPE trainer (Sennrich et al. 2016; byte alphabet of GPT-2). Writes Hugging Face's tokenizer.json.
 import { ConfigError } from '../lib/errors';
+import { Aligned } from './aligned';
 import { BYTE_TO_CHAR, toByteChars } from './byteLevel';
 import { compilePreTokenizer, type PreTokenizerJson } from './preTokenizer';
 
@@ -12,7 +13,7 @@ export interface AddedTokenJson {
   normalized: boolean;
   special: boolean;
 }
-/** The parts of Hugging Face's tokenizer.json that byte-level BPE uses. */
+/** Hugging Face's tokenizer.json as the trainer writes it; files of other models are read as unknown JSON. */
 export interface TokenizerJson {
   version: string;
   truncation: unknown;
@@ -79,13 +80,13 @@ export function trainBpe(texts: Iterable<string>, options: TrainBpeOptions): Tok
   const preTokenizer: PreTokenizerJson = splitDigits
     ? { type: 'Sequence', pretokenizers: [{ type: 'Digits', individual_digits: true }, BYTE_LEVEL] }
     : BYTE_LEVEL;
-  const cut = compilePreTokenizer(preTokenizer);
+  const { cut } = compilePreTokenizer(preTokenizer);
 
   const tokens: string[] = [...added, ...[...BYTE_TO_CHAR].sort()];
   const idOfToken = new Map(tokens.map((token, id) => [token, id]));
   const frequency = new Map<string, number>();
   for (const text of withoutAdded(texts, added))
-    for (const [start, end] of cut(text)) {
+    for (const [start, end] of cut(new Aligned(text)).pieces) {
       const word = text.slice(start, end);
       frequency.set(word, (frequency.get(word) ?? 0) + 1);
     }

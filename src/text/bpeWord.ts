@@ -1,7 +1,9 @@
 // BPE of one word: merge the pair of lowest rank, leftmost first, until none is left.
-import { PAIR_SHIFT } from './tokenizerJson';
 
-type Merges = Map<number, { rank: number; id: number }>;
+/** Ids are below this, so that left · PAIR_SHIFT + right is exact. */
+export const PAIR_SHIFT = 2 ** 21;
+/** left id · PAIR_SHIFT + right id → rank and merged id. */
+export type Merges = Map<number, { rank: number; id: number }>;
 const POSITIONS = 2 ** 26;
 
 /** Pushes into and pops from a binary min-heap of numbers. */

@@ -1,16 +1,30 @@
-// Pre-tokenizers of tokenizer.json that byte-level BPE models use: each cuts pieces into smaller pieces, never across them.
-import { DataError } from '../lib/errors';
-import { GPT2_PATTERN } from './byteLevel';
+// Pre-tokenizers of tokenizer.json: each cuts pieces into smaller pieces, never across them; some also change the text.
+import { type Aligned, AlignedBuilder, charAt, type Piece, prepend } from './aligned';
+import { GPT2_PATTERN, toByteChars } from './byteLevel';
+import { charField, escapeRegex, fail, type StepJson, shown, stepOf, stepsOf, unsupported } from './jsonFields';
+import { patternOf } from './normalizers';
 
-/** A stretch of the text, UTF-16 offsets [start, end). */
-export type Piece = readonly [start: number, end: number];
-type Cutter = (text: string) => Piece[];
-export type PreTokenizerJson = { type: string; [key: string]: unknown };
-type Behavior = 'Isolated' | 'Removed' | 'MergedWithPrevious' | 'MergedWithNext' | 'Contiguous';
+export type PreTokenizerJson = StepJson;
+/** Pieces of `doc`, in order; what none covers was removed. */
+export interface Pieces {
+  doc: Aligned;
+  pieces: Piece[];
+}
+type Step = (given: Pieces) => Pieces;
+const BEHAVIORS = ['Isolated', 'Removed', 'MergedWithPrevious', 'MergedWithNext', 'Contiguous'] as const;
+type Behavior = (typeof BEHAVIORS)[number];
 
-/** Cuts `text` at matches; what lies between matches is a piece too (HF's `Isolated`), or is merged as `behavior` says. */
-function splitBy(regex: RegExp, behavior: Behavior, invert: boolean): Cutter {
-  return (text) => {
+const KNOWN = ['ByteLevel', 'Split', 'Digits', 'Punctuation', 'Whitespace', 'WhitespaceSplit', 'Metaspace', 'Sequence'];
+KNOWN.push('BertPreTokenizer', 'CharDelimiterSplit');
+
+const SPACE = /\p{White_Space}/gu;
+const PUNCTUATION = /[\p{P}$+<=>^`|~]/gu;
+const WORDS =
+  /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]+|[^\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}\p{White_Space}]+/gu;
+
+/** Cuts at matches; what lies between matches is a piece too (`Isolated`), or is merged as `behavior` says. */
+function splitBy(regex: RegExp, behavior: Behavior, invert = false): Step {
+  const cut = (text: string): [number, number][] => {
     const parts: { start: number; end: number; match: boolean }[] = [];
     let at = 0;
     for (const found of text.matchAll(regex)) {
@@ -22,105 +36,131 @@ function splitBy(regex: RegExp, behavior: Behavior, invert: boolean): Cutter {
     if (at < text.length) parts.push({ start: at, end: text.length, match: invert });
     const out: [number, number][] = [];
     let previousMatch: boolean | undefined;
-    parts.forEach((part, i) => {
+    for (const part of parts) {
       const last = out[out.length - 1];
-      if (behavior === 'Removed' && part.match) return;
+      if (behavior === 'Removed' && part.match) continue;
       const joins =
         (behavior === 'Contiguous' && previousMatch === part.match) ||
         (behavior === 'MergedWithPrevious' && part.match && previousMatch === false) ||
-        (behavior === 'MergedWithNext' && i > 0 && !part.match && previousMatch === true);
+        (behavior === 'MergedWithNext' && !part.match && previousMatch === true);
       if (joins && last) last[1] = part.end;
       else out.push([part.start, part.end]);
       previousMatch = part.match;
-    });
+    }
     return out;
   };
-}
-
-/** Letters of `(?i:…)` groups spelled in both cases: Node 20 and Safari lack inline flags. */
-function expandIgnoreCase(source: string): string {
-  return source.replace(/\(\?i:((?:[^()\\]|\\.)*)\)/g, (_, body: string) => {
-    const open = body.replace(/\\.|\[[^\]]*\]|[a-zA-Z]/g, (c) =>
-      /^[a-z]$/i.test(c) ? `[${c.toLowerCase()}${c.toUpperCase()}]` : c,
-    );
-    return `(?:${open})`;
+  return ({ doc, pieces }) => ({
+    doc,
+    pieces: pieces.flatMap(([start, end]) =>
+      cut(doc.text.slice(start, end)).map(([a, b]): Piece => [start + a, start + b]),
+    ),
   });
 }
 
-/** Oniguruma / Rust regex source → JavaScript. Throws DataError when JavaScript cannot express it. */
-export function toJsRegex(source: string, where: string): RegExp {
-  const js = expandIgnoreCase(source)
-    .replace(/\\s/g, '\\p{White_Space}')
-    .replace(/\\S/g, '\\P{White_Space}')
-    .replace(/\\d/g, '\\p{Nd}')
-    // Under the u flag JavaScript refuses escapes that escape nothing.
-    .replace(/\\(["'#!%&,:;<=>@_`~ ])/g, '$1');
-  try {
-    return new RegExp(js, 'gu');
-  } catch (cause) {
-    throw new DataError(
-      `tokenizer.json: ${where} holds a pattern that a browser cannot run (${source}). Use a tokenizer whose patterns avoid possessive quantifiers and inline flags.`,
-      { cause, where },
-    );
-  }
+/** Changes each piece on its own. */
+function rewrite(change: (piece: Aligned) => Aligned): Step {
+  return ({ doc, pieces }) => {
+    const changed = pieces.map(([start, end]) => change(doc.slice(start, end)));
+    if (changed.length === 1) return { doc: changed[0]!, pieces: [[0, changed[0]!.text.length]] };
+    const builder = new AlignedBuilder();
+    let at = 0;
+    const out: Piece[] = [];
+    for (const piece of changed) {
+      builder.copy(piece, 0, piece.text.length);
+      out.push([at, at + piece.text.length]);
+      at += piece.text.length;
+    }
+    return { doc: builder.build(), pieces: out };
+  };
 }
 
-const escapeRegex = (text: string) => text.replace(/[.*+?^${}()|[\]\\/-]/g, '\\$&').replace(/\\-/g, '-');
+/** Each byte a character; they stand for the character that they spell. */
+function toBytes(piece: Aligned): Aligned {
+  const builder = new AlignedBuilder();
+  for (let at = 0; at < piece.text.length; ) {
+    const char = charAt(piece.text, at);
+    builder.put(toByteChars(char), piece.start(at), piece.end(at + char.length - 1));
+    at += char.length;
+  }
+  return builder.build();
+}
 
-function cutterOf(json: PreTokenizerJson, where: string): { cutters: Cutter[]; byteLevel: boolean } {
+function metaspace(json: StepJson, where: string): Step[] {
+  const replacement = charField(json, 'replacement', where, '▁');
+  if (replacement.length !== 1) fail(`${where}.replacement`, `is ${shown(replacement)}`, 'Use a character of the BMP.');
+  const scheme = prependScheme(json, where);
+  const change = rewrite((piece) => {
+    const out = piece.withText(piece.text.replaceAll(' ', replacement));
+    const wanted = scheme === 'always' || (scheme === 'first' && piece.text !== '' && piece.start(0) === 0);
+    return wanted && !out.text.startsWith(replacement) ? prepend(out, replacement) : out;
+  });
+  if (json.split === false) return [change];
+  return [change, splitBy(new RegExp(escapeRegex(replacement), 'gu'), 'MergedWithNext')];
+}
+
+/** Old files say add_prefix_space instead of prepend_scheme. */
+export function prependScheme(json: StepJson, where: string): 'always' | 'first' | 'never' {
+  const scheme = json.prepend_scheme ?? (json.add_prefix_space === false ? 'never' : 'always');
+  if (scheme === 'always' || scheme === 'first' || scheme === 'never') return scheme;
+  return fail(`${where}.prepend_scheme`, `is ${shown(scheme)}, expected "always", "first" or "never"`);
+}
+
+function behaviorOf(json: StepJson, where: string): Behavior {
+  const behavior = json.behavior ?? 'Isolated';
+  // Written by the library as MergedWithPrevious, by people also as merged_with_previous.
+  const found = BEHAVIORS.find((name) => name.toLowerCase() === String(behavior).replaceAll('_', '').toLowerCase());
+  return found ?? fail(`${where}.behavior`, `is ${shown(behavior)}, expected one of ${BEHAVIORS.join(', ')}`);
+}
+
+/** Steps of one pre-tokenizer; `'bytes'` is ByteLevel's turning into bytes. */
+function stepsFor(json: StepJson, where: string): (Step | 'bytes')[] {
   switch (json.type) {
-    case 'Sequence': {
-      const list = json.pretokenizers;
-      if (!Array.isArray(list))
-        throw new DataError(`tokenizer.json: ${where}.pretokenizers must be a list. Fetch the file again.`, { where });
-      const parts = list.map((item, i) => cutterOf(item as PreTokenizerJson, `${where}.pretokenizers[${i}]`));
-      return { cutters: parts.flatMap((p) => p.cutters), byteLevel: parts.some((p) => p.byteLevel) };
-    }
+    case 'Sequence':
+      return stepsOf(json, 'pretokenizers', where).flatMap((step, i) => stepsFor(step, `${where}.pretokenizers[${i}]`));
     case 'ByteLevel': {
+      const steps: (Step | 'bytes')[] = [];
       if (json.add_prefix_space === true)
-        throw new DataError(
-          `tokenizer.json: ${where}.add_prefix_space is true, which changes the text. Set it to false or choose another tokenizer.`,
-          { where },
-        );
-      const cutters = json.use_regex === false ? [] : [splitBy(new RegExp(GPT2_PATTERN, 'gu'), 'Isolated', false)];
-      return { cutters, byteLevel: true };
+        steps.push(rewrite((piece) => (piece.text.startsWith(' ') ? piece : prepend(piece, ' '))));
+      if (json.use_regex !== false) steps.push(splitBy(new RegExp(GPT2_PATTERN, 'gu'), 'Isolated'));
+      return [...steps, 'bytes'];
     }
     case 'Digits':
-      return {
-        cutters: [splitBy(/\p{N}/gu, json.individual_digits === true ? 'Isolated' : 'Contiguous', false)],
-        byteLevel: false,
-      };
-    case 'Split': {
-      const pattern = json.pattern as { Regex?: string; String?: string } | undefined;
-      const source = pattern?.Regex ?? (pattern?.String === undefined ? undefined : escapeRegex(pattern.String));
-      if (source === undefined)
-        throw new DataError(`tokenizer.json: ${where}.pattern needs Regex or String. Fetch the file again.`, { where });
-      const behavior = (json.behavior ?? 'Isolated') as Behavior;
-      return { cutters: [splitBy(toJsRegex(source, where), behavior, json.invert === true)], byteLevel: false };
-    }
+      return [splitBy(/\p{N}/gu, json.individual_digits === true ? 'Isolated' : 'Contiguous')];
+    case 'Split':
+      return [splitBy(patternOf(json, where), behaviorOf(json, where), json.invert === true)];
+    case 'Punctuation':
+      return [splitBy(PUNCTUATION, behaviorOf(json, where))];
+    case 'Whitespace':
+      return [splitBy(WORDS, 'Removed', true)];
+    case 'WhitespaceSplit':
+      return [splitBy(SPACE, 'Removed')];
+    case 'BertPreTokenizer':
+      return [splitBy(SPACE, 'Removed'), splitBy(PUNCTUATION, 'Isolated')];
+    case 'CharDelimiterSplit':
+      return [splitBy(new RegExp(escapeRegex(charField(json, 'delimiter', where)), 'gu'), 'Removed')];
+    case 'Metaspace':
+      return metaspace(json, where);
     default:
-      throw new DataError(
-        `tokenizer.json: ${where} has type "${json.type}"; the studio reads ByteLevel, Digits, Split and Sequence. Choose a byte-level BPE tokenizer (GPT-2, Llama 3, Qwen, SmolLM …).`,
-        { where },
-      );
+      return unsupported(where, json.type, KNOWN);
   }
 }
 
-/** Builds the function text → pieces. Throws DataError for kinds that are not byte-level BPE's. */
-export function compilePreTokenizer(json: PreTokenizerJson | null | undefined): Cutter {
-  const where = 'pre_tokenizer';
-  const { cutters, byteLevel } = json ? cutterOf(json, where) : { cutters: [], byteLevel: false };
-  if (!byteLevel)
-    throw new DataError(
-      'tokenizer.json: pre_tokenizer has no ByteLevel step; the studio reads byte-level BPE only. Choose a byte-level BPE tokenizer (GPT-2, Llama 3, Qwen, SmolLM …).',
-      { where },
-    );
-  return (text) => {
-    let pieces: Piece[] = [[0, text.length]];
-    for (const cut of cutters)
-      pieces = pieces.flatMap(([start, end]) =>
-        cut(text.slice(start, end)).map(([a, b]): Piece => [start + a, start + b]),
-      );
-    return pieces;
+export interface PreTokenizer {
+  cut(doc: Aligned): Pieces;
+  /**
+   * The words that `cut` gives are still to be written as bytes (ByteLevel was the last step). Left to the caller, who
+   * caches by word, since it is the costly part.
+   */
+  bytes: boolean;
+}
+
+/** Throws DataError naming the step that is unknown or malformed. */
+export function compilePreTokenizer(json: unknown): PreTokenizer {
+  const steps = json === null || json === undefined ? [] : stepsFor(stepOf(json, 'pre_tokenizer'), 'pre_tokenizer');
+  const bytes = steps.at(-1) === 'bytes';
+  const run = (bytes ? steps.slice(0, -1) : steps).map((step) => (step === 'bytes' ? rewrite(toBytes) : step));
+  return {
+    bytes,
+    cut: (doc) => run.reduce((given, step) => step(given), { doc, pieces: [[0, doc.text.length]] } as Pieces),
   };
 }

@@ -153,8 +153,12 @@ describe('decoding', () => {
     expect(tokenizer.decode(ids)).toBe('<|im_start|>a<tool_call>b<|im_end|>');
   });
 
-  test('an id outside the vocabulary is named', () => {
+  test('an id outside the vocabulary is named, and so is a hole in it', () => {
     expect(() => tokenizer.decode([9999])).toThrow(/Token id 9999 .* 300 ids/);
+    const holed = structuredClone(json);
+    holed.added_tokens.push({ ...holed.added_tokens[0]!, id: 305, content: '<|late|>' });
+    expect(Tokenizer.fromJson(holed).vocabSize).toBe(306);
+    expect(() => Tokenizer.fromJson(holed).decode([302])).toThrow(/Token id 302 has no token.*hole/);
   });
 });
 
@@ -167,16 +171,30 @@ describe('bad files', () => {
   };
   test('truncated tokenizer.json', () => {
     expect(() => Tokenizer.fromJson(text.slice(0, 900))).toThrow(DataError);
-    expect(() => Tokenizer.fromJson(text.slice(0, 900))).toThrow(/not complete JSON.*fetch it again/);
+    expect(() => Tokenizer.fromJson(text.slice(0, 900))).toThrow(
+      /not complete JSON: it breaks at character \d+ of 900, near ".*fetch it again/,
+    );
   });
   test('each fault names its field', () => {
     expect(broken((j) => Reflect.deleteProperty(j, 'model'))).toThrow(/model is missing/);
     expect(broken((j) => Reflect.deleteProperty(j.model, 'merges'))).toThrow(/model\.merges is missing/);
     expect(broken((j) => j.model.merges.push('a zzz'))).toThrow(/model\.merges\[38\] needs the token "zzz"/);
-    expect(broken((j) => (j.model.type = 'Unigram'))).toThrow(/model\.type is "Unigram"/);
-    expect(broken((j) => (j.model.byte_fallback = true))).toThrow(/byte_fallback/);
-    expect(broken((j) => (j.pre_tokenizer = { type: 'Metaspace' }))).toThrow(/pre_tokenizer has type "Metaspace"/);
-    expect(broken((j) => (j.normalizer = { type: 'Lowercase' }))).toThrow(/normalizer has type "Lowercase"/);
+    expect(broken((j) => (j.model.type = 'Unigram'))).toThrow(/model\.vocab must be a list of \[token, score\]/);
+    expect(broken((j) => (j.model.type = 'Rwkv'))).toThrow(/model\.type is "Rwkv".*BPE, Unigram, WordLevel, WordPiece/);
+    expect(broken((j) => (j.model.unk_token = '<unk>'))).toThrow(/model\.unk_token is "<unk>".*lacks/);
+    expect(broken((j) => (j.model.dropout = 0.1))).toThrow(/model\.dropout is 0\.1.*Set it to null/);
+    expect(broken((j) => (j.pre_tokenizer = { type: 'UnicodeScripts' }))).toThrow(
+      /pre_tokenizer has type "UnicodeScripts", which the studio does not support\. It reads ByteLevel, .*Metaspace/,
+    );
+    expect(broken((j) => (j.normalizer = { type: 'Sequence', normalizers: [{ type: 'Magic' }] }))).toThrow(
+      /normalizer\.normalizers\[0\] has type "Magic".*NFC/,
+    );
+    expect(broken((j) => (j.decoder = { type: 'CTC' }))).toThrow(/decoder has type "CTC"/);
+    expect(broken((j) => (j.post_processor = { type: 'X' }))).toThrow(/post_processor has type "X"/);
+    expect(broken((j) => (j.model.vocab.zz = 5))).toThrow(/model\.vocab\["zz"\] repeats id 5/);
+    expect(
+      broken((j) => (j.pre_tokenizer = { type: 'Split', pattern: { Regex: 'a(?y)b' }, behavior: 'Isolated' })),
+    ).toThrow(/pre_tokenizer\.pattern holds a pattern that a browser cannot run: the group \(\?y\)/);
     expect(broken((j) => Reflect.set(j.added_tokens[0]!, 'id', '0'))).toThrow(/added_tokens\[0\]\.id/);
   });
 });

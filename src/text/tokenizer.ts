@@ -1,28 +1,20 @@
-// Byte-level BPE encoder and decoder with text spans; ids equal Hugging Face's tokenizers.
+// Encoder and decoder of a tokenizer.json, with text spans; ids and text equal Hugging Face's tokenizers.
+// One difference on purpose: text that is not scaffold never gives the id of a special token, whatever the vocabulary holds.
 import { DataError } from '../lib/errors';
+import type { AcceptToken, AllowSpecial } from './addedTokens';
+import { Aligned } from './aligned';
 import type { AddedTokenJson, TokenizerJson } from './bpe';
-import { mergeWord } from './bpeWord';
-import { BYTE_TO_CHAR, byteCharsToBytes } from './byteLevel';
-import { normalizeWithMap } from './normalize';
-import { compilePreTokenizer, type Piece } from './preTokenizer';
+import { toByteChars } from './byteLevel';
+import { byteOf, tokenBytes } from './decoders';
 import { type ParsedTokenizer, parseTokenizerJson } from './tokenizerJson';
+import { TokenStream } from './tokenStream';
+import { add, type Encoding } from './wordModel';
 
-export interface Encoding {
-  ids: number[];
-  /** UTF-16 offsets into the text, [start, end). Tokens that share one character share its span. */
-  starts: number[];
-  ends: number[];
-}
-/**
- * Which added tokens are recognised in a text. `true`: all (scaffold written by a template). `'ordinary'`: only those
- * that are not special, such as <tool_call> (text that a model wrote). `false`: none (text from outside).
- */
-export type AllowSpecial = boolean | 'ordinary';
-export type AcceptToken = (token: AddedTokenJson, start: number, end: number) => boolean;
+export type { AcceptToken, AllowSpecial } from './addedTokens';
+export type { Encoding } from './wordModel';
 
 const CACHE_LIMIT = 50_000;
-const encoder = new TextEncoder();
-const escapeRegex = (text: string) => text.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&');
+const LONE_SURROGATE = /\p{Cs}/gu;
 
 export class Tokenizer {
   readonly vocabSize: number;
@@ -33,41 +25,21 @@ export class Tokenizer {
   readonly prefixIds: readonly number[];
   readonly suffixIds: readonly number[];
   private readonly parsed: ParsedTokenizer;
-  private readonly bytesOf: (Uint8Array | undefined)[];
-  private readonly byteIds: (number | undefined)[];
-  private readonly cut: (text: string) => Piece[];
   private readonly addedByContent: Map<string, AddedTokenJson>;
-  private readonly patterns: { all?: RegExp; ordinary?: RegExp };
   private readonly cache = new Map<string, Encoding>();
 
   private constructor(parsed: ParsedTokenizer) {
     this.parsed = parsed;
-    const { tokens, added, vocab } = parsed;
-    this.vocabSize = tokens.length;
-    this.addedTokens = added;
-    this.specialIds = new Set(added.filter((t) => t.special).map((t) => t.id));
+    this.vocabSize = parsed.tokens.length;
+    this.addedTokens = parsed.added;
+    this.specialIds = new Set(parsed.added.filter((t) => t.special).map((t) => t.id));
     this.prefixIds = parsed.prefixIds;
     this.suffixIds = parsed.suffixIds;
-    this.addedByContent = new Map(added.map((t) => [t.content, t]));
-    const addedIds = new Set(added.map((t) => t.id));
-    this.bytesOf = Array.from(tokens, (token, id) => {
-      if (token === undefined) return undefined;
-      return (addedIds.has(id) ? undefined : byteCharsToBytes(token)) ?? encoder.encode(token);
-    });
-    this.byteIds = BYTE_TO_CHAR.map((char) => vocab.get(char));
-    this.cut = compilePreTokenizer(parsed.json.pre_tokenizer);
-    const patternOf = (list: AddedTokenJson[]) => {
-      // Longest first, as HF's leftmost-longest search.
-      const sorted = [...list].sort((a, b) => b.content.length - a.content.length);
-      const one = ({ content, lstrip, rstrip }: AddedTokenJson) =>
-        `${lstrip ? '\\p{White_Space}*' : ''}${escapeRegex(content)}${rstrip ? '\\p{White_Space}*' : ''}`;
-      return sorted.length ? new RegExp(sorted.map(one).join('|'), 'gu') : undefined;
-    };
-    this.patterns = { all: patternOf(added), ordinary: patternOf(added.filter((t) => !t.special)) };
+    this.addedByContent = new Map(parsed.added.map((t) => [t.content, t]));
   }
 
   /** From tokenizer.json, as text or parsed. Throws DataError naming the field and the remedy. */
-  static fromJson(source: string | TokenizerJson): Tokenizer {
+  static fromJson(source: string | object): Tokenizer {
     return new Tokenizer(parseTokenizerJson(source));
   }
 
@@ -76,7 +48,7 @@ export class Tokenizer {
     return this.parsed.json;
   }
 
-  /** Id of an added or ordinary token given as in the file (ordinary ones in the byte-level alphabet). */
+  /** Id of an added or ordinary token given as in the file (in the byte-level alphabet, with ▁ for blanks, …). */
   idOf(token: string): number | undefined {
     return this.addedByContent.get(token)?.id ?? this.parsed.vocab.get(token);
   }
@@ -94,124 +66,113 @@ export class Tokenizer {
 
   /**
    * Never adds BOS or EOS. Lone surrogates are encoded as U+FFFD. `accept` may refuse an added token found at
-   * [start, end): its characters are then ordinary text.
+   * [start, end): its characters are then ordinary text. Spans are in order and cover the text, but for what the file's
+   * own normalizer or pre-tokenizer takes out (blanks, control characters). Throws DataError for a character that the
+   * vocabulary cannot write when there is no unknown token.
    */
   encode(
     text: string,
     { allowSpecial = false, accept }: { allowSpecial?: AllowSpecial; accept?: AcceptToken } = {},
   ): Encoding {
+    const { addedTokens, normalize } = this.parsed;
     const out: Encoding = { ids: [], starts: [], ends: [] };
-    const pattern = allowSpecial === true ? this.patterns.all : allowSpecial ? this.patterns.ordinary : undefined;
-    let at = 0;
-    if (pattern) {
-      pattern.lastIndex = 0;
-      for (let found = pattern.exec(text); found; found = pattern.exec(text)) {
-        const start = found.index;
-        const end = start + found[0].length;
-        const token = this.addedByContent.get(found[0]) ?? this.addedByContent.get(found[0].trim());
-        if (!token || (accept && !accept(token, start, end))) {
-          pattern.lastIndex = start + 1;
-          continue;
-        }
-        this.encodePlain(text.slice(at, start), at, out);
-        out.ids.push(token.id);
-        out.starts.push(start);
-        out.ends.push(end);
-        at = end;
+    const whole = new Aligned(text.replace(LONE_SURROGATE, '\ufffd'));
+    for (const raw of addedTokens.split(whole, 'raw', allowSpecial, accept)) {
+      if (raw.token) {
+        add(out, raw.token.id, raw.start, raw.end);
+        continue;
       }
+      const plain = whole.slice(raw.start, raw.end);
+      const normalized = normalize ? normalize(plain) : plain;
+      for (const { token, start, end } of addedTokens.split(normalized, 'normalized', allowSpecial, accept))
+        if (token) add(out, token.id, normalized.start(start), normalized.end(end - 1));
+        else this.encodePlain(normalized.slice(start, end), out);
     }
-    this.encodePlain(text.slice(at), at, out);
     return out;
   }
 
-  private encodePlain(text: string, offset: number, out: Encoding): void {
-    if (text === '') return;
-    const form = this.parsed.normalization;
-    const normalized = form ? normalizeWithMap(text, form) : undefined;
-    const source = normalized?.text ?? text;
-    for (const [start, end] of this.cut(source)) {
-      const word = this.encodeWord(source.slice(start, end));
-      for (let i = 0; i < word.ids.length; i++) {
-        const from = start + word.starts[i]!;
-        const to = start + word.ends[i]!;
-        out.ids.push(word.ids[i]!);
-        out.starts.push(offset + (normalized ? normalized.starts[from]! : from));
-        out.ends.push(offset + (normalized ? normalized.ends[to - 1]! : to));
-      }
+  private encodePlain(source: Aligned, out: Encoding): void {
+    const { doc, pieces } = this.parsed.preTokenizer.cut(source);
+    for (const [start, end] of pieces) {
+      if (start === end) continue;
+      const word = this.encodeWord(doc.text.slice(start, end));
+      for (let i = 0; i < word.ids.length; i++)
+        add(out, word.ids[i]!, doc.start(start + word.starts[i]!), doc.end(start + word.ends[i]! - 1));
     }
   }
 
   private encodeWord(word: string): Encoding {
     const cached = this.cache.get(word);
     if (cached) return cached;
-    const ids: number[] = [];
-    const unitStart: number[] = [];
-    const unitEnd: number[] = [];
-    let at = 0;
-    for (const char of word) {
-      for (const byte of encoder.encode(char)) {
-        const id = this.byteIds[byte];
-        // HF drops bytes that the vocabulary lacks.
-        if (id === undefined) continue;
-        ids.push(id);
-        unitStart.push(at);
-        unitEnd.push(at + char.length);
-      }
-      at += char.length;
-    }
-    const whole = this.parsed.ignoreMerges
-      ? this.parsed.vocab.get(Array.from(encoder.encode(word), (b) => BYTE_TO_CHAR[b]).join(''))
-      : undefined;
-    const merged = whole === undefined ? mergeWord(ids, this.parsed.merges) : { ids: [whole], sizes: [ids.length] };
-    const out: Encoding = { ids: merged.ids, starts: [], ends: [] };
-    let position = 0;
-    for (const size of merged.sizes) {
-      out.starts.push(unitStart[position]!);
-      position += size;
-      out.ends.push(unitEnd[position - 1]!);
-    }
+    const out = this.parsed.preTokenizer.bytes ? this.encodeBytes(word) : this.parsed.model(word);
     if (this.cache.size >= CACHE_LIMIT) this.cache.clear();
     if (word.length <= 64) this.cache.set(word, out);
     return out;
   }
 
-  /** Bytes of one token; throws DataError for an id outside the vocabulary. */
-  private bytes(id: number): Uint8Array {
-    const bytes = this.bytesOf[id];
-    if (!bytes)
-      throw new DataError(
-        `Token id ${id} is not in this tokenizer (it has ${this.vocabSize} ids). Use the model's own tokenizer.json.`,
-        { where: `id ${id}` },
-      );
-    return bytes;
+  /** The model reads the word's bytes; each stands for the character that it helps to spell. */
+  private encodeBytes(word: string): Encoding {
+    const bytes = toByteChars(word);
+    const out = this.parsed.model(bytes);
+    if (bytes.length === word.length) return out;
+    const starts: number[] = [];
+    const ends: number[] = [];
+    let at = 0;
+    for (const char of word) {
+      const size = char.charCodeAt(0) < 0x80 ? 1 : toByteChars(char).length;
+      for (let i = 0; i < size; i++) {
+        starts.push(at);
+        ends.push(at + char.length);
+      }
+      at += char.length;
+    }
+    return { ids: out.ids, starts: out.starts.map((i) => starts[i]!), ends: out.ends.map((i) => ends[i - 1]!) };
+  }
+
+  /** The token's string as the file has it; throws DataError for an id outside the vocabulary. */
+  private token(id: number): string {
+    const token = this.parsed.tokens[id];
+    if (token !== undefined) return token;
+    const found =
+      id >= 0 && id < this.vocabSize ? 'has no token: the vocabulary has a hole there' : 'is not in this tokenizer';
+    throw new DataError(`Token id ${id} ${found} (it has ${this.vocabSize} ids). Use the model's own tokenizer.json.`, {
+      where: `id ${id}`,
+    });
   }
 
   /** Text of ids, without clean-up of spaces. Bytes that are not UTF-8 become U+FFFD. */
   decode(ids: ArrayLike<number>, { skipSpecial = false }: { skipSpecial?: boolean } = {}): string {
-    const stream = this.stream({ skipSpecial });
-    let out = '';
-    for (let i = 0; i < ids.length; i++) out += stream.push(ids[i]!);
-    return out + stream.end();
+    const tokens: string[] = [];
+    for (let i = 0; i < ids.length; i++)
+      if (!skipSpecial || !this.specialIds.has(ids[i]!)) tokens.push(this.token(ids[i]!));
+    return this.parsed.decoder.decode(tokens);
   }
 
   /** Decodes token by token: a character is given out once its last byte has come. */
   stream({ skipSpecial = false }: { skipSpecial?: boolean } = {}): { push(id: number): string; end(): string } {
-    const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+    const stream = new TokenStream(this.parsed.decoder);
     return {
-      push: (id) => (skipSpecial && this.specialIds.has(id) ? '' : decoder.decode(this.bytes(id), { stream: true })),
-      end: () => decoder.decode(),
+      push: (id) => (skipSpecial && this.specialIds.has(id) ? '' : stream.push(this.token(id))),
+      end: () => stream.end(),
     };
   }
 
   /** One token as a person may read it; bytes that are no whole character are written \xF0. */
   tokenText(id: number): string {
-    const bytes = this.bytes(id);
+    const token = this.token(id);
+    const { decoder, preTokenizer } = this.parsed;
+    const byte = byteOf(token);
+    if (byte !== undefined) return byteText(byte);
+    if (!decoder.bytes && !preTokenizer.bytes) return decoder.inside(token);
+    const bytes = tokenBytes(token);
+    if (this.addedByContent.has(token)) return token;
     try {
       return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
     } catch {
-      return Array.from(bytes, (b) =>
-        b < 0x80 ? String.fromCharCode(b) : `\\x${b.toString(16).toUpperCase().padStart(2, '0')}`,
-      ).join('');
+      return Array.from(bytes, byteText).join('');
     }
   }
 }
+
+const byteText = (byte: number) =>
+  byte < 0x80 ? String.fromCharCode(byte) : `\\x${byte.toString(16).toUpperCase().padStart(2, '0')}`;
