@@ -50,10 +50,31 @@ export type TruncationMode = 'keep_start' | 'keep_end' | 'drop' | 'refuse';
 export const ROLE_NAMES = ['none', 'system', 'user', 'assistant', 'tool'] as const;
 export const ORIGIN_NAMES = ['scaffold', 'content', 'special'] as const;
 
-/** What is wrong, or worth knowing, about an encoded row; a blocking one must not be trained on. */
+export const FINDING_KINDS = [
+  'nothing_trained',
+  'stop_not_trained',
+  'target_cut',
+  'prompt_not_prefix',
+  'not_prefix_preserving',
+  'tool_result_trained',
+  'straddles_boundary',
+  'double_bos',
+  'pad_in_text',
+  'pad_is_eos',
+  'chosen_is_rejected',
+  'eval_masked_otherwise',
+  'too_long',
+  'truncated',
+  'special_in_text',
+] as const;
+export type FindingKind = (typeof FINDING_KINDS)[number];
+/** What is wrong, or worth knowing, about an encoded row. */
 export interface Finding {
-  kind: 'nothing_trained' | 'truncated' | 'too_long' | 'prompt_not_prefix' | 'special_in_text';
+  kind: FindingKind;
+  /** The row must not be trained on: it is left out. */
   blocking: boolean;
+  /** The pre-flight gate stops a run over it, until a person overrides this kind. */
+  gate?: boolean;
   message: string;
 }
 

@@ -72,7 +72,8 @@ describe('masks', () => {
     const completion = encode({ prompt: tool.slice(0, 3), completion: tool.slice(3) }, 'default');
     // The prompt alone ends with an assistant header where the full render has the tool's: TRL cuts where they part.
     expect(trainedText(completion).endsWith('A<|im_end|>\n')).toBe(true);
-    expect(completion.findings?.map((f) => f.kind)).toEqual(['prompt_not_prefix']);
+    // The tool's answer is in the completion, so TRL trains it too.
+    expect(completion.findings?.map((f) => f.kind)).toEqual(['prompt_not_prefix', 'tool_result_trained']);
   });
   test('completion_only_loss on messages: the last assistant turn is the completion', () => {
     const row = encode({ messages: tool }, 'completion_only_loss');

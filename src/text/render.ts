@@ -1,5 +1,5 @@
 // The one way from a dataset row to ids, spans and loss mask: all of one render, so they cannot drift (TRL's SFT, facts §1–2).
-import { ConfigError, DataError } from '../lib/errors';
+import { ConfigError, DataError, StudioError } from '../lib/errors';
 import type {
   DatasetRow,
   EncodedRow,
@@ -15,7 +15,8 @@ import type { EncodedPrompt } from '../protocol/requests';
 import { type AssistantSpan, deriveAssistantSpans } from './assistantSpans';
 import type { CompiledTemplate, Rendered } from './chatTemplate';
 import { type EncodedText, encodeRendered } from './encodeRendered';
-import { buildMask, TRL_MASK } from './masks';
+import { buildMask, type MaskInput, TRL_MASK } from './masks';
+import { checkPrefixes, checkRow } from './rowChecks';
 import type { Tokenizer } from './tokenizer';
 
 export interface RenderContext {
@@ -23,6 +24,8 @@ export interface RenderContext {
   template: CompiledTemplate;
   /** Appended to rows that are not conversations, as TRL does; '<|endoftext|>' unless given. */
   eosToken?: string;
+  bosToken?: string;
+  padToken?: string;
   /** Variables of every render: bos_token, eos_token … */
   templateVariables?: { [key: string]: Json };
   now?: () => Date;
@@ -163,6 +166,7 @@ function encodeParts(row: DatasetRow, context: RenderContext): Parts {
     findings.push({
       kind: 'prompt_not_prefix',
       blocking: false,
+      gate: true,
       message: `The prompt alone gives tokens that prompt + completion does not begin with; they part at token ${promptLength}: ${JSON.stringify(tokenizer.decode(promptIds.slice(promptLength)))} is lost. The model is trained on a context that it will not see. End the prompt on a token boundary, or use a template that prints both alike.`,
     });
   return { encoded, messages, rendered, promptLength, findings };
@@ -194,14 +198,16 @@ export function render(given: DatasetRow, rowId: string, settings: RenderSetting
   const completionOnly = mode === 'completion_only_loss' || (mode !== 'full' && promptLength !== undefined);
   const assistantOnly = mode === 'assistant_only_loss';
   const options = { ...TRL_MASK, ...settings.mask };
-  const { mask, rule, rules } = buildMask({
+  const stops = stopSet(settings);
+  const input: MaskInput = {
     encoded,
     messages,
     promptLength: completionOnly ? promptLength : undefined,
     spans: assistantOnly && rendered ? assistantSpans(row, messages, rendered, options, settings) : undefined,
     options,
-    eosIds: options.train_on_eos === 'turn' ? new Set() : new Set(stopIds(settings)),
-  });
+    eosIds: stops,
+  };
+  const { mask, rule, rules } = buildMask(input);
 
   const total = encoded.ids.length;
   const over = Math.max(0, total - max_length);
@@ -222,10 +228,19 @@ export function render(given: DatasetRow, rowId: string, settings: RenderSetting
     findings.push({
       kind: 'nothing_trained',
       blocking: true,
+      gate: true,
       message: whyNothing(trainedBefore, assistantOnly, settings),
     });
+  if (rendered && (assistantOnly || mode === 'full') && (options.assistant_turns === 'all' || mode === 'full')) {
+    const finding = checkPrefixes(
+      messages,
+      rendered.text,
+      (part) => renderMessages([...part], row, settings, false).text,
+    );
+    if (finding) findings.push(finding);
+  }
   const keptPrompt = promptLength === undefined ? undefined : Math.min(Math.max(promptLength - from, 0), to - from);
-  return {
+  const out: EncodedRow = {
     rowId,
     text: encoded.text,
     ids: keep(encoded.ids),
@@ -243,6 +258,16 @@ export function render(given: DatasetRow, rowId: string, settings: RenderSetting
     promptLength: keptPrompt,
     findings,
   };
+  const { tokenizer, bosToken, padToken } = settings;
+  findings.push(
+    ...checkRow(out, input, {
+      tokenizer,
+      stopIds: stops,
+      bosId: bosToken === undefined ? undefined : tokenizer.idOf(bosToken),
+      padId: padToken === undefined ? undefined : tokenizer.idOf(padToken),
+    }),
+  );
+  return out;
 }
 
 const sum = (array: Uint8Array): number => array.reduce((a, b) => a + b, 0);
@@ -283,6 +308,7 @@ function tooLong(total: number, max_length: number, mode: TruncationMode): Findi
   return {
     kind: 'too_long',
     blocking: true,
+    gate: mode === 'refuse',
     message: `${size}, so it is ${mode === 'drop' ? 'left out' : 'refused'}. Raise max_length or shorten the row.`,
   };
 }
@@ -321,6 +347,21 @@ export function stopIds(context: RenderContext): number[] {
   const end = tail.find((id) => tokenizer.specialIds.has(id));
   if (end !== undefined) ids.add(end);
   return [...ids];
+}
+
+const stopCache = new WeakMap<RenderContext['template'], { key: unknown; stops: ReadonlySet<number> }>();
+/** stopIds, once per template and tokenizer; empty when the template refuses the probe. */
+function stopSet(context: RenderContext): ReadonlySet<number> {
+  const known = stopCache.get(context.template);
+  if (known?.key === context.tokenizer) return known.stops;
+  let stops: ReadonlySet<number> = new Set();
+  try {
+    stops = new Set(stopIds(context));
+  } catch (error) {
+    if (!(error instanceof StudioError)) throw error;
+  }
+  stopCache.set(context.template, { key: context.tokenizer, stops });
+  return stops;
 }
 
 /**
