@@ -182,7 +182,11 @@ export function ChatPanel() {
               state={right.state}
               tools={chosenTools}
               isChat={mode === 'chat'}
-              emptyHint="Train a model in SFT, and it can answer here beside its base."
+              emptyHint={
+                models.right.startsWith('run:')
+                  ? undefined
+                  : 'Train a model in SFT, and it can answer here beside its base.'
+              }
             />
           </div>
           <RawPrompt
