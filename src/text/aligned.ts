@@ -40,12 +40,12 @@ export class Aligned {
 
 /** Puts an Aligned together from copied and new stretches, in order. */
 export class AlignedBuilder {
-  private text = '';
+  private readonly parts: string[] = [];
   private readonly starts: number[] = [];
   private readonly ends: number[] = [];
 
   copy(from: Aligned, start: number, end: number): void {
-    this.text += from.text.slice(start, end);
+    if (end > start) this.parts.push(from.text.slice(start, end));
     for (let i = start; i < end; i++) {
       this.starts.push(from.start(i));
       this.ends.push(from.end(i));
@@ -54,7 +54,7 @@ export class AlignedBuilder {
 
   /** Each unit of `piece` stands for [start, end) of the original. */
   put(piece: string, start: number, end: number): void {
-    this.text += piece;
+    if (piece !== '') this.parts.push(piece);
     for (let i = 0; i < piece.length; i++) {
       this.starts.push(start);
       this.ends.push(end);
@@ -66,12 +66,11 @@ export class AlignedBuilder {
     const last = this.ends.length - 1;
     if (last < 0) return;
     this.ends[last] = Math.max(this.ends[last]!, end);
-    const unit = this.text.charCodeAt(last);
-    if (last > 0 && unit >= 0xdc00 && unit <= 0xdfff) this.ends[last - 1] = this.ends[last]!;
+    if (/[\udc00-\udfff]$/.test(this.parts.at(-1)!.slice(-1))) this.ends[last - 1] = this.ends[last]!;
   }
 
   build(): Aligned {
-    return new Aligned(this.text, 0, { starts: this.starts, ends: this.ends });
+    return new Aligned(this.parts.join(''), 0, { starts: this.starts, ends: this.ends });
   }
 }
 

@@ -8,6 +8,23 @@ const encoder = new TextEncoder();
 const segmenter = new Intl.Segmenter('en', { granularity: 'grapheme' });
 /** Stretches that hold more than printable ASCII; elsewhere each character is a grapheme of its own. */
 const COMPLEX = /[\x20-\x7e]?(?:[^\x20-\x7e]+[\x20-\x7e]?)+/gu;
+const LETTERS = ['Latin', 'Greek', 'Cyrillic', 'Hebrew', 'Arabic', 'Han', 'Hiragana', 'Katakana']
+  .map((script) => `\\p{Script=${script}}`)
+  .join('');
+/** A character with a grapheme's end behind it, whatever surrounds them. */
+const SAFE_END = new RegExp(`[\\x20-\\x7e\\p{M}${LETTERS}](?=[\\x20-\\x7e]|(?=\\p{L})[${LETTERS}])`, 'gu');
+/** Intl.Segmenter takes the square of the length on long texts, so it gets them in parts of about this many units. */
+const PART = 1000;
+
+function* graphemes(text: string): Generator<{ segment: string; index: number }> {
+  for (let from = 0; from < text.length; ) {
+    SAFE_END.lastIndex = from + PART;
+    const found = from + PART < text.length ? SAFE_END.exec(text) : null;
+    const to = found ? found.index + found[0].length : text.length;
+    for (const { segment, index } of segmenter.segment(text.slice(from, to))) yield { segment, index: from + index };
+    from = to;
+  }
+}
 
 export class CharsMap {
   private readonly units: Uint32Array;
@@ -78,7 +95,7 @@ export class CharsMap {
     let at = 0;
     for (const stretch of text.matchAll(COMPLEX)) {
       simple(at, stretch.index);
-      for (const { segment, index } of segmenter.segment(stretch[0])) {
+      for (const { segment, index } of graphemes(stretch[0])) {
         const start = stretch.index + index;
         if (encoder.encode(segment).length < 6 && replace(start, segment)) continue;
         let within = start;

@@ -81,8 +81,9 @@ function bert(json: StepJson): Normalizer {
     let out = source;
     if (json.clean_text !== false)
       out = mapChars(out, (char) => {
-        if (/^[\t\n\r]$/.test(char) || SPACE.test(char)) return ' ';
-        return char === '\0' || char === '\ufffd' || CONTROL.test(char) ? '' : char;
+        if (/^[\t\n\r]$/.test(char)) return ' ';
+        if (char === '\ufffd' || CONTROL.test(char)) return '';
+        return SPACE.test(char) ? ' ' : char;
       });
     if (json.handle_chinese_chars !== false) out = mapChars(out, (char) => (CHINESE.test(char) ? ` ${char} ` : char));
     if (accents) out = stripMarks(decompose(out), /\p{Mn}/gu);

@@ -5,6 +5,8 @@ import { DataError } from '../lib/errors';
 
 const SPACE = '\\p{White_Space}';
 const WORD = '\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}';
+/** Outside of brackets Oniguruma reads Latin-1 from a table of its own, where these are word characters too. */
+const LATIN_WORD = '²³¹¼½¾';
 /** Inside of a class for each shorthand; its capital negates it. */
 const SHORTHAND: Record<string, string> = { s: SPACE, d: '\\p{Nd}', w: WORD, h: '0-9a-fA-F' };
 const POSIX: Record<string, string> = {
@@ -18,7 +20,7 @@ const POSIX: Record<string, string> = {
   cntrl: '\\p{Cc}',
   xdigit: '0-9a-fA-F',
   blank: '\\p{Zs}\\t',
-  punct: '\\p{P}$+<=>\\^`\\|~',
+  punct: '\\p{P}\\p{S}',
 };
 const ESCAPED: Record<string, string> = { t: '\\t', n: '\\n', r: '\\r', f: '\\f', v: '\\v', a: '\\x07', e: '\\x1b' };
 /** Characters that fold to an ASCII letter, besides its other case. */
@@ -142,7 +144,7 @@ class Translator {
     };
     if (next === 'b' || next === 'B') {
       this.at += 2;
-      const word = `[${WORD}]`;
+      const word = `[${WORD}${LATIN_WORD}]`;
       return next === 'b'
         ? `(?:(?<=${word})(?!${word})|(?<!${word})(?=${word}))`
         : `(?:(?<=${word})(?=${word})|(?<!${word})(?!${word}))`;
@@ -157,6 +159,7 @@ class Translator {
       return back[0];
     }
     const inside = this.classEscape();
+    if (next === 'w' || next === 'W') return `[${next === 'W' ? '^' : ''}${WORD}${LATIN_WORD}]`;
     return inside.other ?? (inside.char === undefined ? `[${inside.set}]` : literal(inside.char, fold));
   }
 
@@ -278,7 +281,7 @@ function literal(char: string, fold: boolean): string {
 function propertySet(name: string, negated: boolean): string {
   const letter = negated ? 'P' : 'p';
   const posix = /^(?:Is)?(\w+)$/.exec(name)?.[1]?.toLowerCase() ?? '';
-  for (const candidate of [name, `Script=${name}`]) {
+  for (const candidate of [posix === 'punct' ? 'P' : name, `Script=${name}`]) {
     const js = `\\${letter}{${candidate}}`;
     try {
       new RegExp(js, 'u');

@@ -26,6 +26,7 @@ export class Tokenizer {
   readonly suffixIds: readonly number[];
   private readonly parsed: ParsedTokenizer;
   private readonly addedByContent: Map<string, AddedTokenJson>;
+  private readonly addedById: Map<number, AddedTokenJson>;
   private readonly cache = new Map<string, Encoding>();
 
   private constructor(parsed: ParsedTokenizer) {
@@ -36,6 +37,7 @@ export class Tokenizer {
     this.prefixIds = parsed.prefixIds;
     this.suffixIds = parsed.suffixIds;
     this.addedByContent = new Map(parsed.added.map((t) => [t.content, t]));
+    this.addedById = new Map(parsed.added.map((t) => [t.id, t]));
   }
 
   /** From tokenizer.json, as text or parsed. Throws DataError naming the field and the remedy. */
@@ -159,13 +161,14 @@ export class Tokenizer {
 
   /** One token as a person may read it; bytes that are no whole character are written \xF0. */
   tokenText(id: number): string {
+    const added = this.addedById.get(id);
+    if (added) return added.content;
     const token = this.token(id);
     const { decoder, preTokenizer } = this.parsed;
     const byte = byteOf(token);
     if (byte !== undefined) return byteText(byte);
     if (!decoder.bytes && !preTokenizer.bytes) return decoder.inside(token);
     const bytes = tokenBytes(token);
-    if (this.addedByContent.has(token)) return token;
     try {
       return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
     } catch {

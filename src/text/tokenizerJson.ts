@@ -15,7 +15,7 @@ import { compileWordLevel, compileWordPiece } from './wordModels';
 
 export interface ParsedTokenizer extends Around {
   json: TokenizerJson;
-  /** id → token string; undefined where an id is unused. */
+  /** id → token string as the decoder takes it; undefined where an id is unused. */
   tokens: (string | undefined)[];
   vocab: Map<string, number>;
   added: AddedTokenJson[];
@@ -72,7 +72,10 @@ export function parseTokenizerJson(source: unknown): ParsedTokenizer {
     tokens[id] = token;
   });
   for (const [token, id] of vocab) tokens[id] = token;
-  for (const token of added) tokens[token.id] = token.content;
+  const normalize = compileNormalizer(json.normalizer);
+  const normalized = (content: string) => normalize?.(new Aligned(content)).text ?? content;
+  // What the library gives its decoder for an added token is the form that stands in normalized text.
+  for (const token of added) tokens[token.id] = token.normalized ? normalized(token.content) : token.content;
 
   const forbidden = new Set(added.filter((token) => token.special).map((token) => token.id));
   const compile = () => {
@@ -80,13 +83,12 @@ export function parseTokenizerJson(source: unknown): ParsedTokenizer {
     if (type === 'WordLevel') return compileWordLevel(model, vocab, forbidden);
     return type === 'WordPiece' ? compileWordPiece(model, vocab, forbidden) : compileBpe(model, vocab, forbidden);
   };
-  const normalize = compileNormalizer(json.normalizer);
   return {
     json: json as unknown as TokenizerJson,
     tokens,
     vocab,
     added,
-    addedTokens: new AddedTokens(added, (content) => normalize?.(new Aligned(content)).text ?? content),
+    addedTokens: new AddedTokens(added, normalized),
     normalize,
     preTokenizer: compilePreTokenizer(json.pre_tokenizer),
     model: compile(),
