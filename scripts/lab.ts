@@ -100,12 +100,7 @@ async function main(): Promise<number> {
     bar(run.step, run.maxSteps, `${loss === undefined || loss === null ? '' : `loss ${loss.toFixed(3)} `}${left} left`);
     await new Promise((resolve) => setImmediate(resolve)); // lets SIGINT in
   }
-  const metrics =
-    isInterrupted || cases === 0
-      ? []
-      : (await run.evaluate({ cases, onProgress: (done, total) => bar(done, total, 'held-out cases') })).metrics;
-  if (process.stderr.isTTY) process.stderr.write('\n');
-  for (const metric of metrics) emit({ kind: 'metric', ...metric });
+  // Weights first: a measurement that fails must not cost them.
   if (out) {
     mkdirSync(out, { recursive: true });
     writeFileSync(
@@ -113,6 +108,14 @@ async function main(): Promise<number> {
       writeSafetensors(await model.engine.exportWeights(), { format: 'pt' }),
     );
     writeFileSync(join(out, 'config.json'), model.config);
+  }
+  const metrics =
+    isInterrupted || cases === 0
+      ? []
+      : (await run.evaluate({ cases, onProgress: (done, total) => bar(done, total, 'held-out cases') })).metrics;
+  if (process.stderr.isTTY) process.stderr.write('\n');
+  for (const metric of metrics) emit({ kind: 'metric', ...metric });
+  if (out) {
     const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
     writeFileSync(join(out, 'recipe.json'), json(recipe));
     const seconds = Math.round((performance.now() - started) / 1000);

@@ -1,7 +1,7 @@
 // Models, tokenizer and template for scripts that run in Node: `builtin:nano`, or `file:<folder>` with HF files.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { DataError } from '../src/lib/errors';
+import { ConfigError, DataError } from '../src/lib/errors';
 import type { TfEngine } from '../src/nn/engine';
 import { loadModel } from '../src/nn/loadModel';
 import { artifactId, manifestOf } from '../src/storage/hash';
@@ -17,8 +17,15 @@ export interface NodeModel {
   artifactId: string;
 }
 
+/** Artifact ids of the models that are shipped, as they are now. */
+export async function builtinModelIds(): Promise<string[]> {
+  return Promise.all(
+    ['nano', 'micro'].map(async (name) => artifactId(await manifestOf('model', modelFiles(`builtin:${name}`)))),
+  );
+}
+
 /** Throws DataError naming the file that is missing. */
-export async function loadNodeModel(ref: string): Promise<NodeModel> {
+function modelFiles(ref: string): { 'config.json': Uint8Array; 'model.safetensors': Uint8Array } {
   const folder = ref.startsWith('file:')
     ? ref.slice('file:'.length)
     : join('public/models', ref.replace('builtin:', ''));
@@ -33,15 +40,25 @@ export async function loadNodeModel(ref: string): Promise<NodeModel> {
       );
     return new Uint8Array(readFileSync(path));
   };
-  const files = { 'config.json': read('config.json'), 'model.safetensors': read('model.safetensors') };
+  return { 'config.json': read('config.json'), 'model.safetensors': read('model.safetensors') };
+}
+
+/** Throws DataError naming the file that is missing. */
+export async function loadNodeModel(ref: string): Promise<NodeModel> {
+  const files = modelFiles(ref);
   const config = new TextDecoder().decode(files['config.json']);
   const engine = loadModel({ config: JSON.parse(config), weights: files['model.safetensors'] });
   return { engine, config, artifactId: await artifactId(await manifestOf('model', files)) };
 }
 
-/** The built-in tokenizer with a template: `builtin:chatml`, or `file:<path>` of a Jinja file. */
+/** The built-in tokenizer with a template: `builtin:chatml`, or `file:<path>` of a Jinja file. Throws ConfigError. */
 export function loadRenderContext(template: string): RenderContext {
-  const source = template.startsWith('file:') ? readFileSync(template.slice('file:'.length), 'utf8') : BUILTIN_TEMPLATE;
+  if (template !== 'builtin:chatml' && !template.startsWith('file:'))
+    throw new ConfigError(`template must be builtin:chatml or file:<path>, got "${template}".`, { where: 'template' });
+  const path = template.slice('file:'.length);
+  if (template.startsWith('file:') && !existsSync(path))
+    throw new ConfigError(`The template ${path} is not there. Check template in the recipe.`, { where: path });
+  const source = template.startsWith('file:') ? readFileSync(path, 'utf8') : BUILTIN_TEMPLATE;
   return {
     tokenizer: Tokenizer.fromJson(readFileSync('public/models/tokenizer.json', 'utf8')),
     template: compileTemplate(source),

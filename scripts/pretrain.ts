@@ -91,6 +91,8 @@ const loss: LossFn = ({ logps }) => ({
   metrics: {},
 });
 
+/** A checkpoint of other settings is not continued. */
+const settings = JSON.stringify({ config, peak, lessons, seed });
 const checkpointPath = `.checkpoints/pretrain-${name}`;
 mkdirSync(checkpointPath, { recursive: true });
 mkdirSync(out, { recursive: true });
@@ -105,9 +107,10 @@ if (existsSync(`${checkpointPath}/state.json`)) {
     optimizerStep: number;
     steps: number;
     tokenizer: string;
+    settings: string;
   };
   const sha = createHash('sha256').update(tokenizerText).digest('hex');
-  if (state.steps !== steps || state.tokenizer !== sha)
+  if (state.steps !== steps || state.tokenizer !== sha || (state.settings ?? settings) !== settings)
     throw new Error(`${checkpointPath} belongs to another run. Delete it to start anew.`);
   await engine.importWeights(readSafetensors(readFileSync(`${checkpointPath}/model-${state.step}.safetensors`)));
   await engine.importOptimizer({
@@ -133,6 +136,7 @@ async function save(): Promise<void> {
     steps,
     seconds,
     optimizerStep: optimizer.step,
+    settings,
     tokenizer: createHash('sha256').update(tokenizerText).digest('hex'),
   };
   writeFileSync(`${checkpointPath}/state.tmp`, JSON.stringify(state));

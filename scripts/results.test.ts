@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { builtinModelIds } from './nodeModels';
 import { type Figure, renderResults } from './resultsTable';
 
 const figure: Figure = {
@@ -17,15 +18,20 @@ const figure: Figure = {
 };
 
 test('a figure becomes a row with its interval, its seeds and its command', () => {
-  const page = renderResults([figure]);
+  const page = renderResults([figure], [figure.model]);
   expect(page).toContain('| 13 % | 5 % – 20 % | 160 | 1, 2 | `sft/base/schema_valid` |');
   expect(page).toContain('`sha256:abababababab` | abc1234 | `npm run results -- --only sft/base` |');
 });
 
-test('the page is what the measured figures render to', () => {
+test('a figure of an older base is marked as stale', () => {
+  expect(renderResults([figure], ['sha256:other'])).toContain('schema-valid turns (stale: an older base) |');
+  expect(renderResults([figure], [figure.model])).not.toContain('stale:');
+});
+
+test('the page is what the measured figures render to', async () => {
   if (!existsSync('docs/results.json')) return; // nothing was measured yet
   const figures = JSON.parse(readFileSync('docs/results.json', 'utf8')) as Figure[];
-  expect(readFileSync('docs/results.md', 'utf8')).toBe(renderResults(figures));
+  expect(readFileSync('docs/results.md', 'utf8')).toBe(renderResults(figures, await builtinModelIds()));
   for (const { id, value, low, high, n } of figures) {
     expect(low, id).toBeLessThanOrEqual(value);
     expect(high, id).toBeGreaterThanOrEqual(value);

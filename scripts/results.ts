@@ -19,7 +19,7 @@ import { Rng } from '../src/lib/rng';
 import type { Recipe } from '../src/protocol/recipe';
 import { readSafetensors, writeSafetensors } from '../src/storage/safetensors';
 import { builtinWorld } from '../src/world/registry';
-import { loadNodeModel, loadRenderContext, type NodeModel } from './nodeModels';
+import { builtinModelIds, loadNodeModel, loadRenderContext, type NodeModel } from './nodeModels';
 import { type Figure, renderResults } from './resultsTable';
 
 interface Group {
@@ -94,32 +94,33 @@ const commandOf = (group: Group) => `npm run results -- --only ${group.id}`;
 
 const readFigures = (): Figure[] => (existsSync(FILE) ? (JSON.parse(readFileSync(FILE, 'utf8')) as Figure[]) : []);
 /** Reads again just before it writes, so that two jobs do not lose each other's figures. */
-function writeFigures(changed: readonly Figure[]): void {
+async function writeFigures(changed: readonly Figure[]): Promise<void> {
+  const models = await builtinModelIds();
   const byId = new Map([...readFigures(), ...changed].map((figure) => [figure.id, figure]));
   const order = GROUPS.flatMap((group) => Object.keys(group.figures));
   const figures = [...byId.values()].sort((a, b) => order.indexOf(a.id) - order.indexOf(b.id));
   mkdirSync('docs', { recursive: true });
   writeFileSync(`${FILE}.${process.pid}`, `${JSON.stringify(figures, null, 2)}\n`);
   renameSync(`${FILE}.${process.pid}`, FILE);
-  writeFileSync('docs/results.md', renderResults(figures));
+  writeFileSync('docs/results.md', renderResults(figures, models));
 }
 
 /** Leaves the engine with the weights that the recipe trains from its base; taken from the cache when they are there. */
-async function train(recipe: Recipe, model: NodeModel): Promise<void> {
-  const key = createHash('sha256')
-    .update(JSON.stringify([recipe, model.artifactId]))
-    .digest('hex')
-    .slice(0, 16);
-  const path = `${CACHE}/${key}.safetensors`;
-  if (existsSync(path)) return model.engine.importWeights(readSafetensors(new Uint8Array(readFileSync(path))));
+async function train(recipe: Recipe, model: NodeModel, isForced: boolean): Promise<void> {
   const render = loadRenderContext(recipe.template);
-  const rows = (part: 'train' | 'eval') => encodeRecipe(recipe, part, render).rows;
+  const [trainRows, evalRows] = (['train', 'eval'] as const).map((part) => encodeRecipe(recipe, part, render).rows);
+  // What is trained on, not where it came from: another generator, template or tokenizer gives other rows.
+  const key = createHash('sha256').update(JSON.stringify([recipe, model.artifactId]));
+  for (const { ids, mask } of trainRows!) key.update(ids).update(mask);
+  const path = `${CACHE}/${key.digest('hex').slice(0, 16)}.safetensors`;
+  if (existsSync(path) && !isForced)
+    return model.engine.importWeights(readSafetensors(new Uint8Array(readFileSync(path))));
   const run = await prepareRecipe(
     { ...recipe, args: { ...recipe.args, generate_steps: 0, eval_steps: 100, logging_steps: 20 } },
     {
       engine: model.engine,
-      train: rows('train'),
-      eval: rows('eval'),
+      train: trainRows!,
+      eval: evalRows!,
       world: builtinWorld(),
       render,
       now: () => performance.now(),
@@ -132,14 +133,15 @@ async function train(recipe: Recipe, model: NodeModel): Promise<void> {
   renameSync(`${path}.tmp`, path);
 }
 
-async function measure(group: Group): Promise<void> {
+async function measure(group: Group, isForced: boolean): Promise<void> {
+  const started = performance.now();
   const backend = await initNodeBackend();
   const perSeed: Graded[][] = [];
   let artifact = '';
   for (const seed of group.seeds) {
     const model = await loadNodeModel(group.model);
     artifact = model.artifactId;
-    if (group.recipe) await train({ ...group.recipe, seed }, model);
+    if (group.recipe) await train({ ...group.recipe, seed }, model, isForced);
     const { graded } = await evaluate(
       {
         metrics: [],
@@ -164,7 +166,8 @@ async function measure(group: Group): Promise<void> {
     );
     writeFileSync(`${CACHE}/${group.id.replaceAll('/', '-')}-${seed}.jsonl`, `${outputs.join('\n')}\n`);
   }
-  const commit = execSync('git rev-parse --short HEAD').toString().trim();
+  const isDirty = execSync('git status --porcelain -- src scripts public').toString() !== '';
+  const commit = execSync('git rev-parse --short HEAD').toString().trim() + (isDirty ? '-dirty' : '');
   const figures = Object.entries(group.figures).map(([id, metricId]): Figure => {
     const metric = findMetrics([metricId])[0]!;
     const runs = perSeed.map((graded) => countedValues(metric, graded));
@@ -187,8 +190,9 @@ async function measure(group: Group): Promise<void> {
     };
   });
   // JSON has no NaN: a metric that counted no case has no figure.
-  writeFigures(figures.filter((figure) => Number.isFinite(figure.value)));
+  await writeFigures(figures.filter((figure) => Number.isFinite(figure.value)));
   for (const figure of figures) console.log(JSON.stringify(figure));
+  console.error(`${group.id}: ${Math.round((performance.now() - started) / 1000)} s`);
 }
 
 /** Every figure of the group is there, from the base model as it is now. */
@@ -198,14 +202,19 @@ async function isMeasured(group: Group): Promise<boolean> {
   await initNodeBackend();
   const model = await loadNodeModel(group.model);
   model.engine.dispose();
-  return known.every((figure) => figure.model === model.artifactId);
+  const ids = Object.keys(group.figures);
+  return ids.every((id) => known.some((figure) => figure.id === id && figure.model === model.artifactId));
 }
 
-const inProcess = (group: Group): Promise<void> =>
+const inProcess = (group: Group, isForced: boolean): Promise<void> =>
   new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ['scripts/run.mjs', 'scripts/results.ts', '--only', group.id, '--force'], {
-      stdio: 'inherit',
-    });
+    const child = spawn(
+      process.execPath,
+      ['scripts/run.mjs', 'scripts/results.ts', '--only', group.id, isForced ? '--force' : '--due'],
+      {
+        stdio: 'inherit',
+      },
+    );
     child.on('exit', (code) => (code === 0 ? resolve() : reject(new Error(`${group.id} ended with ${code}`))));
   });
 
@@ -215,6 +224,8 @@ async function main(): Promise<void> {
       only: { type: 'string' },
       jobs: { type: 'string', default: '1' },
       force: { type: 'boolean', default: false },
+      /** Measures anew what is there, with weights from the cache. */
+      due: { type: 'boolean', default: false },
       render: { type: 'boolean', default: false },
     },
   });
@@ -223,11 +234,12 @@ async function main(): Promise<void> {
   if (!wanted.length)
     throw new Error(`Nothing is called ${values.only}. Known: ${GROUPS.map(({ id }) => id).join(', ')}.`);
   const due: Group[] = [];
-  for (const group of wanted) if (values.force || !(await isMeasured(group))) due.push(group);
+  for (const group of wanted) if (values.force || values.due || !(await isMeasured(group))) due.push(group);
   const jobs = Math.max(1, Number(values.jobs));
   const work = due.slice();
   const next = async (): Promise<void> => {
-    for (let group = work.shift(); group; group = work.shift()) await (jobs > 1 ? inProcess(group) : measure(group));
+    for (let group = work.shift(); group; group = work.shift())
+      await (jobs > 1 ? inProcess(group, values.force) : measure(group, values.force));
   };
   await Promise.all(Array.from({ length: jobs }, next));
 }

@@ -30,17 +30,18 @@ const TITLES: Record<string, string> = {
   'sft/micro/refusal_recall': 'micro after SFT: due refusals that were given',
   'sft/micro/over_refusal_rate': 'micro after SFT: requests in order that were refused',
   'sft/micro/fact_correct': 'micro after SFT: answers with every fact right',
-  'sft/prompt_echo/full': 'Prompt echo after full-sequence loss',
-  'sft/prompt_echo/completion': 'Prompt echo after completion-only loss',
+  'sft/prompt_echo/full': 'nano after full-sequence loss: prompt echo',
+  'sft/prompt_echo/completion': 'nano after completion-only loss: prompt echo',
 };
 
 const inUnit = (value: number, unit: string) => (unit === 'share' ? percent(value) : `${number(value)} ${unit}`);
 
-/** Markdown of all figures. */
-export function renderResults(figures: readonly Figure[]): string {
+/** Markdown of all figures. `models`: ids of the base models as they are now; a figure of another one is marked as stale. */
+export function renderResults(figures: readonly Figure[], models: readonly string[]): string {
+  const stale = (f: Figure) => (models.includes(f.model) ? '' : ' (stale: an older base)');
   const rows = figures.map(
     (f) =>
-      `| ${TITLES[f.id] ?? f.id} | ${inUnit(f.value, f.unit)} | ${inUnit(f.low, f.unit)} – ${inUnit(f.high, f.unit)} | ${f.n} | ${f.seeds.join(', ')} | \`${f.id}\` |`,
+      `| ${TITLES[f.id] ?? f.id}${stale(f)} | ${inUnit(f.value, f.unit)} | ${inUnit(f.low, f.unit)} – ${inUnit(f.high, f.unit)} | ${f.n} | ${f.seeds.join(', ')} | \`${f.id}\` |`,
   );
   const sources = figures.map(
     (f) =>
@@ -51,6 +52,7 @@ export function renderResults(figures: readonly Figure[]): string {
 Measured by \`npm run results\`, which writes \`docs/results.json\` and renders this page from it. Held-out cases: phrasings and
 entities that no training row has; greedy decoding; every turn is graded against the truth that the simulated company computes.
 Intervals are 95 %, bootstrapped over cases (and seeds, where there are several); where all cases agree, Wilson's.
+Figures of one seed do not show how much another training run would differ.
 
 | figure | value | 95 % interval | n | seeds | id |
 |---|---|---|---|---|---|

@@ -12,6 +12,16 @@ import { RECIPE_SCHEMA, schemaProblem, validateRecipe } from './validateRecipe';
 const ajv = new Ajv({ strict: true, strictTypes: false, allowUnionTypes: true });
 const isValid = ajv.compile(RECIPE_SCHEMA);
 
+test.each([
+  [{ peft: { r: 8 } }, 'recipe.peft'],
+  [{ teacher: 'builtin:micro' }, 'recipe.teacher'],
+  [{ rewards: [{ id: 'schema_valid' }] }, 'recipe.rewards'],
+  [{ reference: 'adapter_off' }, 'recipe.reference'],
+  [{ model: { ref: 'builtin:nano', adapters: ['sha256:a'] } }, 'recipe.model.adapters'],
+])('a part of a recipe that cannot be done is refused, not passed over: %j', (change, where) => {
+  expect(() => validateRecipe({ ...sftDefault, ...change })).toThrow(new RegExp(`^${where} is set`));
+});
+
 test('every lab is a valid recipe whose metrics exist', () => {
   for (const { recipe } of labs) {
     expect(validateRecipe(recipe)).toBe(recipe);

@@ -3,6 +3,7 @@
 import type { TokenRow } from '../data/collate';
 import { packBfd } from '../data/packing';
 import { type EvaluateOptions, encodeCase, evaluate } from '../eval/evaluate';
+import { findMetrics } from '../eval/registry';
 import { greedySampler } from '../eval/sampler';
 import { type ConfigOf, parseConfig } from '../lib/fields';
 import type { TfEngine } from '../nn/engine';
@@ -46,6 +47,7 @@ export async function prepareRecipe(
   resumeFrom?: ResumePoint,
 ): Promise<RecipeRun> {
   const recipe = validateRecipe(given);
+  findMetrics(recipe.evaluation); // now, not after the last step
   const id = recipe.trainer as keyof typeof trainers;
   const args = parseConfig(trainers[id].fields, recipe.args);
   const { engine } = environment;

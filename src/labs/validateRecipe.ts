@@ -116,6 +116,18 @@ export function validateRecipe(json: unknown): Recipe {
   if (problem)
     throw new ConfigError(`${problem}. Correct it in the recipe and try again.`, { where: problem.split(' ')[0] });
   const recipe = json as Recipe;
+  for (const [field, value] of Object.entries({
+    peft: recipe.peft,
+    reference: recipe.reference,
+    rewards: recipe.rewards?.length ? recipe.rewards : null,
+    teacher: recipe.teacher,
+    'model.adapters': recipe.model.adapters?.length ? recipe.model.adapters : null,
+  }))
+    if (value !== null && value !== undefined)
+      throw new ConfigError(
+        `recipe.${field} is set, and this version trains by ${Object.keys(trainers).join(', ')} with all weights only. Remove ${field} from the recipe.`,
+        { where: `recipe.${field}` },
+      );
   parseConfig(trainers[recipe.trainer as keyof typeof trainers].fields, recipe.args);
   return recipe;
 }

@@ -62,6 +62,8 @@ export class TfEngine implements Engine {
   private m: tf.Tensor1D;
   private v: tf.Tensor1D;
   private updates = 0;
+  /** grad_norm of the last update, until it is read. */
+  private unreadNorm?: tf.Scalar;
   private grads: Record<string, tf.Tensor> = {};
   /** 1 where AdamW decays; norms and biases come after those. */
   private readonly decayMask: tf.Tensor1D;
@@ -354,6 +356,7 @@ export class TfEngine implements Engine {
       return { gradNorm };
     }
     this.updates++;
+    this.unreadNorm = gradNorm;
     const bc1 = 1 - o.adam_beta1 ** this.updates;
     const bc2 = 1 - o.adam_beta2 ** this.updates;
     const next = tf.tidy(() => {
@@ -386,6 +389,12 @@ export class TfEngine implements Engine {
     if (!names.length) return {};
     const stacked = tf.tidy(() => tf.stack(names.map((name) => tf.cast(tf.reshape(scalars[name]!, []), 'float32'))));
     const values = await stacked.data();
+    // On WebGPU a step whose gradient was not finite is known only now: weights and moments kept their bytes, so it was none.
+    const norm = names.findIndex((name) => scalars[name] === this.unreadNorm);
+    if (norm >= 0 && this.unreadNorm) {
+      if (!Number.isFinite(values[norm])) this.updates--;
+      this.unreadNorm = undefined;
+    }
     tf.dispose([stacked, scalars]);
     return Object.fromEntries(names.map((name, i) => [name, values[i]!]));
   }

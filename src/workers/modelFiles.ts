@@ -27,7 +27,10 @@ export const fetchModelFiles =
     const totalBytes = Number(response.headers.get('content-length') ?? 0);
     const pieces: Uint8Array[] = [];
     let loadedBytes = 0;
-    for await (const piece of response.body as unknown as AsyncIterable<Uint8Array>) {
+    // A reader, because not every browser can iterate over a stream.
+    const reader = response.body.getReader();
+    for (let next = await reader.read(); !next.done; next = await reader.read()) {
+      const piece = next.value;
       pieces.push(piece);
       loadedBytes += piece.byteLength;
       onProgress?.(loadedBytes, Math.max(totalBytes, loadedBytes));

@@ -62,7 +62,7 @@ export class RenderContexts {
     };
   }
   private async source(ref: Ref): Promise<string> {
-    if (ref.startsWith('builtin:')) return BUILTIN_TEMPLATE;
+    if (ref === 'builtin:chatml') return BUILTIN_TEMPLATE;
     if (!ref.startsWith('sha256:'))
       throw new ConfigError(`template must be builtin:chatml or sha256:…, got "${ref}".`, { where: 'template' });
     const bytes = await new ArtifactStore(this.storage, this.now).file(ref, 'chat_template.jinja');
