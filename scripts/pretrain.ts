@@ -58,8 +58,10 @@ function* idStream(corpusSeed: number, share: number): Generator<number> {
     yield endOfText;
   }
 }
-/** Share of rows that are copying drills: nearly all until copying is there, then fewer, so that it is not forgotten. */
-const drillShare = (at: number) => (at < 500 ? 0.75 : Math.max(0.06, 0.4 * (1 - (at - 500) / 1000)));
+/** Share of rows that are copying drills: all until copying is there, then fewer, so that it is not forgotten. */
+const drillShare = (at: number) => (at < 500 ? 1 : at < 900 ? 0.4 : 0.08);
+/** Drills stay short until copying is there: mixed with long ones they teach nothing within 600 steps. */
+const drillProgress = (at: number) => Math.min(1, Math.max(0, (at - 500) / 400));
 
 /** The batch of a step; without a step, of text alone. */
 function nextBatch(stream: Generator<number>, at?: number): Batch {
@@ -69,7 +71,7 @@ function nextBatch(stream: Generator<number>, at?: number): Batch {
   for (let b = 0; b < B; b++) {
     const isDrill = at !== undefined && rng.bool(drillShare(at));
     const row = isDrill
-      ? copyDrill(rng, T + 1, config.vocab_size, Math.min(1, at / 1000))
+      ? copyDrill(rng, T + 1, config.vocab_size, drillProgress(at))
       : Int32Array.from({ length: T + 1 }, () => stream.next().value as number);
     ids.set(row.slice(0, T), b * T);
     targets.set(row.slice(1), b * T);

@@ -70,8 +70,8 @@ const record: Maker = (r) => {
 
 /**
  * A row of `length` ids below `vocabSize` that repeats itself: stretches of random tokens, each several times over. Nothing
- * but looking back predicts them. Early in pretraining stretches are short, since short ones teach it in a few hundred steps
- * and long ones hardly at all; `progress` in 0–1 lengthens them.
+ * but looking back predicts them. At `progress` 0 stretches are short: these teach it
+ * in a few hundred steps, long ones hardly at all. At 1 all are long.
  */
 export function copyDrill(r: Rng, length: number, vocabSize: number, progress: number): Int32Array {
   const out = new Int32Array(length);
