@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { parseJsonl } from '../src/data/jsonl';
 import { initNodeBackend } from '../src/gpu/node';
+import { gateFindings, passGate } from '../src/labs/preflight';
 import { encodeRecipe } from '../src/labs/recipeRows';
 import { labs } from '../src/labs/registry';
 import { prepareRecipe } from '../src/labs/runRecipe';
@@ -65,6 +66,7 @@ async function main(): Promise<number> {
   const model = await loadNodeModel(recipe.model.ref);
   const encode = (part: 'train' | 'eval') => encodeRecipe(recipe, part, render, { imported: importedRows });
   const [train, held] = [encode('train'), encode('eval')];
+  passGate(recipe, gateFindings(train, held));
   emit({
     kind: 'start',
     model: model.artifactId,

@@ -84,7 +84,10 @@ test('the arms of the pair differ in the mask alone', () => {
   const { full, completion } = lossPair(sftDefault);
   const modes = [full, completion].map(({ args }) => maskMode(args as never));
   expect(modes).toEqual(['full', 'completion_only_loss']);
-  const rest = ({ name: _, args, ...others }: Recipe) => ({ ...others, args: { ...args, completion_only_loss: 0 } });
+  const rest = ({ name: _, overrides: __, args, ...others }: Recipe) => ({
+    ...others,
+    args: { ...args, completion_only_loss: 0 },
+  });
   expect(rest(full)).toEqual(rest(completion));
 });
 

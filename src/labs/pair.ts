@@ -7,6 +7,8 @@ export function lossPair(recipe: Recipe): { full: Recipe; completion: Recipe } {
     ...recipe,
     name: `${recipe.name ?? 'SFT'} · ${what} loss`,
     args: { ...recipe.args, completion_only_loss, assistant_only_loss: false },
+    // Full-sequence loss trains tool results too: that is what the experiment shows.
+    ...(!completion_only_loss && { overrides: [...(recipe.overrides ?? []), 'tool_result_trained'] }),
   });
   return { full: arm(false, 'full-sequence'), completion: arm(true, 'completion-only') };
 }

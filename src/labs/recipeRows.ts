@@ -6,6 +6,7 @@ import type { DataRef, Recipe } from '../protocol/recipe';
 import { blockingFinding, type RenderContext, render } from '../text/render';
 import { trainers } from '../trainers/registry';
 import { builtinItems } from '../world/registry';
+import { type PartFindings, partFindings } from './preflight';
 
 /** Rows of built-in sets when the recipe does not say. */
 const TRAIN_ROWS = 4000;
@@ -44,7 +45,7 @@ export function recipeRows(
 export const maskMode = (args: { assistant_only_loss: boolean; completion_only_loss: boolean }): MaskMode =>
   args.assistant_only_loss ? 'assistant_only_loss' : args.completion_only_loss ? 'completion_only_loss' : 'full';
 
-export interface EncodedRows {
+export interface EncodedRows extends PartFindings {
   rows: EncodedRow[];
   /** Rows left out, as TRL does, because nothing of them would be trained. */
   dropped: { rowId: string; reason: string }[];
@@ -60,19 +61,21 @@ export function encodeRecipe(
   const args = parseConfig(trainers.sft.fields, recipe.args);
   const settings = { ...context, mode: maskMode(args), max_length: args.max_length };
   const given = recipeRows(recipe, part, imported);
-  const out: EncodedRows = { rows: [], dropped: [] };
+  const all: EncodedRow[] = [];
+  const dropped: EncodedRows['dropped'] = [];
   given.forEach(({ row, rowId }, i) => {
     const encoded = render(row, rowId, settings);
+    all.push(encoded);
     const reason = blockingFinding(encoded);
-    if (reason) out.dropped.push({ rowId, reason });
-    else out.rows.push(encoded);
+    if (reason) dropped.push({ rowId, reason });
     if (i % 100 === 99) onProgress?.(i + 1, given.length);
   });
   onProgress?.(given.length, given.length);
-  if (part === 'train' && out.rows.length === 0)
+  const rows = all.filter((row) => !blockingFinding(row));
+  if (part === 'train' && rows.length === 0)
     throw new DataError(
-      `None of the ${given.length} rows can be trained on. ${out.dropped[0]?.reason ?? 'Choose a dataset with rows.'}`,
-      { where: out.dropped[0]?.rowId },
+      `None of the ${given.length} rows can be trained on. ${dropped[0]?.reason ?? 'Choose a dataset with rows.'}`,
+      { where: dropped[0]?.rowId },
     );
-  return out;
+  return { rows, dropped, ...partFindings(part, all) };
 }

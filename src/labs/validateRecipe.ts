@@ -2,6 +2,7 @@
 // security policy forbids; a test holds it to RECIPE_SCHEMA through ajv.
 import { ConfigError } from '../lib/errors';
 import { parseConfig } from '../lib/fields';
+import { FINDING_KINDS } from '../protocol/chat';
 import type { Recipe } from '../protocol/recipe';
 import { trainers } from '../trainers/registry';
 
@@ -49,6 +50,7 @@ export const RECIPE_SCHEMA = {
     teacher: { type: ['string', 'null'] },
     evaluation: { type: 'array', items: { type: 'string' } },
     seed: { type: 'integer', minimum: 0 },
+    overrides: { type: 'array', items: { enum: FINDING_KINDS } },
   },
   required: ['version', 'trainer', 'model', 'template', 'data', 'args', 'peft', 'evaluation', 'seed'],
   additionalProperties: false,

@@ -8,23 +8,29 @@ export type ErrorKind =
   | 'checkpoint'
   | 'template'
   | 'storage'
+  | 'preflight'
   | 'cancelled'
   | 'internal';
 
-/** Base of all errors that we throw on purpose. `where` names the file, line or field at fault. */
+/**
+ * Base of all errors that we throw on purpose. `where` names the file, line or field at fault; `details` is plain data for
+ * whoever shows the error.
+ */
 export class StudioError extends Error {
   readonly kind: ErrorKind;
   readonly where?: string;
-  constructor(kind: ErrorKind, message: string, options: { cause?: unknown; where?: string } = {}) {
+  readonly details?: unknown;
+  constructor(kind: ErrorKind, message: string, options: { cause?: unknown; where?: string; details?: unknown } = {}) {
     super(message, { cause: options.cause });
     this.kind = kind;
     this.where = options.where;
+    this.details = options.details;
     this.name = `${kind[0]!.toUpperCase()}${kind.slice(1)}Error`;
   }
 }
 const errorClass = (kind: ErrorKind) =>
   class extends StudioError {
-    constructor(message: string, options: { cause?: unknown; where?: string } = {}) {
+    constructor(message: string, options: { cause?: unknown; where?: string; details?: unknown } = {}) {
       super(kind, message, options);
     }
   };
@@ -42,6 +48,8 @@ export class CheckpointError extends errorClass('checkpoint') {}
 export class TemplateError extends errorClass('template') {}
 /** The disk or the browser's quota refuses. */
 export class StorageError extends errorClass('storage') {}
+/** The pre-flight gate stops a run; `details` are its findings. */
+export class PreflightError extends errorClass('preflight') {}
 /** The person cancelled; never shown as a failure. */
 export class CancelledError extends errorClass('cancelled') {}
 
@@ -51,18 +59,26 @@ export interface ErrorData {
   name: string;
   message: string;
   where?: string;
+  details?: unknown;
   stack?: string;
 }
 
 export function toErrorData(error: unknown): ErrorData {
   if (error instanceof StudioError)
-    return { kind: error.kind, name: error.name, message: error.message, where: error.where, stack: error.stack };
+    return {
+      kind: error.kind,
+      name: error.name,
+      message: error.message,
+      where: error.where,
+      ...(error.details !== undefined && { details: error.details }),
+      stack: error.stack,
+    };
   const e = error instanceof Error ? error : new Error(String(error));
   return { kind: 'internal', name: e.name, message: e.message, stack: e.stack };
 }
 
 export function fromErrorData(data: ErrorData): StudioError {
-  const error = new StudioError(data.kind, data.message, { where: data.where });
+  const error = new StudioError(data.kind, data.message, { where: data.where, details: data.details });
   error.name = data.name;
   if (data.stack) error.stack = data.stack;
   return error;

@@ -28,4 +28,6 @@ export interface Recipe {
   /** Metric ids of src/eval run on held-out rows by generation at the end (and every `eval_generate_steps`). */
   evaluation: string[];
   seed: number;
+  /** Findings of the pre-flight gate that a person chose to train in spite of (kinds of protocol/chat). */
+  overrides?: string[];
 }

@@ -1,5 +1,5 @@
 // Requests of the two workers: each is paired with its reply and, where it has one, its progress message.
-import type { DatasetRow, EncodedRow, Json, MaskMode, Message, ToolSchema } from './chat';
+import type { DatasetRow, EncodedRow, FindingKind, Json, MaskMode, Message, ToolSchema } from './chat';
 import type { BackendInfo, BackendName, LlamaConfig, SamplingOptions } from './model';
 import type { Recipe } from './recipe';
 import type { RunRecord } from './run';
@@ -145,6 +145,20 @@ export interface TemplateSettings {
   max_length: number;
 }
 
+/** One kind of fault that the pre-flight gate found, with the rows that have it. */
+export interface GateFinding {
+  kind: FindingKind;
+  /** A few words. */
+  title: string;
+  /** Rows that have it; 0 = it is the data as a whole. */
+  rows: number;
+  /** The first of them. */
+  rowIds: string[];
+  part: 'train' | 'eval';
+  /** What is wrong with the first row, and the remedy. */
+  first: string;
+}
+
 /** Per row: tokens, trained tokens and what is wrong with it. */
 export interface MaskRowReport {
   index: number;
@@ -208,7 +222,14 @@ export interface TextRequests {
   /** Used by the compute worker over its port: rows of a recipe, encoded, in training order before shuffling. */
   encodeRecipe: {
     params: { recipe: Recipe; part: 'train' | 'eval' };
-    reply: { rows: EncodedRow[]; dropped: { rowId: string; reason: string }[]; parents: Record<string, string> };
+    reply: {
+      rows: EncodedRow[];
+      dropped: { rowId: string; reason: string }[];
+      parents: Record<string, string>;
+      findings: GateFinding[];
+      /** Rules by which tokens of these rows are trained. */
+      rules: string[];
+    };
     progress: { done: number; total: number };
   };
 }

@@ -1,7 +1,7 @@
 // What is wrong with how a row will be trained: the faults that frameworks pass over in silence or with a warning that nobody
 // reads. Each is found on the encoded row itself, so it is what training would see.
 import { type EncodedRow, type Finding, type Message, ROLE_NAMES } from '../protocol/chat';
-import type { BuiltMask, MaskInput } from './masks';
+import type { MaskInput } from './masks';
 import type { Tokenizer } from './tokenizer';
 
 const TOOL = ROLE_NAMES.indexOf('tool');
@@ -109,7 +109,3 @@ export function checkPrefixes(
   return undefined;
 }
 const quote = (text: string, at: number) => JSON.stringify(text.slice(Math.max(0, at - 12), at + 24));
-
-/** Rule sentences by which tokens are trained. */
-export const trainingRules = ({ mask, rule, rules }: BuiltMask): string[] =>
-  rules.filter((_, r) => mask.some((m, t) => m === 1 && rule[t] === r));

@@ -1,4 +1,5 @@
 // From a recipe to something that trains: rows from the text worker, an engine of its own, the loop.
+import { gateFindings, passGate } from '../labs/preflight';
 import { prepareRecipe } from '../labs/runRecipe';
 import { validateRecipe } from '../labs/validateRecipe';
 import { TemplateError } from '../lib/errors';
@@ -44,6 +45,7 @@ export function recipePreparer(env: PrepareEnvironment): PrepareRun {
     const { context, templateId, tokenizerId } = await env.contexts.ofRef(recipe.template);
     const train = await encode(recipe, 'train', signal);
     const held = await encode(recipe, 'eval', signal);
+    passGate(recipe, gateFindings(train, held));
     if (train.dropped.length) {
       const n = train.dropped.length;
       const total = n + train.rows.length;

@@ -97,13 +97,13 @@ export function createTextService(env: TextEnvironment): Handlers<TextRequests> 
     async encodeRecipe({ recipe, part }, { progress }) {
       const { context, templateId, tokenizerId } = await contexts.ofRef(recipe.template);
       const imported = await datasets.forRecipe(recipe);
-      const { rows, dropped } = encodeRecipe(recipe, part, context, {
+      const { rows, dropped, findings, rules } = encodeRecipe(recipe, part, context, {
         imported,
         onProgress: (done, total) => progress({ done, total }),
       });
       const parents: Record<string, string> = { tokenizer: tokenizerId, template: templateId };
       if (recipe.data[part].length) parents[`data/${part}`] = await dataId(recipe, part, imported);
-      return transferring({ rows, dropped, parents }, [...new Set(rows.flatMap(buffersOf))]);
+      return transferring({ rows, dropped, parents, findings, rules }, [...new Set(rows.flatMap(buffersOf))]);
     },
   };
 }

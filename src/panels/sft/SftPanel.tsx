@@ -11,6 +11,7 @@ import { useLoaded } from '../../stores/useLoaded';
 import { Card } from '../../ui/Card';
 import { LineChart } from '../../ui/LineChart';
 import { Panel } from '../../ui/Panel';
+import { GateNotice } from './GateNotice';
 import { Generations } from './Generations';
 import { GlassBox } from './GlassBox';
 import { type LossOn, lossOn } from './lossOn';
@@ -44,6 +45,13 @@ export function SftPanel() {
       {run && <RunNotice run={run} onResume={sft.resume} />}
       {run?.status === 'finished' && (
         <FinishedNotice run={run} baseRef={shown.model.ref} metrics={shown.evaluation} cases={CASES} />
+      )}
+      {sft.gate && (
+        <GateNotice
+          findings={sft.gate.findings}
+          onClose={sft.closeGate}
+          onOverride={() => sft.gate?.retry(sft.gate.findings.map(({ kind }) => kind))}
+        />
       )}
       {sft.error && (
         <div className="note bad" role="alert">

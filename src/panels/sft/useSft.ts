@@ -1,7 +1,9 @@
 // The SFT panel's state: the recipe being edited, the run in view, the newest pair, and the verbs on them.
 import { useState } from 'react';
 import { lossPair } from '../../labs/pair';
+import type { StudioError } from '../../lib/errors';
 import type { Recipe } from '../../protocol/recipe';
+import type { GateFinding } from '../../protocol/requests';
 import type { RunRecord } from '../../protocol/run';
 import { pauseRun, resumeRun, startRun, stepRunOnce, stopRun, unpauseRun, useRuns } from '../../stores/runs';
 import { useSftDraft } from './draft';
@@ -17,6 +19,7 @@ export function useSft() {
   const startedHere = useRuns((s) => s.startedHere);
   const [isStarting, setStarting] = useState(false);
   const [error, setError] = useState<string>();
+  const [gate, setGate] = useState<Gate>();
   const list = Object.values(runs)
     .filter((run) => run.recipe.trainer === 'sft')
     .sort(newestFirst);
@@ -25,19 +28,26 @@ export function useSft() {
   const group = list.find((r) => r.group?.startsWith(PAIR))?.group;
 
   /** Shows a failure of a verb in the panel instead of losing it. */
-  const attempt = async (verb: () => Promise<unknown>) => {
+  const attempt = async (verb: () => Promise<unknown>, retry?: Gate['retry']) => {
     setError(undefined);
+    setGate(undefined);
     try {
       await verb();
     } catch (cause) {
-      setError((cause as Error).message);
+      const { kind, details, message } = cause as StudioError;
+      if (kind === 'preflight' && retry) setGate({ findings: details as GateFinding[], retry });
+      else setError(message);
     }
   };
   const withRun = (verb: (id: string) => Promise<unknown>) => () => void attempt(async () => run && verb(run.id));
-  const begin = (verb: () => Promise<string>) => {
+  /** `verb` starts with what it is told to override. Overrides of one start are not carried to the next. */
+  const begin = (verb: (overrides: string[]) => Promise<string>, overrides: string[] = []) => {
     setStarting(true);
-    void attempt(async () => show(await verb())).finally(() => setStarting(false));
+    const retry = (more: string[]) => begin(verb, [...overrides, ...more]);
+    void attempt(async () => show(await verb(overrides)), retry).finally(() => setStarting(false));
   };
+  const withOverrides = (given: Recipe, overrides: string[]): Recipe =>
+    overrides.length ? { ...given, overrides: [...new Set([...(given.overrides ?? []), ...overrides])] } : given;
   return {
     recipe,
     edit,
@@ -47,12 +57,15 @@ export function useSft() {
     isBusy: live !== undefined,
     isStarting,
     error,
+    gate,
+    closeGate: () => setGate(undefined),
     finishedHere: run !== undefined && startedHere.includes(run.id),
     pair: group ? list.filter((r) => r.group === group) : [],
-    start: () => begin(() => startRun({ recipe, name: nameOf(recipe, list.length) })),
+    start: () =>
+      begin((overrides) => startRun({ recipe: withOverrides(recipe, overrides), name: nameOf(recipe, list.length) })),
     startPair: () =>
-      begin(async () => {
-        const { full, completion } = lossPair(recipe);
+      begin(async (overrides) => {
+        const { full, completion } = lossPair(withOverrides(recipe, overrides));
         const id = `${PAIR}${list.length + 1}`;
         const first = await startRun({ recipe: full, name: full.name ?? 'full', group: id });
         await startRun({ recipe: completion, name: completion.name ?? 'completion', group: id });
@@ -64,6 +77,11 @@ export function useSft() {
     stop: withRun(stopRun),
     resume: withRun(resumeRun),
   };
+}
+/** What the pre-flight gate found when a run was asked for. */
+interface Gate {
+  findings: GateFinding[];
+  retry: (overrides: string[]) => void;
 }
 export type Sft = ReturnType<typeof useSft>;
 

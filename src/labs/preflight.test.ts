@@ -1,0 +1,120 @@
+import { expect, test } from 'vitest';
+import { PreflightError } from '../lib/errors';
+import type { DatasetRow } from '../protocol/chat';
+import type { Recipe } from '../protocol/recipe';
+import { trainBpe } from '../text/bpe';
+import { BUILTIN_TEMPLATE } from '../text/builtinTemplate';
+import { compileTemplate } from '../text/chatTemplate';
+import { Tokenizer } from '../text/tokenizer';
+import { lossPair } from './pair';
+import { gateFindings, passGate } from './preflight';
+import { encodeRecipe } from './recipeRows';
+import { sftNano } from './recipes/sft';
+
+const tokenizer = Tokenizer.fromJson(trainBpe([], { vocabSize: 262 }));
+const chat = (answer: string, more: Partial<DatasetRow> = {}): DatasetRow => ({
+  messages: [
+    { role: 'user', content: 'Q' },
+    { role: 'assistant', content: answer },
+  ],
+  ...more,
+});
+/** Findings of rows under the recipe's settings, by the one way that runs take. */
+function check(
+  train: DatasetRow[],
+  change: Partial<Recipe> = {},
+  template = BUILTIN_TEMPLATE,
+  held: DatasetRow[] = [],
+) {
+  const recipe: Recipe = {
+    ...sftNano,
+    data: { train: [{ ref: 'mine' }], eval: held.length ? [{ ref: 'held' }] : [] },
+    ...change,
+    args: { ...sftNano.args, ...change.args },
+  };
+  const context = { tokenizer, template: compileTemplate(template) };
+  const encode = (part: 'train' | 'eval', rows: DatasetRow[]) =>
+    encodeRecipe(recipe, part, context, { imported: () => rows });
+  const findings = gateFindings(encode('train', train), encode('eval', held));
+  return { recipe, findings, kinds: findings.map(({ kind }) => kind) };
+}
+
+test('clean rows pass', () => {
+  const { recipe, findings } = check([chat('A'), chat('B')]);
+  expect(findings).toEqual([]);
+  expect(() => passGate(recipe, findings)).not.toThrow();
+});
+
+test('one row with nothing trained among many stops the run, by name; overriding it is recorded in the recipe', () => {
+  const rows = [chat('A'), { messages: [{ role: 'user' as const, content: 'only a question' }] }, chat('B')];
+  const { recipe, findings } = check(rows);
+  const stopped = () => passGate(recipe, findings);
+  expect(stopped).toThrow(PreflightError);
+  expect(stopped).toThrow(
+    /^The pre-flight check stops this run\. 1 row: nothing is trained \(first mine\/1\)\. The row has no assistant message/,
+  );
+  expect(() => passGate({ ...recipe, overrides: ['nothing_trained'] }, findings)).not.toThrow();
+  expect(() => passGate({ ...recipe, overrides: ['target_cut'] }, findings)).toThrow(PreflightError);
+});
+
+test.each<[string, string, DatasetRow[], Partial<Recipe>, string]>([
+  [
+    'the end-of-turn token outside the markers',
+    'stop_not_trained',
+    [chat('A')],
+    {},
+    BUILTIN_TEMPLATE.replace(
+      "{{ '<|im_end|>' -}}\n{%- endgeneration -%}",
+      "{%- endgeneration -%}\n{{ '<|im_end|>' -}}",
+    ),
+  ],
+  [
+    'max_length that cuts an answer',
+    'target_cut',
+    [chat('a long answer')],
+    { args: { max_length: 24 } },
+    BUILTIN_TEMPLATE,
+  ],
+  [
+    'full-sequence loss on tool results',
+    'tool_result_trained',
+    [
+      chat('A', {
+        messages: [
+          { role: 'user', content: 'Q' },
+          { role: 'tool', name: 'f', content: 'R' },
+          { role: 'assistant', content: 'A' },
+        ],
+      }),
+    ],
+    { args: { assistant_only_loss: false, completion_only_loss: false } },
+    BUILTIN_TEMPLATE,
+  ],
+  [
+    'a template that rewrites earlier turns',
+    'not_prefix_preserving',
+    [{ messages: [...chat('A').messages!, ...chat('B').messages!] }],
+    {},
+    BUILTIN_TEMPLATE.replace("{{ message.content or '' -}}", "{{ message.content ~ ('!' if loop.last else '') -}}"),
+  ],
+])('%s: %s', (_, kind, rows, change, template) => {
+  const { kinds, findings, recipe } = check(rows, change, template);
+  expect(kinds).toContain(kind);
+  expect(() => passGate(recipe, findings)).toThrow(PreflightError);
+});
+
+test('held-out rows that are masked by another rule than training rows stop the run', () => {
+  const args = { assistant_only_loss: false, completion_only_loss: false };
+  const plain: DatasetRow = { text: 'abc' };
+  expect(check([chat('A')], { args }, BUILTIN_TEMPLATE, [plain]).kinds).toEqual([]); // full sequence, both
+  const rows = check([chat('A')], {}, BUILTIN_TEMPLATE, [
+    { prompt: chat('A').messages!.slice(0, 1), completion: chat('A').messages!.slice(1) },
+  ]);
+  expect(rows.kinds).toEqual([]); // the same rule names both
+});
+
+test('the full-sequence arm of the pair says what it overrides', () => {
+  const { full, completion } = lossPair(sftNano);
+  expect(full.overrides).toEqual(['tool_result_trained']);
+  expect(completion.overrides).toBeUndefined();
+});
