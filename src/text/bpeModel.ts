@@ -17,7 +17,7 @@ function parseMerge(merge: unknown, i: number): [string, string] {
   return fail(`model.merges[${i}]`, `is ${shown(merge)}, expected two tokens`);
 }
 
-function parseMerges(json: unknown, vocab: Vocab, prefix: string): Merges {
+function parseMerges(json: unknown, vocab: Vocab, prefix: string, forbidden: ReadonlySet<number>): Merges {
   if (!Array.isArray(json))
     fail('model.merges', 'is missing', 'BPE cannot encode without its merges; export the tokenizer again.');
   const merges: Merges = new Map();
@@ -29,13 +29,13 @@ function parseMerges(json: unknown, vocab: Vocab, prefix: string): Merges {
     if (missing >= 0)
       fail(`model.merges[${rank}]`, `needs the token ${JSON.stringify(names[missing])}, which model.vocab lacks`);
     // As in the library, the later of two equal pairs wins.
-    merges.set(ids[0]! * PAIR_SHIFT + ids[1]!, { rank, id: ids[2]! });
+    if (!forbidden.has(ids[2]!)) merges.set(ids[0]! * PAIR_SHIFT + ids[1]!, { rank, id: ids[2]! });
   });
   return merges;
 }
 
 /**
- * `forbidden` ids never come out of a word as a whole. A character without a token becomes its bytes, else the unknown
+ * `forbidden` ids never come out of a word. A character without a token becomes its bytes, else the unknown
  * token, else nothing. Throws DataError naming the field at fault.
  */
 export function compileBpe(model: JsonObject, vocab: Vocab, forbidden: ReadonlySet<number>): WordModel {
@@ -43,7 +43,7 @@ export function compileBpe(model: JsonObject, vocab: Vocab, forbidden: ReadonlyS
     fail('model.dropout', `is ${model.dropout}, which makes ids random`, 'Set it to null.');
   const prefix = typeof model.continuing_subword_prefix === 'string' ? model.continuing_subword_prefix : '';
   const suffix = typeof model.end_of_word_suffix === 'string' ? model.end_of_word_suffix : '';
-  const merges = parseMerges(model.merges, vocab, prefix);
+  const merges = parseMerges(model.merges, vocab, prefix, forbidden);
   const byteIds = model.byte_fallback === true ? byteTokens(vocab) : undefined;
   const unk = typeof model.unk_token === 'string' ? vocab.get(model.unk_token) : undefined;
   if (typeof model.unk_token === 'string' && unk === undefined)

@@ -1,5 +1,6 @@
 // Encoder and decoder of a tokenizer.json, with text spans; ids and text equal Hugging Face's tokenizers.
-// One difference on purpose: text that is not scaffold never gives the id of a special token, whatever the vocabulary holds.
+// One difference on purpose: ordinary text never gives the id of a special token of more than one character, whatever the
+// vocabulary and the normalizer make of it.
 import { DataError } from '../lib/errors';
 import type { AcceptToken, AllowSpecial } from './addedTokens';
 import { Aligned } from './aligned';

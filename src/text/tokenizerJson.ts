@@ -77,7 +77,9 @@ export function parseTokenizerJson(source: unknown): ParsedTokenizer {
   // What the library gives its decoder for an added token is the form that stands in normalized text.
   for (const token of added) tokens[token.id] = token.normalized ? normalized(token.content) : token.content;
 
-  const forbidden = new Set(added.filter((token) => token.special).map((token) => token.id));
+  // A single character stays: some models pad with "!".
+  const isForbidden = ({ special, content }: AddedTokenJson) => special && [...content].length > 1;
+  const forbidden = new Set(added.filter(isForbidden).map((token) => token.id));
   const compile = () => {
     if (entries) return compileUnigram(model, entries, vocab, forbidden);
     if (type === 'WordLevel') return compileWordLevel(model, vocab, forbidden);
