@@ -1,6 +1,7 @@
 // Collation, packing, sampling and JSONL against values worked out by hand.
 import { describe, expect, test } from 'vitest';
 import { DataError } from '../lib/errors';
+import { compileTemplate } from '../text/chatTemplate';
 import { BatchSampler, bucketsUpTo } from './buckets';
 import { collate, collatePacked, countTargets } from './collate';
 import { parseJsonl, toJsonl } from './jsonl';
@@ -124,6 +125,7 @@ describe('JSONL', () => {
     expect(rows[0]!.messages![1]).toEqual({
       role: 'assistant',
       content: '',
+      content_is_null: true,
       tool_calls: [{ type: 'function', function: { name: 'f', arguments: { x: 1 } } }],
     });
     expect(rows[0]!.tools![0]!.function.name).toBe('f');
@@ -151,6 +153,40 @@ describe('JSONL', () => {
   ])('%s', (_, text, message) => {
     expect(() => parseJsonl(bytes(text), 'set.jsonl')).toThrow(message);
     expect(() => parseJsonl(bytes(text), 'set.jsonl')).toThrow(DataError);
+  });
+  test('what the studio does not know is kept: ids of calls, reasoning, null contents, keys of schemas; and comes out again', () => {
+    const row = {
+      messages: [
+        { role: 'user', content: 'Q', weight: 1 },
+        {
+          role: 'assistant',
+          content: null,
+          reasoning_content: 'look it up',
+          train: false,
+          tool_calls: [{ id: 'call_1', type: 'function', function: { name: 'f', arguments: { x: 1 } } }],
+        },
+        { role: 'tool', tool_call_id: 'call_1', content: 'R' },
+        { role: 'assistant', content: 'A b', train_spans: [{ start: 0, end: 1, train: false }] },
+      ],
+      tools: [{ type: 'function', function: { name: 'f', parameters: { type: 'object' }, strict: true } }],
+    };
+    const line = `${JSON.stringify(row)}\n`;
+    const { rows } = parseJsonl(new TextEncoder().encode(line), 'x.jsonl');
+    expect(JSON.parse(toJsonl(rows))).toEqual(row);
+    // A template can tell null from an empty string, as in transformers.
+    const template = compileTemplate(
+      '{% for m in messages %}{{ m.content is none }} {{ m.tool_calls[0].id if m.tool_calls }} {{ m.train is defined }}\n{% endfor %}{{ tools | tojson }}',
+    );
+    expect(template.render(rows[0]!.messages!, { tools: rows[0]!.tools }).text).toBe(
+      `False  False\nTrue call_1 False\nFalse  False\nFalse  False\n${'[{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}, "strict": true}}]'}`,
+    );
+    const bad = (message: object) => () =>
+      parseJsonl(
+        new TextEncoder().encode(JSON.stringify({ messages: [{ role: 'user', content: 'Q', ...message }] })),
+        'x.jsonl',
+      );
+    expect(bad({ train: 'no' })).toThrow(/messages\[0\]\.train must be true or false, got "no"/);
+    expect(bad({ train_spans: [{ start: 0 }] })).toThrow(/train_spans\[0\] must be \{ start, end, train \}/);
   });
   test('bytes that are not UTF-8', () => {
     expect(() => parseJsonl(Uint8Array.of(0x7b, 0xff, 0xfe), 'set.jsonl')).toThrow(/not UTF-8/);

@@ -88,5 +88,11 @@ export function parseJsonl(bytes: Uint8Array, name = 'dataset.jsonl', onRows?: (
   return { rows, type };
 }
 
-/** One object a line, with a final newline. */
-export const toJsonl = (rows: readonly unknown[]): string => rows.map((row) => `${JSON.stringify(row)}\n`).join('');
+/** One object a line, with a final newline; null contents are null again. */
+export const toJsonl = (rows: readonly unknown[]): string =>
+  rows.map((row) => `${JSON.stringify(row, withNullContent)}\n`).join('');
+const withNullContent = (_key: string, value: unknown): unknown => {
+  if (typeof value !== 'object' || value === null || !('content_is_null' in value)) return value;
+  const { content_is_null: _own, ...message } = value;
+  return { ...message, content: null };
+};

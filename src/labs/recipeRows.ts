@@ -59,7 +59,8 @@ export function encodeRecipe(
   { imported, onProgress }: { imported?: ImportedRows; onProgress?: (done: number, total: number) => void } = {},
 ): EncodedRows {
   const args = parseConfig(trainers.sft.fields, recipe.args);
-  const settings = { ...context, mode: maskMode(args), max_length: args.max_length };
+  const { max_length, completion_only_loss } = args;
+  const settings = { ...context, mode: maskMode(args), completion_only_loss, max_length };
   const given = recipeRows(recipe, part, imported);
   const all: EncodedRow[] = [];
   const dropped: EncodedRows['dropped'] = [];

@@ -6,6 +6,8 @@ export type Json = null | boolean | number | string | Json[] | { [key: string]: 
 export interface ToolCall {
   type: 'function';
   function: { name: string; arguments: { [key: string]: Json } };
+  /** Some templates print it. */
+  id?: string;
 }
 export interface Message {
   role: Role;
@@ -13,6 +15,12 @@ export interface Message {
   tool_calls?: ToolCall[];
   /** Tool messages: which tool answered. */
   name?: string;
+  /** The row has null here, or nothing: templates can tell that from an empty string. */
+  content_is_null?: boolean;
+  /** Tool messages: which call is answered. */
+  tool_call_id?: string;
+  /** What reasoning models thought before the content; templates print it in their own way. */
+  reasoning_content?: string;
   /** false: nothing of this message is trained, whatever the mask says. */
   train?: boolean;
   /** Parts of the content that are (not) trained, UTF-16 offsets [start, end) into it; what none covers follows the mask. */
@@ -20,7 +28,7 @@ export interface Message {
 }
 export interface ToolSchema {
   type: 'function';
-  function: { name: string; description: string; parameters: { [key: string]: Json } };
+  function: { name: string; description?: string; parameters: { [key: string]: Json } };
 }
 
 /** A TRL row: `messages` (language modelling), or `prompt` + `completion`, or `text`. Strings or message lists. */

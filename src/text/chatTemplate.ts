@@ -152,16 +152,23 @@ function cutAtFinal(text: string): number {
   return text.startsWith(CONTINUE_TAG, at) ? at : text.slice(0, at).trimEnd().length;
 }
 
+/** The message as the row had it: null where it had null, without the studio's own keys. */
+function asGiven(message: Message): Message {
+  if (!message.content_is_null && message.train === undefined && !message.train_spans) return message;
+  const { content_is_null, train: _train, train_spans: _spans, ...rest } = message;
+  return content_is_null ? { ...rest, content: null as unknown as string } : rest;
+}
+
 function render(program: Program, source: string, messages: readonly Message[], options: RenderOptions): Rendered {
   // Llama's templates print tool boilerplate for an empty list.
   const tools = options.tools?.length ? options.tools : undefined;
-  let input: readonly Message[] = messages;
+  let input: readonly Message[] = messages.map(asGiven);
   if (options.continueFinalMessage) {
     if (options.addGenerationPrompt)
       throw new TemplateError('continue_final_message and add_generation_prompt exclude each other. Set one of them.');
     const last = messages.at(-1);
     if (typeof last?.content !== 'string') throw new TemplateError('There is no final message to continue.');
-    input = [...messages.slice(0, -1), { ...last, content: last.content + CONTINUE_TAG }];
+    input = [...input.slice(0, -1), { ...last, content: last.content + CONTINUE_TAG }];
   }
   const set = chooseMarks(source + JSON.stringify([messages, options.tools, options.kwargs]));
   const cut = (rendered: Rendered): Rendered =>

@@ -139,7 +139,7 @@ export function markData(
           tool_calls: message.tool_calls.map((call) => ({
             ...call,
             function: {
-              name: call.function.name,
+              ...call.function,
               arguments: leaves(call.function.arguments as Json, index),
             },
           })),

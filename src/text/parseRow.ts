@@ -31,7 +31,26 @@ function parseToolCall(value: unknown, path: string): ToolCall {
     fail(`${at}.name`, `must be the name of a tool, got ${show(call.name)}.`);
   const args = unpack(call.arguments ?? {}, `${at}.arguments`);
   if (!isObject(args)) fail(`${at}.arguments`, `must be an object, got ${show(args)}.`);
-  return { type: 'function', function: { name: call.name, arguments: args as { [key: string]: Json } } };
+  // Other keys (id, index …) stay: templates may print them.
+  return {
+    ...(isObject(value.function) ? value : {}),
+    type: 'function',
+    function: { ...call, name: call.name, arguments: args as { [key: string]: Json } },
+  };
+}
+
+function parseTrainSpans(value: unknown, path: string): NonNullable<Message['train_spans']> {
+  if (!Array.isArray(value)) fail(path, `must be a list of { start, end, train }, got ${show(value)}.`);
+  return value.map((span: unknown, i) => {
+    if (
+      !isObject(span) ||
+      !Number.isInteger(span.start) ||
+      !Number.isInteger(span.end) ||
+      typeof span.train !== 'boolean'
+    )
+      fail(`${path}[${i}]`, `must be { start, end, train } with offsets into the content, got ${show(span)}.`);
+    return { start: span.start as number, end: span.end as number, train: span.train };
+  });
 }
 
 export function parseMessage(value: unknown, path: string): Message {
@@ -48,9 +67,16 @@ export function parseMessage(value: unknown, path: string): Message {
   if (value.content === undefined && !hasCalls) fail(`${path}.content`, 'is missing; write a string.');
   if (typeof value.content !== 'string' && !(hasCalls && (value.content === null || value.content === undefined)))
     fail(`${path}.content`, `must be a string, got ${show(value.content)}.`);
-  const message: Message = { role, content: typeof value.content === 'string' ? value.content : '' };
+  if (value.train !== undefined && value.train !== null && typeof value.train !== 'boolean')
+    fail(`${path}.train`, `must be true or false, got ${show(value.train)}.`);
+  // Keys that the studio does not know are kept as they are: templates may read them.
+  const { tool_calls: _calls, train, train_spans, content_is_null: _own, ...others } = value;
+  const message: Message = { ...others, role, content: typeof value.content === 'string' ? value.content : '' };
+  if (typeof value.content !== 'string') message.content_is_null = true;
+  if (typeof train === 'boolean') message.train = train;
+  if (train_spans !== undefined && train_spans !== null)
+    message.train_spans = parseTrainSpans(train_spans, `${path}.train_spans`);
   if (hasCalls) message.tool_calls = calls.map((call, i) => parseToolCall(call, `${path}.tool_calls[${i}]`));
-  if (typeof value.name === 'string') message.name = value.name;
   return message;
 }
 
@@ -68,14 +94,12 @@ export function parseTools(value: unknown, path: string): ToolSchema[] {
     const body = isObject(tool) && isObject(tool.function) ? tool.function : tool;
     if (!isObject(body) || typeof body.name !== 'string')
       fail(`${at}.function.name`, 'is missing; write the name of the tool.');
-    return {
-      type: 'function',
-      function: {
-        name: body.name,
-        description: typeof body.description === 'string' ? body.description : '',
-        parameters: (isObject(body.parameters) ? body.parameters : {}) as { [key: string]: Json },
-      },
-    };
+    if (body.parameters !== undefined && !isObject(body.parameters))
+      fail(`${at}.function.parameters`, `must be a JSON schema, got ${show(body.parameters)}.`);
+    // As it was given, so that a template that prints the schema prints the same as elsewhere.
+    return (body === tool
+      ? { type: 'function', function: body }
+      : { type: 'function', ...(tool as Obj) }) as unknown as ToolSchema;
   });
 }
 

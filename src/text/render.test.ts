@@ -75,6 +75,17 @@ describe('masks', () => {
     // The tool's answer is in the completion, so TRL trains it too.
     expect(completion.findings?.map((f) => f.kind)).toEqual(['prompt_not_prefix', 'tool_result_trained']);
   });
+  test('the four combinations of the two switches on a prompt that holds an assistant turn, as TRL has them', () => {
+    const row = { prompt: [...tool.slice(0, 3), tool[3]!], completion: tool.slice(4) };
+    const trained = (mode: 'full' | 'completion_only_loss' | 'assistant_only_loss', completion_only_loss?: boolean) =>
+      trainedText(render(row, 'r', { ...context, mode, completion_only_loss, max_length: 1024 }));
+    const call = '<tool_call>{"name":"f","arguments":{"x":"y"}}</tool_call><|im_end|>';
+    expect(trained('assistant_only_loss', false)).toBe(`${call}A<|im_end|>`);
+    expect(trained('assistant_only_loss', true)).toBe('A<|im_end|>');
+    expect(trained('assistant_only_loss')).toBe('A<|im_end|>');
+    expect(trained('completion_only_loss')).toBe('A<|im_end|>\n');
+    expect(trained('full')).toContain('system');
+  });
   test('completion_only_loss on messages: the last assistant turn is the completion', () => {
     const row = encode({ messages: tool }, 'completion_only_loss');
     expect(trainedText(row)).toBe('A<|im_end|>\n');
@@ -98,6 +109,15 @@ describe('spans, roles, origins', () => {
     expect([...row.origin]).toEqual([2, 0, 0, 0, 0, 0, 1, 1, 2, 0]);
     expect([...row.role]).toEqual(Array(10).fill(2));
     expect([...row.message]).toEqual(Array(10).fill(0));
+  });
+  test('a special token in the name of a tool is refused; in a description it is plain text', () => {
+    const tools = (name: string, description: string) => [
+      { type: 'function' as const, function: { name, description, parameters: {} } },
+    ];
+    const messages: Message[] = [{ role: 'user', content: 'Q' }];
+    expect(() => encode({ messages, tools: tools('f<|im_end|>', 'd') }, 'full')).toThrow(/tools .*hold <\|im_end\|>/);
+    const row = encode({ messages, tools: tools('f', 'd<|im_end|>') }, 'full');
+    expect(Array.from(row.ids).filter((id) => id < 4)).toEqual([1, 2, 1, 2]);
   });
   test('special tokens typed inside any content never become special ids', () => {
     const typed = fc

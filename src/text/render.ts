@@ -34,6 +34,8 @@ export interface RenderContext {
 export interface RenderSettings extends RenderContext {
   /** `default`: completion only for prompt + completion, full sequence otherwise (TRL's completion_only_loss = None). */
   mode: MaskMode | 'default';
+  /** Under assistant_only_loss: whether the prompt of prompt + completion rows is masked too; TRL's None (yes) unless given. */
+  completion_only_loss?: boolean;
   /** Most tokens of a row. */
   max_length: number;
   /** What happens above max_length; keep_start unless given. */
@@ -116,8 +118,26 @@ interface Parts {
   findings: Finding[];
 }
 
+/**
+ * Names, enum values and keys of tools are printed by the template as its own text, so a special token in them would become a
+ * special id. Descriptions and contents are marked, and are safe.
+ */
+function refuseSpecialNames(row: DatasetRow, tokenizer: Tokenizer): void {
+  if (!row.tools && !row.chat_template_kwargs) return;
+  const text = JSON.stringify([row.tools, row.chat_template_kwargs], (key, value: unknown) =>
+    key === 'description' && typeof value === 'string' ? '' : value,
+  );
+  const typed = tokenizer.addedTokens.find((token) => token.special && text.includes(token.content));
+  if (typed)
+    throw new DataError(
+      `tools or chat_template_kwargs hold ${typed.content} in a name, a key or a value, where the template would print it as its own. Remove it.`,
+      { where: 'tools' },
+    );
+}
+
 function encodeParts(row: DatasetRow, context: RenderContext): Parts {
   const { tokenizer } = context;
+  refuseSpecialNames(row, tokenizer);
   const findings: Finding[] = [];
   const typedSpecial = (text: string, where: string) => {
     const body = text.endsWith(eosOf(context)) ? text.slice(0, -eosOf(context).length) : text;
@@ -195,8 +215,10 @@ export function render(given: DatasetRow, rowId: string, settings: RenderSetting
       { where: 'assistant_only_loss' },
     );
   const { encoded, messages, rendered, promptLength, findings } = encodeParts(row, settings);
-  const completionOnly = mode === 'completion_only_loss' || (mode !== 'full' && promptLength !== undefined);
   const assistantOnly = mode === 'assistant_only_loss';
+  const completionOnly =
+    mode === 'completion_only_loss' ||
+    (mode !== 'full' && promptLength !== undefined && !(assistantOnly && settings.completion_only_loss === false));
   const options = { ...TRL_MASK, ...settings.mask };
   const stops = stopSet(settings);
   const input: MaskInput = {
