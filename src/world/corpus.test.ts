@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
-import { hashString } from '../lib/rng';
+import { hashString, Rng } from '../lib/rng';
 import { generateCorpus } from './corpus';
+import { copyDrill } from './lessons';
 import { builtinWorld } from './registry';
 
 const documents = (seed: number, chars: number) => [...generateCorpus(builtinWorld(), { seed, chars })];
@@ -43,4 +44,31 @@ test('figures are repeated, so that copying can be learned', () => {
     return new Set(numbers).size < numbers.length;
   });
   expect(repeated.length / docs.length).toBeGreaterThan(0.3);
+});
+
+test('copying lessons: a share of the documents, the others unchanged; most of what they say is said before', () => {
+  const world = builtinWorld();
+  const with3 = [...generateCorpus(world, { seed: 7, chars: 300_000, lessons: 0.35 })];
+  const plain = new Set(docs);
+  const lessons = with3.filter((d) => !plain.has(d));
+  expect(lessons.length / with3.length).toBeGreaterThan(0.28);
+  expect(lessons.length / with3.length).toBeLessThan(0.42);
+  const words = lessons.flatMap((d) =>
+    d
+      .split(/[^\w-]+/)
+      .filter((w) => /\d/.test(w))
+      .map((w, i, all) => all.indexOf(w) < i),
+  );
+  expect(words.filter(Boolean).length / words.length).toBeGreaterThan(0.4);
+  expect(lessons.join('\n')).not.toMatch(/"answer"|"status"|<tool_call>|assistant/);
+});
+
+test('copying drills repeat short stretches first, long ones later, and use no special token', () => {
+  const repeats = (progress: number) => {
+    const row = [...copyDrill(new Rng(3, 'drill'), 256, 1024, progress)];
+    expect(row.every((id) => id >= 6 && id < 1024)).toBe(true);
+    return row.filter((id, i) => row.slice(Math.max(0, i - 8), i).includes(id)).length / row.length;
+  };
+  expect(repeats(0)).toBeGreaterThan(0.7);
+  expect(repeats(1)).toBeLessThan(0.1);
 });

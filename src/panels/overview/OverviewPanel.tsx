@@ -159,7 +159,7 @@ function FirstRun({ newest }: { newest?: RunRecord }) {
   const value = (metric: string) => newest?.points.findLast((p) => typeof p[metric] === 'number')?.[metric];
   const evalLoss = value('eval_loss');
   return (
-    <Card title="First run" note="three steps, about two minutes on a graphics card">
+    <Card title="First run" note="three steps">
       <ol className="first-run">
         <li>
           <b>See the base fail.</b> Run the Monday: prose, a guess, a soft refusal.

@@ -62,7 +62,8 @@ export function PairCard({
       {!full || !completion ? (
         <p className="quiet">
           Trains this recipe twice with the same seed and counts how often the answer repeats the prompt. With loss on
-          the whole sequence the model also learns to write questions; expect more echo there.
+          the whole sequence the model also learns to write questions and tool results; whether it then repeats the
+          prompt is what the pair measures. Completion-only loss trains the last answer of a conversation.
         </p>
       ) : (
         <>

@@ -1,0 +1,102 @@
+// A visit from the first look to the last: the failing Monday, a run that is paused and stepped, chat and glass box while it
+// trains, and what is done with runs afterwards. On WebAssembly, where a step takes milliseconds.
+import AxeBuilder from '@axe-core/playwright';
+import type { Page } from '@playwright/test';
+import { expect, test } from './guarded';
+import { loggedStep, lossCurve, openStudio, runButton, setRecipe, showPanel, storedPoints } from './studio';
+
+const WASM = '?backend=wasm';
+test.describe.configure({ timeout: 300_000 });
+
+async function isAccessible(page: Page, where: string): Promise<void> {
+  const { violations } = await new AxeBuilder({ page })
+    .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'])
+    .analyze();
+  const found = violations.map(({ id, nodes }) => `${id} (${nodes.length}×): ${nodes[0]!.target.join(' ')}`);
+  expect.soft(found, where).toEqual([]);
+}
+const steps = async (page: Page, id: string) => Math.max(0, ...lossCurve((await storedPoints(page))[id] ?? []).keys());
+
+test('from the failing Monday to a compared, renamed, exported and imported run', async ({ page }) => {
+  await openStudio(page, WASM);
+  await page.getByRole('button', { name: 'Run the Monday' }).click();
+  await expect(page.getByText('not asked yet')).toHaveCount(0, { timeout: 90_000 });
+  await expect(page.getByRole('button', { name: 'Run the Monday' })).toBeEnabled({ timeout: 60_000 });
+  await isAccessible(page, 'overview after the Monday');
+
+  // A run of the default recipe, short: paused, one step, resumed.
+  await setRecipe(page, {
+    max_steps: 40,
+    logging_steps: 1,
+    eval_steps: 20,
+    max_eval_samples: 8,
+    generate_steps: 20,
+    generation_max_new_tokens: 24,
+  });
+  await runButton(page).click();
+  const id = await loggedStep(page, 3);
+  await page.getByRole('button', { name: 'Pause', exact: true }).click();
+  await expect(page.getByRole('button', { name: 'Resume', exact: true })).toBeEnabled();
+  const paused = await steps(page, id);
+  await page.getByRole('button', { name: 'Step once' }).click();
+  await expect.poll(() => steps(page, id)).toBe(paused + 1);
+
+  // The glass box reads the live model; chat answers beside the paused and the running run.
+  const strip = page.getByRole('main').locator('.strip').first();
+  await expect(strip).toBeVisible();
+  await page.getByRole('radio', { name: 'rank' }).click();
+  await page.getByRole('button', { name: 'Resume', exact: true }).click();
+  await showPanel(page, '#/chat');
+  await page.getByLabel('max_new_tokens').fill('8');
+  await page.getByRole('button', { name: 'Generate' }).click();
+  await expect(page.getByRole('button', { name: 'Generate' })).toBeEnabled({ timeout: 60_000 });
+  expect(await page.locator('.answer-card .answer-text').first().textContent()).not.toBe('');
+  await isAccessible(page, 'chat with answers');
+
+  await showPanel(page, '#/sft');
+  await expect(runButton(page)).toBeEnabled({ timeout: 120_000 });
+  const losses = [...lossCurve((await storedPoints(page))[id]!).values()];
+  expect(losses).toHaveLength(40);
+  expect(losses.slice(-5).reduce((a, b) => a + b)).toBeLessThan(0.6 * losses.slice(0, 5).reduce((a, b) => a + b));
+  await isAccessible(page, 'SFT after a run');
+
+  // A second run to compare with, stopped by hand.
+  await runButton(page).click();
+  await loggedStep(page, 3, [id]);
+  await page.getByRole('button', { name: 'Stop', exact: true }).click();
+  await expect(runButton(page)).toBeEnabled({ timeout: 60_000 });
+  await showPanel(page, '#/runs');
+  const rows = page.getByRole('row').filter({ has: page.getByRole('checkbox') });
+  await expect(rows).toHaveCount(2);
+  for (const box of await page.getByRole('checkbox').all()) await box.check();
+  await isAccessible(page, 'two runs compared');
+  await rows.filter({ hasText: 'finished' }).getByTitle('Rename').click();
+  await page.getByLabel('New name').fill('my first run');
+  await page.keyboard.press('Enter');
+  const mine = rows.filter({ hasText: 'my first run' });
+  await expect(mine).toBeVisible();
+
+  const download = page.waitForEvent('download');
+  await mine.getByRole('button', { name: 'Export' }).click();
+  const file = await (await download).path();
+  await mine.getByRole('button', { name: 'Delete' }).click();
+  await mine.getByRole('button', { name: 'Delete for good' }).click();
+  await expect(mine).toHaveCount(0);
+  await page.getByLabel('Run file').setInputFiles(file);
+  await expect(mine).toBeVisible();
+  await expect(mine).toContainText('40 / 40');
+});
+
+test('a template that cannot be read is told with its line, and the render before it stays', async ({ page }) => {
+  await openStudio(page, WASM, 'template');
+  await expect(page.getByRole('heading', { level: 1, name: 'Template' })).toBeVisible();
+  await page.getByRole('radio', { name: 'source' }).click();
+  const source = page.getByLabel('Jinja source of the chat template');
+  await source.fill('{% for m in messages %}\n{{ m.content }\n{% endfor %}');
+  await expect(page.getByText(/line 2/i).first()).toBeVisible();
+  await source.fill('{% for i in range(100000) %}{% for j in range(100000) %}{% endfor %}{% endfor %}');
+  await expect(page.getByText(/did not end within|ran out of time/i).first()).toBeVisible({ timeout: 60_000 });
+  await source.fill('{% for m in messages %}[{{ m.role }}] {{ m.content }}\n{% endfor %}');
+  await expect(page.getByText(/did not end within|ran out of time/i)).toHaveCount(0);
+  await isAccessible(page, 'template source');
+});
