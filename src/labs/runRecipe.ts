@@ -127,8 +127,11 @@ export class RecipeRun {
   get saveSteps(): number {
     return this.args.save_steps;
   }
-  trainStep(): Promise<StepReport> {
-    return this.run.trainStep();
+  trainStep(isInterrupted?: () => boolean): Promise<StepReport> {
+    return this.run.trainStep(isInterrupted);
+  }
+  finish(): Promise<StepReport> {
+    return this.run.finish();
   }
   checkpoint(): Promise<LoopCheckpoint> {
     return this.run.checkpoint();

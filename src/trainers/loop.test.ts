@@ -203,3 +203,21 @@ test('epochs become steps when max_steps is −1; no rows and no steps are refus
   expect(() => makeRun({ train: [] })).toThrow(/no row to train on/);
   expect(() => makeRun({ args: { max_steps: 0 } })).toThrow(/max_steps must be above 0/);
 });
+
+test('measurements that a pause cuts short are made up for, before the next step or at the end, also after a restart', async () => {
+  const settings = { args: { max_steps: 2, eval_steps: 1 } };
+  const whole = await trainTo(makeRun(settings).run, 2);
+  const { run } = makeRun(settings);
+  expect((await run.trainStep(() => true)).points).toEqual([]); // the untrained model was to be measured first
+  expect(run.step).toBe(0);
+  const first = await run.trainStep(() => run.step === 1); // interrupted in the evaluation after the step
+  expect(first.points.map((p) => [p.step, 'loss' in p])).toEqual([[0, false], [1, true]]); // biome-ignore format: pairs
+  const checkpoint = await run.checkpoint();
+  const engine = makeEngine();
+  await engine.importWeights(checkpoint.weights);
+  await engine.importOptimizer(checkpoint.optimizer);
+  const { run: resumed } = makeRun({ ...settings, engine }, checkpoint);
+  const rest = [...(await resumed.trainStep()).points, ...(await resumed.finish()).points];
+  const named = (points: MetricPoint[]) => points.map(({ tokens_per_second: _, ...p }) => p);
+  expect(named([...first.points, ...rest])).toEqual(named(whole));
+});

@@ -62,10 +62,16 @@ export interface LoopState {
   step: number;
   sampler: SamplerState;
   numTokens: number;
-  /** The measurements before the first step are done. */
+  /** The measurements before the first step were asked for. */
   hasStarted: boolean;
+  /** Measurements at this step that were put off, because the run was paused or stopped meanwhile. */
+  due?: Due;
   /** Sums since the last logged point. */
   pending: Pending;
+}
+interface Due {
+  evaluation: boolean;
+  generation: boolean;
 }
 interface Pending {
   steps: number;
@@ -93,6 +99,7 @@ export class TrainingRun {
   private sampler: BatchSampler;
   private numTokens = 0;
   private hasStarted = false;
+  private due: Due = { evaluation: false, generation: false };
   private pending = emptyPending();
 
   /** Continues from `resumeFrom` when given; the engine must then already hold its weights and moments. */
@@ -111,6 +118,7 @@ export class TrainingRun {
       this.step = resumeFrom.step;
       this.numTokens = resumeFrom.numTokens;
       this.hasStarted = resumeFrom.hasStarted;
+      if (resumeFrom.due) this.due = { ...resumeFrom.due };
       this.pending = structuredClone(resumeFrom.pending);
     }
   }
@@ -132,14 +140,16 @@ export class TrainingRun {
   /**
    * One optimizer step and what is due after it (before the first step: the measurements of the untrained model).
    * Throws ConfigError when loss or gradient is not finite; the update is then left out and the step does not count.
+   * Measurements that `isInterrupted` cuts short are made at the next call, before its step; then there may be no step.
    */
-  async trainStep(): Promise<StepReport> {
+  async trainStep(isInterrupted: () => boolean = () => false): Promise<StepReport> {
     const { args, trainer, engine, now } = this.options;
     const report: StepReport = { points: [], generations: [], tokens: 0 };
     if (!this.hasStarted) {
-      await this.measure(report, true, true);
+      this.due = { evaluation: true, generation: true };
       this.hasStarted = true;
     }
+    if (!(await this.measure(report, isInterrupted))) return report;
     const before = this.sampler.state();
     const started = now();
     const batches = this.nextBatches();
@@ -182,7 +192,14 @@ export class TrainingRun {
     if (this.step % args.logging_steps === 0 || isLast)
       report.points.push(this.takePoint({ grad_norm: read.gradNorm!, learning_rate }));
     const isDue = (steps: number) => isLast || (steps > 0 && this.step % steps === 0);
-    await this.measure(report, isDue(args.eval_steps), isDue(args.generate_steps));
+    this.due = { evaluation: isDue(args.eval_steps), generation: isDue(args.generate_steps) };
+    await this.measure(report, isInterrupted);
+    return report;
+  }
+  /** What is left to be measured after the last step. */
+  async finish(): Promise<StepReport> {
+    const report: StepReport = { points: [], generations: [], tokens: 0 };
+    await this.measure(report, () => false);
     return report;
   }
 
@@ -216,21 +233,38 @@ export class TrainingRun {
     };
   }
 
-  private async measure(report: StepReport, isEvalDue: boolean, isGenerationDue: boolean): Promise<void> {
+  /** False when it was interrupted; what is missing stays due. */
+  private async measure(report: StepReport, isInterrupted: () => boolean): Promise<boolean> {
     const { eval: rows, generate } = this.options;
-    if (isEvalDue && rows.length)
-      report.points.push({ step: this.step, epoch: this.epoch, ...(await this.evaluate(rows)) });
-    if (isGenerationDue && generate) report.generations.push(...(await generate(this.step)));
+    if (this.due.evaluation && rows.length) {
+      const metrics = await this.evaluate(rows, isInterrupted);
+      if (!metrics) return false;
+      report.points.push({ step: this.step, epoch: this.epoch, ...metrics });
+    }
+    this.due.evaluation = false;
+    if (this.due.generation && generate) {
+      if (isInterrupted()) return false;
+      report.generations.push(...(await generate(this.step)));
+    }
+    this.due.generation = false;
+    return true;
   }
 
-  /** Loss and metrics over all trained tokens of the rows (TRL averages over batches instead, so its value moves with the batch size). */
-  async evaluate(rows: readonly TokenRow[]): Promise<Record<string, number>> {
+  /**
+   * Loss and metrics over all trained tokens of the rows (TRL averages over batches instead, so its value moves with the batch
+   * size); undefined when it was interrupted.
+   */
+  private async evaluate(
+    rows: readonly TokenRow[],
+    isInterrupted: () => boolean,
+  ): Promise<Record<string, number> | undefined> {
     const { args, engine, trainer } = this.options;
     const sorted = [...rows].sort((a, b) => a.ids.length - b.ids.length);
     const size = args.per_device_eval_batch_size;
     const totals: Record<string, number> = {};
     let count = 0;
     for (let start = 0; start < sorted.length; start += size) {
+      if (isInterrupted()) return undefined;
       const groups = sorted.slice(start, start + size).map((row) => [row]);
       const batch = collatePacked(groups, { buckets: bucketsUpTo(args.max_length) });
       const n = trainer.counts(batch).loss!;
@@ -258,6 +292,7 @@ export class TrainingRun {
       sampler: this.sampler.state(),
       numTokens: this.numTokens,
       hasStarted: this.hasStarted,
+      due: { ...this.due },
       pending: structuredClone(this.pending),
     };
   }

@@ -162,8 +162,10 @@ function diskAtThisMoment(storage: MemoryStorage): MemoryStorage {
 test('stop keeps a checkpoint; resume goes on from there', async () => {
   const made = bed();
   await start(made, withArgs({ max_steps: 16, save_steps: 0 }));
-  await until(made, 'running');
+  // Stopped before its first step a run would have nothing to keep: stop does not wait for the first evaluation.
+  await vi.waitFor(() => expect(made.events.some(({ kind }) => kind === 'progress')).toBe(true), { timeout: 20_000 });
   const { step } = await made.compute.request('stop', { runId: 'r' });
+  expect(step).toBeGreaterThan(0);
   expect(await run(made)).toMatchObject({ status: 'stopped', step, checkpoints: [{ step }] });
   expect((await made.compute.request('resumeRun', { runId: 'r' })).step).toBe(step);
   await until(made, 'finished');

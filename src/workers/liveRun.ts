@@ -12,10 +12,13 @@ export interface TrainingDriver {
   /** Optimizer steps done. */
   readonly step: number;
   readonly maxSteps: number;
-  /** One optimizer step, with the evaluations due after it. On NaN it throws and the weights stay as they were. */
-  trainStep(): Promise<StepReport>;
-  /** What remains to be done once the last step is done: final evaluation. */
-  finish?(): Promise<StepReport>;
+  /**
+   * One optimizer step, with the evaluations due after it. On NaN it throws and the weights stay as they were. What
+   * `isInterrupted` cuts short of the evaluations is made up for at the next call, which may then end without a step.
+   */
+  trainStep(isInterrupted?: () => boolean): Promise<StepReport>;
+  /** What remains to be done once the last step is done: evaluations that were put off. */
+  finish(): Promise<StepReport>;
   /** All that training needs to go on from here. */
   checkpoint(): Promise<Required<CheckpointContent>>;
   dispose(): void;
@@ -130,7 +133,7 @@ export class LiveRun {
     await this.guarded(async () => {
       await this.setStatus('running');
       while (this.wanted === 'run' && this.driver.step < this.driver.maxSteps) {
-        await this.oneStep();
+        await this.oneStep(() => this.wanted !== 'run');
         await yieldToMessages();
       }
       if (this.hasEnded) return;
@@ -140,11 +143,11 @@ export class LiveRun {
       await this.setStatus('paused');
     });
   }
-  private async oneStep(): Promise<void> {
+  private async oneStep(isInterrupted?: () => boolean): Promise<void> {
     const report = await this.env.queue.run('training', async () => {
       if (this.hasEnded) throw new CancelledError('The run has ended.');
       const started = this.env.now();
-      const result = await this.driver.trainStep();
+      const result = await this.driver.trainStep(isInterrupted);
       return { ...result, stepMs: this.env.now() - started };
     });
     if (this.hasEnded) return; // abandoned during the step: its record is no longer ours
@@ -172,8 +175,7 @@ export class LiveRun {
     if (points.length) this.env.emit({ kind: 'metrics', runId: this.id, points });
   }
   private async complete(): Promise<void> {
-    const { finish } = this.driver;
-    if (finish) this.take(await this.env.queue.run('training', () => finish.call(this.driver)));
+    this.take(await this.env.queue.run('training', () => this.driver.finish()));
     await this.end('finished');
   }
   private async end(status: RunStatus): Promise<void> {

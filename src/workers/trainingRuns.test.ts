@@ -52,6 +52,7 @@ function toyDriver(
       step++;
       return { points: [...untrained, { step, epoch: step / 10, loss: w }], generations: [], tokens: 5 };
     },
+    finish: async () => ({ points: [], generations: [], tokens: 0 }),
     async checkpoint() {
       return {
         step,
