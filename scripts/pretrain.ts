@@ -59,7 +59,7 @@ function* idStream(corpusSeed: number, share: number): Generator<number> {
   }
 }
 /** Share of rows that are copying drills: all until copying is there, then fewer, so that it is not forgotten. */
-const drillShare = (at: number) => (at < 500 ? 1 : at < 900 ? 0.4 : 0.08);
+const drillShare = (at: number) => (at < 500 ? 1 : at < 1400 ? 0.4 : 0.15);
 /** Drills stay short until copying is there: mixed with long ones they teach nothing within 600 steps. */
 const drillProgress = (at: number) => Math.min(1, Math.max(0, (at - 500) / 400));
 
