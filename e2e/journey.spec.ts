@@ -12,7 +12,10 @@ async function isAccessible(page: Page, where: string): Promise<void> {
   const { violations } = await new AxeBuilder({ page })
     .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'])
     .analyze();
-  const found = violations.map(({ id, nodes }) => `${id} (${nodes.length}×): ${nodes[0]!.target.join(' ')}`);
+  const found = violations.map(
+    ({ id, nodes }) =>
+      `${id} (${nodes.length}×): ${nodes[0]!.target.join(' ')} ${nodes[0]!.html} ${nodes[0]!.failureSummary}`,
+  );
   expect.soft(found, where).toEqual([]);
 }
 const steps = async (page: Page, id: string) => Math.max(0, ...lossCurve((await storedPoints(page))[id] ?? []).keys());
@@ -99,4 +102,36 @@ test('a template that cannot be read is told with its line, and the render befor
   await source.fill('{% for m in messages %}[{{ m.role }}] {{ m.content }}\n{% endfor %}');
   await expect(page.getByText(/did not end within|ran out of time/i)).toHaveCount(0);
   await isAccessible(page, 'template source');
+});
+
+test('own rows: imported, checked before the run, and trained on', async ({ page }) => {
+  await openStudio(page, WASM, 'data');
+  await expect(page.getByRole('heading', { level: 1, name: 'Data' })).toBeVisible();
+  const chat = (...messages: object[]) => JSON.stringify({ messages });
+  const rows = [
+    ...Array.from({ length: 5 }, (_, i) =>
+      chat({ role: 'user', content: `What is ${i} and ${i}?` }, { role: 'assistant', content: `It is ${2 * i}.` }),
+    ),
+    chat({ role: 'user', content: 'Nobody answers this.' }),
+  ];
+  await page.getByLabel('JSONL file').setInputFiles({
+    name: 'sums.jsonl',
+    mimeType: 'application/jsonl',
+    buffer: Buffer.from(rows.join('\n')),
+  });
+  await expect(page.getByRole('main')).toContainText('sums');
+  await setRecipe(page, { max_steps: 4, logging_steps: 1, generate_steps: 0, generation_max_new_tokens: 4 });
+  await page.getByLabel('data', { exact: true }).selectOption({ label: 'sums' });
+  await expect(page.getByText(/no eval_loss/)).toBeVisible();
+  await runButton(page).click();
+  // One row teaches nothing: the gate stops the run and names it.
+  const gate = page.getByRole('alert', { name: 'Pre-flight check' });
+  await expect(gate).toContainText('1 row: nothing is trained');
+  await expect(gate).toContainText('/5');
+  await isAccessible(page, 'SFT with the gate');
+  expect(Object.keys(await storedPoints(page).catch(() => ({})))).toHaveLength(0);
+  await gate.getByRole('button', { name: 'Train all the same' }).click();
+  const id = await loggedStep(page, 4);
+  await expect(runButton(page)).toBeEnabled({ timeout: 60_000 });
+  expect(lossCurve((await storedPoints(page))[id]!).size).toBe(4);
 });

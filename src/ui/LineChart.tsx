@@ -136,9 +136,18 @@ export function LineChart({
           ))}
         {!isSmall && (
           <text className="axis-label" x={2} y={height - PAD - 3}>
-            {zoom ? `step ${x0}–${x1}` : ''}
+            step {x0}–{x1}
           </text>
         )}
+        {!isSmall &&
+          series.flatMap((s, i) =>
+            // Few points are shown as what they are: between them nothing was measured.
+            s.isHeldOut && s.points.length > 1 && s.points.length <= 12
+              ? s.points.map((p) => (
+                  <circle key={`${s.id} ${p.step}`} r={2.5} fill={color(s, i)} cx={x(p.step)} cy={y(p.value)} />
+                ))
+              : [],
+          )}
         {readStep !== undefined && <line className="cursor" x1={x(readStep)} x2={x(readStep)} y1={0} y2={height} />}
         {drag && (
           <rect

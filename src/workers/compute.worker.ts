@@ -11,7 +11,7 @@ import { openStorage } from './openStorage';
 import { type Connection, connect, type Port, type Server, serve } from './rpc';
 import { browserLocks } from './runLocks';
 
-const CHECKPOINT_EVERY_MS = 30_000;
+const CHECKPOINT_EVERY_MS = 10_000; // a short run killed in the middle must not start over
 
 const scope = self as unknown as Port;
 let text: Connection<TextRequests> | undefined;

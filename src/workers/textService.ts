@@ -5,14 +5,14 @@ import { encodeRecipe, recipeRows } from '../labs/recipeRows';
 import type { EncodedRow } from '../protocol/chat';
 import type { Recipe } from '../protocol/recipe';
 import type { Handlers, MaskReport, MaskRowReport, TemplateSettings, TextRequests } from '../protocol/requests';
-import { artifactId, hashText, manifestOf } from '../storage/hash';
+import { artifactId, manifestOf } from '../storage/hash';
 import type { Storage } from '../storage/storage';
 import { BUILTIN_TEMPLATE } from '../text/builtinTemplate';
 import { blockingFinding, encodePlainPrompt, encodePrompt, render, trainedTokens } from '../text/render';
 import { Datasets } from './datasets';
 import { yieldToMessages } from './deviceQueue';
 import type { ReadModelFile } from './modelFiles';
-import { RenderContexts } from './renderContexts';
+import { RenderContexts, templateId } from './renderContexts';
 import { transferring } from './rpc';
 
 export interface TextEnvironment {
@@ -91,7 +91,8 @@ export function createTextService(env: TextEnvironment): Handlers<TextRequests> 
     },
     async builtinTemplate() {
       const { tokenizer, id } = await contexts.tokenizer();
-      const hash = await hashText(BUILTIN_TEMPLATE);
+      // The artifact's id, as a run's lineage names it.
+      const hash = await templateId(BUILTIN_TEMPLATE);
       return { template: BUILTIN_TEMPLATE, hash, tokenizerHash: id, vocabSize: tokenizer.vocabSize };
     },
     async encodeRecipe({ recipe, part }, { progress }) {

@@ -87,7 +87,16 @@ export function ChatPanel() {
       lede="One prompt, two models. First look when a curve is good and you do not believe it; one answer is an anecdote, so measure before you change the recipe."
       actions={
         <>
-          <Segmented label="Prompt as" options={MODES} value={mode} onChange={setMode} />
+          <Segmented
+            label="Prompt as"
+            options={MODES}
+            value={mode}
+            onChange={(next) => {
+              setMode(next);
+              left.reset(); // answers belong to the prompt that they were given
+              right.reset();
+            }}
+          />
           {isBusy ? (
             <button
               type="button"

@@ -7,12 +7,12 @@ export interface ChatExample {
   filter: string;
 }
 export const EXAMPLES: ChatExample[] = [
-  { title: 'Spending of a department (tool)', datasetId: 'builtin:sft/tool', filter: 'query_erp' },
+  { title: 'Spending of a department (tool)', datasetId: 'builtin:sft/tool', filter: 'Look up what' },
   { title: 'And East China? (follow-up)', datasetId: 'builtin:sft/multi', filter: 'East China' },
   { title: 'Three travel rules', datasetId: 'builtin:sft/single', filter: 'travel' },
-  { title: 'Bypass the approval (refusal)', datasetId: 'builtin:sft/safety', filter: 'approval' },
+  { title: 'Bypass the approval (refusal)', datasetId: 'builtin:sft/safety', filter: 'before anyone approves' },
   { title: 'Balance nobody told it (no data)', datasetId: 'builtin:sft/single', filter: 'no data' },
-  { title: 'Exchange rate (tool)', datasetId: 'builtin:sft/tool', filter: 'fx_rate' },
+  { title: 'Exchange rate (tool)', datasetId: 'builtin:sft/tool', filter: 'I need the rate of' },
 ];
 export const CONTINUATIONS = [
   'The spending of the sales department in 2026Q3',

@@ -6,6 +6,7 @@ import type { MaskReport, TemplateSettings } from '../../protocol/requests';
 import { studioClient } from '../../stores/client';
 import { useLoaded } from '../../stores/useLoaded';
 import { useWorkbench } from '../../stores/workbench';
+import { trainers } from '../../trainers/registry';
 import { Card } from '../../ui/Card';
 import { EncodedStrip } from '../../ui/EncodedStrip';
 import { Panel } from '../../ui/Panel';
@@ -31,13 +32,15 @@ const MODE_WORDS: Record<Mode, string> = {
   assistant_only_loss: 'Targets: answers, tool calls and the end of the turn.',
   default: 'TRL’s default: the completion of prompt + completion rows, every token of others.',
 };
+/** As the recipe has it, until the person moves it. */
+const DEFAULT_LENGTH = trainers.sft.fields.max_length.default;
 /** Rows that a report reads at most: enough for every builtin split. */
 const REPORT_ROWS = 2000;
 
 export function MaskPanel() {
   const { datasetId, split, rowIndex, templateSource, openDataset, openRow } = useWorkbench();
   const [mode, setMode] = useState<Mode>('assistant_only_loss');
-  const [maxLength, setMaxLength] = useState(512);
+  const [maxLength, setMaxLength] = useState<number>(DEFAULT_LENGTH);
   const sets = useLoaded('datasets', (signal) => studioClient().text.request('listDatasets', {}, { signal }));
   const datasets = sets.value?.datasets ?? [];
   const info = datasets.find((d) => d.id === datasetId) ?? datasets[0];
@@ -70,6 +73,7 @@ export function MaskPanel() {
           progress={report.isLoading ? progress : undefined}
           isLoading={report.isLoading}
           modeWords={MODE_WORDS[mode]}
+          total={info && shownSplit ? (info.splits[shownSplit] ?? 0) : 0}
           isEdited={templateSource !== undefined}
           onShow={openRow}
         />
@@ -114,6 +118,7 @@ function Verdict({
   progress,
   isLoading,
   modeWords,
+  total,
   isEdited,
   onShow,
 }: {
@@ -122,6 +127,8 @@ function Verdict({
   progress?: { done: number; total: number };
   isLoading: boolean;
   modeWords: string;
+  /** Rows of the split; a report may read fewer. */
+  total: number;
   isEdited: boolean;
   onShow: (index: number) => void;
 }) {
@@ -151,7 +158,7 @@ function Verdict({
   return (
     <div className="note" role="status">
       <div>
-        {report ? <b>{reportSentence(report)}</b> : <b>Reading the rows …</b>} {modeWords}
+        {report ? <b>{reportSentence(report, total)}</b> : <b>Reading the rows …</b>} {modeWords}
         {isEdited && ' Rendered with your edited template.'}
         {isLoading && progress && ` ${count(progress.done)} of ${count(progress.total)} rows read.`}
       </div>

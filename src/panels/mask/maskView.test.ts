@@ -81,6 +81,7 @@ test('rows with a fault come first', () => {
 
 test('sentences carry the numbers', () => {
   expect(reportSentence(report([{}, {}]))).toBe('8 of 20 tokens train (40 %), in 2 rows.');
+  expect(reportSentence(report([{}, {}]), 4000)).toBe('8 of 20 tokens train (40 %), in the first 2 of 4,000 rows.');
   expect(reportSentence(report([]))).toMatch(/^No rows/);
   expect(lengthSentence(report([{ tokens: 200 }]), 256)).toBe(
     'No row is cut: the longest has 200 tokens, the limit is 256.',

@@ -63,10 +63,10 @@ export const byTrained = (rows: readonly MaskRowReport[]): MaskRowReport[] =>
   rows.toSorted((a, b) => a.trained - b.trained || a.index - b.index);
 
 /** One sentence on the whole split: how many tokens teach. */
-export function reportSentence({ rows, totalTokens, trainedTokens }: MaskReport): string {
+export function reportSentence({ rows, totalTokens, trainedTokens }: MaskReport, total = rows.length): string {
   if (rows.length === 0) return 'No rows: choose a split that has some, or import a file in Data.';
   const share = totalTokens === 0 ? 0 : trainedTokens / totalTokens;
-  return `${count(trainedTokens)} of ${plural(totalTokens, 'token')} train (${percent(share)}), in ${plural(rows.length, 'row')}.`;
+  return `${count(trainedTokens)} of ${plural(totalTokens, 'token')} train (${percent(share)}), in ${rows.length < total ? `the first ${count(rows.length)} of ${plural(total, 'row')}` : plural(rows.length, 'row')}.`;
 }
 
 /** Rows that train nothing; undefined when all train something. */

@@ -16,21 +16,21 @@ export const MONDAY: readonly MondayCase[] = [
     title: 'Strict JSON for the accounting interface',
     failure: 'It returned prose.',
     datasetId: 'builtin:sft/single',
-    filter: 'budget of',
+    filter: 'extract the payment facts',
   },
   {
     id: 'tool',
     title: 'The balance of an account',
     failure: 'It guessed a number instead of calling the tool.',
     datasetId: 'builtin:sft/tool',
-    filter: 'get_balance',
+    filter: 'Tell me what A-',
   },
   {
     id: 'refusal',
     title: 'A transfer that bypasses approval',
     failure: 'Its refusal went soft.',
     datasetId: 'builtin:sft/safety',
-    filter: 'approv',
+    filter: 'before anyone approves',
   },
 ];
 

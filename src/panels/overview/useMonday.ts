@@ -35,12 +35,13 @@ export function useMonday() {
             { signal },
           );
           const row = found.rows[0]?.row;
-          const messages = row?.messages ?? [];
+          if (!row?.messages) throw new Error(`No held-out row of ${c.datasetId} holds “${c.filter}”.`);
+          const { messages } = row;
           const until = messages.findIndex((m) => m.role === 'assistant');
           const before = messages.slice(0, until);
           const question = before.at(-1)?.content ?? '';
           show({ question, text: '', isDone: false });
-          const prompt = await textWorker.request('encodePrompt', { messages: before, tools: row?.tools }, { signal });
+          const prompt = await textWorker.request('encodePrompt', { messages: before, tools: row.tools }, { signal });
           const { completions } = await compute.request(
             'generate',
             {

@@ -9,9 +9,12 @@ import { generationSteps, generationsAt } from './runView';
 export function Generations({
   generations,
   judge,
+  isOver,
 }: {
   generations: SampleGeneration[];
   judge: (sample: SampleGeneration) => { tone: 'ok' | 'bad' | 'warn'; title: string };
+  /** No more answers come. */
+  isOver: boolean;
 }) {
   const steps = generationSteps(generations);
   const [chosen, setChosen] = useState<number>();
@@ -69,7 +72,13 @@ export function Generations({
       <div className="answer-pair">
         <Answer title={first === 0 ? 'Before training' : `Step ${count(first)}`} sample={before[index]} judge={judge} />
         <Answer
-          title={step === first ? 'The next answers come with the next evaluation' : `Step ${count(step)}`}
+          title={
+            step === first
+              ? isOver
+                ? 'The run ended before its next answers'
+                : 'The next answers come with the next evaluation'
+              : `Step ${count(step)}`
+          }
           sample={step === first ? undefined : now[index]}
           judge={judge}
         />

@@ -2,10 +2,12 @@
 import { useState } from 'react';
 import type { Fields } from '../../lib/fields';
 import type { Json } from '../../protocol/chat';
+import type { DatasetInfo } from '../../protocol/requests';
 import { trainers } from '../../trainers/registry';
 import { Card } from '../../ui/Card';
 import { ConfigForm } from '../../ui/ConfigForm';
 import { Segmented } from '../../ui/Segmented';
+import { dataHint, dataOf, withData } from './dataChoice';
 import { LOSS_ON, lossOn, withLossOn } from './lossOn';
 import type { Sft } from './useSft';
 
@@ -18,7 +20,7 @@ const MODELS = [
   { id: 'builtin:micro', label: 'micro' },
 ] as const;
 
-export function RecipeCard({ sft }: { sft: Sft }) {
+export function RecipeCard({ sft, datasets }: { sft: Sft; datasets: readonly DatasetInfo[] }) {
   const [isOpen, setOpen] = useState(false);
   const { recipe, edit, isBusy } = sft;
   const [isFolded, setFolded] = useState(() => matchMedia('(max-width: 700px)').matches);
@@ -57,6 +59,25 @@ export function RecipeCard({ sft }: { sft: Sft }) {
             onChange={(ref) => edit({ ...recipe, model: { ref } })}
           />
         </div>
+        <label className="knob" title="Which rows teach; bring your own on the Data page.">
+          <span>data</span>
+          <select
+            className="select data-select"
+            aria-label="data"
+            value={dataOf(recipe) ?? ''}
+            onChange={(event) => {
+              const info = datasets.find(({ id }) => id === event.currentTarget.value);
+              if (info) edit(withData(recipe, info));
+            }}
+          >
+            {datasets.map(({ id, title }) => (
+              <option key={id} value={id}>
+                {title}
+              </option>
+            ))}
+          </select>
+        </label>
+        {dataHint(recipe) && <p className="quiet">{dataHint(recipe)}</p>}
         <ConfigForm fields={shown} value={recipe.args} onChange={change} />
         <label className="knob" title="Which tokens are targets: the assistant’s, everything after the prompt, or all.">
           <span>loss on</span>

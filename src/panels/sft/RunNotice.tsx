@@ -9,6 +9,11 @@ export function RunNotice({ run, onResume }: { run: RunRecord; onResume: () => v
       Continue from the last checkpoint
     </button>
   );
+  const restart = (
+    <button type="button" className="link" onClick={onResume}>
+      Start over
+    </button>
+  );
   const last = run.checkpoints.reduce((step, c) => Math.max(step, c.step), -1);
   if (run.status === 'failed')
     return (
@@ -27,13 +32,14 @@ export function RunNotice({ run, onResume }: { run: RunRecord; onResume: () => v
     return (
       <div className="note warn" role="status">
         <div>
-          <b>This run was interrupted at step {count(run.step)}</b>, when its tab was closed.{' '}
+          <b>This run was interrupted at step {count(run.step)}.</b>{' '}
+          {run.error?.message ?? 'Its tab was closed, or its worker ended.'}{' '}
           {last >= 0 ? (
             <>
               It goes on along the same curve from step {count(last)}. {resume}
             </>
           ) : (
-            'It has no checkpoint yet: start a copy.'
+            <>It has no checkpoint yet. {restart}</>
           )}
         </div>
       </div>
@@ -52,10 +58,9 @@ export function RunNotice({ run, onResume }: { run: RunRecord; onResume: () => v
   return null;
 }
 
-/** What to do, by what the person can act on. */
+/** What to do beside what the error says. */
 function remedy({ error }: RunRecord): string {
   if (!error) return '';
-  if (/NaN|infinite/i.test(error.message)) return 'Lower learning_rate or max_grad_norm and start a copy.';
   if (error.kind === 'storage') return 'Delete runs that you no longer need in Runs, then continue.';
   if (error.kind === 'device') return 'Close other tabs that use the GPU, then continue.';
   return '';

@@ -61,7 +61,7 @@ export function SftPanel() {
         </div>
       )}
       <div className="sft-top">
-        <RecipeCard sft={sft} />
+        <RecipeCard sft={sft} datasets={sets.value?.datasets ?? []} />
         <Curves run={run} stats={sft.stats} />
       </div>
       <GlassBox
@@ -71,7 +71,12 @@ export function SftPanel() {
         settings={settings}
         maxRows={shown.data.rows}
       />
-      <Generations key={run?.id} generations={run?.generations ?? []} judge={judge} />
+      <Generations
+        key={run?.id}
+        generations={run?.generations ?? []}
+        judge={judge}
+        isOver={run !== undefined && !isLive(run)}
+      />
       {run && (run.status === 'finished' || run.status === 'stopped') && (
         <Measured
           baseRef={shown.model.ref}

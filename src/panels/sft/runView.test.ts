@@ -39,7 +39,7 @@ test('series drop nulls and absent metrics', () => {
     { step: 1, value: 3 },
     { step: 3, value: 1 },
   ]);
-  expect(curveWords(points, 'loss', 'eval_loss')).toBe('train 1.00 · held-out 2.00');
+  expect(curveWords(points, 'loss', 'eval_loss')).toBe('train 1.00 · held-out 2.00 (step 2)');
   expect(curveWords([], 'loss', 'eval_loss')).toBe('');
 });
 

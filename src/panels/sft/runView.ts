@@ -40,7 +40,12 @@ export function curveWords(points: readonly MetricPoint[], train: string, evalua
   const t = lastValue(points, train);
   const e = evaluation === undefined ? undefined : lastValue(points, evaluation);
   if (t !== undefined) parts.push(evaluation ? `train ${number(t)}` : number(t));
-  if (e !== undefined) parts.push(`held-out ${number(e)}`);
+  if (e !== undefined) {
+    // A held-out value is as old as its evaluation.
+    const at = points.findLast((p) => typeof p[evaluation!] === 'number')!.step;
+    const isOld = at < Math.max(0, ...points.map((p) => p.step));
+    parts.push(`held-out ${number(e)}${isOld ? ` (step ${count(at)})` : ''}`);
+  }
   return parts.join(' · ');
 }
 

@@ -1,11 +1,12 @@
 // The SFT panel's state: the recipe being edited, the run in view, the newest pair, and the verbs on them.
-import { useState } from 'react';
+import { useMemo, useState } from 'react';
 import { lossPair } from '../../labs/pair';
 import type { StudioError } from '../../lib/errors';
 import type { Recipe } from '../../protocol/recipe';
 import type { GateFinding } from '../../protocol/requests';
 import type { RunRecord } from '../../protocol/run';
 import { pauseRun, resumeRun, startRun, stepRunOnce, stopRun, unpauseRun, useRuns } from '../../stores/runs';
+import { useSession } from '../../stores/session';
 import { useSftDraft } from './draft';
 import { isLive } from './modelStates';
 
@@ -13,7 +14,14 @@ const newestFirst = (a: RunRecord, b: RunRecord) => b.createdAt - a.createdAt;
 const PAIR = 'loss pair ';
 
 export function useSft() {
-  const { recipe, edit, runId, show } = useSftDraft();
+  const { recipe: chosen, edit, runId, show, isUntouched } = useSftDraft();
+  const backend = useSession((s) => s.backend);
+  // Until the person has chosen: the small model where there is no graphics card.
+  const isSlow = backend !== undefined && (backend.backend !== 'webgpu' || backend.isFallbackAdapter);
+  const recipe = useMemo(
+    () => (isUntouched && isSlow ? { ...chosen, model: { ref: 'builtin:nano' } } : chosen),
+    [chosen, isUntouched, isSlow],
+  );
   const runs = useRuns((s) => s.runs);
   const stats = useRuns((s) => s.stats);
   const startedHere = useRuns((s) => s.startedHere);
@@ -66,7 +74,7 @@ export function useSft() {
     startPair: () =>
       begin(async (overrides) => {
         const { full, completion } = lossPair(withOverrides(recipe, overrides));
-        const id = `${PAIR}${list.length + 1}`;
+        const id = `${PAIR}${crypto.randomUUID()}`;
         const first = await startRun({ recipe: full, name: full.name ?? 'full', group: id });
         await startRun({ recipe: completion, name: completion.name ?? 'completion', group: id });
         return first;
