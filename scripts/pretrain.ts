@@ -28,6 +28,8 @@ const { values: args } = parseArgs({
     learning_rate: { type: 'string', default: '3e-3' },
     /** Share of documents that are copying lessons. */
     lessons: { type: 'string', default: '0.35' },
+    /** Steps of copying drills before the text; nano is too small to learn from them and does without. */
+    drill_steps: { type: 'string', default: '500' },
     seed: { type: 'string', default: '1' },
   },
 });
@@ -39,6 +41,7 @@ const T = 256;
 const steps = Math.ceil(Number(args.tokens) / (B * T));
 const peak = Number(args.learning_rate);
 const lessons = Number(args.lessons);
+const drillSteps = Number(args.drill_steps);
 const warmup = Math.min(100, Math.floor(steps / 10));
 const world = createWorld(1);
 const tokenizerText = readFileSync(args.tokenizer, 'utf8');
@@ -59,9 +62,9 @@ function* idStream(corpusSeed: number, share: number): Generator<number> {
   }
 }
 /** Share of rows that are copying drills: all until copying is there, then fewer, so that it is not forgotten. */
-const drillShare = (at: number) => (at < 500 ? 1 : at < 1400 ? 0.4 : 0.15);
+const drillShare = (at: number) => (drillSteps === 0 ? 0 : at < drillSteps ? 1 : at < 2.8 * drillSteps ? 0.4 : 0.15);
 /** Drills stay short until copying is there: mixed with long ones they teach nothing within 600 steps. */
-const drillProgress = (at: number) => Math.min(1, Math.max(0, (at - 500) / 400));
+const drillProgress = (at: number) => Math.min(1, Math.max(0, (at - drillSteps) / 400));
 
 /** The batch of a step; without a step, of text alone. */
 function nextBatch(stream: Generator<number>, at?: number): Batch {
@@ -94,7 +97,7 @@ const loss: LossFn = ({ logps }) => ({
 });
 
 /** A checkpoint of other settings is not continued. */
-const settings = JSON.stringify({ config, peak, lessons, seed });
+const settings = JSON.stringify({ config, peak, lessons, seed, ...(drillSteps !== 500 && { drillSteps }) });
 const checkpointPath = `.checkpoints/pretrain-${name}`;
 mkdirSync(checkpointPath, { recursive: true });
 mkdirSync(out, { recursive: true });
@@ -233,6 +236,7 @@ write('report.json', {
   learning_rate: peak,
   seed,
   lessons,
+  drill_steps: drillSteps,
   eval_loss: await heldOut(32, 0),
   eval_copy_loss: await heldOut(16, 1),
   eval_tokens: 32 * B * T,
@@ -241,7 +245,7 @@ write('report.json', {
   seconds: Math.round(seconds),
   tokens_per_second: Math.round((steps * B * T) / seconds),
   commit: execSync('git rev-parse --short HEAD').toString().trim(),
-  command: `npm run pretrain -- --model ${name} --tokens ${args.tokens} --learning_rate ${args.learning_rate} --lessons ${args.lessons} --seed ${seed}`,
+  command: `npm run pretrain -- --model ${name} --tokens ${args.tokens} --learning_rate ${args.learning_rate} --lessons ${args.lessons} --drill_steps ${args.drill_steps} --seed ${seed}`,
   sha256: { 'model.safetensors': sha256(weights), 'tokenizer.json': sha256(tokenizerText) },
 });
 console.log(JSON.stringify({ done: true, out }));

@@ -33,10 +33,6 @@ async function hashDigests(digests: Uint8Array[]): Promise<string> {
   return hex(await digest(all));
 }
 
-export function hashText(text: string): Promise<string> {
-  return hashBytes(new TextEncoder().encode(text));
-}
-
 /** JSON with sorted keys and no blanks: equal values give equal text. Undefined members are left out. */
 export function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map((item) => canonicalJson(item ?? null)).join(',')}]`;
