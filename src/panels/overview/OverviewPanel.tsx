@@ -150,7 +150,10 @@ function Answer({ label, id, answers }: { label: string; id: (typeof MONDAY)[num
           <span className="quiet">{answer ? 'writing …' : 'not asked yet'}</span>
         )}
       </p>
-      <pre className="answer-text mono">{answer?.text || ' '}</pre>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard */}
+      <pre className="answer-text mono" tabIndex={0}>
+        {answer?.text || ' '}
+      </pre>
     </div>
   );
 }
