@@ -2,6 +2,9 @@
 import { plural } from '../../lib/words';
 import type { GateFinding } from '../../protocol/requests';
 
+/** Rows of an imported set are named by its hash: their number is what helps. */
+const shortRow = (rowId: string): string => rowId.replace(/^sha256:\w+\//, '');
+
 export function GateNotice({
   findings,
   onOverride,
@@ -25,7 +28,7 @@ export function GateNotice({
             {finding.rowIds.length > 0 && (
               <span className="gate-rows">
                 {' '}
-                Rows <span className="mono">{finding.rowIds.slice(0, 5).join(', ')}</span>
+                Rows <span className="mono">{finding.rowIds.slice(0, 5).map(shortRow).join(', ')}</span>
                 {finding.rows > 5 && ' …'}
               </span>
             )}
