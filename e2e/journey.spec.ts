@@ -73,11 +73,16 @@ test('from the failing Monday to a compared, renamed, exported and imported run'
   await expect(rows).toHaveCount(2);
   for (const box of await page.getByRole('checkbox').all()) await box.check();
   await isAccessible(page, 'two runs compared');
-  await rows.filter({ hasText: 'finished' }).getByTitle('Rename').click();
+  await rows.filter({ hasText: 'finished' }).getByRole('button', { name: 'Rename' }).click();
   await page.getByLabel('New name').fill('my first run');
   await page.keyboard.press('Enter');
   const mine = rows.filter({ hasText: 'my first run' });
   await expect(mine).toBeVisible();
+
+  // A run opens in its panel.
+  await mine.getByRole('link', { name: 'my first run' }).click();
+  await expect(page.getByRole('main')).toContainText('Finished: my first run');
+  await showPanel(page, '#/runs');
 
   const download = page.waitForEvent('download');
   await mine.getByRole('button', { name: 'Export' }).click();

@@ -1,4 +1,4 @@
-// What Data, Template and Mask have in common: the dataset in hand, the row looked at, the template being edited.
+// What panels have in common: the dataset in hand, the row looked at, the template being edited, the run on show.
 import { create } from 'zustand';
 
 export interface Workbench {
@@ -8,10 +8,13 @@ export interface Workbench {
   rowIndex: number;
   /** Edited Jinja source; undefined = the built-in template. */
   templateSource?: string;
+  /** Run that its training panel shows when none is live. */
+  runId?: string;
   openDataset(datasetId: string, split?: string): void;
   openSplit(split: string): void;
   openRow(rowIndex: number): void;
   editTemplate(source: string | undefined): void;
+  openRun(runId: string): void;
 }
 
 export const useWorkbench = create<Workbench>()((set) => ({
@@ -21,4 +24,5 @@ export const useWorkbench = create<Workbench>()((set) => ({
   openSplit: (split) => set({ split, rowIndex: 0 }),
   openRow: (rowIndex) => set({ rowIndex }),
   editTemplate: (templateSource) => set({ templateSource }),
+  openRun: (runId) => set({ runId }),
 }));

@@ -4,6 +4,7 @@ import { number, plural } from '../../lib/words';
 import type { RunRecord } from '../../protocol/run';
 import { deleteRun, exportRun, importRun, renameRun, resumeRun, useRuns } from '../../stores/runs';
 import { saveFile } from '../../stores/saveFile';
+import { useWorkbench } from '../../stores/workbench';
 import { Card } from '../../ui/Card';
 import { LineChart } from '../../ui/LineChart';
 import { Panel } from '../../ui/Panel';
@@ -133,6 +134,7 @@ function Row({
 }) {
   const [draft, setDraft] = useState<string>();
   const [isAsked, setAsked] = useState(false);
+  const openRun = useWorkbench((s) => s.openRun);
   const { text, tone } = STATUS_WORDS[run.status];
   const save = () => {
     const name = draft?.trim();
@@ -162,9 +164,9 @@ function Row({
       <td className="runs-name">
         <span className="run-dot" style={{ background: runColor(run.id) }} />
         {draft === undefined ? (
-          <button type="button" className="link" title="Rename" onClick={() => setDraft(run.name)}>
+          <a className="link" href={`#/${run.recipe.trainer}`} onClick={() => openRun(run.id)}>
             {run.name}
-          </button>
+          </a>
         ) : (
           <input
             className="field-input"
@@ -193,6 +195,9 @@ function Row({
       <td>{new Date(run.createdAt).toLocaleString(undefined, { dateStyle: 'short', timeStyle: 'short' })}</td>
       <td>
         <span className="runs-verbs">
+          <button type="button" className="link" onClick={() => setDraft(run.name)}>
+            Rename
+          </button>
           {canResume && (
             <button
               type="button"

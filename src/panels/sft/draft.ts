@@ -6,10 +6,7 @@ import type { Recipe } from '../../protocol/recipe';
 
 interface Draft {
   recipe: Recipe;
-  /** Run that the panel shows when none is live. */
-  runId?: string;
   edit(recipe: Recipe): void;
-  show(runId: string): void;
   /** Nothing was ever chosen here: the panel may suggest a model. */
   isUntouched: boolean;
 }
@@ -34,5 +31,4 @@ export const useSftDraft = create<Draft>()((set) => ({
     }
     set({ recipe, isUntouched: false });
   },
-  show: (runId) => set({ runId }),
 }));

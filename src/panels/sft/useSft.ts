@@ -7,6 +7,7 @@ import type { GateFinding } from '../../protocol/requests';
 import type { RunRecord } from '../../protocol/run';
 import { pauseRun, resumeRun, startRun, stepRunOnce, stopRun, unpauseRun, useRuns } from '../../stores/runs';
 import { useSession } from '../../stores/session';
+import { useWorkbench } from '../../stores/workbench';
 import { useSftDraft } from './draft';
 import { isLive } from './modelStates';
 
@@ -14,7 +15,8 @@ const newestFirst = (a: RunRecord, b: RunRecord) => b.createdAt - a.createdAt;
 const PAIR = 'loss pair ';
 
 export function useSft() {
-  const { recipe: chosen, edit, runId, show, isUntouched } = useSftDraft();
+  const { recipe: chosen, edit, isUntouched } = useSftDraft();
+  const { runId, openRun: show } = useWorkbench();
   const backend = useSession((s) => s.backend);
   // Until the person has chosen: the small model where there is no graphics card.
   const isSlow = backend !== undefined && (backend.backend !== 'webgpu' || backend.isFallbackAdapter);
