@@ -4,7 +4,7 @@ import { TemplateError } from '../lib/errors';
 import type { Message } from '../protocol/chat';
 import { BUILTIN_TEMPLATE } from './builtinTemplate';
 import { compileTemplate } from './chatTemplate';
-import { LIMITS } from './jinjaInterpreter';
+import { LIMITS } from './jinja/limits';
 
 const chat: Message[] = [
   { role: 'system', content: 'S' },
@@ -166,8 +166,14 @@ describe('faults', () => {
     const source = '{% for a in range(90000) %}{{ a }}{% endfor %}';
     expect(() => compileTemplate(source).render(chat, { expired })).toThrow(/ran out of time/);
   });
-  test('sources that would stall the lexer are refused', () => {
-    expect(() => compileTemplate('x'.repeat(LIMITS.sourceBytes + 1))).toThrow(/at most 32,768/);
-    expect(() => compileTemplate(`{{ 1 }}${' '.repeat(600)}`)).toThrow(/run of 500 or more blanks/);
+  test('a source that is too long is refused', () => {
+    expect(() => compileTemplate('x'.repeat(LIMITS.sourceBytes + 1))).toThrow(/at most 131,072/);
+  });
+  test('long runs of blanks, quotes and brackets do not stall the lexer', () => {
+    const blanks = ' '.repeat(100_000);
+    expect(renderText(`a${blanks}{{- 1 -}}\n`)).toBe('a1');
+    expect(renderText(`{{ 'x${blanks}' | length }}`)).toBe('100001');
+    expect(() => compileTemplate(`{{ ${'('.repeat(50_000)}`)).toThrow(/never closed/);
+    expect(() => compileTemplate(`{{ ${'('.repeat(50_000)}${')'.repeat(50_000)} }}`)).toThrow(TemplateError);
   });
 });

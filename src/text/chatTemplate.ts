@@ -1,16 +1,21 @@
 // Chat templates with Hugging Face semantics (transformers' apply_chat_template), rendered with the offsets of what the
 // template wrote, what the messages said, and what stands inside {% generation %}.
-import { Environment, parse, tokenize } from '@huggingface/jinja';
 import { StudioError, TemplateError } from '../lib/errors';
 import type { Json, Message, ToolSchema } from '../protocol/chat';
-import { GENERATION, LIMITS, type Marks, type Program, PythonInterpreter } from './jinjaInterpreter';
-import { bool, fn, int, list, none, pyStr, str, strftime } from './jinjaPython';
-import { chooseMarks, type MarkSet, markData, readMarks, type Stretch } from './marks';
+import type { Program } from './jinja/ast';
+import { makeGlobals } from './jinja/globals';
+import { Interpreter, type Marks } from './jinja/interpreter';
+import { LIMITS, limited } from './jinja/limits';
+import { strip } from './jinja/strings';
+import { fromJson } from './jinja/values';
+import { chooseMarks, MARK_COUNT, type MarkSet, markData, readMarks, type Stretch, type TemplateData } from './marks';
 import { searchContent } from './searchContent';
-import { locateSyntaxError } from './templateSyntax';
+import { parseTemplate } from './templateSyntax';
 
 export interface RenderOptions {
   tools?: ToolSchema[];
+  /** What retrieval found, for templates that print it: usually title and text. */
+  documents?: { [key: string]: Json }[];
   addGenerationPrompt?: boolean;
   /** The last message is left open, to be continued. */
   continueFinalMessage?: boolean;
@@ -39,101 +44,34 @@ export interface CompiledTemplate {
   render(messages: readonly Message[], options?: RenderOptions): Rendered;
 }
 
-const GENERATION_TAG = /\{%([-+]?)\s*generation\s*([-+]?)%\}/g;
-
-function preprocess(source: string): string {
+/** Parses a template once. Throws TemplateError with line and column for syntax errors. */
+export function compileTemplate(source: string): CompiledTemplate {
   if (source.length > LIMITS.sourceBytes)
     throw new TemplateError(
       `The chat template has ${source.length.toLocaleString('en')} characters; at most ${LIMITS.sourceBytes.toLocaleString('en')} are read. Shorten it.`,
     );
-  if (new RegExp(`[ \\t\\r\\n]{${LIMITS.blanks},}`).test(source))
-    throw new TemplateError(`The chat template has a run of ${LIMITS.blanks} or more blanks. Remove them.`);
-  // Python's lexer reads \r\n as \n; some templates continue lines with a backslash inside strings.
-  return source.replace(/\r\n?/g, '\n').replace(/\\\n/g, '');
-}
-
-/** Parses a template once. Throws TemplateError with line and column for syntax errors. */
-export function compileTemplate(source: string): CompiledTemplate {
-  const clean = preprocess(source);
-  const rewritten = clean
-    .replace(GENERATION_TAG, (_, left: string, right: string) => `{%${left} call ${GENERATION}() ${right}%}`)
-    .replace(
-      /\{%([-+]?)\s*endgeneration\s*([-+]?)%\}/g,
-      (_, left: string, right: string) => `{%${left} endcall ${right}%}`,
-    );
-  let program: Program;
-  try {
-    program = parse(tokenize(rewritten, { lstrip_blocks: true, trim_blocks: true }));
-  } catch (cause) {
-    locateSyntaxError(clean);
-    throw new TemplateError(`The chat template cannot be read: ${(cause as Error).message}`, { cause });
-  }
-  const hasGeneration = new RegExp(GENERATION_TAG.source).test(clean);
-  return { source, hasGeneration, render: (messages, options = {}) => render(program, source, messages, options) };
+  const program = parseTemplate(source);
+  return {
+    source,
+    hasGeneration: program.hasGeneration,
+    render: (messages, options = {}) => render(program, source, messages, options),
+  };
 }
 
 /** One run of the program; returns the string with whatever marks were asked for. */
-function run(
-  program: Program,
-  messages: readonly unknown[],
-  tools: unknown,
-  options: RenderOptions,
-  marks: Marks,
-): string {
-  const environment = new Environment();
-  const set = (name: string, value: unknown) =>
-    environment.setVariable(name, value as Parameters<Environment['setVariable']>[1]);
-  for (const [names, value] of [
-    [['true', 'True'], () => bool(true)],
-    [['false', 'False'], () => bool(false)],
-    [['none', 'None'], none],
-  ] as const)
-    for (const name of names) set(name, value());
-  set(
-    'raise_exception',
-    fn(([message]) => {
-      throw new TemplateError(message ? pyStr(message) : 'The chat template refused the conversation.', {
-        where: 'raise_exception',
-      });
-    }),
-  );
-  set(
-    'range',
-    fn((args) => {
-      const [a = 0, b, step = 1] = args.map((v) => Number(v.value));
-      const [start, stop] = b === undefined ? [0, a] : [a, b];
-      const count = Math.max(0, Math.ceil((stop - start) / step));
-      if (!(count <= LIMITS.range))
-        throw new TemplateError(
-          `range() in the chat template asks for more than ${LIMITS.range.toLocaleString('en')} numbers.`,
-        );
-      return list(Array.from({ length: count }, (_, i) => int(start + i * step)));
-    }),
-  );
-  set(
-    'strftime_now',
-    fn(([format]) => {
-      if (!options.now)
-        throw new TemplateError("The chat template prints today's date (strftime_now), and no date was given.");
-      return str(strftime(options.now(), pyStr(format!)));
-    }),
-  );
-  for (const [name, value] of Object.entries(options.kwargs ?? {})) {
-    environment.variables.delete(name);
-    environment.set(name, value);
-  }
-  const values = environment.set('messages', messages) as unknown as { value: unknown[] };
-  environment.set('tools', tools ?? null);
-  environment.set('documents', null);
-  environment.set('add_generation_prompt', options.addGenerationPrompt ?? false);
-  const interpreter = new PythonInterpreter(
-    environment,
-    marks,
-    new Map(values.value.map((value, i) => [value, i])),
-    options.expired ?? (() => false),
-  );
+function run(program: Program, data: TemplateData, options: RenderOptions, marks: Marks, set: MarkSet): string {
+  const messages = data.messages.map(fromJson);
+  const context = makeGlobals(options.now);
+  for (const [name, value] of Object.entries(options.kwargs ?? {})) context.set(name, fromJson(value));
+  context.set('messages', messages);
+  context.set('tools', fromJson(data.tools ?? null));
+  context.set('documents', fromJson(data.documents ?? null));
+  context.set('add_generation_prompt', options.addGenerationPrompt ?? false);
+  const places = new Map(messages.map((message, i) => [message, i]));
   try {
-    return (interpreter.run!(program) as { value: string }).value;
+    return limited(options.expired ?? (() => false), { base: set.base, count: MARK_COUNT }, () =>
+      new Interpreter(context, marks, places).run(program),
+    );
   } catch (error) {
     if (error instanceof StudioError) throw error;
     const reason =
@@ -144,40 +82,63 @@ function run(
 
 const CONTINUE_TAG = 'CONTINUE_FINAL_MESSAGE_TAG ';
 
-/** Cuts a render where the final message's content ends, as transformers does. */
-function cutAtFinal(text: string): number {
+/** Where the text to be continued ends in a render with the tag behind it, as transformers cuts. */
+function cutAtFinal(text: string, final: string): number {
   const at = text.lastIndexOf(CONTINUE_TAG.trim());
-  if (at < 0)
+  if (at < 0 || !text.includes(strip(final)))
     throw new TemplateError('The chat template does not print the final message as it is, so it cannot be continued.');
-  return text.startsWith(CONTINUE_TAG, at) ? at : text.slice(0, at).trimEnd().length;
+  return text.startsWith(CONTINUE_TAG, at) ? at : strip(text.slice(0, at), undefined, 'right').length;
 }
 
-/** The message as the row had it: null where it had null, without the studio's own keys. */
-function asGiven(message: Message): Message {
-  if (!message.content_is_null && message.train === undefined && !message.train_spans) return message;
+/** The conversation with the tag behind the text of its last message, and that text. */
+function tagFinal(messages: readonly GivenMessage[]): { messages: GivenMessage[]; final: string } {
+  const last = messages.at(-1);
+  const tagged = (content: unknown): { messages: GivenMessage[] } => ({
+    messages: [...messages.slice(0, -1), { ...last, content } as GivenMessage],
+  });
+  if (typeof last?.content === 'string') return { ...tagged(last.content + CONTINUE_TAG), final: last.content };
+  const at = last?.content?.findLastIndex((part) => typeof part.text === 'string') ?? -1;
+  const part = last?.content?.[at] as { text: string } | undefined;
+  if (!part) throw new TemplateError('There is no final message to continue.');
+  const parts = (last!.content as TextPart[]).map((p, i) => (i === at ? { ...p, text: part.text + CONTINUE_TAG } : p));
+  return { ...tagged(parts), final: part.text };
+}
+
+type TextPart = { text?: Json };
+/** A message as templates see it: content may be null or, for multimodal formats, a list of parts. */
+type GivenMessage = Omit<Message, 'content'> & { content: string | TextPart[] | null };
+const REASONING = ['reasoning_content', 'thinking', 'reasoning'] as const;
+
+/** The message as the row had it, without the studio's own keys; reasoning under both names that templates read. */
+function asGiven(message: Message): GivenMessage {
   const { content_is_null, train: _train, train_spans: _spans, ...rest } = message;
-  return content_is_null ? { ...rest, content: null as unknown as string } : rest;
+  const given = (content_is_null ? { ...rest, content: null } : rest) as GivenMessage & { [key: string]: unknown };
+  const reasoning = REASONING.map((key) => given[key]).find((value) => value !== undefined && value !== null);
+  if (reasoning === undefined) return given;
+  return { thinking: reasoning, ...given, reasoning_content: reasoning as string } as GivenMessage;
 }
 
 function render(program: Program, source: string, messages: readonly Message[], options: RenderOptions): Rendered {
-  // Llama's templates print tool boilerplate for an empty list.
-  const tools = options.tools?.length ? options.tools : undefined;
-  let input: readonly Message[] = messages.map(asGiven);
+  let given: readonly GivenMessage[] = messages.map(asGiven);
+  let final: string | undefined;
   if (options.continueFinalMessage) {
     if (options.addGenerationPrompt)
       throw new TemplateError('continue_final_message and add_generation_prompt exclude each other. Set one of them.');
-    const last = messages.at(-1);
-    if (typeof last?.content !== 'string') throw new TemplateError('There is no final message to continue.');
-    input = [...input.slice(0, -1), { ...last, content: last.content + CONTINUE_TAG }];
+    ({ messages: given, final } = tagFinal(given));
   }
-  const set = chooseMarks(source + JSON.stringify([messages, options.tools, options.kwargs]));
+  const data: TemplateData = {
+    messages: given,
+    // Llama's templates print tool boilerplate for an empty list.
+    tools: options.tools?.length ? options.tools : undefined,
+    documents: options.documents,
+  };
+  const set = chooseMarks(source + JSON.stringify([data, options.kwargs]));
   const cut = (rendered: Rendered): Rendered =>
-    options.continueFinalMessage ? clip(rendered, cutAtFinal(rendered.text)) : rendered;
+    final === undefined ? rendered : clip(rendered, cutAtFinal(rendered.text, final));
 
-  const plain = readMarks(run(program, input, tools, options, { generation: set.generation }), set);
+  const plain = readMarks(run(program, data, options, { generation: set.generation }, set), set);
   for (const level of ['all', 'calls', 'content'] as const) {
-    const marked = markData(input, tools, set, level);
-    const found = tryRun(program, marked.messages, marked.tools, options, set);
+    const found = tryRun(program, markData(data, set, level), options, set);
     if (found?.text === plain.text)
       return cut({
         text: plain.text,
@@ -188,20 +149,21 @@ function render(program: Program, source: string, messages: readonly Message[], 
       });
   }
   // The template looks into the content (trims, splits, tests it): marks change what it prints.
-  const turnsOnly = tryRun(program, input, tools, options, set);
+  const turnsOnly = tryRun(program, data, options, set);
   const turns = turnsOnly?.text === plain.text ? turnsOnly.turns : [];
   return cut({
     text: plain.text,
     generation: plain.generation,
-    content: searchContent(plain.text, input, turns),
+    content: searchContent(plain.text, given, turns),
     turns,
     located: 'search',
   });
 }
 
-function tryRun(program: Program, messages: readonly unknown[], tools: unknown, options: RenderOptions, set: MarkSet) {
+/** A run with marks; undefined when the template fails over them. */
+function tryRun(program: Program, data: TemplateData, options: RenderOptions, set: MarkSet) {
   try {
-    return readMarks(run(program, messages, tools, options, { generation: set.generation, turn: set.turn }), set);
+    return readMarks(run(program, data, options, { generation: set.generation, turn: set.turn }, set), set);
   } catch (error) {
     if (error instanceof TemplateError) return undefined;
     throw error;

@@ -15,6 +15,8 @@ export interface MarkSet {
 }
 
 const SLOTS = 4096;
+/** Code points from `base` on that are marks. */
+export const MARK_COUNT = 8 + SLOTS;
 /** Private-use areas: one in the basic plane, two whole planes. */
 const BASES = [0xe000, 0xf0000, 0x100000];
 
@@ -25,7 +27,7 @@ export function chooseMarks(data: string): MarkSet {
     for (const char of data) {
       const code = char.codePointAt(0)!;
       // JSON writes lone surrogates and controls as escapes, never private-use characters.
-      if (code >= base && code < base + 8 + SLOTS) {
+      if (code >= base && code < base + MARK_COUNT) {
         clash = true;
         break;
       }
@@ -64,7 +66,7 @@ export function readMarks(marked: string, set: MarkSet): ReadMarks {
     const code = marked.codePointAt(i)!;
     const width = code > 0xffff ? 2 : 1;
     const mark = code - set.base;
-    if (mark < 0 || mark >= 8 + SLOTS) {
+    if (mark < 0 || mark >= MARK_COUNT) {
       i += width;
       continue;
     }
@@ -96,44 +98,38 @@ export function readMarks(marked: string, set: MarkSet): ReadMarks {
   return out;
 }
 
-/** Which strings are marked: `all` adds tool descriptions, `calls` the strings of tool calls. */
+/** Which strings are marked: `all` adds tool descriptions and documents, `calls` the strings of tool calls. */
 export type MarkLevel = 'all' | 'calls' | 'content';
+/** What a template sees of a conversation. */
+export interface TemplateData {
+  messages: readonly (Omit<Message, 'content'> & { content: unknown })[];
+  tools: ToolSchema[] | undefined;
+  documents: { [key: string]: Json }[] | undefined;
+}
 
 /** A copy of the data with marks inside its strings. Outer blanks stay outside, for templates that trim; empty stays empty. */
-export function markData(
-  messages: readonly Message[],
-  tools: ToolSchema[] | undefined,
-  set: MarkSet,
-  level: MarkLevel,
-) {
+export function markData(data: TemplateData, set: MarkSet, level: MarkLevel): TemplateData {
   const wrap = (text: string, index: number): string => {
     const core = text.trim();
     if (core === '') return text;
     const at = text.indexOf(core);
     return `${text.slice(0, at)}${set.content.open(index)}${core}${set.content.close}${text.slice(at + core.length)}`;
   };
-  const leaves = (value: Json, index: number): Json => {
-    if (typeof value === 'string') return wrap(value, index);
-    if (Array.isArray(value)) return value.map((item) => leaves(item, index));
+  /** All strings below a value; with `only`, those under that key. */
+  const leaves = (value: Json, index: number, only?: string, key?: string): Json => {
+    if (typeof value === 'string') return only === undefined || key === only ? wrap(value, index) : value;
+    if (Array.isArray(value)) return value.map((item) => leaves(item, index, only));
     if (value && typeof value === 'object')
-      return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, leaves(item, index)]));
+      return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, leaves(item, index, only, name)]));
     return value;
   };
-  const descriptions = (value: Json): Json => {
-    if (Array.isArray(value)) return value.map(descriptions);
-    if (value && typeof value === 'object')
-      return Object.fromEntries(
-        Object.entries(value).map(([key, item]) => [
-          key,
-          key === 'description' && typeof item === 'string' ? wrap(item, -1) : descriptions(item),
-        ]),
-      );
-    return value;
-  };
+  const content = (value: unknown, index: number) =>
+    typeof value === 'string' ? wrap(value, index) : leaves((value ?? null) as Json, index, 'text');
+  const all = level === 'all';
   return {
-    messages: messages.map((message, index) => ({
+    messages: data.messages.map((message, index) => ({
       ...message,
-      ...(typeof message.content === 'string' && { content: wrap(message.content, index) }),
+      content: message.content === undefined ? undefined : content(message.content, index),
       ...(message.tool_calls &&
         level !== 'content' && {
           tool_calls: message.tool_calls.map((call) => ({
@@ -144,7 +140,8 @@ export function markData(
             },
           })),
         }),
-    })),
-    tools: tools && level === 'all' ? (descriptions(tools as unknown as Json) as unknown as ToolSchema[]) : tools,
+    })) as TemplateData['messages'],
+    tools: data.tools && all ? (leaves(data.tools as unknown as Json, -1, 'description') as never) : data.tools,
+    documents: data.documents && all ? (leaves(data.documents, -1) as never) : data.documents,
   };
 }

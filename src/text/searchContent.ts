@@ -1,11 +1,10 @@
 // Last resort: finds message contents in a render by looking for them in order.
-import type { Message } from '../protocol/chat';
 import type { Stretch } from './marks';
 
 /** Stretches of content, in order; a message that the template rewrote may be missing. */
 export function searchContent(
   text: string,
-  messages: readonly Message[],
+  messages: readonly { content: unknown }[],
   turns: readonly (Stretch & { message: number })[],
 ): (Stretch & { message: number })[] {
   const out: (Stretch & { message: number })[] = [];
