@@ -1,5 +1,15 @@
 // Requests of the two workers: each is paired with its reply and, where it has one, its progress message.
-import type { DatasetRow, EncodedRow, FindingKind, Json, MaskMode, Message, ToolSchema } from './chat';
+import type {
+  DatasetRow,
+  EncodedRow,
+  FindingKind,
+  Json,
+  MaskMode,
+  MaskOptions,
+  Message,
+  ToolSchema,
+  TruncationMode,
+} from './chat';
 import type { BackendInfo, BackendName, LlamaConfig, SamplingOptions } from './model';
 import type { Recipe } from './recipe';
 import type { RunRecord } from './run';
@@ -138,11 +148,17 @@ export interface DatasetRowView {
   tenant?: string;
 }
 
+/** How rows are rendered, encoded and masked; what is not given is TRL's. */
 export interface TemplateSettings {
-  /** Jinja source; undefined = the built-in template. */
+  /** A tokenizer with template that the person brought (`listKits`); undefined = the studio's own. */
+  kit?: string;
+  /** Jinja source; undefined = the kit's template. */
   template?: string;
   mode: MaskMode | 'default';
   max_length: number;
+  truncation_mode?: TruncationMode;
+  mask?: Partial<MaskOptions>;
+  chat_template_kwargs?: { [key: string]: Json };
 }
 
 /** One kind of fault that the pre-flight gate found, with the rows that have it. */
@@ -159,22 +175,36 @@ export interface GateFinding {
   first: string;
 }
 
-/** Per row: tokens, trained tokens and what is wrong with it. */
-export interface MaskRowReport {
-  index: number;
-  rowId: string;
-  shape: string;
-  tokens: number;
-  trained: number;
-  truncated: number;
-  finding?: string;
+/** What is wrong with a row, in one word: a finding, a row that cannot be rendered at all, or nothing. */
+export type MaskRowKind = FindingKind | 'unreadable' | 'none';
+
+/**
+ * Rows of a mask report as columns, measured before anything is cut; entry i of each belongs to one row. max_length is
+ * applied where they are read, so moving it costs nothing.
+ */
+export interface MaskColumns {
+  /** Number of the row in its split. */
+  index: Int32Array;
+  tokens: Int32Array;
+  /** Tokens before the first trained one; all of them where none is trained. */
+  prompt: Int32Array;
+  /** Trained stretches of row i: pairs [from, to) number runStart[i] to runStart[i + 1] of `runs`. */
+  runStart: Int32Array;
+  runs: Int32Array;
+  /** Positions of trained end-of-turn tokens of row i: stops[stopStart[i]] to stops[stopStart[i + 1] − 1]. */
+  stopStart: Int32Array;
+  stops: Int32Array;
+  /** Index into `shapes`. */
+  shape: Uint8Array;
+  shapes: string[];
+  /** Index into `kinds`: the weightiest finding as long as nothing is cut. */
+  kind: Uint8Array;
+  kinds: MaskRowKind[];
 }
 export interface MaskReport {
-  rows: MaskRowReport[];
-  totalTokens: number;
-  trainedTokens: number;
-  /** Sentences that block training, with counts; empty = may train. */
-  blocking: string[];
+  total: number;
+  /** The first row of each kind, with its sentence. */
+  first: { kind: MaskRowKind; index: number; message: string }[];
 }
 
 export interface TextRequests {
@@ -193,7 +223,8 @@ export interface TextRequests {
   };
   encodeRow: {
     params: { row: DatasetRow; rowId: string; settings: TemplateSettings };
-    reply: { encoded: EncodedRow; tokens: string[] };
+    /** `bytes`: UTF-8 of each token as hexadecimal digits. */
+    reply: { encoded: EncodedRow; tokens: string[]; bytes: string[] };
     progress: never;
   };
   encodePrompt: {
@@ -210,9 +241,10 @@ export interface TextRequests {
   };
   decode: { params: { ids: number[] }; reply: { text: string; tokens: string[] }; progress: never };
   maskReport: {
-    params: { datasetId: string; split: string; settings: TemplateSettings; limit: number };
+    params: { datasetId: string; split: string; settings: TemplateSettings; limit?: number };
     reply: MaskReport;
-    progress: { done: number; total: number };
+    /** Rows as they are read, each once. */
+    progress: { done: number; total: number; columns: MaskColumns };
   };
   builtinTemplate: {
     params: Record<string, never>;

@@ -220,7 +220,7 @@ export function render(given: DatasetRow, rowId: string, settings: RenderSetting
     mode === 'completion_only_loss' ||
     (mode !== 'full' && promptLength !== undefined && !(assistantOnly && settings.completion_only_loss === false));
   const options = { ...TRL_MASK, ...settings.mask };
-  const stops = stopSet(settings);
+  const stops = turnEnds(settings);
   const input: MaskInput = {
     encoded,
     messages,
@@ -373,7 +373,7 @@ export function stopIds(context: RenderContext): number[] {
 
 const stopCache = new WeakMap<RenderContext['template'], { key: unknown; stops: ReadonlySet<number> }>();
 /** stopIds, once per template and tokenizer; empty when the template refuses the probe. */
-function stopSet(context: RenderContext): ReadonlySet<number> {
+export function turnEnds(context: RenderContext): ReadonlySet<number> {
   const known = stopCache.get(context.template);
   if (known?.key === context.tokenizer) return known.stops;
   let stops: ReadonlySet<number> = new Set();

@@ -160,16 +160,23 @@ export class Tokenizer {
     };
   }
 
+  /** UTF-8 of what one token stands for inside a text: single bytes of a character for byte tokens. */
+  tokenBytes(id: number): Uint8Array {
+    const added = this.addedById.get(id);
+    if (added) return new TextEncoder().encode(added.content);
+    const token = this.token(id);
+    const { decoder, preTokenizer } = this.parsed;
+    const byte = byteOf(token);
+    if (byte !== undefined) return Uint8Array.of(byte);
+    if (!decoder.bytes && !preTokenizer.bytes) return new TextEncoder().encode(decoder.inside(token));
+    return tokenBytes(token);
+  }
+
   /** One token as a person may read it; bytes that are no whole character are written \xF0. */
   tokenText(id: number): string {
     const added = this.addedById.get(id);
     if (added) return added.content;
-    const token = this.token(id);
-    const { decoder, preTokenizer } = this.parsed;
-    const byte = byteOf(token);
-    if (byte !== undefined) return byteText(byte);
-    if (!decoder.bytes && !preTokenizer.bytes) return decoder.inside(token);
-    const bytes = tokenBytes(token);
+    const bytes = this.tokenBytes(id);
     try {
       return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
     } catch {

@@ -13,11 +13,13 @@ export interface EncodedStripProps {
   label: string;
   /** Underlines what is trained. */
   showsMask?: boolean;
+  /** Cut away by max_length. */
+  isCut?: (index: number) => boolean;
   /** −4 … 4: negative is green (less), positive the orange ramp (more). */
   heat?: (index: number) => { level: number; words: string };
 }
 
-export function EncodedStrip({ row, tokens, selected, onSelect, label, showsMask, heat }: EncodedStripProps) {
+export function EncodedStrip({ row, tokens, selected, onSelect, label, showsMask, isCut, heat }: EncodedStripProps) {
   const strip = useMemo(
     () =>
       tokens.map((text, t): StripToken => {
@@ -26,15 +28,20 @@ export function EncodedStrip({ row, tokens, selected, onSelect, label, showsMask
         const isTrained = t > 0 && row.mask[t] === 1;
         const colour = showsMask && isTrained ? 'ast' : isContent ? ROLE_CLASS[role]! : 'x';
         if (!heat) {
-          const words = `${isContent ? role : 'template'}${showsMask ? (isTrained ? ', trained' : ', not trained') : ''}`;
-          return { text, words, className: `${colour}${showsMask && isTrained ? ' m' : ''}` };
+          const fate = isCut?.(t) ? ', cut away' : isTrained ? ', trained' : ', not trained';
+          const words = `${isContent ? role : 'template'}${showsMask ? fate : ''}`;
+          return {
+            text,
+            words,
+            className: `${colour}${showsMask && isTrained ? ' m' : ''}${isCut?.(t) ? ' cut' : ''}`,
+          };
         }
         const { level, words } = heat(t);
         // Heat is shown where the loss is counted; the rest keeps its role, so that context stays readable.
         const className = isTrained ? `${level < 0 ? `g${-level}` : `h${level}`} m` : colour;
         return { text, className, words: `${words}${isTrained ? ', trained' : ', context'}` };
       }),
-    [row, tokens, showsMask, heat],
+    [row, tokens, showsMask, isCut, heat],
   );
   return <TokenStrip tokens={strip} selected={selected} onSelect={onSelect} label={label} />;
 }

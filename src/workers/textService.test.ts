@@ -1,4 +1,5 @@
 import { afterEach, expect, test } from 'vitest';
+import type { MaskColumns } from '../protocol/requests';
 import { MemoryStorage } from '../storage/memoryStorage';
 import { readTestFile, type TestBed, testBed, tinyRecipe } from './testBed';
 import { createTextService } from './textService';
@@ -103,29 +104,69 @@ test('prompts end where the assistant begins, with the ids that end its turn', a
   expect(hash).toMatch(/^sha256:[0-9a-f]{64}$/); // the artifact's id, as lineage names it
 });
 
-test('a mask report counts tokens and names what blocks training', async () => {
+test('a mask report hands over every row once, in columns, and names what is wrong', async () => {
   const text = bed();
-  const seen: number[] = [];
+  const chunks: MaskColumns[] = [];
   const report = await text.request(
     'maskReport',
-    { datasetId: 'builtin:sft/single', split: 'dev', settings, limit: 120 },
-    { onProgress: ({ done }) => seen.push(done) },
+    { datasetId: 'builtin:sft/single', split: 'dev', settings, limit: 300 },
+    { onProgress: ({ columns }) => chunks.push(columns) },
   );
-  expect(report.rows).toHaveLength(120);
-  expect(report.totalTokens).toBe(report.rows.reduce((sum, { tokens }) => sum + tokens, 0));
-  expect(report.trainedTokens).toBeGreaterThan(0);
-  expect(report.trainedTokens).toBeLessThan(report.totalTokens);
-  expect(report.blocking).toEqual([]);
-  expect(seen).toEqual([50, 100]);
-  const cut = await text.request('maskReport', {
+  expect(report).toEqual({ total: 300, first: [] });
+  expect(chunks.length).toBeGreaterThan(1);
+  expect(chunks.flatMap(({ index }) => [...index])).toEqual(Array.from({ length: 300 }, (_, i) => i));
+  expect(chunks.every(({ kinds }) => kinds.join() === 'none')).toBe(true);
+  const silent = await text.request('maskReport', {
     datasetId: 'builtin:sft/single',
     split: 'dev',
-    settings: { ...settings, max_length: 8 },
+    settings: { ...settings, template: '{% for m in messages %}{{ m.content }}{% endfor %}' },
     limit: 5,
   });
-  expect(cut.trainedTokens).toBe(0);
-  expect(cut.blocking[0]).toMatch(/^5 of 5 rows cannot be trained on\. The first: .*Raise max_length/);
-  expect(cut.rows.every(({ finding }) => finding !== undefined)).toBe(true);
+  expect(silent.first).toMatchObject([{ kind: 'nothing_trained', index: 0 }]);
+  expect(silent.first[0]!.message).toMatch(/no \{% generation %\} block/);
+});
+
+test('a row that the template refuses does not hide the others', async () => {
+  const text = bed();
+  const template =
+    "{% for m in messages %}{% if m.content is string and 'x' in m.content %}{{ raise_exception('no x') }}{% endif %}{% generation %}{{ m.content }}{% endgeneration %}{% endfor %}";
+  const rows = ['a', 'x', 'b'].map((content) =>
+    JSON.stringify({
+      messages: [
+        { role: 'user', content },
+        { role: 'assistant', content: 'c' },
+      ],
+    }),
+  );
+  const { id } = await text.request('importDataset', { name: 'mine.jsonl', bytes: bytesOf(rows.join('\n')) });
+  const chunks: MaskColumns[] = [];
+  const report = await text.request(
+    'maskReport',
+    { datasetId: id, split: 'train', settings: { ...settings, template } },
+    { onProgress: ({ columns }) => chunks.push(columns) },
+  );
+  const kinds = chunks.flatMap((c) => Array.from(c.kind, (k) => c.kinds[k]));
+  expect(kinds.map((kind) => kind === 'unreadable')).toEqual([false, true, false]);
+  expect(report.first).toContainEqual({ kind: 'unreadable', index: 1, message: expect.stringContaining('no x') });
+});
+
+test('a report can be stopped', async () => {
+  const text = bed();
+  const stop = new AbortController();
+  let rows = 0;
+  const report = text.request(
+    'maskReport',
+    { datasetId: 'builtin:sft/single', split: 'train', settings },
+    {
+      signal: stop.signal,
+      onProgress: ({ done }) => {
+        rows = done;
+        stop.abort();
+      },
+    },
+  );
+  await expect(report).rejects.toMatchObject({ kind: 'cancelled' });
+  expect(rows).toBeLessThan(1000);
 });
 
 test('a recipe whose rows train nothing is refused', async () => {

@@ -4,13 +4,13 @@ import { toJsonl } from '../data/jsonl';
 import { encodeRecipe, recipeRows } from '../labs/recipeRows';
 import type { EncodedRow } from '../protocol/chat';
 import type { Recipe } from '../protocol/recipe';
-import type { Handlers, MaskReport, MaskRowReport, TemplateSettings, TextRequests } from '../protocol/requests';
+import type { Handlers, TemplateSettings, TextRequests } from '../protocol/requests';
 import { artifactId, manifestOf } from '../storage/hash';
 import type { Storage } from '../storage/storage';
 import { BUILTIN_TEMPLATE } from '../text/builtinTemplate';
-import { blockingFinding, encodePlainPrompt, encodePrompt, render, trainedTokens } from '../text/render';
+import { encodePlainPrompt, encodePrompt, render } from '../text/render';
 import { Datasets } from './datasets';
-import { yieldToMessages } from './deviceQueue';
+import { maskReport } from './maskReport';
 import type { ReadModelFile } from './modelFiles';
 import { RenderContexts, templateId } from './renderContexts';
 import { transferring } from './rpc';
@@ -22,17 +22,13 @@ export interface TextEnvironment {
   readModelFile: ReadModelFile;
 }
 
-/** Rows of a mask report between two progress messages. */
-const REPORT_EVERY = 50;
-
 export function createTextService(env: TextEnvironment): Handlers<TextRequests> {
   const datasets = new Datasets(env.storage, env.now);
   const contexts = new RenderContexts(env.readModelFile, env.storage, env.now);
-  const settingsOf = async ({ template, mode, max_length }: TemplateSettings) => ({
-    ...(await contexts.ofSource(template)),
-    mode,
-    max_length,
-  });
+  const settingsOf = async ({ template, chat_template_kwargs, ...settings }: TemplateSettings) => {
+    const context = await contexts.ofSource(template);
+    return { ...context, ...settings, templateVariables: { ...context.templateVariables, ...chat_template_kwargs } };
+  };
 
   return {
     listDatasets: async () => ({ datasets: await datasets.list() }),
@@ -47,7 +43,12 @@ export function createTextService(env: TextEnvironment): Handlers<TextRequests> 
     async encodeRow({ row, rowId, settings }) {
       const full = await settingsOf(settings);
       const encoded = render(row, rowId, full);
-      return { encoded, tokens: Array.from(encoded.ids, (id) => full.tokenizer.tokenText(id)) };
+      const { tokenizer } = full;
+      return {
+        encoded,
+        tokens: Array.from(encoded.ids, (id) => tokenizer.tokenText(id)),
+        bytes: Array.from(encoded.ids, (id) => hex(tokenizer.tokenBytes(id))),
+      };
     },
     async encodePrompt({ messages, tools, template }) {
       const { text, ids, spanStart, spanEnd, role, origin, tokens, stopIds } = encodePrompt(messages, {
@@ -63,31 +64,8 @@ export function createTextService(env: TextEnvironment): Handlers<TextRequests> 
     },
     async maskReport({ datasetId, split, settings, limit }, { progress, signal }) {
       const full = await settingsOf(settings);
-      const { rows } = await datasets.page(datasetId, split, { offset: 0, limit });
-      const reports: MaskRowReport[] = [];
-      const reasons = new Map<string, { n: number; first: string }>(); // by kind: the sentences hold numbers of their row
-      for (const { index, rowId, row, shape } of rows) {
-        const encoded = render(row, rowId, full);
-        const finding = blockingFinding(encoded);
-        const kind = encoded.findings?.find(({ blocking }) => blocking)?.kind;
-        if (finding && kind)
-          reasons.set(kind, { first: finding, ...reasons.get(kind), n: (reasons.get(kind)?.n ?? 0) + 1 });
-        reports.push(rowReport(encoded, index, shape, finding));
-        if (reports.length % REPORT_EVERY !== 0) continue;
-        progress({ done: reports.length, total: rows.length });
-        await yieldToMessages();
-        signal.throwIfAborted();
-      }
-      const sum = (key: 'tokens' | 'trained') => reports.reduce((total, report) => total + report[key], 0);
-      const blocking = [...reasons.values()].map(
-        ({ n, first }) => `${n} of ${rows.length} rows cannot be trained on. The first: ${first}`,
-      );
-      return {
-        rows: reports,
-        totalTokens: sum('tokens'),
-        trainedTokens: sum('trained'),
-        blocking,
-      } satisfies MaskReport;
+      const { rows } = await datasets.page(datasetId, split, { offset: 0, limit: limit ?? Number.MAX_SAFE_INTEGER });
+      return maskReport(rows, full, { now: env.now, signal, onColumns: progress });
     },
     async builtinTemplate() {
       const { tokenizer, id } = await contexts.tokenizer();
@@ -109,24 +87,12 @@ export function createTextService(env: TextEnvironment): Handlers<TextRequests> 
   };
 }
 
-function rowReport(row: EncodedRow, index: number, shape: string, finding?: string): MaskRowReport {
-  const { rowId, ids, truncated } = row;
-  return {
-    index,
-    rowId,
-    shape,
-    tokens: ids.length,
-    trained: trainedTokens(row),
-    truncated,
-    ...(finding && { finding }),
-  };
-}
-
 /** Id of exactly the rows that a recipe reads, in order. */
 async function dataId(recipe: Recipe, part: 'train' | 'eval', imported: Parameters<typeof recipeRows>[2]) {
   const rows = recipeRows(recipe, part, imported).map(({ row }) => row);
   return artifactId(await manifestOf('dataset', { 'rows.jsonl': new TextEncoder().encode(toJsonl(rows)) }));
 }
 
+const hex = (bytes: Uint8Array): string => Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join(' ');
 const buffersOf = ({ ids, mask, spanStart, spanEnd, role, origin, message, rule }: EncodedRow): ArrayBuffer[] =>
   [ids, mask, spanStart, spanEnd, role, origin, message, rule].map((array) => array.buffer as ArrayBuffer);

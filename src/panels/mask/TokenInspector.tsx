@@ -1,20 +1,49 @@
-// The two cards beside the strip: everything about one token, and the four tokens where training starts and ends.
+// The cards beside the strip: everything about one token, the four tokens where training starts and ends, what is wrong.
+import { number } from '../../lib/words';
 import type { EncodedRow } from '../../protocol/chat';
+import type { Inspection } from '../../protocol/requests';
 import { Card } from '../../ui/Card';
 import { boundaries, type TokenRef, tokenFacts, visible } from './maskView';
 
-export function TokenInspector({ row, tokens, index }: { row: EncodedRow; tokens: string[]; index: number }) {
+export function TokenInspector({
+  row,
+  tokens,
+  bytes,
+  index,
+  isCut,
+  inspection,
+}: {
+  row: EncodedRow;
+  tokens: string[];
+  bytes: string[];
+  index: number;
+  isCut: boolean;
+  /** Under the chosen model, when one is. */
+  inspection?: Inspection;
+}) {
   const isTrained = index > 0 && row.mask[index] === 1;
+  const logp = inspection?.logps[index];
   return (
     <Card title={`Token ${index}`} note={<span className="mono">{visible(tokens[index] ?? '')}</span>}>
       <dl className="facts" aria-live="polite">
         <dt>
           m<sub>t</sub>
         </dt>
-        <dd className={isTrained ? 'is-trained' : undefined}>{isTrained ? '1 · trained' : '0 · context'}</dd>
+        <dd className={isTrained ? 'is-trained' : undefined}>
+          {isTrained ? '1 · trained' : isCut ? '0 · cut away' : '0 · context'}
+        </dd>
         {tokenFacts(row, tokens, index).map(([label, value]) => (
           <Fact key={label} label={label} value={value} />
         ))}
+        <Fact label="bytes" value={bytes[index] ?? ''} />
+        {inspection && logp !== undefined && index > 0 && (
+          <>
+            <Fact label="logp" value={`${number(logp)} nats`} />
+            <Fact label="loss" value={isTrained ? number(-logp) : `0 (−logp ${number(-logp)}, not trained)`} />
+            <Fact label="entropy" value={number(inspection.entropies[index]!)} />
+            <Fact label="rank" value={`${inspection.ranks[index]! + 1} of the vocabulary`} />
+          </>
+        )}
       </dl>
     </Card>
   );
@@ -69,5 +98,22 @@ function Boundary({ label, token, onJump }: { label: string; token?: TokenRef; o
         )}
       </dd>
     </>
+  );
+}
+
+/** What is wrong with this row, each with its remedy. */
+export function FindingsCard({ row }: { row: EncodedRow }) {
+  const findings = row.findings ?? [];
+  if (findings.length === 0) return null;
+  return (
+    <Card title="Findings">
+      <ul className="finding-list">
+        {findings.map(({ kind, blocking, gate, message }) => (
+          <li key={`${kind} ${message}`} className={blocking ? 'bad-text' : gate ? 'warn-text' : 'quiet'}>
+            {message}
+          </li>
+        ))}
+      </ul>
+    </Card>
   );
 }

@@ -1,17 +1,18 @@
 import { expect, test } from 'vitest';
 import type { EncodedRow } from '../../protocol/chat';
-import type { MaskReport, MaskRowReport } from '../../protocol/requests';
 import {
   boundaries,
-  byTrained,
-  lengthBins,
+  enough,
+  isFault,
+  KIND_WORDS,
   lengthSentence,
   reportSentence,
-  silentRows,
   tokenFacts,
   trainedCount,
+  underCut,
   visible,
 } from './maskView';
+import type { CutSummary } from './report';
 
 const tokens = ['<|im_start|>', 'assistant', '\n', 'ok', ' yes', '<|im_end|>', '\n'];
 const row = (mask: number[]): EncodedRow => ({
@@ -28,19 +29,19 @@ const row = (mask: number[]): EncodedRow => ({
   rules: ['outside every generation block', 'generation block 1'],
   truncated: 0,
 });
-const report = (rows: Partial<MaskRowReport>[]): MaskReport => {
-  const full = rows.map((r, index) => ({
-    index,
-    rowId: `r${index}`,
-    shape: 'single',
-    tokens: 10,
-    trained: 4,
-    truncated: 0,
-    ...r,
-  }));
-  const sum = (key: 'tokens' | 'trained') => full.reduce((total, r) => total + r[key], 0);
-  return { rows: full, totalTokens: sum('tokens'), trainedTokens: sum('trained'), blocking: [] };
-};
+const summary = (change: Partial<CutSummary> = {}): CutSummary => ({
+  rows: 2,
+  tokens: 20,
+  trained: 8,
+  cut: 0,
+  rowsLost: 0,
+  trainedLost: 0,
+  stopsLost: 0,
+  rowsWithoutStop: 0,
+  longest: 200,
+  byKind: new Map(),
+  ...change,
+});
 
 test('boundaries are the four tokens where families differ', () => {
   const found = boundaries(row([0, 0, 0, 1, 1, 1, 0]), tokens);
@@ -73,29 +74,46 @@ test('white space is made visible', () => {
   expect(visible('\n')).toBe('\\n');
 });
 
-test('rows with a fault come first', () => {
-  const rows = report([{ trained: 5 }, { trained: 0 }, { trained: 2 }, { trained: 0 }]).rows;
-  expect(byTrained(rows).map((r) => r.index)).toEqual([1, 3, 2, 0]);
-  expect(silentRows(report([{ trained: 5 }, { trained: 0 }])).map((r) => r.index)).toEqual([1]);
-});
-
 test('sentences carry the numbers', () => {
-  expect(reportSentence(report([{}, {}]))).toBe('8 of 20 tokens train (40 %), in 2 rows.');
-  expect(reportSentence(report([{}, {}]), 4000)).toBe('8 of 20 tokens train (40 %), in the first 2 of 4,000 rows.');
-  expect(reportSentence(report([]))).toMatch(/^No rows/);
-  expect(lengthSentence(report([{ tokens: 200 }]), 256)).toBe(
-    'No row is cut: the longest has 200 tokens, the limit is 256.',
+  const cut = { max_length: 256, truncation_mode: 'keep_start' } as const;
+  expect(reportSentence(summary())).toBe('8 of 20 tokens train (40 %), in 2 rows.');
+  expect(reportSentence(summary(), 4000)).toBe('8 of 20 tokens train (40 %), in the first 2 of 4,000 rows.');
+  expect(reportSentence(summary({ rows: 0 }))).toMatch(/^No rows/);
+  expect(lengthSentence(summary(), cut)).toBe('No row is cut: the longest has 200 tokens, the limit is 256.');
+  expect(lengthSentence(summary({ cut: 3, rowsLost: 1, trainedLost: 14, stopsLost: 2 }), cut)).toBe(
+    '3 rows cut at the end: 1 row lost, 14 trained tokens lost, 2 end-of-turn tokens lost.',
   );
-  expect(lengthSentence(report([{ tokens: 256, truncated: 14 }, {}]), 256)).toBe(
-    '1 row cut at 256: 14 tokens and the end of the answer are lost.',
-  );
+  expect(lengthSentence(summary({ cut: 1 }), { ...cut, truncation_mode: 'drop' })).toMatch(/^1 row left out/);
+  expect(enough(summary())).toBe(200);
 });
 
-test('length bins hold every row once and tell cut from kept', () => {
-  const rows = report([{ tokens: 3 }, { tokens: 99 }, { tokens: 64, truncated: 36 }]).rows;
-  const bins = lengthBins(rows, 10);
-  expect(bins.reduce((sum, bin) => sum + bin.kept + bin.cut, 0)).toBe(3);
-  expect(bins.at(-1)).toMatchObject({ cut: 1 });
-  expect(bins[0]).toMatchObject({ from: 0, kept: 1, cut: 0 });
-  expect(lengthBins([], 10)).toEqual([]);
+test('a cut row keeps what is cut away in sight, trained nowhere', () => {
+  const whole = row([0, 0, 0, 1, 1, 1, 0]);
+  const left = {
+    ...whole,
+    ids: whole.ids.slice(0, 4),
+    mask: whole.mask.slice(0, 4),
+    rule: whole.rule.slice(0, 4),
+    truncated: 3,
+  };
+  const kept = underCut(whole, left, 'keep_start');
+  expect([...kept.row.mask]).toEqual([0, 0, 0, 1, 0, 0, 0]);
+  expect([3, 4].map(kept.isCut)).toEqual([false, true]);
+  expect(kept.row.rules[kept.row.rule[5]!]).toMatch(/beyond max_length/);
+  const right = { ...left, ids: whole.ids.slice(3), mask: Uint8Array.of(0, 1, 1, 0), cutLeft: true };
+  const end = underCut(whole, right, 'keep_end');
+  expect([...end.row.mask]).toEqual([0, 0, 0, 0, 1, 1, 0]);
+  expect([2, 3].map(end.isCut)).toEqual([true, false]);
+  expect(underCut(whole, left, 'drop').isCut(0)).toBe(true);
+  expect(underCut(whole, whole, 'drop').row).toBe(whole);
+});
+
+test('every kind has words; what the gate lets pass is no fault', () => {
+  expect(new Set(Object.values(KIND_WORDS)).size).toBe(Object.keys(KIND_WORDS).length);
+  expect(['none', 'truncated', 'target_cut', 'unreadable'].map((kind) => isFault(kind as never))).toEqual([
+    false,
+    false,
+    true,
+    true,
+  ]);
 });

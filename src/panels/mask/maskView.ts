@@ -1,7 +1,8 @@
 // What the mask panel says about a row and about a dataset. Pure: encoded rows and reports in, words and numbers out.
 import { count, percent, plural } from '../../lib/words';
 import { type EncodedRow, ORIGIN_NAMES, ROLE_NAMES } from '../../protocol/chat';
-import type { MaskReport, MaskRowReport } from '../../protocol/requests';
+import type { MaskRowKind } from '../../protocol/requests';
+import type { Cut, CutSummary } from './report';
 
 /** A token as the panels print it: index in the row, id, text with visible white space. */
 export interface TokenRef {
@@ -41,7 +42,7 @@ export function boundaries(row: EncodedRow, tokens: readonly string[]): Boundari
 export function tokenFacts(row: EncodedRow, tokens: readonly string[], t: number): [label: string, value: string][] {
   const role = ROLE_NAMES[row.role[t]!] ?? 'none';
   const origin = ORIGIN_NAMES[row.origin[t]!] ?? 'content';
-  const from = t === 0 ? 'nothing: first token' : `${t - 1} · ${visible(tokens[t - 1] ?? '')}`;
+  const at = (i: number) => `${i} · ${visible(tokens[i] ?? '')}`;
   return [
     ['id', String(row.ids[t])],
     ['text', visible(tokens[t] ?? '')],
@@ -50,7 +51,8 @@ export function tokenFacts(row: EncodedRow, tokens: readonly string[], t: number
       'written by',
       origin === 'content' ? 'the row' : origin === 'special' ? 'the template, special token' : 'the template',
     ],
-    ['predicted from', from],
+    ['predicted from', t === 0 ? 'nothing: first token' : at(t - 1)],
+    ['predicts', t + 1 < row.ids.length ? at(t + 1) : 'nothing: last token'],
     ['rule', row.rules[row.rule[t]!] ?? '–'],
   ];
 }
@@ -58,61 +60,74 @@ export function tokenFacts(row: EncodedRow, tokens: readonly string[], t: number
 /** Trained tokens of a row: m_t = 1, position 0 left out because nothing predicts it. */
 export const trainedCount = (row: EncodedRow): number => row.mask.reduce((sum, m, t) => sum + (t > 0 ? m : 0), 0);
 
-/** Fewest trained tokens first, so that rows with a fault stand on top; equal ones in dataset order. */
-export const byTrained = (rows: readonly MaskRowReport[]): MaskRowReport[] =>
-  rows.toSorted((a, b) => a.trained - b.trained || a.index - b.index);
-
-/** One sentence on the whole split: how many tokens teach. */
-export function reportSentence({ rows, totalTokens, trainedTokens }: MaskReport, total = rows.length): string {
-  if (rows.length === 0) return 'No rows: choose a split that has some, or import a file in Data.';
-  const share = totalTokens === 0 ? 0 : trainedTokens / totalTokens;
-  return `${count(trainedTokens)} of ${plural(totalTokens, 'token')} train (${percent(share)}), in ${rows.length < total ? `the first ${count(rows.length)} of ${plural(total, 'row')}` : plural(rows.length, 'row')}.`;
+/** An uncut row with the mask of the cut one: what is cut away is still there to be seen, and trained nowhere. */
+export function underCut(
+  whole: EncodedRow,
+  cut: EncodedRow,
+  mode: Cut['truncation_mode'],
+): { row: EncodedRow; isCut: (t: number) => boolean } {
+  const total = whole.ids.length;
+  const kept = cut.ids.length;
+  if (cut.truncated === 0) return { row: cut, isCut: () => false };
+  // A row that is left out is encoded to show why; nothing of it is kept.
+  const isOut = mode === 'drop' || mode === 'refuse';
+  const from = isOut ? total : cut.cutLeft ? total - kept : 0;
+  const to = isOut ? total : from + kept;
+  const mask = new Uint8Array(total);
+  const rule = new Uint8Array(total);
+  const words = isOut
+    ? 'the row is longer than max_length and is left out'
+    : cut.cutLeft
+      ? 'cut away at the left: not even context'
+      : 'cut away beyond max_length: neither trained nor context';
+  const rules = [...cut.rules, words];
+  rule.fill(rules.length - 1);
+  if (!isOut) {
+    mask.set(cut.mask, from);
+    rule.set(cut.rule, from);
+  }
+  return { row: { ...whole, mask, rule, rules }, isCut: (t) => t < from || t >= to };
 }
 
-/** Rows that train nothing; undefined when all train something. */
-export function silentRows(report: MaskReport): MaskRowReport[] {
-  return report.rows.filter((row) => row.trained === 0);
+/** A kind in a table cell. */
+export const KIND_WORDS: Record<MaskRowKind, string> = {
+  none: '–',
+  unreadable: 'cannot be rendered',
+  nothing_trained: 'nothing supervised',
+  stop_not_trained: 'stop token not trained',
+  target_cut: 'target cut',
+  prompt_not_prefix: 'prompt is no prefix',
+  not_prefix_preserving: 'earlier turns change',
+  tool_result_trained: 'tool result supervised',
+  straddles_boundary: 'straddles a boundary',
+  double_bos: 'double BOS',
+  pad_in_text: 'padding token in text',
+  pad_is_eos: 'pad = eos',
+  chosen_is_rejected: 'chosen = rejected',
+  eval_masked_otherwise: 'masked unlike training rows',
+  too_long: 'too long, left out',
+  truncated: 'context cut',
+  special_in_text: 'special token as text',
+};
+/** Kinds that stop a run, as the gate does; the others are worth knowing. */
+export const isFault = (kind: MaskRowKind): boolean =>
+  kind !== 'none' && kind !== 'truncated' && kind !== 'special_in_text';
+
+/** One sentence on the whole split: how many tokens teach. */
+export function reportSentence({ rows, tokens, trained }: CutSummary, total = rows): string {
+  if (rows === 0) return 'No rows: choose a split that has some, or import a file in Data.';
+  const share = tokens === 0 ? 0 : trained / tokens;
+  return `${count(trained)} of ${plural(tokens, 'token')} train (${percent(share)}), in ${rows < total ? `the first ${count(rows)} of ${plural(total, 'row')}` : plural(rows, 'row')}.`;
 }
 
 /** What max_length does to the split, in one sentence. */
-export function lengthSentence({ rows }: MaskReport, maxLength: number): string {
-  const longest = rows.reduce((most, row) => Math.max(most, row.tokens + row.truncated), 0);
-  const cut = rows.filter((row) => row.truncated > 0);
-  if (cut.length === 0)
-    return `No row is cut: the longest has ${plural(longest, 'token')}, the limit is ${count(maxLength)}.`;
-  const lost = cut.reduce((sum, row) => sum + row.truncated, 0);
-  return `${plural(cut.length, 'row')} cut at ${count(maxLength)}: ${plural(lost, 'token')} and the end of the answer are lost.`;
+export function lengthSentence(summary: CutSummary, { max_length, truncation_mode }: Cut): string {
+  const { cut, rowsLost, trainedLost, stopsLost, longest } = summary;
+  if (cut === 0)
+    return `No row is cut: the longest has ${plural(longest, 'token')}, the limit is ${count(max_length)}.`;
+  const verb = { keep_start: 'cut at the end', keep_end: 'cut at the start', drop: 'left out', refuse: 'refused' };
+  return `${plural(cut, 'row')} ${verb[truncation_mode]}: ${plural(rowsLost, 'row')} lost, ${plural(trainedLost, 'trained token')} lost, ${plural(stopsLost, 'end-of-turn token')} lost.`;
 }
 
-export interface LengthBin {
-  /** Tokens before cutting, [from, to). */
-  from: number;
-  to: number;
-  kept: number;
-  cut: number;
-}
-/** Row lengths before cutting in `binCount` equal bins from 0 to the longest row; each split by whether max_length cuts it. */
-export function lengthBins(rows: readonly MaskRowReport[], binCount: number): LengthBin[] {
-  const longest = rows.reduce((most, row) => Math.max(most, row.tokens + row.truncated), 0);
-  if (longest === 0) return [];
-  const width = niceWidth((longest + 1) / binCount);
-  const bins: LengthBin[] = Array.from({ length: Math.ceil((longest + 1) / width) }, (_, i) => ({
-    from: i * width,
-    to: (i + 1) * width,
-    kept: 0,
-    cut: 0,
-  }));
-  for (const row of rows) {
-    const bin = bins[Math.floor((row.tokens + row.truncated) / width)]!;
-    if (row.truncated > 0) bin.cut++;
-    else bin.kept++;
-  }
-  return bins;
-}
-
-/** The next of 1, 2, 4, 8, 16, 20, 32, 40, 50, 64, 100 × powers that holds `width`. */
-function niceWidth(width: number): number {
-  for (const step of [1, 2, 4, 8, 10, 16, 20, 25, 32, 40, 50, 64, 80, 100, 128, 160, 200, 256, 320, 400, 512])
-    if (step >= width) return step;
-  return 2 ** Math.ceil(Math.log2(width));
-}
+/** max_length at which nothing trained is lost any more: the longest row. */
+export const enough = ({ longest }: CutSummary): number => Math.max(16, longest);

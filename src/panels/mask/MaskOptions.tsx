@@ -1,0 +1,85 @@
+// The choices of a mask: what is trained, where assistant turns are taken from, which turns, which end-of-turn tokens.
+import type { MaskOptions } from '../../protocol/chat';
+import type { TemplateSettings } from '../../protocol/requests';
+import { useWorkbench } from '../../stores/workbench';
+import { Segmented } from '../../ui/Segmented';
+
+type Mode = TemplateSettings['mode'];
+const MODES = [
+  { id: 'full', label: 'Full' },
+  { id: 'completion_only_loss', label: 'Completion' },
+  { id: 'assistant_only_loss', label: 'Assistant' },
+  { id: 'default', label: 'Default' },
+] as const;
+/** What each mode trains, in TRL's terms. */
+export const MODE_WORDS: Record<Mode, string> = {
+  full: 'Targets: every token, system prompts and questions too.',
+  completion_only_loss: 'Targets: what follows the prompt; in a conversation, the last answer.',
+  assistant_only_loss: 'Targets: answers, tool calls and the end of the turn.',
+  default: 'TRL’s default: the completion of prompt + completion rows, every token of others.',
+};
+
+const CHOICES: {
+  key: keyof MaskOptions;
+  label: string;
+  options: { id: string; label: string }[];
+}[] = [
+  {
+    key: 'assistant_spans',
+    label: 'assistant spans',
+    options: [
+      { id: 'generation', label: '{% generation %} markers' },
+      { id: 'derived', label: 'derived from the template' },
+    ],
+  },
+  {
+    key: 'assistant_turns',
+    label: 'turns',
+    options: [
+      { id: 'all', label: 'all turns' },
+      { id: 'last', label: 'last turn only' },
+    ],
+  },
+  {
+    key: 'train_on_eos',
+    label: 'train_on_eos',
+    options: [
+      { id: 'turn', label: 'turn: as the span says' },
+      { id: 'all', label: 'all end-of-turn tokens' },
+      { id: 'last', label: 'last: the row’s last one' },
+      { id: 'none', label: 'none' },
+    ],
+  },
+];
+
+export function ModeChoice() {
+  const { settings, edit } = useWorkbench();
+  return <Segmented label="Train on" options={MODES} value={settings.mode} onChange={(mode: Mode) => edit({ mode })} />;
+}
+
+/** Only where they change something: assistant turns under assistant_only_loss. */
+export function MaskChoices() {
+  const { settings, edit } = useWorkbench();
+  const { mask, mode } = settings;
+  const shown = CHOICES.filter(({ key }) => key === 'train_on_eos' || mode === 'assistant_only_loss');
+  return (
+    <div className="mask-choices">
+      {shown.map(({ key, label, options }) => (
+        <label key={key} className="inline-field">
+          <span>{label}</span>
+          <select
+            className="select"
+            value={mask[key]}
+            onChange={(event) => edit({ mask: { ...mask, [key]: event.currentTarget.value } })}
+          >
+            {options.map((option) => (
+              <option key={option.id} value={option.id}>
+                {option.label}
+              </option>
+            ))}
+          </select>
+        </label>
+      ))}
+    </div>
+  );
+}

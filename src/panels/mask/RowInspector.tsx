@@ -1,0 +1,215 @@
+// The microscope: one row as a strip of tokens, trained, context, template or cut away, with everything known of each.
+import { useState } from 'react';
+import { count, number, plural } from '../../lib/words';
+import { ORIGIN_NAMES } from '../../protocol/chat';
+import type { TemplateSettings } from '../../protocol/requests';
+import { studioClient } from '../../stores/client';
+import { useRuns } from '../../stores/runs';
+import { useLoaded } from '../../stores/useLoaded';
+import { Card } from '../../ui/Card';
+import { EncodedStrip } from '../../ui/EncodedStrip';
+import { boundaries, trainedCount, underCut } from './maskView';
+import { BoundariesCard, FindingsCard, TokenInspector } from './TokenInspector';
+
+const UNCUT = 1_000_000_000;
+/** Alternatives are the glass box's; here the token's own numbers are enough. */
+const TOP_K = 1;
+const BASES = [
+  { ref: 'builtin:nano', label: 'nano base' },
+  { ref: 'builtin:micro', label: 'micro base' },
+];
+
+export function RowInspector({
+  datasetId,
+  split,
+  index,
+  settings,
+  padding,
+  onMove,
+}: {
+  datasetId: string;
+  split: string;
+  index: number;
+  settings: TemplateSettings;
+  /** Padding that the row would get in a batch of its neighbours, in words. */
+  padding?: string;
+  onMove: (index: number) => void;
+}) {
+  const [chosen, setChosen] = useState<{ row: string; token: number }>();
+  const [model, setModel] = useState('');
+  const loaded = useLoaded(JSON.stringify([datasetId, split, index, settings]), async (signal) => {
+    const { text } = studioClient();
+    const { rows, total } = await text.request('rows', { datasetId, split, offset: index, limit: 1 }, { signal });
+    const view = rows[0];
+    if (!view) return { total };
+    const ask = (max_length: number) =>
+      text.request(
+        'encodeRow',
+        { row: view.row, rowId: view.rowId, settings: { ...settings, max_length } },
+        { signal },
+      );
+    const cut = await ask(settings.max_length);
+    const whole = cut.encoded.truncated > 0 ? await ask(UNCUT) : cut;
+    const { row, isCut } = underCut(whole.encoded, cut.encoded, settings.truncation_mode ?? 'keep_start');
+    return { total, view, row, isCut, kept: cut.encoded, tokens: whole.tokens, bytes: whole.bytes };
+  });
+  const { view, row, isCut, kept, tokens, bytes, total = 0 } = loaded.value ?? {};
+  // The studio's models read the studio's tokens; ids of another tokenizer mean nothing to them.
+  const canInspect = settings.kit === undefined && row !== undefined && model !== '';
+  const inspected = useLoaded(
+    canInspect ? JSON.stringify([model, row.rowId, Array.from(row.ids)]) : undefined,
+    async (signal) => ({
+      key: row!.rowId,
+      inspection: await studioClient().compute.request('inspect', { ref: model, ids: row!.ids, k: TOP_K }, { signal }),
+    }),
+  );
+  const inspection = inspected.value?.key === row?.rowId ? inspected.value?.inspection : undefined;
+  if (loaded.error && !row)
+    return (
+      <Card title={`Row ${count(index)}`} actions={<Moves index={index} total={index + 2} onMove={onMove} />}>
+        <p className="bad-text" role="alert">
+          {loaded.error.message}
+        </p>
+      </Card>
+    );
+  if (!row || !tokens || !bytes || !view || !isCut || !kept)
+    return (
+      <Card title={`Row ${count(index)}`} className="mask-upper">
+        <div className="skeleton-block" aria-hidden="true" />
+      </Card>
+    );
+  const first = boundaries(row, tokens).firstTrained?.index ?? 0;
+  const token = chosen?.row === row.rowId ? Math.min(chosen.token, row.ids.length - 1) : first;
+  const select = (t: number) => setChosen({ row: row.rowId, token: t });
+  const trained = trainedCount(row);
+  const loss = inspection && trained > 0 ? meanLoss(inspection.logps, row.mask) : undefined;
+  return (
+    <div className="mask-upper">
+      <div className="mask-side mask-main">
+        <Card
+          title={`Row ${count(view.index)}`}
+          note={`${view.shape} · ${plural(row.ids.length, 'token')}, ${count(trained)} trained${loss === undefined ? '' : ` · loss ${number(loss)}`}`}
+          actions={
+            <>
+              {settings.kit === undefined && (
+                <ModelSelect value={model} onChange={setModel} isLoading={canInspect && inspected.isLoading} />
+              )}
+              <Moves index={index} total={total} onMove={onMove} />
+            </>
+          }
+        >
+          {loaded.error && (
+            <p className="bad-text" role="alert">
+              {loaded.error.message}
+            </p>
+          )}
+          {inspected.error && canInspect && <p className="bad-text">{inspected.error.message}</p>}
+          <EncodedStrip
+            row={row}
+            tokens={tokens}
+            selected={token}
+            onSelect={select}
+            showsMask
+            isCut={isCut}
+            label="Tokens of the row"
+          />
+          <p className="strip-legend">
+            <span className="t ast m">trained</span>
+            <span className="t usr">context</span>
+            <span className="t x">template</span>
+            {kept.truncated > 0 && <span className="t usr cut">cut away {count(kept.truncated)}</span>}
+            {padding && <span className="quiet">{padding}</span>}
+            <span className="grow" />
+            <span className="quiet">← → token</span>
+          </p>
+        </Card>
+        <FindingsCard row={kept} />
+      </div>
+      <aside className="mask-side">
+        <TokenInspector
+          row={row}
+          tokens={tokens}
+          bytes={bytes}
+          index={token}
+          isCut={isCut(token)}
+          inspection={inspection}
+        />
+        <BoundariesCard row={row} tokens={tokens} onJump={select} />
+      </aside>
+      <p className="sr-only" aria-live="polite">
+        {`token ${token}, ${ORIGIN_NAMES[row.origin[token]!]}`}
+      </p>
+    </div>
+  );
+}
+
+/** −Σ m_t log p_t / Σ m_t, nats. */
+function meanLoss(logps: Float32Array, mask: Uint8Array): number {
+  let sum = 0;
+  let n = 0;
+  for (let t = 1; t < mask.length; t++)
+    if (mask[t]) {
+      sum -= logps[t]!;
+      n++;
+    }
+  return sum / n;
+}
+
+function Moves({ index, total, onMove }: { index: number; total: number; onMove: (index: number) => void }) {
+  return (
+    <>
+      <button
+        type="button"
+        className="icon-button"
+        aria-label="Previous row"
+        disabled={index === 0}
+        onClick={() => onMove(index - 1)}
+      >
+        ↑
+      </button>
+      <button
+        type="button"
+        className="icon-button"
+        aria-label="Next row"
+        disabled={index + 1 >= total}
+        onClick={() => onMove(index + 1)}
+      >
+        ↓
+      </button>
+    </>
+  );
+}
+
+function ModelSelect({
+  value,
+  onChange,
+  isLoading,
+}: {
+  value: string;
+  onChange: (ref: string) => void;
+  isLoading: boolean;
+}) {
+  const runs = useRuns((s) => s.runs);
+  const trained = Object.values(runs).filter((run) => run.checkpoints.length > 0);
+  return (
+    <select
+      className="select"
+      aria-label="Read the row with a model"
+      aria-busy={isLoading}
+      value={value}
+      onChange={(event) => onChange(event.currentTarget.value)}
+    >
+      <option value="">no model</option>
+      {BASES.map(({ ref, label }) => (
+        <option key={ref} value={ref}>
+          {label}
+        </option>
+      ))}
+      {trained.map((run) => (
+        <option key={run.id} value={`run:${run.id}`}>
+          {run.name}
+        </option>
+      ))}
+    </select>
+  );
+}

@@ -1,0 +1,120 @@
+// The one sentence on the split: how much of it teaches, or what stops a run, with the rows and the cure one click away.
+import { count, plural } from '../../lib/words';
+import type { FindingKind } from '../../protocol/chat';
+import type { MaskRowKind } from '../../protocol/requests';
+import { useWorkbench } from '../../stores/workbench';
+import { MODE_WORDS } from './MaskOptions';
+import { enough, isFault, KIND_WORDS, reportSentence } from './maskView';
+import type { CutSummary } from './report';
+import type { LoadedReport } from './useReport';
+
+/** The gravest first; the sentence of the first is shown. */
+const ORDER: MaskRowKind[] = ['unreadable', 'nothing_trained', 'stop_not_trained', 'target_cut'];
+const weight = (kind: MaskRowKind) => {
+  const at = ORDER.indexOf(kind);
+  return at < 0 ? ORDER.length : at;
+};
+/** The report knows the rows uncut: these come from the cut, so the page says them itself. */
+const CUT_WORDS: Partial<Record<FindingKind, string>> = {
+  nothing_trained: 'All their trained tokens stand beyond max_length.',
+  stop_not_trained: 'Their end-of-turn token stands beyond max_length, so the model would not learn to stop.',
+  target_cut: 'Part of their answer stands beyond max_length.',
+  too_long: 'They are longer than max_length.',
+};
+
+export function Verdict({ report, summary }: { report: LoadedReport; summary: CutSummary }) {
+  const { settings, templateSource, edit, openRow } = useWorkbench();
+  const modeWords = MODE_WORDS[settings.mode];
+  if (report.error)
+    return (
+      <div className="note bad" role="alert">
+        <div>
+          <b>The rows cannot be encoded.</b> {report.error.message}
+        </div>
+      </div>
+    );
+  const faults = [...summary.byKind].filter(([kind]) => isFault(kind)).sort(([a], [b]) => weight(a) - weight(b));
+  const worst = faults[0];
+  const reading = report.isReading && report.rows.length > 0 && report.total > report.rows.length && (
+    <>
+      {' '}
+      {count(report.rows.length)} of {count(report.total)} rows read.{' '}
+      <button type="button" className="link" onClick={report.stop}>
+        Stop reading
+      </button>
+    </>
+  );
+  const stopped =
+    report.isStopped && ` Reading was stopped at ${count(report.rows.length)} of ${count(report.total)} rows.`;
+  if (!worst)
+    return (
+      <div className="note" role="status">
+        <div>
+          {summary.rows > 0 ? <b>{reportSentence(summary, report.total)}</b> : <b>Reading the rows …</b>} {modeWords}
+          {templateSource !== undefined && ' Rendered with your edited template.'}
+          {reading}
+          {stopped}
+        </div>
+      </div>
+    );
+  const [kind, { rows, first }] = worst;
+  const told = report.first.find((f) => f.kind === kind)?.message;
+  const isCuts = summary.cut > 0 && CUT_WORDS[kind as FindingKind] !== undefined && told === undefined;
+  const underives =
+    kind === 'nothing_trained' &&
+    settings.mode === 'assistant_only_loss' &&
+    settings.mask.assistant_spans === 'generation' &&
+    /no \{% generation %\}/.test(told ?? '');
+  const isTooLong = summary.cut > 0 && (isCuts || kind === 'too_long');
+  return (
+    <div className="note bad" role="alert">
+      <div>
+        <b>
+          Training is blocked: {plural(rows, 'row')}: {KIND_WORDS[kind]}.
+        </b>{' '}
+        {told ?? CUT_WORDS[kind as FindingKind] ?? ''}{' '}
+        {faults.length > 1 && (
+          <>
+            Also:{' '}
+            {faults
+              .slice(1)
+              .map(([other, { rows: n }]) => `${KIND_WORDS[other]} (${count(n)})`)
+              .join(', ')}
+            .{' '}
+          </>
+        )}
+        {reading}
+        {stopped}
+        <span className="verdict-actions">
+          <button type="button" className="link" onClick={() => openRow(first)}>
+            Show row {count(first)}
+          </button>
+          {underives && (
+            <button
+              type="button"
+              className="link"
+              onClick={() => edit({ mask: { ...settings.mask, assistant_spans: 'derived' } })}
+            >
+              Derive the assistant spans
+            </button>
+          )}
+          {underives && (
+            <a className="link" href="#/template">
+              Insert markers into the template
+            </a>
+          )}
+          {isTooLong && (
+            <button type="button" className="link" onClick={() => edit({ max_length: enough(summary) })}>
+              Raise max_length to {count(enough(summary))}
+            </button>
+          )}
+          {isTooLong && settings.truncation_mode !== 'drop' && (
+            <button type="button" className="link" onClick={() => edit({ truncation_mode: 'drop' })}>
+              Drop the {plural(summary.cut, 'long row')}
+            </button>
+          )}
+        </span>
+      </div>
+    </div>
+  );
+}

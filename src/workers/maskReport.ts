@@ -1,0 +1,53 @@
+// The mask report of a whole split: rows are read, masked and handed over a few at a time, so that other requests get their
+// turn and a person can stop it.
+import { MaskColumnsBuilder } from '../data/maskColumns';
+import { StudioError } from '../lib/errors';
+import type { DatasetRowView, MaskColumns, MaskReport } from '../protocol/requests';
+import { type RenderSettings, render, turnEnds } from '../text/render';
+import { yieldToMessages } from './deviceQueue';
+
+/** A batch of rows ends after so many of them or so many milliseconds, whichever comes first. */
+const BATCH_ROWS = 250;
+const BATCH_MS = 40;
+const UNCUT = Number.MAX_SAFE_INTEGER;
+
+export async function maskReport(
+  rows: readonly DatasetRowView[],
+  settings: RenderSettings,
+  {
+    now,
+    signal,
+    onColumns,
+  }: {
+    now: () => number;
+    signal: AbortSignal;
+    onColumns: (message: { done: number; total: number; columns: MaskColumns }) => void;
+  },
+): Promise<MaskReport> {
+  const builder = new MaskColumnsBuilder();
+  const stops = turnEnds(settings);
+  let since = now();
+  for (const [i, { index, rowId, row, shape }] of rows.entries()) {
+    builder.add(index, shape, encoded(row, rowId), stops);
+    const isLast = i + 1 === rows.length;
+    if (!isLast && builder.length < BATCH_ROWS && now() - since < BATCH_MS) continue;
+    onColumns({ done: i + 1, total: rows.length, columns: builder.take() });
+    await yieldToMessages();
+    signal.throwIfAborted();
+    since = now();
+  }
+  return {
+    total: rows.length,
+    first: [...builder.first].map(([kind, { index, message }]) => ({ kind, index, message })),
+  };
+
+  function encoded(row: DatasetRowView['row'], rowId: string) {
+    try {
+      return render(row, rowId, { ...settings, max_length: UNCUT });
+    } catch (error) {
+      // One row that cannot be rendered must not hide the others.
+      if (!(error instanceof StudioError)) throw error;
+      return { message: error.message };
+    }
+  }
+}
