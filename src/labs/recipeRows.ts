@@ -59,8 +59,10 @@ export function encodeRecipe(
   { imported, onProgress }: { imported?: ImportedRows; onProgress?: (done: number, total: number) => void } = {},
 ): EncodedRows {
   const args = parseConfig(trainers.sft.fields, recipe.args);
-  const { max_length, completion_only_loss } = args;
-  const settings = { ...context, mode: maskMode(args), completion_only_loss, max_length };
+  const { max_length, completion_only_loss, truncation_mode } = args;
+  const { assistant_spans, assistant_turns, train_on_eos } = args;
+  const mask = { assistant_spans, assistant_turns, train_on_eos };
+  const settings = { ...context, mode: maskMode(args), completion_only_loss, max_length, truncation_mode, mask };
   const given = recipeRows(recipe, part, imported);
   const all: EncodedRow[] = [];
   const dropped: EncodedRows['dropped'] = [];

@@ -97,7 +97,15 @@ export interface ComputeRequests {
   inspect: { params: { ref: ModelRef; ids: Int32Array; k: number }; reply: Inspection; progress: never };
   /** Held-out evaluation by generation. */
   evaluate: {
-    params: { ref: ModelRef; metrics: string[]; cases: number; seed: number; promptStyle: 'plain' | 'best_prompt' };
+    params: {
+      ref: ModelRef;
+      metrics: string[];
+      cases: number;
+      seed: number;
+      promptStyle: 'plain' | 'best_prompt';
+      /** Serve with this template, source or ref; the one that the model was trained with unless given. */
+      template?: string;
+    };
     reply: { metrics: MetricResult[]; cases: GradedCase[] };
     progress: { done: number; total: number };
   };
@@ -152,7 +160,7 @@ export interface DatasetRowView {
 export interface TemplateSettings {
   /** A tokenizer with template that the person brought (`listKits`); undefined = the studio's own. */
   kit?: string;
-  /** Jinja source; undefined = the kit's template. */
+  /** Jinja source, or the ref of a saved template; undefined = the kit's template. */
   template?: string;
   mode: MaskMode | 'default';
   max_length: number;
@@ -207,6 +215,14 @@ export interface MaskReport {
   first: { kind: MaskRowKind; index: number; message: string }[];
 }
 
+/** A chat template that recipes can name. */
+export interface TemplateInfo {
+  /** `builtin:chatml` or `sha256:…`. */
+  ref: string;
+  name: string;
+  source: string;
+}
+
 export interface TextRequests {
   listDatasets: { params: Record<string, never>; reply: { datasets: DatasetInfo[] }; progress: never };
   /** JSONL from the person; throws DataError naming the line and field. */
@@ -228,6 +244,7 @@ export interface TextRequests {
     progress: never;
   };
   encodePrompt: {
+    /** `template`: source or ref, as in TemplateSettings. */
     params: { messages: Message[]; tools?: ToolSchema[]; template?: string };
     /** role and origin as in EncodedRow. */
     reply: EncodedPrompt & { tokens: string[]; stopIds: number[]; role?: Uint8Array; origin?: Uint8Array };
@@ -246,6 +263,11 @@ export interface TextRequests {
     /** Rows as they are read, each once. */
     progress: { done: number; total: number; columns: MaskColumns };
   };
+  /** Built-in and saved templates, the built-in one first. */
+  listTemplates: { params: Record<string, never>; reply: { templates: TemplateInfo[] }; progress: never };
+  /** Keeps a template, so that recipes can name it. The same source again keeps its first name. */
+  saveTemplate: { params: { name: string; source: string }; reply: TemplateInfo; progress: never };
+  deleteTemplate: { params: { ref: string }; reply: { freedBytes: number }; progress: never };
   builtinTemplate: {
     params: Record<string, never>;
     reply: { template: string; hash: string; tokenizerHash: string; vocabSize: number };

@@ -19,6 +19,8 @@ export interface MeasureRequest {
   metrics: string[];
   cases: number;
   seed: number;
+  /** Template to serve with: ref or source. */
+  template: string;
 }
 
 interface Measurements {
@@ -26,8 +28,8 @@ interface Measurements {
 }
 export const useMeasurements = create<Measurements>()(() => ({ byKey: {} }));
 
-export const measurementKey = ({ ref, metrics, cases, seed }: MeasureRequest): string =>
-  [ref, metrics.join('+'), cases, seed].join('|');
+export const measurementKey = ({ ref, metrics, cases, seed, template }: MeasureRequest): string =>
+  [ref, metrics.join('+'), cases, seed, template].join('|');
 
 const set = (key: string, change: Partial<Measurement>): void =>
   useMeasurements.setState(({ byKey }) => ({

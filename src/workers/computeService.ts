@@ -126,6 +126,12 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     }
   };
 
+  /** What a run's model was trained with; undefined for base models. */
+  const templateOf = async (ref: string): Promise<string | undefined> => {
+    const runId = /^run:([^@]+)/.exec(ref)?.[1];
+    return runId === undefined ? undefined : (await stores.runs.get(runId))?.recipe.template;
+  };
+
   const handlers: Handlers<ComputeRequests> = {
     init: ({ backend: wanted }) => ready(wanted),
     loadModel: ({ ref }, { progress, signal }) =>
@@ -163,7 +169,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
         const read = await models.use(ref, (engine) => inspect(engine, ids, k), signal);
         return { ...read, topkTexts: Array.from(read.topkIds, (id) => tokenizer.tokenText(id)) };
       }),
-    evaluate: ({ ref, metrics, cases, seed, promptStyle }, { progress, signal }) =>
+    evaluate: ({ ref, metrics, cases, seed, promptStyle, template }, { progress, signal }) =>
       onDevice('evaluating', async () => {
         const result = await evaluate(
           {
@@ -177,7 +183,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
           },
           {
             world: builtinWorld(),
-            render: await contexts.ofSource(),
+            render: await contexts.ofSource(template ?? (await templateOf(ref))),
             // The device is taken batch by batch, so a run that trains meanwhile gets its steps in between; and chat and
             // inspection go first after every token.
             sampler: (prompts, { max_new_tokens, stopIds }) =>

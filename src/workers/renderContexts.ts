@@ -11,6 +11,8 @@ import { Tokenizer } from '../text/tokenizer';
 import { type ReadModelFile, requireModelFile } from './modelFiles';
 
 const LAST_SOURCES = 8;
+const BUILTIN_REF = 'builtin:chatml';
+const isTemplateRef = (text: string): boolean => text === BUILTIN_REF || /^sha256:[0-9a-f]{64}$/.test(text);
 
 export class RenderContexts {
   private tokenizerFile?: Promise<{ tokenizer: Tokenizer; id: string }>;
@@ -40,8 +42,9 @@ export class RenderContexts {
     };
   }
 
-  /** Undefined: the built-in template. Throws TemplateError with line and column. */
-  async ofSource(source: string = BUILTIN_TEMPLATE): Promise<RenderContext> {
+  /** Jinja source, or the ref of a saved template; undefined: the built-in one. Throws TemplateError with line and column. */
+  async ofSource(sourceOrRef: string = BUILTIN_TEMPLATE): Promise<RenderContext> {
+    const source = isTemplateRef(sourceOrRef) ? await this.source(sourceOrRef) : sourceOrRef;
     let template = this.compiled.get(source);
     if (!template) {
       template = compileTemplate(source);
@@ -61,8 +64,9 @@ export class RenderContexts {
       tokenizerId: (await this.tokenizer()).id,
     };
   }
-  private async source(ref: Ref): Promise<string> {
-    if (ref === 'builtin:chatml') return BUILTIN_TEMPLATE;
+  /** Jinja source of a ref. Throws ConfigError when it is none, CheckpointError when it is not in this browser. */
+  async source(ref: Ref): Promise<string> {
+    if (ref === BUILTIN_REF) return BUILTIN_TEMPLATE;
     if (!ref.startsWith('sha256:'))
       throw new ConfigError(`template must be builtin:chatml or sha256:…, got "${ref}".`, { where: 'template' });
     const bytes = await new ArtifactStore(this.storage, this.now).file(ref, 'chat_template.jinja');

@@ -1,4 +1,5 @@
 import { afterEach, expect, test } from 'vitest';
+import type { Recipe } from '../protocol/recipe';
 import type { MaskColumns } from '../protocol/requests';
 import { MemoryStorage } from '../storage/memoryStorage';
 import { readTestFile, type TestBed, testBed, tinyRecipe } from './testBed';
@@ -167,6 +168,49 @@ test('a report can be stopped', async () => {
   );
   await expect(report).rejects.toMatchObject({ kind: 'cancelled' });
   expect(rows).toBeLessThan(1000);
+});
+
+test('a saved template is there in a new worker, encodes rows by its ref, and can be deleted', async () => {
+  const storage = new MemoryStorage();
+  const source = '{% for m in messages %}<{{ m.role }}>{% generation %}{{ m.content }}{% endgeneration %}{% endfor %}';
+  const first = bed(storage);
+  const saved = await first.request('saveTemplate', { name: ' mine ', source });
+  expect(saved).toEqual({ ref: expect.stringMatching(/^sha256:[0-9a-f]{64}$/), name: 'mine', source });
+  expect((await first.request('saveTemplate', { name: 'again', source })).ref).toBe(saved.ref);
+  await expect(first.request('saveTemplate', { name: 'bad', source: '{% for %}' })).rejects.toMatchObject({
+    kind: 'template',
+  });
+  await expect(first.request('saveTemplate', { name: ' ', source })).rejects.toMatchObject({ kind: 'config' });
+  const text = bed(storage);
+  const { templates } = await text.request('listTemplates', {});
+  expect(templates.map(({ name }) => name)).toEqual(['ChatML (built-in)', 'mine']);
+  const by = async (template: string) =>
+    (await text.request('encodeRow', { row, rowId: 'x', settings: { ...settings, template } })).encoded.text;
+  expect(await by(saved.ref)).toBe(await by(source));
+  const recipe = { ...tinyRecipe, template: saved.ref, args: { ...tinyRecipe.args, assistant_only_loss: true } };
+  const encoded = await text.request('encodeRecipe', { recipe, part: 'train' });
+  expect(encoded.rows[0]!.text).toMatch(/^<system>/);
+  expect(encoded.parents.template).toBe(saved.ref);
+  await text.request('deleteTemplate', { ref: saved.ref });
+  expect((await text.request('listTemplates', {})).templates).toHaveLength(1);
+  await expect(text.request('deleteTemplate', { ref: saved.ref })).rejects.toThrow(/no such template/);
+});
+
+test('the mask settings of a recipe reach its rows', async () => {
+  const text = bed();
+  const encode = async (args: Recipe['args']) => {
+    const recipe = { ...tinyRecipe, args: { ...tinyRecipe.args, assistant_only_loss: true, max_length: 384, ...args } };
+    const { rows, dropped } = await text.request('encodeRecipe', { recipe, part: 'train' });
+    return { rows, dropped, trained: rows.reduce((n, { mask }) => n + mask.reduce((a, b) => a + b, 0), 0) };
+  };
+  const turn = await encode({});
+  expect((await encode({ train_on_eos: 'none' })).trained).toBeLessThan(turn.trained);
+  const derived = await encode({ assistant_spans: 'derived' });
+  expect(derived.trained).toBe(turn.trained);
+  expect(derived.rows[0]!.rules.join()).toMatch(/starts after the generation prompt/);
+  const max_length = turn.rows.map(({ ids }) => ids.length).toSorted((a, b) => a - b)[12]!;
+  const long = turn.rows.filter(({ ids }) => ids.length > max_length).length;
+  expect((await encode({ max_length, truncation_mode: 'drop' })).dropped).toHaveLength(long);
 });
 
 test('a recipe whose rows train nothing is refused', async () => {

@@ -14,6 +14,7 @@ import { maskReport } from './maskReport';
 import type { ReadModelFile } from './modelFiles';
 import { RenderContexts, templateId } from './renderContexts';
 import { transferring } from './rpc';
+import { Templates } from './templates';
 
 export interface TextEnvironment {
   storage: Storage;
@@ -25,6 +26,7 @@ export interface TextEnvironment {
 export function createTextService(env: TextEnvironment): Handlers<TextRequests> {
   const datasets = new Datasets(env.storage, env.now);
   const contexts = new RenderContexts(env.readModelFile, env.storage, env.now);
+  const templates = new Templates(env.storage, env.now);
   const settingsOf = async ({ template, chat_template_kwargs, ...settings }: TemplateSettings) => {
     const context = await contexts.ofSource(template);
     return { ...context, ...settings, templateVariables: { ...context.templateVariables, ...chat_template_kwargs } };
@@ -67,6 +69,9 @@ export function createTextService(env: TextEnvironment): Handlers<TextRequests> 
       const { rows } = await datasets.page(datasetId, split, { offset: 0, limit: limit ?? Number.MAX_SAFE_INTEGER });
       return maskReport(rows, full, { now: env.now, signal, onColumns: progress });
     },
+    listTemplates: async () => ({ templates: await templates.list() }),
+    saveTemplate: ({ name, source }) => templates.save(name, source),
+    deleteTemplate: ({ ref }) => templates.remove(ref),
     async builtinTemplate() {
       const { tokenizer, id } = await contexts.tokenizer();
       // The artifact's id, as a run's lineage names it.

@@ -5,11 +5,14 @@ import type { DatasetRow, Message, ToolSchema } from '../../protocol/chat';
 import type { SamplingOptions } from '../../protocol/model';
 import type { TextRequests } from '../../protocol/requests';
 import { studioClient } from '../../stores/client';
+import { useRuns } from '../../stores/runs';
+import { useTemplates } from '../../stores/templates';
 import { useLoaded } from '../../stores/useLoaded';
 import { Card } from '../../ui/Card';
 import { PromptStrip } from '../../ui/EncodedStrip';
 import { Panel } from '../../ui/Panel';
 import { Segmented } from '../../ui/Segmented';
+import { TemplateSelect } from '../../ui/TemplateSelect';
 import { AnswerCard } from './AnswerCard';
 import { Composer } from './Composer';
 import { openingOf, promptOf } from './chatView';
@@ -39,19 +42,28 @@ export function ChatPanel() {
   const [tools, setTools] = useState<ToolSchema[]>([]);
   const [offered, setOffered] = useState<ReadonlySet<string>>(new Set());
   const [sampling, setSampling] = useState(SAMPLING);
+  const [template, setTemplate] = useState('');
   const [exampleError, setExampleError] = useState<string>();
   const left = useAnswer();
   const right = useAnswer();
 
   const chosenTools = useMemo(() => tools.filter((t) => offered.has(t.function.name)), [tools, offered]);
+  const runs = useRuns((s) => s.runs);
+  const templates = useTemplates();
+  // Served as it was trained, unless the person wants to see what happens otherwise.
+  const trainedWith = runs[/^run:([^@]+)/.exec(models.right)?.[1] ?? '']?.recipe.template;
   const prompt = useLoaded(
-    mode === 'plain' ? `plain ${text}` : JSON.stringify([messages, chosenTools]),
+    mode === 'plain' ? `plain ${text}` : JSON.stringify([messages, chosenTools, template, trainedWith]),
     (signal): Promise<RenderedPrompt> =>
       mode === 'plain'
         ? studioClient().text.request('encodeText', { text }, { signal })
         : studioClient().text.request(
             'encodePrompt',
-            { messages: promptOf(messages), tools: chosenTools.length > 0 ? chosenTools : undefined },
+            {
+              messages: promptOf(messages),
+              tools: chosenTools.length > 0 ? chosenTools : undefined,
+              template: template || trainedWith,
+            },
             { signal },
           ),
     120,
@@ -170,6 +182,18 @@ export function ChatPanel() {
             note={sampling.temperature === 0 ? 'greedy: the likeliest token each time' : undefined}
           >
             <SamplingFields value={sampling} onChange={setSampling} />
+            {mode === 'chat' && (
+              <div className="inline-field chat-template">
+                <span>template</span>
+                <TemplateSelect
+                  label="Serve with the template"
+                  templates={templates}
+                  value={template}
+                  onChange={setTemplate}
+                  firstOption={trainedWith === undefined ? 'as the base expects' : 'as the right model was trained'}
+                />
+              </div>
+            )}
           </Card>
         </div>
         <div className="chat-right">

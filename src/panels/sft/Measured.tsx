@@ -19,6 +19,7 @@ export function Measured({
   metrics,
   cases,
   seed,
+  template,
   lossWords,
   starts,
 }: {
@@ -27,13 +28,15 @@ export function Measured({
   metrics: string[];
   cases: number;
   seed: number;
+  /** Both models are served with the template that the run was trained with. */
+  template: string;
   /** What the curves say, as one sentence. */
   lossWords?: string;
   /** Measure without being asked: the run has just finished before the person's eyes. */
   starts: boolean;
 }) {
-  const before: MeasureRequest = { ref: baseRef, metrics, cases, seed };
-  const after: MeasureRequest = { ref: runRef, metrics, cases, seed };
+  const before: MeasureRequest = { ref: baseRef, metrics, cases, seed, template };
+  const after: MeasureRequest = { ref: runRef, metrics, cases, seed, template };
   const byKey = useMeasurements((s) => s.byKey);
   const b = byKey[measurementKey(before)];
   const a = byKey[measurementKey(after)];
@@ -100,9 +103,9 @@ export function FinishedNotice({
   metrics: string[];
   cases: number;
 }) {
-  const { seed } = run.recipe;
+  const { seed, template } = run.recipe;
   const byKey = useMeasurements((s) => s.byKey);
-  const of = (ref: string) => byKey[measurementKey({ ref, metrics, cases, seed })];
+  const of = (ref: string) => byKey[measurementKey({ ref, metrics, cases, seed, template })];
   const before = of(baseRef);
   const after = of(`run:${run.id}`);
   const busy = [after, before].find((m) => m?.status === 'measuring');

@@ -37,6 +37,7 @@ export function PairCard({
     metrics: [ECHO],
     cases,
     seed: run.recipe.seed,
+    template: run.recipe.template,
   });
   const isDone = full?.status === 'finished' && completion?.status === 'finished';
   const key = isDone ? `${full.id} ${completion.id}` : undefined;

@@ -3,10 +3,12 @@ import { useState } from 'react';
 import type { Fields } from '../../lib/fields';
 import type { Json } from '../../protocol/chat';
 import type { DatasetInfo } from '../../protocol/requests';
+import { useTemplates } from '../../stores/templates';
 import { trainers } from '../../trainers/registry';
 import { Card } from '../../ui/Card';
 import { ConfigForm } from '../../ui/ConfigForm';
 import { Segmented } from '../../ui/Segmented';
+import { TemplateSelect } from '../../ui/TemplateSelect';
 import { dataHint, dataOf, withData } from './dataChoice';
 import { LOSS_ON, lossOn, withLossOn } from './lossOn';
 import type { Sft } from './useSft';
@@ -23,6 +25,7 @@ const MODELS = [
 export function RecipeCard({ sft, datasets }: { sft: Sft; datasets: readonly DatasetInfo[] }) {
   const [isOpen, setOpen] = useState(false);
   const { recipe, edit, isBusy } = sft;
+  const templates = useTemplates();
   const [isFolded, setFolded] = useState(() => matchMedia('(max-width: 700px)').matches);
   const fields: Fields = trainers.sft.fields;
   const pick = (wanted: (key: string) => boolean): Fields =>
@@ -77,6 +80,15 @@ export function RecipeCard({ sft, datasets }: { sft: Sft; datasets: readonly Dat
             ))}
           </select>
         </label>
+        <div className="knob" title="How conversations become strings; save your own on the Template page.">
+          <span>template</span>
+          <TemplateSelect
+            label="template"
+            templates={templates}
+            value={recipe.template}
+            onChange={(template) => edit({ ...recipe, template })}
+          />
+        </div>
         {dataHint(recipe) && <p className="quiet">{dataHint(recipe)}</p>}
         <ConfigForm fields={shown} value={recipe.args} onChange={change} />
         <label className="knob" title="Which tokens are targets: the assistant’s, everything after the prompt, or all.">

@@ -1,20 +1,22 @@
 // SFT: the recipe, the run, its curves, and the glass box under them.
 import { useMemo } from 'react';
-
+import { type ConfigOf, defaults } from '../../lib/fields';
 import { number } from '../../lib/words';
 import { parseTurn } from '../../protocol/contract';
+import type { Recipe } from '../../protocol/recipe';
 import type { TemplateSettings } from '../../protocol/requests';
 import type { RunRecord } from '../../protocol/run';
 import { studioClient } from '../../stores/client';
 import type { RunStats } from '../../stores/runs';
 import { useLoaded } from '../../stores/useLoaded';
+import { trainers } from '../../trainers/registry';
 import { Card } from '../../ui/Card';
 import { LineChart } from '../../ui/LineChart';
 import { Panel } from '../../ui/Panel';
 import { GateNotice } from './GateNotice';
 import { Generations } from './Generations';
 import { GlassBox } from './GlassBox';
-import { type LossOn, lossOn } from './lossOn';
+import { lossOn } from './lossOn';
 import { FinishedNotice, Measured } from './Measured';
 import { isLive, modelStates } from './modelStates';
 import { PairCard } from './PairCard';
@@ -34,7 +36,7 @@ export function SftPanel() {
   const sets = useLoaded('datasets', (signal) => studioClient().text.request('listDatasets', {}, { signal }));
   const shown = run?.recipe ?? recipe;
   const trainSets = (sets.value?.datasets ?? []).filter((d) => shown.data.train.some((t) => t.ref === d.id));
-  const settings = useMemo(() => templateSettings(lossOn(shown.args), shown.args.max_length), [shown.args]);
+  const settings = useMemo(() => templateSettings(shown), [shown]);
   const states = modelStates(shown.model.ref, run);
   return (
     <Panel
@@ -84,6 +86,7 @@ export function SftPanel() {
           metrics={shown.evaluation}
           cases={CASES}
           seed={shown.seed}
+          template={shown.template}
           lossWords={lossFinding(run.points)}
           starts={run.status === 'finished' && sft.finishedHere && !run.group}
         />
@@ -170,10 +173,21 @@ function Curves({ run, stats }: { run?: RunRecord; stats?: RunStats }) {
 }
 
 const MODE = { assistant: 'assistant_only_loss', completion: 'completion_only_loss', full: 'full' } as const;
-const templateSettings = (on: LossOn, maxLength: unknown): TemplateSettings => ({
-  mode: MODE[on],
-  max_length: typeof maxLength === 'number' ? maxLength : 512,
-});
+/** As the recipe's rows are encoded for training. */
+function templateSettings({ args, template }: Recipe): TemplateSettings {
+  // A finished run may have args that this version no longer knows; the rows are shown all the same.
+  const { max_length, truncation_mode, assistant_spans, assistant_turns, train_on_eos } = {
+    ...defaults(trainers.sft.fields),
+    ...args,
+  } as ConfigOf<typeof trainers.sft.fields>;
+  return {
+    template,
+    mode: MODE[lossOn(args)],
+    max_length,
+    truncation_mode,
+    mask: { assistant_spans, assistant_turns, train_on_eos },
+  };
+}
 
 const judge = ({ text }: { text: string }): { tone: 'ok' | 'bad' | 'warn'; title: string } => {
   const turn = parseTurn(text);
