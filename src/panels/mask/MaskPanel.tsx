@@ -1,5 +1,5 @@
 // Mask: which tokens teach the model, row by row, and what would go wrong if a run started now.
-import { useDeferredValue, useMemo } from 'react';
+import { useDeferredValue, useMemo, useState } from 'react';
 import { count } from '../../lib/words';
 import { studioClient } from '../../stores/client';
 import { useLoaded } from '../../stores/useLoaded';
@@ -11,6 +11,7 @@ import { MaskChoices, ModeChoice } from './MaskOptions';
 import { RowInspector } from './RowInspector';
 import { RowsTable } from './RowsTable';
 import { type Cut, type ReportRows, summarize } from './report';
+import { TenTokens } from './TenTokens';
 import { useReport } from './useReport';
 import { Verdict } from './Verdict';
 import '../../ui/parts.css';
@@ -21,6 +22,7 @@ const BATCH = trainers.sft.fields.per_device_train_batch_size.default;
 export function MaskPanel() {
   const workbench = useWorkbench();
   const { datasetId, split, rowIndex, settings, openDataset, openRow, edit } = workbench;
+  const [isTen, setTen] = useState(false);
   const sets = useLoaded('datasets', (signal) => studioClient().text.request('listDatasets', {}, { signal }));
   const datasets = sets.value?.datasets ?? [];
   const info = datasets.find((d) => d.id === datasetId) ?? datasets[0];
@@ -62,7 +64,12 @@ export function MaskPanel() {
           )}
         </select>
         <MaskChoices />
+        <span className="grow" />
+        <button type="button" className="link" aria-expanded={isTen} onClick={() => setTen(!isTen)}>
+          The idea in ten tokens
+        </button>
       </div>
+      {isTen && <TenTokens onClose={() => setTen(false)} />}
       {info && shownSplit && (
         <RowInspector
           datasetId={info.id}
