@@ -132,7 +132,7 @@ function render(program: Program, source: string, messages: readonly Message[], 
     tools: options.tools?.length ? options.tools : undefined,
     documents: options.documents,
   };
-  const set = chooseMarks(source + JSON.stringify([data, options.kwargs]));
+  const set = chooseMarks(source, JSON.stringify([data, options.kwargs]));
   const cut = (rendered: Rendered): Rendered =>
     final === undefined ? rendered : clip(rendered, cutAtFinal(rendered.text, final));
 

@@ -20,11 +20,14 @@ export const MARK_COUNT = 8 + SLOTS;
 /** Private-use areas: one in the basic plane, two whole planes. */
 const BASES = [0xe000, 0xf0000, 0x100000];
 
-/** Marks whose characters `data` does not contain. */
-export function chooseMarks(data: string): MarkSet {
-  for (const base of BASES) {
-    let clash = false;
-    for (const char of data) {
+/** How a string literal of a template writes the first characters after each base as an escape. */
+const ESCAPES = [/\\u(?:e[01]|f0)|\\U0000(?:e[01]|f0)/i, /\\U000f/i, /\\U0010/i];
+
+/** Marks whose characters neither template nor data contain. */
+export function chooseMarks(source: string, data: string): MarkSet {
+  for (const [i, base] of BASES.entries()) {
+    let clash = ESCAPES[i]!.test(source);
+    for (const char of clash ? '' : source + data) {
       const code = char.codePointAt(0)!;
       // JSON writes lone surrogates and controls as escapes, never private-use characters.
       if (code >= base && code < base + MARK_COUNT) {

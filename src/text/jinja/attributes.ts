@@ -24,7 +24,10 @@ const MUTATORS = {
   dict: new Set(['clear', 'pop', 'popitem', 'setdefault', 'update']),
 };
 const unsafe = (name: string, type: string) =>
-  new Undefined(name, `changing a ${type} with '${name}' is not allowed in chat templates`);
+  new Undefined(name, `changing a ${type} with '${name}' is not allowed in chat templates`, 'SecurityError');
+/** What Python keeps about its objects: the sandbox hides it. */
+const internal = (name: string) =>
+  new Undefined(name, `the attribute '${name}' is not allowed in chat templates`, 'SecurityError');
 const plain = (name: string, least: number, most: number, call: (args: Value[]) => Value) =>
   new Fn(name, (args: Value[], kwargs: Kwargs) => {
     if (kwargs.size > 0) throw typeError(`${name}() takes no keyword arguments`);
@@ -83,6 +86,7 @@ function numberAttribute(v: number | bigint | boolean, name: string): Value | un
 
 /** getattr(); undefined when there is no such attribute. */
 function attribute(object: Value, name: string): Value | undefined {
+  if (name.startsWith('__') && name.endsWith('__') && !(object instanceof Undefined)) return internal(name);
   if (isStr(object)) {
     const call = stringMethod(object, name, (v, key, isAttribute) =>
       isAttribute ? getAttribute(v, key as string) : getItem(v, key),

@@ -1,11 +1,12 @@
 // Jinja2's filters: `value | name(args)`.
 import { attributePath, onlyAttribute } from './attributes';
 import { percentFormat } from './format';
+import { capitalize } from './letters';
 import { JinjaError, LIMITS, room, tick, typeError } from './limits';
 import { floatRepr, parseFloatText, parseInteger, roundFloat, roundInt } from './numbers';
-import { binary } from './operators';
+import { binary, escaped } from './operators';
 import { compare, equal, jsonDumps, str } from './python';
-import { capitalize, replace, split, splitLines, strip } from './strings';
+import { replace, SPACE, split, splitLines, strip } from './strings';
 import {
   codePoints,
   Dict,
@@ -35,6 +36,8 @@ export interface Tables {
   filter(name: string, value: Value, args: Value[], kwargs: Kwargs): Value;
   test(name: string, value: Value, args: Value[]): boolean;
 }
+/** Filters that give escaped text where they were given it. */
+export const KEEP_MARKUP = new Set('capitalize center indent lower reverse string trim truncate upper'.split(' '));
 type Run = (value: Value, args: (Value | undefined)[], tables: Tables) => Value;
 type Rest = (value: Value, args: Value[], kwargs: Kwargs, tables: Tables) => Value;
 export const FILTERS = new Map<string, Rest>();
@@ -83,9 +86,10 @@ const sorted = (items: Value[], key: (v: Value) => Value, reverse: boolean): Val
 add('upper', '', (v) => str(v).toUpperCase());
 add('lower', '', (v) => str(v).toLowerCase());
 add('capitalize', '', (v) => capitalize(str(v)));
+const WORD_STARTS = new RegExp(`((?:[-({[<]|${SPACE})+)`);
 add('title', '', (v) =>
   str(v)
-    .split(/([-\s({[<]+)/)
+    .split(WORD_STARTS)
     .map((word) => {
       const first = word === '' ? '' : String.fromCodePoint(word.codePointAt(0)!);
       return first.toUpperCase() + word.slice(first.length).toLowerCase();
@@ -95,14 +99,7 @@ add('title', '', (v) =>
 add('trim', 'chars', (v, [chars]) => strip(str(v), given(chars) ? str(chars) : undefined));
 add('string', '', (v) => str(v));
 add('safe', '', (v) => str(v));
-add('escape e forceescape', '', (v) =>
-  str(v)
-    .replace(/&/g, '&amp;')
-    .replace(/>/g, '&gt;')
-    .replace(/</g, '&lt;')
-    .replace(/'/g, '&#39;')
-    .replace(/"/g, '&#34;'),
-);
+add('escape e forceescape', '', (v) => escaped(str(v)));
 add(
   'replace',
   'old new count',
@@ -140,14 +137,24 @@ add('truncate', 'length killwords end leeway', (v, [length, kill, end, leeway]) 
 });
 add('wordcount', '', (v) => BigInt(str(v).match(/[\p{L}\p{N}_]+/gu)?.length ?? 0));
 add('striptags', '', (v) =>
-  split(
-    str(v)
-      .replace(/<!--[\s\S]*?-->/g, '')
-      .replace(/<[^>]*>/g, ''),
-    undefined,
-    -1,
-  ).join(' '),
+  unescaped(
+    split(
+      str(v)
+        .replace(/<!--[\s\S]*?-->/g, '')
+        .replace(/<[^>]*>/g, ''),
+      undefined,
+      -1,
+    ).join(' '),
+  ),
 );
+const ENTITIES: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'", nbsp: '\u00a0' };
+/** Character references: numbers, and the few names that XML has. */
+const unescaped = (text: string): string =>
+  text.replace(/&(?:#(\d{1,7})|#x([\da-f]{1,6})|([a-z]+));/gi, (whole, decimal, hex, name) => {
+    if (name) return ENTITIES[name] ?? whole;
+    const code = decimal ? Number(decimal) : Number.parseInt(hex, 16);
+    return code > 0 && code <= 0x10ffff ? String.fromCodePoint(code) : whole;
+  });
 add('urlencode', '', (v) => {
   const quote = (x: Value, slash: boolean) =>
     encodeURIComponent(str(x))
@@ -155,7 +162,8 @@ add('urlencode', '', (v) => {
       .replace(/%2F/g, slash ? '/' : '%2F');
   if (isStr(v) || !(v instanceof Dict || isSequence(v))) return quote(v, true);
   const pairs = v instanceof Dict ? v.entries() : itemsOf(v).map((pair) => listOf(pair));
-  return pairs.map(([key, value]) => `${quote(key!, false)}=${quote(value!, false)}`).join('&');
+  const plus = (x: Value) => quote(x, false).replace(/%20/g, '+');
+  return pairs.map(([key, value]) => `${plus(key!)}=${plus(value!)}`).join('&');
 });
 add('filesizeformat', 'binary', (v, [binaryUnits]) => {
   const size = Number(isStr(v) ? parseFloatText(v) : v);
@@ -166,6 +174,16 @@ add('filesizeformat', 'binary', (v, [binaryUnits]) => {
   const at = units.findIndex((_, i) => size < base ** (i + 2));
   const i = at < 0 ? units.length - 1 : at;
   return `${((base * size) / base ** (i + 2)).toFixed(1)} ${units[i]}`;
+});
+add('xmlattr', 'autospace', (v, [autospace]) => {
+  if (!(v instanceof Dict)) throw typeError(`'${typeName(v)}' object has no attribute 'items'`);
+  const parts = v.entries().flatMap(([key, value]) => {
+    if (value === null || value instanceof Undefined) return [];
+    if (/[\s/>=]/.test(str(key)))
+      throw new JinjaError('ValueError', `Invalid character in attribute name: '${str(key)}'`);
+    return [`${escaped(str(key))}="${escaped(str(value))}"`];
+  });
+  return (parts.length > 0 && (autospace === undefined || truthy(autospace)) ? ' ' : '') + parts.join(' ');
 });
 FILTERS.set('format', (v, args, kwargs) => {
   if (args.length > 0 && kwargs.size > 0)
@@ -308,7 +326,12 @@ add(
     generated('generator', function* () {
       const size = whole(count, 1);
       const items = listOf(v);
-      if (size < 1) throw new JinjaError('ValueError', 'batch needs a positive count');
+      if (size < 1) {
+        // Jinja cuts when a line has exactly that many items: before the first for 0, never below.
+        if (size === 0 && items.length > 0) yield [];
+        if (items.length > 0) yield items;
+        return;
+      }
       for (let i = 0; i < items.length; i += size) {
         const line = items.slice(i, i + size);
         if (given(fill)) while (line.length < Math.min(size, LIMITS.range)) line.push(fill);
@@ -416,7 +439,6 @@ add('round', 'precision method', (v, [precision, method]) => {
   const how = method === undefined ? 'common' : method;
   if (how !== 'common' && how !== 'ceil' && how !== 'floor')
     throw new JinjaError('FilterArgumentError', 'method must be common, ceil or floor');
-  if (v instanceof Undefined) throw v.fault();
   if (!isNumber(v)) throw typeError(`type ${typeName(v)} doesn't define __round__ method`);
   const digits = whole(precision, 0);
   if (how === 'common') return typeof v === 'number' ? roundFloat(v, digits) : roundInt(BigInt(v), digits);

@@ -178,7 +178,7 @@ export function strFormat(
     return v;
   };
   const expand = (text: string, depth: number): string => {
-    if (depth > 2) throw valueError('Max string recursion exceeded');
+    if (depth > 3) throw valueError('Max string recursion exceeded');
     let out = '';
     for (let i = 0; i < text.length; i++) {
       const char = text[i]!;

@@ -4,7 +4,7 @@ import { JinjaError, typeError } from './limits';
 import { Cycler, joiner } from './macro';
 import { str } from './python';
 import { strftime } from './strftime';
-import { Dict, Fn, isInt, type Kwargs, listOf, Namespace, Range, typeName, type Value } from './values';
+import { Dict, Fn, firstOf, isInt, isStr, type Kwargs, listOf, Namespace, Range, typeName, type Value } from './values';
 
 /** dict(mapping or pairs, **kwargs). */
 function makeDict(args: Value[], kwargs: Kwargs): Dict {
@@ -40,10 +40,19 @@ class DictType extends Fn {
   }
 }
 
+/** The one argument of a function, by place or name. */
+function only(name: string, parameter: string, args: Value[], kwargs: Kwargs): Value {
+  const value = firstOf(args[0], kwargs.get(parameter));
+  if (value === undefined || args.length + kwargs.size !== 1)
+    throw typeError(`${name}() takes one argument, ${parameter}`);
+  return value;
+}
+
 /** `now`: the clock of strftime_now. */
 export function makeGlobals(now: (() => Date) | undefined): Map<string, Value> {
   const functions: Record<string, Fn['call']> = {
-    range: (args) => {
+    range: (args, kwargs) => {
+      if (kwargs.size > 0) throw typeError('range() takes no keyword arguments');
       const bounds = args.map((v) => {
         if (!isInt(v)) throw typeError(`'${typeName(v)}' object cannot be interpreted as an integer`);
         return BigInt(v);
@@ -62,15 +71,14 @@ export function makeGlobals(now: (() => Date) | undefined): Map<string, Value> {
       ),
     cycler: (args) => new Cycler(args),
     joiner: ([separator]) => joiner(separator === undefined ? ', ' : str(separator)),
-    raise_exception: ([message]) => {
-      throw new TemplateError(message === undefined ? 'The chat template refused the conversation.' : str(message), {
-        where: 'raise_exception',
-      });
+    raise_exception: (args, kwargs) => {
+      throw new TemplateError(str(only('raise_exception', 'message', args, kwargs)), { where: 'raise_exception' });
     },
-    strftime_now: ([format]) => {
-      if (format === undefined) throw typeError('strftime_now() needs a format');
+    strftime_now: (args, kwargs) => {
+      const format = only('strftime_now', 'format', args, kwargs);
+      if (!isStr(format)) throw typeError(`strftime() argument 1 must be str, not ${typeName(format)}`);
       if (!now) throw new TemplateError("The chat template prints today's date (strftime_now), and no date was given.");
-      return strftime(now(), str(format));
+      return strftime(now(), format);
     },
   };
   const named = Object.entries(functions).map(([name, call]) => [name, new Fn(name, call)] as const);

@@ -2,7 +2,7 @@
 import { TemplateError } from '../../lib/errors';
 import type { Args, Expr, FunctionBody, Program, Scope, Statement } from './ast';
 import { getAttribute, getItem } from './attributes';
-import { FILTERS, type Tables } from './filters';
+import { FILTERS, KEEP_MARKUP, type Tables } from './filters';
 import { checkAttribute } from './globals';
 import { JinjaError, LIMITS, room, tick, typeError } from './limits';
 import { Loop, Macro } from './macro';
@@ -18,10 +18,12 @@ import {
   iterator,
   type Kwargs,
   listOf,
+  Markup,
   Namespace,
   Tuple,
   truthy,
   Undefined,
+  unwrap,
   type Value,
 } from './values';
 
@@ -51,6 +53,7 @@ class Output {
     return this.parts.join('');
   }
 }
+const MAKE_MARKUP = new Set(['escape', 'forceescape', 'safe']);
 const NO_KWARGS: Kwargs = new Map();
 
 export class Interpreter {
@@ -114,7 +117,7 @@ export class Interpreter {
       case 'If':
         return this.exec(truthy(this.evaluate(node.test, frame)) ? node.body : node.otherwise, frame, out);
       case 'For':
-        return this.loop(node, this.evaluate(node.iterable, frame), 0, frame, out);
+        return this.loop(node, this.plain(node.iterable, frame), 0, frame, out);
       case 'Break':
         return 'break';
       case 'Continue':
@@ -234,7 +237,7 @@ export class Interpreter {
     else if (target.type === 'NamespaceRef')
       (this.find(target.name, frame) as Namespace).attributes.set(checkAttribute(target.attribute), value);
     else if (target.type === 'Tuple') {
-      const parts = listOf(value);
+      const parts = listOf(unwrap(value));
       if (parts.length !== target.items.length)
         throw new JinjaError('ValueError', `cannot unpack ${parts.length} values into ${target.items.length} names`);
       target.items.forEach((item, i) => {
@@ -244,10 +247,10 @@ export class Interpreter {
   }
 
   private args(args: Args, frame: Frame): { positional: Value[]; named: Kwargs } {
-    const positional = args.positional.map((arg) => this.evaluate(arg, frame));
+    const positional = args.positional.map((arg) => this.plain(arg, frame));
     if (args.named.length === 0 && !args.star && !args.starStar) return { positional, named: NO_KWARGS };
-    const named = new Map(args.named.map(([name, value]) => [name, this.evaluate(value, frame)]));
-    if (args.star) positional.push(...listOf(this.evaluate(args.star, frame)));
+    const named = new Map(args.named.map(([name, value]) => [name, this.plain(value, frame)]));
+    if (args.star) positional.push(...listOf(this.plain(args.star, frame)));
     if (args.starStar) {
       const more = this.evaluate(args.starStar, frame);
       if (!(more instanceof Dict)) throw typeError('the argument after ** must be a mapping');
@@ -286,6 +289,9 @@ export class Interpreter {
     return test(value, args, { filter: (n) => FILTERS.has(n), test: (n) => TESTS.has(n) });
   }
 
+  private plain(node: Expr, frame: Frame): Value {
+    return unwrap(this.evaluate(node, frame));
+  }
   /** `text`: what a filter without operand works on. */
   private evaluate(node: Expr, frame: Frame, text = ''): Value {
     tick();
@@ -295,28 +301,33 @@ export class Interpreter {
       case 'Name':
         return firstOf(this.find(node.name, frame), new Undefined(node.name))!;
       case 'Attribute':
-        return getAttribute(this.evaluate(node.object, frame), node.name);
+        return getAttribute(this.plain(node.object, frame), node.name);
       case 'Item':
-        return getItem(this.evaluate(node.object, frame), this.evaluate(node.index, frame));
+        return getItem(this.plain(node.object, frame), this.plain(node.index, frame));
       case 'Slice': {
-        const bound = (expr: Expr | undefined) => (expr ? this.evaluate(expr, frame) : null);
-        return slice(this.evaluate(node.object, frame), bound(node.start), bound(node.stop), bound(node.step));
+        const bound = (expr: Expr | undefined) => (expr ? this.plain(expr, frame) : null);
+        return slice(this.plain(node.object, frame), bound(node.start), bound(node.stop), bound(node.step));
       }
       case 'Call': {
-        const callee = this.evaluate(node.callee, frame);
+        const callee = this.plain(node.callee, frame);
         const { positional, named } = this.args(node.args, frame);
         return this.call(callee, positional, named);
       }
       case 'Filter': {
         const operand = node.operand ? this.evaluate(node.operand, frame, text) : text;
         const { positional, named } = this.args(node.args, frame);
-        return this.filter(node.name, operand, positional, named);
+        const name = node.name === 'e' ? 'escape' : node.name;
+        if (name === 'escape' && operand instanceof Markup) return operand;
+        const result = this.filter(name, unwrap(operand), positional, named);
+        const isMarkup = MAKE_MARKUP.has(name) || (operand instanceof Markup && KEEP_MARKUP.has(name));
+        return isMarkup && isStr(result) ? new Markup(result) : result;
       }
       case 'Test': {
         const operand = this.evaluate(node.operand, frame);
+        if (node.name === 'escaped' && operand instanceof Markup) return true;
         const { positional, named } = this.args(node.args, frame);
         if (named.size > 0) throw typeError(`the test ${node.name} takes no keyword arguments`);
-        return this.test(node.name, operand, positional);
+        return this.test(node.name, unwrap(operand), positional);
       }
       case 'Logic': {
         const left = this.evaluate(node.left, frame);
@@ -329,7 +340,7 @@ export class Interpreter {
       case 'Binary':
         return binary(node.operator, this.evaluate(node.left, frame), this.evaluate(node.right, frame));
       case 'Unary':
-        return unary(node.operator, this.evaluate(node.operand, frame));
+        return unary(node.operator, this.plain(node.operand, frame));
       case 'Concat': {
         const parts = node.parts.map((part) => str(this.evaluate(part, frame)));
         room(parts.reduce((sum, part) => sum + part.length, 0));
@@ -340,21 +351,21 @@ export class Interpreter {
         if (node.otherwise) return this.evaluate(node.otherwise, frame);
         return new Undefined('value', 'the inline if-expression evaluated to false and no else section was defined');
       case 'List':
-        return node.items.map((item) => this.evaluate(item, frame));
+        return node.items.map((item) => this.plain(item, frame));
       case 'Tuple':
-        return new Tuple(node.items.map((item) => this.evaluate(item, frame)));
+        return new Tuple(node.items.map((item) => this.plain(item, frame)));
       case 'Dict':
         return new Dict(
-          node.items.map(({ key, value }) => [this.evaluate(key, frame), this.evaluate(value, frame)] as const),
+          node.items.map(({ key, value }) => [this.plain(key, frame), this.plain(value, frame)] as const),
         );
       case 'NamespaceRef':
         throw typeError('a namespace attribute cannot be read here');
     }
   }
   private compare(node: Extract<Expr, { type: 'Compare' }>, frame: Frame): boolean {
-    let left = this.evaluate(node.first, frame);
+    let left = this.plain(node.first, frame);
     for (const { operator, operand } of node.rest) {
-      const right = this.evaluate(operand, frame);
+      const right = this.plain(operand, frame);
       if (!this.holds(operator, left, right)) return false;
       left = right;
     }

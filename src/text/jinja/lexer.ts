@@ -14,7 +14,7 @@ const OPERATORS = ['**', '//', '==', '!=', '<=', '>=', ...'+-/*%~[](){}<>=.:|,;'
 const CLOSING: Record<string, string> = { '(': ')', '[': ']', '{': '}' };
 // biome-ignore lint/suspicious/noControlCharactersInRegex: Python counts U+001C to U+001F as blanks
 const BLANK = /[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/;
-const NAME = /[\p{L}\p{Nl}_][\p{L}\p{Nl}\p{Mn}\p{Mc}\p{Nd}\p{Pc}]*/uy;
+const NAME = /[\p{XID_Start}_]\p{XID_Continue}*/uy;
 const FLOAT = /\d+(?:_\d+)*(?:(?:\.\d+(?:_\d+)*)?e[+-]?\d+(?:_\d+)*|\.\d+(?:_\d+)*)/iy;
 const INTEGER = /0b(?:_?[01])+|0o(?:_?[0-7])+|0x(?:_?[\da-f])+|[1-9](?:_?\d)*|0(?:_?0)*/iy;
 const STRING = /'[^'\\]*(?:\\[\s\S][^'\\]*)*'|"[^"\\]*(?:\\[\s\S][^"\\]*)*"/y;

@@ -86,9 +86,18 @@ export function roundInt(value: bigint, digits: number): bigint {
   return down;
 }
 
+/** Digits of any script as 0 to 9; the digits of a script stand together, in tens. */
+const asciiDigits = (text: string): string =>
+  text.replace(/(?![0-9])\p{Nd}/gu, (digit) => {
+    const code = digit.codePointAt(0)!;
+    let first = code;
+    while (/\p{Nd}/u.test(String.fromCodePoint(first - 1))) first--;
+    return String((code - first) % 10);
+  });
+
 /** int(text, base); undefined when it is none. */
 export function parseInteger(text: string, base: number): bigint | undefined {
-  let digits = text
+  let digits = asciiDigits(text)
     .trim()
     .replace(/(?<=[\da-z])_(?=[\da-z])/gi, '')
     .toLowerCase();
@@ -112,7 +121,9 @@ export function parseInteger(text: string, base: number): bigint | undefined {
 
 /** float(text); undefined when it is none. */
 export function parseFloatText(text: string): number | undefined {
-  const plain = text.trim().replace(/(?<=\d)_(?=\d)/g, '');
+  const plain = asciiDigits(text)
+    .trim()
+    .replace(/(?<=\d)_(?=\d)/g, '');
   if (/^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i.test(plain)) return Number(plain);
   const special = /^([+-]?)(inf(?:inity)?|nan)$/i.exec(plain);
   if (!special) return undefined;

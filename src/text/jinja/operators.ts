@@ -13,11 +13,13 @@ import {
   isStr,
   itemsOf,
   iterator,
+  Markup,
   Namespace,
   Range,
   Tuple,
   typeName,
   Undefined,
+  unwrap,
   type Value,
   View,
 } from './values';
@@ -94,8 +96,30 @@ function repeat(sequence: string | Value[] | Tuple, times: bigint): Value {
   return Array.isArray(sequence) ? items : new Tuple(items);
 }
 
+/** HTML's five characters as references. */
+export const escaped = (text: string): string =>
+  text.replace(/&/g, '&amp;').replace(/>/g, '&gt;').replace(/</g, '&lt;').replace(/'/g, '&#39;').replace(/"/g, '&#34;');
+const inMarkup = (v: Value): Value => {
+  if (v instanceof Tuple) return new Tuple(v.items.map(inMarkup));
+  if (v instanceof Dict) return new Dict(v.entries().map(([key, item]) => [key, inMarkup(item)] as const));
+  return isStr(v) ? escaped(v) : unwrap(v);
+};
+/** An operator with escaped text on a side. */
+function markup(operator: string, left: Value, right: Value): Value {
+  const text = (v: Value) => (v instanceof Markup ? v.text : isStr(v) ? escaped(v) : undefined);
+  const [a, b] = [text(left), text(right)];
+  if (operator === '+' && a !== undefined && b !== undefined) {
+    room(a.length + b.length);
+    return new Markup(a + b);
+  }
+  if (operator === '%' && left instanceof Markup) return new Markup(percentFormat(left.text, inMarkup(right)));
+  const result = binary(operator, unwrap(left), unwrap(right));
+  return operator === '*' && isStr(result) ? new Markup(result) : result;
+}
+
 /** `left operator right` for + - * / // % **. */
 export function binary(operator: string, left: Value, right: Value): Value {
+  if (left instanceof Markup || right instanceof Markup) return markup(operator, left, right);
   if (isStr(left) && operator === '%') return percentFormat(left, right);
   for (const side of [left, right]) if (side instanceof Undefined) throw side.fault();
   if (isNumber(left) && isNumber(right)) {

@@ -199,6 +199,7 @@ class Parser extends ExpressionParser {
     while (!this.is(')')) {
       if (out.length > 0) this.expect(',');
       const name = this.expect('name', 'a name').text;
+      if (out.some((other) => other.name === name)) this.fail(`two parameters are named ${name}`);
       if (this.skip('=')) out.push({ name, fallback: this.expression() });
       else if (out.at(-1)?.fallback) this.fail('a parameter without default follows one with a default');
       else out.push({ name });

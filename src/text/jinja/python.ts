@@ -8,6 +8,7 @@ import {
   isNumber,
   isSequence,
   itemsOf,
+  Markup,
   Namespace,
   Range,
   Tuple,
@@ -65,6 +66,7 @@ export function str(v: Value): string {
   if (v === null) return 'None';
   if (typeof v === 'bigint') return intText(v);
   if (typeof v === 'number') return floatRepr(v);
+  if (v instanceof Markup) return v.text;
   return v instanceof Undefined ? '' : repr(v);
 }
 
@@ -139,8 +141,12 @@ export function equal(a: Value, b: Value): boolean {
   }
   if (a instanceof Range && b instanceof Range)
     return a.length === b.length && (a.length === 0 || (a.start === b.start && (a.length === 1 || a.step === b.step)));
+  // keys() and items() are sets, values() is nothing but itself.
+  if (a instanceof View && b instanceof View && a.kind !== 'values' && b.kind !== 'values')
+    return a.dict.size === b.dict.size && a.items().every((item) => contains(item, b));
   return a instanceof Undefined && b instanceof Undefined;
 }
+const contains = (item: Value, view: View) => view.items().some((other) => equal(item, other));
 
 /** Strings by code points. */
 function compareText(a: string, b: string): number {

@@ -1,9 +1,11 @@
 // Python's string methods.
 import { formatValue, pad, strFormat } from './format';
+import { capitalize, caseFold, isTitle, KINDS, swapCase, title } from './letters';
 import { room, tick, typeError, unmarked, valueError } from './limits';
 import { codePoints, Dict, isInt, isStr, type Kwargs, listOf, Tuple, typeName, type Value } from './values';
 
-const SPACE = '[\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]';
+/** What Python counts as a blank, as a regular expression. */
+export const SPACE = '[\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]';
 const ONE_SPACE = new RegExp(SPACE);
 const BLANKS = new RegExp(`${SPACE}+`);
 // biome-ignore lint/suspicious/noControlCharactersInRegex: Python ends lines at U+001C to U+001E
@@ -101,23 +103,6 @@ export function replace(text: string, from: string, to: string, limit = -1): str
   const head = parts.slice(0, replaced + 1).join(to);
   return [head, ...parts.slice(replaced + 1)].join(from);
 }
-const CASED = /[\p{Lu}\p{Ll}\p{Lt}]/u;
-/** str.title: a capital after everything that has no case. */
-function title(text: string): string {
-  let inWord = false;
-  let out = '';
-  for (const char of text) {
-    out += inWord ? char.toLowerCase() : char.toUpperCase();
-    inWord = CASED.test(char);
-  }
-  return out;
-}
-/** str.capitalize. */
-export const capitalize = (text: string): string => {
-  const first = text === '' ? '' : String.fromCodePoint(text.codePointAt(0)!);
-  return first.toUpperCase() + text.slice(first.length).toLowerCase();
-};
-
 type Method = (text: string, args: Value[], kwargs: Kwargs) => Value;
 interface Rule {
   least: number;
@@ -182,15 +167,14 @@ const parted =
   };
 
 add('upper', 0, 0, (t) => t.toUpperCase());
-add('lower casefold', 0, 0, (t) => t.toLowerCase());
+add('lower', 0, 0, (t) => t.toLowerCase());
+add('casefold', 0, 0, (t) => caseFold(t));
 add('strip', 0, 1, (t, [chars]) => strip(t, optional(chars)));
 add('lstrip', 0, 1, (t, [chars]) => strip(t, optional(chars), 'left'));
 add('rstrip', 0, 1, (t, [chars]) => strip(t, optional(chars), 'right'));
 add('title', 0, 0, (t) => title(t));
 add('capitalize', 0, 0, (t) => capitalize(t));
-add('swapcase', 0, 0, (t) =>
-  Array.from(t, (c) => (c === c.toUpperCase() ? c.toLowerCase() : c.toUpperCase())).join(''),
-);
+add('swapcase', 0, 0, (t) => swapCase(t));
 add('center', 1, 2, (t, [width, fill]) => {
   // CPython puts the odd blank left only when the width is odd too.
   const total = integer(width, 0);
@@ -259,22 +243,18 @@ add(
   ['tabsize'],
 );
 
-const all =
-  (pattern: RegExp): Method =>
-  (t) =>
-    pattern.test(t);
-add('isdigit', 0, 0, all(/^[\p{Nd}\u00b2\u00b3\u00b9\u2070\u2074-\u2079\u2080-\u2089\u2460-\u2468]+$/u));
-add('isdecimal', 0, 0, all(/^\p{Nd}+$/u));
-add('isnumeric', 0, 0, all(/^\p{N}+$/u));
-add('isalpha', 0, 0, all(/^\p{L}+$/u));
-add('isalnum', 0, 0, all(/^[\p{L}\p{N}]+$/u));
-add('isascii', 0, 0, all(/^[\0-\x7f]*$/));
+for (const [name, pattern] of Object.entries(KINDS)) add(name, 0, 0, (t) => pattern.test(t));
 add('isspace', 0, 0, (t) => t !== '' && strip(t) === '');
-add('isidentifier', 0, 0, all(/^[\p{L}\p{Nl}_][\p{L}\p{Nl}\p{Mn}\p{Mc}\p{Nd}\p{Pc}]*$/u));
 add('isprintable', 0, 0, (t) => !/[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/u.test(t));
-add('isupper', 0, 0, (t) => CASED.test(t) && !/[\p{Ll}\p{Lt}]/u.test(t));
-add('islower', 0, 0, (t) => CASED.test(t) && !/[\p{Lu}\p{Lt}]/u.test(t));
-add('istitle', 0, 0, (t) => CASED.test(t) && title(t) === t);
+add('istitle', 0, 0, (t) => isTitle(t));
+add('translate', 1, 1, (t, [table]) => {
+  if (!(table instanceof Dict)) throw typeError('translate() needs a dict');
+  return Array.from(t, (char) => {
+    const to = table.get(BigInt(char.codePointAt(0)!));
+    if (to === undefined) return char;
+    return to === null ? '' : isInt(to) ? String.fromCodePoint(Number(to)) : text(to);
+  }).join('');
+});
 
 /** A method of the text; undefined when Python's str has none of that name. `get` serves fields of str.format. */
 export function stringMethod(

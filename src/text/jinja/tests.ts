@@ -1,4 +1,5 @@
 // Jinja2's tests: `x is name(args)`.
+import { KINDS } from './letters';
 import { JinjaError, typeError } from './limits';
 import { binary, contains } from './operators';
 import { compare, equal, str } from './python';
@@ -35,13 +36,6 @@ const ordered =
   (operator: string, ok: (order: number) => boolean): Test =>
   (v, [other]) =>
     ok(compare(v, other!, operator));
-const cased =
-  (how: 'toUpperCase' | 'toLowerCase'): Test =>
-  (v) => {
-    const text = str(v);
-    return text === text[how]() && /[\p{Lu}\p{Ll}\p{Lt}]/u.test(text);
-  };
-
 add('odd', 0, (v) => equal(binary('%', v, 2n), 1n));
 add('even', 0, (v) => divides(v, 2n));
 add('divisibleby', 1, (v, [by]) => divides(v, by!));
@@ -55,8 +49,8 @@ add('integer', 0, (v) => typeof v === 'bigint');
 add('float', 0, (v) => typeof v === 'number');
 add('number', 0, (v) => isNumber(v));
 add('string', 0, (v) => isStr(v));
-add('lower', 0, cased('toLowerCase'));
-add('upper', 0, cased('toUpperCase'));
+add('lower', 0, (v) => KINDS.islower!.test(str(v)));
+add('upper', 0, (v) => KINDS.isupper!.test(str(v)));
 add('mapping', 0, (v) => v instanceof Dict);
 // Undefined has a length and items too.
 add(

@@ -15,7 +15,8 @@ export type Value =
   | Range
   | Iter
   | Namespace
-  | Fn;
+  | Fn
+  | Markup;
 export type Kwargs = ReadonlyMap<string, Value>;
 
 /** Jinja's Undefined: prints as nothing, is empty and false, and fails in everything else. */
@@ -23,12 +24,15 @@ export class Undefined {
   readonly name: string;
   /** Why it is undefined, when its name alone does not say it. */
   readonly hint: string | undefined;
-  constructor(name: string, hint?: string) {
+  private readonly kind: string;
+  /** `kind`: the class of error that its use ends in. */
+  constructor(name: string, hint?: string, kind = 'UndefinedError') {
     this.name = name;
     this.hint = hint;
+    this.kind = kind;
   }
   fault(consequence = ''): JinjaError {
-    return new JinjaError('UndefinedError', `${this.hint ?? `'${this.name}' is undefined`}${consequence}`);
+    return new JinjaError(this.kind, `${this.hint ?? `'${this.name}' is undefined`}${consequence}`);
   }
 }
 
@@ -41,6 +45,16 @@ export class Tuple {
     this.fields = fields;
   }
 }
+
+/** Text of the filters safe and escape: a str, but `+` and `%` escape what they join to it. */
+export class Markup {
+  readonly text: string;
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+/** The value as an ordinary str, where being escaped makes no difference. */
+export const unwrap = (v: Value): Value => (v instanceof Markup ? v.text : v);
 
 type Key = string | bigint | number | null | symbol | object;
 const UNDEFINED_KEY = Symbol('undefined');
@@ -220,6 +234,7 @@ export function truthy(v: Value): boolean {
   if (typeof v === 'string') return v !== '';
   if (typeof v === 'bigint') return v !== 0n;
   if (typeof v === 'number') return v !== 0;
+  if (v instanceof Markup) return v.text !== '';
   const length = lengthOf(v);
   return length === undefined || length > 0;
 }
