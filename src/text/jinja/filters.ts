@@ -17,6 +17,7 @@ import {
   isSequence,
   isStr,
   itemsOf,
+  iterate,
   iterator,
   type Kwargs,
   keyOf,
@@ -61,6 +62,10 @@ function add(names: string, parameters: string, run: Run, least = 0): void {
       return run(value, bound, tables);
     });
 }
+const noAttribute = (v: Value, name: string): JinjaError =>
+  v instanceof Undefined
+    ? v.fault(`, so it has no ${name}`)
+    : new JinjaError('AttributeError', `'${typeName(v)}' object has no attribute '${name}'`);
 const given = (v: Value | undefined): v is Value => v !== undefined && v !== null;
 const yes = (v: Value | undefined) => v !== undefined && truthy(v);
 const whole = (v: Value | undefined, fallback: number): number => {
@@ -116,7 +121,8 @@ add('center', 'width', (v, [width]) => {
   return ' '.repeat(left) + text + ' '.repeat(missing - left);
 });
 add('indent', 'width first blank', (v, [width, first, blank]) => {
-  if (!isStr(v)) throw typeError(`indent works on str, not ${typeName(v)}`);
+  if (!isStr(v))
+    throw Array.isArray(v) ? noAttribute(v, 'splitlines') : typeError(`indent works on str, not ${typeName(v)}`);
   const by = isStr(width) ? width : ' '.repeat(Math.min(LIMITS.length, Math.max(0, whole(width, 4))));
   const lines = splitLines(`${v}\n`);
   room(v.length + by.length * lines.length);
@@ -125,11 +131,14 @@ add('indent', 'width first blank', (v, [width, first, blank]) => {
   return yes(first) ? by + text : text;
 });
 add('truncate', 'length killwords end leeway', (v, [length, kill, end, leeway]) => {
-  const text = Array.from(str(v));
   const size = whole(length, 255);
   const tail = end === undefined ? '...' : str(end);
   if (size < codePoints(tail)) throw new JinjaError('AssertionError', `expected length >= ${codePoints(tail)}`);
-  if (text.length <= size + (given(leeway) ? whole(leeway, 5) : 5)) return text.join('');
+  const count = lengthOf(v);
+  if (count === undefined) throw typeError(`object of type '${typeName(v)}' has no len()`);
+  if (count <= size + (given(leeway) ? whole(leeway, 5) : 5)) return v;
+  if (!isStr(v)) throw typeError(`truncate works on str, not ${typeName(v)}`);
+  const text = Array.from(v);
   const cut = text.slice(0, size - codePoints(tail)).join('');
   if (yes(kill)) return cut + tail;
   const at = cut.lastIndexOf(' ');
@@ -166,7 +175,12 @@ add('urlencode', '', (v) => {
   return pairs.map(([key, value]) => `${plus(key!)}=${plus(value!)}`).join('&');
 });
 add('filesizeformat', 'binary', (v, [binaryUnits]) => {
-  const size = Number(isStr(v) ? parseFloatText(v) : v);
+  const size = isNumber(v) ? Number(v) : isStr(v) ? parseFloatText(v) : undefined;
+  if (v instanceof Undefined) throw v.fault();
+  if (size === undefined)
+    throw isStr(v)
+      ? new JinjaError('ValueError', `could not convert string to float: '${v}'`)
+      : typeError(`float() argument must be a string or a real number, not '${typeName(v)}'`);
   const base = yes(binaryUnits) ? 1024 : 1000;
   if (size === 1) return '1 Byte';
   if (size < base) return `${Math.trunc(size)} Bytes`;
@@ -176,7 +190,7 @@ add('filesizeformat', 'binary', (v, [binaryUnits]) => {
   return `${((base * size) / base ** (i + 2)).toFixed(1)} ${units[i]}`;
 });
 add('xmlattr', 'autospace', (v, [autospace]) => {
-  if (!(v instanceof Dict)) throw typeError(`'${typeName(v)}' object has no attribute 'items'`);
+  if (!(v instanceof Dict)) throw noAttribute(v, 'items');
   const parts = v.entries().flatMap(([key, value]) => {
     if (value === null || value instanceof Undefined) return [];
     if (/[\s/>=]/.test(str(key)))
@@ -245,6 +259,7 @@ add('items', '', (v) => {
 });
 add('reverse', '', (v) => {
   if (isStr(v)) return Array.from(v).reverse().join('');
+  if (!iterate(v)) throw new JinjaError('FilterArgumentError', 'argument must be iterable');
   const items = listOf(v).reverse();
   const lazyKind = isSequence(v) || v instanceof Range || v instanceof Dict || v instanceof View;
   return lazyKind ? generated('reversed', () => items[Symbol.iterator]()) : items;
@@ -256,7 +271,7 @@ add('sort', 'reverse case_sensitive attribute', (v, [reverse, sensitive, attribu
   return sorted(listOf(v), (item) => paths.map((get) => fold(get(item))), yes(reverse));
 });
 add('dictsort', 'case_sensitive by reverse', (v, [sensitive, by, reverse]) => {
-  if (!(v instanceof Dict)) throw typeError(`'${typeName(v)}' object has no attribute 'items'`);
+  if (!(v instanceof Dict)) throw noAttribute(v, 'items');
   const which = by === undefined ? 'key' : by;
   if (which !== 'key' && which !== 'value')
     throw new JinjaError('FilterArgumentError', 'You can only sort by either "key" or "value"');

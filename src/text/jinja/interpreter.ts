@@ -136,7 +136,11 @@ export class Interpreter {
         if (node.type === 'SetBlock') {
           this.checkNamespaces(node.target, frame);
           this.assign(node.target, value, frame);
-        } else out.write(str(value));
+        } else {
+          if (!isStr(value) && !(value instanceof Markup))
+            throw typeError('a filter block needs a filter that gives text');
+          out.write(str(value));
+        }
         return;
       }
       case 'With': {

@@ -219,6 +219,10 @@ export function slice(object: Value, start: Value, stop: Value, step: Value): Va
   };
   const from = clamp(bound(start, 'indices'), by > 0 ? 0 : n - 1);
   const to = clamp(bound(stop, 'indices'), by > 0 ? n : -1);
+  if (object instanceof Range) {
+    const at = (i: number) => object.start + BigInt(i) * object.step;
+    return new Range(at(from), at(to), object.step * BigInt(by));
+  }
   if (isStr(object) && by === 1) return chars ? chars.slice(from, to).join('') : object.slice(from, to);
   const out: Value[] = [];
   for (let i = from; by > 0 ? i < to : i > to; i += by) out.push(source[i]!);
