@@ -167,6 +167,9 @@ export interface TemplateSettings {
   truncation_mode?: TruncationMode;
   mask?: Partial<MaskOptions>;
   chat_template_kwargs?: { [key: string]: Json };
+  /** Rows of messages: as for the model to answer, or to go on with the last message. Neither when rows are trained. */
+  add_generation_prompt?: boolean;
+  continue_final_message?: boolean;
 }
 
 /** One kind of fault that the pre-flight gate found, with the rows that have it. */

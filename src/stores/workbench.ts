@@ -1,10 +1,13 @@
 // What panels have in common: the dataset in hand, the row looked at, how rows are rendered and masked, the run on show.
 import { create } from 'zustand';
+import type { Message, ToolSchema } from '../protocol/chat';
 import type { TemplateSettings } from '../protocol/requests';
 import { trainers } from '../trainers/registry';
 
 /** What the person chose; fields as in TemplateSettings, everything of the mask spelled out. */
-export type WorkbenchSettings = Required<Omit<TemplateSettings, 'kit' | 'template' | 'mask'>> & {
+export type WorkbenchSettings = Required<
+  Omit<TemplateSettings, 'kit' | 'template' | 'mask' | 'add_generation_prompt' | 'continue_final_message'>
+> & {
   mask: Required<NonNullable<TemplateSettings['mask']>>;
 };
 export const DEFAULT_SETTINGS: WorkbenchSettings = {
@@ -16,6 +19,14 @@ export const DEFAULT_SETTINGS: WorkbenchSettings = {
   chat_template_kwargs: {},
 };
 
+/** What the Template panel renders. */
+export interface Conversation {
+  messages: Message[];
+  tools: ToolSchema[];
+  add_generation_prompt: boolean;
+  continue_final_message: boolean;
+}
+
 export interface Workbench {
   datasetId?: string;
   split: string;
@@ -26,6 +37,8 @@ export interface Workbench {
   /** Edited Jinja source; undefined = the kit's template. */
   templateSource?: string;
   settings: WorkbenchSettings;
+  /** Undefined until the person changes the example. */
+  conversation?: Conversation;
   /** Run that its training panel shows when none is live. */
   runId?: string;
   openDataset(datasetId: string, split?: string): void;
@@ -35,6 +48,7 @@ export interface Workbench {
   /** Another tokenizer comes with its own template. */
   openKit(kit: string | undefined): void;
   edit(change: Partial<WorkbenchSettings>): void;
+  converse(conversation: Conversation): void;
   openRun(runId: string): void;
 }
 
@@ -48,6 +62,7 @@ export const useWorkbench = create<Workbench>()((set) => ({
   editTemplate: (templateSource) => set({ templateSource }),
   openKit: (kit) => set({ kit, templateSource: undefined }),
   edit: (change) => set(({ settings }) => ({ settings: { ...settings, ...change } })),
+  converse: (conversation) => set({ conversation }),
   openRun: (runId) => set({ runId }),
 }));
 

@@ -53,6 +53,13 @@ export const BUILTIN_TEMPLATE = `{%- macro signature(tool) -%}
 {%- endif -%}
 `;
 
+/** The special tokens of a render, as the tokenizer's config names them; templates may print them. */
+export const BUILTIN_TOKENS = {
+  eosToken: END_OF_TEXT as string,
+  padToken: PAD as string,
+  templateVariables: { eos_token: END_OF_TEXT, pad_token: PAD },
+};
+
 /** tokenizer_config.json beside the built-in tokenizer, for transformers. */
 export function builtinTokenizerConfig(): Record<string, unknown> {
   return {

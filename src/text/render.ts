@@ -40,6 +40,9 @@ export interface RenderSettings extends RenderContext {
   max_length: number;
   /** What happens above max_length; keep_start unless given. */
   truncation_mode?: TruncationMode;
+  /** Rows of messages: with the generation prompt, or with the last message left open. For looking, never for training. */
+  add_generation_prompt?: boolean;
+  continue_final_message?: boolean;
   /** Finer choices than the mode; TRL's unless given. */
   mask?: Partial<MaskOptions>;
 }
@@ -66,10 +69,12 @@ function renderMessages(
   row: DatasetRow,
   context: RenderContext,
   addGenerationPrompt: boolean,
+  continueFinalMessage = false,
 ): Rendered {
   return context.template.render(messages, {
     tools: row.tools,
     addGenerationPrompt,
+    continueFinalMessage,
     kwargs: { ...context.templateVariables, ...row.chat_template_kwargs },
     now: context.now,
     expired: context.expired,
@@ -135,7 +140,10 @@ function refuseSpecialNames(row: DatasetRow, tokenizer: Tokenizer): void {
     );
 }
 
-function encodeParts(row: DatasetRow, context: RenderContext): Parts {
+function encodeParts(
+  row: DatasetRow,
+  context: RenderContext & Pick<RenderSettings, 'add_generation_prompt' | 'continue_final_message'>,
+): Parts {
   const { tokenizer } = context;
   refuseSpecialNames(row, tokenizer);
   const findings: Finding[] = [];
@@ -150,7 +158,8 @@ function encodeParts(row: DatasetRow, context: RenderContext): Parts {
       });
   };
   if (row.messages) {
-    const rendered = renderMessages(row.messages, row, context, false);
+    const { add_generation_prompt = false, continue_final_message = false } = context;
+    const rendered = renderMessages(row.messages, row, context, add_generation_prompt, continue_final_message);
     return { encoded: encodeRendered(rendered, row.messages, tokenizer), messages: row.messages, rendered, findings };
   }
   if (row.text !== undefined) {

@@ -4,7 +4,7 @@ import type { Ref } from '../protocol/recipe';
 import { ArtifactStore } from '../storage/artifacts';
 import { artifactId, manifestOf } from '../storage/hash';
 import type { Storage } from '../storage/storage';
-import { BUILTIN_TEMPLATE } from '../text/builtinTemplate';
+import { BUILTIN_TEMPLATE, BUILTIN_TOKENS } from '../text/builtinTemplate';
 import { type CompiledTemplate, compileTemplate } from '../text/chatTemplate';
 import type { RenderContext } from '../text/render';
 import { Tokenizer } from '../text/tokenizer';
@@ -52,7 +52,7 @@ export class RenderContexts {
       for (const old of [...this.compiled.keys()].slice(0, -LAST_SOURCES)) this.compiled.delete(old);
     }
     const { tokenizer } = await this.tokenizer();
-    return { tokenizer, template, now: () => new Date(this.now()) };
+    return { tokenizer, template, now: () => new Date(this.now()), ...BUILTIN_TOKENS };
   }
 
   /** The template of a recipe: `builtin:…` or an artifact. */

@@ -1,7 +1,10 @@
-// The conversation that the template renders: roles, texts and tool calls, as fields rather than JSON.
-import type { Json, Message, Role } from '../../protocol/chat';
+// The conversation that the template renders: roles, texts, reasoning and tool calls.
+import type { Json, Message, Role, ToolCall } from '../../protocol/chat';
+import { JsonField } from './JsonField';
+import { callProblem } from './templateView';
 
 const ROLES: Role[] = ['system', 'user', 'assistant', 'tool'];
+const NEW_CALL: ToolCall = { type: 'function', function: { name: 'query_erp', arguments: {} } };
 
 export function MessagesEditor({
   messages,
@@ -11,7 +14,7 @@ export function MessagesEditor({
   onChange: (messages: Message[]) => void;
 }) {
   const replace = (i: number, change: Partial<Message>) =>
-    onChange(messages.map((m, at) => (at === i ? { ...m, ...change } : m)));
+    onChange(messages.map((m, at) => (at === i ? clean({ ...m, ...change }) : m)));
   const move = (i: number, by: number) => {
     const next = messages.slice();
     const [taken] = next.splice(i, 1);
@@ -35,6 +38,30 @@ export function MessagesEditor({
               ))}
             </select>
             <span className="grow" />
+            {message.role === 'assistant' && (
+              <>
+                <button
+                  type="button"
+                  className="link"
+                  onClick={() => replace(i, { tool_calls: [...(message.tool_calls ?? []), NEW_CALL] })}
+                >
+                  + call
+                </button>
+                {message.reasoning_content === undefined && (
+                  <button type="button" className="link" onClick={() => replace(i, { reasoning_content: '' })}>
+                    + reasoning
+                  </button>
+                )}
+                <label className="train-box" title="train: false keeps this message out of every mask.">
+                  <input
+                    type="checkbox"
+                    checked={message.train !== false}
+                    onChange={(event) => replace(i, { train: event.currentTarget.checked ? undefined : false })}
+                  />
+                  train
+                </label>
+              </>
+            )}
             <button
               type="button"
               className="icon-button"
@@ -53,19 +80,45 @@ export function MessagesEditor({
               ×
             </button>
           </div>
+          {message.reasoning_content !== undefined && (
+            <div className="reasoning">
+              <textarea
+                aria-label={`Reasoning of message ${i + 1}`}
+                placeholder="reasoning_content"
+                rows={1}
+                value={message.reasoning_content}
+                onChange={(event) => replace(i, { reasoning_content: event.currentTarget.value })}
+              />
+              <button
+                type="button"
+                className="icon-button"
+                aria-label={`Remove the reasoning of message ${i + 1}`}
+                onClick={() => replace(i, { reasoning_content: undefined })}
+              >
+                ×
+              </button>
+            </div>
+          )}
           <textarea
             aria-label={`Text of message ${i + 1}, ${message.role}`}
-            rows={Math.min(5, Math.max(1, Math.ceil(message.content.length / 48)))}
-            value={message.content}
-            onChange={(event) => replace(i, { content: event.currentTarget.value })}
+            rows={Math.min(5, Math.max(1, Math.ceil((message.content ?? '').length / 48)))}
+            value={message.content ?? ''}
+            onChange={(event) => replace(i, { content: event.currentTarget.value, content_is_null: undefined })}
           />
           {message.role === 'assistant' &&
             message.tool_calls?.map((call, c) => (
-              <ToolCallLine
+              <ToolCallEditor
                 // biome-ignore lint/suspicious/noArrayIndexKey: calls have no identity but their place
                 key={c}
-                call={call.function}
-                onRemove={() => replace(i, { tool_calls: message.tool_calls?.filter((_, at) => at !== c) })}
+                label={`call ${c + 1} of message ${i + 1}`}
+                call={call}
+                onChange={(next) =>
+                  replace(i, { tool_calls: message.tool_calls!.map((old, at) => (at === c ? next : old)) })
+                }
+                onRemove={() => {
+                  const left = message.tool_calls!.filter((_, at) => at !== c);
+                  replace(i, { tool_calls: left.length > 0 ? left : undefined });
+                }}
               />
             ))}
         </li>
@@ -85,21 +138,42 @@ export function MessagesEditor({
   );
 }
 
-function ToolCallLine({
+/** Keys that were taken away are gone, so that the template does not see them as none. */
+const clean = (message: Message): Message =>
+  Object.fromEntries(Object.entries(message).filter(([, value]) => value !== undefined)) as unknown as Message;
+
+function ToolCallEditor({
+  label,
   call,
+  onChange,
   onRemove,
 }: {
-  call: { name: string; arguments: { [key: string]: Json } };
+  label: string;
+  call: ToolCall;
+  onChange: (call: ToolCall) => void;
   onRemove: () => void;
 }) {
+  const { name, arguments: args } = call.function;
   return (
-    <p className="mono call">
-      <span>
-        <b>{call.name}</b>({JSON.stringify(call.arguments)})
-      </span>
-      <button type="button" className="icon-button" aria-label={`Remove the call of ${call.name}`} onClick={onRemove}>
-        ×
-      </button>
-    </p>
+    <div className="call">
+      <div className="call-head">
+        <input
+          className="mono"
+          aria-label={`Name of ${label}`}
+          value={name}
+          onChange={(event) => onChange({ ...call, function: { name: event.currentTarget.value, arguments: args } })}
+        />
+        <button type="button" className="icon-button" aria-label={`Remove ${label}`} onClick={onRemove}>
+          ×
+        </button>
+      </div>
+      <JsonField
+        label={`Arguments of ${label}`}
+        value={args}
+        rows={2}
+        problemOf={callProblem}
+        onChange={(value) => onChange({ ...call, function: { name, arguments: value as { [key: string]: Json } } })}
+      />
+    </div>
   );
 }

@@ -1,88 +1,88 @@
 // Template: messages → one string → ids, with who wrote each token; the Jinja source is edited live.
 import { useState } from 'react';
 import { StudioError } from '../../lib/errors';
-import { plural } from '../../lib/words';
-import { type EncodedRow, type Message, ORIGIN_NAMES, ROLE_NAMES, type ToolSchema } from '../../protocol/chat';
+import type { TemplateInfo } from '../../protocol/requests';
 import { studioClient } from '../../stores/client';
+import { saveTemplate, useTemplates } from '../../stores/templates';
 import { useLoaded } from '../../stores/useLoaded';
-import { useWorkbench } from '../../stores/workbench';
+import { type Conversation, requestSettings, useWorkbench } from '../../stores/workbench';
 import { Card } from '../../ui/Card';
-import { EncodedStrip } from '../../ui/EncodedStrip';
 import { Panel } from '../../ui/Panel';
 import { Segmented } from '../../ui/Segmented';
-import { EXAMPLES } from './examples';
+import { EXAMPLES, LIBRARY, type TemplateExample } from './examples';
+import { JsonField } from './JsonField';
 import { MessagesEditor } from './MessagesEditor';
+import { RenderedCard } from './RenderedCard';
 import { SourceEditor } from './SourceEditor';
-import { errorPosition, messagesProblem, renderSentence, roleCounts, shortHash } from './templateView';
+import { conversationProblem, errorPosition, messagesProblem, shortHash, toolsProblem } from './templateView';
 import '../../ui/parts.css';
 import './template.css';
 
-const VIEWS = ['tokens', 'string', 'ids'] as const;
-type View = (typeof VIEWS)[number];
-const SIDES = ['messages', 'source'] as const;
+const SIDES = ['messages', 'tools', 'json', 'source'] as const;
+const conversationOf = ({ messages, tools = [], add_generation_prompt = false }: TemplateExample): Conversation => ({
+  messages,
+  tools,
+  add_generation_prompt,
+  continue_final_message: false,
+});
 
 export function TemplatePanel() {
-  const { templateSource, editTemplate } = useWorkbench();
-  const [messages, setMessages] = useState<Message[]>(EXAMPLES[0]!.messages);
-  const [tools, setTools] = useState<ToolSchema[]>(EXAMPLES[0]!.tools ?? []);
+  const workbench = useWorkbench();
+  const { templateSource, editTemplate, converse } = workbench;
+  const conversation = workbench.conversation ?? conversationOf(EXAMPLES[0]!);
+  const { messages, tools } = conversation;
+  const change = (part: Partial<Conversation>) => converse({ ...conversation, ...part });
   const [side, setSide] = useState<(typeof SIDES)[number]>('messages');
   const builtin = useLoaded('builtin template', (signal) =>
     studioClient().text.request('builtinTemplate', {}, { signal }),
   );
   const problem = messagesProblem(messages);
+  const { add_generation_prompt, continue_final_message } = conversation;
+  const settings = { ...requestSettings(workbench), add_generation_prompt, continue_final_message };
   const rendered = useLoaded(
-    messages.length === 0 ? undefined : JSON.stringify([messages, tools, templateSource]),
+    messages.length === 0 ? undefined : JSON.stringify([messages, tools, settings]),
     (signal) =>
       studioClient().text.request(
         'encodeRow',
         {
           row: { messages, tools: tools.length > 0 ? tools : undefined },
           rowId: 'template panel',
-          settings: { template: templateSource, mode: 'full', max_length: 1024 },
+          settings: { ...settings, mode: 'full', max_length: 1_000_000 },
         },
         { signal },
       ),
-    150,
+    120,
   );
   const source = templateSource ?? builtin.value?.template ?? '';
   const { error } = rendered;
+  const loadExample = (example: TemplateExample | undefined) => {
+    if (!example) return;
+    converse(conversationOf(example));
+    if (example.template !== undefined) editTemplate(example.template);
+  };
   return (
     <Panel
       title="Template"
       lede="How a conversation becomes one string. First lever when training and serving disagree on roles or line ends; do not retrain before the rendered strings are the same, character for character."
       actions={
-        <div className="hashes">
-          <span className="mono quiet">
-            template {templateSource === undefined ? shortHash(builtin.value?.hash ?? '…') : 'edited'} · tokenizer{' '}
-            {shortHash(builtin.value?.tokenizerHash ?? '…')}
-          </span>
-          <button
-            type="button"
-            className="button"
-            disabled={templateSource === undefined}
-            onClick={() => editTemplate(undefined)}
-          >
-            Reset to built-in
-          </button>
-        </div>
+        <span className="mono quiet hashes">
+          template {templateSource === undefined ? shortHash(builtin.value?.hash ?? '…') : 'edited'} · tokenizer{' '}
+          {shortHash(builtin.value?.tokenizerHash ?? '…')}
+        </span>
       }
     >
+      <TemplateBar source={source} builtin={builtin.value?.template} />
       <div className="template-grid">
         <Card
           title="Input"
           actions={
             <>
-              {side === 'messages' && (
+              {side !== 'source' && (
                 <select
                   className="select"
                   aria-label="Load an example"
                   value=""
-                  onChange={(event) => {
-                    const example = EXAMPLES[Number(event.currentTarget.value)];
-                    if (!example) return;
-                    setMessages(example.messages);
-                    setTools(example.tools ?? []);
-                  }}
+                  onChange={(event) => loadExample(EXAMPLES[Number(event.currentTarget.value)])}
                 >
                   <option value="" disabled>
                     Load an example
@@ -116,17 +116,37 @@ export function TemplatePanel() {
               <p className="quiet tools-line">
                 {templateSource === undefined
                   ? 'This is the built-in template. Every edit is rendered at once, on the right.'
-                  : 'Mask reads your edited template too. SFT trains with the built-in one.'}
+                  : 'Mask reads your edited template too. Save it, and SFT can train with it.'}
               </p>
             </>
           ) : (
             <>
-              <MessagesEditor messages={messages} onChange={setMessages} />
-              {tools.length > 0 && (
+              {side === 'messages' && (
+                <MessagesEditor messages={messages} onChange={(next) => change({ messages: next })} />
+              )}
+              {side === 'tools' && (
+                <JsonField
+                  label="Tools as JSON"
+                  rows={16}
+                  value={tools}
+                  problemOf={toolsProblem}
+                  onChange={(next) => change({ tools: next as unknown as Conversation['tools'] })}
+                />
+              )}
+              {side === 'json' && (
+                <JsonField
+                  label="Messages as JSON"
+                  rows={16}
+                  value={messages}
+                  problemOf={conversationProblem}
+                  onChange={(next) => change({ messages: next as unknown as Conversation['messages'] })}
+                />
+              )}
+              {tools.length > 0 && side !== 'tools' && (
                 <p className="quiet tools-line">
-                  {plural(tools.length, 'tool')} offered:{' '}
+                  {tools.length} {tools.length === 1 ? 'tool' : 'tools'} offered:{' '}
                   <span className="mono">{tools.map((t) => t.function.name).join(', ')}</span>{' '}
-                  <button type="button" className="link" onClick={() => setTools([])}>
+                  <button type="button" className="link" onClick={() => change({ tools: [] })}>
                     Offer none
                   </button>
                 </p>
@@ -145,11 +165,13 @@ export function TemplatePanel() {
             </>
           )}
         </Card>
-        <Rendered
+        <RenderedCard
           encoded={rendered.value?.encoded}
           tokens={rendered.value?.tokens}
           isStale={error !== undefined}
           isLoading={rendered.isLoading}
+          conversation={conversation}
+          onChange={change}
         />
       </div>
     </Panel>
@@ -159,61 +181,86 @@ export function TemplatePanel() {
 const positionOf = (error: StudioError | undefined) =>
   error instanceof StudioError ? (errorPosition(error.where) ?? errorPosition(error.message)) : undefined;
 
-function Rendered({
-  encoded,
-  tokens,
-  isStale,
-  isLoading,
-}: {
-  encoded?: EncodedRow;
-  tokens?: string[];
-  /** The last render that worked is shown while the template is broken. */
-  isStale: boolean;
-  isLoading: boolean;
-}) {
-  const [view, setView] = useState<View>('tokens');
-  const [chosen, setChosen] = useState(0);
-  if (!encoded || !tokens)
-    return (
-      <Card title="Rendered" className="template-rendered">
-        {isLoading ? (
-          <div className="skeleton-block" aria-hidden="true" />
-        ) : (
-          <p className="quiet">Nothing is rendered yet. Add a message, or correct the template.</p>
-        )}
-      </Card>
+/** Which template is in hand: built-in, saved, from the library, or edited and not saved yet. */
+function TemplateBar({ source, builtin }: { source: string; builtin?: string }) {
+  const { templateSource, editTemplate } = useWorkbench();
+  const saved = useTemplates();
+  const [name, setName] = useState<string>();
+  const [failure, setFailure] = useState<string>();
+  const all = [...saved, ...LIBRARY.map((entry): TemplateInfo => ({ ref: `library:${entry.name}`, ...entry }))];
+  const current = all.find((info) => info.source === source);
+  const save = () =>
+    saveTemplate(name ?? '', source).then(
+      () => {
+        setName(undefined);
+        setFailure(undefined);
+      },
+      (error: unknown) => setFailure((error as Error).message),
     );
-  const token = Math.min(chosen, encoded.ids.length - 1);
   return (
-    <Card
-      title="Rendered"
-      note={isStale ? 'last version that worked' : renderSentence(encoded)}
-      actions={<Segmented label="Show" options={VIEWS} value={view} onChange={setView} />}
-      className={`template-rendered${isStale ? ' is-stale' : ''}`}
-    >
-      {view === 'tokens' ? (
-        <>
-          <EncodedStrip row={encoded} tokens={tokens} selected={token} onSelect={setChosen} label="Rendered tokens" />
-          <p className="token-line mono" aria-live="polite">
-            token {token} · id {encoded.ids[token]} · {ROLE_NAMES[encoded.role[token]!]} ·{' '}
-            {ORIGIN_NAMES[encoded.origin[token]!] === 'content' ? 'from the message' : 'from the template'} · characters{' '}
-            {encoded.spanStart[token]}–{encoded.spanEnd[token]}
-          </p>
-        </>
-      ) : view === 'string' ? (
-        <pre className="mono rendered-text">{encoded.text}</pre>
+    <div className="template-bar">
+      <label className="inline-field">
+        <span>template</span>
+        <select
+          className="select"
+          value={current?.ref ?? ''}
+          onChange={(event) => {
+            const next = all.find(({ ref }) => ref === event.currentTarget.value);
+            if (next) editTemplate(next.source === builtin ? undefined : next.source);
+          }}
+        >
+          {!current && <option value="">edited, not saved</option>}
+          {all.map(({ ref, name: title }) => (
+            <option key={ref} value={ref}>
+              {title}
+            </option>
+          ))}
+        </select>
+      </label>
+      {name === undefined ? (
+        <button
+          type="button"
+          className="button"
+          disabled={templateSource === undefined || saved.some((info) => info.source === source)}
+          onClick={() => setName(current?.name ?? 'My template')}
+        >
+          Save
+        </button>
       ) : (
-        <p className="mono ids">{Array.from(encoded.ids).join(' ')}</p>
+        <form
+          className="save-form"
+          onSubmit={(event) => {
+            event.preventDefault();
+            void save();
+          }}
+        >
+          <input
+            className="field-input"
+            aria-label="Name of the template"
+            value={name}
+            onChange={(event) => setName(event.currentTarget.value)}
+          />
+          <button type="submit" className="button primary">
+            Save
+          </button>
+          <button type="button" className="button" onClick={() => setName(undefined)}>
+            Cancel
+          </button>
+        </form>
       )}
-      <p className="strip-legend">
-        {roleCounts(encoded).map(({ role, tokens: n }) => (
-          <span key={role} className={`t ${LEGEND_CLASS[role] ?? 'x'}`}>
-            {role} {n}
-          </span>
-        ))}
-      </p>
-    </Card>
+      <button
+        type="button"
+        className="button"
+        disabled={templateSource === undefined}
+        onClick={() => editTemplate(undefined)}
+      >
+        Reset to built-in
+      </button>
+      {failure && (
+        <span className="bad-text" role="alert">
+          {failure}
+        </span>
+      )}
+    </div>
   );
 }
-
-const LEGEND_CLASS: Record<string, string> = { system: 'sys', user: 'usr', assistant: 'ast', tool: 'tool' };

@@ -5,7 +5,65 @@ export interface TemplateExample {
   title: string;
   messages: Message[];
   tools?: ToolSchema[];
+  /** Comes with this template of the library. */
+  template?: string;
+  add_generation_prompt?: boolean;
 }
+
+/**
+ * A style with one marker a role, in the textbook's manner; `assistant`: what stands before the assistant's text. The
+ * textbook prints nothing after it; a model that is to be trained needs an end of turn.
+ */
+const marked = (assistant: string, end: string): string => `{%- for message in messages -%}
+{%- if message.role == 'assistant' -%}
+{{ '${assistant}' -}}
+{%- generation -%}
+{{ message.content or '' -}}
+{%- for call in message.tool_calls or [] -%}
+{{ '<tool_call>' ~ {'name': call.function.name, 'arguments': call.function.arguments} | tojson ~ '</tool_call>' -}}
+{%- endfor -%}
+${end}{%- endgeneration -%}
+{%- else -%}
+{{ '<|' ~ message.role ~ '|>' ~ message.content -}}
+{%- endif -%}
+{%- endfor -%}
+{%- if add_generation_prompt -%}
+{{ '${assistant}' -}}
+{%- endif -%}
+`;
+
+const EOS = '{{ eos_token -}}\n';
+
+/** Templates to learn from, beside the built-in one and those that the person saved. */
+export const LIBRARY: { name: string; source: string }[] = [
+  { name: 'Textbook: <|assistant|>', source: marked('<|assistant|>', '') },
+  { name: 'Textbook: [assistant] instead', source: marked('[assistant]', '') },
+  { name: 'Textbook: <|assistant|>, with an end of turn', source: marked('<|assistant|>', EOS) },
+  { name: 'Textbook: [assistant], with an end of turn', source: marked('[assistant]', EOS) },
+  {
+    name: 'ChatML without markers, as most are published',
+    source: `{% for message in messages %}
+{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n' }}
+{% endfor %}
+{% if add_generation_prompt %}
+{{ '<|im_start|>assistant\\n' }}
+{% endif %}`,
+  },
+  {
+    name: 'ChatML, the stop token outside the marker',
+    source: `{% for message in messages -%}
+{{ '<|im_start|>' + message['role'] + '\\n' -}}
+{% if message['role'] == 'assistant' -%}
+{% generation -%}{{ message['content'] -}}{% endgeneration -%}
+{% else -%}
+{{ message['content'] -}}
+{% endif -%}
+{{ '<|im_end|>\\n' -}}
+{% endfor -%}
+{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif -%}
+`,
+  },
+];
 
 const QUERY_ERP: ToolSchema = {
   type: 'function',
@@ -19,6 +77,13 @@ const QUERY_ERP: ToolSchema = {
     },
   },
 };
+
+const FOUR: Message[] = [
+  { role: 'system', content: 'You are a financial assistant' },
+  { role: 'user', content: 'Query Q3 spending for the sales department' },
+  { role: 'assistant', content: '<tool_call>{...}</tool_call>' },
+  { role: 'tool', content: '{"amount":1200000}' },
+];
 
 export const EXAMPLES: TemplateExample[] = [
   {
@@ -66,6 +131,18 @@ export const EXAMPLES: TemplateExample[] = [
           '{"answer":"I cannot bypass an approval. I can prepare the request for the treasurer.","sources":["P1"],"action":{"type":"request_approval"},"status":"refused"}',
       },
     ],
+  },
+  {
+    title: 'Textbook: four messages, <|assistant|>',
+    messages: FOUR,
+    template: LIBRARY[0]!.source,
+    add_generation_prompt: true,
+  },
+  {
+    title: 'Textbook: the same, served with [assistant]',
+    messages: FOUR,
+    template: LIBRARY[1]!.source,
+    add_generation_prompt: true,
   },
   {
     title: 'A user who types a special token',

@@ -1,6 +1,6 @@
 // The template panel's reading of errors and renders. Pure.
 import { plural } from '../../lib/words';
-import { type EncodedRow, type Message, ORIGIN_NAMES, ROLE_NAMES } from '../../protocol/chat';
+import { type EncodedRow, type Json, type Message, ORIGIN_NAMES, ROLE_NAMES } from '../../protocol/chat';
 
 export interface SourcePosition {
   /** Both from 1. */
@@ -46,6 +46,31 @@ export function renderSentence(row: EncodedRow): string {
   const scaffold = roleCounts(row).find((c) => c.role === 'template')?.tokens ?? 0;
   const total = row.ids.length;
   return `${plural(total, 'token')}, ${scaffold} of them written by the template (${total ? Math.round((scaffold / total) * 100) : 0} %).`;
+}
+
+/** What is wrong with the arguments of a tool call. */
+export const callProblem = (value: Json): string | undefined =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? undefined
+    : 'Arguments are an object, such as {"quarter": "Q3"}.';
+
+/** What is wrong with a list of tools in the form of OpenAI and transformers. */
+export function toolsProblem(value: Json): string | undefined {
+  if (!Array.isArray(value)) return 'Tools are a list: [{ "type": "function", "function": { … } }].';
+  const at = value.findIndex((tool) => {
+    const fn = typeof tool === 'object' && tool !== null && !Array.isArray(tool) ? tool.function : undefined;
+    return typeof fn !== 'object' || fn === null || Array.isArray(fn) || typeof fn.name !== 'string';
+  });
+  return at < 0 ? undefined : `Tool ${at + 1} has no function with a name.`;
+}
+
+/** What is wrong with a conversation as JSON. */
+export function conversationProblem(value: Json): string | undefined {
+  if (!Array.isArray(value)) return 'A conversation is a list of messages: [{ "role": "user", "content": "…" }].';
+  const at = value.findIndex(
+    (m) => typeof m !== 'object' || m === null || Array.isArray(m) || typeof m.role !== 'string',
+  );
+  return at < 0 ? undefined : `Message ${at + 1} has no role. Give it one: system, user, assistant or tool.`;
 }
 
 /** What stops a conversation from being rendered, before it is sent; undefined when nothing does. */
