@@ -11,7 +11,9 @@ import {
   useMeasurements,
 } from '../../stores/measurements';
 import { Card } from '../../ui/Card';
-import { intervalWords, lossFinding, metricChanges, metricWords } from './runView';
+import { ChangesTable } from '../../ui/ChangesTable';
+import { intervalWords, metricChanges, metricWords } from '../../ui/metricWords';
+import { lossFinding } from './runView';
 
 export function Measured({
   baseRef,
@@ -82,6 +84,7 @@ export function Measured({
       )}
       {a?.status === 'ready' && (
         <ChangesTable
+          labels={['base', 'trained']}
           changes={metricChanges(b?.status === 'ready' ? b.metrics : [], a.metrics)}
           hasBefore={b?.status === 'ready'}
         />
@@ -134,55 +137,6 @@ export function FinishedNotice({
         </a>
       </div>
     </div>
-  );
-}
-
-function ChangesTable({ changes, hasBefore }: { changes: ReturnType<typeof metricChanges>; hasBefore: boolean }) {
-  return (
-    <table className="changes">
-      <thead>
-        <tr>
-          <th scope="col">metric</th>
-          <th scope="col" className="n">
-            base
-          </th>
-          <th scope="col" className="n">
-            trained
-          </th>
-          <th scope="col" className="n">
-            interval
-          </th>
-          <th scope="col" className="n">
-            n
-          </th>
-          <th scope="col">finding</th>
-        </tr>
-      </thead>
-      <tbody>
-        {changes.map(({ id, before, after, isClear, isBetter }) => (
-          <tr key={id}>
-            <td className="mono">{id}</td>
-            <td className="n">{before ? metricWords(before) : hasBefore ? '–' : '…'}</td>
-            <td className="n">
-              <b>{after ? metricWords(after) : '–'}</b>
-            </td>
-            <td className="n">{after ? intervalWords(after) : '–'}</td>
-            <td className="n">{after ? count(after.n) : '–'}</td>
-            <td className={isClear ? (isBetter ? 'ok-text' : 'bad-text') : 'quiet'}>
-              {after?.n === 0
-                ? 'no case to count'
-                : !before
-                  ? ''
-                  : isClear
-                    ? isBetter
-                      ? 'better'
-                      : 'worse'
-                    : 'within chance'}
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
   );
 }
 

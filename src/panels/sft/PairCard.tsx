@@ -12,8 +12,9 @@ import {
 } from '../../stores/measurements';
 import { Card } from '../../ui/Card';
 import { LineChart } from '../../ui/LineChart';
+import { intervalWords, metricWords } from '../../ui/metricWords';
 import { lossOn } from './lossOn';
-import { intervalWords, lastValue, metricSeries, metricWords, pairFinding, progressWords } from './runView';
+import { lastValue, metricSeries, pairFinding, progressWords } from './runView';
 
 const ECHO = 'prompt_echo';
 

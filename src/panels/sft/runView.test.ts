@@ -1,14 +1,12 @@
 import { expect, test } from 'vitest';
 import type { MetricResult } from '../../protocol/requests';
 import type { MetricPoint } from '../../protocol/run';
+import { intervalWords, metricChanges, metricWords } from '../../ui/metricWords';
 import {
   curveWords,
   generationSteps,
-  intervalWords,
   lossFinding,
-  metricChanges,
   metricSeries,
-  metricWords,
   pairFinding,
   progressWords,
   secondsLeft,

@@ -12,6 +12,7 @@ import { Segmented } from '../../ui/Segmented';
 import { EXAMPLES, LIBRARY, type TemplateExample } from './examples';
 import { JsonField } from './JsonField';
 import { MessagesEditor } from './MessagesEditor';
+import { MismatchCard } from './MismatchCard';
 import { RenderedCard } from './RenderedCard';
 import { SourceEditor } from './SourceEditor';
 import { conversationProblem, errorPosition, messagesProblem, shortHash, toolsProblem } from './templateView';
@@ -174,6 +175,7 @@ export function TemplatePanel() {
           onChange={change}
         />
       </div>
+      {source && <MismatchCard source={source} />}
     </Panel>
   );
 }
@@ -203,6 +205,7 @@ function TemplateBar({ source, builtin }: { source: string; builtin?: string }) 
         <span>template</span>
         <select
           className="select"
+          aria-label="Template in hand"
           value={current?.ref ?? ''}
           onChange={(event) => {
             const next = all.find(({ ref }) => ref === event.currentTarget.value);

@@ -1,14 +1,41 @@
 import { expect, test } from 'vitest';
 import type { EncodedRow } from '../../protocol/chat';
 import {
+  callProblem,
+  conversationProblem,
   errorExcerpt,
   errorPosition,
   messagesProblem,
   offsetAt,
+  parting,
+  partingWords,
   renderSentence,
   roleCounts,
   shortHash,
+  toolsProblem,
 } from './templateView';
+
+test('two prompts part at their first differing token, or where one ends', () => {
+  const side = (tokens: string[]) => ({ tokens, ids: tokens.map((t) => t.charCodeAt(0)) });
+  const [a, b] = [side(['x', '<', 'y']), side(['x', '['])];
+  expect(parting(a.ids, b.ids)).toEqual({ isSame: false, at: 1 });
+  expect(partingWords(parting(a.ids, b.ids), a, b)).toBe(
+    'The prompts part at token 1: "<" (60) in training, "[" (91) in serving; 3 tokens against 2 tokens.',
+  );
+  const start = side(['x']);
+  expect(partingWords(parting(a.ids, start.ids), a, start)).toContain('the end in serving');
+  expect(partingWords(parting(a.ids, a.ids), a, a)).toBe('Both give the same 3 tokens.');
+});
+
+test('JSON that is no conversation, no tools or no arguments is told', () => {
+  expect(conversationProblem([{ role: 'user', content: 'x' }])).toBeUndefined();
+  expect(conversationProblem({})).toMatch(/list of messages/);
+  expect(conversationProblem([{ content: 'x' }])).toMatch(/^Message 1 has no role/);
+  expect(toolsProblem([{ type: 'function', function: { name: 'a' } }])).toBeUndefined();
+  expect(toolsProblem([{ name: 'a' }])).toMatch(/^Tool 1/);
+  expect(callProblem([])).toMatch(/object/);
+  expect(callProblem({ a: 1 })).toBeUndefined();
+});
 
 test('positions are read from either spelling', () => {
   expect(errorPosition('line 3, column 14')).toEqual({ line: 3, column: 14 });

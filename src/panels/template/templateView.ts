@@ -87,3 +87,24 @@ export const shortHash = (hash: string): string => {
   const hex = hash.replace(/^sha256:/, '');
   return hex.length > 10 ? `${hex.slice(0, 4)}…${hex.slice(-4)}` : hex;
 };
+
+export interface Parting {
+  isSame: boolean;
+  /** First position at which the two differ; the shorter one's length where one begins the other. */
+  at: number;
+}
+/** Where two sequences of ids part. */
+export function parting(a: ArrayLike<number>, b: ArrayLike<number>): Parting {
+  let at = 0;
+  while (at < a.length && at < b.length && a[at] === b[at]) at++;
+  return { isSame: at === a.length && at === b.length, at };
+}
+interface Side {
+  ids: ArrayLike<number>;
+  tokens: readonly string[];
+}
+export function partingWords({ isSame, at }: Parting, a: Side, b: Side): string {
+  if (isSame) return `Both give the same ${plural(a.ids.length, 'token')}.`;
+  const show = ({ ids, tokens }: Side) => (at < ids.length ? `${JSON.stringify(tokens[at])} (${ids[at]})` : 'the end');
+  return `The prompts part at token ${at}: ${show(a)} in training, ${show(b)} in serving; ${plural(a.ids.length, 'token')} against ${plural(b.ids.length, 'token')}.`;
+}

@@ -1,0 +1,61 @@
+// Metrics of two measurements side by side, with what is more than chance.
+import { count } from '../lib/words';
+import { intervalWords, type MetricChange, metricWords } from './metricWords';
+
+export function ChangesTable({
+  changes,
+  hasBefore,
+  labels,
+}: {
+  changes: readonly MetricChange[];
+  hasBefore: boolean;
+  /** Heads of the two columns of values. */
+  labels: readonly [before: string, after: string];
+}) {
+  return (
+    <table className="changes">
+      <thead>
+        <tr>
+          <th scope="col">metric</th>
+          <th scope="col" className="n">
+            {labels[0]}
+          </th>
+          <th scope="col" className="n">
+            {labels[1]}
+          </th>
+          <th scope="col" className="n">
+            interval
+          </th>
+          <th scope="col" className="n">
+            n
+          </th>
+          <th scope="col">finding</th>
+        </tr>
+      </thead>
+      <tbody>
+        {changes.map(({ id, before, after, isClear, isBetter }) => (
+          <tr key={id}>
+            <td className="mono">{id}</td>
+            <td className="n">{before ? metricWords(before) : hasBefore ? '–' : '…'}</td>
+            <td className="n">
+              <b>{after ? metricWords(after) : '–'}</b>
+            </td>
+            <td className="n">{after ? intervalWords(after) : '–'}</td>
+            <td className="n">{after ? count(after.n) : '–'}</td>
+            <td className={isClear ? (isBetter ? 'ok-text' : 'bad-text') : 'quiet'}>
+              {after?.n === 0
+                ? 'no case to count'
+                : !before
+                  ? ''
+                  : isClear
+                    ? isBetter
+                      ? 'better'
+                      : 'worse'
+                    : 'within chance'}
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
