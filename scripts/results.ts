@@ -18,6 +18,8 @@ import { prepareRecipe } from '../src/labs/runRecipe';
 import { Rng } from '../src/lib/rng';
 import type { Recipe } from '../src/protocol/recipe';
 import { readSafetensors, writeSafetensors } from '../src/storage/safetensors';
+import { compileTemplate } from '../src/text/chatTemplate';
+import type { RenderContext } from '../src/text/render';
 import { builtinWorld } from '../src/world/registry';
 import { builtinModelIds, loadNodeModel, loadRenderContext, type NodeModel } from './nodeModels';
 import { type Figure, renderResults } from './resultsTable';
@@ -31,9 +33,17 @@ interface Group {
   /** Trained before it is measured. */
   recipe?: Recipe;
   promptStyle?: PromptStyle;
+  /** The model is served with this change of the template that it was trained with. */
+  servedWith?: (source: string) => string;
   cases: number;
   seeds: number[];
 }
+
+const changed = (from: string, to: string) => (source: string) => {
+  if (!source.includes(from)) throw new Error(`The built-in template no longer has ${JSON.stringify(from)}.`);
+  return source.replaceAll(from, to);
+};
+const HEADER = '<|im_start|>assistant\\n';
 
 const SFT_METRICS = [
   'schema_valid',
@@ -86,6 +96,22 @@ const GROUPS: readonly Group[] = [
     cases: 240,
     seeds: [1],
   },
+  ...(
+    [
+      ['served/assistant_header', changed(HEADER, '[assistant]\\n')],
+      ['served/one_space', changed(HEADER, '<|im_start|>assistant \\n')],
+    ] as const
+  ).map(
+    ([id, servedWith]): Group => ({
+      id,
+      figures: { [`${id}/schema_valid`]: 'schema_valid', [`${id}/tool_call_correct`]: 'tool_call_correct' },
+      model: sftMeasured.model.ref,
+      recipe: sftMeasured,
+      servedWith,
+      cases: 240,
+      seeds: [1],
+    }),
+  ),
 ];
 
 const FILE = 'docs/results.json';
@@ -133,6 +159,12 @@ async function train(recipe: Recipe, model: NodeModel, isForced: boolean): Promi
   renameSync(`${path}.tmp`, path);
 }
 
+function servingContext({ recipe, servedWith }: Group): RenderContext {
+  const trainedWith = loadRenderContext(recipe?.template ?? 'builtin:chatml');
+  if (!servedWith) return trainedWith;
+  return { ...trainedWith, template: compileTemplate(servedWith(trainedWith.template.source)) };
+}
+
 async function measure(group: Group, isForced: boolean): Promise<void> {
   const started = performance.now();
   const backend = await initNodeBackend();
@@ -150,7 +182,7 @@ async function measure(group: Group, isForced: boolean): Promise<void> {
         promptStyle: group.promptStyle ?? 'plain',
         onProgress: (done, total) => console.error(`${group.id}: ${done} of ${total} cases`),
       },
-      { world: builtinWorld(), render: loadRenderContext('builtin:chatml'), sampler: greedySampler(model.engine) },
+      { world: builtinWorld(), render: servingContext(group), sampler: greedySampler(model.engine) },
     );
     perSeed.push(graded);
     model.engine.dispose();

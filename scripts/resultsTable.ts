@@ -32,6 +32,11 @@ const TITLES: Record<string, string> = {
   'sft/micro/fact_correct': 'micro after SFT: answers with every fact right',
   'sft/prompt_echo/full': 'nano after full-sequence loss: prompt echo',
   'sft/prompt_echo/completion': 'nano after completion-only loss: prompt echo',
+  'served/assistant_header/schema_valid':
+    'micro after SFT, served with [assistant] for <\\|im_start\\|>assistant: schema-valid turns',
+  'served/assistant_header/tool_call_correct': 'the same: right tool with right arguments',
+  'served/one_space/schema_valid': 'micro after SFT, served with one more space after “assistant”: schema-valid turns',
+  'served/one_space/tool_call_correct': 'the same: right tool with right arguments',
 };
 
 const inUnit = (value: number, unit: string) => (unit === 'share' ? percent(value) : `${number(value)} ${unit}`);

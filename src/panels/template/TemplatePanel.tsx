@@ -3,7 +3,7 @@ import { useState } from 'react';
 import { StudioError } from '../../lib/errors';
 import type { TemplateInfo } from '../../protocol/requests';
 import { studioClient } from '../../stores/client';
-import { saveTemplate, useTemplates } from '../../stores/templates';
+import { deleteTemplate, saveTemplate, useTemplates } from '../../stores/templates';
 import { useLoaded } from '../../stores/useLoaded';
 import { type Conversation, requestSettings, useWorkbench } from '../../stores/workbench';
 import { Card } from '../../ui/Card';
@@ -259,6 +259,15 @@ function TemplateBar({ source, builtin }: { source: string; builtin?: string }) 
       >
         Reset to built-in
       </button>
+      {current?.ref.startsWith('sha256:') && (
+        <button
+          type="button"
+          className="button"
+          onClick={() => deleteTemplate(current.ref).catch((error: unknown) => setFailure((error as Error).message))}
+        >
+          Delete the saved one
+        </button>
+      )}
       {failure && (
         <span className="bad-text" role="alert">
           {failure}
