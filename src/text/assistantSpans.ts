@@ -15,7 +15,7 @@ export const START_RULES = {
     'starts where the whole parts from the generation prompt: the template prints something else for a finished turn than for one to be written',
   header:
     'starts after the generation prompt, found again inside this turn: earlier turns are printed otherwise once later ones exist',
-  content: 'starts at the content: the template gave no generation prompt to go by',
+  content: 'starts at the content, or at the turn of a tool call: the template gave no generation prompt to go by',
 } as const;
 export type StartRule = keyof typeof START_RULES;
 
@@ -59,19 +59,33 @@ export function deriveAssistantSpans(
       throw error;
     }
   };
+  /** What the template prints for the assistant to go on after the first user message. */
+  const header = usualHeader(messages, tryText);
   const spans: AssistantSpan[] = [];
   messages.forEach((message, index) => {
     if (message.role !== 'assistant') return;
-    const limits = limitsOf(index, messages, full);
-    if (!limits) return;
     const before = messages.slice(0, index);
-    const start = findStart(full.text, limits, tryText(before, true), () => tryText(before, false));
-    if (!start) return;
-    const end = findEnd(full.text, start.at, limits, specials, () => tryText(messages.slice(0, index + 1), false));
-    if (end.end > start.at)
-      spans.push({ message: index, start: start.at, startRule: start.rule, ...end } satisfies AssistantSpan);
+    const whole = () => tryText(messages.slice(0, index + 1), false);
+    limitsOf(index, messages, full).forEach((limits, piece) => {
+      const start =
+        piece > 0
+          ? { at: limits.contentStart!, rule: 'content' as const }
+          : findStart(full.text, limits, tryText(before, true), () => tryText(before, false), specials, header);
+      if (!start) return;
+      const end = limits.interrupted
+        ? beforeOthers(full.text, start.at, limits, specials, whole())
+        : findEnd(full.text, start.at, limits, specials, whole);
+      if (end.end > start.at)
+        spans.push({ message: index, start: start.at, startRule: start.rule, ...end } satisfies AssistantSpan);
+    });
   });
   return spans;
+}
+
+function usualHeader(messages: readonly Message[], renderText: RenderText): string {
+  const first = messages.slice(0, messages.findIndex((message) => message.role === 'user') + 1);
+  const [prompted, bare] = [renderText(first, true), renderText(first, false)];
+  return bare && prompted.startsWith(bare) ? prompted.slice(bare.length) : '';
 }
 
 interface Limits {
@@ -81,13 +95,38 @@ interface Limits {
   /** What the message itself brought; undefined when nothing of it could be found. */
   contentStart?: number;
   contentEnd?: number;
+  /** The first of it is an argument of a tool call, so more of the turn stands before. */
+  startsInCall?: boolean;
   /** What the template wrote while at the message. */
   turn?: Stretch;
+  /** Content of other messages follows inside this turn, and then more of this message. */
+  interrupted?: boolean;
 }
 
-/** What stands between the contents of the messages before and after; undefined when the message left no trace. */
-function limitsOf(index: number, messages: readonly Message[], full: Rendered): Limits | undefined {
-  const own = full.content.filter((part) => part.message === index);
+/**
+ * What stands between the contents of the messages before and after. Some templates print tool results inside the turn
+ * that called the tools: then there are several pieces. None when the message left no trace.
+ */
+function limitsOf(index: number, messages: readonly Message[], full: Rendered): Limits[] {
+  const all = full.content.filter((part) => part.message === index);
+  const others = full.content.filter((part) => part.message > index);
+  const pieces: (typeof all)[] = [[]];
+  for (const part of all) {
+    const last = pieces.at(-1)!.at(-1);
+    if (last && others.some((other) => other.start >= last.end && other.end <= part.start)) pieces.push([part]);
+    else pieces.at(-1)!.push(part);
+  }
+  return pieces.flatMap((own, i) => {
+    const limits = pieceOf(own, index, messages, full);
+    return limits ? [i < pieces.length - 1 ? { ...limits, interrupted: true } : limits] : [];
+  });
+}
+function pieceOf(
+  own: Rendered['content'],
+  index: number,
+  messages: readonly Message[],
+  full: Rendered,
+): Limits | undefined {
   const before = full.content.filter((part) => part.message >= 0 && part.message < index);
   const after = full.content.filter((part) => part.message > index);
   const turn = full.turns.find((stretch) => stretch.message === index);
@@ -102,32 +141,69 @@ function limitsOf(index: number, messages: readonly Message[], full: Rendered): 
     ...after.filter((part) => part.start >= (contentEnd ?? turn!.start)).map((part) => part.start),
     ...(nextTurn && !isLast && nextTurn.start >= (contentEnd ?? turn!.end) ? [nextTurn.start] : []),
   );
-  return { from, to, contentStart, contentEnd, turn };
+  const said = messages[index]!.content.trim();
+  const opening = own[0] ? full.text.slice(own[0].start, own[0].end).trim() : '';
+  const startsInCall = Boolean(messages[index]!.tool_calls?.length) && opening !== '' && !said.endsWith(opening);
+  return { from, to, contentStart, contentEnd, startsInCall, turn };
+}
+
+/** End of a piece that is followed by the content of other messages: where a render without those parts from the whole. */
+function beforeOthers(
+  text: string,
+  start: number,
+  { to, contentEnd }: Limits,
+  specials: readonly string[],
+  upTo: string,
+): { end: number; contentEnd: number; endRule: EndRule } {
+  const from = Math.max(start, contentEnd ?? start);
+  const shared = beforeToken(text, commonPrefix(upTo, text), specials);
+  const end = shared >= from && shared <= to ? shared : from;
+  return { end, contentEnd: end, endRule: end > from ? 'turn' : 'content' };
+}
+
+/** The place itself, or where the special token begins that stands across it. */
+function beforeToken(text: string, at: number, specials: readonly string[]): number {
+  let out = at;
+  for (const token of specials) {
+    const start = text.indexOf(token, Math.max(0, at - token.length + 1));
+    if (token !== '' && start >= 0 && start < at) out = Math.min(out, start);
+  }
+  return out;
 }
 
 function findStart(
   text: string,
-  { from, to, contentStart, turn }: Limits,
+  { from, to, contentStart, startsInCall, turn }: Limits,
   prompted: string,
   plain: () => string,
+  specials: readonly string[],
+  usual: string,
 ): { at: number; rule: StartRule } | undefined {
   const latest = contentStart ?? turn?.end ?? to;
   const shared = commonPrefix(prompted, text);
   const isPrefix = prompted !== '' && shared === prompted.length && shared >= from && shared <= latest;
   const bare = plain();
+  // Where nothing is added but the whole has the usual header, the turn goes on from an earlier one in the prompt only.
+  if (isPrefix && prompted === bare && usual && text.startsWith(usual, shared) && shared + usual.length <= latest)
+    return { at: shared + usual.length, rule: 'header' };
   if (isPrefix) return { at: shared, rule: prompted === bare ? 'bare' : 'prompt' };
   // What the generation prompt alone adds. Templates that ignore add_generation_prompt add nothing.
   const added = bare && prompted.startsWith(bare) ? prompted.slice(bare.length) : '';
   // Parting inside the prompt that the template adds, not in some turn before it.
-  if (prompted && shared > bare.length && shared >= from && shared <= latest && bare && text.startsWith(bare))
-    return { at: shared, rule: 'shared' };
+  const parting = beforeToken(text, shared, specials);
+  if (prompted && parting > bare.length && parting >= from && parting <= latest && bare && text.startsWith(bare))
+    return { at: parting, rule: 'shared' };
   for (let length = added.length; length > 0; length--) {
     const header = added.slice(0, length);
     if (header.trim() === '') break;
     const at = text.lastIndexOf(header, latest - length);
     if (at >= from && at + length <= latest) return { at: at + length, rule: 'header' };
   }
-  return contentStart === undefined ? undefined : { at: contentStart, rule: 'content' };
+  if (contentStart === undefined) return undefined;
+  return {
+    at: startsInCall && turn ? Math.max(from, Math.min(turn.start, contentStart)) : contentStart,
+    rule: 'content',
+  };
 }
 
 function findEnd(

@@ -89,7 +89,9 @@ export function readMarks(marked: string, set: MarkSet): ReadMarks {
       open.splice(index, 1);
       const stretch = { start: opened.start, end: length, message: opened.message };
       if (mark === 1) out.generation.push({ start: stretch.start, end: stretch.end });
-      else (mark === 3 ? out.turns : out.content).push(stretch);
+      else if (mark === 5) out.content.push(stretch);
+      // Templates look through the messages before they print them: a round that wrote nothing is no turn.
+      else if (stretch.end > stretch.start) out.turns.push(stretch);
     }
   }
   parts.push(marked.slice(from));
