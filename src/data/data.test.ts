@@ -189,7 +189,10 @@ describe('JSONL', () => {
     expect(bad({ train_spans: [{ start: 0 }] })).toThrow(/train_spans\[0\] must be \{ start, end, train \}/);
   });
   test('bytes that are not UTF-8', () => {
-    expect(() => parseJsonl(Uint8Array.of(0x7b, 0xff, 0xfe), 'set.jsonl')).toThrow(/not UTF-8/);
+    expect(() => parseJsonl(Uint8Array.of(0x7b, 0xff, 0xfe), 'set.jsonl')).toThrow('set.jsonl, line 1: not UTF-8');
+    const lines = bytes(`${good}\n${'{"text":"é"}\n'.repeat(9)}`);
+    lines[lines.lastIndexOf(0xc3)] = 0x80;
+    expect(() => parseJsonl(lines, 'set.jsonl')).toThrow('set.jsonl, line 10: not UTF-8');
   });
   test('a file of several megabytes is read across its chunks', () => {
     const many = Array.from({ length: 60_000 }, (_, i) => `{"text":"row ${i} über 预算"}`).join('\n');

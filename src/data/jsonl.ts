@@ -17,7 +17,7 @@ export interface ParsedDataset {
 
 const STRIDE = 1 << 20;
 
-/** Lines of UTF-8 bytes, decoded a megabyte at a time. Throws DataError when the bytes are not UTF-8. */
+/** Lines of UTF-8 bytes, decoded a megabyte at a time. Throws DataError naming the line that is not UTF-8. */
 function* linesOf(bytes: Uint8Array, name: string): Generator<string> {
   const decoder = new TextDecoder('utf-8', { fatal: true });
   let rest = '';
@@ -25,7 +25,8 @@ function* linesOf(bytes: Uint8Array, name: string): Generator<string> {
     try {
       rest += decoder.decode(bytes.subarray(at, at + STRIDE), { stream: at + STRIDE < bytes.length });
     } catch (cause) {
-      throw new DataError(`${name} is not UTF-8 text. Save it as UTF-8 JSONL.`, { cause, where: name });
+      const where = `${name}, line ${badLine(bytes)}`;
+      throw new DataError(`${where}: not UTF-8 text. Save the file as UTF-8 JSONL.`, { cause, where });
     }
     const lines = rest.split('\n');
     rest = lines.pop() ?? '';
@@ -34,11 +35,38 @@ function* linesOf(bytes: Uint8Array, name: string): Generator<string> {
   if (rest !== '') yield rest;
 }
 
+/** Number of the first line whose bytes are not UTF-8, from 1. A line end is never part of another character. */
+function badLine(bytes: Uint8Array): number {
+  const decoder = new TextDecoder('utf-8', { fatal: true });
+  let line = 1;
+  for (let from = 0; from < bytes.length; line++) {
+    const end = bytes.indexOf(10, from);
+    const to = end < 0 ? bytes.length : end;
+    try {
+      decoder.decode(bytes.subarray(from, to));
+    } catch {
+      return line;
+    }
+    from = to + 1;
+  }
+  return line;
+}
+
 /**
  * Parses JSONL. Blank lines are skipped; a first byte-order mark is dropped. Throws DataError: malformed JSON with its line
  * number, a wrong field with line and path, mixed row types, an empty dataset.
  */
-export function parseJsonl(bytes: Uint8Array, name = 'dataset.jsonl', onRows?: (rows: number) => void): ParsedDataset {
+export function parseJsonl(bytes: Uint8Array, name = 'dataset.jsonl'): ParsedDataset {
+  const steps = parseJsonlSteps(bytes, name);
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+  }
+}
+
+const ROWS_A_STEP = 500;
+/** parseJsonl in steps, so that a worker can tell how far it is and be stopped: yields the rows read so far. */
+export function* parseJsonlSteps(bytes: Uint8Array, name: string): Generator<number, ParsedDataset> {
   const rows: DatasetRow[] = [];
   let type: DatasetType | undefined;
   let line = 0;
@@ -80,11 +108,10 @@ export function parseJsonl(bytes: Uint8Array, name = 'dataset.jsonl', onRows?: (
         },
       );
     rows.push(row);
-    if (rows.length % 1000 === 0) onRows?.(rows.length);
+    if (rows.length % ROWS_A_STEP === 0) yield rows.length;
   }
   if (type === undefined)
     throw new DataError(`${name} is empty: it holds no row. Write one JSON object a line.`, { where: name });
-  onRows?.(rows.length);
   return { rows, type };
 }
 

@@ -230,6 +230,8 @@ export interface TextRequests {
   listDatasets: { params: Record<string, never>; reply: { datasets: DatasetInfo[] }; progress: never };
   /** JSONL from the person; throws DataError naming the line and field. */
   importDataset: { params: { name: string; bytes: ArrayBuffer }; reply: DatasetInfo; progress: { rows: number } };
+  /** Imported sets only. */
+  deleteDataset: { params: { datasetId: string }; reply: { freedBytes: number }; progress: never };
   rows: {
     params: { datasetId: string; split: string; offset: number; limit: number; filter?: string };
     reply: { rows: DatasetRowView[]; total: number };

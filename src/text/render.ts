@@ -15,6 +15,7 @@ import type { EncodedPrompt } from '../protocol/requests';
 import { type AssistantSpan, deriveAssistantSpans } from './assistantSpans';
 import type { CompiledTemplate, Rendered } from './chatTemplate';
 import { type EncodedText, encodeRendered } from './encodeRendered';
+import { LIMITS } from './jinja/limits';
 import { buildMask, type MaskInput, TRL_MASK } from './masks';
 import { checkPrefixes, checkRow } from './rowChecks';
 import type { Tokenizer } from './tokenizer';
@@ -84,6 +85,11 @@ function renderMessages(
 /** A plain text with EOS: ids as TRL's for rows that are not conversations. */
 function encodePlainText(text: string, context: RenderContext, withEos: boolean): EncodedText {
   const { tokenizer } = context;
+  if (text.length > LIMITS.length)
+    throw new DataError(
+      `The row has ${text.length.toLocaleString('en')} characters; at most ${LIMITS.length.toLocaleString('en')} are encoded. Split it.`,
+      { where: 'text' },
+    );
   const eos = eosOf(context);
   const ends = withEos && text.endsWith(eos);
   const body = tokenizer.encode(ends ? text.slice(0, -eos.length) : text);

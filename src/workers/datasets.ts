@@ -1,5 +1,5 @@
 // The datasets that a person can look at and train on: built-in ones made row by row, imported ones kept in storage.
-import { parseJsonl, toJsonl, typeOfRow } from '../data/jsonl';
+import { parseJsonl, parseJsonlSteps, toJsonl, typeOfRow } from '../data/jsonl';
 import { DataError } from '../lib/errors';
 import type { DatasetRow } from '../protocol/chat';
 import type { DataRef, Recipe } from '../protocol/recipe';
@@ -8,6 +8,7 @@ import { ArtifactStore } from '../storage/artifacts';
 import type { Storage } from '../storage/storage';
 import type { SftItem, Split } from '../world/item';
 import { builtinDataset, builtinItem, builtinItems, DATASETS } from '../world/registry';
+import { yieldToMessages } from './deviceQueue';
 
 const TABLE = 'datasets';
 const FILE = 'rows.jsonl';
@@ -17,6 +18,8 @@ const SHOWN_SEED = 1;
 const DEV_EVERY = 10;
 const DEV_FROM = 20;
 const SETS_KEPT = 6;
+/** Rows that are searched before other requests get their turn. */
+const SEARCHED_A_STEP = 2000;
 
 const isBuiltin = (id: string) => id.startsWith('builtin:');
 const isDev = (i: number, total: number) => total >= DEV_FROM && i % DEV_EVERY === DEV_EVERY - 1;
@@ -49,9 +52,22 @@ export class Datasets {
     return [...builtin, ...(await this.storage.values<DatasetInfo>(TABLE))];
   }
 
-  /** Throws DataError naming the line and field; StorageError when there is no room. */
-  async import(name: string, bytes: Uint8Array, onRows: (rows: number) => void): Promise<DatasetInfo> {
-    const { rows, type } = parseJsonl(bytes, name, onRows);
+  /** Throws DataError naming the line and field; StorageError when there is no room. Nothing is kept when it is cancelled. */
+  async import(
+    name: string,
+    bytes: Uint8Array,
+    onRows: (rows: number) => void,
+    signal?: AbortSignal,
+  ): Promise<DatasetInfo> {
+    const steps = parseJsonlSteps(bytes, name);
+    let step = steps.next();
+    for (; !step.done; step = steps.next()) {
+      onRows(step.value);
+      await yieldToMessages();
+      signal?.throwIfAborted();
+    }
+    const { rows, type } = step.value;
+    onRows(rows.length);
     const { id } = await this.artifacts.put('dataset', { [FILE]: bytes }, { name });
     const dev = rows.filter((_, i) => isDev(i, rows.length)).length;
     const info: DatasetInfo = {
@@ -73,6 +89,7 @@ export class Datasets {
     id: string,
     split: string,
     { offset, limit, filter }: { offset: number; limit: number; filter?: string },
+    signal?: AbortSignal,
   ): Promise<{ rows: DatasetRowView[]; total: number }> {
     const wanted = filter?.trim().toLowerCase();
     if (isBuiltin(id) && !wanted) {
@@ -85,8 +102,19 @@ export class Datasets {
       return { rows, total };
     }
     const all = await this.all(id, split);
-    const found = wanted ? all.filter((view) => searchText(view).includes(wanted)) : all;
+    const found = wanted ? await this.search(all, wanted, signal) : all;
     return { rows: found.slice(offset, offset + limit), total: found.length };
+  }
+
+  private async search(all: DatasetRowView[], wanted: string, signal?: AbortSignal): Promise<DatasetRowView[]> {
+    const found: DatasetRowView[] = [];
+    for (const [i, view] of all.entries()) {
+      if (searchText(view).includes(wanted)) found.push(view);
+      if (i % SEARCHED_A_STEP !== SEARCHED_A_STEP - 1) continue;
+      await yieldToMessages();
+      signal?.throwIfAborted();
+    }
+    return found;
   }
 
   async all(id: string, split: string): Promise<DatasetRowView[]> {
@@ -117,6 +145,15 @@ export class Datasets {
       this.imported.set(id, rows);
     }
     return rows.filter((_, i) => isDev(i, rows.length) === (split !== 'train'));
+  }
+
+  /** Takes an imported set away. Runs keep their record, and cannot be trained again without it. */
+  async remove(id: string): Promise<{ freedBytes: number }> {
+    if (isBuiltin(id)) throw new DataError('Built-in datasets cannot be deleted.', { where: id });
+    await this.storage.deleteValue(TABLE, id);
+    this.imported.delete(id);
+    for (const key of this.views.keys()) if (key.startsWith(`${id} `)) this.views.delete(key);
+    return { freedBytes: await this.artifacts.remove(id) };
   }
 
   async export(id: string, split: string): Promise<{ fileName: string; bytes: Uint8Array }> {

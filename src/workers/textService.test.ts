@@ -68,6 +68,49 @@ test('an imported set survives a new worker, keeps every tenth row for evaluatio
   expect((await text.request('encodeRecipe', { recipe, part: 'eval' })).rows).toHaveLength(3);
 });
 
+test('100,000 rows are read with progress; others are answered meanwhile; reading can be cancelled', async () => {
+  const text = bed();
+  const line = (i: number) =>
+    `{"messages":[{"role":"user","content":"Question ${i}?"},{"role":"assistant","content":"Answer ${i}: ${'words '.repeat(70)}"}]}\n`;
+  const file = new TextEncoder().encode(Array.from({ length: 100_000 }, (_, i) => line(i)).join(''));
+  expect(file.length).toBeGreaterThan(50e6);
+  await text.request('decode', { ids: [54] }); // the tokenizer is read
+  const stop = new AbortController();
+  let rows = 0;
+  const cancelled = text.request(
+    'importDataset',
+    { name: 'big.jsonl', bytes: file.slice().buffer },
+    {
+      signal: stop.signal,
+      onProgress: (p) => {
+        rows = p.rows;
+        if (rows >= 40_000) stop.abort();
+      },
+    },
+  );
+  const meanwhile = text.request('decode', { ids: [54] }).then(() => rows);
+  await expect(cancelled).rejects.toMatchObject({ kind: 'cancelled' });
+  expect(await meanwhile).toBeLessThan(40_000);
+  expect((await text.request('listDatasets', {})).datasets.every(({ origin }) => origin === 'builtin')).toBe(true);
+  const info = await text.request('importDataset', { name: 'big.jsonl', bytes: file.buffer as ArrayBuffer });
+  expect(info.rows).toBe(100_000);
+  const page = await text.request('rows', { datasetId: info.id, split: 'train', offset: 89_990, limit: 20 });
+  expect(page.rows).toHaveLength(10);
+  const found = await text.request('rows', {
+    datasetId: info.id,
+    split: 'train',
+    offset: 0,
+    limit: 5,
+    filter: 'Question 777',
+  });
+  expect(found.total).toBeGreaterThan(90);
+  await text.request('deleteDataset', { datasetId: info.id });
+  await expect(text.request('rows', { datasetId: info.id, split: 'train', offset: 0, limit: 1 })).rejects.toThrow(
+    /no dataset/,
+  );
+  await expect(text.request('deleteDataset', { datasetId: 'builtin:sft/single' })).rejects.toThrow(/cannot be deleted/);
+}, 60_000);
+
 test('bad files give a plain error with line or field, and nothing is stored', async () => {
   const text = bed();
   const load = (content: string) => text.request('importDataset', { name: 'bad.jsonl', bytes: bytesOf(content) });

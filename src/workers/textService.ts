@@ -34,9 +34,10 @@ export function createTextService(env: TextEnvironment): Handlers<TextRequests> 
 
   return {
     listDatasets: async () => ({ datasets: await datasets.list() }),
-    importDataset: ({ name, bytes }, { progress }) =>
-      datasets.import(name, new Uint8Array(bytes), (rows) => progress({ rows })),
-    rows: ({ datasetId, split, ...page }) => datasets.page(datasetId, split, page),
+    importDataset: ({ name, bytes }, { progress, signal }) =>
+      datasets.import(name, new Uint8Array(bytes), (rows) => progress({ rows }), signal),
+    deleteDataset: ({ datasetId }) => datasets.remove(datasetId),
+    rows: ({ datasetId, split, ...page }, { signal }) => datasets.page(datasetId, split, page, signal),
     async exportDataset({ datasetId, split }) {
       const { fileName, bytes } = await datasets.export(datasetId, split);
       const buffer = bytes.buffer as ArrayBuffer;

@@ -31,7 +31,24 @@ export function DataPanel() {
     <Panel
       title="Data"
       lede="What the model is shown, row by row. First lever when it does the wrong thing in the right format; read fifty rows before you touch a hyperparameter."
-      actions={info && <ExportButton datasetId={info.id} split={shownSplit} />}
+      actions={
+        info && (
+          <>
+            {info.origin === 'imported' && (
+              <DeleteButton
+                key={info.id}
+                info={info}
+                onDeleted={() => {
+                  setImported((n) => n + 1);
+                  const first = datasets.find((d) => d.id !== info.id);
+                  if (first) openDataset(first.id);
+                }}
+              />
+            )}
+            <ExportButton datasetId={info.id} split={shownSplit} />
+          </>
+        )
+      }
     >
       <div className="data-grid">
         <Card title="Datasets" className="data-sets">
@@ -65,6 +82,31 @@ export function DataPanel() {
         {info && <Rows key={info.id + shownSplit} info={info} split={shownSplit} splits={splits} onSplit={openSplit} />}
       </div>
     </Panel>
+  );
+}
+
+/** Asks once more: the rows are nowhere else in the studio. */
+function DeleteButton({ info, onDeleted }: { info: DatasetInfo; onDeleted: () => void }) {
+  const [isAsked, setAsked] = useState(false);
+  const [error, setError] = useState<string>();
+  const remove = () =>
+    studioClient()
+      .text.request('deleteDataset', { datasetId: info.id })
+      .then(onDeleted, (cause: unknown) => setError((cause as Error).message));
+  if (error) return <span className="bad-text">{error}</span>;
+  return isAsked ? (
+    <>
+      <button type="button" className="button" onClick={remove}>
+        Delete {plural(info.rows, 'row')} of {info.title}
+      </button>
+      <button type="button" className="button" onClick={() => setAsked(false)}>
+        Keep them
+      </button>
+    </>
+  ) : (
+    <button type="button" className="button" onClick={() => setAsked(true)}>
+      Delete
+    </button>
   );
 }
 

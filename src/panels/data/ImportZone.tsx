@@ -1,5 +1,6 @@
 // JSONL from the person, dropped or picked. It stays in the browser; an error names the line and the field.
 import { useRef, useState } from 'react';
+import { CancelledError } from '../../lib/errors';
 import { count } from '../../lib/words';
 import type { DatasetInfo } from '../../protocol/requests';
 import { studioClient } from '../../stores/client';
@@ -13,21 +14,30 @@ export function ImportZone({ onImported }: { onImported: (info: DatasetInfo) => 
   const [state, setState] = useState<State>({ status: 'idle' });
   const [isOver, setOver] = useState(false);
   const picker = useRef<HTMLInputElement>(null);
+  const reading = useRef<AbortController>(undefined);
 
   const read = async (file: File | undefined) => {
     if (!file) return;
     setState({ status: 'reading', name: file.name, rows: 0 });
+    const controller = new AbortController();
+    reading.current = controller;
     try {
       const bytes = await file.arrayBuffer();
       const info = await studioClient().text.request(
         'importDataset',
         { name: file.name, bytes },
-        { transfer: [bytes], onProgress: ({ rows }) => setState({ status: 'reading', name: file.name, rows }) },
+        {
+          transfer: [bytes],
+          signal: controller.signal,
+          onProgress: ({ rows }) => setState({ status: 'reading', name: file.name, rows }),
+        },
       );
       setState({ status: 'idle' });
       onImported(info);
     } catch (error) {
-      setState({ status: 'failed', error: (error as Error).message });
+      setState(
+        error instanceof CancelledError ? { status: 'idle' } : { status: 'failed', error: (error as Error).message },
+      );
     }
   };
   return (
@@ -60,7 +70,10 @@ export function ImportZone({ onImported }: { onImported: (info: DatasetInfo) => 
       />
       {state.status === 'reading' ? (
         <p role="status">
-          Reading {state.name}: {count(state.rows)} rows …
+          Reading {state.name}: {count(state.rows)} rows …{' '}
+          <button type="button" className="link" onClick={() => reading.current?.abort()}>
+            Cancel
+          </button>
         </p>
       ) : (
         <p>
