@@ -43,7 +43,7 @@ DATA = {
     "messages": [
         {"role": "system", "content": "Be brief."},
         {"role": "user", "content": " Hi "},
-        {"role": "assistant", "content": None, "tool_calls": [{"function": {"name": "f", "arguments": {"x": 1}}}]},
+        {"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": {"x": 1}}}]},
         {"role": "tool", "content": "5"},
         {"role": "assistant", "content": "Five."},
     ],

@@ -83,7 +83,8 @@ export function deriveAssistantSpans(
 }
 
 function usualHeader(messages: readonly Message[], renderText: RenderText): string {
-  const first = messages.slice(0, messages.findIndex((message) => message.role === 'user') + 1);
+  const at = messages.findIndex((message) => message.role === 'user');
+  const first: readonly Message[] = at < 0 ? [{ role: 'user', content: 'question' }] : messages.slice(0, at + 1);
   const [prompted, bare] = [renderText(first, true), renderText(first, false)];
   return bare && prompted.startsWith(bare) ? prompted.slice(bare.length) : '';
 }

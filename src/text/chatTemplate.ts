@@ -109,11 +109,16 @@ type TextPart = { text?: Json };
 type GivenMessage = Omit<Message, 'content'> & { content: string | TextPart[] | null };
 const REASONING = ['reasoning_content', 'thinking', 'reasoning'] as const;
 
-/** The message as the row had it, without the studio's own keys; reasoning under both names that templates read. */
+/**
+ * The message as apply_chat_template hands it on: without keys that are None, and reasoning under both names that templates
+ * read. The studio's own keys are left out.
+ */
 function asGiven(message: Message): GivenMessage {
   const { content_is_null, train: _train, train_spans: _spans, ...rest } = message;
-  const given = (content_is_null ? { ...rest, content: null } : rest) as GivenMessage & { [key: string]: unknown };
-  const reasoning = REASONING.map((key) => given[key]).find((value) => value !== undefined && value !== null);
+  const given = Object.fromEntries(
+    Object.entries(rest).filter(([key, value]) => value !== null && !(key === 'content' && content_is_null)),
+  ) as GivenMessage & { [key: string]: unknown };
+  const reasoning = REASONING.map((key) => given[key]).find((value) => value !== undefined);
   if (reasoning === undefined) return given;
   return { thinking: reasoning, ...given, reasoning_content: reasoning as string } as GivenMessage;
 }
