@@ -111,15 +111,19 @@ interface Limits {
 function limitsOf(index: number, messages: readonly Message[], full: Rendered): Limits[] {
   const all = full.content.filter((part) => part.message === index);
   const others = full.content.filter((part) => part.message > index);
+  const turn = full.turns.find((stretch) => stretch.message === index);
+  const between = (from: number, to: number) => others.some((other) => other.start >= from && other.end <= to);
   const pieces: (typeof all)[] = [[]];
   for (const part of all) {
-    const last = pieces.at(-1)!.at(-1);
-    if (last && others.some((other) => other.start >= last.end && other.end <= part.start)) pieces.push([part]);
+    const last = pieces.at(-1)!.at(-1)?.end ?? turn?.start;
+    if (last !== undefined && between(last, part.start)) pieces.push([part]);
     else pieces.at(-1)!.push(part);
   }
   return pieces.flatMap((own, i) => {
     const limits = pieceOf(own, index, messages, full);
-    return limits ? [i < pieces.length - 1 ? { ...limits, interrupted: true } : limits] : [];
+    const interrupted =
+      i < pieces.length - 1 || (turn !== undefined && between(own.at(-1)?.end ?? turn.start, turn.end));
+    return limits ? [{ ...limits, interrupted }] : [];
   });
 }
 function pieceOf(
@@ -180,7 +184,7 @@ function findStart(
   specials: readonly string[],
   usual: string,
 ): { at: number; rule: StartRule } | undefined {
-  const latest = contentStart ?? turn?.end ?? to;
+  const latest = contentStart ?? Math.min(turn?.end ?? to, to);
   const shared = commonPrefix(prompted, text);
   const isPrefix = prompted !== '' && shared === prompted.length && shared >= from && shared <= latest;
   const bare = plain();
@@ -194,17 +198,34 @@ function findStart(
   const parting = beforeToken(text, shared, specials);
   if (prompted && parting > bare.length && parting >= from && parting <= latest && bare && text.startsWith(bare))
     return { at: parting, rule: 'shared' };
-  for (let length = added.length; length > 0; length--) {
-    const header = added.slice(0, length);
-    if (header.trim() === '') break;
-    const at = text.lastIndexOf(header, latest - length);
-    if (at >= from && at + length <= latest) return { at: at + length, rule: 'header' };
-  }
+  const at = headerEnd(text, [added, usual], turn ? Math.max(from, turn.start) : from, latest, specials, turn);
+  if (at !== undefined) return { at, rule: 'header' };
   if (contentStart === undefined) return undefined;
   return {
     at: startsInCall && turn ? Math.max(from, Math.min(turn.start, contentStart)) : contentStart,
     rule: 'content',
   };
+}
+
+/** Behind the generation prompt, or the longest beginning of it, that is found again between two places. */
+function headerEnd(
+  text: string,
+  prompts: readonly string[],
+  from: number,
+  latest: number,
+  specials: readonly string[],
+  turn: Stretch | undefined,
+): number | undefined {
+  for (const prompt of new Set(prompts))
+    for (let length = prompt.length; length > 0; length--) {
+      const header = prompt.slice(0, length);
+      if (header.trim() === '') break;
+      // Of several in one turn the first: what follows it, such as a thought, is the assistant's too.
+      const at = turn ? text.indexOf(header, from) : text.lastIndexOf(header, latest - length);
+      const end = at + length;
+      if (at >= from && end <= latest && beforeToken(text, end, specials) === end) return end;
+    }
+  return undefined;
 }
 
 function findEnd(
