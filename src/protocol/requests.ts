@@ -218,6 +218,21 @@ export interface MaskReport {
   first: { kind: MaskRowKind; index: number; message: string }[];
 }
 
+/** A tokenizer with its template, as a person brought it: the files of a Hugging Face folder. */
+export interface KitInfo {
+  id: string;
+  title: string;
+  vocabSize: number;
+  /** bos_token, eos_token, …: those that are set. */
+  tokens: { [name: string]: string };
+  /** Jinja source; undefined when the files have none. */
+  template?: string;
+  /** With tools, another template is taken. */
+  hasToolTemplate: boolean;
+  /** What is not supported, or done otherwise; a sentence each. */
+  notes: string[];
+}
+
 /** A chat template that recipes can name. */
 export interface TemplateInfo {
   /** `builtin:chatml` or `sha256:…`. */
@@ -268,14 +283,31 @@ export interface TextRequests {
     /** Rows as they are read, each once. */
     progress: { done: number; total: number; columns: MaskColumns };
   };
+  listKits: { params: Record<string, never>; reply: { kits: KitInfo[] }; progress: never };
+  /** `files`: any of a model's folder; those that matter are kept. Throws DataError naming file and field. */
+  importKit: {
+    params: { name: string; files: { path: string; bytes: ArrayBuffer }[] };
+    reply: KitInfo;
+    progress: never;
+  };
+  deleteKit: { params: { id: string }; reply: { freedBytes: number }; progress: never };
   /** Built-in and saved templates, the built-in one first. */
   listTemplates: { params: Record<string, never>; reply: { templates: TemplateInfo[] }; progress: never };
   /** Keeps a template, so that recipes can name it. The same source again keeps its first name. */
   saveTemplate: { params: { name: string; source: string }; reply: TemplateInfo; progress: never };
   deleteTemplate: { params: { ref: string }; reply: { freedBytes: number }; progress: never };
-  builtinTemplate: {
-    params: Record<string, never>;
-    reply: { template: string; hash: string; tokenizerHash: string; vocabSize: number };
+  /** What stands behind the settings: ids by content, and how the template can be trained with. */
+  describeTemplate: {
+    params: { kit?: string; template?: string };
+    reply: {
+      templateId: string;
+      tokenizerId: string;
+      source: string;
+      hasGeneration: boolean;
+      vocabSize: number;
+      /** Tokens that end a turn, as text. */
+      turnEnds: string[];
+    };
     progress: never;
   };
   /** Used by the compute worker over its port: rows of a recipe, encoded, in training order before shuffling. */

@@ -8,6 +8,7 @@ import { BUILTIN_TEMPLATE, BUILTIN_TOKENS } from '../text/builtinTemplate';
 import { type CompiledTemplate, compileTemplate } from '../text/chatTemplate';
 import type { RenderContext } from '../text/render';
 import { Tokenizer } from '../text/tokenizer';
+import { Kits } from './kits';
 import { type ReadModelFile, requireModelFile } from './modelFiles';
 
 const LAST_SOURCES = 8;
@@ -19,11 +20,15 @@ export class RenderContexts {
   /** Compiled templates by source, the newest last. */
   private readonly compiled = new Map<string, CompiledTemplate>();
 
+  readonly kits: Kits;
+
   constructor(
     private readonly readModelFile: ReadModelFile,
     private readonly storage: Storage,
     private readonly now: () => number,
-  ) {}
+  ) {
+    this.kits = new Kits(storage, now);
+  }
 
   async tokenizer(): Promise<{ tokenizer: Tokenizer; id: string }> {
     this.tokenizerFile ??= this.loadTokenizer();
@@ -42,7 +47,26 @@ export class RenderContexts {
     };
   }
 
-  /** Jinja source, or the ref of a saved template; undefined: the built-in one. Throws TemplateError with line and column. */
+  /**
+   * `kit`: a tokenizer that the person brought; `sourceOrRef`: Jinja source, or the ref of a saved template; undefined: the
+   * kit's own, else the built-in one. Throws TemplateError with line and column, DataError when the kit is not there.
+   */
+  async ofKit(kit: string | undefined, sourceOrRef?: string): Promise<RenderContext> {
+    if (kit === undefined) return this.ofSource(sourceOrRef);
+    const { tokenizer, compiled, variables } = await this.kits.load(kit);
+    const template = sourceOrRef === undefined && compiled ? compiled : (await this.ofSource(sourceOrRef)).template;
+    return {
+      tokenizer,
+      template,
+      now: () => new Date(this.now()),
+      eosToken: variables.eos_token,
+      bosToken: variables.bos_token,
+      padToken: variables.pad_token,
+      templateVariables: variables,
+    };
+  }
+
+  /** With the studio's own tokenizer. */
   async ofSource(sourceOrRef: string = BUILTIN_TEMPLATE): Promise<RenderContext> {
     const source = isTemplateRef(sourceOrRef) ? await this.source(sourceOrRef) : sourceOrRef;
     let template = this.compiled.get(source);

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { afterEach, expect, test } from 'vitest';
 import type { Recipe } from '../protocol/recipe';
 import type { MaskColumns } from '../protocol/requests';
@@ -142,10 +143,11 @@ test('prompts end where the assistant begins, with the ids that end its turn', a
   expect(tokens).toContain('<|im_end|>');
   const plain = await text.request('encodeText', { text: 'The balance is' });
   expect((await text.request('decode', { ids: [...plain.ids] })).text).toBe('The balance is');
-  const { template, vocabSize, hash } = await text.request('builtinTemplate', {});
-  expect(template).toContain('{%- generation -%}');
-  expect(vocabSize).toBe(1024);
-  expect(hash).toMatch(/^sha256:[0-9a-f]{64}$/); // the artifact's id, as lineage names it
+  const { source, vocabSize, hasGeneration, templateId, turnEnds } = await text.request('describeTemplate', {});
+  expect(source).toContain('{%- generation -%}');
+  expect([vocabSize, hasGeneration]).toEqual([1024, true]);
+  expect(turnEnds).toEqual(['<|endoftext|>', '<|im_end|>']);
+  expect(templateId).toMatch(/^sha256:[0-9a-f]{64}$/); // the artifact's id, as lineage names it
 });
 
 test('a mask report hands over every row once, in columns, and names what is wrong', async () => {
@@ -211,6 +213,56 @@ test('a report can be stopped', async () => {
   );
   await expect(report).rejects.toMatchObject({ kind: 'cancelled' });
   expect(rows).toBeLessThan(1000);
+});
+
+test('a tokenizer that the person brought encodes with its own template and ids, in a new worker too', async () => {
+  const storage = new MemoryStorage();
+  const template =
+    '{{ bos_token }}{% for m in messages %}<|start_header_id|>{{ m.role }}<|end_header_id|>\n\n{{ m.content }}<|eot_id|>{% endfor %}{% if add_generation_prompt %}<|start_header_id|>assistant<|end_header_id|>\n\n{% endif %}';
+  const config = { bos_token: '<|begin_of_text|>', eos_token: '<|eot_id|>', chat_template: template };
+  const files = () => [
+    { path: 'x/tokenizer.json', bytes: bytesOf(readFileSync('test/fixtures/tokenizers/llama3.json', 'utf8')) },
+    { path: 'x/tokenizer_config.json', bytes: bytesOf(JSON.stringify(config)) },
+    { path: 'x/model.safetensors', bytes: bytesOf('not read') },
+  ];
+  const info = await bed(storage).request('importKit', { name: 'x', files: files() });
+  expect(info).toMatchObject({ title: 'x', template, tokens: { eos_token: '<|eot_id|>' }, hasToolTemplate: false });
+  const text = bed(storage);
+  expect((await text.request('listKits', {})).kits).toEqual([info]);
+  const described = await text.request('describeTemplate', { kit: info.id });
+  expect(described).toMatchObject({
+    source: template,
+    hasGeneration: false,
+    tokenizerId: info.id,
+    turnEnds: ['<|eot_id|>'],
+  });
+  const kit = { ...settings, kit: info.id };
+  const silent = await text.request('encodeRow', { row, rowId: 'x', settings: kit });
+  expect(silent.tokens[0]).toBe('<|begin_of_text|>');
+  expect(silent.encoded.findings!.map(({ kind }) => kind)).toContain('nothing_trained');
+  const mask = { assistant_spans: 'derived' } as const;
+  const { encoded, tokens, bytes } = await text.request('encodeRow', { row, rowId: 'x', settings: { ...kit, mask } });
+  const trained = tokens.filter((_, t) => encoded.mask[t]);
+  expect(trained.join('')).toBe('{"answer":"12"}<|eot_id|>');
+  expect(bytes[0]).toMatch(/^3c 7c/);
+  const edited = await text.request('encodeRow', {
+    row,
+    rowId: 'x',
+    settings: { ...kit, template: '{{ eos_token }}' },
+  });
+  expect(edited.tokens).toEqual(['<|eot_id|>']);
+  await expect(
+    text.request('importKit', { name: 'y', files: [{ path: 'tokenizer.model', bytes: bytesOf('x') }] }),
+  ).rejects.toThrow(/SentencePiece/);
+  const broken = files().map((file) =>
+    file.path.endsWith('config.json') ? { ...file, bytes: Uint8Array.of(0xff).buffer } : file,
+  );
+  await expect(text.request('importKit', { name: 'z', files: broken })).rejects.toThrow(
+    /tokenizer_config\.json is not UTF-8/,
+  );
+  expect((await text.request('listKits', {})).kits).toHaveLength(1);
+  await text.request('deleteKit', { id: info.id });
+  await expect(text.request('describeTemplate', { kit: info.id })).rejects.toThrow(/Import its files again/);
 });
 
 test('a saved template is there in a new worker, encodes rows by its ref, and can be deleted', async () => {

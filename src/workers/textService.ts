@@ -7,8 +7,7 @@ import type { Recipe } from '../protocol/recipe';
 import type { Handlers, TemplateSettings, TextRequests } from '../protocol/requests';
 import { artifactId, manifestOf } from '../storage/hash';
 import type { Storage } from '../storage/storage';
-import { BUILTIN_TEMPLATE } from '../text/builtinTemplate';
-import { encodePlainPrompt, encodePrompt, render } from '../text/render';
+import { encodePlainPrompt, encodePrompt, render, turnEnds } from '../text/render';
 import { Datasets } from './datasets';
 import { maskReport } from './maskReport';
 import type { ReadModelFile } from './modelFiles';
@@ -27,8 +26,8 @@ export function createTextService(env: TextEnvironment): Handlers<TextRequests> 
   const datasets = new Datasets(env.storage, env.now);
   const contexts = new RenderContexts(env.readModelFile, env.storage, env.now);
   const templates = new Templates(env.storage, env.now);
-  const settingsOf = async ({ template, chat_template_kwargs, ...settings }: TemplateSettings) => {
-    const context = await contexts.ofSource(template);
+  const settingsOf = async ({ kit, template, chat_template_kwargs, ...settings }: TemplateSettings) => {
+    const context = await contexts.ofKit(kit, template);
     return { ...context, ...settings, templateVariables: { ...context.templateVariables, ...chat_template_kwargs } };
   };
 
@@ -70,15 +69,24 @@ export function createTextService(env: TextEnvironment): Handlers<TextRequests> 
       const { rows } = await datasets.page(datasetId, split, { offset: 0, limit: limit ?? Number.MAX_SAFE_INTEGER });
       return maskReport(rows, full, { now: env.now, signal, onColumns: progress });
     },
+    listKits: async () => ({ kits: await contexts.kits.list() }),
+    importKit: ({ name, files }) => contexts.kits.import(name, files),
+    deleteKit: ({ id }) => contexts.kits.remove(id),
+    async describeTemplate({ kit, template }) {
+      const context = await contexts.ofKit(kit, template);
+      const { source, hasGeneration } = context.template;
+      return {
+        templateId: await templateId(source),
+        tokenizerId: kit ?? (await contexts.tokenizer()).id,
+        source,
+        hasGeneration,
+        vocabSize: context.tokenizer.vocabSize,
+        turnEnds: Array.from(turnEnds(context), (id) => context.tokenizer.tokenText(id)),
+      };
+    },
     listTemplates: async () => ({ templates: await templates.list() }),
     saveTemplate: ({ name, source }) => templates.save(name, source),
     deleteTemplate: ({ ref }) => templates.remove(ref),
-    async builtinTemplate() {
-      const { tokenizer, id } = await contexts.tokenizer();
-      // The artifact's id, as a run's lineage names it.
-      const hash = await templateId(BUILTIN_TEMPLATE);
-      return { template: BUILTIN_TEMPLATE, hash, tokenizerHash: id, vocabSize: tokenizer.vocabSize };
-    },
     async encodeRecipe({ recipe, part }, { progress }) {
       const { context, templateId, tokenizerId } = await contexts.ofRef(recipe.template);
       const imported = await datasets.forRecipe(recipe);

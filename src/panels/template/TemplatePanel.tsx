@@ -11,6 +11,7 @@ import { Panel } from '../../ui/Panel';
 import { Segmented } from '../../ui/Segmented';
 import { EXAMPLES, LIBRARY, type TemplateExample } from './examples';
 import { JsonField } from './JsonField';
+import { KitBar } from './KitBar';
 import { MessagesEditor } from './MessagesEditor';
 import { MismatchCard } from './MismatchCard';
 import { RenderedCard } from './RenderedCard';
@@ -34,8 +35,15 @@ export function TemplatePanel() {
   const { messages, tools } = conversation;
   const change = (part: Partial<Conversation>) => converse({ ...conversation, ...part });
   const [side, setSide] = useState<(typeof SIDES)[number]>('messages');
-  const builtin = useLoaded('builtin template', (signal) =>
-    studioClient().text.request('builtinTemplate', {}, { signal }),
+  const { kit } = workbench;
+  // The kit's own template, to tell what was edited; then what is in hand.
+  const own = useLoaded(`own template ${kit}`, (signal) =>
+    studioClient().text.request('describeTemplate', { kit }, { signal }),
+  );
+  const inHand = useLoaded(
+    JSON.stringify([kit, templateSource]),
+    (signal) => studioClient().text.request('describeTemplate', { kit, template: templateSource }, { signal }),
+    120,
   );
   const problem = messagesProblem(messages);
   const { add_generation_prompt, continue_final_message } = conversation;
@@ -54,7 +62,7 @@ export function TemplatePanel() {
       ),
     120,
   );
-  const source = templateSource ?? builtin.value?.template ?? '';
+  const source = templateSource ?? own.value?.source ?? '';
   const { error } = rendered;
   const loadExample = (example: TemplateExample | undefined) => {
     if (!example) return;
@@ -67,12 +75,14 @@ export function TemplatePanel() {
       lede="How a conversation becomes one string. First lever when training and serving disagree on roles or line ends; do not retrain before the rendered strings are the same, character for character."
       actions={
         <span className="mono quiet hashes">
-          template {templateSource === undefined ? shortHash(builtin.value?.hash ?? '…') : 'edited'} · tokenizer{' '}
-          {shortHash(builtin.value?.tokenizerHash ?? '…')}
+          template {inHand.error ? 'does not parse' : shortHash(inHand.value?.templateId ?? '…')} · tokenizer{' '}
+          {shortHash(inHand.value?.tokenizerId ?? '…')} · ends turns with{' '}
+          {inHand.value?.turnEnds.join(' ') || 'nothing known'}
         </span>
       }
     >
-      <TemplateBar source={source} builtin={builtin.value?.template} />
+      <KitBar />
+      <TemplateBar source={source} own={own.value?.source} />
       <div className="template-grid">
         <Card
           title="Input"
@@ -105,18 +115,18 @@ export function TemplatePanel() {
               {source ? (
                 <SourceEditor
                   source={source}
-                  onChange={(next) => editTemplate(next === builtin.value?.template ? undefined : next)}
+                  onChange={(next) => editTemplate(next === own.value?.source ? undefined : next)}
                   error={error?.message}
                   position={positionOf(error)}
                 />
-              ) : builtin.error ? (
-                <p className="bad-text">{builtin.error.message}</p>
+              ) : own.error ? (
+                <p className="bad-text">{own.error.message}</p>
               ) : (
                 <div className="skeleton-block" aria-hidden="true" />
               )}
               <p className="quiet tools-line">
                 {templateSource === undefined
-                  ? 'This is the built-in template. Every edit is rendered at once, on the right.'
+                  ? 'This is the template that comes with the tokenizer. Every edit is rendered at once, on the right.'
                   : 'Mask reads your edited template too. Save it, and SFT can train with it.'}
               </p>
             </>
@@ -175,7 +185,7 @@ export function TemplatePanel() {
           onChange={change}
         />
       </div>
-      {source && <MismatchCard source={source} />}
+      {source && kit === undefined && <MismatchCard source={source} />}
     </Panel>
   );
 }
@@ -184,7 +194,7 @@ const positionOf = (error: StudioError | undefined) =>
   error instanceof StudioError ? (errorPosition(error.where) ?? errorPosition(error.message)) : undefined;
 
 /** Which template is in hand: built-in, saved, from the library, or edited and not saved yet. */
-function TemplateBar({ source, builtin }: { source: string; builtin?: string }) {
+function TemplateBar({ source, own }: { source: string /** The tokenizer's own template. */; own?: string }) {
   const { templateSource, editTemplate } = useWorkbench();
   const saved = useTemplates();
   const [name, setName] = useState<string>();
@@ -209,10 +219,12 @@ function TemplateBar({ source, builtin }: { source: string; builtin?: string }) 
           value={current?.ref ?? ''}
           onChange={(event) => {
             const next = all.find(({ ref }) => ref === event.currentTarget.value);
-            if (next) editTemplate(next.source === builtin ? undefined : next.source);
+            if (next) editTemplate(next.source === own ? undefined : next.source);
           }}
         >
-          {!current && <option value="">edited, not saved</option>}
+          {!current && (
+            <option value="">{templateSource === undefined ? 'the tokenizer’s own' : 'edited, not saved'}</option>
+          )}
           {all.map(({ ref, name: title }) => (
             <option key={ref} value={ref}>
               {title}
@@ -257,7 +269,7 @@ function TemplateBar({ source, builtin }: { source: string; builtin?: string }) 
         disabled={templateSource === undefined}
         onClick={() => editTemplate(undefined)}
       >
-        Reset to built-in
+        Undo all edits
       </button>
       {current?.ref.startsWith('sha256:') && (
         <button

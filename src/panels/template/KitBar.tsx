@@ -1,0 +1,174 @@
+// Which tokenizer: the studio's own, or one that the person brings as the files of a Hugging Face folder.
+import { useRef, useState } from 'react';
+import { count } from '../../lib/words';
+import { deleteKit, importKit, useKits } from '../../stores/kits';
+import { useWorkbench } from '../../stores/workbench';
+import { filesToRead, folderName } from './kitFiles';
+
+export function KitBar() {
+  const kits = useKits();
+  const { kit, openKit, editTemplate } = useWorkbench();
+  const [state, setState] = useState<{ reading?: string; error?: string }>({});
+  const [isOver, setOver] = useState(false);
+  const files = useRef<HTMLInputElement>(null);
+  const folder = useRef<HTMLInputElement>(null);
+  const current = kits.find(({ id }) => id === kit);
+
+  const read = async (given: File[]) => {
+    if (given.length === 0) return;
+    setState({ reading: folderName(given) });
+    try {
+      const { template, kit: kitFiles } = filesToRead(given);
+      if (kitFiles.length === 0 && template) editTemplate(await template.text());
+      else {
+        const parts = await Promise.all(
+          kitFiles.map(async (file) => ({ path: pathOf(file), bytes: await file.arrayBuffer() })),
+        );
+        openKit((await importKit(folderName(given), parts)).id);
+      }
+      setState({});
+    } catch (error) {
+      setState({ error: (error as Error).message });
+    }
+  };
+  return (
+    // biome-ignore lint/a11y/noStaticElementInteractions: dropping is a second way; the buttons inside are the first
+    <div
+      className={`kit-bar${isOver ? ' is-over' : ''}`}
+      onDragOver={(event) => {
+        event.preventDefault();
+        setOver(true);
+      }}
+      onDragLeave={() => setOver(false)}
+      onDrop={(event) => {
+        event.preventDefault();
+        setOver(false);
+        void droppedFiles(event.dataTransfer).then(read, (error: unknown) =>
+          setState({ error: (error as Error).message }),
+        );
+      }}
+    >
+      <label className="inline-field">
+        <span>tokenizer</span>
+        <select
+          className="select"
+          aria-label="Tokenizer in hand"
+          value={kit ?? ''}
+          onChange={(event) => openKit(event.currentTarget.value || undefined)}
+        >
+          <option value="">the studio’s own</option>
+          {kits.map(({ id, title, vocabSize }) => (
+            <option key={id} value={id}>
+              {title} · {count(vocabSize)} tokens
+            </option>
+          ))}
+        </select>
+      </label>
+      <input
+        ref={files}
+        type="file"
+        multiple
+        accept=".json,.jinja,.txt"
+        className="sr-only"
+        tabIndex={-1}
+        aria-label="Tokenizer and template files"
+        onChange={(event) => {
+          const chosen = [...(event.currentTarget.files ?? [])];
+          event.currentTarget.value = '';
+          void read(chosen);
+        }}
+      />
+      <input
+        ref={(element) => {
+          folder.current = element;
+          element?.setAttribute('webkitdirectory', '');
+        }}
+        type="file"
+        className="sr-only"
+        tabIndex={-1}
+        aria-label="Folder of a model"
+        onChange={(event) => {
+          const chosen = [...(event.currentTarget.files ?? [])];
+          event.currentTarget.value = '';
+          void read(chosen);
+        }}
+      />
+      <button type="button" className="button" onClick={() => files.current?.click()}>
+        Bring files
+      </button>
+      <button type="button" className="button" onClick={() => folder.current?.click()}>
+        Bring a folder
+      </button>
+      {current && (
+        <button
+          type="button"
+          className="button"
+          onClick={() => {
+            openKit(undefined);
+            deleteKit(current.id).catch((error: unknown) => setState({ error: (error as Error).message }));
+          }}
+        >
+          Delete {current.title}
+        </button>
+      )}
+      {state.reading !== undefined ? (
+        <span role="status" className="quiet">
+          Reading {state.reading} …
+        </span>
+      ) : (
+        !current && (
+          <span className="quiet kit-hint">
+            Drop <span className="mono">tokenizer.json</span>, <span className="mono">tokenizer_config.json</span>,{' '}
+            <span className="mono">chat_template.jinja</span> or the whole folder here; they stay in this browser.
+          </span>
+        )
+      )}
+      {current && (
+        <div className="kit-facts">
+          <span className="mono quiet">
+            {Object.entries(current.tokens)
+              .map(([name, token]) => `${name} ${token}`)
+              .join(' · ') || 'no named special tokens'}
+          </span>
+          {current.notes.map((note) => (
+            <p key={note} className="warn-text">
+              {note}
+            </p>
+          ))}
+        </div>
+      )}
+      {state.error && (
+        <div className="note bad" role="alert">
+          <div>
+            <b>Nothing was imported.</b> {state.error}
+          </div>
+        </div>
+      )}
+    </div>
+  );
+}
+
+/** Where a file stood in its folder. */
+const pathOf = (file: File): string => file.webkitRelativePath || file.name;
+
+/** Files of a drop, those of dropped folders too. */
+async function droppedFiles(transfer: DataTransfer): Promise<File[]> {
+  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry()).filter((entry) => entry !== null);
+  if (entries.length === 0) return [...transfer.files];
+  const out: File[] = [];
+  const walk = async (entry: FileSystemEntry): Promise<void> => {
+    if (entry.isFile)
+      out.push(await new Promise<File>((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject)));
+    else {
+      const reader = (entry as FileSystemDirectoryEntry).createReader();
+      // A reader gives its entries a hundred at a time.
+      for (;;) {
+        const part = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject));
+        if (part.length === 0) break;
+        for (const child of part) await walk(child);
+      }
+    }
+  };
+  for (const entry of entries) await walk(entry);
+  return out;
+}
