@@ -84,3 +84,43 @@ test('each span names its rules', () => {
     '4 bare eot',
   ]);
 });
+
+/** Texts of the spans of one bare template. */
+function texts(source: string, messages: Message[], specials = SPECIALS): string[] {
+  const template = compileTemplate(source);
+  const full = template.render(messages);
+  const renderText = (part: readonly Message[], addGenerationPrompt: boolean) =>
+    template.render(part, { addGenerationPrompt }).text;
+  return deriveAssistantSpans(messages, full, renderText, specials).map(({ start, end }) =>
+    full.text.slice(start, end),
+  );
+}
+
+describe('odd templates', () => {
+  const PROMPT = "{% if add_generation_prompt %}{{ '<a>' }}{% endif %}";
+  test('tool results printed inside the turn that called the tools are no part of it', () => {
+    const source = `{% for m in messages %}{% if m.role == 'user' %}<u>{{ m.content }}</s>{% elif m.role == 'assistant' %}<a>{% for c in m.tool_calls or [] %}({{ c.function.arguments | tojson }}){% endfor %}{% set ns = namespace(on=true) %}{% for later in messages[loop.index:] %}{% if later.role != 'tool' %}{% set ns.on = false %}{% elif ns.on %}{{ '[result ' + later.content + ']' }}{% endif %}{% endfor %}{{ m.content }}</s>{% endif %}{% endfor %}${PROMPT}`;
+    const chat: Message[] = [u('Balance?'), { ...call, content: 'Done.' }, { role: 'tool', content: 'five' }, a('5.')];
+    expect(texts(source, chat)).toEqual(['({"account_id": "A-117"})', 'Done.</s>', '5.</s>']);
+    // Without a string in the arguments nothing of the call is marked.
+    const plain = { ...call, tool_calls: [{ type: 'function' as const, function: { name: 'f', arguments: {} } }] };
+    expect(texts(source, [u('Balance?'), plain, { role: 'tool', content: 'five' }, a('5.')])[0]).toBe('({})');
+  });
+  test('a template that looks through the messages first still has its turns', () => {
+    const source = `{% set ns = namespace(n=0) %}{% for m in messages[::-1] %}{% set ns.n = ns.n + 1 %}{% endfor %}{% for m in messages %}<{{ m.role[0] }}>{{ m.content.split('</think>')[-1] }}</s>{% endfor %}${PROMPT}`;
+    expect(texts(source, [u('x'), a('<think>y</think>z'), u('x'), a('<think>y</think>z')])).toEqual(['z</s>', 'z</s>']);
+  });
+  test('special tokens are not cut where the whole parts from the prompt', () => {
+    const source = `{% for m in messages %}<{{ m.role[0] }}>{{ '<|im_start|>' if m.role == 'assistant' }}{{ m.content }}<|im_end|>{% endfor %}{% if add_generation_prompt %}{{ '<a><think>' }}{% endif %}`;
+    expect(texts(source, [u('x'), a('y')])).toEqual(['<|im_start|>y<|im_end|>']);
+  });
+  test('a thought before the answer belongs to the turn', () => {
+    const source = `{% for m in messages %}{% if m.role == 'assistant' and m.thinking and loop.last %}<a>think {{ m.thinking }}</s>{% endif %}<{{ m.role[0] }}>{{ m.content }}{{ '</s>' if loop.last else '</e>' }}{% endfor %}${PROMPT}`;
+    expect(texts(source, [u('x'), { ...a('y'), reasoning_content: 'Hm.' }])).toEqual(['think Hm.</s><a>y</s>']);
+  });
+  test('after a tool result the usual header is given, though no prompt is added there', () => {
+    const source = `{% for m in messages %}<{{ m.role[0] }}>{{ m.content }}</s>{% endfor %}{% if add_generation_prompt and messages[-1].role == 'user' %}{{ '<a>' }}{% endif %}`;
+    expect(texts(source, [u('x'), a('y'), { role: 'tool', content: 'r' }, a('z')])).toEqual(['y</s>', 'z</s>']);
+    expect(texts(source, [a('first'), u('x')])).toEqual(['first</s>']);
+  });
+});

@@ -102,6 +102,18 @@ describe('where each part came from', () => {
     expect(r.text).toBe(`<${content}>`);
     expect(r.content).toEqual([{ start: 1, end: 1 + content.length, message: 0 }]);
   });
+  test('private-use characters that the template writes as escapes stay', () => {
+    const r = compileTemplate("{{ '\\ue000\\U000F0001' }}{% for m in messages %}<{{ m.content }}>{% endfor %}").render(
+      chat,
+    );
+    expect(r.text).toBe('\ue000\u{f0001}<S><U><A>');
+    expect(r.content.map(({ start, end }) => r.text.slice(start, end))).toEqual(['S', 'U', 'A']);
+  });
+  test('keys that are null are not there, as in apply_chat_template', () => {
+    const source = '{% for m in messages %}{{ m.keys() | join(",") }};{% endfor %}';
+    const messages = [{ ...chat[0]!, content: '', content_is_null: true, name: null as unknown as string }, chat[1]!];
+    expect(renderText(source, messages)).toBe('role;role,content;');
+  });
   test('continue_final_message leaves the last turn open', () => {
     const source = '{% for m in messages %}<{{ m.content | trim }}>{% endfor %}';
     const open = compileTemplate(source).render([{ role: 'assistant', content: 'Partial ' }], {
