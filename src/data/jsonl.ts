@@ -118,7 +118,8 @@ export function* parseJsonlSteps(bytes: Uint8Array, name: string): Generator<num
 /** One object a line, with a final newline; null contents are null again. */
 export const toJsonl = (rows: readonly unknown[]): string =>
   rows.map((row) => `${JSON.stringify(row, withNullContent)}\n`).join('');
-const withNullContent = (_key: string, value: unknown): unknown => {
+/** Replacer for JSON.stringify: contents that were null in the row are null again. */
+export const withNullContent = (_key: string, value: unknown): unknown => {
   if (typeof value !== 'object' || value === null || !('content_is_null' in value)) return value;
   const { content_is_null: _own, ...message } = value;
   return { ...message, content: null };

@@ -76,6 +76,31 @@ export const FINDING_KINDS = [
   'special_in_text',
 ] as const;
 export type FindingKind = (typeof FINDING_KINDS)[number];
+export const LINT_KINDS = [
+  'stop_not_trained',
+  'double_bos',
+  'missing_generation_prompt',
+  'no_generation_markers',
+  'special_in_content',
+  'content_altered',
+  'content_trimmed',
+  'earlier_turn_changed',
+  'system_ignored',
+  'tools_ignored',
+  'tool_calls_ignored',
+  'tool_result_ignored',
+  'uses_date',
+] as const;
+/** What is likely to go wrong with a template. */
+export interface LintFinding {
+  kind: (typeof LINT_KINDS)[number];
+  severity: 'error' | 'warning' | 'note';
+  /** What is wrong, and the remedy. */
+  message: string;
+  /** The message of the conversation that it is about. */
+  message_index?: number;
+}
+
 /** What is wrong, or worth knowing, about an encoded row. */
 export interface Finding {
   kind: FindingKind;

@@ -4,6 +4,7 @@ import type {
   EncodedRow,
   FindingKind,
   Json,
+  LintFinding,
   MaskMode,
   MaskOptions,
   Message,
@@ -218,6 +219,63 @@ export interface MaskReport {
   first: { kind: MaskRowKind; index: number; message: string }[];
 }
 
+export interface TokenAt {
+  id: number;
+  text: string;
+}
+/** One row under two templates or tokenizers, A and B. */
+export interface RowComparison {
+  text: 'same' | 'differs' | 'error';
+  ids: 'same' | 'differs' | 'error';
+  mask: 'same' | 'differs' | 'error';
+  errorA?: string;
+  errorB?: string;
+  trainedA?: number;
+  trainedB?: number;
+  /** First differing UTF-16 offset, with the text around it. */
+  textAt?: { offset: number; a: string; b: string };
+  /** First differing token; a side that has ended there has none. */
+  tokenAt?: { index: number; a?: TokenAt; b?: TokenAt };
+}
+export interface ComparisonReport {
+  rows: number;
+  /** Rows that differ, by level; a row that one side cannot render counts as an error only. */
+  textDiffers: number;
+  idsDiffer: number;
+  maskDiffers: number;
+  errors: number;
+  /** The first rows that are not the same. */
+  examples: (RowComparison & { index: number; rowId: string })[];
+}
+
+/** A row with what it gave when it was pinned. */
+export interface Golden {
+  name: string;
+  row: DatasetRow;
+  mode: MaskMode | 'default';
+  mask?: Partial<MaskOptions>;
+  text: string;
+  ids: number[];
+  supervised_tokens: number;
+  /** Of the template's source, when it was pinned. */
+  template_sha256: string;
+}
+export interface GoldenCheck {
+  name: string;
+  text: 'same' | 'changed' | 'error';
+  ids: 'same' | 'changed' | 'error';
+  supervised: 'same' | 'changed' | 'error';
+  supervised_tokens: number;
+  textAt?: { offset: number; was: string; is: string };
+  tokenAt?: { index: number; was?: number; is?: TokenAt; tokens: { was: number; is: number } };
+  error?: string;
+}
+export interface GoldenFile {
+  format: 'posttrain-studio/goldens';
+  version: 1;
+  goldens: Golden[];
+}
+
 /** A tokenizer with its template, as a person brought it: the files of a Hugging Face folder. */
 export interface KitInfo {
   id: string;
@@ -283,6 +341,34 @@ export interface TextRequests {
     /** Rows as they are read, each once. */
     progress: { done: number; total: number; columns: MaskColumns };
   };
+  /** What is likely to go wrong with the template, on this conversation and on small probes. */
+  lintTemplate: {
+    params: { messages: Message[]; tools?: ToolSchema[]; settings: TemplateSettings };
+    reply: { findings: LintFinding[] };
+    progress: never;
+  };
+  /** The rows of a split under two settings. */
+  compare: {
+    params: { datasetId: string; split: string; limit: number; a: TemplateSettings; b: TemplateSettings };
+    reply: ComparisonReport;
+    progress: { done: number; total: number };
+  };
+  /** Keeps what the row gives now; another of that name is replaced. */
+  pinGolden: { params: { name: string; row: DatasetRow; settings: TemplateSettings }; reply: Golden; progress: never };
+  removeGolden: { params: { name: string }; reply: { name: string }; progress: never };
+  /** All goldens, and what became of them under this tokenizer and template. */
+  checkGoldens: {
+    params: { settings: TemplateSettings };
+    reply: { goldens: Golden[]; checks: GoldenCheck[] };
+    progress: never;
+  };
+  exportGoldens: {
+    params: Record<string, never>;
+    reply: { fileName: string; bytes: ArrayBuffer };
+    progress: never;
+  };
+  /** Throws DataError naming the field; nothing is added then. */
+  importGoldens: { params: { bytes: ArrayBuffer }; reply: { added: number }; progress: never };
   listKits: { params: Record<string, never>; reply: { kits: KitInfo[] }; progress: never };
   /** `files`: any of a model's folder; those that matter are kept. Throws DataError naming file and field. */
   importKit: {

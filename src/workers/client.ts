@@ -9,7 +9,16 @@ import { type Connection, connect, TimeoutError } from './rpc';
 /** Longest silence of a text request, ms. A template that loops is ended after this; building a dataset takes longer. */
 const TEMPLATE_LIMIT_MS = 10_000;
 const TEXT_LIMIT_MS = 60_000;
-const TEMPLATE_METHODS: readonly string[] = ['encodeRow', 'encodePrompt', 'maskReport'];
+const TEMPLATE_METHODS: readonly string[] = [
+  'encodeRow',
+  'encodePrompt',
+  'maskReport',
+  'lintTemplate',
+  'compare',
+  'pinGolden',
+  'checkGoldens',
+  'describeTemplate',
+];
 
 /** How the client makes workers; tests put others in. */
 export interface WorkerFactory {

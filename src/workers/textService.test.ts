@@ -265,6 +265,46 @@ test('a tokenizer that the person brought encodes with its own template and ids,
   await expect(text.request('describeTemplate', { kit: info.id })).rejects.toThrow(/Import its files again/);
 });
 
+test('goldens are kept, checked under what is in hand, exported and imported', async () => {
+  const storage = new MemoryStorage();
+  const first = bed(storage);
+  await first.request('pinGolden', { name: ' budget ', row, settings });
+  await expect(first.request('pinGolden', { name: '', row, settings })).rejects.toMatchObject({ kind: 'config' });
+  const text = bed(storage);
+  const { goldens, checks } = await text.request('checkGoldens', { settings });
+  expect(goldens.map(({ name }) => name)).toEqual(['budget']);
+  expect(checks).toMatchObject([{ name: 'budget', text: 'same', ids: 'same', supervised: 'same' }]);
+  const changed = await text.request('checkGoldens', {
+    settings: { ...settings, template: 'x{{ messages[0].content }}' },
+  });
+  expect(changed.checks[0]).toMatchObject({ text: 'changed', ids: 'changed', supervised: 'changed' });
+  const { bytes } = await text.request('exportGoldens', {});
+  await text.request('removeGolden', { name: 'budget' });
+  expect((await text.request('checkGoldens', { settings })).goldens).toEqual([]);
+  expect(await text.request('importGoldens', { bytes: bytes.slice(0) })).toEqual({ added: 1 });
+  expect((await text.request('checkGoldens', { settings })).checks).toEqual(checks);
+  await expect(text.request('importGoldens', { bytes: bytesOf('{}') })).rejects.toThrow(/format/);
+});
+
+test('two settings are compared over the rows of a split, and lint answers', async () => {
+  const text = bed();
+  const seen: number[] = [];
+  const split = { datasetId: 'builtin:sft/single', split: 'dev', limit: 60 };
+  const same = await text.request('compare', { ...split, a: settings, b: settings });
+  expect(same).toMatchObject({ rows: 60, textDiffers: 0, idsDiffer: 0, maskDiffers: 0, errors: 0, examples: [] });
+  const b = { ...settings, mask: { train_on_eos: 'none' as const } };
+  const mask = await text.request(
+    'compare',
+    { ...split, a: settings, b },
+    { onProgress: ({ done }) => seen.push(done) },
+  );
+  expect(mask).toMatchObject({ idsDiffer: 0, maskDiffers: 60 });
+  expect(mask.examples).toHaveLength(50);
+  expect(seen).toEqual([25, 50]);
+  const { findings } = await text.request('lintTemplate', { messages: row.messages, settings });
+  expect(findings).toEqual([]);
+});
+
 test('a saved template is there in a new worker, encodes rows by its ref, and can be deleted', async () => {
   const storage = new MemoryStorage();
   const source = '{% for m in messages %}<{{ m.role }}>{% generation %}{{ m.content }}{% endgeneration %}{% endfor %}';

@@ -8,7 +8,10 @@ import type { Handlers, TemplateSettings, TextRequests } from '../protocol/reque
 import { artifactId, manifestOf } from '../storage/hash';
 import type { Storage } from '../storage/storage';
 import { encodePlainPrompt, encodePrompt, render, turnEnds } from '../text/render';
+import { lintTemplate } from '../text/templateLint';
+import { compareRows } from './compareRows';
 import { Datasets } from './datasets';
+import { Goldens } from './goldens';
 import { maskReport } from './maskReport';
 import type { ReadModelFile } from './modelFiles';
 import { RenderContexts, templateId } from './renderContexts';
@@ -25,6 +28,7 @@ export interface TextEnvironment {
 export function createTextService(env: TextEnvironment): Handlers<TextRequests> {
   const datasets = new Datasets(env.storage, env.now);
   const contexts = new RenderContexts(env.readModelFile, env.storage, env.now);
+  const goldens = new Goldens(env.storage);
   const templates = new Templates(env.storage, env.now);
   const settingsOf = async ({ kit, template, chat_template_kwargs, ...settings }: TemplateSettings) => {
     const context = await contexts.ofKit(kit, template);
@@ -69,6 +73,22 @@ export function createTextService(env: TextEnvironment): Handlers<TextRequests> 
       const { rows } = await datasets.page(datasetId, split, { offset: 0, limit: limit ?? Number.MAX_SAFE_INTEGER });
       return maskReport(rows, full, { now: env.now, signal, onColumns: progress });
     },
+    async lintTemplate({ messages, tools, settings }) {
+      return { findings: lintTemplate(await settingsOf(settings), { messages, tools }) };
+    },
+    async compare({ datasetId, split, limit, a, b }, { signal, progress }) {
+      const { rows } = await datasets.page(datasetId, split, { offset: 0, limit });
+      return compareRows(rows, [await settingsOf(a), await settingsOf(b)], { signal, onProgress: progress });
+    },
+    pinGolden: async ({ name, row, settings }) => goldens.pin(name, row, await settingsOf(settings)),
+    removeGolden: ({ name }) => goldens.remove(name),
+    checkGoldens: async ({ settings }) => goldens.check(await settingsOf(settings)),
+    async exportGoldens() {
+      const { fileName, bytes } = await goldens.export();
+      const buffer = bytes.buffer as ArrayBuffer;
+      return transferring({ fileName, bytes: buffer }, [buffer]);
+    },
+    importGoldens: ({ bytes }) => goldens.import(new Uint8Array(bytes)),
     listKits: async () => ({ kits: await contexts.kits.list() }),
     importKit: ({ name, files }) => contexts.kits.import(name, files),
     deleteKit: ({ id }) => contexts.kits.remove(id),

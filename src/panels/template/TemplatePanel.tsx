@@ -9,9 +9,12 @@ import { type Conversation, requestSettings, useWorkbench } from '../../stores/w
 import { Card } from '../../ui/Card';
 import { Panel } from '../../ui/Panel';
 import { Segmented } from '../../ui/Segmented';
+import { CompareCard } from './CompareCard';
 import { EXAMPLES, LIBRARY, type TemplateExample } from './examples';
+import { GoldensCard } from './GoldensCard';
 import { JsonField } from './JsonField';
 import { KitBar } from './KitBar';
+import { LintCard } from './LintCard';
 import { MessagesEditor } from './MessagesEditor';
 import { MismatchCard } from './MismatchCard';
 import { RenderedCard } from './RenderedCard';
@@ -184,6 +187,11 @@ export function TemplatePanel() {
           conversation={conversation}
           onChange={change}
         />
+      </div>
+      <div className="template-checks">
+        <LintCard conversation={conversation} settings={requestSettings(workbench)} />
+        <GoldensCard conversation={conversation} settings={requestSettings(workbench)} />
+        <CompareCard settings={requestSettings(workbench)} />
       </div>
       {source && kit === undefined && <MismatchCard source={source} />}
     </Panel>

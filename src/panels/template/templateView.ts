@@ -1,6 +1,7 @@
 // The template panel's reading of errors and renders. Pure.
 import { plural } from '../../lib/words';
 import { type EncodedRow, type Json, type Message, ORIGIN_NAMES, ROLE_NAMES } from '../../protocol/chat';
+import type { GoldenCheck } from '../../protocol/requests';
 
 export interface SourcePosition {
   /** Both from 1. */
@@ -107,4 +108,16 @@ export function partingWords({ isSame, at }: Parting, a: Side, b: Side): string 
   if (isSame) return `Both give the same ${plural(a.ids.length, 'token')}.`;
   const show = ({ ids, tokens }: Side) => (at < ids.length ? `${JSON.stringify(tokens[at])} (${ids[at]})` : 'the end');
   return `The prompts part at token ${at}: ${show(a)} in training, ${show(b)} in serving; ${plural(a.ids.length, 'token')} against ${plural(b.ids.length, 'token')}.`;
+}
+
+/** Where a golden sample parts from what was pinned. */
+export function goldenWords({ error, textAt, tokenAt }: GoldenCheck): string {
+  if (error) return error;
+  if (tokenAt) {
+    const { index, was, is, tokens } = tokenAt;
+    const now = is ? `${is.id} ${JSON.stringify(is.text)}` : 'the end';
+    const text = textAt ? `; ${JSON.stringify(textAt.was)} became ${JSON.stringify(textAt.is)}` : '';
+    return `token ${index}: id ${was ?? 'none'} became ${now}, ${tokens.was} tokens became ${tokens.is}${text}`;
+  }
+  return textAt ? `${JSON.stringify(textAt.was)} became ${JSON.stringify(textAt.is)}, with the same ids` : '–';
 }

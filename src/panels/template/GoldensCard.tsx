@@ -1,0 +1,170 @@
+// Golden samples: conversations pinned with their string, ids and trained tokens, re-checked on every edit.
+import { useRef, useState } from 'react';
+import { plural } from '../../lib/words';
+import type { GoldenCheck, TemplateSettings } from '../../protocol/requests';
+import { studioClient } from '../../stores/client';
+import { saveFile } from '../../stores/saveFile';
+import { useLoaded } from '../../stores/useLoaded';
+import type { Conversation } from '../../stores/workbench';
+import { Card } from '../../ui/Card';
+import { goldenWords } from './templateView';
+
+export function GoldensCard({ conversation, settings }: { conversation: Conversation; settings: TemplateSettings }) {
+  const [version, setVersion] = useState(0);
+  const [name, setName] = useState<string>();
+  const [error, setError] = useState<string>();
+  const picker = useRef<HTMLInputElement>(null);
+  const { kit, template } = settings;
+  const checked = useLoaded(
+    JSON.stringify([version, kit, template]),
+    (signal) => studioClient().text.request('checkGoldens', { settings }, { signal }),
+    200,
+  );
+  const { goldens = [], checks = [] } = checked.value ?? {};
+  const changed = checks.filter(({ text, ids, supervised }) => [text, ids, supervised].some((s) => s !== 'same'));
+  const act = async (work: Promise<unknown>) => {
+    try {
+      await work;
+      setError(undefined);
+      setVersion((n) => n + 1);
+    } catch (cause) {
+      setError((cause as Error).message);
+    }
+  };
+  const pin = () => {
+    const { messages, tools } = conversation;
+    const row = { messages, ...(tools.length > 0 && { tools }) };
+    const { text } = studioClient();
+    void act(text.request('pinGolden', { name: name ?? '', row, settings }).then(() => setName(undefined)));
+  };
+  const download = async () => {
+    const { fileName, bytes } = await studioClient().text.request('exportGoldens', {});
+    saveFile(fileName, bytes);
+  };
+  return (
+    <Card
+      title="Golden samples"
+      note={
+        goldens.length === 0
+          ? ''
+          : changed.length === 0
+            ? `${plural(goldens.length, 'sample')}, all as they were pinned`
+            : `${changed.length} of ${goldens.length} changed`
+      }
+      actions={
+        <>
+          <input
+            ref={picker}
+            type="file"
+            accept=".json"
+            className="sr-only"
+            tabIndex={-1}
+            aria-label="Golden samples file"
+            onChange={(event) => {
+              const file = event.currentTarget.files?.[0];
+              event.currentTarget.value = '';
+              if (file)
+                void act(
+                  file
+                    .arrayBuffer()
+                    .then((bytes) => studioClient().text.request('importGoldens', { bytes }, { transfer: [bytes] })),
+                );
+            }}
+          />
+          <button type="button" className="button" onClick={() => picker.current?.click()}>
+            Import
+          </button>
+          <button type="button" className="button" disabled={goldens.length === 0} onClick={() => void act(download())}>
+            Export
+          </button>
+          <button
+            type="button"
+            className="button"
+            onClick={() => setName(`conversation ${goldens.length + 1}`)}
+            disabled={conversation.messages.length === 0}
+          >
+            Pin this conversation
+          </button>
+        </>
+      }
+    >
+      {name !== undefined && (
+        <form
+          className="save-form"
+          onSubmit={(event) => {
+            event.preventDefault();
+            pin();
+          }}
+        >
+          <input
+            className="field-input"
+            aria-label="Name of the golden sample"
+            value={name}
+            onChange={(event) => setName(event.currentTarget.value)}
+          />
+          <button type="submit" className="button primary">
+            Pin
+          </button>
+          <button type="button" className="button" onClick={() => setName(undefined)}>
+            Cancel
+          </button>
+        </form>
+      )}
+      {error && (
+        <p className="bad-text" role="alert">
+          {error}
+        </p>
+      )}
+      {goldens.length === 0 ? (
+        <p className="quiet">
+          Pin conversations that must never change: their string, their ids and how many tokens are trained. Every edit
+          of the template is held against them, and the exported file does the same in your CI.
+        </p>
+      ) : (
+        <table className="changes goldens" aria-live="polite">
+          <thead>
+            <tr>
+              <th scope="col">sample</th>
+              <th scope="col">string</th>
+              <th scope="col">ids</th>
+              <th scope="col">supervised</th>
+              <th scope="col">first difference</th>
+              <th scope="col">
+                <span className="sr-only">remove</span>
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {checks.map((check, i) => (
+              <tr key={check.name}>
+                <td>{check.name}</td>
+                <Status value={check.text} />
+                <Status value={check.ids} />
+                <td className={check.supervised === 'same' ? 'ok-text' : 'bad-text'}>
+                  {check.supervised === 'same'
+                    ? goldens[i]!.supervised_tokens
+                    : `${goldens[i]!.supervised_tokens} → ${check.supervised_tokens}`}
+                </td>
+                <td className="mono">{goldenWords(check)}</td>
+                <td>
+                  <button
+                    type="button"
+                    className="icon-button"
+                    aria-label={`Remove ${check.name}`}
+                    onClick={() => void act(studioClient().text.request('removeGolden', { name: check.name }))}
+                  >
+                    ×
+                  </button>
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+    </Card>
+  );
+}
+
+function Status({ value }: { value: GoldenCheck['text'] }) {
+  return <td className={value === 'same' ? 'ok-text' : 'bad-text'}>{value}</td>;
+}

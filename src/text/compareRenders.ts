@@ -1,0 +1,58 @@
+// Two templates, or two tokenizers, on the same rows: where the strings part, where the ids part, what else is trained.
+import { StudioError } from '../lib/errors';
+import type { DatasetRow, EncodedRow } from '../protocol/chat';
+import type { RowComparison, TokenAt } from '../protocol/requests';
+import { type RenderSettings, render, trainedTokens } from './render';
+import type { Tokenizer } from './tokenizer';
+
+const AROUND = 24;
+
+/** Index of the first difference; −1 when both are the same. */
+export function firstDifference(a: ArrayLike<unknown>, b: ArrayLike<unknown>): number {
+  const n = Math.min(a.length, b.length);
+  for (let i = 0; i < n; i++) if (a[i] !== b[i]) return i;
+  return a.length === b.length ? -1 : n;
+}
+/** Some text around a place; a surrogate pair is not cut. */
+export function excerptAt(text: string, at: number): string {
+  const from = Math.max(0, at - AROUND);
+  return Array.from(text.slice(from, at + AROUND)).join('');
+}
+export const tokenAt = (ids: ArrayLike<number>, at: number, tokenizer: Tokenizer): TokenAt | undefined =>
+  at < ids.length ? { id: ids[at]!, text: tokenizer.tokenText(ids[at]!) } : undefined;
+
+function encode(row: DatasetRow, rowId: string, settings: RenderSettings): EncodedRow | string {
+  try {
+    return render(row, rowId, settings);
+  } catch (error) {
+    if (error instanceof StudioError) return error.message;
+    throw error;
+  }
+}
+
+/** One row both ways. Errors of a side are part of the answer. */
+export function compareRow(row: DatasetRow, rowId: string, a: RenderSettings, b: RenderSettings): RowComparison {
+  const [x, y] = [encode(row, rowId, a), encode(row, rowId, b)];
+  if (typeof x === 'string' || typeof y === 'string')
+    return {
+      text: 'error',
+      ids: 'error',
+      mask: 'error',
+      ...(typeof x === 'string' && { errorA: x }),
+      ...(typeof y === 'string' && { errorB: y }),
+    };
+  const offset = firstDifference(x.text, y.text);
+  const index = firstDifference(x.ids, y.ids);
+  const mask = firstDifference(x.mask, y.mask);
+  return {
+    text: offset < 0 ? 'same' : 'differs',
+    ids: index < 0 ? 'same' : 'differs',
+    mask: mask < 0 && index < 0 ? 'same' : 'differs',
+    trainedA: trainedTokens(x),
+    trainedB: trainedTokens(y),
+    ...(offset >= 0 && { textAt: { offset, a: excerptAt(x.text, offset), b: excerptAt(y.text, offset) } }),
+    ...(index >= 0 && {
+      tokenAt: { index, a: tokenAt(x.ids, index, a.tokenizer), b: tokenAt(y.ids, index, b.tokenizer) },
+    }),
+  };
+}

@@ -1,0 +1,85 @@
+// Goldens and comparisons see one blank, on the level where it matters.
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import type { DatasetRow } from '../protocol/chat';
+import { BUILTIN_TEMPLATE, BUILTIN_TOKENS } from './builtinTemplate';
+import { compileTemplate } from './chatTemplate';
+import { compareRow, firstDifference } from './compareRenders';
+import { checkGolden, goldenFile, makeGolden, parseGoldens } from './goldens';
+import type { RenderSettings } from './render';
+import { Tokenizer } from './tokenizer';
+
+const tokenizer = Tokenizer.fromJson(readFileSync('public/models/tokenizer.json', 'utf8'));
+const gpt2 = Tokenizer.fromJson(readFileSync('test/fixtures/tokenizers/gpt2.json', 'utf8'));
+const settings = (source: string, more: Partial<RenderSettings> = {}): RenderSettings => ({
+  tokenizer,
+  ...BUILTIN_TOKENS,
+  template: compileTemplate(source),
+  mode: 'assistant_only_loss',
+  max_length: 1e6,
+  ...more,
+});
+const row: DatasetRow = {
+  messages: [
+    { role: 'user', content: 'Budget of sales?' },
+    { role: 'assistant', content: '12', tool_calls: undefined },
+  ],
+};
+const spaced = BUILTIN_TEMPLATE.replaceAll('assistant\\n', 'assistant \\n');
+
+test('a golden sample tells one blank at the level of string, ids and trained tokens', async () => {
+  const now = settings(BUILTIN_TEMPLATE);
+  const golden = await makeGolden('budget', row, now, now);
+  expect(golden.supervised_tokens).toBe(3); // 1, 2, <|im_end|>
+  expect(checkGolden(golden, now)).toMatchObject({ text: 'same', ids: 'same', supervised: 'same' });
+  const check = checkGolden(golden, settings(spaced));
+  expect(check).toMatchObject({ text: 'changed', ids: 'changed', supervised: 'same' });
+  const at = firstDifference(golden.text, golden.text.replace('assistant\n', 'assistant \n'));
+  expect(check.textAt).toMatchObject({ offset: at });
+  expect(check.textAt!.was).toContain('assistant\n12');
+  expect(golden.ids[check.tokenAt!.index]).toBe(check.tokenAt!.was);
+  const unmarked = BUILTIN_TEMPLATE.replaceAll('{%- generation -%}', '').replaceAll('{%- endgeneration -%}', '');
+  const silent = checkGolden(golden, settings(unmarked));
+  expect(silent).toMatchObject({ text: 'same', ids: 'same', supervised: 'changed', supervised_tokens: 0 });
+  const refuses = checkGolden(golden, settings("{{ raise_exception('no') }}"));
+  expect(refuses).toMatchObject({ text: 'error', error: expect.stringContaining('no') });
+});
+
+test('goldens come back from their file; a damaged file is named by its field', async () => {
+  const now = settings(BUILTIN_TEMPLATE, { mask: { train_on_eos: 'none' } });
+  const golden = await makeGolden('budget', row, now, now);
+  const text = JSON.stringify(goldenFile([golden]));
+  const [back] = parseGoldens(text);
+  expect(checkGolden(back!, now)).toMatchObject({ text: 'same', ids: 'same', supervised: 'same' });
+  expect(back!.supervised_tokens).toBe(2);
+  const broken = (change: object) => () => parseGoldens(JSON.stringify({ ...goldenFile([golden]), ...change }));
+  expect(() => parseGoldens(text.slice(0, 100))).toThrow(/goldens\.json is not complete JSON/);
+  expect(broken({ format: 'x' })).toThrow(/goldens\.json: format is "x"/);
+  expect(broken({ version: 2 })).toThrow(/version is 2.*Update the studio/);
+  expect(broken({ goldens: [{ ...golden, ids: ['a'] }] })).toThrow(/goldens\[0\]\.ids is not a list of ids/);
+  expect(broken({ goldens: [golden, { ...golden, row: { messages: [{ role: 'bot', content: '' }] } }] })).toThrow(
+    /goldens\[1\]\.row: messages\[0\]\.role is "bot"/,
+  );
+});
+
+test('two templates or tokenizers on a row: level, place, and what is trained', () => {
+  const a = settings(BUILTIN_TEMPLATE);
+  expect(compareRow(row, 'x', a, settings(BUILTIN_TEMPLATE))).toEqual({
+    text: 'same',
+    ids: 'same',
+    mask: 'same',
+    trainedA: 3,
+    trainedB: 3,
+  });
+  const b = compareRow(row, 'x', a, settings(spaced));
+  expect(b).toMatchObject({ text: 'differs', ids: 'differs', trainedA: 3, trainedB: 3 });
+  expect(b.textAt!.b).toContain('assistant \n');
+  expect(b.tokenAt!.a!.text).not.toBe(b.tokenAt!.b!.text);
+  const stop = compareRow(row, 'x', a, settings(BUILTIN_TEMPLATE, { mask: { train_on_eos: 'none' } }));
+  expect(stop).toMatchObject({ text: 'same', ids: 'same', mask: 'differs', trainedB: 2 });
+  const other = compareRow(row, 'x', a, settings(BUILTIN_TEMPLATE, { tokenizer: gpt2 }));
+  expect(other).toMatchObject({ text: 'same', ids: 'differs' });
+  const error = compareRow(row, 'x', a, settings("{{ raise_exception('no') }}"));
+  expect(error).toMatchObject({ text: 'error', errorB: expect.stringContaining('no') });
+  expect(error.errorA).toBeUndefined();
+});
