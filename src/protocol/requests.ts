@@ -276,6 +276,14 @@ export interface GoldenFile {
   goldens: Golden[];
 }
 
+/** A template with {% generation %} put in, and what that was proven on. */
+export interface MarkerInsertion {
+  source: string;
+  /** Lines of the given source at which markers went in. */
+  lines: number[];
+  proof: { conversations: number; bytesCompared: number };
+}
+
 /** A tokenizer with its template, as a person brought it: the files of a Hugging Face folder. */
 export interface KitInfo {
   id: string;
@@ -345,6 +353,21 @@ export interface TextRequests {
   lintTemplate: {
     params: { messages: Message[]; tools?: ToolSchema[]; settings: TemplateSettings };
     reply: { findings: LintFinding[] };
+    progress: never;
+  };
+  /**
+   * Puts {% generation %} into the template; the proof covers the conversation and rows of the dataset in hand too. Throws
+   * TemplateError when it cannot be done.
+   */
+  insertMarkers: {
+    params: {
+      settings: TemplateSettings;
+      messages?: Message[];
+      tools?: ToolSchema[];
+      datasetId?: string;
+      split?: string;
+    };
+    reply: MarkerInsertion;
     progress: never;
   };
   /** The rows of a split under two settings. */

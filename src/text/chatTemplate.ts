@@ -80,6 +80,13 @@ function run(program: Program, data: TemplateData, options: RenderOptions, marks
   }
 }
 
+/** One render without marks, for who needs the string alone: several times as fast as CompiledTemplate.render. */
+export function renderText(program: Program, messages: readonly Message[], options: RenderOptions = {}): string {
+  const data = { messages: messages.map(asGiven), tools: options.tools?.length ? options.tools : undefined };
+  const none = { base: -1 } as MarkSet;
+  return run(program, { ...data, documents: options.documents }, options, { generation: ['', ''] }, none);
+}
+
 const CONTINUE_TAG = 'CONTINUE_FINAL_MESSAGE_TAG ';
 
 /** Where the text to be continued ends in a render with the tag behind it, as transformers cuts. */

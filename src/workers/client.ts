@@ -15,6 +15,7 @@ const TEMPLATE_METHODS: readonly string[] = [
   'maskReport',
   'lintTemplate',
   'compare',
+  'insertMarkers',
   'pinGolden',
   'checkGoldens',
   'describeTemplate',

@@ -265,6 +265,30 @@ test('a tokenizer that the person brought encodes with its own template and ids,
   await expect(text.request('describeTemplate', { kit: info.id })).rejects.toThrow(/Import its files again/);
 });
 
+test('markers are put into a template, proven on rows of the dataset in hand', async () => {
+  const text = bed();
+  const template =
+    "{% for m in messages %}{{ '<|im_start|>' + m.role + '\\n' + m.content + '<|im_end|>' + '\\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}";
+  const of = (source: string, assistant_spans: 'generation' | 'derived') =>
+    text.request('encodeRow', {
+      row,
+      rowId: 'x',
+      settings: { ...settings, template: source, mask: { assistant_spans } },
+    });
+  const inserted = await text.request('insertMarkers', {
+    settings: { ...settings, template },
+    messages: row.messages,
+    datasetId: 'builtin:sft/single',
+    split: 'dev',
+  });
+  expect(inserted.proof.conversations).toBeGreaterThan(200);
+  const marked = await of(inserted.source, 'generation');
+  const derived = await of(template, 'derived');
+  expect(marked.encoded.text).toBe(derived.encoded.text);
+  expect(marked.encoded.mask).toEqual(derived.encoded.mask);
+  await expect(text.request('insertMarkers', { settings })).rejects.toThrow(/already/);
+});
+
 test('goldens are kept, checked under what is in hand, exported and imported', async () => {
   const storage = new MemoryStorage();
   const first = bed(storage);

@@ -7,6 +7,7 @@ import type { Recipe } from '../protocol/recipe';
 import type { Handlers, TemplateSettings, TextRequests } from '../protocol/requests';
 import { artifactId, manifestOf } from '../storage/hash';
 import type { Storage } from '../storage/storage';
+import { insertGenerationMarkers } from '../text/insertMarkers';
 import { encodePlainPrompt, encodePrompt, render, turnEnds } from '../text/render';
 import { lintTemplate } from '../text/templateLint';
 import { compareRows } from './compareRows';
@@ -24,6 +25,9 @@ export interface TextEnvironment {
   now: () => number;
   readModelFile: ReadModelFile;
 }
+
+/** Rows of the dataset in hand on which inserted markers are proven. */
+const PROOF_ROWS = 100;
 
 export function createTextService(env: TextEnvironment): Handlers<TextRequests> {
   const datasets = new Datasets(env.storage, env.now);
@@ -75,6 +79,21 @@ export function createTextService(env: TextEnvironment): Handlers<TextRequests> 
     },
     async lintTemplate({ messages, tools, settings }) {
       return { findings: lintTemplate(await settingsOf(settings), { messages, tools }) };
+    },
+    async insertMarkers({ settings, messages, tools, datasetId, split }) {
+      const { template, tokenizer, templateVariables, now } = await settingsOf(settings);
+      const rows = datasetId
+        ? (await datasets.page(datasetId, split ?? 'train', { offset: 0, limit: PROOF_ROWS })).rows
+        : [];
+      const conversations = [{ messages: messages ?? [], tools }, ...rows.map(({ row }) => row)].flatMap(
+        ({ messages: turns, tools: offered }) => (turns?.length ? [{ messages: turns, tools: offered }] : []),
+      );
+      return insertGenerationMarkers(template.source, {
+        conversations,
+        specials: tokenizer.addedTokens.filter((token) => token.special).map((token) => token.content),
+        variables: templateVariables,
+        now,
+      });
     },
     async compare({ datasetId, split, limit, a, b }, { signal, progress }) {
       const { rows } = await datasets.page(datasetId, split, { offset: 0, limit });

@@ -15,6 +15,7 @@ import { GoldensCard } from './GoldensCard';
 import { JsonField } from './JsonField';
 import { KitBar } from './KitBar';
 import { LintCard } from './LintCard';
+import { MarkersNote } from './MarkersNote';
 import { MessagesEditor } from './MessagesEditor';
 import { MismatchCard } from './MismatchCard';
 import { RenderedCard } from './RenderedCard';
@@ -86,6 +87,7 @@ export function TemplatePanel() {
     >
       <KitBar />
       <TemplateBar source={source} own={own.value?.source} />
+      {inHand.value && !inHand.error && <MarkersNote hasGeneration={inHand.value.hasGeneration} />}
       <div className="template-grid">
         <Card
           title="Input"
