@@ -2,6 +2,7 @@
 import { count, plural } from '../../lib/words';
 import type { FindingKind } from '../../protocol/chat';
 import type { MaskRowKind } from '../../protocol/requests';
+import { useKits } from '../../stores/kits';
 import { useWorkbench } from '../../stores/workbench';
 import { MODE_WORDS } from './MaskOptions';
 import { enough, isFault, KIND_WORDS, reportSentence } from './maskView';
@@ -23,7 +24,8 @@ const CUT_WORDS: Partial<Record<FindingKind, string>> = {
 };
 
 export function Verdict({ report, summary }: { report: LoadedReport; summary: CutSummary }) {
-  const { settings, templateSource, edit, openRow } = useWorkbench();
+  const { settings, templateSource, kit, edit, openRow } = useWorkbench();
+  const kitTitle = useKits().find(({ id }) => id === kit)?.title;
   const modeWords = MODE_WORDS[settings.mode];
   if (report.error)
     return (
@@ -33,6 +35,9 @@ export function Verdict({ report, summary }: { report: LoadedReport; summary: Cu
         </div>
       </div>
     );
+  const renderedWith =
+    (templateSource !== undefined ? ' Rendered with your edited template.' : '') +
+    (kitTitle === undefined ? '' : ` Cut into the tokens of ${kitTitle}.`);
   const faults = [...summary.byKind].filter(([kind]) => isFault(kind)).sort(([a], [b]) => weight(a) - weight(b));
   const worst = faults[0];
   const reading = report.isReading && report.rows.length > 0 && report.total > report.rows.length && (
@@ -51,7 +56,7 @@ export function Verdict({ report, summary }: { report: LoadedReport; summary: Cu
       <div className="note" role="status">
         <div>
           {summary.rows > 0 ? <b>{reportSentence(summary, report.total)}</b> : <b>Reading the rows …</b>} {modeWords}
-          {templateSource !== undefined && ' Rendered with your edited template.'}
+          {renderedWith}
           {reading}
           {stopped}
         </div>
@@ -83,6 +88,7 @@ export function Verdict({ report, summary }: { report: LoadedReport; summary: Cu
             .{' '}
           </>
         )}
+        {renderedWith}
         {reading}
         {stopped}
         <span className="verdict-actions">

@@ -3,25 +3,27 @@ import { useState } from 'react';
 import { count, plural } from '../../lib/words';
 import type { MarkerInsertion } from '../../protocol/requests';
 import { studioClient } from '../../stores/client';
-import { requestSettings, useWorkbench } from '../../stores/workbench';
+import { type Conversation, requestSettings, useWorkbench } from '../../stores/workbench';
 
-export function MarkersNote({ hasGeneration }: { hasGeneration: boolean }) {
+/** Rows of the proof until a dataset is chosen. */
+const FALLBACK = { datasetId: 'builtin:sft/single', split: 'dev' };
+
+export function MarkersNote({ hasGeneration, conversation }: { hasGeneration: boolean; conversation: Conversation }) {
   const workbench = useWorkbench();
   const [done, setDone] = useState<MarkerInsertion>();
   const [error, setError] = useState<string>();
   const [isBusy, setBusy] = useState(false);
-  const { templateSource, conversation, datasetId, split, editTemplate } = workbench;
+  const { templateSource, datasetId, split, editTemplate } = workbench;
   const insert = async () => {
     setBusy(true);
     setError(undefined);
     try {
-      const { messages, tools } = conversation ?? {};
+      const { messages, tools } = conversation;
       const inserted = await studioClient().text.request('insertMarkers', {
         settings: requestSettings(workbench),
         messages,
-        tools: tools?.length ? tools : undefined,
-        datasetId,
-        split,
+        tools: tools.length > 0 ? tools : undefined,
+        ...(datasetId ? { datasetId, split } : FALLBACK),
       });
       editTemplate(inserted.source);
       setDone(inserted);

@@ -87,7 +87,9 @@ export function TemplatePanel() {
     >
       <KitBar />
       <TemplateBar source={source} own={own.value?.source} />
-      {inHand.value && !inHand.error && <MarkersNote hasGeneration={inHand.value.hasGeneration} />}
+      {inHand.value && !inHand.error && (
+        <MarkersNote hasGeneration={inHand.value.hasGeneration} conversation={conversation} />
+      )}
       <div className="template-grid">
         <Card
           title="Input"

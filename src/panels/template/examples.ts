@@ -42,12 +42,13 @@ export const LIBRARY: { name: string; source: string }[] = [
   { name: 'Textbook: [assistant], with an end of turn', source: marked('[assistant]', EOS) },
   {
     name: 'ChatML without markers, as most are published',
-    source: `{% for message in messages %}
-{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n' }}
-{% endfor %}
-{% if add_generation_prompt %}
-{{ '<|im_start|>assistant\\n' }}
-{% endif %}`,
+    source: `{%- for message in messages -%}
+{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n' -}}
+{%- endfor -%}
+{%- if add_generation_prompt -%}
+{{ '<|im_start|>assistant\\n' -}}
+{%- endif -%}
+`,
   },
   {
     name: 'ChatML, the stop token outside the marker',
