@@ -99,14 +99,47 @@ test('a template that cannot be read is told with its line, and the render befor
   await openStudio(page, WASM, 'template');
   await expect(page.getByRole('heading', { level: 1, name: 'Template' })).toBeVisible();
   await page.getByRole('radio', { name: 'source' }).click();
-  const source = page.getByLabel('Jinja source of the chat template');
+  await expect(page.locator('.cm-content')).toBeVisible(); // before its chunk is there, a text area stands in
+  const source = page.getByRole('textbox', { name: 'Jinja source of the chat template' });
   await source.fill('{% for m in messages %}\n{{ m.content }\n{% endfor %}');
   await expect(page.getByText(/line 2/i).first()).toBeVisible();
+  await expect(page.locator('.cm-lint-marker-error')).toHaveCount(1);
+  await expect(source).toHaveAttribute('aria-invalid', 'true');
+
+  // One click goes to the place; what is typed there is undone with the keyboard.
+  await source.press('ControlOrMeta+Home');
+  await page.getByRole('button', { name: /Go to line 2, column/ }).click();
+  await expect(source).toBeFocused();
+  await expect(page.locator('.cm-activeLine')).toHaveText('{{ m.content }');
+  await page.keyboard.press('End');
+  await page.keyboard.type('}');
+  await expect(page.getByText('The template does not render.')).toHaveCount(0);
+  await expect(page.locator('.cm-lint-marker-error')).toHaveCount(0);
+  await page.keyboard.press('ControlOrMeta+z');
+  await expect(page.getByText('The template does not render.')).toBeVisible();
+
+  // Tab indents, Escape and Tab leaves: the keyboard is not trapped.
+  await page.keyboard.press('Tab');
+  await expect(page.locator('.cm-activeLine')).toContainText('  ');
+  await expect(source).toBeFocused();
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('Tab');
+  await expect(source).not.toBeFocused();
+
   await source.fill('{% for i in range(100000) %}{% for j in range(100000) %}{% endfor %}{% endfor %}');
   await expect(page.getByText(/did not end within|ran out of time/i).first()).toBeVisible({ timeout: 60_000 });
   await source.fill('{% for m in messages %}[{{ m.role }}] {{ m.content }}\n{% endfor %}');
   await expect(page.getByText(/did not end within|ran out of time/i)).toHaveCount(0);
   await isAccessible(page, 'template source');
+
+  // Another template is set from outside; the source on the way back is one's own again.
+  await page.getByRole('button', { name: 'Undo all edits' }).click();
+  await expect(source).toContainText('endmacro');
+  await source.press('ControlOrMeta+z');
+  await expect(source).toHaveText(/\[\{\{ m\.role \}\}\]/);
+  await source.press('ControlOrMeta+f');
+  await expect(page.getByRole('textbox', { name: 'Find' })).toBeFocused();
+  await isAccessible(page, 'template source with its search');
 });
 
 test('own rows: imported, checked before the run, and trained on', async ({ page }) => {

@@ -1,6 +1,7 @@
-// The Jinja source with its live error: line numbers, the line at fault marked, one click to the place.
+// The Jinja source with its live error: the place is marked in the editor, one click goes there.
 import { useRef } from 'react';
-import { errorExcerpt, offsetAt, type SourcePosition } from './templateView';
+import { CodeEditor, type CodeEditorHandle } from '../../ui/CodeEditor';
+import { errorExcerpt, type SourcePosition } from './templateView';
 
 export function SourceEditor({
   source,
@@ -13,15 +14,7 @@ export function SourceEditor({
   error?: string;
   position?: SourcePosition;
 }) {
-  const area = useRef<HTMLTextAreaElement>(null);
-  const gutter = useRef<HTMLDivElement>(null);
-  const lines = source.split('\n').length;
-  const jump = () => {
-    if (!area.current || !position) return;
-    const offset = offsetAt(source, position);
-    area.current.focus();
-    area.current.setSelectionRange(offset, Math.min(source.length, offset + 1));
-  };
+  const editor = useRef<CodeEditorHandle>(null);
   return (
     <div className="source-editor">
       {error && (
@@ -31,40 +24,28 @@ export function SourceEditor({
             {position && (
               <>
                 {' '}
-                <button type="button" className="link" onClick={jump}>
+                <button type="button" className="link" onClick={() => editor.current?.jumpTo(position)}>
                   Go to line {position.line}, column {position.column}
                 </button>
-                <pre className="mono">{errorExcerpt(source, position)}</pre>
+                {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a long line scrolls, by keyboard as well */}
+                <pre className="mono" tabIndex={0}>
+                  {errorExcerpt(source, position)}
+                </pre>
               </>
             )}
           </div>
         </div>
       )}
-      <div className="source-frame">
-        <div className="source-gutter mono" aria-hidden="true" ref={gutter}>
-          {Array.from({ length: lines }, (_, i) => (
-            // biome-ignore lint/suspicious/noArrayIndexKey: a line number is its place
-            <div key={i} className={position?.line === i + 1 ? 'is-fault' : undefined}>
-              {i + 1}
-            </div>
-          ))}
-        </div>
-        <textarea
-          ref={area}
-          className="mono"
-          aria-label="Jinja source of the chat template"
-          aria-invalid={error !== undefined}
-          aria-describedby={error ? 'template-error' : undefined}
-          spellCheck={false}
-          autoCapitalize="off"
-          wrap="off"
-          value={source}
-          onChange={(event) => onChange(event.currentTarget.value)}
-          onScroll={(event) => {
-            if (gutter.current) gutter.current.scrollTop = event.currentTarget.scrollTop;
-          }}
-        />
-      </div>
+      <CodeEditor
+        ref={editor}
+        value={source}
+        onChange={onChange}
+        language="jinja"
+        size="tall"
+        ariaLabel="Jinja source of the chat template"
+        diagnostics={error && position ? [{ ...position, message: error, severity: 'error' }] : []}
+        errorId={error ? 'template-error' : undefined}
+      />
     </div>
   );
 }
