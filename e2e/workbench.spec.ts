@@ -1,0 +1,221 @@
+// The template and mask workbench as an engineer uses it: a mask of zeros found and cured, a cut target found and cured, golden
+// samples that see one blank, a tokenizer from elsewhere, a file of 100,000 rows.
+import { createWriteStream, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { finished } from 'node:stream/promises';
+import AxeBuilder from '@axe-core/playwright';
+import type { Page } from '@playwright/test';
+import { expect, test } from './guarded';
+import { openStudio, showPanel } from './studio';
+
+const WASM = '?backend=wasm';
+test.describe.configure({ timeout: 180_000 });
+
+async function isAccessible(page: Page, where: string): Promise<void> {
+  const { violations } = await new AxeBuilder({ page })
+    .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'])
+    .analyze();
+  const found = violations.map(({ id, nodes }) => `${id} (${nodes.length}×): ${nodes[0]!.target.join(' ')}`);
+  expect.soft(found, where).toEqual([]);
+}
+const inHand = (page: Page) => page.getByLabel('Template in hand');
+const verdict = (page: Page) => page.locator('.mask-verdict');
+
+test('a mask of zeros is found, and cured twice: by derived spans, and by markers with their proof', async ({
+  page,
+}) => {
+  await openStudio(page, WASM, 'template');
+  await inHand(page).selectOption({ label: 'ChatML without markers, as most are published' });
+  await expect(page.getByText(/no \{% generation %\} markers/)).toBeVisible();
+  await expect(page.getByText('no generation markers', { exact: true })).toBeVisible(); // lint
+  await isAccessible(page, 'template with lint');
+
+  await showPanel(page, '#/mask');
+  await expect(verdict(page)).toContainText('Training is blocked: 4,000 rows: nothing supervised');
+  await isAccessible(page, 'mask of zeros');
+  await page.getByRole('button', { name: 'Derive the assistant spans' }).click();
+  await expect(verdict(page)).toContainText(/tokens train \(\d+ %\), in 4,000 rows/);
+  const derived = await verdict(page).textContent();
+  await page.locator('.strip .t.m').first().click();
+  await expect(page.locator('.facts').first()).toContainText('starts after the generation prompt');
+
+  await page.getByLabel('assistant spans').selectOption('generation');
+  await expect(verdict(page)).toContainText('nothing supervised');
+  await verdict(page).getByRole('link', { name: 'Insert markers into the template' }).click();
+  await page.getByRole('button', { name: 'Insert markers' }).click();
+  await expect(page.getByText(/Proven on \d+ renders/)).toBeVisible();
+  await showPanel(page, '#/mask');
+  // The same tokens are trained as with derived spans.
+  await expect(verdict(page)).toContainText(/tokens train \(\d+ %\), in 4,000 rows/);
+  const counts = /[\d,]+ of [\d,]+ tokens/;
+  expect(counts.exec((await verdict(page).textContent())!)![0]).toBe(counts.exec(derived!)![0]);
+});
+
+test('a cut target is found and cured: the limit is dragged, raised, or the long rows are dropped', async ({
+  page,
+}) => {
+  await openStudio(page, WASM, 'mask');
+  await expect(verdict(page)).toContainText('in 4,000 rows');
+  const limit = page.getByRole('spinbutton', { name: 'max_length' });
+  await limit.fill('120');
+  await expect(verdict(page)).toContainText('Training is blocked');
+  await expect(page.locator('.mask-lower')).toContainText(
+    /rows lost, [\d,]+ trained tokens lost, [\d,]+ end-of-turn tokens lost/,
+  );
+  await page.getByLabel('Show rows with').selectOption('cut');
+  await page.locator('.mask-rows-item').first().click();
+  await expect(page.locator('.strip .t.cut').first()).toBeVisible();
+  await isAccessible(page, 'mask with a cut');
+
+  // By keyboard and by pointer.
+  const handle = page.getByRole('slider', { name: 'max_length' });
+  await handle.focus();
+  await page.keyboard.press('ArrowLeft');
+  await expect(limit).toHaveValue('119');
+  const box = (await handle.boundingBox())!;
+  await page.mouse.move(box.x + box.width / 2, box.y + 20);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width / 2 + 60, box.y + 20, { steps: 5 });
+  await page.mouse.up();
+  expect(Number(await limit.inputValue())).toBeGreaterThan(125);
+
+  await verdict(page)
+    .getByRole('button', { name: /^Drop the/ })
+    .click();
+  await expect(page.locator('.mask-lower')).toContainText('left out');
+  await expect(page.getByLabel('longer rows')).toHaveValue('drop');
+  await verdict(page)
+    .getByRole('button', { name: /^Raise max_length to/ })
+    .click();
+  await expect(verdict(page)).toContainText(/tokens train \(\d+ %\), in 4,000 rows/);
+  await expect(page.locator('.mask-lower')).toContainText('No row is cut');
+
+  // With a model: what each token costs.
+  await page.getByLabel('Read the row with a model').selectOption('builtin:nano');
+  await expect(page.locator('.facts').first()).toContainText('entropy', { timeout: 60_000 });
+  await page.getByRole('button', { name: 'The idea in ten tokens' }).click();
+  await expect(page.getByText('6 of context, 4 of answer: Σ m = 4')).toBeVisible();
+  await isAccessible(page, 'mask with ten tokens');
+});
+
+test('golden samples see one blank in the template, at the level of ids; comparing says how many rows it touches', async ({
+  page,
+}) => {
+  await openStudio(page, WASM, 'template');
+  await page.getByRole('button', { name: 'Pin this conversation' }).click();
+  await page.getByRole('button', { name: 'Pin', exact: true }).click();
+  await expect(page.getByText('1 sample, all as they were pinned')).toBeVisible();
+  await page.getByRole('radio', { name: 'source' }).click();
+  const source = page.getByLabel('Jinja source of the chat template');
+  await source.click();
+  await page.keyboard.press('ControlOrMeta+f');
+  await page.keyboard.press('Escape');
+  const text = readFileSync('src/text/builtinTemplate.ts', 'utf8');
+  expect(text).toContain("{{ '<|im_start|>assistant\\\\n' -}}");
+  // One blank behind the header of the assistant's turn.
+  const { template } = await page.evaluate(() => ({
+    template: document.querySelector('.cm-content')?.textContent ?? '',
+  }));
+  expect(template).toContain('<|im_start|>');
+  await page.keyboard.press('ControlOrMeta+Home');
+  for (let i = 0; i < 200; i++) {
+    const line = await page.evaluate(() => document.querySelector('.cm-activeLine')?.textContent ?? '');
+    if (line.startsWith("{{ '<|im_start|>assistant")) break;
+    await page.keyboard.press('ArrowDown');
+  }
+  await page.keyboard.press('Home');
+  for (let i = 0; i < "{{ '<|im_start|>assistant".length; i++) await page.keyboard.press('ArrowRight');
+  await page.keyboard.type(' ');
+  await expect(page.getByText('1 of 1 changed')).toBeVisible();
+  const golden = page.locator('.goldens tbody tr');
+  await expect(golden).toContainText(/token \d+: id \d+ became \d+/);
+  await page.getByRole('button', { name: /^Compare/ }).click();
+  await expect(page.getByText(/differ as strings/)).toContainText('500 (100 %) differ as strings, 500 (100 %) as ids', {
+    timeout: 60_000,
+  });
+  await expect(page.locator('.mismatch')).toContainText(/The prompts part at token \d+|Both give the same/);
+  await isAccessible(page, 'template with goldens and comparison');
+  const download = page.waitForEvent('download');
+  await page.getByRole('button', { name: 'Export', exact: true }).click();
+  const file = JSON.parse(readFileSync(await (await download).path(), 'utf8'));
+  expect(file).toMatchObject({ format: 'posttrain-studio/goldens', version: 1 });
+  await page.getByRole('button', { name: 'Undo all edits' }).click();
+  await expect(page.getByText('1 sample, all as they were pinned')).toBeVisible();
+});
+
+test("another model's tokenizer and template: a folder is read, masked, kept over a reload; what cannot be read is told", async ({
+  page,
+}) => {
+  const folder = mkdtempSync(join(tmpdir(), 'tiny-llama-'));
+  writeFileSync(join(folder, 'tokenizer.json'), readFileSync('test/fixtures/tokenizers/llama3.json'));
+  writeFileSync(
+    join(folder, 'tokenizer_config.json'),
+    JSON.stringify({ bos_token: '<s>', eos_token: '</s>', pad_token: '</s>', add_bos_token: true }),
+  );
+  writeFileSync(
+    join(folder, 'chat_template.jinja'),
+    "{{ bos_token }}{% for m in messages %}{{ '[' ~ m.role ~ ']' ~ m.content }}{% if m.role == 'assistant' %}{{ eos_token }}{% endif %}{% endfor %}{% if add_generation_prompt %}{{ '[assistant]' }}{% endif %}",
+  );
+  await openStudio(page, WASM, 'template');
+  await page.getByLabel('Folder of a model').setInputFiles(folder);
+  await expect(page.getByText('bos_token <s> · eos_token </s> · pad_token </s>')).toBeVisible();
+  await expect(page.getByText(/ends turns with <\/s>/)).toBeVisible();
+  await expect(page.getByText('double bos', { exact: true })).toBeVisible();
+  await isAccessible(page, 'template of another model');
+  await showPanel(page, '#/mask');
+  await expect(verdict(page)).toContainText('nothing supervised');
+  await page.getByRole('button', { name: 'Derive the assistant spans' }).click();
+  await expect(verdict(page)).toContainText('Cut into the tokens of tiny-llama-');
+  await expect(page.locator('.facts').nth(1)).toContainText('</s> · 2'); // last trained: the stop token
+
+  await page.reload();
+  await showPanel(page, '#/template');
+  await expect(page.getByLabel('Tokenizer in hand').locator('option')).toHaveCount(2);
+  await page.getByLabel('Tokenizer and template files').setInputFiles({
+    name: 'tokenizer.json',
+    mimeType: 'application/json',
+    buffer: Buffer.from(readFileSync('test/fixtures/tokenizers/llama3.json').subarray(0, 5000)),
+  });
+  await expect(page.getByText(/tokenizer\.json is not complete JSON/)).toBeVisible();
+  await page.getByLabel('Tokenizer and template files').setInputFiles({
+    name: 'tokenizer.model',
+    mimeType: 'application/octet-stream',
+    buffer: Buffer.from([1, 2, 3]),
+  });
+  await expect(page.getByText(/SentencePiece.*save_pretrained/)).toBeVisible();
+  rmSync(folder, { recursive: true });
+});
+
+test('100,000 rows: read with progress, cancelled, read again; the mask report can be stopped and scrolled', async ({
+  page,
+}) => {
+  const folder = mkdtempSync(join(tmpdir(), 'rows-'));
+  const path = join(folder, 'big.jsonl');
+  const stream = createWriteStream(path);
+  for (let i = 0; i < 100_000; i++)
+    stream.write(
+      `{"messages":[{"role":"user","content":"Question ${i}? ${'why '.repeat(90)}"},{"role":"assistant","content":"Answer ${i}."}]}\n`,
+    );
+  stream.end();
+  await finished(stream);
+  await openStudio(page, WASM, 'data');
+  await page.getByLabel('JSONL file').setInputFiles(path);
+  await expect(page.getByText(/Reading big\.jsonl: [1-9][\d,]* rows/)).toBeVisible();
+  await page.getByRole('button', { name: 'Cancel' }).click();
+  await expect(page.getByText(/Drop a .jsonl here/)).toBeVisible();
+  await page.getByLabel('JSONL file').setInputFiles(path);
+  await expect(page.getByText('100,000').first()).toBeVisible({ timeout: 60_000 });
+  await showPanel(page, '#/mask');
+  await expect(verdict(page)).toContainText(/of 90,000 rows read/, { timeout: 60_000 });
+  // While rows are read the page answers: another row is shown, the table scrolls.
+  await page.getByRole('button', { name: 'Next row' }).click();
+  await expect(page.getByRole('heading', { name: 'Row 1', exact: true })).toBeVisible();
+  await page.getByRole('button', { name: 'Stop reading' }).click();
+  await expect(verdict(page)).toContainText('Reading was stopped');
+  const rows = page.getByLabel('Rows of the split');
+  await rows.evaluate((element) => element.scrollTo(0, 10_000));
+  await expect(page.locator('.mask-rows-item').first()).toBeVisible();
+  expect(await page.locator('.mask-rows-item').count()).toBeLessThan(60);
+  rmSync(folder, { recursive: true });
+});
