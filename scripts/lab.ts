@@ -1,49 +1,24 @@
 // Trains a recipe in Node, the same as in the browser: metrics as JSON lines on stdout, a progress bar on a terminal.
 // Usage: npm run lab -- <recipe.json | lab id> [--out folder] [--backend wasm|cpu] [--cases 40]
+//        npm run lab -- check …: the pre-flight gate alone, on any rows and any model's tokenizer (scripts/labCheck.ts)
 // Ends with 0 when the run has finished, 1 when it failed, 2 for wrong usage, 130 when it was interrupted (weights are kept).
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { parseJsonl } from '../src/data/jsonl';
 import { initNodeBackend } from '../src/gpu/node';
 import { gateFindings, passGate } from '../src/labs/preflight';
 import { encodeRecipe } from '../src/labs/recipeRows';
 import { labs } from '../src/labs/registry';
 import { prepareRecipe } from '../src/labs/runRecipe';
-import { validateRecipe } from '../src/labs/validateRecipe';
-import { ConfigError, StudioError } from '../src/lib/errors';
+import { StudioError } from '../src/lib/errors';
 import { duration, plural } from '../src/lib/words';
-import type { DatasetRow } from '../src/protocol/chat';
-import type { DataRef, Recipe } from '../src/protocol/recipe';
 import { writeSafetensors } from '../src/storage/safetensors';
 import { builtinWorld } from '../src/world/registry';
+import { check } from './labCheck';
 import { loadNodeModel, loadRenderContext } from './nodeModels';
+import { importedRows, readRecipe, UsageError } from './recipeFile';
 
 const USAGE = `Usage: npm run lab -- <recipe.json | ${labs.map((lab) => lab.id).join(' | ')}> [--out folder] [--backend wasm|cpu] [--cases 40]`;
-
-class UsageError extends Error {}
-
-function readRecipe(source: string): Recipe {
-  const lab = labs.find(({ id }) => id === source);
-  if (lab) return lab.recipe;
-  if (!existsSync(source)) throw new UsageError(`There is neither a file nor a lab ${source}.`);
-  let json: unknown;
-  try {
-    json = JSON.parse(readFileSync(source, 'utf8'));
-  } catch (cause) {
-    throw new ConfigError(`${source} is not valid JSON: ${(cause as Error).message}.`, { cause, where: source });
-  }
-  return validateRecipe(json);
-}
-
-/** `file:rows.jsonl` in a recipe. */
-function importedRows({ ref }: DataRef): DatasetRow[] | undefined {
-  if (!ref.startsWith('file:')) return undefined;
-  const path = ref.slice('file:'.length);
-  if (!existsSync(path))
-    throw new ConfigError(`The dataset ${path} is not there. Check data in the recipe.`, { where: path });
-  return parseJsonl(new Uint8Array(readFileSync(path)), path).rows;
-}
 
 const bar = (step: number, maxSteps: number, words: string) => {
   if (!process.stderr.isTTY) return;
@@ -151,10 +126,10 @@ function readArgs() {
 }
 
 try {
-  process.exitCode = await main();
+  process.exitCode = process.argv[2] === 'check' ? await check(process.argv.slice(3)) : await main();
 } catch (error) {
   if (error instanceof UsageError) {
-    console.error(`${error.message}\n${USAGE}`);
+    console.error(`${error.message}\n${error.usage ?? USAGE}`);
     process.exitCode = 2;
   } else {
     console.error(error instanceof StudioError ? error.message : error);

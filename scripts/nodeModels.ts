@@ -5,7 +5,7 @@ import { ConfigError, DataError } from '../src/lib/errors';
 import type { TfEngine } from '../src/nn/engine';
 import { loadModel } from '../src/nn/loadModel';
 import { artifactId, manifestOf } from '../src/storage/hash';
-import { BUILTIN_TEMPLATE } from '../src/text/builtinTemplate';
+import { BUILTIN_TEMPLATE, BUILTIN_TOKENS } from '../src/text/builtinTemplate';
 import { compileTemplate } from '../src/text/chatTemplate';
 import type { RenderContext } from '../src/text/render';
 import { Tokenizer } from '../src/text/tokenizer';
@@ -62,5 +62,6 @@ export function loadRenderContext(template: string): RenderContext {
   return {
     tokenizer: Tokenizer.fromJson(readFileSync('public/models/tokenizer.json', 'utf8')),
     template: compileTemplate(source),
+    ...BUILTIN_TOKENS,
   };
 }

@@ -3,14 +3,22 @@ import { DataError } from '../lib/errors';
 import type { DatasetRow } from '../protocol/chat';
 import { parseRow } from '../text/parseRow';
 
-/** TRL's names of the dataset types that SFT takes. */
-export type DatasetType = 'messages' | 'prompt-completion' | 'text';
+/** TRL's names of the dataset types. SFT takes all but preferences. */
+export type DatasetType = 'messages' | 'prompt-completion' | 'preference' | 'text';
 
 export const typeOfRow = (row: DatasetRow): DatasetType =>
-  row.messages ? 'messages' : row.text !== undefined ? 'text' : 'prompt-completion';
+  row.messages
+    ? 'messages'
+    : row.text !== undefined
+      ? 'text'
+      : row.chosen !== undefined
+        ? 'preference'
+        : 'prompt-completion';
 
 export interface ParsedDataset {
   rows: DatasetRow[];
+  /** Line of each row, from 1. */
+  lines: number[];
   /** Type of the first row; all rows share it. */
   type: DatasetType;
 }
@@ -68,6 +76,7 @@ const ROWS_A_STEP = 500;
 /** parseJsonl in steps, so that a worker can tell how far it is and be stopped: yields the rows read so far. */
 export function* parseJsonlSteps(bytes: Uint8Array, name: string): Generator<number, ParsedDataset> {
   const rows: DatasetRow[] = [];
+  const lines: number[] = [];
   let type: DatasetType | undefined;
   let line = 0;
   for (const raw of linesOf(bytes, name)) {
@@ -108,11 +117,12 @@ export function* parseJsonlSteps(bytes: Uint8Array, name: string): Generator<num
         },
       );
     rows.push(row);
+    lines.push(line);
     if (rows.length % ROWS_A_STEP === 0) yield rows.length;
   }
   if (type === undefined)
     throw new DataError(`${name} is empty: it holds no row. Write one JSON object a line.`, { where: name });
-  return { rows, type };
+  return { rows, lines, type };
 }
 
 /** One object a line, with a final newline; null contents are null again. */

@@ -64,6 +64,12 @@ export function encodeRecipe(
   const mask = { assistant_spans, assistant_turns, train_on_eos };
   const settings = { ...context, mode: maskMode(args), completion_only_loss, max_length, truncation_mode, mask };
   const given = recipeRows(recipe, part, imported);
+  const preference = given.find(({ row }) => row.chosen !== undefined);
+  if (preference)
+    throw new DataError(
+      'SFT does not train on preferences (chosen and rejected). Choose rows of messages or of prompt and completion.',
+      { where: preference.rowId },
+    );
   const all: EncodedRow[] = [];
   const dropped: EncodedRows['dropped'] = [];
   given.forEach(({ row, rowId }, i) => {

@@ -31,11 +31,16 @@ export interface ToolSchema {
   function: { name: string; description?: string; parameters: { [key: string]: Json } };
 }
 
-/** A TRL row: `messages` (language modelling), or `prompt` + `completion`, or `text`. Strings or message lists. */
+/**
+ * A TRL row: `messages` (language modelling), or `prompt` + `completion`, or `text`, or a preference: `chosen` + `rejected`
+ * with or without `prompt`. Strings or message lists.
+ */
 export interface DatasetRow {
   messages?: Message[];
   prompt?: string | Message[];
   completion?: string | Message[];
+  chosen?: string | Message[];
+  rejected?: string | Message[];
   text?: string;
   tools?: ToolSchema[];
   chat_template_kwargs?: { [key: string]: Json };

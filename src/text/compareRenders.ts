@@ -1,4 +1,5 @@
 // Two templates, or two tokenizers, on the same rows: where the strings part, where the ids part, what else is trained.
+import { firstDifference } from '../lib/arrays';
 import { StudioError } from '../lib/errors';
 import type { DatasetRow, EncodedRow } from '../protocol/chat';
 import type { RowComparison, TokenAt } from '../protocol/requests';
@@ -7,12 +8,6 @@ import type { Tokenizer } from './tokenizer';
 
 const AROUND = 24;
 
-/** Index of the first difference; −1 when both are the same. */
-export function firstDifference(a: ArrayLike<unknown>, b: ArrayLike<unknown>): number {
-  const n = Math.min(a.length, b.length);
-  for (let i = 0; i < n; i++) if (a[i] !== b[i]) return i;
-  return a.length === b.length ? -1 : n;
-}
 /** Some text around a place; a surrogate pair is not cut. */
 export function excerptAt(text: string, at: number): string {
   const from = Math.max(0, at - AROUND);

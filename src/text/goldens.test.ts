@@ -1,10 +1,11 @@
 // Goldens and comparisons see one blank, on the level where it matters.
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { firstDifference } from '../lib/arrays';
 import type { DatasetRow } from '../protocol/chat';
 import { BUILTIN_TEMPLATE, BUILTIN_TOKENS } from './builtinTemplate';
 import { compileTemplate } from './chatTemplate';
-import { compareRow, firstDifference } from './compareRenders';
+import { compareRow } from './compareRenders';
 import { checkGolden, goldenFile, makeGolden, parseGoldens } from './goldens';
 import type { RenderSettings } from './render';
 import { Tokenizer } from './tokenizer';

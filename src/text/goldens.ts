@@ -1,10 +1,11 @@
 // Golden samples: rows with the string, the ids and the count of trained tokens that they gave once. Checked on every edit
 // here, and in other people's CI from the file.
+import { firstDifference } from '../lib/arrays';
 import { DataError, StudioError } from '../lib/errors';
 import type { DatasetRow, MaskOptions } from '../protocol/chat';
 import type { Golden, GoldenCheck, GoldenFile } from '../protocol/requests';
 import { hashBytes } from '../storage/hash';
-import { excerptAt, firstDifference, tokenAt } from './compareRenders';
+import { excerptAt, tokenAt } from './compareRenders';
 import { fail, isObject, parseJson, shown } from './jsonFields';
 import { parseRow } from './parseRow';
 import { type RenderSettings, render, trainedTokens } from './render';

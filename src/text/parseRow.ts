@@ -124,16 +124,26 @@ function parseShareGpt(value: unknown, path: string): Message[] {
   });
 }
 
-const COLUMNS = 'messages, prompt and completion, or text';
+const COLUMNS = 'messages, prompt and completion, chosen and rejected, or text';
 
-/** TRL's row types: messages | prompt + completion | text, with optional tools. Throws DataError naming the path. */
+/** TRL's row types: messages | prompt + completion | chosen + rejected | text, with optional tools. Throws DataError naming the path. */
 export function parseRow(value: unknown, path = ''): DatasetRow {
   const at = (key: string) => (path ? `${path}.${key}` : key);
   if (!isObject(value)) fail(path || 'The row', `must be an object, got ${show(value)}.`);
   const row: DatasetRow = {};
   if (value.messages !== undefined) row.messages = parseMessages(value.messages, at('messages'));
   else if (value.conversations !== undefined) row.messages = parseShareGpt(value.conversations, at('conversations'));
-  else if (value.prompt !== undefined || value.completion !== undefined) {
+  else if (value.chosen !== undefined || value.rejected !== undefined) {
+    for (const key of ['prompt', 'chosen', 'rejected'] as const) {
+      const part = value[key];
+      if (key === 'prompt' && (part === undefined || part === null)) continue;
+      if (part === undefined || part === null) fail(at(key), 'is missing; a preference needs chosen and rejected.');
+      row[key] = typeof part === 'string' ? part : parseMessages(part, at(key));
+    }
+    for (const key of ['prompt', 'rejected'] as const)
+      if (row[key] !== undefined && typeof row[key] !== typeof row.chosen)
+        fail(at(key), 'and chosen must both be strings or both be lists of messages.');
+  } else if (value.prompt !== undefined || value.completion !== undefined) {
     for (const key of ['prompt', 'completion'] as const) {
       const part = value[key];
       if (part === undefined || part === null) fail(at(key), 'is missing; a row needs both prompt and completion.');

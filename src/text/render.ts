@@ -1,4 +1,6 @@
 // The one way from a dataset row to ids, spans and loss mask: all of one render, so they cannot drift (TRL's SFT, facts §1–2).
+
+import { firstDifference } from '../lib/arrays';
 import { ConfigError, DataError, StudioError } from '../lib/errors';
 import type {
   DatasetRow,
@@ -17,6 +19,7 @@ import type { CompiledTemplate, Rendered } from './chatTemplate';
 import { type EncodedText, encodeRendered } from './encodeRendered';
 import { LIMITS } from './jinja/limits';
 import { buildMask, type MaskInput, TRL_MASK } from './masks';
+import { sidesOf } from './preferences';
 import { checkPrefixes, checkRow } from './rowChecks';
 import type { Tokenizer } from './tokenizer';
 
@@ -212,6 +215,28 @@ function encodeParts(
  * when the mode does not fit the row. A row with nothing trained comes back with a blocking finding.
  */
 export function render(given: DatasetRow, rowId: string, settings: RenderSettings): EncodedRow {
+  if (given.chosen === undefined) return renderRow(given, rowId, settings);
+  // Of a preference the chosen side is shown; what is wrong with either is told.
+  const sides = sidesOf(given);
+  const mode = settings.mode === 'full' ? 'default' : settings.mode;
+  const chosen = renderRow(sides.chosen, rowId, { ...settings, mode });
+  const rejected = renderRow(sides.rejected, rowId, { ...settings, mode });
+  const findings = [...(chosen.findings ?? [])];
+  for (const finding of rejected.findings ?? [])
+    if (!findings.some(({ kind }) => kind === finding.kind))
+      findings.push({ ...finding, message: `rejected: ${finding.message}` });
+  if (firstDifference(chosen.ids, rejected.ids) < 0)
+    findings.unshift({
+      kind: 'chosen_is_rejected',
+      blocking: true,
+      gate: true,
+      message:
+        'chosen and rejected give the same tokens, so the pair prefers nothing and its gradient is zero. Correct one of them, or leave the row out.',
+    });
+  return { ...chosen, findings };
+}
+
+function renderRow(given: DatasetRow, rowId: string, settings: RenderSettings): EncodedRow {
   const { mode, max_length } = settings;
   if (!Number.isInteger(max_length) || max_length < 1)
     throw new ConfigError(`max_length must be a whole number of at least 1, got ${max_length}.`, {

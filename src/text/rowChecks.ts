@@ -55,6 +55,13 @@ export function checkRow(row: EncodedRow, input: MaskInput, context: RowCheckCon
       'pad_in_text',
       `The padding token ${show(pad)} stands inside the text, at token ${pad}: a framework that masks padding by its id would not train it. Take it out, or choose another pad_token.`,
     );
+  const padded =
+    padId === undefined || !stopIds.has(padId) ? -1 : row.ids.findIndex((id, t) => id === padId && row.mask[t] === 1);
+  if (padded >= 0)
+    add(
+      'pad_is_eos',
+      `pad_token and the end-of-turn token are the same, ${show(padded)}: a collator that masks padding by its id takes every one of them out of the loss, the one at ${padded} too, and the model never learns to stop. Set another pad_token, or mask padding by position.`,
+    );
   const straddle = straddling(input);
   if (straddle >= 0 && straddle < row.ids.length)
     add(
