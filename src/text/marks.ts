@@ -62,6 +62,8 @@ export function readMarks(marked: string, set: MarkSet): ReadMarks {
   const parts: string[] = [];
   const out: ReadMarks = { text: '', generation: [], turns: [], content: [] };
   const open: { mark: number; start: number; message: number }[] = [];
+  /** How many of each kind are open: a template that cuts marks off leaves closings without one. */
+  const opens = [0, 0, 0, 0, 0];
   let length = 0;
   let from = 0;
   let pending = -1;
@@ -78,14 +80,20 @@ export function readMarks(marked: string, set: MarkSet): ReadMarks {
     i += width;
     from = i;
     if (mark >= 8) {
-      if (pending >= 0) open.push({ mark: pending, start: length, message: mark - 9 });
+      if (pending >= 0) {
+        open.push({ mark: pending, start: length, message: mark - 9 });
+        opens[pending]!++;
+      }
       pending = -1;
-    } else if (mark === 0) open.push({ mark, start: length, message: -1 });
-    else if (mark === 2 || mark === 4) pending = mark;
+    } else if (mark === 0) {
+      open.push({ mark, start: length, message: -1 });
+      opens[0]!++;
+    } else if (mark === 2 || mark === 4) pending = mark;
     else {
-      const index = open.findLastIndex((o) => o.mark === mark - 1);
+      const index = opens[mark - 1] ? open.findLastIndex((o) => o.mark === mark - 1) : -1;
       const opened = open[index];
       if (!opened) continue;
+      opens[mark - 1]!--;
       open.splice(index, 1);
       const stretch = { start: opened.start, end: length, message: opened.message };
       if (mark === 1) out.generation.push({ start: stretch.start, end: stretch.end });

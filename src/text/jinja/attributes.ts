@@ -1,5 +1,5 @@
 // `a.b` and `a['b']` as Jinja's sandbox looks them up.
-import { JinjaError, typeError } from './limits';
+import { JinjaError, reading, tick, typeError } from './limits';
 import { subscript } from './operators';
 import { equal, str } from './python';
 import { stringMethod } from './strings';
@@ -49,7 +49,11 @@ function dictMethod(dict: Dict, name: string): Value | undefined {
   return MUTATORS.dict.has(name) ? unsafe(name, 'dict') : undefined;
 }
 function listMethod(list: Value[] | Tuple | Range, name: string): Value | undefined {
-  const items = (): readonly Value[] => (list instanceof Range ? list.items() : itemsOf(list));
+  const items = (): readonly Value[] => {
+    const found = list instanceof Range ? list.items() : itemsOf(list);
+    tick(found.length);
+    return found;
+  };
   if (name === 'count') return plain(name, 1, 1, ([v]) => BigInt(items().filter((x) => equal(x, v!)).length));
   if (name === 'index')
     return plain(name, 1, 3, ([v]) => {
@@ -59,7 +63,7 @@ function listMethod(list: Value[] | Tuple | Range, name: string): Value | undefi
     });
   if (list instanceof Range) return name === 'start' || name === 'stop' || name === 'step' ? list[name] : undefined;
   if (!Array.isArray(list)) return itemsOf(list)[list.fields.indexOf(name)];
-  if (name === 'copy') return plain(name, 0, 0, () => [...list]);
+  if (name === 'copy') return plain(name, 0, 0, () => [...items()]);
   return MUTATORS.list.has(name) ? unsafe(name, 'list') : undefined;
 }
 function numberAttribute(v: number | bigint | boolean, name: string): Value | undefined {
@@ -121,6 +125,7 @@ export const onlyAttribute = (object: Value, name: string): Value =>
 
 /** Reads an attribute path such as `function.name` or `0.text` of an item. */
 export function attributePath(path: Value): (item: Value) => Value {
+  if (isStr(path)) reading(path.length * 64);
   const parts: Value[] =
     path === null
       ? []

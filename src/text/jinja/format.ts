@@ -1,5 +1,5 @@
 // str % values, str.format and format specifications.
-import { JinjaError, room, typeError, valueError } from './limits';
+import { JinjaError, reading, room, typeError, valueError } from './limits';
 import { exponential, fixed, floatRepr, general } from './numbers';
 import { repr, str } from './python';
 import { codePoints, Dict, isInt, isNumber, type Kwargs, Tuple, typeName, Undefined, type Value } from './values';
@@ -41,9 +41,10 @@ function zeroPadded(text: string, width: number): string {
   return sign + pad(text.slice(sign.length), width - sign.length, '>', '0');
 }
 
-const PERCENT = /%(?:\(([^)]*)\))?([-+ 0#]*)(\*|\d+)?(?:\.(\*|\d+)?)?[hlL]?([diouxXeEfFgGcrsa%])/g;
+const PERCENT = /%(?:\(([^()%]{0,200})\))?([-+ 0#]*)(\*|\d+)?(?:\.(\*|\d+)?)?[hlL]?([diouxXeEfFgGcrsa%])/g;
 /** `template % values`. */
 export function percentFormat(template: string, values: Value): string {
+  reading(template.length * 4);
   const list = values instanceof Tuple ? values.items : [values];
   let used = 0;
   let named = false;
@@ -153,6 +154,14 @@ export function formatValue(v: Value, spec: string): string {
   return pad(text, size, (align as '<' | '>' | '^' | undefined) ?? '>', fill ?? (zero ? '0' : ' '));
 }
 
+/** The beginning of a field up to ! or : outside of brackets. */
+function fieldName(field: string): string {
+  let at = 0;
+  for (; at < field.length && field[at] !== '!' && field[at] !== ':'; at++)
+    if (field[at] === '[') at = Math.max(at, field.indexOf(']', at));
+  return field.slice(0, at);
+}
+
 /** str.format; `get` looks up `.name` and `[index]` of fields. */
 export function strFormat(
   template: string,
@@ -160,6 +169,7 @@ export function strFormat(
   kwargs: Kwargs,
   get: (object: Value, key: Value, attribute: boolean) => Value,
 ): string {
+  reading(template.length * 64);
   let auto = 0;
   const field = (name: string): Value => {
     const [, first = '', rest = ''] = /^([^.[]*)([\s\S]*)$/.exec(name)!;
@@ -197,8 +207,8 @@ export function strFormat(
       for (; end < text.length && level > 0; end++) level += text[end] === '{' ? 1 : text[end] === '}' ? -1 : 0;
       if (level > 0) throw valueError("expected '}' before end of string");
       const inner = text.slice(i + 1, end - 1);
-      const [, name = '', conversion, spec = ''] =
-        /^((?:\[[^\]]*\]|[^!:])*)(?:!([rsa]))?(?::([\s\S]*))?$/.exec(inner) ?? [];
+      const name = fieldName(inner);
+      const [, conversion, spec = ''] = /^(?:!([rsa]))?(?::([\s\S]*))?$/.exec(inner.slice(name.length)) ?? [];
       if (inner && name === '' && !conversion && !inner.startsWith(':')) throw valueError('expected a field name');
       const v = field(name);
       const shown = conversion === 's' ? str(v) : conversion ? repr(v) : v;

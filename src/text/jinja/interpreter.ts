@@ -2,9 +2,9 @@
 import { TemplateError } from '../../lib/errors';
 import type { Args, Expr, FunctionBody, Program, Scope, Statement } from './ast';
 import { getAttribute, getItem } from './attributes';
-import { FILTERS, KEEP_MARKUP, type Tables } from './filters';
+import { BY_CHARACTER, FILTERS, KEEP_MARKUP, type Tables } from './filters';
 import { checkAttribute } from './globals';
-import { JinjaError, LIMITS, room, tick, typeError } from './limits';
+import { JinjaError, LIMITS, reading, room, tick, typeError } from './limits';
 import { Loop, Macro } from './macro';
 import { binary, contains, slice, unary } from './operators';
 import { compare, equal, str } from './python';
@@ -90,9 +90,11 @@ export class Interpreter {
     return { vars, parent };
   }
   private find(name: string, frame: Frame | undefined): Value | undefined {
+    let hops = 0;
     for (let f = frame; f; f = f.parent) {
       const value = f.vars.get(name);
       if (value !== undefined || f.vars.has(name)) return value;
+      if ((++hops & 15) === 0) tick();
     }
     return this.context.get(name);
   }
@@ -258,6 +260,7 @@ export class Interpreter {
     if (args.starStar) {
       const more = this.evaluate(args.starStar, frame);
       if (!(more instanceof Dict)) throw typeError('the argument after ** must be a mapping');
+      tick(more.size);
       for (const [key, value] of more.entries()) {
         if (!isStr(key)) throw typeError('keywords must be strings');
         if (named.has(key)) throw typeError(`got multiple values for keyword argument '${key}'`);
@@ -285,11 +288,13 @@ export class Interpreter {
   private filter(name: string, value: Value, args: Value[], kwargs: Kwargs): Value {
     const filter = FILTERS.get(name);
     if (!filter) throw new JinjaError('TemplateRuntimeError', `there is no filter named '${name}'`);
+    if (isStr(value)) reading(value.length * (BY_CHARACTER.has(name) ? 64 : 4));
     return filter(value, args, kwargs, this.tables);
   }
   private test(name: string, value: Value, args: Value[]): boolean {
     const test = TESTS.get(name);
     if (!test) throw new JinjaError('TemplateRuntimeError', `there is no test named '${name}'`);
+    if (isStr(value)) reading(value.length * 16);
     return test(value, args, { filter: (n) => FILTERS.has(n), test: (n) => TESTS.has(n) });
   }
 

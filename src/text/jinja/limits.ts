@@ -78,11 +78,17 @@ export function room(length: number): void {
   if (length > 1024) tick(length >> 8);
 }
 
+/** Counts the reading of a text of this length. */
+export function reading(length: number): void {
+  if (length > 256) tick(length >> 8);
+}
+
 /** Marks are invisible to repr, JSON and comparisons. */
 export const isMark = (code: number): boolean =>
   run.marks >= 0 && code >= run.marks && code < run.marks + run.markCount;
 /** The text without marks. */
 export function unmarked(text: string): string {
+  reading(text.length);
   if (run.marks < 0) return text;
   let out = '';
   let from = 0;

@@ -1,5 +1,5 @@
 // Python's numbers as text: repr of floats, %-precision, round half to even.
-import { LIMITS, valueError } from './limits';
+import { LIMITS, room, valueError } from './limits';
 
 /** repr(float): shortest digits, exponent from 1e16 on and below 1e-4. */
 export function floatRepr(value: number): string {
@@ -33,6 +33,7 @@ const BOUND = 1n << BigInt(LIMITS.bits);
 export function fixed(value: number, digits: number): string {
   if (!Number.isFinite(value)) return floatRepr(value);
   const places = Math.min(digits, 100);
+  room(digits);
   let text: string;
   if (Math.abs(value) >= 1e21) text = `${BigInt(value)}${places ? `.${'0'.repeat(places)}` : ''}`;
   else {
@@ -124,7 +125,7 @@ export function parseFloatText(text: string): number | undefined {
   const plain = asciiDigits(text)
     .trim()
     .replace(/(?<=\d)_(?=\d)/g, '');
-  if (/^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i.test(plain)) return Number(plain);
+  if (/^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?$/i.test(plain)) return Number(plain);
   const special = /^([+-]?)(inf(?:inity)?|nan)$/i.exec(plain);
   if (!special) return undefined;
   if (special[2]!.toLowerCase() === 'nan') return Number.NaN;

@@ -1,6 +1,6 @@
 // Python's operators, subscripts and `in`.
 import { percentFormat } from './format';
-import { JinjaError, room, typeError, unmarked } from './limits';
+import { JinjaError, room, tick, typeError, unmarked } from './limits';
 import { bounded } from './numbers';
 import { equal } from './python';
 import {
@@ -92,6 +92,7 @@ function repeat(sequence: string | Value[] | Tuple, times: bigint): Value {
   if (unit === 0) return sequence;
   room(unit * count);
   if (isStr(sequence)) return sequence.repeat(count);
+  tick((unit * count) >> 2);
   const items = Array.from({ length: count }, () => itemsOf(sequence)).flat();
   return Array.isArray(sequence) ? items : new Tuple(items);
 }
@@ -133,6 +134,7 @@ export function binary(operator: string, left: Value, right: Value): Value {
     }
     if (Array.isArray(left) && Array.isArray(right)) {
       room(left.length + right.length);
+      tick((left.length + right.length) >> 4);
       return [...left, ...right];
     }
     if (left instanceof Tuple && right instanceof Tuple) {
@@ -166,7 +168,10 @@ export function contains(item: Value, container: Value): boolean {
   if (container instanceof Namespace || (typeof container === 'object' && container !== null && !iterable(container)))
     throw typeError(`argument of type '${typeName(container)}' is not iterable`);
   const source = iterator(container);
-  for (let next = source.next(); !next.done; next = source.next()) if (equal(next.value, item)) return true;
+  for (let next = source.next(); !next.done; next = source.next()) {
+    tick();
+    if (equal(next.value, item)) return true;
+  }
   return false;
 }
 const iterable = (v: Value) =>
@@ -224,6 +229,7 @@ export function slice(object: Value, start: Value, stop: Value, step: Value): Va
     return new Range(at(from), at(to), object.step * BigInt(by));
   }
   if (isStr(object) && by === 1) return chars ? chars.slice(from, to).join('') : object.slice(from, to);
+  tick(n >> 4);
   const out: Value[] = [];
   for (let i = from; by > 0 ? i < to : i > to; i += by) out.push(source[i]!);
   room(out.length);

@@ -2,13 +2,14 @@
 import type { Expr, FunctionBody, Parameter, Program, Statement } from './ast';
 import { ExpressionParser } from './expressions';
 import { inTag, type Token, tokenize } from './lexer';
-import { SyntaxFault } from './limits';
+import { LIMITS, SyntaxFault } from './limits';
 import { analyze } from './scope';
 
 interface Open {
   name: string;
   tag: Token;
 }
+const MOST_BRANCHES = 500;
 const ENDS = /^(?:end\w*|else|elif)$/;
 const emptyFn = (parameters: Parameter[]): FunctionBody => ({ parameters, body: [], scope: [], special: new Set() });
 
@@ -62,6 +63,8 @@ class Parser extends ExpressionParser {
   private body(name: string, tag: Token, ends: readonly string[]): Statement[] {
     this.skip(':');
     this.expect('block_end');
+    // Python reads no more levels of indentation than this.
+    if (this.open.length >= LIMITS.depth) throw new SyntaxFault('blocks are nested too deep', tag.start);
     this.open.push({ name, tag });
     const out = this.statements(ends);
     this.open.pop();
@@ -144,12 +147,13 @@ class Parser extends ExpressionParser {
     throw Object.assign(error, { opened: last });
   }
 
-  private parseIf(tag: Token): Statement {
+  private parseIf(tag: Token, branches = 1): Statement {
+    if (branches > MOST_BRANCHES) throw new SyntaxFault('{% if %} has too many {% elif %}', tag.start);
     const test = this.tuple({ conditional: false });
     const body = this.body('if', tag, ['elif', 'else', 'endif']);
     const next = this.take().text;
     let otherwise: Statement[] = [];
-    if (next === 'elif') otherwise = [this.parseIf(tag)];
+    if (next === 'elif') otherwise = [this.parseIf(tag, branches + 1)];
     else if (next === 'else') otherwise = this.block('if', tag);
     return { type: 'If', test, body, otherwise };
   }

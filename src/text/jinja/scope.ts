@@ -6,21 +6,29 @@ import { SyntaxFault } from './limits';
 import { TESTS } from './tests';
 
 class Symbols {
-  readonly refs: Set<string>;
-  readonly loads: Map<string, Load>;
-  readonly stores: Set<string>;
+  readonly refs = new Set<string>();
+  readonly loads = new Map<string, Load>();
+  readonly stores = new Set<string>();
   readonly parent: Symbols | undefined;
-  constructor(parent?: Symbols, from?: Symbols) {
+  /** The frame of which this is a branch: what it has, the branch has too, and keeps its own changes to itself. */
+  private readonly base: Symbols | undefined;
+  constructor(parent?: Symbols, base?: Symbols) {
     this.parent = parent;
-    this.refs = new Set(from?.refs);
-    this.loads = new Map(from?.loads);
-    this.stores = new Set(from?.stores);
+    this.base = base;
   }
-  copy(): Symbols {
+  branch(): Symbols {
     return new Symbols(this.parent, this);
   }
+  private owns(name: string): boolean {
+    for (let s: Symbols | undefined = this; s; s = s.base) if (s.refs.has(name)) return true;
+    return false;
+  }
+  private isStored(name: string): boolean {
+    for (let s: Symbols | undefined = this; s; s = s.base) if (s.stores.has(name)) return true;
+    return false;
+  }
   known(name: string): boolean {
-    return this.refs.has(name) || (this.parent?.known(name) ?? false);
+    return this.owns(name) || (this.parent?.known(name) ?? false);
   }
   private define(name: string, load: Load): void {
     this.refs.add(name);
@@ -28,7 +36,7 @@ class Symbols {
   }
   store(name: string): void {
     this.stores.add(name);
-    if (!this.refs.has(name)) this.define(name, this.parent?.known(name) ? 'alias' : 'undefined');
+    if (!this.owns(name)) this.define(name, this.parent?.known(name) ? 'alias' : 'undefined');
   }
   parameter(name: string): void {
     this.stores.add(name);
@@ -40,7 +48,7 @@ class Symbols {
   /** A name that only some branches set keeps its outer value in the others. */
   merge(branches: readonly Symbols[]): void {
     const stored = new Set<string>();
-    for (const branch of branches) for (const name of branch.stores) if (!this.stores.has(name)) stored.add(name);
+    for (const branch of branches) for (const name of branch.stores) if (!this.isStored(name)) stored.add(name);
     for (const branch of branches) {
       for (const name of branch.refs) this.refs.add(name);
       for (const [name, load] of branch.loads) this.loads.set(name, load);
@@ -82,7 +90,7 @@ function collect(statements: readonly Statement[], symbols: Symbols): void {
       case 'If': {
         loadNames(node.test, symbols);
         const branches = [node.body, node.otherwise].map((body) => {
-          const branch = symbols.copy();
+          const branch = symbols.branch();
           collect(body, branch);
           return branch;
         });

@@ -1,7 +1,7 @@
 // Python's string methods.
 import { formatValue, pad, strFormat } from './format';
 import { capitalize, caseFold, isTitle, KINDS, swapCase, title } from './letters';
-import { room, tick, typeError, unmarked, valueError } from './limits';
+import { reading, room, tick, typeError, unmarked, valueError } from './limits';
 import { codePoints, Dict, isInt, isStr, type Kwargs, listOf, Tuple, typeName, type Value } from './values';
 
 /** What Python counts as a blank, as a regular expression. */
@@ -67,16 +67,15 @@ function rsplit(text: string, separator: string | undefined, limit: number): str
   const out: string[] = [];
   let rest = strip(text, undefined, 'right');
   while (rest !== '') {
-    const words = out.length >= limit ? undefined : /\S*$/u.exec(rest)![0];
-    const start = words === undefined ? 0 : lastWord(rest);
-    if (words === undefined || start === 0) {
-      out.unshift(out.length >= limit ? strip(rest, undefined, 'left') : rest);
+    const start = out.length >= limit ? 0 : lastWord(rest);
+    if (start === 0) {
+      out.push(out.length >= limit ? strip(rest, undefined, 'left') : rest);
       break;
     }
-    out.unshift(rest.slice(start));
+    out.push(rest.slice(start));
     rest = strip(rest.slice(0, start), undefined, 'right');
   }
-  return out;
+  return out.reverse();
 }
 function lastWord(text: string): number {
   let start = text.length;
@@ -249,12 +248,19 @@ add('isprintable', 0, 0, (t) => !/[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/u.test(t));
 add('istitle', 0, 0, (t) => isTitle(t));
 add('translate', 1, 1, (t, [table]) => {
   if (!(table instanceof Dict)) throw typeError('translate() needs a dict');
-  return Array.from(t, (char) => {
+  let length = 0;
+  const parts = Array.from(t, (char) => {
     const to = table.get(BigInt(char.codePointAt(0)!));
-    if (to === undefined) return char;
-    return to === null ? '' : isInt(to) ? String.fromCodePoint(Number(to)) : text(to);
-  }).join('');
+    const part = to === undefined ? char : to === null ? '' : isInt(to) ? String.fromCodePoint(Number(to)) : text(to);
+    length += part.length;
+    room(length);
+    return part;
+  });
+  return parts.join('');
 });
+
+/** Methods that look at every character by itself, and so take their time. */
+const BY_CHARACTER = new Set(['title', 'istitle', 'swapcase', 'casefold', 'expandtabs', 'translate']);
 
 /** A method of the text; undefined when Python's str has none of that name. `get` serves fields of str.format. */
 export function stringMethod(
@@ -281,6 +287,7 @@ export function stringMethod(
       throw typeError(
         `str.${name}() takes ${rule.least === rule.most ? rule.most : `${rule.least} to ${rule.most}`} arguments (${given.length} given)`,
       );
+    reading(text.length * (BY_CHARACTER.has(name) ? 64 : name.startsWith('is') ? 16 : 4));
     return rule.run(text, given, kwargs);
   };
 }

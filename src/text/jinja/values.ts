@@ -1,5 +1,5 @@
 // Python's values in JavaScript: str = string, int = bigint, float = number, bool, None = null, list = array; the rest here.
-import { JinjaError, LIMITS, room, tick, typeError } from './limits';
+import { JinjaError, LIMITS, reading, room, tick, typeError } from './limits';
 
 export type Value =
   | string
@@ -64,7 +64,12 @@ export function keyOf(v: Value): Key {
   if (typeof v === 'boolean') return BigInt(v);
   if (typeof v === 'number') return Number.isInteger(v) ? BigInt(v) : v;
   if (v instanceof Undefined) return UNDEFINED_KEY;
-  if (v instanceof Tuple) return `\0tuple ${v.items.map((x) => `${typeof x} ${String(keyOf(x))}`).join('\0')}`;
+  if (v instanceof Tuple) {
+    const parts = v.items.map((x) => `${typeof x} ${String(keyOf(x))}`);
+    tick(parts.length);
+    room(parts.reduce((sum, part) => sum + part.length, 0));
+    return `\0tuple ${parts.join('\0')}`;
+  }
   if (Array.isArray(v) || v instanceof Dict) throw typeError(`unhashable type: '${typeName(v)}'`);
   return v;
 }
@@ -91,9 +96,11 @@ export class Dict {
     else this.map.set(id, { key, value });
   }
   keys(): Value[] {
+    tick(this.size >> 2);
     return Array.from(this.map.values(), (e) => e.key);
   }
   entries(): [Value, Value][] {
+    tick(this.size >> 2);
     return Array.from(this.map.values(), (e) => [e.key, e.value]);
   }
 }
@@ -137,7 +144,11 @@ export class Range {
     return this.start + BigInt(index) * this.step;
   }
   items(): bigint[] {
-    return Array.from({ length: this.length }, (_, i) => this.at(i));
+    tick(this.length >> 3);
+    return Array.from(this);
+  }
+  *[Symbol.iterator](): Generator<bigint> {
+    for (let i = 0; i < this.length; i++) yield this.at(i);
   }
 }
 
@@ -218,6 +229,7 @@ export function lengthOf(v: Value): number | undefined {
 
 /** Characters as Python counts them. */
 export function codePoints(text: string): number {
+  reading(text.length);
   let n = text.length;
   for (let i = 0; i < text.length - 1; i++)
     if ((text.charCodeAt(i) & 0xfc00) === 0xd800 && (text.charCodeAt(i + 1) & 0xfc00) === 0xdc00) {
@@ -249,11 +261,13 @@ export function iterate(v: Value): Iterator<Value> | undefined {
         ? itemsOf(v)
         : v instanceof Dict
           ? v.keys()
-          : v instanceof View || v instanceof Range
+          : v instanceof View
             ? v.items()
-            : v instanceof Undefined
-              ? []
-              : undefined;
+            : v instanceof Range
+              ? v
+              : v instanceof Undefined
+                ? []
+                : undefined;
   return items?.[Symbol.iterator]();
 }
 
