@@ -142,6 +142,29 @@ test('a template that cannot be read is told with its line, and the render befor
   await isAccessible(page, 'template source with its search');
 });
 
+test('what is typed before the code editor has loaded stays, with the cursor in its place', async ({ page }) => {
+  let release = () => {};
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  await page.route(/CodeEditorView/, async (route) => {
+    await held;
+    await route.continue();
+  });
+  await openStudio(page, WASM, 'template');
+  await page.getByRole('radio', { name: 'source' }).click();
+  const area = page.locator('textarea.code-area');
+  await area.fill('{% for m in messages %}{{ m.content }}{% endfor %}');
+  const { width, height } = (await area.boundingBox())!;
+  await area.press('Home');
+  await area.pressSequentially('ab');
+  release();
+  await expect(page.locator('.cm-content')).toBeVisible();
+  await page.keyboard.type('c');
+  await expect(page.locator('.cm-line').first()).toHaveText('abc{% for m in messages %}{{ m.content }}{% endfor %}');
+  expect(await page.locator('.cm-editor').boundingBox()).toMatchObject({ width, height });
+});
+
 test('own rows: imported, checked before the run, and trained on', async ({ page }) => {
   await openStudio(page, WASM, 'data');
   await expect(page.getByRole('heading', { level: 1, name: 'Data' })).toBeVisible();
