@@ -17,14 +17,6 @@ export function errorPosition(text: string | undefined): SourcePosition | undefi
   return short ? { line: Number(short[1]), column: Number(short[2]) } : undefined;
 }
 
-/** UTF-16 offset of a position in the source, kept inside it: where the cursor goes. */
-export function offsetAt(source: string, { line, column }: SourcePosition): number {
-  const lines = source.split('\n');
-  const row = Math.min(Math.max(line, 1), lines.length);
-  const before = lines.slice(0, row - 1).reduce((sum, text) => sum + text.length + 1, 0);
-  return before + Math.min(Math.max(column - 1, 0), lines[row - 1]!.length);
-}
-
 /** The line at fault with a caret under the column. */
 export function errorExcerpt(source: string, position: SourcePosition): string {
   const line = source.split('\n')[position.line - 1];
