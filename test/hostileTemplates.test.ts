@@ -1,4 +1,5 @@
 // Templates that would run for ever, explode or nest without end: each ends in text or TemplateError, and soon.
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { TemplateError } from '../src/lib/errors';
@@ -178,4 +179,16 @@ test('arbitrary pieces of template syntax never crash the parser', () => {
     }),
     { numRuns: 1500 },
   );
+});
+
+test('a long conversation is not taken for a hostile template', () => {
+  const source = readFileSync(new URL('fixtures/templates/styles/qwen3.jinja', import.meta.url), 'utf8');
+  const long = Array.from(
+    { length: 600 },
+    (_, i): Message => ({
+      role: i % 2 ? 'assistant' : 'user',
+      content: `${i} <think>x</think> ${'Budget of the third quarter. '.repeat(80)}`,
+    }),
+  );
+  expect(compileTemplate(source).render(long, { now }).text.length).toBeGreaterThan(1_000_000);
 });

@@ -1,5 +1,5 @@
 // str % values, str.format and format specifications.
-import { JinjaError, reading, room, typeError, valueError } from './limits';
+import { fits, JinjaError, reading, room, typeError, valueError } from './limits';
 import { exponential, fixed, floatRepr, general } from './numbers';
 import { repr, str } from './python';
 import { codePoints, Dict, isInt, isNumber, type Kwargs, Tuple, typeName, Undefined, type Value } from './values';
@@ -90,7 +90,7 @@ export function percentFormat(template: string, values: Value): string {
     if (flags.includes('-') || size < 0) out += pad(result, Math.abs(size), '<');
     else if (flags.includes('0') && numeric) out += zeroPadded(result, size);
     else out += pad(result, size, '>');
-    room(out.length);
+    fits(out.length);
   }
   literal(template.slice(end));
   const mapping = values instanceof Dict || Array.isArray(values) || values instanceof Undefined;
@@ -213,7 +213,7 @@ export function strFormat(
       const v = field(name);
       const shown = conversion === 's' ? str(v) : conversion ? repr(v) : v;
       out += formatValue(shown, expand(spec, depth + 1));
-      room(out.length);
+      fits(out.length);
       i = end - 1;
     }
     return out;

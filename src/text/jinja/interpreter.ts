@@ -4,7 +4,7 @@ import type { Args, Expr, FunctionBody, Program, Scope, Statement } from './ast'
 import { getAttribute, getItem } from './attributes';
 import { BY_CHARACTER, FILTERS, KEEP_MARKUP, type Tables } from './filters';
 import { checkAttribute } from './globals';
-import { JinjaError, LIMITS, reading, room, tick, typeError } from './limits';
+import { fits, JinjaError, LIMITS, reading, room, tick, typeError } from './limits';
 import { Loop, Macro } from './macro';
 import { binary, contains, slice, unary } from './operators';
 import { compare, equal, str } from './python';
@@ -47,7 +47,8 @@ class Output {
     if (text === '') return;
     this.parts.push(text);
     this.length += text.length;
-    room(this.length);
+    fits(this.length);
+    reading(text.length);
   }
   toString(): string {
     return this.parts.join('');

@@ -72,9 +72,14 @@ export function tick(weight = 1): void {
     throw new TemplateError('The chat template ran out of time. Look for a loop or macro that never ends.');
 }
 
+/** Throws when something that grew piece by piece is too long now. */
+export function fits(length: number): void {
+  if (!(length <= LIMITS.length)) throw tooLong();
+}
+
 /** Throws before something of this length is made; work in proportion to it is counted. */
 export function room(length: number): void {
-  if (!(length <= LIMITS.length)) throw tooLong();
+  fits(length);
   if (length > 1024) tick(length >> 8);
 }
 

@@ -1,7 +1,7 @@
 // Python's string methods.
 import { formatValue, pad, strFormat } from './format';
 import { capitalize, caseFold, isTitle, KINDS, swapCase, title } from './letters';
-import { reading, room, tick, typeError, unmarked, valueError } from './limits';
+import { fits, reading, room, tick, typeError, unmarked, valueError } from './limits';
 import { codePoints, Dict, isInt, isStr, type Kwargs, listOf, Tuple, typeName, type Value } from './values';
 
 /** What Python counts as a blank, as a regular expression. */
@@ -253,7 +253,7 @@ add('translate', 1, 1, (t, [table]) => {
     const to = table.get(BigInt(char.codePointAt(0)!));
     const part = to === undefined ? char : to === null ? '' : isInt(to) ? String.fromCodePoint(Number(to)) : text(to);
     length += part.length;
-    room(length);
+    fits(length);
     return part;
   });
   return parts.join('');

@@ -1,5 +1,5 @@
 // Python's values in JavaScript: str = string, int = bigint, float = number, bool, None = null, list = array; the rest here.
-import { JinjaError, LIMITS, reading, room, tick, typeError } from './limits';
+import { fits, JinjaError, LIMITS, reading, room, tick, typeError } from './limits';
 
 export type Value =
   | string
@@ -285,7 +285,7 @@ export function listOf(v: Value): Value[] {
   for (let next = source.next(); !next.done; next = source.next()) {
     tick();
     out.push(next.value);
-    if ((out.length & 1023) === 0) room(out.length);
+    if ((out.length & 1023) === 0) fits(out.length);
   }
   return out;
 }
