@@ -187,6 +187,51 @@ test("another model's tokenizer and template: a folder is read, masked, kept ove
   rmSync(folder, { recursive: true });
 });
 
+test('a link reproduces template, conversation, settings and, when asked, a row; a tampered one is told', async ({
+  page,
+  context,
+}) => {
+  await openStudio(page, WASM, 'template');
+  await inHand(page).selectOption({ label: 'Textbook: [assistant] instead' });
+  await page.getByLabel('Text of message 2, user').fill('Grüße 预算 🙂');
+  await page.getByLabel('add_generation_prompt').check();
+  await showPanel(page, '#/mask');
+  await page.getByRole('spinbutton', { name: 'max_length' }).fill('200');
+  await page.getByRole('button', { name: 'Next row' }).click();
+  await expect(page.getByRole('heading', { name: 'Row 1', exact: true })).toBeVisible();
+  const said = await page.locator('.strip').first().textContent();
+  await page.getByRole('button', { name: 'Share' }).click();
+  const link = page.getByLabel('Link to this state');
+  await expect(link).toHaveValue(/#\/open\/1\./);
+  const bare = await link.inputValue();
+  await page.getByLabel('include row 1 (your data)').check();
+  await expect(link).not.toHaveValue(bare);
+  const full = await link.inputValue();
+  await isAccessible(page, 'mask with a link');
+
+  const other = await context.newPage();
+  await other.goto(full.replace('#', `${WASM}#`));
+  await expect(other.getByRole('heading', { name: 'Shared row' })).toBeVisible();
+  await expect(other.locator('.strip').first()).toHaveText(said!);
+  await expect(other.getByRole('spinbutton', { name: 'max_length' })).toHaveValue('200');
+  await showPanel(other, '#/template');
+  await expect(inHand(other).locator('option:checked')).toHaveText('Textbook: [assistant] instead');
+  await expect(other.getByLabel('Text of message 2, user')).toHaveValue('Grüße 预算 🙂');
+  await expect(other.getByLabel('add_generation_prompt')).toBeChecked();
+
+  const at = bare.length - 40;
+  const tampered = bare.slice(0, at) + (bare[at] === 'A' ? 'B' : 'A') + bare.slice(at + 1);
+  for (const [wrong, words] of [
+    [tampered, /was changed on its way/],
+    [bare.slice(0, -10), /is cut off: 10 of its/],
+  ] as const) {
+    await other.goto('about:blank');
+    await other.goto(wrong.replace('#', `${WASM}#`));
+    await expect(other.getByRole('alert')).toContainText(words);
+  }
+  await other.close();
+});
+
 test('100,000 rows: read with progress, cancelled, read again; the mask report can be stopped and scrolled', async ({
   page,
 }) => {

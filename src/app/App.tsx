@@ -3,11 +3,13 @@ import { Menu } from 'lucide-react';
 import { Suspense, useEffect, useState } from 'react';
 import { Router, useLocation } from 'wouter';
 import { useHashLocation } from 'wouter/use-hash-location';
+import { OPEN_PATH } from '../stores/openShare';
 import { useSession } from '../stores/session';
 import { Banners } from './Banners';
 import { CommandPalette } from './CommandPalette';
 import { ErrorBoundary } from './ErrorBoundary';
 import { Navigation } from './Navigation';
+import { OpenShared } from './OpenShared';
 import { PANELS } from './panels';
 import { TopBar } from './TopBar';
 
@@ -71,7 +73,7 @@ function Shell() {
         <Banners />
         <ErrorBoundary key={panel.id} title={panel.title}>
           <Suspense fallback={<div className="panel" aria-busy="true" />}>
-            <View />
+            {path.startsWith(OPEN_PATH) ? <OpenShared text={path.slice(OPEN_PATH.length)} onGo={go} /> : <View />}
           </Suspense>
         </ErrorBoundary>
       </main>

@@ -1,6 +1,6 @@
 // What panels have in common: the dataset in hand, the row looked at, how rows are rendered and masked, the run on show.
 import { create } from 'zustand';
-import type { Message, ToolSchema } from '../protocol/chat';
+import type { DatasetRow, Message, ToolSchema } from '../protocol/chat';
 import type { TemplateSettings } from '../protocol/requests';
 import { trainers } from '../trainers/registry';
 
@@ -37,6 +37,8 @@ export interface Workbench {
   /** Edited Jinja source; undefined = the kit's template. */
   templateSource?: string;
   settings: WorkbenchSettings;
+  /** A row that came with a link; shown in Mask in place of the dataset's. */
+  sharedRow?: DatasetRow;
   /** Undefined until the person changes the example. */
   conversation?: Conversation;
   /** Run that its training panel shows when none is live. */
@@ -56,9 +58,9 @@ export const useWorkbench = create<Workbench>()((set) => ({
   split: 'train',
   rowIndex: 0,
   settings: DEFAULT_SETTINGS,
-  openDataset: (datasetId, split = 'train') => set({ datasetId, split, rowIndex: 0 }),
+  openDataset: (datasetId, split = 'train') => set({ datasetId, split, rowIndex: 0, sharedRow: undefined }),
   openSplit: (split) => set({ split, rowIndex: 0 }),
-  openRow: (rowIndex) => set({ rowIndex }),
+  openRow: (rowIndex) => set({ rowIndex, sharedRow: undefined }),
   editTemplate: (templateSource) => set({ templateSource }),
   openKit: (kit) => set({ kit, templateSource: undefined }),
   edit: (change) => set(({ settings }) => ({ settings: { ...settings, ...change } })),

@@ -2,10 +2,12 @@
 import { useDeferredValue, useMemo, useState } from 'react';
 import { count } from '../../lib/words';
 import { studioClient } from '../../stores/client';
+import { shareLink } from '../../stores/openShare';
 import { useLoaded } from '../../stores/useLoaded';
 import { requestSettings, useWorkbench } from '../../stores/workbench';
 import { trainers } from '../../trainers/registry';
 import { Panel } from '../../ui/Panel';
+import { ShareButton } from '../../ui/ShareButton';
 import { LengthBudget } from './LengthBudget';
 import { MaskChoices, ModeChoice } from './MaskOptions';
 import { RowInspector } from './RowInspector';
@@ -17,11 +19,12 @@ import { Verdict } from './Verdict';
 import '../../ui/parts.css';
 import './mask.css';
 
+const NO_CONVERSATION = { messages: [], tools: [], add_generation_prompt: false, continue_final_message: false };
 const BATCH = trainers.sft.fields.per_device_train_batch_size.default;
 
 export function MaskPanel() {
   const workbench = useWorkbench();
-  const { datasetId, split, rowIndex, settings, openDataset, openRow, edit } = workbench;
+  const { datasetId, split, rowIndex, settings, sharedRow, openDataset, openRow, edit } = workbench;
   const [isTen, setTen] = useState(false);
   const sets = useLoaded('datasets', (signal) => studioClient().text.request('listDatasets', {}, { signal }));
   const datasets = sets.value?.datasets ?? [];
@@ -36,11 +39,23 @@ export function MaskPanel() {
   const { rows, version } = report;
   // biome-ignore lint/correctness/useExhaustiveDependencies: rows grow in place; version says when
   const summary = useMemo(() => summarize(rows, cut), [rows, version, cut]);
+  const makeLink = async (withRow: boolean) => {
+    const conversation = workbench.conversation ?? NO_CONVERSATION;
+    if (!withRow || !info || !shownSplit) return shareLink('mask', conversation, sharedRow);
+    const page = { datasetId: info.id, split: shownSplit, offset: rowIndex, limit: 1 };
+    const { rows: found } = await studioClient().text.request('rows', page);
+    return shareLink('mask', conversation, found[0]?.row);
+  };
   return (
     <Panel
       title="Mask"
       lede="Which tokens teach the model. First lever when the format drifts or the prompt comes back as an echo; more data or steps will not mend it."
-      actions={<ModeChoice />}
+      actions={
+        <>
+          <ModeChoice />
+          <ShareButton makeLink={makeLink} rowLabel={`include row ${count(rowIndex)} (your data)`} />
+        </>
+      }
     >
       <div className="mask-verdict">
         <Verdict report={sets.error ? { ...report, error: sets.error } : report} summary={summary} />
@@ -75,6 +90,7 @@ export function MaskPanel() {
           datasetId={info.id}
           split={shownSplit}
           index={rowIndex}
+          shared={sharedRow}
           settings={asked}
           padding={paddingWords(rows, rowIndex, cut)}
           onMove={openRow}

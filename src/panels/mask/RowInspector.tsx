@@ -1,7 +1,7 @@
 // The microscope: one row as a strip of tokens, trained, context, template or cut away, with everything known of each.
 import { useState } from 'react';
 import { count, number, plural } from '../../lib/words';
-import { ORIGIN_NAMES } from '../../protocol/chat';
+import { type DatasetRow, ORIGIN_NAMES } from '../../protocol/chat';
 import type { TemplateSettings } from '../../protocol/requests';
 import { studioClient } from '../../stores/client';
 import { useRuns } from '../../stores/runs';
@@ -23,6 +23,7 @@ export function RowInspector({
   datasetId,
   split,
   index,
+  shared,
   settings,
   padding,
   onMove,
@@ -30,6 +31,8 @@ export function RowInspector({
   datasetId: string;
   split: string;
   index: number;
+  /** A row that came with a link, in place of the dataset's. */
+  shared?: DatasetRow;
   settings: TemplateSettings;
   /** Padding that the row would get in a batch of its neighbours, in words. */
   padding?: string;
@@ -37,10 +40,10 @@ export function RowInspector({
 }) {
   const [chosen, setChosen] = useState<{ row: string; token: number }>();
   const [model, setModel] = useState('');
-  const loaded = useLoaded(JSON.stringify([datasetId, split, index, settings]), async (signal) => {
+  const loaded = useLoaded(JSON.stringify([datasetId, split, index, shared, settings]), async (signal) => {
     const { text } = studioClient();
     const { rows, total } = await text.request('rows', { datasetId, split, offset: index, limit: 1 }, { signal });
-    const view = rows[0];
+    const view = shared ? { index, rowId: 'shared row', row: shared, shape: 'from the link' } : rows[0];
     if (!view) return { total };
     const ask = (max_length: number) =>
       text.request(
@@ -87,7 +90,7 @@ export function RowInspector({
     <div className="mask-upper">
       <div className="mask-side mask-main">
         <Card
-          title={`Row ${count(view.index)}`}
+          title={shared ? 'Shared row' : `Row ${count(view.index)}`}
           note={`${view.shape} · ${plural(row.ids.length, 'token')}, ${count(trained)} trained${loss === undefined ? '' : ` · loss ${number(loss)}`}`}
           actions={
             <>

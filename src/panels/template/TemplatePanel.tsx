@@ -3,12 +3,14 @@ import { useState } from 'react';
 import { StudioError } from '../../lib/errors';
 import type { TemplateInfo } from '../../protocol/requests';
 import { studioClient } from '../../stores/client';
+import { shareLink } from '../../stores/openShare';
 import { deleteTemplate, saveTemplate, useTemplates } from '../../stores/templates';
 import { useLoaded } from '../../stores/useLoaded';
 import { type Conversation, requestSettings, useWorkbench } from '../../stores/workbench';
 import { Card } from '../../ui/Card';
 import { Panel } from '../../ui/Panel';
 import { Segmented } from '../../ui/Segmented';
+import { ShareButton } from '../../ui/ShareButton';
 import { CompareCard } from './CompareCard';
 import { EXAMPLES, LIBRARY, type TemplateExample } from './examples';
 import { GoldensCard } from './GoldensCard';
@@ -78,11 +80,14 @@ export function TemplatePanel() {
       title="Template"
       lede="How a conversation becomes one string. First lever when training and serving disagree on roles or line ends; do not retrain before the rendered strings are the same, character for character."
       actions={
-        <span className="mono quiet hashes">
-          template {inHand.error ? 'does not parse' : shortHash(inHand.value?.templateId ?? '…')} · tokenizer{' '}
-          {shortHash(inHand.value?.tokenizerId ?? '…')} · ends turns with{' '}
-          {inHand.value?.turnEnds.join(' ') || 'nothing known'}
-        </span>
+        <>
+          <span className="mono quiet hashes">
+            template {inHand.error ? 'does not parse' : shortHash(inHand.value?.templateId ?? '…')} · tokenizer{' '}
+            {shortHash(inHand.value?.tokenizerId ?? '…')} · ends turns with{' '}
+            {inHand.value?.turnEnds.join(' ') || 'nothing known'}
+          </span>
+          <ShareButton makeLink={() => shareLink('template', conversation)} />
+        </>
       }
     >
       <KitBar />
