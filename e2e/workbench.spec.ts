@@ -264,3 +264,18 @@ test('100,000 rows: read with progress, cancelled, read again; the mask report c
   expect(await page.locator('.mask-rows-item').count()).toBeLessThan(60);
   rmSync(folder, { recursive: true });
 });
+
+test('conformance: the published numbers hold on this device, and the page says which', async ({ page }) => {
+  await openStudio(page, WASM, 'conformance');
+  await expect(page.getByText('not run yet')).toBeVisible();
+  await page.getByRole('button', { name: 'Run all' }).click();
+  await expect(page.getByText(/all \d+ hold on wasm/)).toBeVisible({ timeout: 60_000 });
+  await expect(page.locator('.conformance tbody tr')).toHaveCount(11);
+  await page.getByRole('button', { name: 'All gradients of that loss' }).click();
+  await expect(page.getByText(/numbers compared/)).toBeVisible();
+  await isAccessible(page, 'conformance');
+  const download = page.waitForEvent('download');
+  await page.getByRole('button', { name: 'Save as JSON' }).click();
+  const file = JSON.parse(readFileSync(await (await download).path(), 'utf8'));
+  expect(file.results.every(({ passes }: { passes: boolean }) => passes)).toBe(true);
+});

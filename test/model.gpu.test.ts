@@ -3,7 +3,7 @@ import { beforeAll, expect, test } from 'vitest';
 import { initBackend } from '../src/gpu/backend';
 import { type ParityFiles, parityTests } from './modelParity';
 
-const at = (name: string) => new URL(`./fixtures/model/${name}`, import.meta.url).href;
+const at = (name: string) => new URL(`../public/models/conformance/${name}`, import.meta.url).href;
 const bytes = async (name: string) => new Uint8Array(await (await fetch(at(name))).arrayBuffer());
 const json = async (name: string) => (await fetch(at(name))).json();
 

@@ -3,7 +3,7 @@ import { beforeAll } from 'vitest';
 import { initNodeBackend } from '../src/gpu/node';
 import { type ParityFiles, parityTests } from './modelParity';
 
-const at = (name: string) => new URL(`./fixtures/model/${name}`, import.meta.url);
+const at = (name: string) => new URL(`../public/models/conformance/${name}`, import.meta.url);
 const json = (name: string) => JSON.parse(readFileSync(at(name), 'utf8'));
 beforeAll(async () => {
   await initNodeBackend();

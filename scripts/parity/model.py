@@ -1,4 +1,4 @@
-"""Writes test/fixtures/model: a tiny random Llama in transformers, its logits, loss, gradients and 20 AdamW steps.
+"""Writes public/models/conformance: a tiny random Llama in transformers, its logits, loss, gradients and 20 AdamW steps.
 
 Run from the repository root: python scripts/parity/model.py
 """
@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 from transformers import LlamaConfig, LlamaForCausalLM
 
-OUT = "test/fixtures/model"
+OUT = "public/models/conformance"
 os.makedirs(OUT, exist_ok=True)
 torch.manual_seed(0)
 torch.set_num_threads(1)

@@ -1,4 +1,4 @@
-"""Writes test/fixtures/sft/fixture.json: ten steps of TRL's SFTTrainer on the tiny model of test/fixtures/model.
+"""Writes test/fixtures/sft/fixture.json: ten steps of TRL's SFTTrainer on the tiny model of public/models/conformance.
 
 Rows are given as ids and labels, in a fixed order, two micro-batches a step, of unequal lengths: so the curve shows the
 denominator of the whole step, the clipping, the schedule, AdamW's decay groups and the metrics.
@@ -16,7 +16,7 @@ from tokenizers import Tokenizer, models
 from trl import SFTConfig, SFTTrainer
 
 OUT = "test/fixtures/sft"
-MODEL = "test/fixtures/model"
+MODEL = "public/models/conformance"
 os.makedirs(OUT, exist_ok=True)
 torch.manual_seed(0)
 torch.set_num_threads(1)

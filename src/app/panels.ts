@@ -27,4 +27,10 @@ export const PANELS: readonly PanelEntry[] = [
   panel('sft', 'SFT', 'Train', async () => (await import('../panels/sft/SftPanel')).SftPanel),
   panel('chat', 'Chat', 'Serve and judge', async () => (await import('../panels/chat/ChatPanel')).ChatPanel),
   panel('runs', 'Runs', 'Records', async () => (await import('../panels/runs/RunsPanel')).RunsPanel),
+  panel(
+    'conformance',
+    'Conformance',
+    'Records',
+    async () => (await import('../panels/conformance/ConformancePanel')).ConformancePanel,
+  ),
 ];

@@ -260,7 +260,7 @@ test('what does not fit is refused in words', async () => {
   engine.dispose();
   const { 'model.norm.weight': _gone, ...missing } = initWeights(config, 1);
   expect(() => new TfEngine(config, missing)).toThrow(/model\.norm\.weight/);
-  const at = (name: string) => new URL(`../../test/fixtures/model/${name}`, import.meta.url);
+  const at = (name: string) => new URL(`../../public/models/conformance/${name}`, import.meta.url);
   const json = JSON.parse(readFileSync(at('config.json'), 'utf8'));
   const bytes = new Uint8Array(readFileSync(at('weights.safetensors')));
   expect(() => loadModel({ config: { ...json, hidden_size: 16 }, weights: bytes })).toThrow(

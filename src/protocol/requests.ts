@@ -86,6 +86,26 @@ export interface GradedCase {
   verdicts: Record<string, boolean | number | null>;
 }
 
+/** One comparison of the conformance page. */
+export interface ConformanceResult {
+  id: string;
+  title: string;
+  source: string;
+  toleranceKind: 'relative' | 'absolute';
+  tolerance: number;
+  /** How many numbers were compared. */
+  numbers: number;
+  /** Index of the first number in `expected` and `found`: a window with the worst one in it. */
+  shownFrom: number;
+  expected: number[];
+  found: number[];
+  /** Infinity for NaN, another length, or a vector that could not run. */
+  error: number;
+  passes: boolean;
+  /** Why it could not run. */
+  message?: string;
+}
+
 export interface ComputeRequests {
   init: { params: { backend: BackendName | 'auto' }; reply: BackendInfo; progress: never };
   loadModel: { params: { ref: ModelRef }; reply: ModelInfo; progress: { loadedBytes: number; totalBytes: number } };
@@ -109,6 +129,12 @@ export interface ComputeRequests {
     };
     reply: { metrics: MetricResult[]; cases: GradedCase[] };
     progress: { done: number; total: number };
+  };
+  /** The conformance vectors on this device, one by one; a run that trains gets its steps in between. */
+  conformance: {
+    params: Record<string, never>;
+    reply: { backend: BackendInfo; results: ConformanceResult[] };
+    progress: { result: ConformanceResult; total: number };
   };
   startRun: {
     params: { runId: string; name: string; recipe: Recipe; group?: string };

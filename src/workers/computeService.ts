@@ -2,13 +2,14 @@
 // Node too: everything that is the browser's comes in through ComputeEnvironment.
 import { evaluate } from '../eval/evaluate';
 import { exportRun, importRun } from '../interop/runFile';
+import { runVector, VECTORS } from '../labs/conformance/registry';
 import { RecipeRun } from '../labs/runRecipe';
 import { DeviceError } from '../lib/errors';
 import { generate } from '../nn/generate';
 import { inspect } from '../nn/inspect';
 import type { ComputeEvent } from '../protocol/events';
 import type { BackendInfo, BackendName } from '../protocol/model';
-import type { ComputeRequests, Handlers, TextRequests } from '../protocol/requests';
+import type { ComputeRequests, ConformanceResult, Handlers, TextRequests } from '../protocol/requests';
 import { CheckpointStore } from '../storage/checkpoints';
 import { RunStore } from '../storage/runs';
 import type { Storage } from '../storage/storage';
@@ -16,7 +17,7 @@ import { builtinWorld } from '../world/registry';
 import { DeviceQueue, yieldToMessages } from './deviceQueue';
 import { EndedRuns } from './endedRuns';
 import { inWords } from './inWords';
-import type { ReadModelFile } from './modelFiles';
+import { type ReadModelFile, requireModelFile } from './modelFiles';
 import { Models } from './models';
 import { recipePreparer } from './prepareRun';
 import { RenderContexts } from './renderContexts';
@@ -203,6 +204,18 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
           },
         );
         return { metrics: result.metrics, cases: result.cases };
+      }),
+    conformance: (_, { progress, signal }) =>
+      onDevice('comparing', async () => {
+        const results: ConformanceResult[] = [];
+        const read = (path: string) => requireModelFile(env.readModelFile, path, signal);
+        for (const vector of VECTORS) {
+          signal.throwIfAborted();
+          const result = await queue.run('training', () => runVector(vector, { read }), signal);
+          results.push(result);
+          progress({ result, total: VECTORS.length });
+        }
+        return { backend: backendInfo!, results };
       }),
     startRun: (params, { signal }) => onDevice('preparing the run', () => training.start(params, signal)),
     resumeRun: ({ runId }, { signal }) =>

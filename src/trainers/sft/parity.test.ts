@@ -23,8 +23,8 @@ beforeAll(async () => {
 test('loss, grad_norm, accuracy, entropy and weights of ten accumulated steps follow TRL', async () => {
   const fixture = JSON.parse(readFileSync('test/fixtures/sft/fixture.json', 'utf8')) as Fixture;
   const engine = loadModel({
-    config: JSON.parse(readFileSync('test/fixtures/model/config.json', 'utf8')),
-    weights: new Uint8Array(readFileSync('test/fixtures/model/weights.safetensors')),
+    config: JSON.parse(readFileSync('public/models/conformance/config.json', 'utf8')),
+    weights: new Uint8Array(readFileSync('public/models/conformance/weights.safetensors')),
   });
   const rows = fixture.rows.map(({ input_ids, labels }) => ({
     ids: Int32Array.from(input_ids),
