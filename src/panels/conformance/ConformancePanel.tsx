@@ -158,12 +158,13 @@ export function ConformancePanel() {
 
 /** The numbers around the worst one. */
 function Numbers({ result }: { result: ConformanceResult }) {
-  const { id, numbers, shownFrom, expected, found, message } = result;
+  const { id, source, tolerance, numbers, shownFrom, expected, found, message } = result;
   if (message) return <p className="bad-text">{message}</p>;
   return (
     <div className="conformance-numbers">
       <p className="quiet">
-        <span className="mono">{id}</span> · {plural(numbers, 'number')} compared; these are around the worst one.
+        <span className="mono">{id}</span> · {source} · tolerance {errorWords(tolerance)} · {plural(numbers, 'number')}{' '}
+        compared; these are around the worst one.
       </p>
       <table className="mono">
         <tbody>
