@@ -148,6 +148,11 @@ describe('JSONL', () => {
       '{"messages":[{"role":"assistant","tool_calls":[{"function":{"name":"f","arguments":"{x"}}]}]}',
       /messages\[0\]\.tool_calls\[0\]\.function\.arguments is a string that is not JSON/,
     ],
+    [
+      'tool call without arguments',
+      '{"messages":[{"role":"assistant","tool_calls":[{"function":{"name":"f"}}]}]}',
+      /messages\[0\]\.tool_calls\[0\]\.function\.arguments is missing; write an object/,
+    ],
     ['mixed types', `${good}\n{"text":"a"}`, /line 2: this row has the type text/],
     ['empty dataset', '\n\n', /set\.jsonl is empty/],
   ])('%s', (_, text, message) => {

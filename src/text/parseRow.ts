@@ -29,7 +29,10 @@ function parseToolCall(value: unknown, path: string): ToolCall {
   const at = isObject(value.function) ? `${path}.function` : path;
   if (typeof call.name !== 'string' || call.name === '')
     fail(`${at}.name`, `must be the name of a tool, got ${show(call.name)}.`);
-  const args = unpack(call.arguments ?? {}, `${at}.arguments`);
+  // Templates would print nothing, or fail: what is meant has to be said.
+  if (call.arguments === undefined || call.arguments === null)
+    fail(`${at}.arguments`, 'is missing; write an object, {} for a tool that takes none.');
+  const args = unpack(call.arguments, `${at}.arguments`);
   if (!isObject(args)) fail(`${at}.arguments`, `must be an object, got ${show(args)}.`);
   // Other keys (id, index …) stay: templates may print them.
   return {

@@ -112,6 +112,30 @@ test('100,000 rows are read with progress; others are answered meanwhile; readin
   await expect(text.request('deleteDataset', { datasetId: 'builtin:sft/single' })).rejects.toThrow(/cannot be deleted/);
 }, 60_000);
 
+test('a line of 10 MB is read; the row is refused by its size, in a sentence, whichever type it is', async () => {
+  const text = bed();
+  const long = 'word '.repeat(2_100_000);
+  const lines = [
+    {
+      messages: [
+        { role: 'user', content: long },
+        { role: 'assistant', content: 'A' },
+      ],
+    },
+    { text: long },
+  ];
+  for (const line of lines) {
+    const info = await text.request('importDataset', { name: 'long.jsonl', bytes: bytesOf(JSON.stringify(line)) });
+    const page = await text.request('rows', { datasetId: info.id, split: 'train', offset: 0, limit: 1 });
+    const encoding = text.request('encodeRow', {
+      row: page.rows[0]!.row,
+      rowId: 'x',
+      settings: { ...settings, mode: 'default' },
+    });
+    await expect(encoding).rejects.toThrow(/4,000,000 characters|at most 4,000,000/);
+  }
+});
+
 test('bad files give a plain error with line or field, and nothing is stored', async () => {
   const text = bed();
   const load = (content: string) => text.request('importDataset', { name: 'bad.jsonl', bytes: bytesOf(content) });
