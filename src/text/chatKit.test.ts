@@ -34,6 +34,11 @@ describe('templates', () => {
     });
     expect([kit.template, kit.toolTemplate]).toEqual(['file', 'file with tools']);
   });
+  test('of two files of one name the one nearer to the top counts', () => {
+    const files = { 'x/tokenizer.json': llama3, 'x/chat_template.jinja': 'top', 'x/onnx/chat_template.jinja': 'copy' };
+    expect(kitOf(files).template).toBe('top');
+    expect(kitOf(Object.fromEntries(Object.entries(files).reverse())).template).toBe('top');
+  });
   test('the old chat_template.json comes last', () => {
     const old = JSON.stringify({ chat_template: 'old' });
     expect(kitOf({ 'tokenizer.json': llama3, 'chat_template.json': old }).template).toBe('old');

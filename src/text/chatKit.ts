@@ -37,6 +37,7 @@ export interface ChatKit {
 export type KitFiles = ReadonlyMap<string, string>;
 
 const baseName = (path: string) => path.replaceAll('\\', '/').split('/').at(-1)!;
+const depth = (path: string) => path.split(/[\\/]/).length;
 /** Files that a kit is made of; others need not be read. */
 export const isKitFile = (path: string): boolean =>
   /^(?:tokenizer\.json|tokenizer_config\.json|special_tokens_map\.json|chat_template\.(?:jinja|json))$/.test(
@@ -48,7 +49,10 @@ export const isKitFile = (path: string): boolean =>
  * TemplateError with line and column is thrown only when a template is compiled.
  */
 export function chatKitOf(files: KitFiles): ChatKit {
-  const byName = new Map([...files].map(([path, text]) => [baseName(path), text]));
+  // Folders hold copies (onnx/tokenizer.json): of two files of one name the one nearer to the top counts.
+  const byName = new Map(
+    [...files].toSorted(([a], [b]) => depth(b) - depth(a)).map(([path, text]) => [baseName(path), text]),
+  );
   const source = byName.get('tokenizer.json');
   if (source === undefined) throw new DataError(whyNoTokenizer([...byName.keys()]), { where: 'tokenizer.json' });
   const configText = byName.get('tokenizer_config.json');

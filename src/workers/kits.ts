@@ -35,7 +35,10 @@ export class Kits {
     const read = files.filter(({ path }) => isKitFile(path));
     const others = files.filter(({ path }) => !isKitFile(path)).map(({ path }) => path);
     const kept: Record<string, Uint8Array> = {};
-    for (const { path, bytes } of read) kept[relative(path)] = new Uint8Array(bytes);
+    // Of two files of one name the one nearer to the top counts.
+    const depth = ({ path }: { path: string }) => path.split(/[\\/]/).length;
+    for (const { path, bytes } of read.toSorted((a, b) => depth(b) - depth(a)))
+      kept[relative(path)] = new Uint8Array(bytes);
     // The names of the others tell what is missing: a tokenizer.model without a tokenizer.json, say.
     const kit = open(kept, others);
     const { id } = await this.artifacts.put('tokenizer', kept, { name });
