@@ -46,6 +46,13 @@ test('a golden sample tells one blank at the level of string, ids and trained to
   expect(refuses).toMatchObject({ text: 'error', error: expect.stringContaining('no') });
 });
 
+test('a template that prints the date gives the same golden tomorrow', async () => {
+  const dated = `{{ strftime_now('%d %b %Y') }}${BUILTIN_TEMPLATE}`;
+  const on = (day: number) => settings(dated, { now: () => new Date(Date.UTC(2030, 0, day)) });
+  const golden = await makeGolden('dated', row, on(1), on(1));
+  expect(checkGolden(golden, on(2))).toMatchObject({ text: 'same', ids: 'same' });
+});
+
 test('goldens come back from their file; a damaged file is named by its field', async () => {
   const now = settings(BUILTIN_TEMPLATE, { mask: { train_on_eos: 'none' } });
   const golden = await makeGolden('budget', row, now, now);

@@ -16,6 +16,9 @@ const MODES = ['full', 'completion_only_loss', 'assistant_only_loss', 'default']
 /** Rows are pinned whole. */
 const UNCUT = Number.MAX_SAFE_INTEGER;
 
+/** Templates that print today's date would drift every day: goldens are rendered on this one. */
+const clock = () => new Date(Date.UTC(2026, 0, 1));
+
 type MaskSettings = Pick<RenderSettings, 'mode' | 'mask'>;
 
 /** Pins what a row gives now. Throws as render does. */
@@ -25,7 +28,7 @@ export async function makeGolden(
   { mode, mask }: MaskSettings,
   context: Omit<RenderSettings, 'mode' | 'max_length'>,
 ): Promise<Golden> {
-  const { text, ids, ...encoded } = render(row, name, { ...context, mode, mask, max_length: UNCUT });
+  const { text, ids, ...encoded } = render(row, name, { ...context, now: clock, mode, mask, max_length: UNCUT });
   return {
     name,
     row,
@@ -42,7 +45,7 @@ export async function makeGolden(
 export function checkGolden(golden: Golden, context: Omit<RenderSettings, 'mode' | 'max_length'>): GoldenCheck {
   const { name, row, mode, mask } = golden;
   try {
-    const encoded = render(row, name, { ...context, mode, mask, max_length: UNCUT });
+    const encoded = render(row, name, { ...context, now: clock, mode, mask, max_length: UNCUT });
     const offset = firstDifference(golden.text, encoded.text);
     const index = firstDifference(golden.ids, encoded.ids);
     const supervised = trainedTokens(encoded);

@@ -40,8 +40,8 @@ export function MarkersNote({ hasGeneration, conversation }: { hasGeneration: bo
             Markers went in at {done.lines.length === 1 ? 'line' : 'lines'} {done.lines.join(', ')}.
           </b>{' '}
           Proven on {plural(done.proof.conversations, 'render')}: {count(done.proof.bytesCompared)} bytes are the same
-          as before, and the markers hold exactly what the assistant writes. assistant_only_loss now works with this
-          template, here and in TRL.
+          as before, and the markers hold what the assistant writes, white space at its edges aside. assistant_only_loss
+          now works with this template, here and in TRL.
         </div>
       </div>
     );
