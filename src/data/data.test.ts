@@ -1,6 +1,8 @@
 // Collation, packing, sampling and JSONL against values worked out by hand.
 import { describe, expect, test } from 'vitest';
 import { DataError } from '../lib/errors';
+import { roleName } from '../protocol/chat';
+import type { ImportProblems } from '../protocol/requests';
 import { compileTemplate } from '../text/chatTemplate';
 import { BatchSampler, bucketsUpTo } from './buckets';
 import { collate, collatePacked, countTargets } from './collate';
@@ -136,7 +138,7 @@ describe('JSONL', () => {
     [
       'wrong role',
       '{"messages":[{"role":"user","content":"a"},{"role":"bot","content":"b"}]}',
-      /line 1: messages\[1\]\.role is "bot"; use one of system, user, assistant, tool/,
+      /line 1: messages\[1\]\.role is "bot"; use one of system, developer, user, assistant, tool, ipython, function/,
     ],
     ['missing role', '{"messages":[{"content":"a"}]}', /messages\[0\]\.role is missing/],
     ['missing content', '{"messages":[{"role":"user"}]}', /messages\[0\]\.content is missing/],
@@ -158,6 +160,37 @@ describe('JSONL', () => {
   ])('%s', (_, text, message) => {
     expect(() => parseJsonl(bytes(text), 'set.jsonl')).toThrow(message);
     expect(() => parseJsonl(bytes(text), 'set.jsonl')).toThrow(DataError);
+  });
+  test('bad lines are told together, up to twenty', () => {
+    const error = (text: string) => {
+      try {
+        parseJsonl(bytes(text), 'set.jsonl');
+      } catch (e) {
+        return e as DataError;
+      }
+      throw new Error('nothing was thrown');
+    };
+    const few = error(`${good}\n{"a\n${good}\n\n{"messages":[]}\n{"text":"t"}\n`);
+    expect(few.message).toMatch(/^set\.jsonl, line 2: not valid JSON/);
+    expect(few.details).toEqual({
+      problems: [
+        { line: 2, message: expect.stringMatching(/^not valid JSON/) },
+        { line: 5, message: 'messages is empty; write at least one message.' },
+        { line: 6, message: expect.stringMatching(/^this row has the type text, the rows before it messages/) },
+      ],
+      good: 2,
+      stopped: false,
+    });
+    const many = error(`${good}\n${'{}\n'.repeat(50)}`).details as ImportProblems;
+    expect(many.problems.map((p) => p.line)).toEqual(Array.from({ length: 20 }, (_, i) => i + 2));
+    expect(many).toMatchObject({ good: 1, stopped: true });
+  });
+  test('roles of published templates beyond the four are kept by name', () => {
+    const roles = ['developer', 'user', 'ipython', 'function'];
+    const { rows } = parseJsonl(bytes(JSON.stringify({ messages: roles.map((role) => ({ role, content: 'x' })) })));
+    expect(rows[0]!.messages!.map((m) => m.role)).toEqual(roles);
+    expect(roles.map(roleName)).toEqual(['system', 'user', 'tool', 'tool']);
+    expect(['bot', 'none', '__proto__'].map(roleName)).toEqual(['none', 'none', 'none']);
   });
   test('what the studio does not know is kept: ids of calls, reasoning, null contents, keys of schemas; and comes out again', () => {
     const row = {

@@ -1,6 +1,7 @@
 // JSONL datasets in and out: one JSON object a line, UTF-8, TRL's columns.
 import { DataError } from '../lib/errors';
 import type { DatasetRow } from '../protocol/chat';
+import type { ImportProblems } from '../protocol/requests';
 import { parseRow } from '../text/parseRow';
 
 /** TRL's names of the dataset types. SFT takes all but preferences. */
@@ -22,6 +23,9 @@ export interface ParsedDataset {
   /** Type of the first row; all rows share it. */
   type: DatasetType;
 }
+
+/** Bad lines named in one error; a file with more of them has one fault, not many. */
+const PROBLEMS_SHOWN = 20;
 
 const STRIDE = 1 << 20;
 
@@ -62,7 +66,8 @@ function badLine(bytes: Uint8Array): number {
 
 /**
  * Parses JSONL. Blank lines are skipped; a first byte-order mark is dropped. Throws DataError: malformed JSON with its line
- * number, a wrong field with line and path, mixed row types, an empty dataset.
+ * number, a wrong field with line and path, mixed row types, an empty dataset. Its `details` (ImportProblems) list up to
+ * PROBLEMS_SHOWN bad lines, so that they can be put right in one go.
  */
 export function parseJsonl(bytes: Uint8Array, name = 'dataset.jsonl'): ParsedDataset {
   const steps = parseJsonlSteps(bytes, name);
@@ -77,52 +82,59 @@ const ROWS_A_STEP = 500;
 export function* parseJsonlSteps(bytes: Uint8Array, name: string): Generator<number, ParsedDataset> {
   const rows: DatasetRow[] = [];
   const lines: number[] = [];
+  const problems: DataError[] = [];
+  const details: ImportProblems = { problems: [], good: 0, stopped: false };
   let type: DatasetType | undefined;
   let line = 0;
   for (const raw of linesOf(bytes, name)) {
     line++;
     const text = raw.trim();
     if (text === '') continue;
-    const where = `${name}, line ${line}`;
-    let value: unknown;
     try {
-      value = JSON.parse(text);
-    } catch (cause) {
-      const hint =
-        line === 1 && text.startsWith('[')
-          ? 'The file looks like one JSON array; write one object a line.'
-          : 'Write one complete JSON object a line.';
-      throw new DataError(`${name}, line ${line}: not valid JSON (${(cause as Error).message}). ${hint}`, {
-        cause,
-        where,
-      });
-    }
-    let row: DatasetRow;
-    try {
-      row = parseRow(value);
+      const row = parseLine(text, line);
+      const found = typeOfRow(row);
+      type ??= found;
+      if (found !== type)
+        throw new DataError(`this row has the type ${found}, the rows before it ${type}. Keep one type a file.`);
+      rows.push(row);
+      lines.push(line);
     } catch (cause) {
       if (!(cause instanceof DataError)) throw cause;
-      throw new DataError(`${name}, line ${line}: ${cause.message}`, {
-        cause,
-        where: `${where}, ${cause.where ?? ''}`,
-      });
+      problems.push(cause);
+      details.problems.push({ line, message: cause.message });
+      details.stopped = problems.length === PROBLEMS_SHOWN;
+      if (details.stopped) break;
     }
-    const found = typeOfRow(row);
-    type ??= found;
-    if (found !== type)
-      throw new DataError(
-        `${name}, line ${line}: this row has the type ${found}, the rows before it ${type}. Keep one type a file.`,
-        {
-          where,
-        },
-      );
-    rows.push(row);
-    lines.push(line);
     if (rows.length % ROWS_A_STEP === 0) yield rows.length;
+  }
+  const first = problems[0];
+  if (first) {
+    details.good = rows.length;
+    const where = `${name}, line ${details.problems[0]!.line}`;
+    throw new DataError(`${where}: ${first.message}`, {
+      cause: first,
+      where: first.where === undefined ? where : `${where}, ${first.where}`,
+      details,
+    });
   }
   if (type === undefined)
     throw new DataError(`${name} is empty: it holds no row. Write one JSON object a line.`, { where: name });
   return { rows, lines, type };
+}
+
+/** Throws DataError: the message without file and line, `where` the path of the field. */
+function parseLine(text: string, line: number): DatasetRow {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    const hint =
+      line === 1 && text.startsWith('[')
+        ? 'The file looks like one JSON array; write one object a line.'
+        : 'Write one complete JSON object a line.';
+    throw new DataError(`not valid JSON (${(cause as Error).message}). ${hint}`, { cause });
+  }
+  return parseRow(value);
 }
 
 /** One object a line, with a final newline; null contents are null again. */

@@ -1,6 +1,11 @@
 // Conversations and dataset rows, in the shapes of TRL and transformers.
 
-export type Role = 'system' | 'user' | 'assistant' | 'tool';
+/**
+ * Roles that published templates know. A template gets the name as it is; for masks and colours developer counts as system,
+ * ipython (Llama 3.1) and function (OpenAI's older name) as tool.
+ */
+export const ROLES = ['system', 'developer', 'user', 'assistant', 'tool', 'ipython', 'function'] as const;
+export type Role = (typeof ROLES)[number];
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
 export interface ToolCall {
@@ -61,6 +66,14 @@ export type TruncationMode = 'keep_start' | 'keep_end' | 'drop' | 'refuse';
 
 /** Whose text a token is, and whether the template or the row wrote it. */
 export const ROLE_NAMES = ['none', 'system', 'user', 'assistant', 'tool'] as const;
+const SAME_AS = new Map<string, (typeof ROLE_NAMES)[number]>([
+  ['developer', 'system'],
+  ['ipython', 'tool'],
+  ['function', 'tool'],
+]);
+/** The name among ROLE_NAMES that a message's role counts as; none for a role that the studio does not know. */
+export const roleName = (role: string): (typeof ROLE_NAMES)[number] =>
+  SAME_AS.get(role) ?? ROLE_NAMES.find((name) => name === role) ?? 'none';
 export const ORIGIN_NAMES = ['scaffold', 'content', 'special'] as const;
 
 export const FINDING_KINDS = [

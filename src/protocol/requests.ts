@@ -162,6 +162,13 @@ export interface ComputeRequests {
   };
 }
 
+/** What `details` of an import's DataError hold: the first bad lines, and whether reading stopped there. */
+export interface ImportProblems {
+  problems: { line: number; message: string }[];
+  /** Lines without a fault among those read. */
+  good: number;
+  stopped: boolean;
+}
 export interface DatasetInfo {
   id: string;
   title: string;
@@ -351,8 +358,8 @@ export interface TextRequests {
   };
   encodeRow: {
     params: { row: DatasetRow; rowId: string; settings: TemplateSettings };
-    /** `bytes`: UTF-8 of each token as hexadecimal digits. */
-    reply: { encoded: EncodedRow; tokens: string[]; bytes: string[] };
+    /** `bytes`: UTF-8 of each token as hexadecimal digits. `pad`: what fills a batch beside longer rows, if the tokenizer has it. */
+    reply: { encoded: EncodedRow; tokens: string[]; bytes: string[]; pad?: { id: number; text: string } };
     progress: never;
   };
   encodePrompt: {

@@ -1,6 +1,6 @@
 // Ids of a rendered chat: the template's special tokens become ids, the same characters typed by somebody do not.
 import { DataError } from '../lib/errors';
-import { type Message, ORIGIN_NAMES, ROLE_NAMES } from '../protocol/chat';
+import { type Message, ORIGIN_NAMES, ROLE_NAMES, roleName } from '../protocol/chat';
 import type { Rendered } from './chatTemplate';
 import type { Tokenizer } from './tokenizer';
 
@@ -103,7 +103,7 @@ export function encodeRendered(rendered: Rendered, messages: readonly Message[],
     const index = owner[at] ?? -1;
     out.message[t] = index;
     const role = messages[index]?.role;
-    if (role) out.role[t] = ROLE_NAMES.indexOf(role);
+    if (role) out.role[t] = ROLE_NAMES.indexOf(roleName(role));
     // Before the first turn: BOS and tools, a system part. After the last: the generation prompt.
     else if (start < first) out.role[t] = SYSTEM;
     else if (start >= last) out.role[t] = ASSISTANT;

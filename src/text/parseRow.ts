@@ -1,8 +1,15 @@
 // Checks a dataset row of unknown origin and brings it into protocol/chat's shape. Errors name the path of the field.
 import { DataError } from '../lib/errors';
-import type { DatasetRow, Json, Message, Role, ToolCall, ToolSchema } from '../protocol/chat';
+import {
+  type DatasetRow,
+  type Json,
+  type Message,
+  ROLES,
+  type Role,
+  type ToolCall,
+  type ToolSchema,
+} from '../protocol/chat';
 
-const ROLES: readonly Role[] = ['system', 'user', 'assistant', 'tool'];
 type Obj = Record<string, unknown>;
 const isObject = (v: unknown): v is Obj => typeof v === 'object' && v !== null && !Array.isArray(v);
 const show = (v: unknown) => (v === undefined ? 'nothing' : (JSON.stringify(v) ?? String(v)).slice(0, 60));

@@ -15,11 +15,23 @@ export interface EncodedStripProps {
   showsMask?: boolean;
   /** Cut away by max_length. */
   isCut?: (index: number) => boolean;
+  /** What fills the batch after the row: not part of `row`, chosen by indices from row.ids.length on. */
+  padding?: { text: string; tokens: number };
   /** −4 … 4: negative is green (less), positive the orange ramp (more). */
   heat?: (index: number) => { level: number; words: string };
 }
 
-export function EncodedStrip({ row, tokens, selected, onSelect, label, showsMask, isCut, heat }: EncodedStripProps) {
+export function EncodedStrip({
+  row,
+  tokens,
+  selected,
+  onSelect,
+  label,
+  showsMask,
+  isCut,
+  padding,
+  heat,
+}: EncodedStripProps) {
   const strip = useMemo(
     () =>
       tokens.map((text, t): StripToken => {
@@ -43,7 +55,12 @@ export function EncodedStrip({ row, tokens, selected, onSelect, label, showsMask
       }),
     [row, tokens, showsMask, isCut, heat],
   );
-  return <TokenStrip tokens={strip} selected={selected} onSelect={onSelect} label={label} />;
+  const shown = useMemo(() => {
+    if (!padding) return strip;
+    const pad: StripToken = { text: padding.text, className: 'x pad', words: 'padding, not trained' };
+    return [...strip, ...Array<StripToken>(padding.tokens).fill(pad)];
+  }, [strip, padding]);
+  return <TokenStrip tokens={shown} selected={selected} onSelect={onSelect} label={label} />;
 }
 
 export interface PromptStripProps {

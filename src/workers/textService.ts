@@ -53,9 +53,11 @@ export function createTextService(env: TextEnvironment): Handlers<TextRequests> 
     async encodeRow({ row, rowId, settings }) {
       const full = await settingsOf(settings);
       const encoded = render(row, rowId, full);
-      const { tokenizer } = full;
+      const { tokenizer, padToken } = full;
+      const padId = padToken === undefined ? undefined : tokenizer.idOf(padToken);
       return {
         encoded,
+        ...(padId !== undefined && { pad: { id: padId, text: tokenizer.tokenText(padId) } }),
         tokens: Array.from(encoded.ids, (id) => tokenizer.tokenText(id)),
         bytes: Array.from(encoded.ids, (id) => hex(tokenizer.tokenBytes(id))),
       };

@@ -1,8 +1,9 @@
 // A row as a conversation: one block a turn, coloured by role, tool calls as code.
-import type { DatasetRow } from '../../protocol/chat';
-import { type Turn, turnsOf } from './dataView';
+import { type DatasetRow, roleName } from '../../protocol/chat';
+import { turnsOf } from './dataView';
 
-const ROLE_CLASS: Record<Turn['role'], string> = {
+const ROLE_CLASS: Record<string, string> = {
+  none: 'plain',
   system: 'sys',
   user: 'usr',
   assistant: 'ast',
@@ -16,7 +17,7 @@ export function Conversation({ row }: { row: DatasetRow }) {
     <ol className="conversation">
       {turnsOf(row).map((turn, i) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: turns have no identity but their place
-        <li key={i} className={`turn ${ROLE_CLASS[turn.role]}`}>
+        <li key={i} className={`turn ${ROLE_CLASS[turn.role] ?? ROLE_CLASS[roleName(turn.role)]}`}>
           <span className="turn-role">
             {turn.role}
             {turn.name ? ` · ${turn.name}` : ''}

@@ -1,14 +1,14 @@
 // JSONL from the person, dropped or picked. It stays in the browser; an error names the line and the field.
 import { useRef, useState } from 'react';
-import { CancelledError } from '../../lib/errors';
+import { CancelledError, StudioError } from '../../lib/errors';
 import { count } from '../../lib/words';
-import type { DatasetInfo } from '../../protocol/requests';
+import type { DatasetInfo, ImportProblems } from '../../protocol/requests';
 import { studioClient } from '../../stores/client';
 
 type State =
   | { status: 'idle' }
   | { status: 'reading'; name: string; rows: number }
-  | { status: 'failed'; error: string };
+  | { status: 'failed'; error: string; found?: ImportProblems };
 
 export function ImportZone({ onImported }: { onImported: (info: DatasetInfo) => void }) {
   const [state, setState] = useState<State>({ status: 'idle' });
@@ -36,7 +36,9 @@ export function ImportZone({ onImported }: { onImported: (info: DatasetInfo) => 
       onImported(info);
     } catch (error) {
       setState(
-        error instanceof CancelledError ? { status: 'idle' } : { status: 'failed', error: (error as Error).message },
+        error instanceof CancelledError
+          ? { status: 'idle' }
+          : { status: 'failed', error: (error as Error).message, found: problemsOf(error) },
       );
     }
   };
@@ -90,9 +92,31 @@ export function ImportZone({ onImported }: { onImported: (info: DatasetInfo) => 
         <div className="note bad" role="alert">
           <div>
             <b>Nothing was imported.</b> {state.error}
+            {state.found && state.found.problems.length > 1 && (
+              <details>
+                <summary>
+                  {state.found.stopped ? 'The first ' : ''}
+                  {count(state.found.problems.length)} bad lines
+                  {state.found.stopped ? '; reading stopped there' : `, ${count(state.found.good)} good ones`}
+                </summary>
+                <ul className="problem-list">
+                  {state.found.problems.map(({ line, message }) => (
+                    <li key={line}>
+                      <b>line {count(line)}</b> {message}
+                    </li>
+                  ))}
+                </ul>
+              </details>
+            )}
           </div>
         </div>
       )}
     </div>
   );
+}
+
+/** The bad lines that came with an error of the import; a foreign error has none. */
+function problemsOf(error: unknown): ImportProblems | undefined {
+  const details = error instanceof StudioError ? (error.details as Partial<ImportProblems> | undefined) : undefined;
+  return Array.isArray(details?.problems) ? (details as ImportProblems) : undefined;
 }

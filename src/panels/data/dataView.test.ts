@@ -36,6 +36,15 @@ test('prompt and completion are told apart, as strings and as messages', () => {
   expect(rowType({ prompt: 'a', completion: 'b' })).toBe('prompt-completion');
   expect(turnsOf({ text: 'x' })[0]!.role).toBe('text');
   expect(turnsOf({})).toEqual([]);
+  const pair = { prompt: 'Q', chosen: 'good', rejected: 'bad' };
+  expect(turnsOf(pair).map((t) => [t.content, t.part])).toEqual([
+    ['Q', 'prompt'],
+    ['good', 'chosen'],
+    ['bad', 'rejected'],
+  ]);
+  expect(rowType(pair)).toBe('preference');
+  expect(preview(pair)).toEqual({ asked: 'Q', answered: 'good' });
+  expect(truthOf({ prompt: 'Q', chosen: 'good', rejected: '{"status":"ok"}' })).toEqual([]);
 });
 
 test('the preview shows the last question and the last answer in one line', () => {

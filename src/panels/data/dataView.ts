@@ -8,8 +8,8 @@ export interface Turn {
   calls: { name: string; arguments: string }[];
   /** Tool turns: the tool that answered. */
   name?: string;
-  /** prompt = given, completion = to be learnt; undefined for `messages` and `text` rows. */
-  part?: 'prompt' | 'completion';
+  /** prompt = given, completion = to be learnt, chosen and rejected = compared; undefined for `messages` and `text` rows. */
+  part?: 'prompt' | 'completion' | 'chosen' | 'rejected';
 }
 
 const turn = (message: Message, part?: Turn['part']): Turn => ({
@@ -22,7 +22,7 @@ const turn = (message: Message, part?: Turn['part']): Turn => ({
   name: message.name,
   part,
 });
-const side = (value: string | Message[] | undefined, part: 'prompt' | 'completion'): Turn[] =>
+const side = (value: string | Message[] | undefined, part: NonNullable<Turn['part']>): Turn[] =>
   value === undefined
     ? []
     : typeof value === 'string'
@@ -32,20 +32,31 @@ const side = (value: string | Message[] | undefined, part: 'prompt' | 'completio
 /** Turns of any TRL row type. */
 export function turnsOf(row: DatasetRow): Turn[] {
   if (row.messages) return row.messages.map((message) => turn(message));
-  if (row.prompt !== undefined || row.completion !== undefined)
-    return [...side(row.prompt, 'prompt'), ...side(row.completion, 'completion')];
+  if (row.prompt !== undefined || row.completion !== undefined || row.chosen !== undefined)
+    return [
+      ...side(row.prompt, 'prompt'),
+      ...side(row.completion, 'completion'),
+      ...side(row.chosen, 'chosen'),
+      ...side(row.rejected, 'rejected'),
+    ];
   return row.text === undefined ? [] : [{ role: 'text', content: row.text, calls: [] }];
 }
 
 /** TRL's name of the row's type. */
 export const rowType = (row: DatasetRow): string =>
-  row.messages ? 'messages' : row.prompt !== undefined ? 'prompt-completion' : 'text';
+  row.messages
+    ? 'messages'
+    : row.chosen !== undefined
+      ? 'preference'
+      : row.prompt !== undefined
+        ? 'prompt-completion'
+        : 'text';
 
 /** One line for the table: what is asked, and what is answered. */
 export function preview(row: DatasetRow): { asked: string; answered: string } {
   const turns = turnsOf(row);
   const asked = turns.findLast((t) => t.role === 'user') ?? turns[0];
-  const answer = turns.at(-1);
+  const answer = turns.findLast((t) => t.part !== 'rejected');
   const text = (t: Turn | undefined) =>
     !t ? '' : t.content || t.calls.map((c) => `${c.name}(${c.arguments})`).join(' ');
   return { asked: oneLine(text(asked)), answered: answer === asked ? '' : oneLine(text(answer)) };
@@ -58,7 +69,7 @@ export interface Truth {
 }
 /** What the world knows about a row and any checker may use: read from the strict answer and the calls in it. */
 export function truthOf(row: DatasetRow): Truth[] {
-  const turns = turnsOf(row);
+  const turns = turnsOf(row).filter((t) => t.part !== 'rejected');
   const truths: Truth[] = turns
     .flatMap((t) => t.calls)
     .map((call) => ({ label: 'right call', value: `${call.name}(${call.arguments})` }));

@@ -10,7 +10,7 @@ import { Panel } from '../../ui/Panel';
 import { ShareButton } from '../../ui/ShareButton';
 import { LengthBudget } from './LengthBudget';
 import { MaskChoices, ModeChoice } from './MaskOptions';
-import { RowInspector } from './RowInspector';
+import { RowInspector, type RowPadding } from './RowInspector';
 import { RowsTable } from './RowsTable';
 import { type Cut, type ReportRows, summarize } from './report';
 import { TenTokens } from './TenTokens';
@@ -92,7 +92,7 @@ export function MaskPanel() {
           index={rowIndex}
           shared={sharedRow}
           settings={asked}
-          padding={paddingWords(rows, rowIndex, cut)}
+          padding={paddingOf(rows, rowIndex, cut)}
           onMove={openRow}
         />
       )}
@@ -114,7 +114,7 @@ export function MaskPanel() {
 }
 
 /** Padding of a row when it is trained in one batch with its neighbours, as without shuffling and packing. */
-function paddingWords(rows: ReportRows, index: number, cut: Cut): string | undefined {
+function paddingOf(rows: ReportRows, index: number, cut: Cut): RowPadding | undefined {
   const from = index - (index % BATCH);
   const to = Math.min(from + BATCH, rows.length);
   // A report is in the order of the split; a filter never changes it.
@@ -122,5 +122,5 @@ function paddingWords(rows: ReportRows, index: number, cut: Cut): string | undef
   let longest = 0;
   for (let i = from; i < to; i++) longest = Math.max(longest, rows.cut(i, cut).kept);
   const missing = longest - rows.cut(index, cut).kept;
-  return missing > 0 ? `+ ${count(missing)} padding beside rows ${count(from)}–${count(to - 1)}` : undefined;
+  return missing > 0 ? { tokens: missing, from, to } : undefined;
 }

@@ -1,5 +1,5 @@
 // The microscope: one row as a strip of tokens, trained, context, template or cut away, with everything known of each.
-import { useState } from 'react';
+import { useMemo, useState } from 'react';
 import { count, number, plural } from '../../lib/words';
 import { type DatasetRow, ORIGIN_NAMES } from '../../protocol/chat';
 import type { TemplateSettings } from '../../protocol/requests';
@@ -9,7 +9,7 @@ import { useLoaded } from '../../stores/useLoaded';
 import { Card } from '../../ui/Card';
 import { EncodedStrip } from '../../ui/EncodedStrip';
 import { boundaries, trainedCount, underCut } from './maskView';
-import { BoundariesCard, FindingsCard, TokenInspector } from './TokenInspector';
+import { BoundariesCard, FindingsCard, PadInspector, TokenInspector } from './TokenInspector';
 
 const UNCUT = 1_000_000_000;
 /** Alternatives are the glass box's; here the token's own numbers are enough. */
@@ -18,6 +18,15 @@ const BASES = [
   { ref: 'builtin:nano', label: 'nano base' },
   { ref: 'builtin:micro', label: 'micro base' },
 ];
+
+/** Tokens that fill a row up to the longest of rows [from, to). */
+export interface RowPadding {
+  tokens: number;
+  from: number;
+  to: number;
+}
+/** Padding drawn; the rest is counted, because it all looks alike. */
+const PADS_SHOWN = 48;
 
 export function RowInspector({
   datasetId,
@@ -34,8 +43,8 @@ export function RowInspector({
   /** A row that came with a link, in place of the dataset's. */
   shared?: DatasetRow;
   settings: TemplateSettings;
-  /** Padding that the row would get in a batch of its neighbours, in words. */
-  padding?: string;
+  /** Padding that the row would get in a batch of its neighbours. */
+  padding?: RowPadding;
   onMove: (index: number) => void;
 }) {
   const [chosen, setChosen] = useState<{ row: string; token: number }>();
@@ -54,9 +63,16 @@ export function RowInspector({
     const cut = await ask(settings.max_length);
     const whole = cut.encoded.truncated > 0 ? await ask(UNCUT) : cut;
     const { row, isCut } = underCut(whole.encoded, cut.encoded, settings.truncation_mode ?? 'keep_start');
-    return { total, view, row, isCut, kept: cut.encoded, tokens: whole.tokens, bytes: whole.bytes };
+    return { total, view, row, isCut, kept: cut.encoded, tokens: whole.tokens, bytes: whole.bytes, pad: whole.pad };
   });
-  const { view, row, isCut, kept, tokens, bytes, total = 0 } = loaded.value ?? {};
+  const { view, row, isCut, kept, tokens, bytes, pad, total = 0 } = loaded.value ?? {};
+  // A row that is cut stands in the strip with what is cut away: padding would follow what the batch never sees.
+  const padsShown = padding && kept?.truncated === 0 ? Math.min(padding.tokens, PADS_SHOWN) : 0;
+  const padText = pad?.text ?? 'pad';
+  const padStrip = useMemo(
+    () => (padsShown > 0 ? { text: padText, tokens: padsShown } : undefined),
+    [padsShown, padText],
+  );
   // The studio's models read the studio's tokens; ids of another tokenizer mean nothing to them.
   const canInspect = settings.kit === undefined && row !== undefined && model !== '';
   const inspected = useLoaded(
@@ -82,7 +98,7 @@ export function RowInspector({
       </Card>
     );
   const first = boundaries(row, tokens).firstTrained?.index ?? 0;
-  const token = chosen?.row === row.rowId ? Math.min(chosen.token, row.ids.length - 1) : first;
+  const token = chosen?.row === row.rowId ? Math.min(chosen.token, row.ids.length + padsShown - 1) : first;
   const select = (t: number) => setChosen({ row: row.rowId, token: t });
   const trained = trainedCount(row);
   const loss = inspection && trained > 0 ? meanLoss(inspection.logps, row.mask) : undefined;
@@ -114,6 +130,7 @@ export function RowInspector({
             onSelect={select}
             showsMask
             isCut={isCut}
+            padding={padStrip}
             label="Tokens of the row"
           />
           <p className="strip-legend">
@@ -121,7 +138,15 @@ export function RowInspector({
             <span className="t usr">context</span>
             <span className="t x">template</span>
             {kept.truncated > 0 && <span className="t usr cut">cut away {count(kept.truncated)}</span>}
-            {padding && <span className="quiet">{padding}</span>}
+            {padding && (
+              <>
+                <span className="t x pad">padding</span>
+                <span className="quiet">
+                  {count(padding.tokens)} beside rows {count(padding.from)}–{count(padding.to - 1)}
+                  {padsShown < padding.tokens && `, ${padsShown ? `${padsShown} drawn` : 'not drawn'}`}
+                </span>
+              </>
+            )}
             <span className="grow" />
             <span className="quiet">← → token</span>
           </p>
@@ -129,18 +154,22 @@ export function RowInspector({
         <FindingsCard row={kept} />
       </div>
       <aside className="mask-side">
-        <TokenInspector
-          row={row}
-          tokens={tokens}
-          bytes={bytes}
-          index={token}
-          isCut={isCut(token)}
-          inspection={inspection}
-        />
+        {token < row.ids.length ? (
+          <TokenInspector
+            row={row}
+            tokens={tokens}
+            bytes={bytes}
+            index={token}
+            isCut={isCut(token)}
+            inspection={inspection}
+          />
+        ) : (
+          <PadInspector index={token} pad={pad} />
+        )}
         <BoundariesCard row={row} tokens={tokens} onJump={select} />
       </aside>
       <p className="sr-only" aria-live="polite">
-        {`token ${token}, ${ORIGIN_NAMES[row.origin[token]!]}`}
+        {`token ${token}, ${token < row.ids.length ? ORIGIN_NAMES[row.origin[token]!] : 'padding'}`}
       </p>
     </div>
   );

@@ -49,6 +49,24 @@ export function TokenInspector({
   );
 }
 
+/** A token after the row's end. `pad` is undefined when the tokenizer names no padding token. */
+export function PadInspector({ index, pad }: { index: number; pad?: { id: number; text: string } }) {
+  return (
+    <Card title={`Token ${index}`} note={<span className="mono">{pad ? visible(pad.text) : 'padding'}</span>}>
+      <dl className="facts" aria-live="polite">
+        <dt>
+          m<sub>t</sub>
+        </dt>
+        <dd>0 · padding</dd>
+        <Fact label="id" value={pad ? String(pad.id) : 'none: the tokenizer names no pad_token'} />
+        <Fact label="predicted from" value="nothing: never a target" />
+        <Fact label="attention" value="seen by no token of the row" />
+        <Fact label="rule" value="fills the row up to the longest of its batch" />
+      </dl>
+    </Card>
+  );
+}
+
 function Fact({ label, value }: { label: string; value: string }) {
   return (
     <>

@@ -1,9 +1,8 @@
 // The conversation that the template renders: roles, texts, reasoning and tool calls.
-import type { Json, Message, Role, ToolCall } from '../../protocol/chat';
+import { type Json, type Message, ROLES, type Role, roleName, type ToolCall } from '../../protocol/chat';
 import { JsonField } from './JsonField';
 import { callProblem } from './templateView';
 
-const ROLES: Role[] = ['system', 'user', 'assistant', 'tool'];
 const NEW_CALL: ToolCall = { type: 'function', function: { name: 'query_erp', arguments: {} } };
 
 export function MessagesEditor({
@@ -25,7 +24,7 @@ export function MessagesEditor({
     <ol className="messages-editor">
       {messages.map((message, i) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: turns have no identity but their place
-        <li key={i} className={`editor-turn ${message.role}`}>
+        <li key={i} className={`editor-turn ${roleName(message.role)}`}>
           <div className="editor-head">
             <select
               aria-label={`Role of message ${i + 1}`}
