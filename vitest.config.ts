@@ -5,7 +5,6 @@ import { tfjsWasm } from './scripts/vite/siteFiles';
 
 // Named beforehand: a dependency that Vite finds in the middle of a test reloads the page under it.
 const OPTIMIZED = [
-  '@huggingface/jinja',
   '@tensorflow/tfjs-backend-cpu',
   '@tensorflow/tfjs-backend-wasm',
   '@tensorflow/tfjs-backend-webgpu',

@@ -1,0 +1,121 @@
+// Matrix products of a linear layer and of its gradients, generated: three layouts, what happens to A on the way in
+// (prologue) and to C on the way out (epilogue), so that norm, RoPE, SwiGLU and residual cost no pass of their own.
+//
+//   NT  C[m,n] = A[m,k] · B[n,k]ᵀ    forward: x · Wᵀ, weights stay in HF's [out, in]
+//   NN  C[m,n] = A[m,k] · B[k,n]     gradient of the input: dY · W
+//   TN  C[m,n] = A[k,m]ᵀ · B[k,n]    gradient of the weight: dYᵀ · x
+//
+// Rows of A, B and C are read and written four floats at a time: k (NT, NN), n, m (TN) and lda are multiples of 4; where n is
+// not, as with an odd vocabulary, C's rows are padded to `ldc` and what stands there is undefined.
+import { ceilDiv, type Kernel, makeKernel, type StorageBinding, type Values } from '../kernel';
+import { directCode } from './gemmDirect';
+import { tiledCode } from './gemmTiled';
+
+export type GemmLayout = 'NT' | 'NN' | 'TN';
+/** Rows in registers alone (software adapters), or tiles in workgroup memory (hardware). */
+export type GemmForm =
+  | { kind: 'direct'; tm: number; tn: number; wx: number; wy: number }
+  | { kind: 'tiled'; bm: number; bn: number; bk: number; tm: number; tn: number };
+
+export interface GemmSpec {
+  layout: GemmLayout;
+  form: GemmForm;
+  /**
+   * RMSNorm of the rows of x (A in NT, B in TN): y = x · rstd · γ. NT computes rstd itself and writes it when `save`; TN reads it.
+   */
+  norm?: { eps: number; save: boolean };
+  /**
+   * store: C = acc, or C += acc where `accumulate` is 1. residual: C = R + acc. rope: C = acc with the q and k heads rotated.
+   * swiglu: columns are gate and up; act = silu(gate)·up, and gate|up too when `save`. swigluBackward: acc = d act; writes
+   * d gate|d up, and act again for the gradient of the next weight.
+   */
+  epilogue: GemmEpilogue;
+}
+export type GemmEpilogue =
+  | { kind: 'store' }
+  | { kind: 'residual' }
+  | { kind: 'rope'; headDim: number; rotatedHeads: number; positions: number }
+  | { kind: 'swiglu'; save: boolean }
+  | { kind: 'swigluBackward' };
+
+export type GemmParam = 'm' | 'n' | 'k' | 'lda' | 'ldc' | 'accumulate';
+const PARAMS = [
+  ['m', 'u32'],
+  ['n', 'u32'],
+  ['k', 'u32'],
+  ['lda', 'u32'],
+  ['ldc', 'u32'],
+  ['accumulate', 'u32'],
+] as const;
+
+const VEC: Omit<StorageBinding, 'name' | 'access'> = { type: 'array<vec4f>' };
+const reads = (name: string, type = VEC.type): StorageBinding => ({ name, type, access: 'read' });
+const writes = (name: string, type = VEC.type): StorageBinding => ({ name, type, access: 'write' });
+
+/**
+ * Buffers in binding order: A, B, what prologue and epilogue read, then what is written.
+ * norm: gamma, (TN) rstd. residual: R. rope: table (cos then sin, [positions, headDim / 2] each), meta (position of row i at
+ * 2m + i). swigluBackward: gate|up [m, 2n]. Outputs: C; swiglu: act [m, n / 2], (save) gate|up; swigluBackward: C [m, 2n],
+ * act [m, n]; norm in NT with save: rstd [m].
+ */
+function buffersOf({ layout, norm, epilogue }: GemmSpec): StorageBinding[] {
+  const list = [reads('A'), reads('B')];
+  if (norm) list.push(reads('gamma'));
+  if (norm && layout === 'TN') list.push(reads('rstd', 'array<f32>'));
+  if (epilogue.kind === 'residual') list.push(reads('residual'));
+  if (epilogue.kind === 'rope') list.push(reads('table'), reads('rowMeta', 'array<u32>'));
+  if (epilogue.kind === 'swigluBackward') list.push(reads('gateUp'));
+  if (epilogue.kind === 'swiglu') {
+    list.push(writes('act'));
+    if (epilogue.save) list.push(writes('C'));
+  } else list.push(writes('C'));
+  if (epilogue.kind === 'swigluBackward') list.push(writes('act'));
+  if (norm?.save && layout === 'NT') list.push(writes('rstd', 'array<f32>'));
+  return list;
+}
+
+const describe = ({ layout, form, norm, epilogue }: GemmSpec): string =>
+  [`gemm ${layout}`, norm && 'norm', epilogue.kind !== 'store' && epilogue.kind, form.kind].filter(Boolean).join(' ');
+
+/** Throws RangeError for a form that does not fit (see checkForm). */
+export function gemm(spec: GemmSpec): Kernel<GemmParam> {
+  const { layout, form, epilogue } = spec;
+  checkForm(spec);
+  const isPaired = epilogue.kind === 'rope' || epilogue.kind === 'swiglu';
+  if (isPaired && layout !== 'NT') throw new RangeError(`The epilogue ${epilogue.kind} belongs to layout NT.`);
+  const [rows, columns] = form.kind === 'direct' ? [form.tm * form.wy, form.tn * form.wx] : [form.bm, form.bn];
+  return makeKernel({
+    name: describe(spec),
+    params: PARAMS,
+    buffers: buffersOf(spec),
+    code: form.kind === 'direct' ? directCode(spec, form) : tiledCode(spec, form),
+    grid: ({ m, n }: Values<GemmParam>) => [ceilDiv(n, columns), ceilDiv(m, rows), 1],
+    flops: ({ m, n, k }: Values<GemmParam>) => 2 * m * n * k,
+  });
+}
+
+function checkForm({ form, epilogue }: GemmSpec): void {
+  const isPaired = epilogue.kind === 'rope' || epilogue.kind === 'swiglu';
+  const step = isPaired ? 8 : 4;
+  if (form.tm % 4 !== 0 || form.tn % step !== 0)
+    throw new RangeError(`A tile of ${form.tm} × ${form.tn} needs rows in fours and columns in steps of ${step}.`);
+  if (epilogue.kind === 'rope' && epilogue.headDim % 8 !== 0)
+    throw new RangeError(`head_dim must be a multiple of 8, got ${epilogue.headDim}.`);
+  if (form.kind !== 'tiled') return;
+  const { bm, bn, bk, tm, tn } = form;
+  if (bm % tm || bn % tn || bk % 4 || (bm / tm) * (bn / tn) > 256 || 4 * bk * (bm + bn) > 16_384)
+    throw new RangeError(`The tile ${bm} × ${bn} × ${bk} with ${tm} × ${tn} a thread does not fit a workgroup.`);
+}
+
+/** Values of a call; lda and ldc default to packed rows. */
+export const gemmValues = (
+  layout: GemmLayout,
+  { m, n, k, lda, ldc, accumulate = 0 }: { m: number; n: number; k: number } & Partial<Values<GemmParam>>,
+): Values<GemmParam> => ({ m, n, k, lda: lda ?? (layout === 'TN' ? m : k), ldc: ldc ?? n, accumulate });
+
+/** What ran fastest on SwiftShader among 60 forms: 16 × 16 a thread, few threads a workgroup (docs/architecture.md). */
+export const SOFTWARE_FORM = {
+  NT: { kind: 'direct', tm: 16, tn: 16, wx: 2, wy: 4 },
+  NN: { kind: 'direct', tm: 16, tn: 16, wx: 2, wy: 4 },
+  TN: { kind: 'direct', tm: 16, tn: 16, wx: 2, wy: 2 },
+} as const satisfies Record<GemmLayout, GemmForm>;

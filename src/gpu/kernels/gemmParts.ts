@@ -1,0 +1,97 @@
+// What all forms of the matrix product share: which columns a tile has, and what is done with a finished tile.
+// A tile of a thread has `tm` rows and `tn` columns in groups of four. In paired epilogues (rope, swiglu) the first half of
+// the groups are columns of the first kind (first half of a head; gate), the second half their partners.
+import type { GemmSpec } from './gemm';
+
+export interface Tile {
+  tm: number;
+  tn: number;
+  /** WGSL: first row of the thread's tile, in C. */
+  row: string;
+  /** WGSL: first column of the thread's tile; in paired epilogues the first pair. */
+  column: string;
+  /** WGSL of accumulators: row i, column group j, as vec4f. */
+  value(i: number, j: number): string;
+}
+
+export const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
+export const isPaired = ({ epilogue }: GemmSpec): boolean => epilogue.kind === 'rope' || epilogue.kind === 'swiglu';
+
+/** WGSL functions: column of pair `q` (first) in C, and how far its partner stands behind it. */
+export function pairFunctions({ epilogue }: GemmSpec): string {
+  if (epilogue.kind === 'rope') {
+    const half = epilogue.headDim / 2;
+    return `fn pairColumn(q: u32) -> u32 { return (q / ${half}u) * ${epilogue.headDim}u + q % ${half}u; }
+fn partner() -> u32 { return ${half}u; }`;
+  }
+  if (epilogue.kind === 'swiglu')
+    return `fn pairColumn(q: u32) -> u32 { return q; }
+fn partner() -> u32 { return p.n / 2u; }`;
+  return '';
+}
+
+/** WGSL that stores the tile of a thread; guards rows and columns. */
+export function epilogueCode(spec: GemmSpec, tile: Tile): string {
+  const { epilogue, norm, layout } = spec;
+  const { tm, tn, row, column, value } = tile;
+  const groups = tn / 4;
+  // NT with a norm: columns were multiplied by γ on the way in, rows are scaled by rstd here.
+  const scaled = (i: number, j: number) => (norm && layout === 'NT' ? `(${value(i, j)} * rs${i})` : value(i, j));
+  const lines: string[] = [];
+  const rowStart = (i: number) => `{ let r = ${row} + ${i}u; if (r < p.m) {`;
+  if (isPaired(spec)) {
+    const pairs = groups / 2;
+    for (const j of range(pairs)) {
+      lines.push(`{ let q = ${column} + ${4 * j}u; if (q < p.n / 2u) { let c = pairColumn(q);`);
+      for (const i of range(tm)) {
+        lines.push(rowStart(i), `let a = ${scaled(i, j)}; let b = ${scaled(i, j + pairs)};`);
+        lines.push(
+          epilogue.kind === 'rope' ? ropeStore(epilogue) : swigluStore(epilogue.kind === 'swiglu' && epilogue.save),
+        );
+        lines.push('} }');
+      }
+      lines.push('} }');
+    }
+    return lines.join('\n');
+  }
+  for (const j of range(groups)) {
+    lines.push(`{ let c = ${column} + ${4 * j}u; if (c < p.n) {`);
+    if (norm && layout === 'TN') lines.push('let g = gamma[c / 4u];');
+    for (const i of range(tm)) {
+      const v = norm && layout === 'TN' ? `(${value(i, j)} * g)` : scaled(i, j);
+      lines.push(rowStart(i));
+      if (epilogue.kind === 'residual') lines.push(`let at = (r * p.ldc + c) / 4u; C[at] = residual[at] + ${v};`);
+      else if (epilogue.kind === 'swigluBackward') lines.push(swigluBackwardStore(v));
+      else
+        lines.push(`let at = (r * p.ldc + c) / 4u; var v = ${v}; if (p.accumulate != 0u) { v += C[at]; } C[at] = v;`);
+      lines.push('} }');
+    }
+    lines.push('} }');
+  }
+  return lines.join('\n');
+}
+
+/** Rotate-half RoPE, as transformers' apply_rotary_pos_emb: (a, b) → (a cos − b sin, b cos + a sin). v heads pass. */
+function ropeStore({ headDim, rotatedHeads, positions }: { headDim: number; rotatedHeads: number; positions: number }) {
+  const half = headDim / 2;
+  return `var x = a; var y = b;
+if (c < ${rotatedHeads * headDim}u) {
+  let at = (rowMeta[2u * p.m + r] * ${half}u + q % ${half}u) / 4u;
+  let cs = table[at]; let sn = table[at + ${(positions * half) / 4}u];
+  x = a * cs - b * sn; y = b * cs + a * sn;
+}
+C[(r * p.n + c) / 4u] = x; C[(r * p.n + c + partner()) / 4u] = y;`;
+}
+
+/** σ with its argument clamped: exp(88) overflows. */
+export const SIGMOID =
+  'fn sigmoid(x: vec4f) -> vec4f { return 1.0 / (1.0 + exp(-clamp(x, vec4f(-80.0), vec4f(80.0)))); }';
+
+const swigluStore = (save: boolean): string => `act[(r * (p.n / 2u) + c) / 4u] = a * sigmoid(a) * b;
+${save ? 'C[(r * p.n + c) / 4u] = a; C[(r * p.n + c + partner()) / 4u] = b;' : ''}`;
+
+/** d act → d gate = dAct · up · (σ + silu·(1 − σ)), d up = dAct · silu; act = silu · up. */
+const swigluBackwardStore = (v: string): string => `let at = (r * 2u * p.n + c) / 4u; let ut = at + p.n / 4u;
+let d = ${v}; let gate = gateUp[at]; let up = gateUp[ut];
+let s = sigmoid(gate); let silu = gate * s;
+C[at] = d * up * (s + silu * (1.0 - s)); C[ut] = d * silu; act[(r * p.n + c) / 4u] = silu * up;`;
