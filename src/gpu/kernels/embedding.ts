@@ -1,0 +1,86 @@
+// The embedding: rows by id, and its gradient without atomics: the host sorts the ids once, so that each row of the table
+// has one writer, which adds its tokens in their order.
+import { ceilDiv, foldedGrid, type Kernel, makeKernel, WORKGROUP_INDEX } from '../kernel';
+
+const THREADS = 64;
+const MAIN = `@compute @workgroup_size(${THREADS})
+fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) thread: u32) {
+  let i = ${WORKGROUP_INDEX} * ${THREADS}u + thread;`;
+
+/** x[n] = table[ids[n]]. Buffers: table [V,D], ids [N] u32, x [N,D]. */
+export function embed({ d }: { d: number }): Kernel<'rows'> {
+  return makeKernel({
+    name: 'embed',
+    params: [['rows', 'u32']],
+    buffers: [
+      { name: 'weights', type: 'array<vec4f>', access: 'read' },
+      { name: 'ids', type: 'array<u32>', access: 'read' },
+      { name: 'x', type: 'array<vec4f>', access: 'write' },
+    ],
+    code: `${MAIN}
+  if (i >= p.rows * ${d / 4}u) { return; }
+  x[i] = weights[ids[i / ${d / 4}u] * ${d / 4}u + i % ${d / 4}u];
+}`,
+    grid: ({ rows }) => foldedGrid(ceilDiv(rows * (d / 4), THREADS)),
+  });
+}
+
+/** Ids of a batch in groups: unique[u] stands at positions order[starts[u] … starts[u + 1]). */
+export interface IdGroups {
+  unique: Uint32Array<ArrayBuffer>;
+  /** unique.length + 1 entries. */
+  starts: Uint32Array<ArrayBuffer>;
+  order: Uint32Array<ArrayBuffer>;
+}
+export function groupIds(ids: ArrayLike<number>): IdGroups {
+  const order = Uint32Array.from({ length: ids.length }, (_, n) => n);
+  // Stable: equal ids keep the order of their positions.
+  order.sort((a, b) => ids[a]! - ids[b]! || a - b);
+  const unique: number[] = [];
+  const starts: number[] = [];
+  order.forEach((n, i) => {
+    if (i > 0 && ids[n] === ids[order[i - 1]!]) return;
+    unique.push(ids[n]!);
+    starts.push(i);
+  });
+  return { unique: Uint32Array.from(unique), starts: Uint32Array.from([...starts, ids.length]), order };
+}
+
+/**
+ * grads[id] += Σ dx[n] over the positions of id. Buffers: dx [N,D], unique, starts, order (IdGroups), grads [V,D].
+ * Values: groups = number of unique ids. Rows that no token has are left alone: `accumulate` is the caller's.
+ */
+export function embedBackward({ d }: { d: number }): Kernel<'groups'> {
+  return makeKernel({
+    name: 'embed backward',
+    params: [['groups', 'u32']],
+    buffers: [
+      { name: 'dx', type: 'array<vec4f>', access: 'read' },
+      { name: 'ids', type: 'array<u32>', access: 'read' },
+      { name: 'starts', type: 'array<u32>', access: 'read' },
+      { name: 'order', type: 'array<u32>', access: 'read' },
+      { name: 'grads', type: 'array<vec4f>', access: 'write' },
+    ],
+    code: `${MAIN}
+  let group = i / ${d / 4}u; let c = i % ${d / 4}u;
+  if (group >= p.groups) { return; }
+  var sum = vec4f();
+  for (var k = starts[group]; k < starts[group + 1u]; k++) { sum += dx[order[k] * ${d / 4}u + c]; }
+  grads[ids[group] * ${d / 4}u + c] += sum;
+}`,
+    grid: ({ groups }) => foldedGrid(ceilDiv(groups * (d / 4), THREADS)),
+  });
+}
+
+/** Sets `floats` floats to 0. Buffers: out. */
+export function clear(): Kernel<'floats'> {
+  return makeKernel({
+    name: 'clear',
+    params: [['floats', 'u32']],
+    buffers: [{ name: 'cleared', type: 'array<f32>', access: 'write' }],
+    code: `${MAIN}
+  if (i < p.floats) { cleared[i] = 0.0; }
+}`,
+    grid: ({ floats }) => foldedGrid(ceilDiv(floats, THREADS)),
+  });
+}
