@@ -42,14 +42,14 @@ export const normParts = (rows: number): number => Math.ceil(rows / NORM_ROWS);
  * dγ = Σ dy∘x̂ over NORM_ROWS rows each. x̂ = x·rstd.
  * `source`: dense = dy [N,D] with rstd [N]; compact = dy [M,D] with rstd [M], where slot[n] is row n's place or ≥ M when its
  * gradient is 0. Buffers: x [N,D], gamma [D], rstd, dy, (compact) slot [N] u32, (residual) residual [N,D], dx [N,D],
- * parts [normParts(N), D]. Values: rows = N, slots = M.
+ * parts [·, D], written from row `part` on. Values: rows = N, slots = M, part.
  */
 export function rmsNormBackward(spec: {
   d: number;
   source: 'dense' | 'compact';
   residual: boolean;
   form: RowForm;
-}): Kernel<'rows' | 'slots'> {
+}): Kernel<'rows' | 'slots' | 'part'> {
   const { d, source, residual, form } = spec;
   const row = rowTemplate(form);
   const vectors = d / 4;
@@ -62,6 +62,7 @@ export function rmsNormBackward(spec: {
     params: [
       ['rows', 'u32'],
       ['slots', 'u32'],
+      ['part', 'u32'],
     ],
     buffers: [
       { name: 'x', type: 'array<vec4f>', access: 'read' },
@@ -97,7 +98,7 @@ ${row.begin(`((p.rows + ${NORM_ROWS - 1}u) / ${NORM_ROWS}u)`)}
       dx[at + i] = ${residual ? 'residual[at + i] + ' : ''}rs * (g * gamma[i] - hat * mean);
     }
   }
-  for (var i = lane; i < ${vectors}u; i += LANES) { parts[row * ${vectors}u + i] = held[i / LANES]; }
+  for (var i = lane; i < ${vectors}u; i += LANES) { parts[(p.part + row) * ${vectors}u + i] = held[i / LANES]; }
 }`,
     grid: ({ rows }) => foldedGrid(row.groups(normParts(rows))),
   });

@@ -71,7 +71,7 @@ describe.each(FORMS)('%s', (form) => {
       const dGamma = differences((at) => normSum(Float64Array.from(x), at, dy), gamma);
       const kernel = rmsNormBackward({ d, source: 'dense', residual, form });
       const P = normParts(N);
-      const out = await runKernel(device, kernel, { rows: N, slots: 0 }, [x, gamma, rstd, dy, ...(residual ? [R] : []), zeros(N * d), zeros(P * d)]); // biome-ignore format: one call
+      const out = await runKernel(device, kernel, { rows: N, slots: 0, part: 0 }, [x, gamma, rstd, dy, ...(residual ? [R] : []), zeros(N * d), zeros(P * d)]); // biome-ignore format: one call
       const [found, parts] = out.slice(-2);
       expect(relativeError(found!, dx.map((v, i) => v + (residual ? R[i]! : 0)))).toBeLessThan(1e-5); // biome-ignore format: one check
       const stride = Math.ceil(d / 64) * 64;
@@ -102,7 +102,15 @@ describe.each(FORMS)('%s', (form) => {
     const kernel = rmsNormBackward({ d, source: 'compact', residual: false, form });
     const want = differences((at) => normSum(at, Float64Array.from(gamma), dense), x);
     const run = (slots: number, dy: KernelData) =>
-      runKernel(device, kernel, { rows: N, slots }, [x, gamma, rstd, dy, slot, zeros(N * d), zeros(normParts(N) * d)]);
+      runKernel(device, kernel, { rows: N, slots, part: 0 }, [
+        x,
+        gamma,
+        rstd,
+        dy,
+        slot,
+        zeros(N * d),
+        zeros(normParts(N) * d),
+      ]);
     const out = await run(M, compact);
     expect(relativeError(out[5]!, want)).toBeLessThan(1e-5);
     const none = await run(0, compact.map(() => Number.NaN)); // biome-ignore format: one call

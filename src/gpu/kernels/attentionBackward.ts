@@ -1,0 +1,183 @@
+// The gradient of attention (arXiv:2307.08691 §3.1.2): probabilities again from the log-sum-exp, once per query row for dQ and
+// once per key row for dK and dV, so that every gradient has one writer and needs no atomics. dS = P∘(dP − D)/√hd with
+// D = rowsum(O∘dO). Both kernels end with the inverse rotation of RoPE, in registers.
+import { type Kernel, makeKernel } from '../kernel';
+import {
+  ATTENTION_PARAMS,
+  type AttentionBackwardSpec,
+  type AttentionParam,
+  attentionGrid,
+  attentionHeader,
+  attentionMain,
+  attentionNames,
+  attentionShape,
+  FLOATS,
+  fourRows,
+  loadTile,
+  META,
+  reads,
+  tileMemory,
+  writes,
+} from './attentionParts';
+
+/** dq of each row, and delta = D for the kernel below. Buffers: qkv, meta, o, dO, lse, table, delta [N, H], dqkv (q columns). */
+export function attentionBackwardQ(spec: AttentionBackwardSpec): Kernel<AttentionParam> {
+  return makeKernel({
+    name: `attention dq ${spec.form}`,
+    params: ATTENTION_PARAMS,
+    buffers: [
+      reads('qkv'),
+      META,
+      reads('o'),
+      reads('dO'),
+      reads('lse', FLOATS),
+      reads('table'),
+      writes('delta', FLOATS),
+      writes('dqkv'),
+    ],
+    code: spec.form === 'tiled' ? queriesTiled(spec) : queriesPerThread(spec),
+    grid: attentionGrid(spec, spec.heads),
+  });
+}
+
+/** dk and dv of each row. Buffers: qkv, meta, dO, lse, delta, table, dqkv (k and v columns). */
+export function attentionBackwardKv(spec: AttentionBackwardSpec): Kernel<AttentionParam> {
+  return makeKernel({
+    name: `attention dkv ${spec.form}`,
+    params: ATTENTION_PARAMS,
+    buffers: [
+      reads('qkv'),
+      META,
+      reads('dO'),
+      reads('lse', FLOATS),
+      reads('delta', FLOATS),
+      reads('table'),
+      writes('dqkv'),
+    ],
+    code: spec.form === 'tiled' ? keysTiled(spec) : keysPerThread(spec),
+    grid: attentionGrid(spec, spec.kvHeads),
+  });
+}
+
+/** Row `to`'s gradient back through the rotation: (a, b) → (a cos + b sin, b cos − a sin). */
+function rotateBack(spec: AttentionBackwardSpec, base: string, r: number, at: string): string {
+  const u = attentionNames(spec);
+  const half = spec.headDim / 8;
+  return `{ let t = rowMeta[2u * p.rows + to] * ${half}u; let place = ${at};
+    ${u.over((d) => `{ let cs = table[t + ${d}]; let sn = table[t + ${d} + ${spec.positions * half}u]; let a = ${u.of(base, r, d)}; let b = ${u.partner(base, r, d)}; dqkv[place + ${d}] = a * cs + b * sn; dqkv[place + ${d} + ${half}u] = b * cs - a * sn; }`, 'half')} }`;
+}
+const storeQuery = (spec: AttentionBackwardSpec, r: number, dots: string): string =>
+  `if (n0 + ${r}u < p.rows) { let to = n0 + ${r}u; delta[to * HEADS + h] = ${dots}; ${rotateBack(spec, 'dq', r, 'qAt(to, h)')} }`;
+function storeKey(spec: AttentionBackwardSpec, r: number): string {
+  const u = attentionNames(spec);
+  return `if (n0 + ${r}u < p.rows) { let to = n0 + ${r}u; ${rotateBack(spec, 'dk', r, 'kAt(to, g)')}
+    ${u.over((d) => `dqkv[vAt(to, g) + ${d}] = ${u.of('dv', r, d)};`)} }`;
+}
+
+function queriesPerThread(spec: AttentionBackwardSpec): string {
+  const u = attentionNames(spec);
+  const { lanes } = attentionShape(spec);
+  return `${attentionHeader(spec)}
+${attentionMain(lanes)}
+  ${fourRows(lanes)}
+  let h = wg.y; let g = h / GROUP;
+  let start = ${u.perRow((_, x) => `rowMeta[n${x}]`, 'vec4u')};
+  let total = ${u.perRow((_, x) => `lse[n${x} * HEADS + h]`)};
+  var dots = vec4f();
+  ${u.declare('q', 'dout', 'dq')}
+  ${u.over((d) => u.rows((r, x) => `{ let at = n${x} * OUT + h * V + ${d}; ${u.of('q', r, d)} = qkv[qAt(n${x}, h) + ${d}] * SCALE; ${u.of('dout', r, d)} = dO[at]; dots${x} += dot(dO[at], o[at]); }`))}
+  for (var j = min(min(start.x, start.y), min(start.z, start.w)); j <= n.w; j++) {
+    let ka = kAt(j, g); let va = vAt(j, g);
+    var s = vec4f(); var dp = vec4f();
+    ${u.over((d) => `{ let k = qkv[ka + ${d}]; let x = qkv[va + ${d}]; s += ${u.perRow((r) => `dot(${u.of('q', r, d)}, k)`)}; dp += ${u.perRow((r) => `dot(${u.of('dout', r, d)}, x)`)}; }`)}
+    let on = (start <= vec4u(j)) & (vec4u(j) <= n);
+    let ds = select(vec4f(), exp(s - total) * (dp - dots) * SCALE, on);
+    ${u.over((d) => `{ let k = qkv[ka + ${d}]; ${u.rows((r, x) => `${u.of('dq', r, d)} = fma(vec4f(ds${x}), k, ${u.of('dq', r, d)});`)} }`)}
+  }
+  ${u.rows((r, x) => storeQuery(spec, r, `dots${x}`))}
+}`;
+}
+
+function queriesTiled(spec: AttentionBackwardSpec): string {
+  const u = attentionNames(spec);
+  const { lanes, tile } = attentionShape(spec);
+  return `${attentionHeader(spec)}
+${tileMemory(spec)}
+${attentionMain(lanes)}
+  let w0 = wg.x * ${lanes}u; let n0 = w0 + lane; let h = wg.y; let g = h / GROUP;
+  let n = min(n0, p.rows - 1u); let start = rowMeta[n]; let high = min(w0 + ${lanes - 1}u, p.rows - 1u);
+  if (lane == 0u) { edge = rowMeta[w0]; }
+  let low = workgroupUniformLoad(&edge);
+  let total = lse[n * HEADS + h]; var dots = 0.0;
+  ${u.declare('q', 'dout', 'dq')}
+  ${u.over((d) => `{ let at = n * OUT + h * V + ${d}; ${u.of('q', 0, d)} = qkv[qAt(n, h) + ${d}] * SCALE; ${u.of('dout', 0, d)} = dO[at]; dots += dot(dO[at], o[at]); }`)}
+  for (var k0 = low; k0 <= high; k0 += ${tile}u) {
+    ${loadTile(spec, 'k0', 'high', 'qkv[kAt(row, g) + i % V]', 'qkv[vAt(row, g) + i % V]')}
+    for (var j = 0u; j < ${tile}u; j++) {
+      let key = k0 + j;
+      if (key < start || key > n) { continue; }
+      let at = j * V;
+      var s = 0.0; var dp = 0.0;
+      ${u.over((d) => `s += dot(${u.of('q', 0, d)}, as_[at + ${d}]); dp += dot(${u.of('dout', 0, d)}, bs_[at + ${d}]);`)}
+      let ds = exp(s - total) * (dp - dots) * SCALE;
+      ${u.over((d) => `${u.of('dq', 0, d)} = fma(vec4f(ds), as_[at + ${d}], ${u.of('dq', 0, d)});`)}
+    }
+  }
+  ${storeQuery(spec, 0, 'dots')}
+}`;
+}
+
+function keysPerThread(spec: AttentionBackwardSpec): string {
+  const u = attentionNames(spec);
+  const { lanes } = attentionShape(spec);
+  return `${attentionHeader(spec)}
+${attentionMain(lanes)}
+  ${fourRows(lanes)}
+  let g = wg.y;
+  let stop = ${u.perRow((_, x) => `rowMeta[p.rows + n${x}]`, 'vec4u')};
+  ${u.declare('k', 'v', 'dk', 'dv')}
+  ${u.over((d) => u.rows((r, x) => `${u.of('k', r, d)} = qkv[kAt(n${x}, g) + ${d}] * SCALE; ${u.of('v', r, d)} = qkv[vAt(n${x}, g) + ${d}];`))}
+  for (var h = g * GROUP; h < (g + 1u) * GROUP; h++) {
+    for (var j = n.x; j <= max(max(stop.x, stop.y), max(stop.z, stop.w)); j++) {
+      let qa = qAt(j, h); let oa = j * OUT + h * V; let total = lse[j * HEADS + h]; let dots = delta[j * HEADS + h];
+      var s = vec4f(); var dp = vec4f();
+      ${u.over((d) => `{ let q = qkv[qa + ${d}]; let x = dO[oa + ${d}]; s += ${u.perRow((r) => `dot(${u.of('k', r, d)}, q)`)}; dp += ${u.perRow((r) => `dot(${u.of('v', r, d)}, x)`)}; }`)}
+      let on = (n <= vec4u(j)) & (vec4u(j) <= stop);
+      let e = select(vec4f(), exp(s - total), on); let ds = e * (dp - dots) * SCALE;
+      ${u.over((d) => `{ let q = qkv[qa + ${d}]; let x = dO[oa + ${d}]; ${u.rows((r, l) => `${u.of('dv', r, d)} = fma(vec4f(e${l}), x, ${u.of('dv', r, d)}); ${u.of('dk', r, d)} = fma(vec4f(ds${l}), q, ${u.of('dk', r, d)});`)} }`)}
+    }
+  }
+  ${u.rows((r) => storeKey(spec, r))}
+}`;
+}
+
+function keysTiled(spec: AttentionBackwardSpec): string {
+  const u = attentionNames(spec);
+  const { lanes, tile } = attentionShape(spec);
+  return `${attentionHeader(spec)}
+${tileMemory(spec)}
+var<workgroup> sums: array<vec2f, ${tile}>;
+${attentionMain(lanes)}
+  let w0 = wg.x * ${lanes}u; let n0 = w0 + lane; let g = wg.y;
+  let n = min(n0, p.rows - 1u); let stop = rowMeta[p.rows + n];
+  if (lane == 0u) { edge = rowMeta[p.rows + min(w0 + ${lanes - 1}u, p.rows - 1u)]; }
+  let high = workgroupUniformLoad(&edge);
+  ${u.declare('k', 'v', 'dk', 'dv')}
+  ${u.over((d) => `${u.of('k', 0, d)} = qkv[kAt(n, g) + ${d}] * SCALE; ${u.of('v', 0, d)} = qkv[vAt(n, g) + ${d}];`)}
+  for (var h = g * GROUP; h < (g + 1u) * GROUP; h++) {
+    for (var q0 = w0; q0 <= high; q0 += ${tile}u) {
+      ${loadTile(spec, 'q0', 'high', 'qkv[qAt(row, h) + i % V]', 'dO[row * OUT + h * V + i % V]', ' if (i % V == 0u) { sums[i / V] = vec2f(lse[row * HEADS + h], delta[row * HEADS + h]); }')}
+      for (var j = 0u; j < ${tile}u; j++) {
+        let query = q0 + j;
+        if (query < n || query > stop) { continue; }
+        let at = j * V;
+        var s = 0.0; var dp = 0.0;
+        ${u.over((d) => `s += dot(${u.of('k', 0, d)}, as_[at + ${d}]); dp += dot(${u.of('v', 0, d)}, bs_[at + ${d}]);`)}
+        let e = exp(s - sums[j].x); let ds = e * (dp - sums[j].y) * SCALE;
+        ${u.over((d) => `${u.of('dv', 0, d)} = fma(vec4f(e), bs_[at + ${d}], ${u.of('dv', 0, d)}); ${u.of('dk', 0, d)} = fma(vec4f(ds), as_[at + ${d}], ${u.of('dk', 0, d)});`)}
+      }
+    }
+  }
+  ${storeKey(spec, 0)}
+}`;
+}
