@@ -107,30 +107,81 @@ ${row.begin('p.rows')}
 }
 
 /**
- * One statistic as [N] floats: out[n] = stats[slot[n]], 0 where n is not supervised. Buffers: stats, slot [N], out.
- * Values: rows = N, slots = M, stat = place in STATS.
+ * Supervised rows back at their tokens: out[n, j] = source[slot[n], first + j] for j < width, 0 where n is not supervised.
+ * Buffers: source [M, stride], slot [N], out [N, width]. Values: rows = N, slots = M, stride, first, width.
  */
-export function spreadStat(): Kernel<'rows' | 'slots' | 'stat'> {
+export function spreadRows(): Kernel<'rows' | 'slots' | 'stride' | 'first' | 'width'> {
   return makeKernel({
-    name: 'spread statistic',
+    name: 'spread rows',
     params: [
       ['rows', 'u32'],
       ['slots', 'u32'],
-      ['stat', 'u32'],
+      ['stride', 'u32'],
+      ['first', 'u32'],
+      ['width', 'u32'],
     ],
     buffers: [
-      { name: 'stats', type: 'array<f32>', access: 'read' },
+      { name: 'source', type: 'array<f32>', access: 'read' },
       { name: 'slot', type: 'array<u32>', access: 'read' },
       { name: 'out', type: 'array<f32>', access: 'write' },
     ],
     code: `@compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) thread: u32) {
-  let n = ${WORKGROUP_INDEX} * 64u + thread;
-  if (n >= p.rows) { return; }
-  let s = slot[n];
-  if (s < p.slots) { out[n] = stats[s * ${STAT_FLOATS}u + p.stat]; } else { out[n] = 0.0; }
+  let i = ${WORKGROUP_INDEX} * 64u + thread;
+  if (i >= p.rows * p.width) { return; }
+  let s = slot[i / p.width];
+  if (s < p.slots) { out[i] = source[s * p.stride + p.first + i % p.width]; } else { out[i] = 0.0; }
 }`,
-    grid: ({ rows }) => foldedGrid(ceilDiv(rows, 64)),
+    grid: ({ rows, width }) => foldedGrid(ceilDiv(rows * width, 64)),
+  });
+}
+
+/**
+ * The k likeliest tokens of rows [first, first + rows), best first, the lower id first among equals: out[m] = k logps, then k
+ * ids. Buffers: logits (as in headRows), stats, out [M, 2k]. Values: rows, first, inverseTemperature.
+ */
+export function topkRows(spec: {
+  vocabulary: number;
+  k: number;
+  form: RowForm;
+}): Kernel<'rows' | 'first' | 'inverseTemperature'> {
+  const { vocabulary: V, k, form } = spec;
+  const row = rowTemplate(form);
+  return makeKernel({
+    name: `top ${k} ${form}`,
+    params: [
+      ['rows', 'u32'],
+      ['first', 'u32'],
+      ['inverseTemperature', 'f32'],
+    ],
+    buffers: [
+      { name: 'logits', type: 'array<f32>', access: 'read' },
+      { name: 'stats', type: 'array<f32>', access: 'read' },
+      { name: 'out', type: 'array<f32>', access: 'write' },
+    ],
+    // Each round looks for the best of what stands behind the last one found.
+    code: `${row.declarations}
+${row.begin('p.rows')}
+  let m = p.first + row; let at = row * ${logitStride(V)}u; let lse = stats[m * ${STAT_FLOATS}u + ${STATS.lse}u];
+  var last = 3.0e38; var lastId = -1.0;
+  for (var j = 0u; j < ${k}u; j++) {
+    var best = -3.0e38; var id = 3.0e38;
+    for (var c = lane; c < ${V}u; c += LANES) {
+      let x = logits[at + c]; let i = f32(c);
+      if ((x < last || (x == last && i > lastId)) && x > best) { best = x; id = i; }
+    }
+    var top = best;
+    ${row.reduce('top', 'max')}
+    var lowest = select(-3.0e38, -id, best == top);
+    ${row.reduce('lowest', 'max')}
+    last = top; lastId = -lowest;
+    if (${row.isFirst}) {
+      out[m * ${2 * k}u + j] = top * p.inverseTemperature - lse;
+      out[m * ${2 * k}u + ${k}u + j] = lastId;
+    }
+  }
+}`,
+    grid: ({ rows }) => foldedGrid(row.groups(rows)),
   });
 }
 

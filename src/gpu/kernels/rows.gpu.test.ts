@@ -4,7 +4,7 @@ import { type KernelData, runKernel } from '../runKernel';
 import { noise, relativeError, testDevice } from '../testDevice';
 import { adamw, gradientNorm, squareParts, squares } from './adamw';
 import { clear, embed, embedBackward, groupIds } from './embedding';
-import { headRows, logitStride, nllTotals, STAT_FLOATS, spreadStat } from './head';
+import { headRows, logitStride, nllTotals, STAT_FLOATS, spreadRows, topkRows } from './head';
 import { normGradients, normParts, rmsNormBackward, rmsNormRows } from './norm';
 import type { RowForm } from './rowForm';
 
@@ -150,6 +150,19 @@ describe.each(FORMS)('%s', (form) => {
     }
     expect(new Set(stats!.subarray(0, first * STAT_FLOATS))).toEqual(new Set([0]));
 
+    const k = Math.min(V, 5);
+    const top = topkRows({ vocabulary: V, k, form });
+    const [, , best] = await runKernel(device, top, values, [logits, stats!, zeros(M * 2 * k)]);
+    for (let r = 0; r < rows; r++) {
+      const { lp } = softmaxRow(row(r), tau);
+      const order = Array.from(lp.keys()).sort((a, b) => row(r)[b]! - row(r)[a]! || a - b);
+      const found = Array.from(best!.subarray((first + r) * 2 * k, (first + r + 1) * 2 * k));
+      expect(found.slice(k)).toEqual(order.slice(0, k));
+      order.slice(0, k).forEach((id, j) => {
+        expect(found[j]).toBeCloseTo(lp[id]!, 4);
+      });
+    }
+
     const weights = Float32Array.from({ length: M }, (_, i) => i % 3);
     for (const dft of [0, 1]) {
       const kernel = headRows({ vocabulary: V, form, mode: 'nll' });
@@ -236,8 +249,15 @@ test('totals and spread statistics', async () => {
     expect(Array.from(totals!.subarray(0, 4))).toEqual([0, 0, 0, 0]);
   }
   const slot = u32(Array.from({ length: N }, (_, n) => (n % 4 === 3 ? 0xffffffff : n % M)));
-  const [, , spread] = await runKernel(device, spreadStat(), { rows: N, slots: M, stat: 1 }, [stats, slot, zeros(N)]);
-  expect(Array.from(spread!)).toEqual(Array.from(slot, (s) => (s < M ? stats[s * STAT_FLOATS + 1]! : 0)));
+  const [, , spread] = await runKernel(
+    device,
+    spreadRows(),
+    { rows: N, slots: M, stride: STAT_FLOATS, first: 1, width: 2 },
+    [stats, slot, zeros(2 * N)],
+  );
+  expect(Array.from(spread!)).toEqual(
+    Array.from(slot).flatMap((s) => [1, 2].map((j) => (s < M ? stats[s * STAT_FLOATS + j]! : 0))),
+  );
 });
 
 test('AdamW: three updates equal f64; a gradient that is not finite changes nothing', async () => {

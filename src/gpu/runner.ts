@@ -1,0 +1,141 @@
+// Encodes and submits: one place that knows tfjs shares the queue, that long work is cut into submits by measured time, and
+// how results come back. Counts what it does, because dispatches and readbacks are promises (docs/benchmarks.md).
+import { DeviceError } from '../lib/errors';
+import { flushTfjs } from './bridge';
+import type { Replay } from './replay';
+
+export interface GpuCounts {
+  dispatches: number;
+  submits: number;
+  readbacks: number;
+  writtenBytes: number;
+}
+/** A 32-bit float on the device. */
+export interface GpuScalar {
+  readonly buffer: GPUBuffer;
+  /** Bytes from the buffer's start. */
+  readonly offset: number;
+}
+
+/** A submit is cut at about this much work, so that the compositor gets the GPU in between. */
+const SUBMIT_MS = 8;
+/** First guess of the adapter's speed; software ones are a thousand times slower, hardware faster. */
+const FIRST_FLOPS_A_MS = 4e6;
+/** What a dispatch costs beside its arithmetic, as flops at the first guess: some 30 µs. */
+const DISPATCH_FLOPS = 1e5;
+const SMOOTHING = 0.3;
+
+export class GpuRunner {
+  readonly counts: GpuCounts = { dispatches: 0, submits: 0, readbacks: 0, writtenBytes: 0 };
+  private encoder?: GPUCommandEncoder;
+  private pass?: GPUComputePassEncoder;
+  private pending = 0;
+  private flopsAMs = FIRST_FLOPS_A_MS;
+  private measured?: Promise<void>;
+  private staging: GPUBuffer[] = [];
+
+  constructor(
+    readonly device: GPUDevice,
+    private readonly now: () => number,
+  ) {}
+
+  /** Encodes a part of a replay, submitting whenever enough work has gathered. */
+  encode<S>(replay: Replay<S>, part: string, sizes: S): void {
+    for (const { command, grid, flops } of replay.dispatches(part, sizes)) {
+      const cost = flops + DISPATCH_FLOPS;
+      if (this.pending > 0 && this.pending + cost > this.flopsAMs * SUBMIT_MS) this.submit();
+      this.pending += cost;
+      if (!this.pass) {
+        this.encoder ??= this.device.createCommandEncoder();
+        this.pass = this.encoder.beginComputePass();
+      }
+      this.pass.setPipeline(command.pipeline);
+      this.pass.setBindGroup(0, command.group);
+      this.pass.dispatchWorkgroups(...grid);
+      this.counts.dispatches++;
+    }
+  }
+  copy(from: GPUBuffer, fromOffset: number, to: GPUBuffer, toOffset: number, bytes: number): void {
+    this.endPass();
+    this.encoder ??= this.device.createCommandEncoder();
+    this.encoder.copyBufferToBuffer(from, fromOffset, to, toOffset, bytes);
+  }
+  private endPass(): void {
+    this.pass?.end();
+    this.pass = undefined;
+  }
+  write(buffer: GPUBuffer, offset: number, data: BufferSource): void {
+    this.device.queue.writeBuffer(buffer, offset, data as ArrayBuffer);
+    this.counts.writtenBytes += data.byteLength;
+  }
+
+  /** Sends what was encoded, after what tfjs has recorded. */
+  submit(): void {
+    this.endPass();
+    if (!this.encoder) return;
+    flushTfjs();
+    const work = this.pending;
+    this.device.queue.submit([this.encoder.finish()]);
+    this.counts.submits++;
+    this.encoder = undefined;
+    this.pending = 0;
+    this.measure(work);
+  }
+  /** Times one submit at a time; the estimate only cuts work into pieces. */
+  private measure(work: number): void {
+    if (this.measured || work < 10 * DISPATCH_FLOPS) return;
+    const started = this.now();
+    this.measured = this.device.queue.onSubmittedWorkDone().then(() => {
+      const speed = work / Math.max(this.now() - started, 0.1);
+      this.flopsAMs += SMOOTHING * (speed - this.flopsAMs);
+      this.measured = undefined;
+    });
+  }
+
+  /**
+   * Many ranges in one readback. Throws DeviceError when the device was lost: after that WebGPU itself reports success and
+   * leaves zeros.
+   */
+  async read(ranges: readonly { buffer: GPUBuffer; offset: number; bytes: number }[]): Promise<ArrayBuffer[]> {
+    const total = ranges.reduce((sum, { bytes }) => sum + bytes, 0);
+    if (total === 0) return ranges.map(() => new ArrayBuffer(0));
+    const size = Math.ceil(total / 256) * 256;
+    const at = this.staging.findIndex((buffer) => buffer.size >= size);
+    const staging =
+      at >= 0
+        ? this.staging.splice(at, 1)[0]!
+        : this.device.createBuffer({ size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
+    flushTfjs();
+    let to = 0;
+    for (const { buffer, offset, bytes } of ranges) {
+      this.copy(buffer, offset, staging, to, bytes);
+      to += bytes;
+    }
+    this.submit();
+    this.counts.readbacks++;
+    try {
+      await staging.mapAsync(GPUMapMode.READ, 0, size);
+    } catch (cause) {
+      staging.destroy();
+      throw new DeviceError('The GPU was lost while results were read. The run goes on from its last checkpoint.', {
+        cause,
+      });
+    }
+    const bytes = staging.getMappedRange(0, size);
+    let from = 0;
+    const out = ranges.map((range) => {
+      const part = bytes.slice(from, from + range.bytes);
+      from += range.bytes;
+      return part;
+    });
+    staging.unmap();
+    if (this.staging.length < 3) this.staging.push(staging);
+    else staging.destroy();
+    return out;
+  }
+
+  dispose(): void {
+    for (const buffer of this.staging) buffer.destroy();
+    this.staging = [];
+  }
+}

@@ -1,0 +1,389 @@
+// The Llama of nn/llama.ts as recorded kernel calls: forward, the head on supervised rows, backward. Same maths, same names;
+// norms, RoPE, SwiGLU and residuals live inside the products next to them, so that a layer is five calls forward and twelve
+// back (thirteen dispatches with the two of attention's gradient).
+import { attentionBackwardKv, attentionBackwardQ } from '../../gpu/kernels/attentionBackward';
+import { attentionForward } from '../../gpu/kernels/attentionForward';
+import { clear, embed, embedBackward } from '../../gpu/kernels/embedding';
+import type { KernelForms } from '../../gpu/kernels/forms';
+import { type GemmEpilogue, type GemmLayout, gemm, gemmValues } from '../../gpu/kernels/gemm';
+import { CHUNK_ROWS, headRows, logitStride, STAT_FLOATS } from '../../gpu/kernels/head';
+import { normGradients, normParts, rmsNormBackward, rmsNormRows } from '../../gpu/kernels/norm';
+import { type Fixed, type Memory, type Planned, Recording, view } from '../../gpu/recording';
+import type { LlamaConfig } from '../../protocol/model';
+import type { InputPart } from './batchInputs';
+
+/** What changes from batch to batch under one recording. */
+export interface StepSizes {
+  /** Supervised rows and distinct ids of the batch. */
+  supervised: number;
+  groups: number;
+  inverseTemperature: number;
+  /** Multiplies the loss before it is differentiated. */
+  scale: number;
+  /** 1: the loss of dft (see headRows). */
+  dft: number;
+  /** 1: gradients add to what earlier micro-batches left. */
+  accumulate: number;
+}
+
+/** Fixed memory that recordings name. */
+export interface LlamaMemory {
+  /** Weight or gradient of a block by the name of its first parameter. */
+  weight(name: string): Fixed;
+  grad(name: string): Fixed;
+  input(part: InputPart): Fixed;
+  /** RoPE's cos and sin, [max_position_embeddings, hd / 2] each. */
+  table: Fixed;
+}
+
+export interface LlamaShape {
+  config: LlamaConfig;
+  B: number;
+  T: number;
+  forms: KernelForms;
+  normStride: number;
+}
+
+interface SavedLayer {
+  x: Planned;
+  rstd1: Planned;
+  qkv: Planned;
+  o: Planned;
+  lse: Planned;
+  mid: Planned;
+  rstd2: Planned;
+  gateUp: Planned;
+}
+
+/** Builds recordings of one shape. Each method records its part of a step. */
+export class LlamaRecorder {
+  readonly recording = new Recording<StepSizes>();
+  readonly rows: number;
+  private readonly layers: SavedLayer[] = [];
+  private last?: Planned;
+  private h?: { rows: Planned; rstd: Planned };
+
+  constructor(
+    readonly shape: LlamaShape,
+    readonly memory: LlamaMemory,
+  ) {
+    this.rows = shape.B * shape.T;
+  }
+
+  private product(
+    layout: GemmLayout,
+    sizes: { m: number; n: number; k: number; lda?: number; ldc?: number },
+    args: Memory[],
+    options: { epilogue?: GemmEpilogue; norm?: 'save' | 'use'; accumulates?: boolean } = {},
+  ): void {
+    const { config, forms } = this.shape;
+    const { epilogue = { kind: 'store' }, norm, accumulates } = options;
+    const kernel = gemm({
+      layout,
+      form: forms.gemm[layout],
+      epilogue,
+      ...(norm && { norm: { eps: config.rms_norm_eps, save: norm === 'save' } }),
+    });
+    const fixed = gemmValues(layout, sizes);
+    this.recording.call(kernel, args, accumulates ? ({ accumulate }) => ({ ...fixed, accumulate }) : () => fixed);
+  }
+
+  /** x of the last layer; `save`: with what the backward pass needs. */
+  forward(save: boolean): void {
+    const { config, T: _T, forms } = this.shape;
+    const {
+      hidden_size: D,
+      num_attention_heads: H,
+      num_key_value_heads: Hk,
+      head_dim: hd,
+      intermediate_size: F,
+    } = config;
+    const { recording: r, memory, rows: N } = this;
+    const W = (H + 2 * Hk) * hd;
+    let x = r.floats('x0', N * D);
+    r.call(embed({ d: D }), [memory.weight('model.embed_tokens.weight'), memory.input('ids'), x], () => ({ rows: N }));
+    for (let i = 0; i < config.num_hidden_layers; i++) {
+      const weight = (suffix: string) => memory.weight(`model.layers.${i}.${suffix}.weight`);
+      const floats = (name: string, count: number) => r.floats(`${name}${i}`, count);
+      const saved: SavedLayer = {
+        x,
+        rstd1: floats('rstd1.', N),
+        qkv: floats('qkv', N * W),
+        o: floats('o', N * H * hd),
+        lse: floats('lse', N * H),
+        mid: floats('mid', N * D),
+        rstd2: floats('rstd2.', N),
+        gateUp: floats('gateUp', 2 * N * F),
+      };
+      const { qkv, o, lse, mid, rstd1, rstd2, gateUp } = saved;
+      const act = floats('act', N * F);
+      const rope = {
+        kind: 'rope',
+        headDim: hd,
+        rotatedHeads: H + Hk,
+        positions: config.max_position_embeddings,
+      } as const;
+      const norm = save ? 'save' : 'use';
+      this.product(
+        'NT',
+        { m: N, n: W, k: D },
+        [
+          x,
+          weight('self_attn.q_proj'),
+          weight('input_layernorm'),
+          memory.table,
+          memory.input('meta'),
+          qkv,
+          ...(save ? [rstd1] : []),
+        ],
+        { epilogue: rope, norm },
+      );
+      const attention = { heads: H, kvHeads: Hk, headDim: hd, form: forms.attention };
+      r.call(attentionForward(attention), [qkv, memory.input('meta'), o, lse], () => ({ rows: N }));
+      this.product('NT', { m: N, n: D, k: H * hd }, [o, weight('self_attn.o_proj'), x, mid], {
+        epilogue: { kind: 'residual' },
+      });
+      this.product(
+        'NT',
+        { m: N, n: 2 * F, k: D },
+        [mid, weight('mlp.gate_proj'), weight('post_attention_layernorm'), act, ...(save ? [gateUp, rstd2] : [])],
+        { epilogue: { kind: 'swiglu', save }, norm },
+      );
+      const next = r.floats(`x${i + 1}`, N * D);
+      this.product('NT', { m: N, n: D, k: F }, [act, weight('mlp.down_proj'), mid, next], {
+        epilogue: { kind: 'residual' },
+      });
+      this.layers.push(saved);
+      x = next;
+    }
+    this.last = x;
+  }
+
+  /** The final norm of the rows that the head reads. */
+  headInput(): { rows: Planned; rstd: Planned } {
+    const { config, forms } = this.shape;
+    const { recording: r, memory, rows: N } = this;
+    const D = config.hidden_size;
+    this.h = { rows: r.floats('h', N * D), rstd: r.floats('rstdF', N) };
+    r.call(
+      rmsNormRows({ d: D, eps: config.rms_norm_eps, form: forms.row }),
+      [this.last!, memory.weight('model.norm.weight'), memory.input('index'), this.h.rows, this.h.rstd],
+      ({ supervised }) => ({ rows: supervised }),
+    );
+    return this.h;
+  }
+
+  private get headName(): string {
+    return this.shape.config.tie_word_embeddings ? 'model.embed_tokens.weight' : 'lm_head.weight';
+  }
+  /** Chunks of supervised rows, and how many rows each has in a batch. */
+  private chunks(): { first: number; size: (s: StepSizes) => number }[] {
+    const chunks = [];
+    for (let first = 0; first < this.rows; first += CHUNK_ROWS)
+      chunks.push({
+        first,
+        size: ({ supervised }: StepSizes) => Math.max(0, Math.min(CHUNK_ROWS, supervised - first)),
+      });
+    return chunks;
+  }
+  private logits(h: Planned, logits: Planned, first: number, size: (s: StepSizes) => number): void {
+    const { config, forms } = this.shape;
+    const [D, V] = [config.hidden_size, config.vocab_size];
+    const kernel = gemm({ layout: 'NT', form: forms.gemm.NT, epilogue: { kind: 'store' } });
+    this.recording.call(kernel, [this.rowsOf(h, first), this.memory.weight(this.headName), logits], (s) =>
+      gemmValues('NT', { m: size(s), n: V, k: D, ldc: logitStride(V) }),
+    );
+  }
+  private rowsOf(h: Planned, first: number): Memory {
+    const D = this.shape.config.hidden_size;
+    return view(h, 4 * first * D, 4 * Math.min(CHUNK_ROWS, this.rows - first) * D);
+  }
+  private logitsMemory(name: string): Planned {
+    return this.recording.floats(name, Math.min(CHUNK_ROWS, this.rows) * logitStride(this.shape.config.vocab_size));
+  }
+
+  /** Statistics of the supervised rows, [N, STAT_FLOATS]; kept, for whoever reads them. */
+  headStatistics(): Planned {
+    const { recording: r, memory, shape } = this;
+    const { rows: h } = this.headInput();
+    const stats = r.keep(r.floats('stats', this.rows * STAT_FLOATS));
+    const kernel = headRows({ vocabulary: shape.config.vocab_size, form: shape.forms.row, mode: 'stats' });
+    for (const { first, size } of this.chunks()) {
+      const logits = this.logitsMemory(`logits${first}`);
+      this.logits(h, logits, first, size);
+      r.call(kernel, [logits, memory.input('targets'), stats], (s) => chunkValues(s, first, size(s)));
+    }
+    return stats;
+  }
+
+  /**
+   * Cross-entropy in one go: statistics, and the gradient of scale · Σ w · loss, down to the last layer's output. Logits are
+   * made once.
+   */
+  crossEntropy(): { stats: Planned; dx: Planned } {
+    const { recording: r, memory, shape } = this;
+    const { rows: h } = this.headInput();
+    const stats = r.keep(r.floats('stats', this.rows * STAT_FLOATS));
+    const dh = r.floats('dh', this.rows * shape.config.hidden_size);
+    const kernel = headRows({ vocabulary: shape.config.vocab_size, form: shape.forms.row, mode: 'nll' });
+    for (const { first, size } of this.chunks()) {
+      const logits = this.logitsMemory(`logits${first}`);
+      this.logits(h, logits, first, size);
+      r.call(kernel, [logits, memory.input('targets'), memory.input('weights'), stats], (s) =>
+        chunkValues(s, first, size(s)),
+      );
+      this.headGradients(logits, h, dh, first, size);
+    }
+    return { stats, dx: this.finalNormBackward(dh) };
+  }
+
+  /** The gradient of any loss on logps and entropies, given their cotangents [N] each; logits are made again. */
+  headBackward(stats: Planned, cotangents: { logps?: Fixed; entropies?: Fixed }): Planned {
+    const { recording: r, memory, shape } = this;
+    const { rows: h } = this.h!;
+    const dh = r.floats('dh', this.rows * shape.config.hidden_size);
+    const { logps, entropies } = cotangents;
+    const kernel = headRows({
+      vocabulary: shape.config.vocab_size,
+      form: shape.forms.row,
+      mode: 'gradient',
+      cotangents: { logps: Boolean(logps), entropies: Boolean(entropies) },
+    });
+    for (const { first, size } of this.chunks()) {
+      const logits = this.logitsMemory(`dlogits${first}`);
+      this.logits(h, logits, first, size);
+      const given = [logps, entropies].filter((x) => x !== undefined);
+      r.call(kernel, [logits, memory.input('targets'), memory.input('index'), ...given, stats], (s) =>
+        chunkValues(s, first, size(s)),
+      );
+      this.headGradients(logits, h, dh, first, size);
+    }
+    return this.finalNormBackward(dh);
+  }
+
+  /** dh = dlogits · E and dE += dlogitsᵀ · h for one chunk. */
+  private headGradients(logits: Planned, h: Planned, dh: Planned, first: number, size: (s: StepSizes) => number): void {
+    const { recording: r, memory, shape } = this;
+    const [D, V] = [shape.config.hidden_size, shape.config.vocab_size];
+    const lda = logitStride(V);
+    const input = gemm({ layout: 'NN', form: shape.forms.gemm.NN, epilogue: { kind: 'store' } });
+    r.call(input, [logits, memory.weight(this.headName), this.rowsOf(dh, first)], (s) =>
+      gemmValues('NN', { m: size(s), n: D, k: V, lda }),
+    );
+    const weight = gemm({ layout: 'TN', form: shape.forms.gemm.TN, epilogue: { kind: 'store' } });
+    // The first chunk sets the gradient, even of no rows at all; empty ones after it have nothing to add.
+    r.call(weight, [logits, this.rowsOf(h, first), memory.grad(this.headName)], (s) => {
+      const rows = size(s);
+      const isLeftOut = first > 0 && rows === 0;
+      return gemmValues('TN', { m: isLeftOut ? 0 : V, n: D, k: rows, lda, accumulate: first > 0 ? 1 : s.accumulate });
+    });
+  }
+
+  private parts?: Planned;
+  /** Gradient of a norm; dγ's partial sums go to their place among those of all norms. */
+  private normBackward(norm: number, args: Memory[], source: 'dense' | 'compact', residual?: Memory): Planned {
+    const { recording: r, shape, rows: N } = this;
+    const D = shape.config.hidden_size;
+    const P = normParts(N);
+    this.parts ??= r.floats('normParts', (2 * shape.config.num_hidden_layers + 1) * P * D);
+    const dx = r.floats(`dx.norm${norm}`, N * D);
+    const kernel = rmsNormBackward({ d: D, source, residual: residual !== undefined, form: shape.forms.row });
+    r.call(kernel, [...args, ...(residual ? [residual] : []), dx, this.parts], ({ supervised }) => ({
+      rows: N,
+      slots: supervised,
+      part: norm * P,
+    }));
+    return dx;
+  }
+  private finalNormBackward(dh: Planned): Planned {
+    const { memory, shape } = this;
+    return this.normBackward(
+      2 * shape.config.num_hidden_layers,
+      [this.last!, memory.weight('model.norm.weight'), this.h!.rstd, dh, memory.input('slot')],
+      'compact',
+    );
+  }
+
+  /** From the last layer's output back to the embedding. */
+  backward(dLast: Planned): void {
+    const { config, forms, normStride } = this.shape;
+    const {
+      hidden_size: D,
+      num_attention_heads: H,
+      num_key_value_heads: Hk,
+      head_dim: hd,
+      intermediate_size: F,
+    } = config;
+    const { recording: r, memory, rows: N } = this;
+    const W = (H + 2 * Hk) * hd;
+    const attention = {
+      heads: H,
+      kvHeads: Hk,
+      headDim: hd,
+      form: forms.attention,
+      positions: config.max_position_embeddings,
+    };
+    let dx = dLast;
+    for (let i = config.num_hidden_layers - 1; i >= 0; i--) {
+      const saved = this.layers[i]!;
+      const name = (suffix: string) => `model.layers.${i}.${suffix}.weight`;
+      const weight = (suffix: string) => memory.weight(name(suffix));
+      const grad = (suffix: string) => memory.grad(name(suffix));
+      const floats = (label: string, count: number) => r.floats(`${label}${i}`, count);
+      const dGateUp = floats('dGateUp', 2 * N * F);
+      const act = floats('act again', N * F);
+      this.product('NN', { m: N, n: F, k: D }, [dx, weight('mlp.down_proj'), saved.gateUp, dGateUp, act], {
+        epilogue: { kind: 'swigluBackward' },
+      });
+      this.product('TN', { m: D, n: F, k: N }, [dx, act, grad('mlp.down_proj')], { accumulates: true });
+      const dNorm2 = floats('dNorm2.', N * D);
+      this.product('NN', { m: N, n: D, k: 2 * F }, [dGateUp, weight('mlp.gate_proj'), dNorm2]);
+      const gamma2 = weight('post_attention_layernorm');
+      this.product('TN', { m: 2 * F, n: D, k: N }, [dGateUp, saved.mid, gamma2, saved.rstd2, grad('mlp.gate_proj')], {
+        norm: 'use',
+        accumulates: true,
+      });
+      const dMid = this.normBackward(2 * i + 1, [saved.mid, gamma2, saved.rstd2, dNorm2], 'dense', dx);
+      const dO = floats('dO', N * H * hd);
+      this.product('NN', { m: N, n: H * hd, k: D }, [dMid, weight('self_attn.o_proj'), dO]);
+      this.product('TN', { m: D, n: H * hd, k: N }, [dMid, saved.o, grad('self_attn.o_proj')], { accumulates: true });
+      const delta = floats('delta', N * H);
+      const dqkv = floats('dqkv', N * W);
+      const meta = memory.input('meta');
+      r.call(
+        attentionBackwardQ(attention),
+        [saved.qkv, meta, saved.o, dO, saved.lse, memory.table, delta, dqkv],
+        () => ({ rows: N }),
+      );
+      r.call(attentionBackwardKv(attention), [saved.qkv, meta, dO, saved.lse, delta, memory.table, dqkv], () => ({
+        rows: N,
+      }));
+      const dNorm1 = floats('dNorm1.', N * D);
+      this.product('NN', { m: N, n: D, k: W }, [dqkv, weight('self_attn.q_proj'), dNorm1]);
+      const gamma1 = weight('input_layernorm');
+      this.product('TN', { m: W, n: D, k: N }, [dqkv, saved.x, gamma1, saved.rstd1, grad('self_attn.q_proj')], {
+        norm: 'use',
+        accumulates: true,
+      });
+      dx = this.normBackward(2 * i, [saved.x, gamma1, saved.rstd1, dNorm1], 'dense', dMid);
+    }
+    const embedding = memory.grad('model.embed_tokens.weight');
+    if (!config.tie_word_embeddings)
+      r.call(clear(), [embedding], ({ accumulate }) => ({ floats: accumulate ? 0 : config.vocab_size * D }));
+    const ids = (['unique', 'starts', 'order'] as const).map((part) => memory.input(part));
+    r.call(embedBackward({ d: D }), [dx, ...ids, embedding], ({ groups }) => ({ groups }));
+    r.call(
+      normGradients({ d: D, stride: normStride }),
+      [this.parts!, memory.grad('model.layers.0.input_layernorm.weight')],
+      ({ accumulate }) => ({ parts: normParts(N), norms: 2 * config.num_hidden_layers + 1, accumulate }),
+    );
+  }
+}
+
+const chunkValues = (s: StepSizes, first: number, rows: number) => ({
+  rows,
+  first,
+  inverseTemperature: s.inverseTemperature,
+  scale: s.scale,
+  dft: s.dft,
+});
