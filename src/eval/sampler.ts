@@ -1,10 +1,11 @@
 // The built-in sampler: greedy batched decoding of an engine.
-import type { TfEngine } from '../nn/engine';
+
 import { generate } from '../nn/generate';
+import type { ModelEngine } from '../nn/seam';
 import type { Sampler } from './evaluate';
 
 export const greedySampler =
-  (engine: TfEngine, yieldToOthers?: () => Promise<void>): Sampler =>
+  (engine: ModelEngine, yieldToOthers?: () => Promise<void>): Sampler =>
   (prompts, { max_new_tokens, stopIds, signal }) =>
     generate(engine, {
       prompts,

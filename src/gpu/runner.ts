@@ -15,6 +15,8 @@ export interface GpuScalar {
   readonly buffer: GPUBuffer;
   /** Bytes from the buffer's start. */
   readonly offset: number;
+  /** Multiplies what is read. */
+  readonly scale: number;
 }
 
 /** A submit is cut at about this much work, so that the compositor gets the GPU in between. */
@@ -63,6 +65,18 @@ export class GpuRunner {
   private endPass(): void {
     this.pass?.end();
     this.pass = undefined;
+  }
+  /** Sets a range to 0. */
+  clear(buffer: GPUBuffer, offset = 0, bytes = buffer.size - offset): void {
+    this.endPass();
+    this.encoder ??= this.device.createCommandEncoder();
+    this.encoder.clearBuffer(buffer, offset, bytes);
+  }
+  /** Destroys a buffer once what tfjs and we have sent no longer needs it. */
+  release(buffer: GPUBuffer): void {
+    this.submit();
+    flushTfjs();
+    buffer.destroy();
   }
   write(buffer: GPUBuffer, offset: number, data: BufferSource): void {
     this.device.queue.writeBuffer(buffer, offset, data as ArrayBuffer);

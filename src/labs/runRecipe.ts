@@ -6,7 +6,7 @@ import { type EvaluateOptions, encodeCase, evaluate } from '../eval/evaluate';
 import { findMetrics } from '../eval/registry';
 import { greedySampler } from '../eval/sampler';
 import { type ConfigOf, parseConfig } from '../lib/fields';
-import type { TfEngine } from '../nn/engine';
+import type { ModelEngine } from '../nn/seam';
 import type { EncodedRow } from '../protocol/chat';
 import type { Recipe } from '../protocol/recipe';
 import type { SampleGeneration } from '../protocol/run';
@@ -20,7 +20,7 @@ import { validateRecipe } from './validateRecipe';
 
 export interface RecipeEnvironment {
   /** Holds the base weights; the run trains it, and disposes it at the end. */
-  engine: TfEngine;
+  engine: ModelEngine;
   train: EncodedRow[];
   eval: EncodedRow[];
   world: World;
@@ -115,7 +115,7 @@ export class RecipeRun {
     private readonly run: TrainingRun,
     private readonly environment: RecipeEnvironment,
   ) {}
-  get engine(): TfEngine {
+  get engine(): ModelEngine {
     return this.environment.engine;
   }
   get step(): number {

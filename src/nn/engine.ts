@@ -5,6 +5,7 @@ import { wasmSlice } from '../gpu/wasm';
 import { ConfigError, ShapeError } from '../lib/errors';
 import type { Batch } from '../protocol/batch';
 import type { LlamaConfig } from '../protocol/model';
+import { checkBatch, HEAD_PARAMETERS, type HeadKind } from './engineChecks';
 import { headBackward, headForward, headRows, scatterRows } from './head';
 import {
   backward,
@@ -20,8 +21,9 @@ import {
 import { parameterShapes } from './presets';
 import type {
   AdamWOptions,
-  Engine,
+  DeviceScalar,
   LossFn,
+  ModelEngine,
   NamedTensorMap,
   Outputs,
   StepOptions,
@@ -29,18 +31,6 @@ import type {
   StepResult,
   Want,
 } from './seam';
-
-/** Extra parameters of a task head, HF names. */
-const HEAD_PARAMETERS = {
-  lm: () => [],
-  score: (d: number): [string, number[]][] => [['score.weight', [1, d]]],
-  value: (d: number): [string, number[]][] => [['value.weight', [1, d]]],
-  token_cls: (d: number): [string, number[]][] => [
-    ['score.weight', [2, d]],
-    ['score.bias', [2]],
-  ],
-} as const;
-type HeadKind = keyof typeof HEAD_PARAMETERS;
 
 interface Parameter {
   name: string;
@@ -52,7 +42,7 @@ interface Parameter {
 const DIFFERENTIABLE = ['logps', 'entropies', 'hidden', 'scores', 'divergences'] as const;
 type Differentiable = (typeof DIFFERENTIABLE)[number];
 
-export class TfEngine implements Engine {
+export class TfEngine implements ModelEngine {
   readonly backend: 'webgpu' | 'wasm' | 'cpu';
   private readonly parameters: Parameter[] = [];
   private readonly size: number;
@@ -131,25 +121,6 @@ export class TfEngine implements Engine {
   }
   private headWeight(): tf.Tensor2D {
     return this.weights[headName(this.config)] as tf.Tensor2D;
-  }
-
-  private check(batch: Batch, options: StepOptions): void {
-    const { B, T } = batch;
-    if (batch.ids.length !== B * T)
-      throw new ShapeError(`A batch of ${B}×${T} needs ${B * T} ids, got ${batch.ids.length}.`);
-    if (T > this.config.max_position_embeddings)
-      throw new ShapeError(
-        `Rows of ${T} tokens are longer than the model's context of ${this.config.max_position_embeddings}. Set max_length lower.`,
-      );
-    for (const id of batch.ids)
-      if (id < 0 || id >= this.config.vocab_size)
-        throw new ShapeError(
-          `Token id ${id} is outside the model's vocabulary of ${this.config.vocab_size}. Use the model's own tokenizer.`,
-        );
-    if (batch.rowAdapter.some((slot) => slot >= 0))
-      throw new ConfigError('This model has no adapters: rowAdapter must be −1 in every row.');
-    if ((options.head ?? 'lm') !== 'lm' && options.head !== this.head)
-      throw new ConfigError(`This engine has the head "${this.head}", not "${options.head}".`);
   }
 
   /** Head outputs of hidden states, as [B,T] tensors, and what the backward pass needs. */
@@ -237,7 +208,7 @@ export class TfEngine implements Engine {
 
   async evaluate(batch: Batch, request: { want: Want[]; options?: StepOptions }): Promise<Outputs> {
     const options = request.options ?? {};
-    this.check(batch, options);
+    checkBatch(batch, this.config, this.head, options);
     this.wtKept();
     return tf.tidy(() => {
       const { hidden } = forward(this.weights, this.wtKept(), batchTensors(batch, this.config), this.config, false);
@@ -246,7 +217,7 @@ export class TfEngine implements Engine {
   }
 
   async step(batch: Batch, loss: LossFn, { want, options = {}, scale }: StepRequest): Promise<StepResult> {
-    this.check(batch, options);
+    checkBatch(batch, this.config, this.head, options);
     this.wtKept();
     let result: StepResult | undefined;
     const newGrads = tf.tidy(() => {
@@ -384,7 +355,8 @@ export class TfEngine implements Engine {
     return { gradNorm };
   }
 
-  async read(scalars: Record<string, tf.Scalar>): Promise<Record<string, number>> {
+  async read(given: Record<string, DeviceScalar>): Promise<Record<string, number>> {
+    const scalars = given as Record<string, tf.Scalar>; // this engine makes no others
     const names = Object.keys(scalars);
     if (!names.length) return {};
     const stacked = tf.tidy(() => tf.stack(names.map((name) => tf.cast(tf.reshape(scalars[name]!, []), 'float32'))));

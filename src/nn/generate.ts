@@ -5,7 +5,6 @@ import { wasmWriteSlot } from '../gpu/wasm';
 import { CancelledError, ConfigError } from '../lib/errors';
 import type { Batch } from '../protocol/batch';
 import type { SamplingOptions } from '../protocol/model';
-import type { TfEngine } from './engine';
 import {
   batchMatMul,
   batchTensors,
@@ -20,6 +19,7 @@ import {
   w2,
 } from './llama';
 import { sampleToken } from './sampling';
+import type { ModelEngine } from './seam';
 
 export interface GenerateRequest {
   prompts: ArrayLike<number>[];
@@ -44,7 +44,7 @@ export interface GeneratedRow {
 const SLOT_STEP = 64;
 
 /** Completions in the order of the prompts. Throws ConfigError when a prompt leaves no room in the context. */
-export async function generate(engine: TfEngine, request: GenerateRequest): Promise<GeneratedRow[]> {
+export async function generate(engine: ModelEngine, request: GenerateRequest): Promise<GeneratedRow[]> {
   const { prompts, sampling, maxBatch = 64 } = request;
   const context = engine.config.max_position_embeddings;
   prompts.forEach((p, i) => {
@@ -72,7 +72,7 @@ interface Decoding {
 }
 
 async function decodeBatch(
-  engine: TfEngine,
+  engine: ModelEngine,
   request: GenerateRequest,
   rows: number[],
   out: GeneratedRow[],
@@ -127,7 +127,7 @@ async function decodeBatch(
 }
 
 /** Runs the prompts, left-padded to `width`; logits [B,V] of their last tokens and a cache of `slots` slots. */
-function prefill(engine: TfEngine, prompts: ArrayLike<number>[], width: number, slots: number) {
+function prefill(engine: ModelEngine, prompts: ArrayLike<number>[], width: number, slots: number) {
   const B = prompts.length;
   const batch: Batch = {
     B,
@@ -192,7 +192,7 @@ function writeSlot(cache: tf.Tensor3D, x: tf.Tensor2D, slot: number): tf.Tensor3
 }
 
 /** One token for every row, written to `slot`. Returns logits [B,V]. */
-function decodeStep(engine: TfEngine, state: Decoding, ids: number[], slot: number): tf.Tensor2D {
+function decodeStep(engine: ModelEngine, state: Decoding, ids: number[], slot: number): tf.Tensor2D {
   const { config } = engine;
   const { weights: w, transposed } = engine.tensors();
   const { num_attention_heads: H, num_key_value_heads: Hk, head_dim: hd, rms_norm_eps: eps } = config;

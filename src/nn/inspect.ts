@@ -3,10 +3,10 @@ import * as tf from '@tensorflow/tfjs-core';
 import { DataError } from '../lib/errors';
 import type { Batch } from '../protocol/batch';
 import type { Inspection } from '../protocol/requests';
-import type { TfEngine } from './engine';
+import type { ModelEngine } from './seam';
 
 /** All of Inspection but the texts. Entry 0 is NaN: nothing predicts the first token. Throws DataError for an empty row. */
-export async function inspect(engine: TfEngine, ids: Int32Array, k: number): Promise<Omit<Inspection, 'topkTexts'>> {
+export async function inspect(engine: ModelEngine, ids: Int32Array, k: number): Promise<Omit<Inspection, 'topkTexts'>> {
   const T = ids.length;
   if (T < 2) throw new DataError('A row needs at least two tokens to be read.');
   const batch: Batch = {

@@ -1,7 +1,9 @@
 // The seam of design §6: every method passes through these types. The tfjs engine implements them first; a recorded
 // WebGPU engine slips in underneath later.
 import type * as tf from '@tensorflow/tfjs-core';
+import type { GpuScalar } from '../gpu/runner';
 import type { Batch } from '../protocol/batch';
+import type { LlamaConfig } from '../protocol/model';
 
 export type { Batch } from '../protocol/batch';
 
@@ -47,13 +49,25 @@ export interface Outputs {
  * Losses return sums and their counts, never means: loop.ts knows the denominator of the whole step. `sums.loss` is
  * differentiated; further sums ('nll', …) are added with their own scale. Metrics are device scalars, read once a step.
  */
+/**
+ * A loss that engines may compute by kernels of their own, as Σ mask · (−logp), or −sg(p)·logp under dft, with the metrics
+ * mean_token_accuracy and entropy as means over `count`. What the function gives must be the same.
+ */
+export interface FusedLoss {
+  kind: 'cross_entropy';
+  dft: boolean;
+  count: number;
+}
 export interface LossOutput {
   sums: Record<string, tf.Scalar>;
   counts: Record<string, number>;
   metrics: Record<string, tf.Scalar>;
 }
 /** Synchronous, plain tf ops. */
-export type LossFn = (outputs: Outputs) => LossOutput;
+export type LossFn = ((outputs: Outputs) => LossOutput) & { fused?: FusedLoss };
+
+/** A number that is still on the device: tfjs', or a place in a buffer of the engine. */
+export type DeviceScalar = tf.Scalar | GpuScalar;
 
 export interface StepRequest {
   want: Want[];
@@ -63,9 +77,9 @@ export interface StepRequest {
 }
 /** Scalars are kept on the device until `Engine.read`; counts are known at once. */
 export interface StepResult {
-  sums: Record<string, tf.Scalar>;
+  sums: Record<string, DeviceScalar>;
   counts: Record<string, number>;
-  metrics: Record<string, tf.Scalar>;
+  metrics: Record<string, DeviceScalar>;
 }
 
 export interface AdamWOptions {
@@ -92,9 +106,9 @@ export interface Engine {
    * Clips by global norm, one AdamW update (decoupled decay; norm weights and biases excluded), clears the accumulator.
    * Returns the norm BEFORE clipping as a device scalar. A NaN or infinite norm leaves weights and moments untouched.
    */
-  applyGradients(options: AdamWOptions): Promise<{ gradNorm: tf.Scalar }>;
+  applyGradients(options: AdamWOptions): Promise<{ gradNorm: DeviceScalar }>;
   /** One readback for many scalars; disposes them. */
-  read(scalars: Record<string, tf.Scalar>): Promise<Record<string, number>>;
+  read(scalars: Record<string, DeviceScalar>): Promise<Record<string, number>>;
   /** Weights under HF names. */
   exportWeights(): Promise<NamedTensorMap>;
   /** `adam.m.<name>`, `adam.v.<name>`; `optimizerStep` is in the state. */
@@ -102,4 +116,22 @@ export interface Engine {
   importWeights(weights: NamedTensorMap): Promise<void>;
   importOptimizer(state: { tensors: NamedTensorMap; step: number }): Promise<void>;
   dispose(): void;
+}
+
+/** The weights as tensors, with transposed copies, for code in plain tf ops. They belong to the engine. */
+export interface ModelTensors {
+  weights: Record<string, tf.Tensor2D | tf.Tensor1D>;
+  transposed: {
+    layers: Record<'q' | 'k' | 'v' | 'o' | 'gate' | 'up' | 'down', tf.Tensor2D>[];
+    head: tf.Tensor2D;
+  };
+}
+/** An engine with the model it holds: what generation and inspection need beside the seam. */
+export interface ModelEngine extends Engine {
+  readonly config: LlamaConfig;
+  tensors(): ModelTensors;
+  /** Drops gradients gathered so far, e.g. after a cancelled step. */
+  clearGradients(): void;
+  /** Gradients gathered so far under HF names; they stay. For inspection and tests. */
+  readGradients(): Promise<NamedTensorMap>;
 }

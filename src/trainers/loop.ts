@@ -4,7 +4,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { BatchSampler, bucketsUpTo, type SamplerState } from '../data/buckets';
 import { collatePacked, type TokenRow } from '../data/collate';
 import { ConfigError, DataError } from '../lib/errors';
-import type { Engine, NamedTensorMap } from '../nn/seam';
+import type { DeviceScalar, Engine, NamedTensorMap } from '../nn/seam';
 import type { Batch } from '../protocol/batch';
 import type { MetricPoint, SampleGeneration } from '../protocol/run';
 import { type ScheduleName, scheduleFactor, warmupSteps } from './schedule';
@@ -155,7 +155,7 @@ export class TrainingRun {
     const batches = this.nextBatches();
     const denominators = addUp(batches.map((batch) => trainer.counts(batch)));
     const scale = Object.fromEntries(Object.entries(denominators).map(([name, n]) => [name, 1 / Math.max(n, 1)]));
-    const scalars: Record<string, tf.Scalar> = {};
+    const scalars: Record<string, DeviceScalar> = {};
     for (const [i, batch] of batches.entries()) {
       if (i > 0) await this.options.yieldToOthers?.();
       const { sums, metrics } = await engine.step(batch, trainer.loss(batch, args), { want: trainer.want, scale });

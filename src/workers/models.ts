@@ -1,8 +1,8 @@
 // Models by ref: what they are, and their engines on the device, of which the few used last are kept.
 import { DataError } from '../lib/errors';
-import type { TfEngine } from '../nn/engine';
 import { loadModel, type ModelFiles, parseLlamaConfig } from '../nn/loadModel';
 import { parameterCount as countParameters } from '../nn/presets';
+import type { ModelEngine } from '../nn/seam';
 import type { Json } from '../protocol/chat';
 import type { ModelInfo, ModelRef } from '../protocol/requests';
 import { ArtifactStore } from '../storage/artifacts';
@@ -33,7 +33,7 @@ export interface ModelsEnvironment {
   now: () => number;
   readModelFile: ReadModelFile;
   /** The engine of a run that trains here (or ended here a moment ago), with its step. */
-  liveEngine: (runId: string) => { engine: TfEngine; step: number } | undefined;
+  liveEngine: (runId: string) => { engine: ModelEngine; step: number } | undefined;
 }
 type OnProgress = (loadedBytes: number, totalBytes: number) => void;
 
@@ -41,7 +41,7 @@ export class Models {
   private readonly artifacts: ArtifactStore;
   private readonly builtin = new Map<string, Promise<ModelSource>>();
   /** Engines by source key, the last used last. */
-  private readonly engines = new Map<string, TfEngine>();
+  private readonly engines = new Map<string, ModelEngine>();
   /** Keys of engines that a task holds, also while it gives way to others. */
   private readonly inUse: string[] = [];
 
@@ -52,7 +52,7 @@ export class Models {
   /** Runs `task` with the model's engine, alone on the device. The engine may not be used after it. */
   async use<T>(
     ref: ModelRef,
-    task: (engine: TfEngine) => Promise<T>,
+    task: (engine: ModelEngine) => Promise<T>,
     signal?: AbortSignal,
     priority: Priority = 'interactive',
   ): Promise<T> {
@@ -97,10 +97,10 @@ export class Models {
   }
 
   /** A new engine that belongs to the caller. Only while the device is held. */
-  newEngine(source: ModelSource): TfEngine {
+  newEngine(source: ModelSource): ModelEngine {
     return loadModel(source.files);
   }
-  private engine(source: ModelSource): { key: string; engine: TfEngine } {
+  private engine(source: ModelSource): { key: string; engine: ModelEngine } {
     const { key } = source;
     const engine = this.engines.get(key) ?? this.newEngine(source);
     this.engines.delete(key);
@@ -180,7 +180,7 @@ export class Models {
   }
 
   /** Keeps the weights of a finished run as an artifact; resolves to its id. */
-  async keepTrained(runId: string, engine: TfEngine): Promise<string> {
+  async keepTrained(runId: string, engine: ModelEngine): Promise<string> {
     const head = await this.env.runs.get(runId);
     const base = await this.source(head.recipe.model.ref);
     const weights = await this.env.queue.run('interactive', () => engine.exportWeights());

@@ -84,3 +84,41 @@ export function clear(): Kernel<'floats'> {
     grid: ({ floats }) => foldedGrid(ceilDiv(floats, THREADS)),
   });
 }
+
+/** dense[index[m]] += rows[m]; every row is named at most once. Buffers: compact [M,D], index [M], dense [N,D]. Values: rows = M. */
+export function addRows({ d }: { d: number }): Kernel<'rows'> {
+  return makeKernel({
+    name: 'add rows',
+    params: [['rows', 'u32']],
+    buffers: [
+      { name: 'compact', type: 'array<vec4f>', access: 'read' },
+      { name: 'index', type: 'array<u32>', access: 'read' },
+      { name: 'dense', type: 'array<vec4f>', access: 'write' },
+    ],
+    code: `${MAIN}
+  if (i >= p.rows * ${d / 4}u) { return; }
+  dense[index[i / ${d / 4}u] * ${d / 4}u + i % ${d / 4}u] += compact[i];
+}`,
+    grid: ({ rows }) => foldedGrid(ceilDiv(rows * (d / 4), THREADS)),
+  });
+}
+
+/** out = source, or out += source where `accumulate` is 1. Buffers: source, out. */
+export function addInto(): Kernel<'floats' | 'accumulate'> {
+  return makeKernel({
+    name: 'add into',
+    params: [
+      ['floats', 'u32'],
+      ['accumulate', 'u32'],
+    ],
+    buffers: [
+      { name: 'source', type: 'array<f32>', access: 'read' },
+      { name: 'out', type: 'array<f32>', access: 'write' },
+    ],
+    code: `${MAIN}
+  if (i >= p.floats) { return; }
+  if (p.accumulate != 0u) { out[i] += source[i]; } else { out[i] = source[i]; }
+}`,
+    grid: ({ floats }) => foldedGrid(ceilDiv(floats, THREADS)),
+  });
+}

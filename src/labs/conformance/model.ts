@@ -1,11 +1,10 @@
 // The Llama model, its loss, gradients and optimizer against transformers and torch, on the same weights and batch
 // (scripts/parity/model.py). The tolerances are those of the tests.
 import * as tf from '@tensorflow/tfjs-core';
-import type { TfEngine } from '../../nn/engine';
 import { generate } from '../../nn/generate';
 import { inspect } from '../../nn/inspect';
 import { loadModel } from '../../nn/loadModel';
-import type { LossFn } from '../../nn/seam';
+import type { LossFn, ModelEngine } from '../../nn/seam';
 import type { Batch } from '../../protocol/batch';
 import { readSafetensors } from '../../storage/safetensors';
 import type { Vector, VectorContext } from './vector';
@@ -23,7 +22,7 @@ interface Fixture {
   packed_ids: number[];
   packed_lengths: number[];
   packed_logits: number[];
-  adamw: Parameters<TfEngine['applyGradients']>[0];
+  adamw: Parameters<ModelEngine['applyGradients']>[0];
 }
 const SOURCE = 'transformers LlamaForCausalLM and torch.optim.AdamW, float32';
 const json = async <T>({ read }: VectorContext, name: string): Promise<T> =>
@@ -33,7 +32,7 @@ const CLOSE = 2e-5;
 
 async function withEngine<T>(
   context: VectorContext,
-  task: (engine: TfEngine, fixture: Fixture) => Promise<T>,
+  task: (engine: ModelEngine, fixture: Fixture) => Promise<T>,
 ): Promise<T> {
   const config = await json(context, 'config.json');
   const fixture = await json<Fixture>(context, 'fixture.json');
@@ -70,7 +69,7 @@ function batchOf(f: Fixture): { batch: Batch; count: number } {
   return { batch, count: mask.reduce((a, b) => a + b, 0) };
 }
 /** Logits [B·T, V] through `hidden` and the tied head. */
-async function logitsOf(engine: TfEngine, batch: Batch): Promise<Float32Array> {
+async function logitsOf(engine: ModelEngine, batch: Batch): Promise<Float32Array> {
   const outputs = await engine.evaluate(batch, { want: ['hidden'] });
   const { head } = engine.tensors().transposed;
   const logits = tf.tidy(() => tf.matMul(tf.reshape(outputs.hidden!, [batch.B * batch.T, -1]) as tf.Tensor2D, head));

@@ -3,10 +3,20 @@
 // back (thirteen dispatches with the two of attention's gradient).
 import { attentionBackwardKv, attentionBackwardQ } from '../../gpu/kernels/attentionBackward';
 import { attentionForward } from '../../gpu/kernels/attentionForward';
-import { clear, embed, embedBackward } from '../../gpu/kernels/embedding';
+import { addRows, clear, embed, embedBackward } from '../../gpu/kernels/embedding';
 import type { KernelForms } from '../../gpu/kernels/forms';
 import { type GemmEpilogue, type GemmLayout, gemm, gemmValues } from '../../gpu/kernels/gemm';
-import { CHUNK_ROWS, headRows, logitStride, STAT_FLOATS } from '../../gpu/kernels/head';
+import {
+  CHUNK_ROWS,
+  headRows,
+  logitStride,
+  nllTotals,
+  STAT_FLOATS,
+  STATS,
+  type Stat,
+  spreadRows,
+  topkRows,
+} from '../../gpu/kernels/head';
 import { normGradients, normParts, rmsNormBackward, rmsNormRows } from '../../gpu/kernels/norm';
 import { type Fixed, type Memory, type Planned, Recording, view } from '../../gpu/recording';
 import type { LlamaConfig } from '../../protocol/model';
@@ -24,6 +34,8 @@ export interface StepSizes {
   dft: number;
   /** 1: gradients add to what earlier micro-batches left. */
   accumulate: number;
+  /** Place of the micro-batch's totals. */
+  at: number;
 }
 
 /** Fixed memory that recordings name. */
@@ -203,7 +215,7 @@ export class LlamaRecorder {
   }
 
   /** Statistics of the supervised rows, [N, STAT_FLOATS]; kept, for whoever reads them. */
-  headStatistics(): Planned {
+  headStatistics(topk?: { k: number; out: Planned }): Planned {
     const { recording: r, memory, shape } = this;
     const { rows: h } = this.headInput();
     const stats = r.keep(r.floats('stats', this.rows * STAT_FLOATS));
@@ -212,6 +224,12 @@ export class LlamaRecorder {
       const logits = this.logitsMemory(`logits${first}`);
       this.logits(h, logits, first, size);
       r.call(kernel, [logits, memory.input('targets'), stats], (s) => chunkValues(s, first, size(s)));
+      if (topk)
+        r.call(
+          topkRows({ vocabulary: shape.config.vocab_size, k: topk.k, form: shape.forms.row }),
+          [logits, stats, topk.out],
+          (s) => ({ rows: size(s), first, inverseTemperature: s.inverseTemperature }),
+        );
     }
     return stats;
   }
@@ -220,7 +238,7 @@ export class LlamaRecorder {
    * Cross-entropy in one go: statistics, and the gradient of scale · Σ w · loss, down to the last layer's output. Logits are
    * made once.
    */
-  crossEntropy(): { stats: Planned; dx: Planned } {
+  crossEntropy(): { stats: Planned; dh: Planned } {
     const { recording: r, memory, shape } = this;
     const { rows: h } = this.headInput();
     const stats = r.keep(r.floats('stats', this.rows * STAT_FLOATS));
@@ -234,10 +252,16 @@ export class LlamaRecorder {
       );
       this.headGradients(logits, h, dh, first, size);
     }
-    return { stats, dx: this.finalNormBackward(dh) };
+    return { stats, dh };
   }
 
-  /** The gradient of any loss on logps and entropies, given their cotangents [N] each; logits are made again. */
+  /** Sums of the fused loss and its metrics (see nllTotals). */
+  totals(stats: Planned, out: Fixed): void {
+    const args = [stats, this.memory.input('targets'), this.memory.input('weights'), out];
+    this.recording.call(nllTotals(), args, ({ supervised, at, dft }) => ({ rows: supervised, at, dft }));
+  }
+
+  /** dh for any loss on logps and entropies, given their cotangents [N] each; logits are made again. */
   headBackward(stats: Planned, cotangents: { logps?: Fixed; entropies?: Fixed }): Planned {
     const { recording: r, memory, shape } = this;
     const { rows: h } = this.h!;
@@ -258,7 +282,7 @@ export class LlamaRecorder {
       );
       this.headGradients(logits, h, dh, first, size);
     }
-    return this.finalNormBackward(dh);
+    return dh;
   }
 
   /** dh = dlogits · E and dE += dlogitsᵀ · h for one chunk. */
@@ -295,17 +319,47 @@ export class LlamaRecorder {
     }));
     return dx;
   }
-  private finalNormBackward(dh: Planned): Planned {
-    const { memory, shape } = this;
-    return this.normBackward(
-      2 * shape.config.num_hidden_layers,
-      [this.last!, memory.weight('model.norm.weight'), this.h!.rstd, dh, memory.input('slot')],
-      'compact',
-    );
+  /**
+   * The gradient of the last layer's output: of the head's rows (dh), of all hidden states (dHidden, which dh is then added to),
+   * or both.
+   */
+  finalNormBackward(dh?: Planned, dHidden?: { d: Fixed; rstd: Planned }): Planned {
+    const { memory, shape, recording: r } = this;
+    const norm = 2 * shape.config.num_hidden_layers;
+    const args: Memory[] = [this.last!, memory.weight('model.norm.weight')];
+    if (!dHidden) return this.normBackward(norm, [...args, this.h!.rstd, dh!, memory.input('slot')], 'compact');
+    if (dh)
+      r.call(addRows({ d: shape.config.hidden_size }), [dh, memory.input('index'), dHidden.d], ({ supervised }) => ({
+        rows: supervised,
+      }));
+    return this.normBackward(norm, [...args, dHidden.rstd, dHidden.d], 'dense');
   }
 
-  /** From the last layer's output back to the embedding. */
-  backward(dLast: Planned): void {
+  /** The final norm of all rows, into `out` [N,D]. `all`: 0, 1, 2 … */
+  hiddenStates(out: Memory, all: Fixed): Planned {
+    const { config, forms } = this.shape;
+    const rstd = this.recording.floats('rstdAll', this.rows);
+    this.recording.call(
+      rmsNormRows({ d: config.hidden_size, eps: config.rms_norm_eps, form: forms.row }),
+      [this.last!, this.memory.weight('model.norm.weight'), all, out, rstd],
+      () => ({ rows: this.rows }),
+    );
+    return rstd;
+  }
+
+  /** A statistic of every token, [N], 0 where it is not supervised. */
+  spread(stats: Planned, stat: Stat, out: Memory): void {
+    this.recording.call(spreadRows(), [stats, this.memory.input('slot'), out], ({ supervised }) => ({
+      rows: this.rows,
+      slots: supervised,
+      stride: STAT_FLOATS,
+      first: STATS[stat],
+      width: 1,
+    }));
+  }
+
+  /** From the last layer's output back to the embedding. `hasHead`: the vocabulary head has set its gradient already. */
+  backward(dLast: Planned, hasHead: boolean): void {
     const { config, forms, normStride } = this.shape;
     const {
       hidden_size: D,
@@ -368,8 +422,11 @@ export class LlamaRecorder {
       dx = this.normBackward(2 * i, [saved.x, gamma1, saved.rstd1, dNorm1], 'dense', dMid);
     }
     const embedding = memory.grad('model.embed_tokens.weight');
-    if (!config.tie_word_embeddings)
-      r.call(clear(), [embedding], ({ accumulate }) => ({ floats: accumulate ? 0 : config.vocab_size * D }));
+    const floats = config.vocab_size * D;
+    if (!config.tie_word_embeddings || !hasHead)
+      r.call(clear(), [embedding], ({ accumulate }) => ({ floats: accumulate ? 0 : floats }));
+    if (!config.tie_word_embeddings && !hasHead)
+      r.call(clear(), [memory.grad('lm_head.weight')], ({ accumulate }) => ({ floats: accumulate ? 0 : floats }));
     const ids = (['unique', 'starts', 'order'] as const).map((part) => memory.input(part));
     r.call(embedBackward({ d: D }), [dx, ...ids, embedding], ({ groups }) => ({ groups }));
     r.call(

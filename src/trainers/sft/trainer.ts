@@ -29,7 +29,7 @@ export const trainedTokens = ({ mask }: Pick<Batch, 'mask'>): number => mask.red
  */
 export function loss(batch: Pick<Batch, 'mask'>, { loss_type }: SftLossArgs): LossFn {
   const count = trainedTokens(batch);
-  return ({ logps, argmax, entropies, mask, targets }) => {
+  const fn: LossFn = ({ logps, argmax, entropies, mask, targets }) => {
     const perToken = loss_type === 'dft' ? (dftLosses(logps!) as tf.Tensor2D) : tf.neg(logps!); // [B, T]
     const hits = tf.cast(tf.equal(argmax!, targets), 'float32'); // [B, T]
     const mean = (x: tf.Tensor) => tf.div(tf.sum(tf.mul(x, mask)), Math.max(count, 1)) as tf.Scalar;
@@ -39,6 +39,7 @@ export function loss(batch: Pick<Batch, 'mask'>, { loss_type }: SftLossArgs): Lo
       metrics: { mean_token_accuracy: mean(hits), entropy: mean(entropies!) },
     };
   };
+  return Object.assign(fn, { fused: { kind: 'cross_entropy', dft: loss_type === 'dft', count } as const });
 }
 
 export const trainer: Trainer = {

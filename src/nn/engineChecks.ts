@@ -1,0 +1,37 @@
+// What every engine demands of a batch, and the parameters of task heads.
+import { ConfigError, ShapeError } from '../lib/errors';
+import type { Batch } from '../protocol/batch';
+import type { LlamaConfig } from '../protocol/model';
+import type { StepOptions } from './seam';
+
+/** Extra parameters of a task head, HF names. */
+export const HEAD_PARAMETERS = {
+  lm: () => [],
+  score: (d: number): [string, number[]][] => [['score.weight', [1, d]]],
+  value: (d: number): [string, number[]][] => [['value.weight', [1, d]]],
+  token_cls: (d: number): [string, number[]][] => [
+    ['score.weight', [2, d]],
+    ['score.bias', [2]],
+  ],
+} as const satisfies Record<string, (d: number) => [string, number[]][]>;
+export type HeadKind = keyof typeof HEAD_PARAMETERS;
+
+/** Throws ShapeError for sizes and ids that the model does not have, ConfigError for adapters and heads. */
+export function checkBatch(batch: Batch, config: LlamaConfig, head: HeadKind, options: StepOptions): void {
+  const { B, T } = batch;
+  if (batch.ids.length !== B * T)
+    throw new ShapeError(`A batch of ${B}×${T} needs ${B * T} ids, got ${batch.ids.length}.`);
+  if (T > config.max_position_embeddings)
+    throw new ShapeError(
+      `Rows of ${T} tokens are longer than the model's context of ${config.max_position_embeddings}. Set max_length lower.`,
+    );
+  for (const id of batch.ids)
+    if (id < 0 || id >= config.vocab_size)
+      throw new ShapeError(
+        `Token id ${id} is outside the model's vocabulary of ${config.vocab_size}. Use the model's own tokenizer.`,
+      );
+  if (batch.rowAdapter.some((slot) => slot >= 0))
+    throw new ConfigError('This model has no adapters: rowAdapter must be −1 in every row.');
+  if ((options.head ?? 'lm') !== 'lm' && options.head !== head)
+    throw new ConfigError(`This engine has the head "${head}", not "${options.head}".`);
+}

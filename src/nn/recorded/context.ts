@@ -1,0 +1,33 @@
+// What all engines on one device share: pipelines, the memory of steps, the runner that submits.
+import { tfDevice } from '../../gpu/bridge';
+import { HARDWARE_FORMS, type KernelForms, SOFTWARE_FORMS } from '../../gpu/kernels/forms';
+import { Pipelines } from '../../gpu/pipelines';
+import { SlotPool } from '../../gpu/replay';
+import { GpuRunner } from '../../gpu/runner';
+
+export interface GpuContext {
+  device: GPUDevice;
+  pipelines: Pipelines;
+  pool: SlotPool;
+  runner: GpuRunner;
+  forms: KernelForms;
+}
+
+const contexts = new WeakMap<GPUDevice, GpuContext>();
+
+/** The context of tfjs' device. `isSoftware`: the adapter is a software one, which needs other forms of the kernels. */
+export function gpuContext(isSoftware: boolean, now: () => number = () => performance.now()): GpuContext {
+  const device = tfDevice();
+  let context = contexts.get(device);
+  if (!context) {
+    context = {
+      device,
+      pipelines: new Pipelines(device),
+      pool: new SlotPool(device),
+      runner: new GpuRunner(device, now),
+      forms: isSoftware ? SOFTWARE_FORMS : HARDWARE_FORMS,
+    };
+    contexts.set(device, context);
+  }
+  return context;
+}

@@ -1,0 +1,638 @@
+// The recorded engine behind the seam (design §6): a step is a fixed list of kernel calls, planned once for a shape and
+// replayed; losses in tf ops run between forward and backward on the same device; fused losses need no tf at all.
+import * as tf from '@tensorflow/tfjs-core';
+import { bufferOf, tensorFrom } from '../../gpu/bridge';
+import { adamw, gradientNorm, squareParts, squares } from '../../gpu/kernels/adamw';
+import { addInto } from '../../gpu/kernels/embedding';
+import { spreadRows } from '../../gpu/kernels/head';
+import { type Fixed, Recording } from '../../gpu/recording';
+import { Replay } from '../../gpu/replay';
+import type { GpuScalar } from '../../gpu/runner';
+import { ConfigError, DeviceError } from '../../lib/errors';
+import type { Batch } from '../../protocol/batch';
+import type { LlamaConfig } from '../../protocol/model';
+import { checkBatch, HEAD_PARAMETERS, type HeadKind } from '../engineChecks';
+import { disposeTransposed, type Transposed, transposeWeights, type Weights } from '../llama';
+import type {
+  AdamWOptions,
+  DeviceScalar,
+  LossFn,
+  ModelEngine,
+  ModelTensors,
+  NamedTensorMap,
+  Outputs,
+  StepOptions,
+  StepRequest,
+  StepResult,
+  Want,
+} from '../seam';
+import { inputLayout, packInputs } from './batchInputs';
+import type { GpuContext } from './context';
+import { type LlamaMemory, LlamaRecorder, type StepSizes } from './llamaRecording';
+import { fromSegments, layoutOf, type ParameterLayout, toSegments } from './parameters';
+
+/** Micro-batches whose totals may wait to be read. */
+const TOTALS = 1024;
+const STORAGE = () => GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+const STATISTICS = {
+  logps: 'logp',
+  entropies: 'entropy',
+  argmax: 'argmax',
+  meanLogits: 'meanLogit',
+  ranks: 'rank',
+} as const;
+type Statistic = keyof typeof STATISTICS;
+const isStatistic = (want: Want): want is Statistic => want in STATISTICS;
+type Cotangent = 'logps' | 'entropies' | 'hidden';
+
+/** A recording of one shape, with the memory that is its own. */
+interface Captured {
+  replay: Replay<StepSizes>;
+  inputs: GPUBuffer;
+  /** [N] or [N,D] results, and the cotangents that come back, by name. */
+  results: Map<string, GPUBuffer>;
+  cotangents: Map<Cotangent, GPUBuffer>;
+  own: GPUBuffer[];
+}
+/** What a recording holds beside the network itself. */
+interface Kind {
+  mode: 'crossEntropy' | 'loss' | 'evaluate';
+  statistics: Statistic[];
+  hidden: boolean;
+  topk: number;
+}
+
+interface HeadReplay {
+  replay: Replay<{ accumulate: number }>;
+  /** Gradient of each parameter of the task head, by name. */
+  sources: Map<string, GPUBuffer>;
+}
+
+export class RecordedEngine implements ModelEngine {
+  readonly backend = 'webgpu';
+  private readonly layout: ParameterLayout;
+  private readonly weights: GPUBuffer[];
+  private readonly grads: GPUBuffer[];
+  private readonly m: GPUBuffer[];
+  private readonly v: GPUBuffer[];
+  private readonly table: Fixed;
+  private readonly totals: GPUBuffer;
+  private readonly norm: GPUBuffer;
+  private readonly captured = new Map<string, Promise<Captured>>();
+  private update?: Replay<AdamWOptions>;
+  private heads?: HeadReplay;
+  private updates = 0;
+  private nextTotal = 0;
+  /** Whether gradients of earlier micro-batches wait for an update. */
+  private hasGradients = false;
+  private unreadNorm?: GpuScalar;
+  private asTensors?: { weights: Weights; transposed: Transposed };
+
+  /** Takes a copy of `weights`. Throws ShapeError for a tensor that is missing or has another shape. */
+  constructor(
+    private readonly gpu: GpuContext,
+    readonly config: LlamaConfig,
+    weights: NamedTensorMap,
+    readonly head: HeadKind = 'lm',
+  ) {
+    const { device } = gpu;
+    this.layout = layoutOf(
+      config,
+      HEAD_PARAMETERS[head](config.hidden_size),
+      Math.min(device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize),
+    );
+    const flat = toSegments(this.layout, weights);
+    const make = (label: string) => this.layout.segments.map((floats) => this.buffer(4 * floats, label));
+    this.weights = make('weights');
+    this.grads = make('gradients');
+    this.m = make('adam.m');
+    this.v = make('adam.v');
+    this.uploadAll(this.weights, flat);
+    this.totals = this.buffer(16 * TOTALS, 'totals');
+    this.norm = this.buffer(16, 'norm');
+    this.table = this.fixed(this.ropeTable());
+  }
+
+  private buffer(bytes: number, label: string): GPUBuffer {
+    return this.gpu.device.createBuffer({ size: Math.max(16, Math.ceil(bytes / 16) * 16), usage: STORAGE(), label });
+  }
+  private fixed(buffer: GPUBuffer, offset = 0, bytes = buffer.size): Fixed {
+    return { kind: 'fixed', name: buffer.label, buffer, offset, bytes };
+  }
+  private uploadAll(buffers: GPUBuffer[], flat: Float32Array<ArrayBuffer>[]): void {
+    flat.forEach((data, s) => {
+      this.gpu.runner.write(buffers[s]!, 0, data);
+    });
+  }
+  /** cos and sin of all positions, in f64: WGSL's own are good to 11 bits. */
+  private ropeTable(): GPUBuffer {
+    const { max_position_embeddings: P, head_dim: hd, rope_theta } = this.config;
+    const half = hd / 2;
+    const table = new Float32Array(2 * P * half);
+    for (let pos = 0; pos < P; pos++)
+      for (let i = 0; i < half; i++) {
+        const angle = pos / rope_theta ** ((2 * i) / hd);
+        table[pos * half + i] = Math.cos(angle);
+        table[(P + pos) * half + i] = Math.sin(angle);
+      }
+    const buffer = this.buffer(table.byteLength, 'rope');
+    this.gpu.runner.write(buffer, 0, table);
+    return buffer;
+  }
+  private block(buffers: GPUBuffer[], name: string): Fixed {
+    const found = this.layout.blocks.get(name) ?? this.layout.parameters.find((p) => p.name === name);
+    if (!found) throw new ConfigError(`The model has no parameter ${name}.`);
+    return this.fixed(buffers[found.segment]!, 4 * found.offset, 4 * found.floats);
+  }
+
+  /** The recording of a shape, made and compiled at its first use. */
+  private capture(B: number, T: number, kind: Kind): Promise<Captured> {
+    const key = JSON.stringify([B, T, kind]);
+    let captured = this.captured.get(key);
+    if (!captured) {
+      captured = this.record(B, T, kind);
+      this.captured.set(key, captured);
+      captured.catch(() => this.captured.delete(key));
+    }
+    return captured;
+  }
+  private async record(B: number, T: number, kind: Kind): Promise<Captured> {
+    const { gpu, config } = this;
+    const N = B * T;
+    const own: GPUBuffer[] = [];
+    const make = (floats: number, label: string) => {
+      const buffer = this.buffer(4 * floats, label);
+      own.push(buffer);
+      return buffer;
+    };
+    const layout = inputLayout(N);
+    const inputs = make(layout.bytes / 4, 'inputs');
+    const memory: LlamaMemory = {
+      weight: (name) => this.norms(this.weights, name),
+      grad: (name) => this.norms(this.grads, name),
+      input: (part) => this.fixed(inputs, layout.parts[part].offset, layout.parts[part].bytes),
+      table: this.table,
+    };
+    const recorder = new LlamaRecorder({ config, B, T, forms: gpu.forms, normStride: this.layout.normStride }, memory);
+    const { recording } = recorder;
+    const results = new Map<string, GPUBuffer>();
+    const cotangents = new Map<Cotangent, GPUBuffer>();
+    recording.part = 'forward';
+    recorder.forward(kind.mode !== 'evaluate');
+    if (kind.mode === 'crossEntropy') {
+      const { stats, dh } = recorder.crossEntropy();
+      recorder.totals(stats, this.fixed(this.totals));
+      recorder.backward(recorder.finalNormBackward(dh), true);
+    } else {
+      const hasHead = kind.statistics.length > 0 || kind.topk > 0;
+      const k = kind.topk;
+      const top = k > 0 ? recording.floats('topk', N * 2 * k) : undefined;
+      const stats = hasHead ? recorder.headStatistics(top && { k, out: top }) : undefined;
+      for (const want of kind.statistics) {
+        const out = make(N, want);
+        results.set(want, out);
+        recorder.spread(stats!, STATISTICS[want], this.fixed(out));
+      }
+      if (top) {
+        const out = make(N * 2 * k, 'topk');
+        results.set('topk', out);
+        recording.call(spreadRows(), [top, memory.input('slot'), this.fixed(out)], ({ supervised }) => ({
+          rows: N,
+          slots: supervised,
+          stride: 2 * k,
+          first: 0,
+          width: 2 * k,
+        }));
+      }
+      let rstd: ReturnType<LlamaRecorder['hiddenStates']> | undefined;
+      if (kind.hidden) {
+        const all = make(N, 'all rows');
+        gpu.runner.write(
+          all,
+          0,
+          Uint32Array.from({ length: N }, (_, n) => n),
+        );
+        const out = make(N * config.hidden_size, 'hidden');
+        results.set('hidden', out);
+        rstd = recorder.hiddenStates(this.fixed(out), this.fixed(all));
+      }
+      if (kind.mode === 'loss') {
+        recording.part = 'backward';
+        const cotangent = (name: Cotangent, floats: number): Fixed => {
+          const buffer = make(floats, `d ${name}`);
+          cotangents.set(name, buffer);
+          return this.fixed(buffer);
+        };
+        const given = Object.fromEntries(
+          (['logps', 'entropies'] as const)
+            .filter((name) => kind.statistics.includes(name))
+            .map((name) => [name, cotangent(name, N)]),
+        );
+        const hasGradient = Object.keys(given).length > 0;
+        const dh = hasGradient ? recorder.headBackward(stats!, given) : undefined;
+        const dHidden = kind.hidden ? { d: cotangent('hidden', N * config.hidden_size), rstd: rstd! } : undefined;
+        if (dh || dHidden) recorder.backward(recorder.finalNormBackward(dh, dHidden), hasGradient);
+      }
+    }
+    const replay = new Replay(gpu.pipelines, gpu.pool, recording);
+    await gpu.pipelines.compile(replay.kernels);
+    return { replay, inputs, results, cotangents, own };
+  }
+  /** A block by its first parameter; a norm's weight by its own name: norms share one block. */
+  private norms(buffers: GPUBuffer[], name: string): Fixed {
+    if (name === 'model.layers.0.input_layernorm.weight') {
+      const { segment, offset, floats } = this.layout.blocks.get(name)!;
+      return this.fixed(buffers[segment]!, 4 * offset, 4 * floats);
+    }
+    return this.block(buffers, name);
+  }
+
+  /** Uploads a batch and makes the recording ready to be encoded. */
+  private begin(
+    batch: Batch,
+    { replay, inputs }: Captured,
+    sizes: Omit<StepSizes, 'supervised' | 'groups'>,
+  ): StepSizes {
+    const { runner } = this.gpu;
+    const packed = packInputs(batch);
+    runner.submit();
+    runner.write(inputs, 0, packed.words);
+    replay.prepare();
+    const all = { ...sizes, supervised: packed.supervised, groups: packed.groups };
+    replay.write(all);
+    return all;
+  }
+
+  async step(batch: Batch, loss: LossFn, { want, options = {}, scale }: StepRequest): Promise<StepResult> {
+    checkBatch(batch, this.config, this.head, options);
+    const { runner } = this.gpu;
+    const sizes = {
+      inverseTemperature: 1 / (options.temperature ?? 1),
+      scale: scale.loss ?? 1,
+      dft: 0,
+      accumulate: 0,
+      at: 0,
+    };
+    if (loss.fused && (options.head ?? 'lm') === 'lm') {
+      const { count, dft } = loss.fused;
+      const captured = await this.capture(batch.B, batch.T, {
+        mode: 'crossEntropy',
+        statistics: [],
+        hidden: false,
+        topk: 0,
+      });
+      const at = this.nextTotal++ % TOTALS;
+      const accumulate = this.hasGradients ? 1 : 0;
+      const all = this.begin(batch, captured, { ...sizes, dft: dft ? 1 : 0, accumulate, at });
+      runner.encode(captured.replay, 'forward', all);
+      runner.submit();
+      this.hasGradients = true;
+      const total = (place: number, factor: number): GpuScalar => ({
+        buffer: this.totals,
+        offset: 16 * at + 4 * place,
+        scale: factor,
+      });
+      const mean = 1 / Math.max(count, 1);
+      return {
+        sums: { loss: total(0, 1) },
+        counts: { loss: count },
+        metrics: { mean_token_accuracy: total(1, mean), entropy: total(2, mean) },
+      };
+    }
+    return this.stepByTensors(batch, loss, { want, options, scale }, sizes);
+  }
+
+  /** Any loss in tf ops: forward, the loss on the tape over the outputs, backward from its cotangents. */
+  private async stepByTensors(
+    batch: Batch,
+    loss: LossFn,
+    { want, options = {}, scale }: StepRequest,
+    sizes: Omit<StepSizes, 'supervised' | 'groups'>,
+  ): Promise<StepResult> {
+    const { runner } = this.gpu;
+    const kind = this.kindOf('loss', want, options);
+    const captured = await this.capture(batch.B, batch.T, kind);
+    const heads = await this.headReplay();
+    const accumulate = this.hasGradients ? 1 : 0;
+    const all = this.begin(batch, captured, { ...sizes, accumulate });
+    runner.encode(captured.replay, 'forward', all);
+    runner.submit();
+    let result: StepResult | undefined;
+    const headParameters = this.headTensors(options);
+    const cotangents = tf.tidy(() => {
+      const given = this.outputsOf(batch, captured, kind);
+      const { logps, entropies, hidden } = given;
+      const inputs = { logps, entropies, hidden, ...headParameters };
+      const names = Object.entries(inputs).flatMap(([name, x]) => (x ? [name] : []));
+      const xs = names.map((name) => inputs[name as keyof typeof inputs] as tf.Tensor);
+      const f = (...args: tf.Tensor[]) => {
+        const by = Object.fromEntries(names.map((name, i) => [name, args[i]!]));
+        const outputs = { ...given, ...by } as unknown as Outputs & Record<string, tf.Tensor>;
+        const scores = this.scoresOf(outputs, options, batch);
+        const out = loss({ ...outputs, ...(scores && { scores }) });
+        let total: tf.Scalar | undefined;
+        for (const [name, sum] of Object.entries(out.sums)) {
+          const term = tf.mul<tf.Scalar>(sum, scale[name] ?? 1);
+          total = total ? tf.add<tf.Scalar>(total, term) : term;
+        }
+        const kept = (s: Record<string, tf.Scalar>) =>
+          Object.fromEntries(Object.entries(s).map(([k, x]) => [k, tf.keep(tf.clone(x))]));
+        result = { sums: kept(out.sums), counts: out.counts, metrics: kept(out.metrics) };
+        return total!;
+      };
+      const { grads } = tf.engine().gradients(() => f(...xs), xs, null as unknown as tf.Tensor, true);
+      return Object.fromEntries(names.map((name, i) => [name, grads[i]]));
+    }) as Record<string, tf.Tensor | undefined>;
+    for (const [name, buffer] of captured.cotangents) {
+      const d = cotangents[name];
+      if (d) runner.copy(bufferOf(d), 0, buffer, 0, 4 * d.size);
+      else runner.clear(buffer);
+    }
+    runner.encode(captured.replay, 'backward', all);
+    for (const [name, buffer] of heads.sources) {
+      const d = cotangents[name];
+      if (d) runner.copy(bufferOf(d), 0, buffer, 0, 4 * d.size);
+      else runner.clear(buffer);
+    }
+    heads.replay.prepare();
+    heads.replay.write({ accumulate });
+    runner.encode(heads.replay, '', { accumulate });
+    runner.submit();
+    this.hasGradients = true;
+    tf.dispose([cotangents as tf.TensorContainer, headParameters]);
+    return result!;
+  }
+
+  private kindOf(mode: Kind['mode'], want: readonly Want[], options: StepOptions): Kind {
+    if (want.includes('divergences'))
+      throw new ConfigError('This engine does not distil yet; use the tfjs engine for "divergences".');
+    const hasScores = (options.head ?? 'lm') !== 'lm';
+    return {
+      mode,
+      statistics: want.filter(isStatistic),
+      hidden: want.includes('hidden') || hasScores,
+      topk: want.includes('topk') ? (options.topk ?? 5) : 0,
+    };
+  }
+  /** The recording's results as tensors of their own; mask and targets beside them. */
+  private outputsOf(batch: Batch, { results }: Captured, kind: Kind): Outputs {
+    const { B, T } = batch;
+    const D = this.config.hidden_size;
+    const copyOf = (name: string, shape: number[]): tf.Tensor => {
+      const buffer = results.get(name)!;
+      // Multiplied by 1: the view itself would show the next batch's numbers.
+      return tf.mul(tensorFrom(buffer, shape as [number]), 1);
+    };
+    const outputs: Outputs = {
+      mask: tf.tensor2d(batch.mask, [B, T]),
+      targets: tf.tensor2d(batch.targets, [B, T], 'int32'),
+    };
+    for (const name of kind.statistics) {
+      const x = copyOf(name, [B, T]) as tf.Tensor2D;
+      outputs[name] = name === 'argmax' || name === 'ranks' ? tf.cast(x, 'int32') : x;
+    }
+    if (kind.hidden) outputs.hidden = copyOf('hidden', [B, T, D]) as tf.Tensor3D;
+    if (kind.topk > 0) {
+      const k = kind.topk;
+      const both = copyOf('topk', [B, T, 2 * k]) as tf.Tensor3D;
+      outputs.topk = {
+        logps: tf.slice3d(both, [0, 0, 0], [B, T, k]),
+        ids: tf.cast(tf.slice3d(both, [0, 0, k], [B, T, k]), 'int32'),
+      };
+    }
+    return outputs;
+  }
+
+  private scoreName(options: StepOptions): string {
+    return options.head === 'value' ? 'value' : 'score';
+  }
+  /** The task head's parameters as tensors, when it is asked for. */
+  private headTensors(options: StepOptions): Record<string, tf.Tensor> {
+    if ((options.head ?? 'lm') === 'lm') return {};
+    const { runner } = this.gpu;
+    const out: Record<string, tf.Tensor> = {};
+    for (const [name, shape] of HEAD_PARAMETERS[this.head](this.config.hidden_size)) {
+      const { buffer, offset, bytes } = this.block(this.weights, name);
+      const copy = this.buffer(bytes, name);
+      runner.copy(buffer, offset, copy, 0, bytes);
+      runner.submit();
+      out[name] = tf.tidy(() => tf.mul(tensorFrom(copy, shape as [number, number]), 1));
+      runner.release(copy);
+    }
+    return out;
+  }
+  private scoresOf(
+    outputs: Outputs & Record<string, unknown>,
+    options: StepOptions,
+    { B, T }: Batch,
+  ): tf.Tensor3D | undefined {
+    if ((options.head ?? 'lm') === 'lm') return undefined;
+    const name = this.scoreName(options);
+    const weight = outputs[`${name}.weight`] as tf.Tensor2D;
+    const bias = outputs[`${name}.bias`] as tf.Tensor1D | undefined;
+    const flat = tf.reshape(outputs.hidden!, [B * T, this.config.hidden_size]) as tf.Tensor2D;
+    const s = tf.matMul(flat, weight, false, true);
+    return tf.reshape(bias ? tf.add(s, bias) : s, [B, T, -1]) as tf.Tensor3D;
+  }
+  /** Adds the task head's gradients, which come from tf ops, to the flat buffers. */
+  private async headReplay(): Promise<HeadReplay> {
+    if (this.heads) return this.heads;
+    const recording = new Recording<{ accumulate: number }>();
+    const sources = new Map<string, GPUBuffer>();
+    for (const [name] of HEAD_PARAMETERS[this.head](this.config.hidden_size)) {
+      const grad = this.block(this.grads, name);
+      const source = this.buffer(grad.bytes, `d ${name}`);
+      sources.set(name, source);
+      recording.call(addInto(), [this.fixed(source), grad], ({ accumulate }) => ({
+        floats: grad.bytes / 4,
+        accumulate,
+      }));
+    }
+    const replay = new Replay(this.gpu.pipelines, this.gpu.pool, recording);
+    await this.gpu.pipelines.compile(replay.kernels);
+    this.heads = { replay, sources };
+    return this.heads;
+  }
+
+  async evaluate(batch: Batch, request: { want: Want[]; options?: StepOptions }): Promise<Outputs> {
+    const options = request.options ?? {};
+    checkBatch(batch, this.config, this.head, options);
+    const { runner } = this.gpu;
+    const kind = this.kindOf('evaluate', request.want, options);
+    const captured = await this.capture(batch.B, batch.T, kind);
+    const inverseTemperature = 1 / (options.temperature ?? 1);
+    const all = this.begin(batch, captured, { inverseTemperature, scale: 0, dft: 0, accumulate: 0, at: 0 });
+    runner.encode(captured.replay, 'forward', all);
+    runner.submit();
+    const heads = this.headTensors(options);
+    const outputs = tf.tidy(() => {
+      const given = this.outputsOf(batch, captured, kind);
+      const scores = this.scoresOf({ ...given, ...heads }, options, batch);
+      const { hidden, ...rest } = given;
+      return {
+        ...rest,
+        ...(request.want.includes('hidden') && { hidden }),
+        ...(scores && { scores }),
+      } as unknown as tf.TensorContainerObject;
+    }) as unknown as Outputs;
+    tf.dispose(heads);
+    return outputs;
+  }
+
+  private async updateReplay(): Promise<Replay<AdamWOptions>> {
+    if (this.update) return this.update;
+    const recording = new Recording<AdamWOptions>();
+    const { segments, decayed } = this.layout;
+    const counts = segments.map(squareParts);
+    const total = counts.reduce((a, b) => a + b, 0);
+    const parts = recording.floats('squares', total);
+    const norm = this.fixed(this.norm);
+    let first = 0;
+    segments.forEach((floats, s) => {
+      const from = first;
+      recording.call(squares(), [this.fixed(this.grads[s]!), parts], () => ({ floats, first: from }));
+      first += counts[s]!;
+    });
+    recording.call(gradientNorm(), [parts, norm], (o) => ({ parts: total, maxNorm: o.max_grad_norm }));
+    segments.forEach((floats, s) => {
+      const args = [this.weights[s]!, this.grads[s]!, this.m[s]!, this.v[s]!].map((buffer) => this.fixed(buffer));
+      recording.call(adamw(), [...args, norm], (o) => ({
+        floats,
+        first: 0,
+        decayed: decayed[s]!,
+        rate: o.learning_rate / (1 - o.adam_beta1 ** this.updates),
+        decay: o.learning_rate * o.weight_decay,
+        take1: 1 - o.adam_beta1,
+        take2: 1 - o.adam_beta2,
+        epsilon: o.adam_epsilon,
+        root2: Math.sqrt(1 - o.adam_beta2 ** this.updates),
+      }));
+    });
+    const replay = new Replay(this.gpu.pipelines, this.gpu.pool, recording);
+    await this.gpu.pipelines.compile(replay.kernels);
+    this.update = replay;
+    return replay;
+  }
+
+  async applyGradients(options: AdamWOptions): Promise<{ gradNorm: DeviceScalar }> {
+    const { runner } = this.gpu;
+    const replay = await this.updateReplay();
+    if (!this.hasGradients) for (const buffer of this.grads) runner.clear(buffer);
+    this.updates++;
+    runner.submit();
+    replay.prepare();
+    replay.write(options);
+    runner.encode(replay, '', options);
+    runner.submit();
+    this.hasGradients = false;
+    this.dropTensors();
+    const gradNorm: GpuScalar = { buffer: this.norm, offset: 0, scale: 1 };
+    this.unreadNorm = gradNorm;
+    return { gradNorm };
+  }
+
+  async read(scalars: Record<string, DeviceScalar>): Promise<Record<string, number>> {
+    const entries = Object.entries(scalars);
+    const ranges = entries.map(([, scalar]) =>
+      scalar instanceof tf.Tensor
+        ? { buffer: bufferOf(scalar), offset: 0, bytes: 4 }
+        : { buffer: scalar.buffer, offset: scalar.offset, bytes: 4 },
+    );
+    const values = (await this.gpu.runner.read(ranges)).map((bytes) => new Float32Array(bytes)[0]!);
+    const out: Record<string, number> = {};
+    entries.forEach(([name, scalar], i) => {
+      out[name] = scalar instanceof tf.Tensor ? values[i]! : values[i]! * scalar.scale;
+      // A step whose gradient was not finite left weights and moments as they were: it was none.
+      if (scalar === this.unreadNorm) {
+        if (!Number.isFinite(values[i]!)) this.updates--;
+        this.unreadNorm = undefined;
+      }
+    });
+    tf.dispose(entries.flatMap(([, scalar]) => (scalar instanceof tf.Tensor ? [scalar] : [])));
+    return out;
+  }
+
+  clearGradients(): void {
+    this.hasGradients = false;
+  }
+  async readGradients(): Promise<NamedTensorMap> {
+    if (!this.hasGradients) return {};
+    return fromSegments(this.layout, await this.download(this.grads));
+  }
+  private async download(buffers: GPUBuffer[]): Promise<Float32Array[]> {
+    const ranges = buffers.map((buffer) => ({ buffer, offset: 0, bytes: buffer.size }));
+    return (await this.gpu.runner.read(ranges)).map((bytes) => new Float32Array(bytes));
+  }
+  async exportWeights(): Promise<NamedTensorMap> {
+    return fromSegments(this.layout, await this.download(this.weights));
+  }
+  async exportOptimizer(): Promise<{ tensors: NamedTensorMap; step: number }> {
+    const step = this.updates;
+    const both = await this.download([...this.m, ...this.v]);
+    const n = this.m.length;
+    return {
+      tensors: {
+        ...fromSegments(this.layout, both.slice(0, n), 'adam.m.'),
+        ...fromSegments(this.layout, both.slice(n), 'adam.v.'),
+      },
+      step,
+    };
+  }
+  async importWeights(weights: NamedTensorMap): Promise<void> {
+    this.uploadAll(this.weights, toSegments(this.layout, weights));
+    this.dropTensors();
+  }
+  async importOptimizer({ tensors, step }: { tensors: NamedTensorMap; step: number }): Promise<void> {
+    this.uploadAll(this.m, toSegments(this.layout, tensors, 'adam.m.'));
+    this.uploadAll(this.v, toSegments(this.layout, tensors, 'adam.v.'));
+    this.updates = step;
+  }
+
+  /** Weights as tensors of tfjs, copied on the device when they are asked for after an update. */
+  tensors(): ModelTensors {
+    if (!this.asTensors) {
+      const { runner } = this.gpu;
+      const weights: Weights = {};
+      for (const { name, shape, floats, segment, offset } of this.layout.parameters) {
+        const copy = this.buffer(4 * floats, name);
+        runner.copy(this.weights[segment]!, 4 * offset, copy, 0, 4 * floats);
+        runner.submit();
+        weights[name] = tf.keep(tf.tidy(() => tf.mul(tensorFrom(copy, shape as [number, number]), 1) as tf.Tensor2D));
+        runner.release(copy);
+      }
+      const transposed = transposeWeights(weights, this.config);
+      for (const layer of transposed.layers) for (const x of Object.values(layer)) tf.keep(x);
+      tf.keep(transposed.head);
+      this.asTensors = { weights, transposed };
+    }
+    return this.asTensors;
+  }
+  private dropTensors(): void {
+    if (!this.asTensors) return;
+    tf.dispose(this.asTensors.weights);
+    disposeTransposed(this.asTensors.transposed);
+    this.asTensors = undefined;
+  }
+
+  dispose(): void {
+    this.dropTensors();
+    const { runner } = this.gpu;
+    runner.submit();
+    const own = [...this.weights, ...this.grads, ...this.m, ...this.v, this.totals, this.norm, this.table.buffer];
+    for (const buffer of own) buffer.destroy();
+    this.update?.dispose();
+    this.heads?.replay.dispose();
+    for (const buffer of this.heads?.sources.values() ?? []) buffer.destroy();
+    for (const captured of this.captured.values())
+      void captured.then(
+        ({ replay, own: buffers }) => {
+          replay.dispose();
+          for (const buffer of buffers) buffer.destroy();
+        },
+        (error: unknown) => {
+          if (!(error instanceof DeviceError)) throw error;
+        },
+      );
+    this.captured.clear();
+  }
+}
