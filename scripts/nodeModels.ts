@@ -2,8 +2,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError, DataError } from '../src/lib/errors';
-import type { TfEngine } from '../src/nn/engine';
 import { loadModel } from '../src/nn/loadModel';
+import type { ModelEngine } from '../src/nn/seam';
 import { artifactId, manifestOf } from '../src/storage/hash';
 import { BUILTIN_TEMPLATE, BUILTIN_TOKENS } from '../src/text/builtinTemplate';
 import { compileTemplate } from '../src/text/chatTemplate';
@@ -11,7 +11,7 @@ import type { RenderContext } from '../src/text/render';
 import { Tokenizer } from '../src/text/tokenizer';
 
 export interface NodeModel {
-  engine: TfEngine;
+  engine: ModelEngine;
   /** config.json as text, to be written beside trained weights. */
   config: string;
   artifactId: string;

@@ -1,9 +1,8 @@
 // Shared by the WASM and the WebGPU parity tests: the engine against transformers and torch on the same weights and batch.
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
-import type { TfEngine } from '../src/nn/engine';
 import { loadModel } from '../src/nn/loadModel';
-import type { LossFn, NamedTensorMap } from '../src/nn/seam';
+import type { LossFn, ModelEngine, NamedTensorMap } from '../src/nn/seam';
 import type { Batch } from '../src/protocol/batch';
 import { readSafetensors } from '../src/storage/safetensors';
 
@@ -20,7 +19,7 @@ interface Fixture {
   packed_ids: number[];
   packed_lengths: number[];
   packed_logits: number[];
-  adamw: Parameters<TfEngine['applyGradients']>[0];
+  adamw: Parameters<ModelEngine['applyGradients']>[0];
 }
 export interface ParityFiles {
   fixture: Fixture;
@@ -71,7 +70,7 @@ export function fixtureBatch(f: Fixture): { batch: Batch; count: number } {
 }
 
 /** The model's logits at every position, through `hidden` and the tied head. */
-async function allLogits(engine: TfEngine, batch: Batch): Promise<Float32Array> {
+async function allLogits(engine: ModelEngine, batch: Batch): Promise<Float32Array> {
   const outputs = await engine.evaluate(batch, { want: ['hidden'] });
   const head = engine.tensors().transposed.head;
   const logits = tf.tidy(() => tf.matMul(tf.reshape(outputs.hidden!, [batch.B * batch.T, -1]) as tf.Tensor2D, head));

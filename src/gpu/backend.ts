@@ -30,6 +30,9 @@ const WANTED_LIMITS = [
 const WANTED_FEATURES: GPUFeatureName[] = ['timestamp-query', 'shader-f16', 'subgroups' as GPUFeatureName];
 
 let device: GPUDevice | undefined;
+let isSoftware = false;
+/** Whether WebGPU runs on the CPU, so that kernels take other forms. */
+export const isSoftwareAdapter = (): boolean => isSoftware;
 
 const describe = (info: GPUAdapterInfo): string =>
   [info.vendor, info.architecture, info.device, info.description]
@@ -62,6 +65,7 @@ async function startWebGpu(o: BackendOptions): Promise<BackendInfo> {
   tf.registerBackend('webgpu', () => new WebGPUBackend(lost, adapter.info), 3);
   // Small ops on the CPU would leave tensors without a GPU buffer in the middle of a step.
   tf.env().set('WEBGPU_CPU_FORWARD', false);
+  isSoftware = isFallbackAdapter;
   await tf.setBackend('webgpu');
   await tf.ready();
   return info;

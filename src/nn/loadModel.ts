@@ -2,9 +2,9 @@
 import { DataError } from '../lib/errors';
 import type { LlamaConfig } from '../protocol/model';
 import { readSafetensors } from '../storage/safetensors';
-import { TfEngine } from './engine';
+import { createEngine } from './createEngine';
 import { parameterShapes } from './presets';
-import type { NamedTensorMap } from './seam';
+import type { ModelEngine, NamedTensorMap } from './seam';
 
 type Dict = Record<string, unknown>;
 
@@ -82,7 +82,7 @@ export interface ModelFiles {
 }
 
 /** Throws DataError naming the tensor or field at fault. */
-export function loadModel(files: ModelFiles): TfEngine {
+export function loadModel(files: ModelFiles): ModelEngine {
   const config = parseLlamaConfig(files.config);
   const weights =
     files.weights instanceof Uint8Array ? readSafetensors(files.weights, 'model.safetensors') : files.weights;
@@ -91,5 +91,5 @@ export function loadModel(files: ModelFiles): TfEngine {
     throw new DataError(`${problem}. Choose weights and config.json of the same model.`, {
       where: 'model.safetensors',
     });
-  return new TfEngine(config, weights);
+  return createEngine(config, weights);
 }

@@ -59,20 +59,48 @@ export function attentionBackwardKv(spec: AttentionBackwardSpec): Kernel<Attenti
   });
 }
 
-/** Row `to`'s gradient back through the rotation: (a, b) → (a cos + b sin, b cos − a sin). */
-function rotateBack(spec: AttentionBackwardSpec, base: string, r: number, at: string): string {
+/**
+ * WGSL that stores the rows of a thread, gradients of q or k back through the rotation, (a, b) → (a cos + b sin, b cos − a sin),
+ * and what else `more` says. Loops over private arrays: unrolled, this is half of the kernel's code and of its compile time.
+ */
+function storeRows(
+  spec: AttentionBackwardSpec,
+  base: string,
+  place: string,
+  plain?: { base: string; place: string },
+  more = '',
+): string {
   const u = attentionNames(spec);
   const half = spec.headDim / 8;
-  return `{ let t = rowMeta[2u * p.rows + to] * ${half}u; let place = ${at};
-    ${u.over((d) => `{ let cs = table[t + ${d}]; let sn = table[t + ${d} + ${spec.positions * half}u]; let a = ${u.of(base, r, d)}; let b = ${u.partner(base, r, d)}; dqkv[place + ${d}] = a * cs + b * sn; dqkv[place + ${d} + ${half}u] = b * cs - a * sn; }`, 'half')} }`;
+  const { rows } = attentionShape(spec);
+  const gather = (from: string, into: string) =>
+    u.isUnrolled
+      ? u.rows((r) => u.over((d) => `${into}[${r}u * V + ${d}] = ${u.of(from, r, d)};`))
+      : `${into} = ${from};`;
+  return `{ var rotated: array<vec4f, ${rows * 2 * half}>; ${gather(base, 'rotated')}
+  ${plain ? `var plain: array<vec4f, ${rows * 2 * half}>; ${gather(plain.base, 'plain')}` : ''}
+  for (var r = 0u; r < ${rows}u; r++) {
+    let to = n0 + r;
+    if (to >= p.rows) { break; }
+    let t = rowMeta[2u * p.rows + to] * ${half}u; let place = ${place};
+    for (var d = 0u; d < ${half}u; d++) {
+      let cs = table[t + d]; let sn = table[t + d + ${spec.positions * half}u]; let a = rotated[r * V + d]; let b = rotated[r * V + d + ${half}u];
+      dqkv[place + d] = a * cs + b * sn; dqkv[place + d + ${half}u] = b * cs - a * sn;
+    }
+    ${plain ? `for (var d = 0u; d < V; d++) { dqkv[${plain.place} + d] = plain[r * V + d]; }` : ''}
+    ${more}
+  } }`;
 }
-const storeQuery = (spec: AttentionBackwardSpec, r: number, dots: string): string =>
-  `if (n0 + ${r}u < p.rows) { let to = n0 + ${r}u; delta[to * HEADS + h] = ${dots}; ${rotateBack(spec, 'dq', r, 'qAt(to, h)')} }`;
-function storeKey(spec: AttentionBackwardSpec, r: number): string {
-  const u = attentionNames(spec);
-  return `if (n0 + ${r}u < p.rows) { let to = n0 + ${r}u; ${rotateBack(spec, 'dk', r, 'kAt(to, g)')}
-    ${u.over((d) => `dqkv[vAt(to, g) + ${d}] = ${u.of('dv', r, d)};`)} }`;
-}
+const storeQueries = (spec: AttentionBackwardSpec): string =>
+  storeRows(
+    spec,
+    'dq',
+    'qAt(to, h)',
+    undefined,
+    `delta[to * HEADS + h] = ${spec.form === 'tiled' ? 'dots' : 'dots[r]'};`,
+  );
+const storeKeys = (spec: AttentionBackwardSpec): string =>
+  storeRows(spec, 'dk', 'kAt(to, g)', { base: 'dv', place: 'vAt(to, g)' });
 
 function queriesPerThread(spec: AttentionBackwardSpec): string {
   const u = attentionNames(spec);
@@ -94,7 +122,7 @@ ${attentionMain(lanes)}
     let ds = select(vec4f(), exp(s - total) * (dp - dots) * SCALE, on);
     ${u.over((d) => `{ let k = qkv[ka + ${d}]; ${u.rows((r, x) => `${u.of('dq', r, d)} = fma(vec4f(ds${x}), k, ${u.of('dq', r, d)});`)} }`)}
   }
-  ${u.rows((r, x) => storeQuery(spec, r, `dots${x}`))}
+  ${storeQueries(spec)}
 }`;
 }
 
@@ -123,7 +151,7 @@ ${attentionMain(lanes)}
       ${u.over((d) => `${u.of('dq', 0, d)} = fma(vec4f(ds), as_[at + ${d}], ${u.of('dq', 0, d)});`)}
     }
   }
-  ${storeQuery(spec, 0, 'dots')}
+  ${storeQueries(spec)}
 }`;
 }
 
@@ -147,7 +175,7 @@ ${attentionMain(lanes)}
       ${u.over((d) => `{ let q = qkv[qa + ${d}]; let x = dO[oa + ${d}]; ${u.rows((r, l) => `${u.of('dv', r, d)} = fma(vec4f(e${l}), x, ${u.of('dv', r, d)}); ${u.of('dk', r, d)} = fma(vec4f(ds${l}), q, ${u.of('dk', r, d)});`)} }`)}
     }
   }
-  ${u.rows((r) => storeKey(spec, r))}
+  ${storeKeys(spec)}
 }`;
 }
 
@@ -178,6 +206,6 @@ ${attentionMain(lanes)}
       }
     }
   }
-  ${storeKey(spec, 0)}
+  ${storeKeys(spec)}
 }`;
 }

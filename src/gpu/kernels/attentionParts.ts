@@ -50,6 +50,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) lane:
 const UNROLLED = 8;
 
 export interface Naming {
+  isUnrolled: boolean;
   /** Declares `base` for the thread's rows. */
   declare(...bases: string[]): string;
   /** Vector d of row r: q1_5 when unrolled, q[r · V + d] in a loop. */
@@ -60,8 +61,6 @@ export interface Naming {
   rows(body: (r: number, lane: string) => string): string;
   /** A vector over the rows of the thread, or the scalar of its only one. */
   perRow(body: (r: number, lane: string) => string, type?: 'vec4f' | 'vec4u'): string;
-  /** Vector d + half a head, of row r. */
-  partner(base: string, r: number, d: string): string;
 }
 
 export function attentionNames(spec: AttentionSpec): Naming {
@@ -72,6 +71,7 @@ export function attentionNames(spec: AttentionSpec): Naming {
   const of = (base: string, r: number, d: string) =>
     isUnrolled ? `${base}${r}_${index(d)}` : `${base}[${r * v}u + ${index(d)}]`;
   return {
+    isUnrolled,
     declare: (...bases) =>
       bases
         .map((base) =>
@@ -99,8 +99,6 @@ export function attentionNames(spec: AttentionSpec): Naming {
       `${type}(${list(rows)
         .map((r) => body(r, `.${'xyzw'[r]}`))
         .join(', ')})`,
-    partner: (base, r, d) =>
-      isUnrolled ? `${base}${r}_${index(d, v / 2)}` : `${base}[${r * v}u + ${index(d, v / 2)}]`,
   };
 }
 

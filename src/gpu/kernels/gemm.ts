@@ -113,9 +113,12 @@ export const gemmValues = (
   { m, n, k, lda, ldc, accumulate = 0 }: { m: number; n: number; k: number } & Partial<Values<GemmParam>>,
 ): Values<GemmParam> => ({ m, n, k, lda: lda ?? (layout === 'TN' ? m : k), ldc: ldc ?? n, accumulate });
 
-/** What ran fastest on SwiftShader among 60 forms: 16 × 16 a thread, few threads a workgroup (docs/architecture.md). */
+/**
+ * For SwiftShader, among 35 forms: 256 to 512 results a thread, few threads a workgroup. Twice as many are up to a third
+ * faster and take two to four times as long to compile.
+ */
 export const SOFTWARE_FORM = {
   NT: { kind: 'direct', tm: 16, tn: 16, wx: 2, wy: 4 },
   NN: { kind: 'direct', tm: 16, tn: 16, wx: 2, wy: 4 },
-  TN: { kind: 'direct', tm: 16, tn: 16, wx: 2, wy: 2 },
+  TN: { kind: 'direct', tm: 16, tn: 32, wx: 1, wy: 4 },
 } as const satisfies Record<GemmLayout, GemmForm>;

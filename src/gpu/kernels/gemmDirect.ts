@@ -1,7 +1,7 @@
 // The matrix product for software adapters: a thread holds a tile of C in registers and reads A and B from storage. No
 // workgroup memory and no barrier: on SwiftShader each barrier costs more than the loads that it saves.
 import type { GemmForm, GemmSpec } from './gemm';
-import { epilogueCode, isPaired, pairFunctions, range, SIGMOID, type Tile } from './gemmParts';
+import { epilogueLoop, isPaired, pairFunctions, range, SIGMOID, type Tile } from './gemmParts';
 
 export function directCode(spec: GemmSpec, form: Extract<GemmForm, { kind: 'direct' }>): string {
   const { tm, tn, wx, wy } = form;
@@ -14,17 +14,18 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   let n0 = id.x * ${isPaired(spec) ? tn / 2 : tn}u;
   if (m0 >= p.m || ${isPaired(spec) ? '2u * n0' : 'n0'} >= p.n) { return; }
 ${bodyOf(spec, tm, tn)}
-${epilogueCode(spec, tile)}
+${epilogueLoop(spec, tile)}
 }`;
 }
 
-/** Accumulators of NT are scalars (dot products), of NN and TN vectors along n. */
-const vectorOf = ({ layout }: GemmSpec, i: number, j: number): string =>
-  layout === 'NT'
-    ? `vec4f(${range(4)
-        .map((q) => `c${i}_${4 * j + q}`)
-        .join(', ')})`
-    : `c${i}_${j}`;
+/** Accumulators of NT are scalars (dot products), scaled by the norm of their row; of NN and TN vectors along n. */
+const vectorOf = ({ layout, norm }: GemmSpec, i: number, j: number): string => {
+  if (layout !== 'NT') return `c${i}_${j}`;
+  const vector = `vec4f(${range(4)
+    .map((q) => `c${i}_${4 * j + q}`)
+    .join(', ')})`;
+  return norm ? `${vector} * rs${i}` : vector;
+};
 
 function bodyOf(spec: GemmSpec, tm: number, tn: number): string {
   if (spec.layout === 'NT') return bodyNT(spec, tm, tn);

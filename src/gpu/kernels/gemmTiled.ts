@@ -12,7 +12,13 @@ export function tiledCode(spec: GemmSpec, form: Extract<GemmForm, { kind: 'tiled
   const threads = wx * wy;
   const groups = tn / 4;
   const column = paired ? `n0 + lx * ${tn / 2}u` : `n0 + lx * ${tn}u`;
-  const tile: Tile = { tm, tn, row: `(m0 + ly * ${tm}u)`, column: `(${column})`, value: (i, j) => `c${i}_${j}` };
+  const tile: Tile = {
+    tm,
+    tn,
+    row: `(m0 + ly * ${tm}u)`,
+    column: `(${column})`,
+    value: (i, j) => (norm && layout === 'NT' ? `c${i}_${j} * rs${i}` : `c${i}_${j}`),
+  };
   // In paired epilogues the tile's first bn / 2 columns are of the first kind: a thread reads its groups from both halves.
   const bAt = (j: number) =>
     paired

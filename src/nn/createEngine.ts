@@ -1,0 +1,20 @@
+// The engine for a model on the backend that runs: recorded kernels on WebGPU, tfjs ops on WASM and CPU. Both give the same
+// numbers to about 1e-5.
+import * as tf from '@tensorflow/tfjs-core';
+import { isSoftwareAdapter } from '../gpu/backend';
+import type { LlamaConfig } from '../protocol/model';
+import { TfEngine } from './engine';
+import type { HeadKind } from './engineChecks';
+import { gpuContext } from './recorded/context';
+import { RecordedEngine } from './recorded/engine';
+import type { ModelEngine, NamedTensorMap } from './seam';
+
+/** Whether the kernels can run a model of this shape: they read rows in vectors of four, heads in halves of four. */
+const isRecordable = (c: LlamaConfig): boolean =>
+  c.hidden_size % 4 === 0 && c.intermediate_size % 4 === 0 && c.head_dim % 8 === 0 && c.head_dim <= 128;
+
+/** Takes a copy of `weights`. Throws ShapeError for a tensor that is missing or has another shape. */
+export function createEngine(config: LlamaConfig, weights: NamedTensorMap, head: HeadKind = 'lm'): ModelEngine {
+  if (tf.getBackend() !== 'webgpu' || !isRecordable(config)) return new TfEngine(config, weights, head);
+  return new RecordedEngine(gpuContext(isSoftwareAdapter()), config, weights, head);
+}
