@@ -92,7 +92,7 @@ export function MaskPanel() {
           index={rowIndex}
           shared={sharedRow}
           settings={asked}
-          padding={paddingOf(rows, rowIndex, cut)}
+          padding={sharedRow ? undefined : paddingOf(rows, rowIndex, cut)}
           onMove={openRow}
         />
       )}
