@@ -23,7 +23,7 @@ await build({
   format: 'esm',
   target: 'node20',
   mainFields: ['module', 'main'],
-  external: ['@playwright/test', 'vite'],
+  external: ['@playwright/test', 'vite', 'webgpu'],
   // tfjs-backend-wasm's emscripten glue asks for require and __dirname.
   banner: {
     js: "import{createRequire as __cr}from'node:module';import{fileURLToPath as __fu}from'node:url';import{dirname as __dn}from'node:path';const require=__cr(import.meta.url);const __filename=__fu(import.meta.url);const __dirname=__dn(__filename);",

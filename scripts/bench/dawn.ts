@@ -1,6 +1,5 @@
 // WebGPU in Node: Dawn, on the first Vulkan driver it finds. Where there is none, SwiftShader beside the installed Chromium.
 import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { chromiumPath } from '../chromium.mjs';
 
@@ -20,8 +19,7 @@ let keep: GPU | undefined;
 /** Starts Dawn and defines WebGPU's globals and navigator.gpu. Call before tfjs-backend-webgpu is imported. */
 export async function startDawn(flags: string[] = []): Promise<GPU> {
   if (keep) return keep;
-  const path = createRequire(import.meta.url).resolve('webgpu');
-  const { create, globals } = (await import(path)) as { create(flags: string[]): GPU; globals: object };
+  const { create, globals } = await import('webgpu');
   Object.assign(globalThis, globals);
   keep = create(flags);
   Object.defineProperty(globalThis, 'navigator', { value: { gpu: keep, userAgent: 'node' }, configurable: true });

@@ -103,7 +103,10 @@ export class TfjsPlain {
     const correction2 = 1 - o.adam_beta2 ** this.steps;
     const byName = Object.fromEntries(names.map((name) => [name, grads[this.variables[name]!.name]!]));
     const next = tf.tidy(() => {
-      const squares = tf.addN(Object.values(byName).map((g) => tf.sum(tf.square(g))));
+      // Not addN: it binds one buffer an input, and 39 are more than WebGPU allows.
+      const squares = Object.values(byName)
+        .map((g) => tf.sum(tf.square(g)))
+        .reduce((a, b) => tf.add(a, b));
       const norm = tf.sqrt(squares);
       const clip = o.max_grad_norm > 0 ? tf.minimum(1, tf.div(o.max_grad_norm, tf.add(norm, 1e-6))) : tf.scalar(1);
       const m: Named = {};

@@ -29,6 +29,7 @@ const CASES: Case[] = [
   },
   { name: 'padding left and right', heads: 4, kvHeads: 1, headDim: 8, segments: [[...run(9, 0), ...run(24)], [...run(20), ...run(13, 0)]] }, // biome-ignore format: one case
   { name: 'longer than a workgroup', heads: 1, kvHeads: 1, headDim: 64, segments: [run(131)] },
+  { name: 'heads that divide no power of two', heads: 1, kvHeads: 1, headDim: 96, segments: [run(67)] },
   { name: 'wide heads', heads: 2, kvHeads: 1, headDim: 128, segments: [run(35)] },
 ];
 

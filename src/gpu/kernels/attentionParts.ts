@@ -25,7 +25,7 @@ const list = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
 /** Threads of a workgroup, rows of a thread, rows of a tile in workgroup memory (two arrays of it fit 8 KiB). */
 export const attentionShape = (spec: AttentionSpec) =>
   spec.form === 'tiled'
-    ? { lanes: 64, rows: 1, tile: Math.min(32, 1024 / spec.headDim) }
+    ? { lanes: 64, rows: 1, tile: Math.min(32, Math.floor(1024 / spec.headDim)) }
     : { lanes: 16, rows: 4, tile: 0 };
 export const attentionGrid =
   (spec: AttentionSpec, heads: number) =>
@@ -102,7 +102,11 @@ export function attentionNames(spec: AttentionSpec): Naming {
   };
 }
 
-/** WGSL: the workgroup's tile of two arrays into workgroup memory, rows from `first` on, clamped to `high`. */
+/**
+ * WGSL: the workgroup's tile of two arrays into workgroup memory, rows from `first` on, clamped to `high`.
+ * Ranges never fall from row to row (attentionRanges, a sliding window), so the first row's start and the last row's end bound
+ * the workgroup's.
+ */
 export const loadTile = (spec: AttentionSpec, first: string, high: string, a: string, b: string, then = ''): string => {
   const { lanes, tile } = attentionShape(spec);
   return `workgroupBarrier();

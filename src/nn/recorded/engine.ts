@@ -62,6 +62,8 @@ interface Kind {
   topk: number;
 }
 
+const FUSED: Kind = { mode: 'crossEntropy', statistics: [], hidden: false, topk: 0 };
+
 interface HeadReplay {
   replay: Replay<{ accumulate: number }>;
   /** Gradient of each parameter of the task head, by name. */
@@ -247,6 +249,12 @@ export class RecordedEngine implements ModelEngine {
     return this.block(buffers, name);
   }
 
+  /** Bytes of activations and gradients on the way that an SFT step of B × T tokens takes, beside weights and moments. */
+  async plannedBytes(B: number, T: number): Promise<number> {
+    const { replay } = await this.capture(B, T, FUSED);
+    return replay.plan.bytes;
+  }
+
   /** Uploads a batch and makes the recording ready to be encoded. */
   private begin(
     batch: Batch,
@@ -275,12 +283,7 @@ export class RecordedEngine implements ModelEngine {
     };
     if (loss.fused && (options.head ?? 'lm') === 'lm') {
       const { count, dft } = loss.fused;
-      const captured = await this.capture(batch.B, batch.T, {
-        mode: 'crossEntropy',
-        statistics: [],
-        hidden: false,
-        topk: 0,
-      });
+      const captured = await this.capture(batch.B, batch.T, FUSED);
       const at = this.nextTotal++ % TOTALS;
       const accumulate = this.hasGradients ? 1 : 0;
       const all = this.begin(batch, captured, { ...sizes, dft: dft ? 1 : 0, accumulate, at });

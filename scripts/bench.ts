@@ -1,0 +1,173 @@
+// npm run bench: the recorded engine beside its peers, in turn, on the GPU that Dawn finds (SwiftShader where there is none).
+// Writes docs/benchmarks.json and docs/benchmarks.md. Usage: npm run bench [-- --rounds 4] [--only sft_step]
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { type BenchFigure, renderBenchmarks } from './bench/benchTable';
+import { softwareDriver, startDawn } from './bench/dawn';
+import { gemmSpeeds } from './bench/gemmBench';
+
+const { values: args } = parseArgs({ options: { rounds: { type: 'string', default: '4' }, only: { type: 'string' } } });
+const JSON_FILE = 'docs/benchmarks.json';
+
+// The driver is chosen by variables that Dawn's loader reads when the process starts.
+const driver = softwareDriver();
+if (driver) {
+  const { status } = spawnSync(process.execPath, ['scripts/run.mjs', ...process.argv.slice(1)], {
+    env: { ...process.env, ...driver },
+    stdio: 'inherit',
+  });
+  process.exit(status ?? 1);
+}
+
+const rounds = Number(args.rounds);
+const gpu = await startDawn();
+// tfjs-backend-webgpu looks for WebGPU when it is imported.
+const tf = await import('@tensorflow/tfjs-core');
+const { initBackend, isSoftwareAdapter } = await import('../src/gpu/backend');
+const { initNodeBackend } = await import('../src/gpu/node');
+const { gpuContext } = await import('../src/nn/recorded/context');
+const { RecordedEngine } = await import('../src/nn/recorded/engine');
+const { TfEngine } = await import('../src/nn/engine');
+const { PRESETS } = await import('../src/nn/presets');
+const { initWeights } = await import('../src/nn/init');
+const { TfjsPlain } = await import('./bench/peers/tfjsPlain');
+const { benchBatch, interleave, OPTIONS, sftStep } = await import('./bench/setup');
+
+const info = await initBackend({
+  prefer: 'webgpu',
+  gpu,
+  wasmPath: '',
+  onGpuError: (message) => {
+    throw new Error(message);
+  },
+});
+if (info.backend !== 'webgpu') throw new Error(`No WebGPU: ${info.reason}`);
+const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
+const figures: BenchFigure[] = existsSync(JSON_FILE) ? JSON.parse(readFileSync(JSON_FILE, 'utf8')) : [];
+const save = (
+  id: string,
+  part: string,
+  figure: Pick<BenchFigure, 'value' | 'low' | 'high' | 'n' | 'unit' | 'note'>,
+) => {
+  const full: BenchFigure = {
+    id,
+    ...figure,
+    adapter: info.adapter,
+    commit,
+    command: `npm run bench -- --only ${part}`,
+  };
+  const at = figures.findIndex((f) => f.id === id && f.adapter === info.adapter);
+  if (at >= 0) figures[at] = full;
+  else figures.push(full);
+  writeFileSync(JSON_FILE, `${JSON.stringify(figures, null, 2)}\n`);
+  writeFileSync('docs/benchmarks.md', renderBenchmarks(figures));
+  console.log(`${id}: ${figure.value.toPrecision(4)} ${figure.unit} (${figure.note})`);
+};
+const exact = (value: number) => ({ value, low: value, high: value, n: 1 });
+const ratio = (slow: number[], fast: number[]) => {
+  const each = slow.map((ms, i) => ms / fast[i]!);
+  return {
+    value: Math.min(...slow) / Math.min(...fast),
+    low: Math.min(...each),
+    high: Math.max(...each),
+    n: each.length,
+  };
+};
+const wants = (part: string) => args.only === undefined || args.only === part;
+
+const config = PRESETS.micro;
+const weights = initWeights(config, 1);
+const batch = benchBatch(8, 128, config.vocab_size);
+const context = gpuContext(isSoftwareAdapter());
+const { counts } = context.runner;
+
+if (wants('sft_step')) {
+  const opened = performance.now();
+  const ours = new RecordedEngine(context, config, weights);
+  await sftStep(ours, batch);
+  save('bench/first_step_s', 'sft_step', {
+    ...exact((performance.now() - opened) / 1000),
+    unit: 's',
+    note: 'compiling and running, in a fresh process',
+  });
+  const plain = new TfjsPlain(config, weights);
+  const before = { ...counts };
+  const sent: number[] = [];
+  const times = await interleave(
+    {
+      ours: async () => {
+        sent.push((await sftStep(ours, batch)).sentMs);
+      },
+      tfjs: () => plain.step(batch, OPTIONS),
+    },
+    rounds,
+  );
+  const steps = rounds + 1;
+  const ms = (list: number[]) => `${Math.round(Math.min(...list))} ms`;
+  save('bench/sft_step/vs_tfjs', 'sft_step', {
+    ...ratio(times.tfjs!, times.ours!),
+    unit: '×',
+    note: `ours ${ms(times.ours!)}, tfjs ${ms(times.tfjs!)} a step`,
+  });
+  save('bench/dispatches/full', 'sft_step', {
+    ...exact((counts.dispatches - before.dispatches) / steps),
+    unit: 'dispatches',
+    note: `${(counts.submits - before.submits) / steps} submits, ${Math.round((counts.writtenBytes - before.writtenBytes) / steps / 1024)} KiB written`,
+  });
+  save('bench/readbacks_per_step', 'sft_step', {
+    ...exact((counts.readbacks - before.readbacks) / steps),
+    unit: 'readbacks',
+    note: 'loss, metrics and gradient norm together',
+  });
+  save('bench/js_ms_per_step', 'sft_step', {
+    value: Math.min(...sent),
+    low: Math.min(...sent),
+    high: Math.max(...sent),
+    n: sent.length,
+    unit: 'ms',
+    note: 'until everything is sent',
+  });
+  plain.dispose();
+  await initNodeBackend('wasm');
+  const wasm = new TfEngine(config, weights);
+  const onWasm = await interleave({ wasm: () => sftStep(wasm, batch) }, rounds);
+  wasm.dispose();
+  await tf.setBackend('webgpu');
+  save('bench/sft_step/vs_wasm', 'sft_step', {
+    ...ratio(onWasm.wasm!, times.ours!),
+    unit: '×',
+    note: `ours ${ms(times.ours!)}, WASM ${ms(onWasm.wasm!)} a step; not in turn: two backends of tfjs`,
+  });
+  ours.dispose();
+}
+if (wants('gemm')) {
+  const speeds = await gemmSpeeds(context.device, context.forms, rounds + 1);
+  const peak = speeds.get('peak')!;
+  speeds.delete('peak');
+  const all = [...speeds.values()];
+  const mean = Math.exp(all.reduce((sum, x) => sum + Math.log(x), 0) / all.length);
+  const spread = { low: Math.min(...all), high: Math.max(...all), n: rounds + 1 };
+  const note = [...speeds].map(([name, x]) => `${name} ${x.toFixed(1)}`).join(', ');
+  save('bench/gemm/gflops', 'gemm', { value: mean, ...spread, unit: 'GFLOPS', note });
+  save('bench/gemm/peak_share', 'gemm', {
+    value: mean / peak,
+    low: spread.low / peak,
+    high: spread.high / peak,
+    n: spread.n,
+    unit: 'of the peak',
+    note: `peak ${peak.toFixed(1)} GFLOPS`,
+  });
+}
+if (wants('bytes')) {
+  const engine = new RecordedEngine(context, config, weights);
+  const bytes = (T: number) => engine.plannedBytes(8, T);
+  const [small, large] = [await bytes(512), await bytes(1024)];
+  save('bench/bytes/t1024_over_t512', 'bytes', {
+    ...exact(large / small),
+    unit: '×',
+    note: `${(small / 2 ** 20).toFixed(0)} and ${(large / 2 ** 20).toFixed(0)} MiB for 8 rows`,
+  });
+  engine.dispose();
+}
+process.exit(0);

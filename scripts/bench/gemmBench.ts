@@ -1,0 +1,99 @@
+// Matrix products of a micro step and the adapter's own peak, timed one dispatch at a time, in turn.
+import { makeKernel } from '../../src/gpu/kernel';
+import type { KernelForms } from '../../src/gpu/kernels/forms';
+import { type GemmLayout, gemm, gemmValues } from '../../src/gpu/kernels/gemm';
+import { Pipelines, writeBlock } from '../../src/gpu/pipelines';
+
+const SHAPES: Record<GemmLayout, [m: number, n: number, k: number][]> = {
+  NT: [
+    [1024, 704, 128],
+    [1024, 256, 128],
+    [1024, 128, 352],
+    [1024, 128, 128],
+  ],
+  NN: [
+    [1024, 128, 704],
+    [1024, 352, 128],
+    [1024, 128, 256],
+  ],
+  TN: [
+    [704, 128, 1024],
+    [128, 352, 1024],
+    [256, 128, 1024],
+  ],
+};
+const LOOPS = 256;
+const CHAINS = 16;
+
+/** Multiply-adds in registers alone: what the adapter can do at most. */
+const peakKernel = makeKernel<'groups'>({
+  name: 'peak',
+  params: [['groups', 'u32']],
+  buffers: [
+    { name: 'A', type: 'array<vec4f>', access: 'read' },
+    { name: 'B', type: 'array<vec4f>', access: 'read' },
+    { name: 'C', type: 'array<vec4f>', access: 'write' },
+  ],
+  code: `@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3u) {
+  let a = A[id.x % 1024u]; let b = B[id.x % 1024u];
+  ${Array.from({ length: CHAINS }, (_, i) => `var c${i} = vec4f(${i}.0);`).join(' ')}
+  for (var k = 0u; k < ${LOOPS}u; k++) { ${Array.from({ length: CHAINS }, (_, i) => `c${i} = fma(c${i}, a, b);`).join(' ')} }
+  C[id.x % 1024u] = ${Array.from({ length: CHAINS }, (_, i) => `c${i}`).join(' + ')};
+}`,
+  grid: ({ groups }) => [groups, 1, 1],
+  flops: ({ groups }) => groups * 64 * LOOPS * CHAINS * 8,
+});
+
+/** GFLOPS by name, best of `rounds`. */
+export async function gemmSpeeds(device: GPUDevice, forms: KernelForms, rounds: number): Promise<Map<string, number>> {
+  const pipelines = new Pipelines(device);
+  const storage = () => {
+    const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST;
+    const buffer = device.createBuffer({ size: 4 << 20, usage });
+    device.queue.writeBuffer(buffer, 0, new Float32Array(1 << 20).fill(0.5));
+    return buffer;
+  };
+  const buffers = [storage(), storage(), storage()];
+  const works = [
+    { name: 'peak', kernel: peakKernel, values: { groups: 128 } },
+    ...Object.entries(SHAPES).flatMap(([layout, shapes]) =>
+      shapes.map(([m, n, k]) => ({
+        name: `${layout} ${m}×${n}×${k}`,
+        kernel: gemm({
+          layout: layout as GemmLayout,
+          form: forms.gemm[layout as GemmLayout],
+          epilogue: { kind: 'store' },
+        }),
+        values: gemmValues(layout as GemmLayout, { m, n, k }),
+      })),
+    ),
+  ] as { name: string; kernel: ReturnType<typeof gemm>; values: ReturnType<typeof gemmValues> }[];
+  await pipelines.compile(works.map(({ kernel }) => kernel));
+  const ready = works.map(({ name, kernel, values }) => {
+    const block = device.createBuffer({ size: 256, usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST });
+    const bytes = new ArrayBuffer(256);
+    writeBlock(new DataView(bytes), 0, kernel, values);
+    device.queue.writeBuffer(block, 0, bytes);
+    const group = pipelines.bind(
+      kernel,
+      { buffer: block },
+      buffers.map((buffer) => ({ buffer })),
+    );
+    return { name, kernel, values, group, best: 0 };
+  });
+  for (let r = 0; r < rounds; r++)
+    for (const work of ready) {
+      const started = performance.now();
+      const encoder = device.createCommandEncoder();
+      const pass = encoder.beginComputePass();
+      pass.setPipeline(pipelines.get(work.kernel));
+      pass.setBindGroup(0, work.group);
+      pass.dispatchWorkgroups(...work.kernel.grid(work.values));
+      pass.end();
+      device.queue.submit([encoder.finish()]);
+      await device.queue.onSubmittedWorkDone();
+      work.best = Math.max(work.best, work.kernel.flops!(work.values) / (performance.now() - started) / 1e6);
+    }
+  return new Map(ready.map(({ name, best }) => [name, best]));
+}

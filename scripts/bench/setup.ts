@@ -1,0 +1,62 @@
+// What the benchmarks share: the model, the batch, one step of our engine.
+import type { RecordedEngine } from '../../src/nn/recorded/engine';
+import type { ModelEngine } from '../../src/nn/seam';
+import type { Batch } from '../../src/protocol/batch';
+import { loss } from '../../src/trainers/sft/trainer';
+
+export const OPTIONS = {
+  learning_rate: 1e-3,
+  weight_decay: 0.01,
+  adam_beta1: 0.9,
+  adam_beta2: 0.99,
+  adam_epsilon: 1e-8,
+  max_grad_norm: 1,
+};
+
+/** Every token is a target but the last of a row. */
+export function benchBatch(B: number, T: number, vocabulary: number): Batch {
+  const N = B * T;
+  const ids = Int32Array.from({ length: N }, (_, n) => (n * 7919) % vocabulary);
+  return {
+    B,
+    T,
+    ids,
+    positions: Int32Array.from(ids, (_, n) => n % T),
+    segmentIds: new Int32Array(N).fill(1),
+    targets: Int32Array.from(ids, (_, n) => ids[n + 1] ?? 0),
+    mask: Float32Array.from(ids, (_, n) => (n % T < T - 1 ? 1 : 0)),
+    rowAdapter: new Int32Array(B).fill(-1),
+  };
+}
+
+/** One SFT step with its update and its one readback; mean loss, and milliseconds until everything was sent. */
+export async function sftStep(
+  engine: ModelEngine | RecordedEngine,
+  batch: Batch,
+): Promise<{ loss: number; sentMs: number }> {
+  const count = batch.mask.reduce((a, b) => a + b, 0);
+  const started = performance.now();
+  const { sums, metrics } = await engine.step(batch, loss(batch, { loss_type: 'nll' }), {
+    want: ['logps', 'argmax', 'entropies'],
+    scale: { loss: 1 / count },
+  });
+  const { gradNorm } = await engine.applyGradients(OPTIONS);
+  const sentMs = performance.now() - started;
+  const read = await engine.read({ ...sums, ...metrics, gradNorm });
+  return { loss: read.loss! / count, sentMs };
+}
+
+/** Runs each of `works` once a round, in turn; milliseconds by work and round, the first round left out as warm-up. */
+export async function interleave(
+  works: Record<string, () => Promise<unknown>>,
+  rounds: number,
+): Promise<Record<string, number[]>> {
+  const out: Record<string, number[]> = Object.fromEntries(Object.keys(works).map((name) => [name, []]));
+  for (let r = 0; r <= rounds; r++)
+    for (const [name, work] of Object.entries(works)) {
+      const started = performance.now();
+      await work();
+      if (r > 0) out[name]!.push(performance.now() - started);
+    }
+  return out;
+}
