@@ -38,6 +38,7 @@ const info = await initBackend({
   prefer: 'webgpu',
   gpu,
   wasmPath: '',
+  now: () => performance.now(),
   onGpuError: (message) => {
     throw new Error(message);
   },

@@ -16,6 +16,8 @@ export interface BackendOptions {
   wasmPath: string;
   onDeviceLost?: (reason: string) => void;
   onGpuError?: (message: string) => void;
+  /** Milliseconds: cuts GPU work into submits by measured time. Without it, by a first guess. */
+  now?: () => number;
 }
 
 const WANTED_LIMITS = [
@@ -31,6 +33,9 @@ const WANTED_FEATURES: GPUFeatureName[] = ['timestamp-query', 'shader-f16', 'sub
 
 let device: GPUDevice | undefined;
 let isSoftware = false;
+let clock: (() => number) | undefined;
+/** The clock that the backend was started with. */
+export const backendClock = (): (() => number) | undefined => clock;
 /** Whether WebGPU runs on the CPU, so that kernels take other forms. */
 export const isSoftwareAdapter = (): boolean => isSoftware;
 
@@ -66,6 +71,7 @@ async function startWebGpu(o: BackendOptions): Promise<BackendInfo> {
   // Small ops on the CPU would leave tensors without a GPU buffer in the middle of a step.
   tf.env().set('WEBGPU_CPU_FORWARD', false);
   isSoftware = isFallbackAdapter;
+  clock = o.now;
   await tf.setBackend('webgpu');
   await tf.ready();
   return info;

@@ -38,7 +38,7 @@ export class GpuRunner {
 
   constructor(
     readonly device: GPUDevice,
-    private readonly now: () => number,
+    private readonly now?: () => number,
   ) {}
 
   /** Encodes a part of a replay, submitting whenever enough work has gathered. */
@@ -97,10 +97,11 @@ export class GpuRunner {
   }
   /** Times one submit at a time; the estimate only cuts work into pieces. */
   private measure(work: number): void {
-    if (this.measured || work < 10 * DISPATCH_FLOPS) return;
-    const started = this.now();
+    const { now } = this;
+    if (!now || this.measured || work < 10 * DISPATCH_FLOPS) return;
+    const started = now();
     this.measured = this.device.queue.onSubmittedWorkDone().then(() => {
-      const speed = work / Math.max(this.now() - started, 0.1);
+      const speed = work / Math.max(now() - started, 0.1);
       this.flopsAMs += SMOOTHING * (speed - this.flopsAMs);
       this.measured = undefined;
     });

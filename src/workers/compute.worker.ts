@@ -29,7 +29,13 @@ const service = baseUrl.then(async (base) => {
     locks: browserLocks(navigator.locks),
     readModelFile: fetchModelFiles(base),
     startBackend: (prefer, callbacks) =>
-      initBackend({ prefer, gpu: navigator.gpu, wasmPath: new URL('wasm/', base).href, ...callbacks }),
+      initBackend({
+        prefer,
+        gpu: navigator.gpu,
+        wasmPath: new URL('wasm/', base).href,
+        now: () => performance.now(),
+        ...callbacks,
+      }),
     text() {
       if (!text) throw new StudioError('internal', 'The text worker has not been introduced yet.');
       return text;

@@ -1,4 +1,5 @@
 // What all engines on one device share: pipelines, the memory of steps, the runner that submits.
+import { backendClock } from '../../gpu/backend';
 import { tfDevice } from '../../gpu/bridge';
 import { HARDWARE_FORMS, type KernelForms, SOFTWARE_FORMS } from '../../gpu/kernels/forms';
 import { Pipelines } from '../../gpu/pipelines';
@@ -16,7 +17,7 @@ export interface GpuContext {
 const contexts = new WeakMap<GPUDevice, GpuContext>();
 
 /** The context of tfjs' device. `isSoftware`: the adapter is a software one, which needs other forms of the kernels. */
-export function gpuContext(isSoftware: boolean, now: () => number = () => performance.now()): GpuContext {
+export function gpuContext(isSoftware: boolean): GpuContext {
   const device = tfDevice();
   let context = contexts.get(device);
   if (!context) {
@@ -24,7 +25,7 @@ export function gpuContext(isSoftware: boolean, now: () => number = () => perfor
       device,
       pipelines: new Pipelines(device),
       pool: new SlotPool(device),
-      runner: new GpuRunner(device, now),
+      runner: new GpuRunner(device, backendClock()),
       forms: isSoftware ? SOFTWARE_FORMS : HARDWARE_FORMS,
     };
     contexts.set(device, context);
