@@ -181,6 +181,103 @@ describe.each([
   });
 });
 
+describe('what only this engine promises', () => {
+  const config = CONFIGS.tied!;
+  const context = () => gpuContext(true);
+  const train = async (engine: ModelEngine, from: number, to: number) => {
+    const losses: number[] = [];
+    for (let i = from; i < to; i++) {
+      const batch = batchOf(config.vocab_size, (i % 4) + 1, 11 + (i % 2));
+      const { sums } = await engine.step(batch, sftLoss(batch, { loss_type: 'nll' }), {
+        want: [],
+        scale: { loss: 0.1 },
+      });
+      const { gradNorm } = await engine.applyGradients(OPTIONS);
+      losses.push((await engine.read({ ...sums, gradNorm })).loss!);
+    }
+    return losses;
+  };
+  const bytesOf = async (engine: ModelEngine) => {
+    const { tensors } = await engine.exportOptimizer();
+    const all = { ...(await engine.exportWeights()), ...tensors };
+    return Object.entries(all).map(([name, { data }]) => [name, Array.from(new Uint32Array(data.slice().buffer))]);
+  };
+
+  test('two runs of fifty steps, and one resumed at the twenty-fifth, have the same bytes', async () => {
+    const whole = new RecordedEngine(context(), config, initWeights(config, 3));
+    const losses = await train(whole, 0, 50);
+    expect(losses.at(-1)!).toBeLessThan(losses[0]!);
+    const again = new RecordedEngine(context(), config, initWeights(config, 3));
+    await train(again, 0, 25);
+    const [weights, optimizer] = [await again.exportWeights(), await again.exportOptimizer()];
+    const resumed = new RecordedEngine(context(), config, weights);
+    await resumed.importOptimizer(optimizer);
+    const later = await train(resumed, 25, 50);
+    expect(await bytesOf(resumed)).toEqual(await bytesOf(whole));
+    expect(later).toEqual(losses.slice(25));
+    await train(again, 25, 50);
+    expect(await bytesOf(again)).toEqual(await bytesOf(whole));
+    for (const engine of [whole, again, resumed]) engine.dispose();
+  });
+
+  test('a step is 17 dispatches a layer and 13 around them, one readback, and few bytes written', async () => {
+    const engine = new RecordedEngine(context(), config, initWeights(config, 3));
+    await train(engine, 0, 2);
+    const { counts } = context().runner;
+    const before = { ...counts };
+    await train(engine, 2, 3);
+    const layers = config.num_hidden_layers;
+    // Forward 5 and backward 12 a layer; embedding, final norm, head (4), totals, final norm back, embedding back, norms, squares, norm, AdamW.
+    expect(counts.dispatches - before.dispatches).toBe(17 * layers + 13);
+    expect(counts.readbacks - before.readbacks).toBe(1);
+    expect(counts.writtenBytes - before.writtenBytes).toBeLessThan(32 * 1024);
+    engine.dispose();
+  });
+
+  test('memory on the way holds nothing that a step depends on: poisoned with NaN, the next step is the same', async () => {
+    const [clean, poisoned] = [0, 1].map(() => new RecordedEngine(context(), config, initWeights(config, 3)));
+    const want = [...(await train(clean!, 0, 1)), ...(await train(clean!, 1, 2))];
+    const found = await train(poisoned!, 0, 1);
+    context().pool.fill(Number.NaN);
+    found.push(...(await train(poisoned!, 1, 2)));
+    expect(found).toEqual(want);
+    expect(await bytesOf(poisoned!)).toEqual(await bytesOf(clean!));
+    for (const engine of [clean!, poisoned!]) engine.dispose();
+  });
+
+  test('micro-batches add up to the large batch', async () => {
+    const [once, twice] = [0, 1].map(() => new RecordedEngine(context(), config, initWeights(config, 3)));
+    const batch = batchOf(config.vocab_size);
+    const half = (b: number): Batch => {
+      const part = <A extends Int32Array | Float32Array>(x: A) => x.slice(b * batch.T, (b + 1) * batch.T) as A;
+      return { B: 1, T: batch.T, ids: part(batch.ids), positions: part(batch.positions), segmentIds: part(batch.segmentIds), targets: part(batch.targets), mask: part(batch.mask), rowAdapter: new Int32Array([-1]) }; // biome-ignore format: one batch
+    };
+    const request = { want: [], scale: { loss: 0.1 } };
+    await once!.step(batch, sftLoss(batch, { loss_type: 'nll' }), request);
+    for (const b of [0, 1]) await twice!.step(half(b), sftLoss(half(b), { loss_type: 'nll' }), request);
+    near(await twice!.readGradients(), await once!.readGradients(), 1e-5, 'gradient');
+    for (const engine of [once!, twice!]) engine.dispose();
+  });
+
+  test('a batch in which nothing is supervised has no gradient', async () => {
+    const engine = new RecordedEngine(context(), config, initWeights(config, 3));
+    const batch = { ...batchOf(config.vocab_size), mask: new Float32Array(22) };
+    await engine.step(batch, sftLoss(batch, { loss_type: 'nll' }), { want: [], scale: { loss: 1 } });
+    for (const [name, { data }] of Object.entries(await engine.readGradients()))
+      expect(data.every((x) => x === 0), name).toBe(true); // biome-ignore format: one check
+    engine.dispose();
+  });
+
+  test('samples of a row that are torn apart are refused', async () => {
+    const engine = new RecordedEngine(context(), config, initWeights(config, 3));
+    const batch = batchOf(config.vocab_size);
+    batch.segmentIds.set([1, 2, 1]);
+    const step = engine.step(batch, sftLoss(batch, { loss_type: 'nll' }), { want: [], scale: { loss: 1 } });
+    await expect(step).rejects.toThrow('Row 0 holds the sample 1 in two pieces');
+    engine.dispose();
+  });
+});
+
 test('WebGPU reported no error', () => {
   expect(errors).toEqual([]);
 });

@@ -38,6 +38,11 @@ export class SlotPool {
     }
     return this.buffers;
   }
+  /** Sets all memory to one value: a test that nothing is read before it was written. */
+  fill(value: number): void {
+    for (const buffer of this.buffers)
+      this.device.queue.writeBuffer(buffer, 0, new Float32Array(buffer.size / 4).fill(value));
+  }
   release(): void {
     for (const buffer of this.buffers) buffer.destroy();
     this.buffers = [];
