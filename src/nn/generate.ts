@@ -4,7 +4,6 @@ import * as tf from '@tensorflow/tfjs-core';
 import { wasmWriteSlot } from '../gpu/wasm';
 import { CancelledError, ConfigError } from '../lib/errors';
 import type { Batch } from '../protocol/batch';
-import type { SamplingOptions } from '../protocol/model';
 import {
   batchMatMul,
   batchTensors,
@@ -19,26 +18,9 @@ import {
   w2,
 } from './llama';
 import { sampleToken } from './sampling';
-import type { ModelEngine } from './seam';
+import type { GeneratedRow, GenerateRequest, ModelEngine } from './seam';
 
-export interface GenerateRequest {
-  prompts: ArrayLike<number>[];
-  sampling: SamplingOptions;
-  /** Any of these ends a row; it is the completion's last id. */
-  stopIds: readonly number[];
-  signal?: AbortSignal;
-  /** Called for each new token of each row. */
-  onToken?: (index: number, id: number) => void;
-  /** Awaited between tokens, so that other work gets its turn. */
-  yieldToOthers?: () => Promise<void>;
-  /** Rows decoded together; more are done in turns. */
-  maxBatch?: number;
-}
-export interface GeneratedRow {
-  ids: number[];
-  logps: number[];
-  terminated: boolean;
-}
+export type { GeneratedRow, GenerateRequest } from './seam';
 
 /** Cache lengths come in steps, so that WebGPU's buffer sizes repeat. */
 const SLOT_STEP = 64;
@@ -53,6 +35,7 @@ export async function generate(engine: ModelEngine, request: GenerateRequest): P
       throw new ConfigError(`Prompt ${i + 1} has ${p.length} tokens; the context is ${context}. Shorten it.`);
   });
   if (sampling.temperature < 0) throw new ConfigError(`temperature must be 0 or more, got ${sampling.temperature}`);
+  if (engine.generate) return engine.generate(request);
   const out: GeneratedRow[] = prompts.map(() => ({ ids: [], logps: [], terminated: false }));
   // Like lengths together: less padding.
   const order = prompts.map((_, i) => i).sort((a, b) => prompts[a]!.length - prompts[b]!.length || a - b);

@@ -51,7 +51,11 @@ export function sampleToken(logits: Float32Array, options: SamplingOptions, stre
   if (options.temperature === 0) {
     for (let v = 1; v < logits.length; v++) if (logits[v]! > logits[id]!) id = v;
   } else {
-    const { ids, probabilities } = candidates(logits, options);
+    // In the order of ids, as the GPU draws, which does not sort: one seed then gives one text on every engine.
+    const kept = candidates(logits, options);
+    const order = kept.ids.map((_, i) => i).sort((a, b) => kept.ids[a]! - kept.ids[b]!);
+    const ids = order.map((i) => kept.ids[i]!);
+    const probabilities = order.map((i) => kept.probabilities[i]!);
     const bits = hash3(options.seed, stream, position ^ SAMPLING_STREAM);
     let u = ((bits >>> 8) + 0.5) / 16777216;
     let i = 0;
@@ -60,4 +64,4 @@ export function sampleToken(logits: Float32Array, options: SamplingOptions, stre
   }
   return { id, logp: logits[id]! - lse };
 }
-const SAMPLING_STREAM = hashString('sampling');
+export const SAMPLING_STREAM = hashString('sampling');

@@ -3,7 +3,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type { GpuScalar } from '../gpu/runner';
 import type { Batch } from '../protocol/batch';
-import type { LlamaConfig } from '../protocol/model';
+import type { LlamaConfig, SamplingOptions } from '../protocol/model';
 
 export type { Batch } from '../protocol/batch';
 
@@ -126,10 +126,31 @@ export interface ModelTensors {
     head: tf.Tensor2D;
   };
 }
+export interface GenerateRequest {
+  prompts: ArrayLike<number>[];
+  sampling: SamplingOptions;
+  /** Any of these ends a row; it is the completion's last id. */
+  stopIds: readonly number[];
+  signal?: AbortSignal;
+  /** Called for each new token of each row. */
+  onToken?: (index: number, id: number) => void;
+  /** Awaited between tokens, so that other work gets its turn. */
+  yieldToOthers?: () => Promise<void>;
+  /** Rows decoded together; more are done in turns. */
+  maxBatch?: number;
+}
+export interface GeneratedRow {
+  ids: number[];
+  logps: number[];
+  terminated: boolean;
+}
+
 /** An engine with the model it holds: what generation and inspection need beside the seam. */
 export interface ModelEngine extends Engine {
   readonly config: LlamaConfig;
   tensors(): ModelTensors;
+  /** Completions by kernels of the engine's own; nn/generate.ts has the general way, and checks the request. */
+  generate?(request: GenerateRequest): Promise<GeneratedRow[]>;
   /** Drops gradients gathered so far, e.g. after a cancelled step. */
   clearGradients(): void;
   /** Gradients gathered so far under HF names; they stay. For inspection and tests. */

@@ -7,11 +7,14 @@ const MAIN = `@compute @workgroup_size(${THREADS})
 fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) thread: u32) {
   let i = ${WORKGROUP_INDEX} * ${THREADS}u + thread;`;
 
-/** x[n] = table[ids[n]]. Buffers: table [V,D], ids [N] u32, x [N,D]. */
-export function embed({ d }: { d: number }): Kernel<'rows'> {
+/** x[n] = table[ids[first + n]]. Buffers: table [V,D], ids u32, x [N,D]. Values: rows = N, first. */
+export function embed({ d }: { d: number }): Kernel<'rows' | 'first'> {
   return makeKernel({
     name: 'embed',
-    params: [['rows', 'u32']],
+    params: [
+      ['rows', 'u32'],
+      ['first', 'u32'],
+    ],
     buffers: [
       { name: 'weights', type: 'array<vec4f>', access: 'read' },
       { name: 'ids', type: 'array<u32>', access: 'read' },
@@ -19,7 +22,7 @@ export function embed({ d }: { d: number }): Kernel<'rows'> {
     ],
     code: `${MAIN}
   if (i >= p.rows * ${d / 4}u) { return; }
-  x[i] = weights[ids[i / ${d / 4}u] * ${d / 4}u + i % ${d / 4}u];
+  x[i] = weights[ids[p.first + i / ${d / 4}u] * ${d / 4}u + i % ${d / 4}u];
 }`,
     grid: ({ rows }) => foldedGrid(ceilDiv(rows * (d / 4), THREADS)),
   });

@@ -25,7 +25,8 @@ export interface GemmSpec {
    */
   norm?: { eps: number; save: boolean };
   /**
-   * store: C = acc, or C += acc where `accumulate` is 1. residual: C = R + acc. rope: C = acc with the q and k heads rotated.
+   * store: C = acc, or C += acc where `accumulate` is 1. residual: C = R + acc. rope: C = acc with the q and k heads rotated;
+   * with `append`, row i goes to C's row meta[3m + i]: a cache that grows.
    * swiglu: columns are gate and up; act = silu(gate)·up, and gate|up too when `save`. swigluBackward: acc = d act; writes
    * d gate|d up, and act again for the gradient of the next weight.
    */
@@ -34,7 +35,7 @@ export interface GemmSpec {
 export type GemmEpilogue =
   | { kind: 'store' }
   | { kind: 'residual' }
-  | { kind: 'rope'; headDim: number; rotatedHeads: number; positions: number }
+  | { kind: 'rope'; headDim: number; rotatedHeads: number; positions: number; append?: boolean }
   | { kind: 'swiglu'; save: boolean }
   | { kind: 'swigluBackward' };
 

@@ -1,7 +1,7 @@
 // What all forms of the matrix product share: which columns a tile has, and what is done with a finished tile.
 // A tile of a thread has `tm` rows and `tn` columns in groups of four. In paired epilogues (rope, swiglu) the first half of
 // the groups are columns of the first kind (first half of a head; gate), the second half their partners.
-import type { GemmSpec } from './gemm';
+import type { GemmEpilogue, GemmSpec } from './gemm';
 
 export interface Tile {
   tm: number;
@@ -85,7 +85,7 @@ function storeGroup({ epilogue, norm, layout }: GemmSpec, c: string, value: stri
 }
 
 /** Rotate-half RoPE, as transformers' apply_rotary_pos_emb: (a, b) → (a cos − b sin, b cos + a sin). v heads pass. */
-function ropeStore({ headDim, rotatedHeads, positions }: { headDim: number; rotatedHeads: number; positions: number }) {
+function ropeStore({ headDim, rotatedHeads, positions, append }: Extract<GemmEpilogue, { kind: 'rope' }>): string {
   const half = headDim / 2;
   return `var x = a; var y = b;
 if (c < ${rotatedHeads * headDim}u) {
@@ -93,7 +93,8 @@ if (c < ${rotatedHeads * headDim}u) {
   let cs = table[at]; let sn = table[at + ${(positions * half) / 4}u];
   x = a * cs - b * sn; y = b * cs + a * sn;
 }
-C[(r * p.n + c) / 4u] = x; C[(r * p.n + c + partner()) / 4u] = y;`;
+let to = ${append ? 'rowMeta[3u * p.m + r]' : 'r'} * p.n + c;
+C[to / 4u] = x; C[(to + partner()) / 4u] = y;`;
 }
 
 /** σ with its argument clamped: exp(88) overflows. */

@@ -16,6 +16,8 @@ import { disposeTransposed, type Transposed, transposeWeights, type Weights } fr
 import type {
   AdamWOptions,
   DeviceScalar,
+  GeneratedRow,
+  GenerateRequest,
   LossFn,
   ModelEngine,
   ModelTensors,
@@ -28,9 +30,12 @@ import type {
 } from '../seam';
 import { inputLayout, packInputs } from './batchInputs';
 import type { GpuContext } from './context';
+import { Decoder, decodeBatches } from './decode';
 import { type LlamaMemory, LlamaRecorder, type StepSizes } from './llamaRecording';
 import { fromSegments, layoutOf, type ParameterLayout, toSegments } from './parameters';
 
+/** Shapes of generation whose memory waits for the next request. */
+const DECODERS_KEPT = 1;
 /** Micro-batches whose totals may wait to be read. */
 const TOTALS = 1024;
 const STORAGE = () => GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
@@ -88,6 +93,7 @@ export class RecordedEngine implements ModelEngine {
   /** Whether gradients of earlier micro-batches wait for an update. */
   private hasGradients = false;
   private unreadNorm?: GpuScalar;
+  private readonly decoders = new Map<string, Decoder>();
   private asTensors?: { weights: Weights; transposed: Transposed };
 
   /** Takes a copy of `weights`. Throws ShapeError for a tensor that is missing or has another shape. */
@@ -591,6 +597,46 @@ export class RecordedEngine implements ModelEngine {
     this.updates = step;
   }
 
+  /** Completions, batch after batch; the last shapes' memory is kept. */
+  async generate(request: GenerateRequest): Promise<GeneratedRow[]> {
+    const out: GeneratedRow[] = request.prompts.map(() => ({ ids: [], logps: [], terminated: false }));
+    const { device } = this.gpu;
+    const maxBytes = Math.min(device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize);
+    for (const { rows, groupOf, shape } of decodeBatches(request, this.config, maxBytes)) {
+      const decoder = await this.decoder(shape);
+      try {
+        await decoder.run(request, rows, groupOf, out);
+      } finally {
+        if (this.decoders.size < DECODERS_KEPT) this.decoders.set(JSON.stringify(shape), decoder);
+        else decoder.dispose();
+      }
+    }
+    return out;
+  }
+  /** Taken out while it is in use: two conversations at once have memory of their own. */
+  private async decoder(shape: Decoder['shape']): Promise<Decoder> {
+    const key = JSON.stringify(shape);
+    const kept = this.decoders.get(key);
+    if (kept) {
+      this.decoders.delete(key);
+      return kept;
+    }
+    for (const [old, decoder] of this.decoders) {
+      this.decoders.delete(old);
+      decoder.dispose();
+    }
+    return Decoder.create(
+      {
+        gpu: this.gpu,
+        config: this.config,
+        weight: (name) => this.norms(this.weights, name),
+        table: this.table,
+        makeBuffer: (bytes, label) => this.buffer(bytes, label),
+      },
+      shape,
+    );
+  }
+
   /** Weights as tensors of tfjs, copied on the device when they are asked for after an update. */
   tensors(): ModelTensors {
     if (!this.asTensors) {
@@ -624,6 +670,8 @@ export class RecordedEngine implements ModelEngine {
     const own = [...this.weights, ...this.grads, ...this.m, ...this.v, this.totals, this.norm, this.table.buffer];
     for (const buffer of own) buffer.destroy();
     this.update?.dispose();
+    for (const decoder of this.decoders.values()) decoder.dispose();
+    this.decoders.clear();
     this.heads?.replay.dispose();
     for (const buffer of this.heads?.sources.values() ?? []) buffer.destroy();
     for (const captured of this.captured.values())

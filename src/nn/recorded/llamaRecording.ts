@@ -100,8 +100,11 @@ export class LlamaRecorder {
     this.recording.call(kernel, args, accumulates ? ({ accumulate }) => ({ ...fixed, accumulate }) : () => fixed);
   }
 
-  /** x of the last layer; `save`: with what the backward pass needs. */
-  forward(save: boolean): void {
+  /**
+   * x of the last layer; `save`: with what the backward pass needs. With `keyValues` only q, k and v of each layer are made, in
+   * that memory: a prompt that others will continue.
+   */
+  forward(save: boolean, keyValues?: (layer: number) => Fixed): void {
     const { config, T: _T, forms } = this.shape;
     const {
       hidden_size: D,
@@ -113,7 +116,10 @@ export class LlamaRecorder {
     const { recording: r, memory, rows: N } = this;
     const W = (H + 2 * Hk) * hd;
     let x = r.floats('x0', N * D);
-    r.call(embed({ d: D }), [memory.weight('model.embed_tokens.weight'), memory.input('ids'), x], () => ({ rows: N }));
+    r.call(embed({ d: D }), [memory.weight('model.embed_tokens.weight'), memory.input('ids'), x], () => ({
+      rows: N,
+      first: 0,
+    }));
     for (let i = 0; i < config.num_hidden_layers; i++) {
       const weight = (suffix: string) => memory.weight(`model.layers.${i}.${suffix}.weight`);
       const floats = (name: string, count: number) => r.floats(`${name}${i}`, count);
@@ -127,7 +133,8 @@ export class LlamaRecorder {
         rstd2: floats('rstd2.', N),
         gateUp: floats('gateUp', 2 * N * F),
       };
-      const { qkv, o, lse, mid, rstd1, rstd2, gateUp } = saved;
+      const { o, lse, mid, rstd1, rstd2, gateUp } = saved;
+      const qkv = keyValues?.(i) ?? saved.qkv;
       const act = floats('act', N * F);
       const rope = {
         kind: 'rope',
@@ -150,6 +157,7 @@ export class LlamaRecorder {
         ],
         { epilogue: rope, norm },
       );
+      if (keyValues && i === config.num_hidden_layers - 1) break;
       const attention = { heads: H, kvHeads: Hk, headDim: hd, form: forms.attention };
       r.call(attentionForward(attention), [qkv, memory.input('meta'), o, lse], () => ({ rows: N }));
       this.product('NT', { m: N, n: D, k: H * hd }, [o, weight('self_attn.o_proj'), x, mid], {

@@ -1,0 +1,322 @@
+// Text from the recorded engine: a prompt runs once and is shared by all rows that continue it; then one list of calls makes a
+// token for every row, state and caches on the device, and is encoded several times before the host looks.
+import { attentionDecode, DECODE_KEYS } from '../../gpu/kernels/attentionDecode';
+import { DECODE, DECODE_WORDS } from '../../gpu/kernels/decodeState';
+import { embed } from '../../gpu/kernels/embedding';
+import { type GemmEpilogue, gemm, gemmValues } from '../../gpu/kernels/gemm';
+import { logitStride } from '../../gpu/kernels/head';
+import { rmsNormRows } from '../../gpu/kernels/norm';
+import { CHOICE_FLOATS, sampleTokens } from '../../gpu/kernels/sample';
+import { type Fixed, type Memory, Recording } from '../../gpu/recording';
+import { Replay } from '../../gpu/replay';
+import { CancelledError } from '../../lib/errors';
+import type { LlamaConfig, SamplingOptions } from '../../protocol/model';
+import { SAMPLING_STREAM } from '../sampling';
+import type { GeneratedRow, GenerateRequest } from '../seam';
+import { inputLayout, packInputs } from './batchInputs';
+import type { GpuContext } from './context';
+import { type LlamaMemory, LlamaRecorder, type StepSizes } from './llamaRecording';
+
+/** Tokens encoded before the host looks: on hardware a readback costs more than a token, on a software adapter it does not. */
+const TOKENS_A_READ = { hardware: 8, software: 2 };
+/** Stop ids that fit; chat templates have one or two. */
+const STOPS = 16;
+
+export interface DecodeHost {
+  gpu: GpuContext;
+  config: LlamaConfig;
+  weight(name: string): Fixed;
+  table: Fixed;
+  makeBuffer(bytes: number, label: string): GPUBuffer;
+}
+interface Shape {
+  /** Distinct prompts, their rows in the prefix, rows of the batch, own slots and tokens at most. */
+  groups: number;
+  prefixRows: number;
+  rows: number;
+  slots: number;
+  maxNew: number;
+}
+interface SampleSizes extends Shape {
+  sampling: SamplingOptions;
+  stops: number;
+}
+
+/** Memory and recordings for one shape; kept for the next call of the same shape. */
+export class Decoder {
+  private readonly own: GPUBuffer[] = [];
+  private readonly state: GPUBuffer;
+  private readonly stops: GPUBuffer;
+  private readonly tokens: GPUBuffer;
+  private readonly choices: GPUBuffer;
+  private readonly caches: Fixed[];
+  private readonly prefixes: Fixed[];
+  private prefill?: { replay: Replay<StepSizes>; inputs: GPUBuffer };
+  private readonly token: Replay<SampleSizes>;
+
+  private constructor(
+    private readonly host: DecodeHost,
+    readonly shape: Shape,
+  ) {
+    const { config } = host;
+    const layers = Array.from({ length: config.num_hidden_layers }, (_, i) => i);
+    const W = (config.num_attention_heads + 2 * config.num_key_value_heads) * config.head_dim;
+    const { rows, slots, groups, prefixRows, maxNew } = shape;
+    this.state = this.make(4 * rows * DECODE_WORDS, 'decode state');
+    this.stops = this.make(4 * STOPS, 'stop ids');
+    this.tokens = this.make(4 * rows * maxNew, 'tokens');
+    this.choices = this.make(4 * rows * maxNew * CHOICE_FLOATS, 'choices');
+    this.caches = layers.map((i) => this.fixed(this.make(4 * rows * slots * W, `cache ${i}`)));
+    this.prefixes = layers.map((i) => this.fixed(this.make(4 * Math.max(1, groups * prefixRows) * W, `prefix ${i}`)));
+    this.token = new Replay(host.gpu.pipelines, host.gpu.pool, this.tokenRecording(W));
+    if (prefixRows > 0) this.prefill = this.prefillReplay();
+  }
+  static async create(host: DecodeHost, shape: Shape): Promise<Decoder> {
+    const decoder = new Decoder(host, shape);
+    await host.gpu.pipelines.compile([...decoder.token.kernels, ...(decoder.prefill?.replay.kernels ?? [])]);
+    return decoder;
+  }
+
+  private make(bytes: number, label: string): GPUBuffer {
+    const buffer = this.host.makeBuffer(bytes, label);
+    this.own.push(buffer);
+    return buffer;
+  }
+  private fixed(buffer: GPUBuffer, offset = 0, bytes = buffer.size - offset): Fixed {
+    return { kind: 'fixed', name: buffer.label, buffer, offset, bytes };
+  }
+
+  private prefillReplay() {
+    const { gpu, config, weight, table } = this.host;
+    const { groups: B, prefixRows: T } = this.shape;
+    const layout = inputLayout(B * T);
+    const inputs = this.make(layout.bytes, 'prompts');
+    const memory: LlamaMemory = {
+      weight,
+      grad: weight,
+      input: (part) => this.fixed(inputs, layout.parts[part].offset, layout.parts[part].bytes),
+      table,
+    };
+    const recorder = new LlamaRecorder({ config, B, T, forms: gpu.forms, normStride: 0 }, memory);
+    recorder.forward(false, (layer) => this.prefixes[layer]!);
+    return { replay: new Replay(gpu.pipelines, gpu.pool, recorder.recording), inputs };
+  }
+
+  /** One token for every row. */
+  private tokenRecording(W: number): Recording<SampleSizes> {
+    const { gpu, config, weight, table } = this.host;
+    const { forms } = gpu;
+    const { rows: R, prefixRows, maxNew } = this.shape;
+    const { hidden_size: D, num_attention_heads: H, num_key_value_heads: Hk, head_dim: hd } = config;
+    const { intermediate_size: F, vocab_size: V } = config;
+    const r = new Recording<SampleSizes>();
+    const state = this.fixed(this.state);
+    const product = (
+      sizes: { m: number; n: number; k: number; ldc?: number },
+      args: Memory[],
+      epilogue: GemmEpilogue,
+      hasNorm = false,
+    ) => {
+      const norm = hasNorm ? { norm: { eps: config.rms_norm_eps, save: false } } : {};
+      const values = gemmValues('NT', sizes);
+      r.call(gemm({ layout: 'NT', form: forms.gemm.NT, epilogue, ...norm }), args, () => values);
+    };
+    let x = r.floats('x', R * D);
+    r.call(embed({ d: D }), [weight('model.embed_tokens.weight'), state, x], () => ({
+      rows: R,
+      first: DECODE.token * R,
+    }));
+    const keys = config.max_position_embeddings;
+    const attention = attentionDecode({
+      heads: H,
+      kvHeads: Hk,
+      headDim: hd,
+      form: keys > DECODE_KEYS ? 'rowPerThread' : forms.row,
+    });
+    for (let i = 0; i < config.num_hidden_layers; i++) {
+      const w = (suffix: string) => weight(`model.layers.${i}.${suffix}.weight`);
+      const [o, mid, act, next] = [H * hd, D, F, D].map((n, j) => r.floats(`${i}.${j}`, R * n));
+      const rope = { kind: 'rope', headDim: hd, rotatedHeads: H + Hk, positions: keys, append: true } as const;
+      const cache = this.caches[i]!;
+      product({ m: R, n: W, k: D }, [x, w('self_attn.q_proj'), w('input_layernorm'), table, state, cache], rope, true);
+      r.call(attention, [cache, this.prefixes[i]!, state, o!], () => ({ rows: R, prefixRows }));
+      product({ m: R, n: D, k: H * hd }, [o!, w('self_attn.o_proj'), x, mid!], { kind: 'residual' });
+      const gateUp = [mid!, w('mlp.gate_proj'), w('post_attention_layernorm'), act!];
+      product({ m: R, n: 2 * F, k: D }, gateUp, { kind: 'swiglu', save: false }, true);
+      product({ m: R, n: D, k: F }, [act!, w('mlp.down_proj'), mid!, next!], { kind: 'residual' });
+      x = next!;
+    }
+    const all = this.make(4 * R, 'all rows');
+    gpu.runner.write(
+      all,
+      0,
+      Uint32Array.from({ length: R }, (_, n) => n),
+    );
+    const [h, rstd] = [r.floats('h', R * D), r.floats('rstd', R)];
+    const norm = rmsNormRows({ d: D, eps: config.rms_norm_eps, form: forms.row });
+    r.call(norm, [x, weight('model.norm.weight'), this.fixed(all), h, rstd], () => ({ rows: R }));
+    const logits = r.floats('logits', R * logitStride(V));
+    const head = weight(config.tie_word_embeddings ? 'model.embed_tokens.weight' : 'lm_head.weight');
+    product({ m: R, n: V, k: D, ldc: logitStride(V) }, [h, head, logits], { kind: 'store' });
+    r.call(
+      sampleTokens({ vocabulary: V, form: forms.row, masked: false }),
+      [logits, state, this.fixed(this.stops), this.fixed(this.tokens), this.fixed(this.choices)],
+      ({ sampling, stops }) => ({
+        rows: R,
+        temperature: sampling.temperature,
+        topK: sampling.top_k,
+        topP: sampling.top_p,
+        minP: 0,
+        seed: sampling.seed,
+        mix: SAMPLING_STREAM,
+        maxNew,
+        stops,
+      }),
+    );
+    return r;
+  }
+
+  /** Completions of `rows` (indices into the request's prompts) into `out`. */
+  async run(
+    request: GenerateRequest,
+    rows: readonly number[],
+    groupOf: readonly number[],
+    out: GeneratedRow[],
+  ): Promise<void> {
+    const { runner } = this.host.gpu;
+    const { rows: R, slots, prefixRows, maxNew } = this.shape;
+    const { prompts, sampling, onToken, signal, yieldToOthers } = request;
+    const stopIds = request.stopIds.slice(0, STOPS);
+    runner.submit();
+    const state = new Uint32Array(R * DECODE_WORDS);
+    const set = (name: keyof typeof DECODE, r: number, value: number) => {
+      state[DECODE[name] * R + r] = value;
+    };
+    for (let r = 0; r < R; r++) {
+      const row = rows[r];
+      const prompt = row === undefined ? undefined : prompts[row]!;
+      set('cacheRow', r, r * slots);
+      set('own', r, 1);
+      if (!prompt) {
+        set('done', r, 1); // fills the batch's shape
+        continue;
+      }
+      set('group', r, groupOf[r]!);
+      set('prefix', r, prompt.length - 1);
+      set('position', r, prompt.length - 1);
+      set('token', r, prompt[prompt.length - 1]!);
+      set('stream', r, row!);
+    }
+    runner.write(this.state, 0, state);
+    runner.write(
+      this.stops,
+      0,
+      Uint32Array.from({ length: STOPS }, (_, i) => stopIds[i] ?? 0),
+    );
+    if (this.prefill && prefixRows > 0) this.runPrompts(prompts, rows, groupOf);
+    const sizes: SampleSizes = { ...this.shape, sampling, stops: stopIds.length };
+    const chunk = this.host.gpu.forms.row === 'rowPerThread' ? TOKENS_A_READ.software : TOKENS_A_READ.hardware;
+    const told = new Array<number>(R).fill(0);
+    for (let t = 0; t < maxNew; t += chunk) {
+      this.token.prepare();
+      this.token.write(sizes);
+      for (let k = 0; k < Math.min(chunk, maxNew - t); k++) runner.encode(this.token, '', sizes);
+      const [words, ids, choices] = await runner.read([
+        { buffer: this.state, offset: 0, bytes: 4 * R * DECODE_WORDS },
+        { buffer: this.tokens, offset: 0, bytes: 4 * R * maxNew },
+        { buffer: this.choices, offset: 0, bytes: 4 * R * maxNew * CHOICE_FLOATS },
+      ]);
+      const now = new Uint32Array(words!);
+      const [newIds, logps] = [new Uint32Array(ids!), new Float32Array(choices!)];
+      let isOver = true;
+      rows.forEach((row, r) => {
+        const count = now[DECODE.count * R + r]!;
+        const result = out[row]!;
+        for (let i = told[r]!; i < count; i++) {
+          const id = newIds[r * maxNew + i]!;
+          result.ids.push(id);
+          result.logps.push(logps[(r * maxNew + i) * CHOICE_FLOATS]!);
+          result.terminated = stopIds.includes(id);
+          onToken?.(row, id);
+        }
+        told[r] = count;
+        if (now[DECODE.done * R + r] === 0) isOver = false;
+      });
+      if (isOver) return;
+      if (signal?.aborted) throw new CancelledError('Generation was stopped.', { cause: signal.reason });
+      await yieldToOthers?.();
+    }
+  }
+
+  private runPrompts(prompts: GenerateRequest['prompts'], rows: readonly number[], groupOf: readonly number[]): void {
+    const { runner } = this.host.gpu;
+    const { groups: B, prefixRows: T } = this.shape;
+    const N = B * T;
+    const [ids, positions, segmentIds] = [new Int32Array(N), new Int32Array(N), new Int32Array(N)];
+    rows.forEach((row, r) => {
+      const prompt = prompts[row]!;
+      for (let t = 0; t + 1 < prompt.length; t++) {
+        const n = groupOf[r]! * T + t;
+        ids[n] = prompt[t]!;
+        positions[n] = t;
+        segmentIds[n] = 1;
+      }
+    });
+    const mask = new Float32Array(N);
+    const batch = { B, T, ids, positions, segmentIds, targets: new Int32Array(N), mask, rowAdapter: new Int32Array(B) };
+    const { replay, inputs } = this.prefill!;
+    const packed = packInputs(batch);
+    runner.write(inputs, 0, packed.words);
+    const sizes: StepSizes = {
+      supervised: 0,
+      groups: packed.groups,
+      inverseTemperature: 1,
+      scale: 0,
+      dft: 0,
+      accumulate: 0,
+      at: 0,
+    };
+    replay.prepare();
+    replay.write(sizes);
+    runner.encode(replay, '', sizes);
+    runner.submit();
+  }
+
+  dispose(): void {
+    this.token.dispose();
+    this.prefill?.replay.dispose();
+    for (const buffer of this.own) buffer.destroy();
+  }
+}
+
+const roundUp = (n: number, step: number): number => Math.ceil(n / step) * step;
+
+/** The rows of a request in batches: like lengths together, as many as `maxBatch` and the largest binding allow. */
+export function decodeBatches(
+  request: GenerateRequest,
+  config: LlamaConfig,
+  maxBytes: number,
+): { rows: number[]; groupOf: number[]; shape: Shape }[] {
+  const { prompts, sampling, maxBatch = 64 } = request;
+  const context = config.max_position_embeddings;
+  const W = (config.num_attention_heads + 2 * config.num_key_value_heads) * config.head_dim;
+  const order = prompts.map((_, i) => i).sort((a, b) => prompts[a]!.length - prompts[b]!.length || a - b);
+  const slots = roundUp(Math.min(sampling.max_new_tokens, context), 32);
+  const most = Math.max(1, Math.min(maxBatch, Math.floor(maxBytes / (4 * slots * W))));
+  const out = [];
+  for (let start = 0; start < order.length; start += most) {
+    const rows = order.slice(start, start + most);
+    const groups = new Map<string, number>();
+    const groupOf = rows.map((row) => {
+      const key = Array.from(prompts[row]!).join();
+      const group = groups.get(key) ?? groups.size;
+      groups.set(key, group);
+      return group;
+    });
+    const longest = Math.max(...rows.map((row) => prompts[row]!.length));
+    const maxNew = Math.min(sampling.max_new_tokens, context - longest);
+    const prefixRows = longest > 1 ? roundUp(longest - 1, 32) : 0;
+    out.push({ rows, groupOf, shape: { groups: groups.size, prefixRows, rows: rows.length, slots, maxNew } });
+  }
+  return out;
+}
