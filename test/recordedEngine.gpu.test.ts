@@ -44,6 +44,8 @@ function batchOf(vocabulary: number, seed = 1, T = 11): Batch {
   const mask = Float32Array.from({ length: 2 * T }, (_, n) => (segmentIds[n] && n % 3 ? (n % 5 ? 1 : 0.5) : 0));
   return { B: 2, T, ids, positions, segmentIds, targets: Int32Array.from(ids, (_, n) => ids[n + 1] ?? 0), mask, rowAdapter: new Int32Array(2).fill(-1) }; // biome-ignore format: one batch
 }
+/** Another model with the same vocabulary, wider than the student. */
+const teacherOf = (config: LlamaConfig): LlamaConfig => ({ ...config, hidden_size: 24, intermediate_size: 32 });
 const withHead = (config: LlamaConfig, head: HeadKind): NamedTensorMap => {
   const d = config.hidden_size;
   const extra: NamedTensorMap =
@@ -66,6 +68,8 @@ interface Work {
   head: HeadKind;
   loss(batch: Batch): LossFn;
   request: StepRequest;
+  /** β of a divergence from a teacher. */
+  beta?: number;
 }
 const weighted = (x: tf.Tensor, seed: number) =>
   tf.sum(tf.mul(x, tf.tensor(noise(x.size, seed), x.shape))) as tf.Scalar;
@@ -84,6 +88,24 @@ const WORKS: Work[] = [
     loss: () => ({ logps, hidden }) => ({ sums: { loss: tf.add(weighted(logps!, 4), weighted(hidden!, 5)) as tf.Scalar }, counts: { loss: 1 }, metrics: {} }), // biome-ignore format: one case
     request: { want: ['logps', 'hidden'], scale: { loss: 1 } },
   },
+  ...[0, 0.4, 1].map(
+    (beta): Work => ({
+      name: `divergence from a teacher, beta ${beta}`,
+      head: 'lm',
+      beta,
+      loss:
+        () =>
+        ({ divergences }) => ({ sums: { loss: weighted(divergences!, 4) }, counts: { loss: 1 }, metrics: {} }),
+      request: { want: ['divergences'], scale: { loss: 1 } },
+    }),
+  ),
+  {
+    name: 'divergence and logps together',
+    head: 'lm',
+    beta: 0.5,
+    loss: () => ({ divergences, logps }) => ({ sums: { loss: tf.add(weighted(divergences!, 4), weighted(logps!, 5)) as tf.Scalar }, counts: { loss: 1 }, metrics: {} }), // biome-ignore format: one case
+    request: { want: ['divergences', 'logps'], scale: { loss: 1 } },
+  },
   ...(['score', 'value', 'token_cls'] as const).map(
     (head): Work => ({
       name: `head ${head}`,
@@ -95,10 +117,12 @@ const WORKS: Work[] = [
 ];
 
 /** Two micro-batches, the gradients after them, an update, and one more step with its update. */
-async function work(engine: ModelEngine, config: LlamaConfig, w: Work): Promise<Told> {
+async function work(engine: ModelEngine, config: LlamaConfig, w: Work, teacher: ModelEngine): Promise<Told> {
+  const distill = w.beta === undefined ? undefined : { teacher, beta: w.beta, temperature: 1.5 };
+  const request = { ...w.request, options: { ...w.request.options, ...(distill && { distill }) } };
   const step = async (seed: number) => {
     const batch = batchOf(config.vocab_size, seed);
-    const { sums, metrics } = await engine.step(batch, w.loss(batch), w.request);
+    const { sums, metrics } = await engine.step(batch, w.loss(batch), request);
     return Object.fromEntries(Object.entries({ ...sums, ...metrics }).map(([k, v]) => [`${seed} ${k}`, v]));
   };
   const first = await step(1);
@@ -129,8 +153,10 @@ beforeAll(async () => {
   for (const [name, config] of Object.entries(CONFIGS)) {
     for (const w of WORKS) {
       const engine = new TfEngine(config, withHead(config, w.head), w.head);
-      wanted.set(`${name} ${w.name}`, await work(engine, config, w));
+      const teacher = new TfEngine(teacherOf(config), initWeights(teacherOf(config), 6));
+      wanted.set(`${name} ${w.name}`, await work(engine, config, w, teacher));
       engine.dispose();
+      teacher.dispose();
     }
     const engine = new TfEngine(config, initWeights(config, 3));
     measured.set(name, await measure(engine, config));
@@ -157,7 +183,8 @@ describe.each([
   describe.each(Object.entries(CONFIGS))('%s', (name, config) => {
     test.each(WORKS.map((w) => [w.name, w] as const))('%s', async (_n, w) => {
       const engine = new RecordedEngine(context(), config, withHead(config, w.head), w.head);
-      const found = await work(engine, config, w);
+      const teacher = new RecordedEngine(context(), teacherOf(config), initWeights(teacherOf(config), 6));
+      const found = await work(engine, config, w, teacher);
       const want = wanted.get(`${name} ${w.name}`)!;
       for (const [key, value] of Object.entries(want.read))
         expect(Math.abs(found.read[key]! - value), key).toBeLessThan(1e-4 * Math.max(1, Math.abs(value)));

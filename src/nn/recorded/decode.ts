@@ -275,6 +275,8 @@ export class Decoder {
       dft: 0,
       accumulate: 0,
       at: 0,
+      beta: 0,
+      inverseDistillTemperature: 1,
     };
     replay.prepare();
     replay.write(sizes);

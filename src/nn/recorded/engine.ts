@@ -48,7 +48,7 @@ const STATISTICS = {
 } as const;
 type Statistic = keyof typeof STATISTICS;
 const isStatistic = (want: Want): want is Statistic => want in STATISTICS;
-type Cotangent = 'logps' | 'entropies' | 'hidden';
+type Cotangent = 'logps' | 'entropies' | 'hidden' | 'divergences';
 
 /** A recording of one shape, with the memory that is its own. */
 interface Captured {
@@ -58,15 +58,33 @@ interface Captured {
   results: Map<string, GPUBuffer>;
   cotangents: Map<Cotangent, GPUBuffer>;
   own: GPUBuffer[];
+  teacher?: TeacherLink;
 }
 /** What a recording holds beside the network itself. */
 interface Kind {
-  mode: 'crossEntropy' | 'loss' | 'evaluate';
+  mode: 'crossEntropy' | 'loss' | 'evaluate' | 'rows';
   statistics: Statistic[];
   hidden: boolean;
   topk: number;
+  /** Number of the engine that is distilled from. */
+  teacher?: number;
+}
+/** What a recording takes from a teacher; its hidden states are copied in before each step. */
+interface TeacherLink {
+  engine: RecordedEngine;
+  h: GPUBuffer;
 }
 
+/** Sizes of a pass without a loss. */
+const NO_LOSS: Omit<StepSizes, 'supervised' | 'groups'> = {
+  inverseTemperature: 1,
+  scale: 0,
+  dft: 0,
+  accumulate: 0,
+  at: 0,
+  beta: 0,
+  inverseDistillTemperature: 1,
+};
 const FUSED: Kind = { mode: 'crossEntropy', statistics: [], hidden: false, topk: 0 };
 
 interface HeadReplay {
@@ -75,8 +93,26 @@ interface HeadReplay {
   sources: Map<string, GPUBuffer>;
 }
 
+let engines = 0;
+const sizesOf = ({ temperature = 1, distill }: StepOptions): typeof NO_LOSS => ({
+  ...NO_LOSS,
+  inverseTemperature: 1 / temperature,
+  beta: distill?.beta ?? 0,
+  inverseDistillTemperature: 1 / (distill?.temperature ?? 1),
+});
+/** The engine that is distilled from. Throws ConfigError when it is missing or runs elsewhere. */
+function teacherIn(want: readonly Want[], { distill }: StepOptions): RecordedEngine | undefined {
+  if (!want.includes('divergences')) return undefined;
+  if (!distill) throw new ConfigError('"divergences" needs options.distill with a teacher.');
+  if (!(distill.teacher instanceof RecordedEngine))
+    throw new ConfigError('The teacher must run on the same engine as the student.');
+  return distill.teacher;
+}
+
 export class RecordedEngine implements ModelEngine {
   readonly backend = 'webgpu';
+  /** Tells engines apart in keys of recordings. */
+  private readonly number = engines++;
   private readonly layout: ParameterLayout;
   private readonly weights: GPUBuffer[];
   private readonly grads: GPUBuffer[];
@@ -154,17 +190,17 @@ export class RecordedEngine implements ModelEngine {
   }
 
   /** The recording of a shape, made and compiled at its first use. */
-  private capture(B: number, T: number, kind: Kind): Promise<Captured> {
+  private capture(B: number, T: number, kind: Kind, teacher?: RecordedEngine): Promise<Captured> {
     const key = JSON.stringify([B, T, kind]);
     let captured = this.captured.get(key);
     if (!captured) {
-      captured = this.record(B, T, kind);
+      captured = this.record(B, T, kind, teacher);
       this.captured.set(key, captured);
       captured.catch(() => this.captured.delete(key));
     }
     return captured;
   }
-  private async record(B: number, T: number, kind: Kind): Promise<Captured> {
+  private async record(B: number, T: number, kind: Kind, distilled?: RecordedEngine): Promise<Captured> {
     const { gpu, config } = this;
     const N = B * T;
     const own: GPUBuffer[] = [];
@@ -185,9 +221,14 @@ export class RecordedEngine implements ModelEngine {
     const { recording } = recorder;
     const results = new Map<string, GPUBuffer>();
     const cotangents = new Map<Cotangent, GPUBuffer>();
+    let teacherLink: TeacherLink | undefined;
     recording.part = 'forward';
-    recorder.forward(kind.mode !== 'evaluate');
-    if (kind.mode === 'crossEntropy') {
+    recorder.forward(kind.mode === 'crossEntropy' || kind.mode === 'loss');
+    if (kind.mode === 'rows') {
+      const out = make(N * config.hidden_size, 'rows');
+      results.set('rows', out);
+      recorder.headInput(this.fixed(out));
+    } else if (kind.mode === 'crossEntropy') {
       const { stats, dh } = recorder.crossEntropy();
       recorder.totals(stats, this.fixed(this.totals));
       recorder.backward(recorder.finalNormBackward(dh), true);
@@ -196,6 +237,13 @@ export class RecordedEngine implements ModelEngine {
       const k = kind.topk;
       const top = k > 0 ? recording.floats('topk', N * 2 * k) : undefined;
       const stats = hasHead ? recorder.headStatistics(top && { k, out: top }) : undefined;
+      const link = distilled && this.teacherOf(distilled, N, make);
+      teacherLink = link?.link;
+      if (link) {
+        const out = make(N, 'divergences');
+        results.set('divergences', out);
+        recorder.divergences(link.teacher, this.fixed(out));
+      }
       for (const want of kind.statistics) {
         const out = make(N, want);
         results.set(want, out);
@@ -232,20 +280,37 @@ export class RecordedEngine implements ModelEngine {
           return this.fixed(buffer);
         };
         const given = Object.fromEntries(
-          (['logps', 'entropies'] as const)
-            .filter((name) => kind.statistics.includes(name))
+          (['logps', 'entropies', 'divergences'] as const)
+            .filter((name) => (name === 'divergences' ? link : kind.statistics.includes(name)))
             .map((name) => [name, cotangent(name, N)]),
         );
         const hasGradient = Object.keys(given).length > 0;
-        const dh = hasGradient ? recorder.headBackward(stats!, given) : undefined;
+        const dh = hasGradient ? recorder.headBackward(stats, given, link?.teacher) : undefined;
         const dHidden = kind.hidden ? { d: cotangent('hidden', N * config.hidden_size), rstd: rstd! } : undefined;
         if (dh || dHidden) recorder.backward(recorder.finalNormBackward(dh, dHidden), hasGradient);
       }
     }
     const replay = new Replay(gpu.pipelines, gpu.pool, recording);
     await gpu.pipelines.compile(replay.kernels);
-    return { replay, inputs, results, cotangents, own };
+    return { replay, inputs, results, cotangents, own, ...(teacherLink && { teacher: teacherLink }) };
   }
+  private teacherOf(engine: RecordedEngine, N: number, make: (floats: number, label: string) => GPUBuffer) {
+    const d = engine.config.hidden_size;
+    const h = make(N * d, 'teacher rows');
+    const name = engine.config.tie_word_embeddings ? 'model.embed_tokens.weight' : 'lm_head.weight';
+    const weight = engine.norms(engine.weights, name);
+    return { link: { engine, h }, teacher: { h: this.fixed(h), weight, d } };
+  }
+  /** This model's normed hidden states of a batch's supervised rows, copied to `into` [M, D]. */
+  private async writeRows(batch: Batch, into: GPUBuffer): Promise<void> {
+    const { runner } = this.gpu;
+    const captured = await this.capture(batch.B, batch.T, { ...FUSED, mode: 'rows' });
+    const all = this.begin(batch, captured, NO_LOSS);
+    runner.encode(captured.replay, 'forward', all);
+    runner.copy(captured.results.get('rows')!, 0, into, 0, into.size);
+    runner.submit();
+  }
+
   /** A block by its first parameter; a norm's weight by its own name: norms share one block. */
   private norms(buffers: GPUBuffer[], name: string): Fixed {
     if (name === 'model.layers.0.input_layernorm.weight') {
@@ -280,13 +345,7 @@ export class RecordedEngine implements ModelEngine {
   async step(batch: Batch, loss: LossFn, { want, options = {}, scale }: StepRequest): Promise<StepResult> {
     checkBatch(batch, this.config, this.head, options);
     const { runner } = this.gpu;
-    const sizes = {
-      inverseTemperature: 1 / (options.temperature ?? 1),
-      scale: scale.loss ?? 1,
-      dft: 0,
-      accumulate: 0,
-      at: 0,
-    };
+    const sizes = { ...sizesOf(options), scale: scale.loss ?? 1 };
     if (loss.fused && (options.head ?? 'lm') === 'lm') {
       const { count, dft } = loss.fused;
       const captured = await this.capture(batch.B, batch.T, FUSED);
@@ -320,8 +379,9 @@ export class RecordedEngine implements ModelEngine {
   ): Promise<StepResult> {
     const { runner } = this.gpu;
     const kind = this.kindOf('loss', want, options);
-    const captured = await this.capture(batch.B, batch.T, kind);
+    const captured = await this.capture(batch.B, batch.T, kind, teacherIn(want, options));
     const heads = await this.headReplay();
+    await captured.teacher?.engine.writeRows(batch, captured.teacher.h);
     const accumulate = this.hasGradients ? 1 : 0;
     const all = this.begin(batch, captured, { ...sizes, accumulate });
     runner.encode(captured.replay, 'forward', all);
@@ -330,8 +390,8 @@ export class RecordedEngine implements ModelEngine {
     const headParameters = this.headTensors(options);
     const cotangents = tf.tidy(() => {
       const given = this.outputsOf(batch, captured, kind);
-      const { logps, entropies, hidden } = given;
-      const inputs = { logps, entropies, hidden, ...headParameters };
+      const { logps, entropies, hidden, divergences } = given;
+      const inputs = { logps, entropies, hidden, divergences, ...headParameters };
       const names = Object.entries(inputs).flatMap(([name, x]) => (x ? [name] : []));
       const xs = names.map((name) => inputs[name as keyof typeof inputs] as tf.Tensor);
       const f = (...args: tf.Tensor[]) => {
@@ -373,14 +433,13 @@ export class RecordedEngine implements ModelEngine {
   }
 
   private kindOf(mode: Kind['mode'], want: readonly Want[], options: StepOptions): Kind {
-    if (want.includes('divergences'))
-      throw new ConfigError('This engine does not distil yet; use the tfjs engine for "divergences".');
     const hasScores = (options.head ?? 'lm') !== 'lm';
     return {
       mode,
       statistics: want.filter(isStatistic),
       hidden: want.includes('hidden') || hasScores,
       topk: want.includes('topk') ? (options.topk ?? 5) : 0,
+      ...(want.includes('divergences') && { teacher: teacherIn(want, options)!.number }),
     };
   }
   /** The recording's results as tensors of their own; mask and targets beside them. */
@@ -400,6 +459,7 @@ export class RecordedEngine implements ModelEngine {
       const x = copyOf(name, [B, T]) as tf.Tensor2D;
       outputs[name] = name === 'argmax' || name === 'ranks' ? tf.cast(x, 'int32') : x;
     }
+    if (kind.teacher !== undefined) outputs.divergences = copyOf('divergences', [B, T]) as tf.Tensor2D;
     if (kind.hidden) outputs.hidden = copyOf('hidden', [B, T, D]) as tf.Tensor3D;
     if (kind.topk > 0) {
       const k = kind.topk;
@@ -468,9 +528,9 @@ export class RecordedEngine implements ModelEngine {
     checkBatch(batch, this.config, this.head, options);
     const { runner } = this.gpu;
     const kind = this.kindOf('evaluate', request.want, options);
-    const captured = await this.capture(batch.B, batch.T, kind);
-    const inverseTemperature = 1 / (options.temperature ?? 1);
-    const all = this.begin(batch, captured, { inverseTemperature, scale: 0, dft: 0, accumulate: 0, at: 0 });
+    const captured = await this.capture(batch.B, batch.T, kind, teacherIn(request.want, options));
+    await captured.teacher?.engine.writeRows(batch, captured.teacher.h);
+    const all = this.begin(batch, captured, sizesOf(options));
     runner.encode(captured.replay, 'forward', all);
     runner.submit();
     const heads = this.headTensors(options);

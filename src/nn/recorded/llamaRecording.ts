@@ -3,7 +3,8 @@
 // back (thirteen dispatches with the two of attention's gradient).
 import { attentionBackwardKv, attentionBackwardQ } from '../../gpu/kernels/attentionBackward';
 import { attentionForward } from '../../gpu/kernels/attentionForward';
-import { addRows, clear, embed, embedBackward } from '../../gpu/kernels/embedding';
+import { divergenceRows } from '../../gpu/kernels/divergence';
+import { addInto, addRows, clear, embed, embedBackward } from '../../gpu/kernels/embedding';
 import type { KernelForms } from '../../gpu/kernels/forms';
 import { type GemmEpilogue, type GemmLayout, gemm, gemmValues } from '../../gpu/kernels/gemm';
 import {
@@ -36,6 +37,16 @@ export interface StepSizes {
   accumulate: number;
   /** Place of the micro-batch's totals. */
   at: number;
+  /** Of the divergence from a teacher. */
+  beta: number;
+  inverseDistillTemperature: number;
+}
+
+/** A teacher's normed hidden states of the same supervised rows, [M, d], and its vocabulary head. */
+export interface Teacher {
+  h: Fixed;
+  weight: Fixed;
+  d: number;
 }
 
 /** Fixed memory that recordings name. */
@@ -180,17 +191,17 @@ export class LlamaRecorder {
   }
 
   /** The final norm of the rows that the head reads. */
-  headInput(): { rows: Planned; rstd: Planned } {
+  headInput(out?: Fixed): { rows: Planned; rstd: Planned } {
     const { config, forms } = this.shape;
     const { recording: r, memory, rows: N } = this;
     const D = config.hidden_size;
-    this.h = { rows: r.floats('h', N * D), rstd: r.floats('rstdF', N) };
+    const h = { rows: r.floats('h', N * D), rstd: r.floats('rstdF', N) };
     r.call(
       rmsNormRows({ d: D, eps: config.rms_norm_eps, form: forms.row }),
-      [this.last!, memory.weight('model.norm.weight'), memory.input('index'), this.h.rows, this.h.rstd],
+      [this.last!, memory.weight('model.norm.weight'), memory.input('index'), out ?? h.rows, h.rstd],
       ({ supervised }) => ({ rows: supervised }),
     );
-    return this.h;
+    return h;
   }
 
   private get headName(): string {
@@ -225,7 +236,8 @@ export class LlamaRecorder {
   /** Statistics of the supervised rows, [N, STAT_FLOATS]; kept, for whoever reads them. */
   headStatistics(topk?: { k: number; out: Planned }): Planned {
     const { recording: r, memory, shape } = this;
-    const { rows: h } = this.headInput();
+    this.h ??= this.headInput();
+    const { rows: h } = this.h;
     const stats = r.keep(r.floats('stats', this.rows * STAT_FLOATS));
     const kernel = headRows({ vocabulary: shape.config.vocab_size, form: shape.forms.row, mode: 'stats' });
     for (const { first, size } of this.chunks()) {
@@ -248,7 +260,8 @@ export class LlamaRecorder {
    */
   crossEntropy(): { stats: Planned; dh: Planned } {
     const { recording: r, memory, shape } = this;
-    const { rows: h } = this.headInput();
+    this.h = this.headInput();
+    const { rows: h } = this.h;
     const stats = r.keep(r.floats('stats', this.rows * STAT_FLOATS));
     const dh = r.floats('dh', this.rows * shape.config.hidden_size);
     const kernel = headRows({ vocabulary: shape.config.vocab_size, form: shape.forms.row, mode: 'nll' });
@@ -269,12 +282,53 @@ export class LlamaRecorder {
     this.recording.call(nllTotals(), args, ({ supervised, at, dft }) => ({ rows: supervised, at, dft }));
   }
 
+  /** The teacher's logits on a chunk of rows, into memory of their own. */
+  private teacherLogits(
+    { h, weight, d }: Teacher,
+    logits: Planned,
+    first: number,
+    size: (s: StepSizes) => number,
+  ): void {
+    const { config, forms } = this.shape;
+    const kernel = gemm({ layout: 'NT', form: forms.gemm.NT, epilogue: { kind: 'store' } });
+    const rows = Math.min(CHUNK_ROWS, this.rows - first);
+    const part: Fixed = { ...h, offset: h.offset + 4 * first * d, bytes: 4 * rows * d };
+    this.recording.call(kernel, [part, weight, logits], (s) =>
+      gemmValues('NT', { m: size(s), n: config.vocab_size, k: d, ldc: logitStride(config.vocab_size) }),
+    );
+  }
+  /** Divergence of every supervised row from the teacher, spread over the tokens [N] into `out`. */
+  divergences(teacher: Teacher, out: Memory): void {
+    const { recording: r, memory, shape } = this;
+    this.h ??= this.headInput();
+    const found = r.floats('divergences', this.rows);
+    const kernel = divergenceRows({ vocabulary: shape.config.vocab_size, form: shape.forms.row, mode: 'value' });
+    for (const { first, size } of this.chunks()) {
+      const [ours, theirs] = [`student${first}`, `teacher${first}`].map((name) => this.logitsMemory(name));
+      this.logits(this.h.rows, ours!, first, size);
+      this.teacherLogits(teacher, theirs!, first, size);
+      r.call(kernel, [ours!, theirs!, found], (s) => divergenceValues(s, first, size(s)));
+    }
+    r.call(spreadRows(), [found, memory.input('slot'), out], ({ supervised }) => ({
+      rows: this.rows,
+      slots: supervised,
+      stride: 1,
+      first: 0,
+      width: 1,
+    }));
+  }
+
   /** dh for any loss on logps and entropies, given their cotangents [N] each; logits are made again. */
-  headBackward(stats: Planned, cotangents: { logps?: Fixed; entropies?: Fixed }): Planned {
+  headBackward(
+    stats: Planned | undefined,
+    cotangents: { logps?: Fixed; entropies?: Fixed; divergences?: Fixed },
+    teacher?: Teacher,
+  ): Planned {
     const { recording: r, memory, shape } = this;
     const { rows: h } = this.h!;
     const dh = r.floats('dh', this.rows * shape.config.hidden_size);
-    const { logps, entropies } = cotangents;
+    const { logps, entropies, divergences } = cotangents;
+    const fromStatistics = Boolean(logps ?? entropies);
     const kernel = headRows({
       vocabulary: shape.config.vocab_size,
       form: shape.forms.row,
@@ -284,11 +338,27 @@ export class LlamaRecorder {
     for (const { first, size } of this.chunks()) {
       const logits = this.logitsMemory(`dlogits${first}`);
       this.logits(h, logits, first, size);
-      const given = [logps, entropies].filter((x) => x !== undefined);
-      r.call(kernel, [logits, memory.input('targets'), memory.input('index'), ...given, stats], (s) =>
-        chunkValues(s, first, size(s)),
-      );
-      this.headGradients(logits, h, dh, first, size);
+      let dLogits = logits;
+      if (divergences && teacher) {
+        dLogits = this.logitsMemory(`dteacher${first}`);
+        this.teacherLogits(teacher, dLogits, first, size);
+        const slope = divergenceRows({ vocabulary: shape.config.vocab_size, form: shape.forms.row, mode: 'gradient' });
+        r.call(slope, [logits, dLogits, memory.input('index'), divergences], (s) =>
+          divergenceValues(s, first, size(s)),
+        );
+      }
+      if (fromStatistics) {
+        const given = [logps, entropies].filter((x) => x !== undefined);
+        r.call(kernel, [logits, memory.input('targets'), memory.input('index'), ...given, stats!], (s) =>
+          chunkValues(s, first, size(s)),
+        );
+        if (dLogits !== logits)
+          r.call(addInto(), [logits, dLogits], (s) => ({
+            floats: size(s) * logitStride(shape.config.vocab_size),
+            accumulate: 1,
+          }));
+      }
+      this.headGradients(dLogits, h, dh, first, size);
     }
     return dh;
   }
@@ -451,4 +521,10 @@ const chunkValues = (s: StepSizes, first: number, rows: number) => ({
   inverseTemperature: s.inverseTemperature,
   scale: s.scale,
   dft: s.dft,
+});
+const divergenceValues = (s: StepSizes, first: number, rows: number) => ({
+  rows,
+  first,
+  beta: s.beta,
+  inverseTemperature: s.inverseDistillTemperature,
 });
