@@ -76,7 +76,11 @@ export class Pipelines {
       this.ready.set(kernel.wgsl, pipeline);
       return pipeline;
     } catch (cause) {
-      const { messages } = await module.getCompilationInfo();
+      // A lost device has no compiler left to ask.
+      const messages = await module.getCompilationInfo().then(
+        (info) => info.messages,
+        () => [],
+      );
       const told = messages.map((m) => `line ${m.lineNum}: ${m.message}`).join('; ');
       throw new DeviceError(`The kernel ${kernel.name} does not compile: ${told || (cause as Error).message}`, {
         cause,

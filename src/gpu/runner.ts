@@ -100,11 +100,17 @@ export class GpuRunner {
     const { now } = this;
     if (!now || this.measured || work < 10 * DISPATCH_FLOPS) return;
     const started = now();
-    this.measured = this.device.queue.onSubmittedWorkDone().then(() => {
-      const speed = work / Math.max(now() - started, 0.1);
-      this.flopsAMs += SMOOTHING * (speed - this.flopsAMs);
-      this.measured = undefined;
-    });
+    this.measured = this.device.queue.onSubmittedWorkDone().then(
+      () => {
+        const speed = work / Math.max(now() - started, 0.1);
+        this.flopsAMs += SMOOTHING * (speed - this.flopsAMs);
+        this.measured = undefined;
+      },
+      // The device was lost; whoever waits for a result is told by its readback.
+      () => {
+        this.measured = undefined;
+      },
+    );
   }
 
   /**
