@@ -4,6 +4,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { wasmWriteSlot } from '../gpu/wasm';
 import { CancelledError, ConfigError } from '../lib/errors';
 import type { Batch } from '../protocol/batch';
+import { checkSlots } from './engineChecks';
 import {
   batchMatMul,
   batchTensors,
@@ -36,6 +37,7 @@ export async function generate(engine: ModelEngine, request: GenerateRequest): P
   });
   if (sampling.temperature < 0) throw new ConfigError(`temperature must be 0 or more, got ${sampling.temperature}`);
   if (engine.generate) return engine.generate(request);
+  checkSlots(request.rowAdapter ?? [], []);
   const out: GeneratedRow[] = prompts.map(() => ({ ids: [], logps: [], terminated: false }));
   // Like lengths together: less padding.
   const order = prompts.map((_, i) => i).sort((a, b) => prompts[a]!.length - prompts[b]!.length || a - b);

@@ -3,7 +3,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type { GpuScalar } from '../gpu/runner';
 import type { Batch } from '../protocol/batch';
-import type { LlamaConfig, SamplingOptions } from '../protocol/model';
+import type { LlamaConfig, LoraConfig, SamplingOptions } from '../protocol/model';
 
 export type { Batch } from '../protocol/batch';
 
@@ -96,6 +96,14 @@ export interface NamedTensorMap {
   [name: string]: { shape: number[]; data: Float32Array };
 }
 
+/** Adapters of a model, by slot (Batch.rowAdapter); with them the base is frozen. */
+export interface LoraAdapter {
+  name: string;
+  config: LoraConfig;
+  /** Of its first A; 0 by default. */
+  seed?: number;
+}
+
 export interface Engine {
   readonly backend: 'webgpu' | 'wasm' | 'cpu';
   /** Forward, loss, backward; gradients add to the accumulator until `applyGradients`. */
@@ -134,6 +142,8 @@ export interface GenerateRequest {
   signal?: AbortSignal;
   /** Called for each new token of each row. */
   onToken?: (index: number, id: number) => void;
+  /** Adapter slot of each prompt; −1, and all by default: the base alone. */
+  rowAdapter?: ArrayLike<number>;
   /** Awaited between tokens, so that other work gets its turn. */
   yieldToOthers?: () => Promise<void>;
   /** Rows decoded together; more are done in turns. */

@@ -19,6 +19,17 @@ export interface LlamaConfig {
   pad_token_id: number | null;
 }
 
+/** The subset of PEFT's LoraConfig that we use; field names are PEFT's. */
+export interface LoraConfig {
+  /** Rank. */
+  r: number;
+  lora_alpha: number;
+  /** Scale by α / √r instead of α / r. */
+  use_rslora?: boolean;
+  /** Last parts of module names: q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj. */
+  target_modules: readonly string[];
+}
+
 export type BackendName = 'webgpu' | 'wasm' | 'cpu';
 /** What runs the model, in words a person can check. */
 export interface BackendInfo {

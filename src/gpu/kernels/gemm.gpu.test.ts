@@ -4,6 +4,7 @@ import type { KernelData } from '../runKernel';
 import { runKernel } from '../runKernel';
 import { noise, relativeError, testDevice } from '../testDevice';
 import { type GemmEpilogue, type GemmForm, type GemmLayout, gemm, gemmValues, SOFTWARE_FORM } from './gemm';
+import { product, rmsNorm } from './gemmReference';
 
 const TILED: GemmForm = { kind: 'tiled', bm: 32, bn: 32, bk: 8, tm: 4, tn: 8 };
 const formsOf = (layout: GemmLayout): GemmForm[] => [
@@ -14,31 +15,6 @@ const formsOf = (layout: GemmLayout): GemmForm[] => [
 ];
 const nameOf = (form: GemmForm) => Object.values(form).join(' ');
 
-/** [m,n] in f64 from operands as they are stored. */
-function product(layout: GemmLayout, A: ArrayLike<number>, B: ArrayLike<number>, m: number, n: number, k: number) {
-  const a = (i: number, l: number) => (layout === 'TN' ? A[l * m + i]! : A[i * k + l]!);
-  const b = (l: number, j: number) => (layout === 'NT' ? B[j * k + l]! : B[l * n + j]!);
-  const C = new Float64Array(m * n);
-  for (let i = 0; i < m; i++)
-    for (let j = 0; j < n; j++) {
-      let sum = 0;
-      for (let l = 0; l < k; l++) sum += a(i, l) * b(l, j);
-      C[i * n + j] = sum;
-    }
-  return C;
-}
-function rmsNorm(x: ArrayLike<number>, gamma: ArrayLike<number>, rows: number, eps: number) {
-  const d = gamma.length;
-  const rstd = Float64Array.from({ length: rows }, (_, i) => {
-    let sum = 0;
-    for (let j = 0; j < d; j++) sum += x[i * d + j]! ** 2;
-    return 1 / Math.sqrt(sum / d + eps);
-  });
-  return {
-    rstd,
-    y: Float64Array.from({ length: rows * d }, (_, at) => x[at]! * rstd[Math.floor(at / d)]! * gamma[at % d]!),
-  };
-}
 const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
 const zeros = (n: number) => new Float32Array(n);
 

@@ -24,11 +24,15 @@ export interface GemmSpec {
    * RMSNorm of the rows of x (A in NT, B in TN): y = x · rstd · γ. NT computes rstd itself and writes it when `save`; TN reads it.
    */
   norm?: { eps: number; save: boolean };
+  /** C = A·B + A2·B2, k2 long: a low-rank part beside the product (LoRA). Of NT and NN. */
+  lowRank?: boolean;
   /**
    * store: C = acc, or C += acc where `accumulate` is 1. residual: C = R + acc. rope: C = acc with the q and k heads rotated;
    * with `append`, row i goes to C's row meta[3m + i]: a cache that grows.
    * swiglu: columns are gate and up; act = silu(gate)·up, and gate|up too when `save`. swigluBackward: acc = d act; writes
    * d gate|d up, and act again for the gradient of the next weight.
+   * route: C = acc ∘ routes[route of the row]: scale and choice of adapters. blocks (TN): column c of C is 0 outside the rows
+   * from blocks[c] to blocks[n + c]: each module's adapter reaches its own outputs alone.
    */
   epilogue: GemmEpilogue;
 }
@@ -37,9 +41,11 @@ export type GemmEpilogue =
   | { kind: 'residual' }
   | { kind: 'rope'; headDim: number; rotatedHeads: number; positions: number; append?: boolean }
   | { kind: 'swiglu'; save: boolean }
-  | { kind: 'swigluBackward' };
+  | { kind: 'swigluBackward' }
+  | { kind: 'route' }
+  | { kind: 'blocks' };
 
-export type GemmParam = 'm' | 'n' | 'k' | 'lda' | 'ldc' | 'accumulate';
+export type GemmParam = 'm' | 'n' | 'k' | 'lda' | 'ldc' | 'accumulate' | 'k2';
 const PARAMS = [
   ['m', 'u32'],
   ['n', 'u32'],
@@ -47,6 +53,7 @@ const PARAMS = [
   ['lda', 'u32'],
   ['ldc', 'u32'],
   ['accumulate', 'u32'],
+  ['k2', 'u32'],
 ] as const;
 
 const VEC: Omit<StorageBinding, 'name' | 'access'> = { type: 'array<vec4f>' };
@@ -54,18 +61,21 @@ const reads = (name: string, type = VEC.type): StorageBinding => ({ name, type, 
 const writes = (name: string, type = VEC.type): StorageBinding => ({ name, type, access: 'write' });
 
 /**
- * Buffers in binding order: A, B, what prologue and epilogue read, then what is written.
+ * Buffers in binding order: A, B, (lowRank) A2, B2, what prologue and epilogue read, then what is written.
  * norm: gamma, (TN) rstd. residual: R. rope: table (cos then sin, [positions, headDim / 2] each), meta (position of row i at
- * 2m + i). swigluBackward: gate|up [m, 2n]. Outputs: C; swiglu: act [m, n / 2], (save) gate|up; swigluBackward: C [m, 2n],
+ * 2m + i). swigluBackward: gate|up [m, 2n]. route: routes [routes, n], route of each row [m]. blocks: [2, n]. Outputs: C; swiglu: act [m, n / 2], (save) gate|up; swigluBackward: C [m, 2n],
  * act [m, n]; norm in NT with save: rstd [m].
  */
-function buffersOf({ layout, norm, epilogue }: GemmSpec): StorageBinding[] {
+function buffersOf({ layout, norm, epilogue, lowRank }: GemmSpec): StorageBinding[] {
   const list = [reads('A'), reads('B')];
+  if (lowRank) list.push(reads('A2'), reads('B2'));
   if (norm) list.push(reads('gamma'));
   if (norm && layout === 'TN') list.push(reads('rstd', 'array<f32>'));
   if (epilogue.kind === 'residual') list.push(reads('residual'));
   if (epilogue.kind === 'rope') list.push(reads('table'), reads('rowMeta', 'array<u32>'));
   if (epilogue.kind === 'swigluBackward') list.push(reads('gateUp'));
+  if (epilogue.kind === 'route') list.push(reads('routes'), reads('rowRoute', 'array<u32>'));
+  if (epilogue.kind === 'blocks') list.push(reads('blocks', 'array<vec4u>'));
   if (epilogue.kind === 'swiglu') {
     list.push(writes('act'));
     if (epilogue.save) list.push(writes('C'));
@@ -75,8 +85,10 @@ function buffersOf({ layout, norm, epilogue }: GemmSpec): StorageBinding[] {
   return list;
 }
 
-const describe = ({ layout, form, norm, epilogue }: GemmSpec): string =>
-  [`gemm ${layout}`, norm && 'norm', epilogue.kind !== 'store' && epilogue.kind, form.kind].filter(Boolean).join(' ');
+const describe = ({ layout, form, norm, epilogue, lowRank }: GemmSpec): string =>
+  [`gemm ${layout}`, norm && 'norm', epilogue.kind !== 'store' && epilogue.kind, lowRank && 'lowRank', form.kind]
+    .filter(Boolean)
+    .join(' ');
 
 /** Throws RangeError for a form that does not fit (see checkForm). */
 export function gemm(spec: GemmSpec): Kernel<GemmParam> {
@@ -84,6 +96,7 @@ export function gemm(spec: GemmSpec): Kernel<GemmParam> {
   checkForm(spec);
   const isPaired = epilogue.kind === 'rope' || epilogue.kind === 'swiglu';
   if (isPaired && layout !== 'NT') throw new RangeError(`The epilogue ${epilogue.kind} belongs to layout NT.`);
+  if (spec.lowRank && layout === 'TN') throw new RangeError('A low-rank part belongs to layouts NT and NN.');
   const [rows, columns] = form.kind === 'direct' ? [form.tm * form.wy, form.tn * form.wx] : [form.bm, form.bn];
   return makeKernel({
     name: describe(spec),
@@ -91,7 +104,7 @@ export function gemm(spec: GemmSpec): Kernel<GemmParam> {
     buffers: buffersOf(spec),
     code: form.kind === 'direct' ? directCode(spec, form) : tiledCode(spec, form),
     grid: ({ m, n }: Values<GemmParam>) => [ceilDiv(n, columns), ceilDiv(m, rows), 1],
-    flops: ({ m, n, k }: Values<GemmParam>) => 2 * m * n * k,
+    flops: ({ m, n, k, k2 }: Values<GemmParam>) => 2 * m * n * (k + k2),
   });
 }
 
@@ -111,8 +124,8 @@ function checkForm({ form, epilogue }: GemmSpec): void {
 /** Values of a call; lda and ldc default to packed rows. */
 export const gemmValues = (
   layout: GemmLayout,
-  { m, n, k, lda, ldc, accumulate = 0 }: { m: number; n: number; k: number } & Partial<Values<GemmParam>>,
-): Values<GemmParam> => ({ m, n, k, lda: lda ?? (layout === 'TN' ? m : k), ldc: ldc ?? n, accumulate });
+  { m, n, k, lda, ldc, accumulate = 0, k2 = 0 }: { m: number; n: number; k: number } & Partial<Values<GemmParam>>,
+): Values<GemmParam> => ({ m, n, k, lda: lda ?? (layout === 'TN' ? m : k), ldc: ldc ?? n, accumulate, k2 });
 
 /**
  * For SwiftShader, among 35 forms: 256 to 512 results a thread, few threads a workgroup. Twice as many are up to a third

@@ -19,29 +19,30 @@ ${epilogueLoop(spec, tile)}
 }
 
 /** Accumulators of NT are scalars (dot products), scaled by the norm of their row; of NN and TN vectors along n. */
-const vectorOf = ({ layout, norm }: GemmSpec, i: number, j: number): string => {
+const vectorOf = ({ layout, norm, lowRank }: GemmSpec, i: number, j: number): string => {
   if (layout !== 'NT') return `c${i}_${j}`;
   const vector = `vec4f(${range(4)
     .map((q) => `c${i}_${4 * j + q}`)
     .join(', ')})`;
-  return norm ? `${vector} * rs${i}` : vector;
+  // Before a low-rank part is added, the sums have been scaled already.
+  return norm && !lowRank ? `${vector} * rs${i}` : vector;
 };
 
 function bodyOf(spec: GemmSpec, tm: number, tn: number): string {
   if (spec.layout === 'NT') return bodyNT(spec, tm, tn);
-  return spec.layout === 'NN' ? bodyNN(tm, tn) : bodyTN(spec, tm, tn);
+  return spec.layout === 'NN' ? bodyNN(spec, tm, tn) : bodyTN(spec, tm, tn);
 }
 
 // Rows beyond the edge read the last one instead: their results are not stored.
 function bodyNT(spec: GemmSpec, tm: number, tn: number): string {
-  const { norm } = spec;
+  const { norm, lowRank } = spec;
+  const columns = range(tn).map((j) =>
+    isPaired(spec)
+      ? `(pairColumn(min(n0 + ${j % (tn / 2)}u, p.n / 2u - 1u))${j < tn / 2 ? '' : ' + partner()'})`
+      : `min(n0 + ${j}u, p.n - 1u)`,
+  );
   const lines = range(tm).map((i) => `let a${i}at = min(m0 + ${i}u, p.m - 1u) * (p.lda / 4u);`);
-  for (const j of range(tn)) {
-    const column = isPaired(spec)
-      ? `pairColumn(min(n0 + ${j % (tn / 2)}u, p.n / 2u - 1u))${j < tn / 2 ? '' : ' + partner()'}`
-      : `min(n0 + ${j}u, p.n - 1u)`;
-    lines.push(`let b${j}at = (${column}) * (p.k / 4u);`);
-  }
+  for (const j of range(tn)) lines.push(`let b${j}at = ${columns[j]} * (p.k / 4u);`);
   for (const i of range(tm))
     lines.push(
       range(tn)
@@ -76,10 +77,28 @@ function bodyNT(spec: GemmSpec, tm: number, tn: number): string {
           .join(' ')} }`,
       );
   }
+  if (lowRank) {
+    if (norm)
+      for (const i of range(tm))
+        lines.push(
+          range(tn)
+            .map((j) => `c${i}_${j} *= rs${i};`)
+            .join(' '),
+        );
+    lines.push('for (var k = 0u; k < p.k2 / 4u; k++) {');
+    for (const i of range(tm)) lines.push(`let a${i} = A2[min(m0 + ${i}u, p.m - 1u) * (p.k2 / 4u) + k];`);
+    for (const j of range(tn))
+      lines.push(
+        `{ let b = B2[${columns[j]} * (p.k2 / 4u) + k]; ${range(tm)
+          .map((i) => `c${i}_${j} += dot(a${i}, b);`)
+          .join(' ')} }`,
+      );
+    lines.push('}');
+  }
   return lines.join('\n');
 }
 
-function bodyNN(tm: number, tn: number): string {
+function bodyNN({ lowRank }: GemmSpec, tm: number, tn: number): string {
   const groups = tn / 4;
   const lines = range(tm).map((i) => `let a${i}at = min(m0 + ${i}u, p.m - 1u) * (p.lda / 4u);`);
   for (const j of range(groups)) lines.push(`let b${j}at = min(n0 + ${4 * j}u, p.n - 4u) / 4u;`);
@@ -90,17 +109,21 @@ function bodyNN(tm: number, tn: number): string {
         .join(' '),
     );
   // lda may be longer than k: what stands behind k is 0 in A, and B has no such row.
-  lines.push('for (var k = 0u; k < p.lda / 4u; k++) {');
-  for (const i of range(tm)) lines.push(`let a${i} = A[a${i}at + k];`);
-  for (const q of range(4)) {
-    lines.push(`{ let row = min(4u * k + ${q}u, p.k - 1u) * (p.n / 4u);`);
-    for (const j of range(groups)) {
-      const sums = range(tm).map((i) => `c${i}_${j} = fma(vec4f(a${i}.${'xyzw'[q]}), b, c${i}_${j});`);
-      lines.push(`{ let b = B[row + b${j}at]; ${sums.join(' ')} }`);
+  const loop = (A: string, B: string, width: string, row: string, at: (i: number) => string) => {
+    lines.push(`for (var k = 0u; k < ${width} / 4u; k++) {`);
+    for (const i of range(tm)) lines.push(`let a${i} = ${A}[${at(i)} + k];`);
+    for (const q of range(4)) {
+      lines.push(`{ let row = ${row.replace('Q', String(q))} * (p.n / 4u);`);
+      for (const j of range(groups)) {
+        const sums = range(tm).map((i) => `c${i}_${j} = fma(vec4f(a${i}.${'xyzw'[q]}), b, c${i}_${j});`);
+        lines.push(`{ let b = ${B}[row + b${j}at]; ${sums.join(' ')} }`);
+      }
+      lines.push('}');
     }
     lines.push('}');
-  }
-  lines.push('}');
+  };
+  loop('A', 'B', 'p.lda', 'min(4u * k + Qu, p.k - 1u)', (i) => `a${i}at`);
+  if (lowRank) loop('A2', 'B2', 'p.k2', '(4u * k + Qu)', (i) => `min(m0 + ${i}u, p.m - 1u) * (p.k2 / 4u)`);
   return lines.join('\n');
 }
 

@@ -80,9 +80,18 @@ function storeGroup({ epilogue, norm, layout }: GemmSpec, c: string, value: stri
       ? `let at = (r * p.ldc + c) / 4u; C[at] = residual[at] + ${v};`
       : epilogue.kind === 'swigluBackward'
         ? swigluBackwardStore(v)
-        : `let at = (r * p.ldc + c) / 4u; var v = ${v}; if (p.accumulate != 0u) { v += C[at]; } C[at] = v;`;
+        : epilogue.kind === 'route'
+          ? `C[(r * p.ldc + c) / 4u] = routes[(rowRoute[r] * p.n + c) / 4u] * (${v});`
+          : epilogue.kind === 'blocks'
+            ? blocksStore(v)
+            : `let at = (r * p.ldc + c) / 4u; var v = ${v}; if (p.accumulate != 0u) { v += C[at]; } C[at] = v;`;
   return `{ let c = ${c}; if (c < p.n) { ${body} } }`;
 }
+
+/** Elements outside their column's rows are 0, and stay so: what AdamW makes of a gradient of 0. */
+const blocksStore = (v: string): string => `let at = (r * p.ldc + c) / 4u;
+let inside = (blocks[c / 4u] <= vec4u(r)) & (vec4u(r) < blocks[(p.n + c) / 4u]);
+var v = select(vec4f(), ${v}, inside); if (p.accumulate != 0u) { v += C[at]; } C[at] = v;`;
 
 /** Rotate-half RoPE, as transformers' apply_rotary_pos_emb: (a, b) → (a cos − b sin, b cos + a sin). v heads pass. */
 function ropeStore({ headDim, rotatedHeads, positions, append }: Extract<GemmEpilogue, { kind: 'rope' }>): string {

@@ -6,7 +6,7 @@ import { epilogueCode, isPaired, pairFunctions, range, SIGMOID, type Tile } from
 
 export function tiledCode(spec: GemmSpec, form: Extract<GemmForm, { kind: 'tiled' }>): string {
   const { bm, bn, bk, tm, tn } = form;
-  const { layout, norm } = spec;
+  const { layout, norm, lowRank } = spec;
   const paired = isPaired(spec);
   const [wx, wy] = [bn / tn, bm / tm];
   const threads = wx * wy;
@@ -17,7 +17,7 @@ export function tiledCode(spec: GemmSpec, form: Extract<GemmForm, { kind: 'tiled
     tn,
     row: `(m0 + ly * ${tm}u)`,
     column: `(${column})`,
-    value: (i, j) => (norm && layout === 'NT' ? `c${i}_${j} * rs${i}` : `c${i}_${j}`),
+    value: (i, j) => (norm && layout === 'NT' && !lowRank ? `c${i}_${j} * rs${i}` : `c${i}_${j}`),
   };
   // In paired epilogues the tile's first bn / 2 columns are of the first kind: a thread reads its groups from both halves.
   const bAt = (j: number) =>
@@ -32,8 +32,18 @@ export function tiledCode(spec: GemmSpec, form: Extract<GemmForm, { kind: 'tiled
     ...range(tm).flatMap((i) =>
       range(groups).map((j) => `c${i}_${j} = fma(vec4f(a${i >> 2}.${'xyzw'[i & 3]}), b${j}, c${i}_${j});`),
     ),
-    ...(norm && layout === 'NT' ? range(tm / 4).map((i) => `q${i} = fma(a${i}, a${i}, q${i});`) : []),
   ];
+  const squares = norm && layout === 'NT' ? range(tm / 4).map((i) => `q${i} = fma(a${i}, a${i}, q${i});`) : [];
+  const loopOver = (operands: Operands, more: readonly string[]) => `
+  for (var k0 = 0u; k0 < ${operands.end}; k0 += ${bk}u) {
+${loadA(spec, form, threads, operands)}
+${loadB(spec, form, threads, operands)}
+    workgroupBarrier();
+    for (var kk = 0u; kk < ${bk}u; kk++) {
+      ${[...multiply, ...more].join('\n      ')}
+    }
+    workgroupBarrier();
+  }`;
   return `${pairFunctions(spec)}
 ${spec.epilogue.kind.startsWith('swiglu') ? SIGMOID : ''}
 var<workgroup> As: array<vec4f, ${(bk * bm) / 4}>;
@@ -57,17 +67,9 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_id) id: vec3
           .join(' ')
       : ''
   }
-  let kEnd = ${layout === 'NN' ? 'p.lda' : 'p.k'};
-  for (var k0 = 0u; k0 < kEnd; k0 += ${bk}u) {
-${loadA(spec, form, threads)}
-${loadB(spec, form, threads)}
-    workgroupBarrier();
-    for (var kk = 0u; kk < ${bk}u; kk++) {
-      ${multiply.join('\n      ')}
-    }
-    workgroupBarrier();
-  }
+${loopOver(MAIN[layout], squares)}
 ${rowScales(spec, tm)}
+${lowRank ? scaleRows(spec, tm, groups) + loopOver(LOW_RANK, []) : ''}
 ${epilogueCode(spec, tile)}
 }`;
 }
@@ -82,6 +84,31 @@ function rowScales({ norm, layout }: GemmSpec, tm: number): string {
   const stores = range(tm).map((i) => `{ let r = m0 + ly * ${tm}u + ${i}u; if (r < p.m) { rstd[r] = rs${i}; } }`);
   return `${scales.join('\n')}\nif (wg.x == 0u && lx == 0u) { ${stores.join(' ')} }`;
 }
+
+/** Before a low-rank part is added, the sums are scaled by the norm of their row. */
+const scaleRows = ({ norm, layout }: GemmSpec, tm: number, groups: number): string =>
+  norm && layout === 'NT'
+    ? range(tm)
+        .flatMap((i) => range(groups).map((j) => `c${i}_${j} *= rs${i};`))
+        .join(' ')
+    : '';
+
+/** Names of a pair of operands and, in WGSL, where their k ends and how long their rows along k are. */
+interface Operands {
+  A: string;
+  B: string;
+  end: string;
+  k: string;
+  lda: string;
+  isMain: boolean;
+}
+// lda may be longer than k in NN: what stands behind k is 0 in A, and B has no such row.
+const MAIN: Record<GemmSpec['layout'], Operands> = {
+  NT: { A: 'A', B: 'B', end: 'p.k', k: 'p.k', lda: 'p.lda', isMain: true },
+  NN: { A: 'A', B: 'B', end: 'p.lda', k: 'p.k', lda: 'p.lda', isMain: true },
+  TN: { A: 'A', B: 'B', end: 'p.k', k: 'p.k', lda: 'p.lda', isMain: true },
+};
+const LOW_RANK: Operands = { A: 'A2', B: 'B2', end: 'p.k2', k: 'p.k2', lda: 'p.k2', isMain: false };
 
 type Tiled = Extract<GemmForm, { kind: 'tiled' }>;
 
@@ -104,7 +131,7 @@ const loop = (count: number, threads: number, body: string): string =>
   `    for (var block = thread; block < ${count}u; block += ${threads}u) {${body}\n    }`;
 
 // Beyond k everything is 0 in As; then Bs may hold anything finite, and rows or columns beyond m and n are not stored.
-function loadA({ layout, norm }: GemmSpec, { bm, bk }: Tiled, threads: number): string {
+function loadA({ layout, norm }: GemmSpec, { bm, bk }: Tiled, threads: number, { A, end, lda }: Operands): string {
   if (layout === 'TN')
     return loop(
       (bk * bm) / 4,
@@ -114,35 +141,34 @@ function loadA({ layout, norm }: GemmSpec, { bm, bk }: Tiled, threads: number): 
       var v = vec4f(); if (k < p.k) { v = A[(k * p.lda + m) / 4u]${norm ? ' * rstd[k]' : ''}; }
       As[block] = v;`,
     );
-  const end = layout === 'NN' ? 'p.lda' : 'p.k';
   return loop(
     (bk * bm) / 16,
     threads,
     `
       let k = k0 + 4u * (block / ${bm / 4}u); let m = m0 + 4u * (block % ${bm / 4}u);
-      let inside = k < ${end};${turned('As', bm, (q) => `select(vec4f(), A[(min(m + ${q}u, p.m - 1u) * p.lda + min(k, ${end} - 4u)) / 4u], inside)`)}`,
+      let inside = k < ${end};${turned('As', bm, (q) => `select(vec4f(), ${A}[(min(m + ${q}u, p.m - 1u) * ${lda} + min(k, ${end} - 4u)) / 4u], inside)`)}`,
   );
 }
 
-function loadB(spec: GemmSpec, { bn, bk }: Tiled, threads: number): string {
+function loadB(spec: GemmSpec, { bn, bk }: Tiled, threads: number, { B, k: width, isMain }: Operands): string {
   if (spec.layout !== 'NT')
     return loop(
       (bk * bn) / 4,
       threads,
       `
-      let k = min(k0 + block / ${bn / 4}u, p.k - 1u); let n = min(n0 + 4u * (block % ${bn / 4}u), p.n - 4u);
-      Bs[block] = B[(k * p.n + n) / 4u];`,
+      let k = min(k0 + block / ${bn / 4}u, ${width} - 1u); let n = min(n0 + 4u * (block % ${bn / 4}u), p.n - 4u);
+      Bs[block] = ${B}[(k * p.n + n) / 4u];`,
     );
   const column = (q: number) => {
     if (!isPaired(spec)) return `min(n0 + 4u * (block % ${bn / 4}u) + ${q}u, p.n - 1u)`;
     return `pairColumn(min(n0 + 4u * (block % ${bn / 8}u) + ${q}u, p.n / 2u - 1u)) + select(0u, partner(), block % ${bn / 4}u >= ${bn / 8}u)`;
   };
   // γ of the norm multiplies the weights here, so that A stays x and its squares can be summed.
-  const gamma = spec.norm ? ' * gamma[min(k, p.k - 4u) / 4u]' : '';
+  const gamma = spec.norm && isMain ? ' * gamma[min(k, p.k - 4u) / 4u]' : '';
   return loop(
     (bk * bn) / 16,
     threads,
     `
-      let k = k0 + 4u * (block / ${bn / 4}u);${turned('Bs', bn, (q) => `B[((${column(q)}) * p.k + min(k, p.k - 4u)) / 4u]${gamma}`)}`,
+      let k = k0 + 4u * (block / ${bn / 4}u);${turned('Bs', bn, (q) => `${B}[((${column(q)}) * ${width} + min(k, ${width} - 4u)) / 4u]${gamma}`)}`,
   );
 }

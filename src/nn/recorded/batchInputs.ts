@@ -19,6 +19,8 @@ const PARTS = {
   unique: (n: number) => n,
   starts: (n: number) => n + 1,
   order: (n: number) => n,
+  /** Route of each token's row among the adapters: 0 is the base alone, then one for each. */
+  route: (n: number) => n,
 } as const;
 export type InputPart = keyof typeof PARTS;
 const NAMES = Object.keys(PARTS) as InputPart[];
@@ -73,5 +75,9 @@ export function packInputs(batch: Batch): PackedInputs {
   u32('unique').set(unique);
   u32('starts').set(starts);
   u32('order').set(order);
+  const route = u32('route');
+  batch.rowAdapter.forEach((slot, b) => {
+    route.fill(slot + 1, b * batch.T, (b + 1) * batch.T);
+  });
   return { words, supervised, groups: unique.length };
 }

@@ -13,9 +13,10 @@ import { CancelledError } from '../../lib/errors';
 import type { LlamaConfig, SamplingOptions } from '../../protocol/model';
 import { SAMPLING_STREAM } from '../sampling';
 import type { GeneratedRow, GenerateRequest } from '../seam';
+import type { GroupKey } from './adapterLayout';
 import { inputLayout, packInputs } from './batchInputs';
 import type { GpuContext } from './context';
-import { type LlamaMemory, LlamaRecorder, type StepSizes } from './llamaRecording';
+import { type AdapterMemory, type LlamaMemory, LlamaRecorder, type StepSizes } from './llamaRecording';
 
 /** Tokens encoded before the host looks: on hardware a readback costs more than a token, on a software adapter it does not. */
 const TOKENS_A_READ = { hardware: 8, software: 2 };
@@ -27,6 +28,7 @@ export interface DecodeHost {
   config: LlamaConfig;
   weight(name: string): Fixed;
   table: Fixed;
+  adapter(layer: number, key: GroupKey): AdapterMemory | undefined;
   makeBuffer(bytes: number, label: string): GPUBuffer;
 }
 interface Shape {
@@ -36,6 +38,8 @@ interface Shape {
   rows: number;
   slots: number;
   maxNew: number;
+  /** Some rows go through adapters. */
+  adapted: boolean;
 }
 interface SampleSizes extends Shape {
   sampling: SamplingOptions;
@@ -47,6 +51,8 @@ export class Decoder {
   private readonly own: GPUBuffer[] = [];
   private readonly state: GPUBuffer;
   private readonly stops: GPUBuffer;
+  /** Route of each row among the adapters. */
+  private readonly routes: GPUBuffer;
   private readonly tokens: GPUBuffer;
   private readonly choices: GPUBuffer;
   private readonly caches: Fixed[];
@@ -64,6 +70,7 @@ export class Decoder {
     const { rows, slots, groups, prefixRows, maxNew } = shape;
     this.state = this.make(4 * rows * DECODE_WORDS, 'decode state');
     this.stops = this.make(4 * STOPS, 'stop ids');
+    this.routes = this.make(4 * rows, 'routes of rows');
     this.tokens = this.make(4 * rows * maxNew, 'tokens');
     this.choices = this.make(4 * rows * maxNew * CHOICE_FLOATS, 'choices');
     this.caches = layers.map((i) => this.fixed(this.make(4 * rows * slots * W, `cache ${i}`)));
@@ -96,6 +103,7 @@ export class Decoder {
       grad: weight,
       input: (part) => this.fixed(inputs, layout.parts[part].offset, layout.parts[part].bytes),
       table,
+      ...(this.shape.adapted && { adapter: this.host.adapter }),
     };
     const recorder = new LlamaRecorder({ config, B, T, forms: gpu.forms, normStride: 0 }, memory);
     recorder.forward(false, (layer) => this.prefixes[layer]!);
@@ -111,15 +119,30 @@ export class Decoder {
     const { intermediate_size: F, vocab_size: V } = config;
     const r = new Recording<SampleSizes>();
     const state = this.fixed(this.state);
+    const routes = this.fixed(this.routes);
     const product = (
       sizes: { m: number; n: number; k: number; ldc?: number },
       args: Memory[],
       epilogue: GemmEpilogue,
       hasNorm = false,
+      adapter?: AdapterMemory,
     ) => {
       const norm = hasNorm ? { norm: { eps: config.rms_norm_eps, save: false } } : {};
-      const values = gemmValues('NT', sizes);
-      r.call(gemm({ layout: 'NT', form: forms.gemm.NT, epilogue, ...norm }), args, () => values);
+      const k2 = adapter?.rank ?? 0;
+      const [x, weight, ...rest] = args;
+      const low: Memory[] = [];
+      if (adapter) {
+        // x·Aᵀ of all adapters; a row keeps those of its route.
+        const left = r.floats('low', R * k2);
+        const shrink = gemm({ layout: 'NT', form: forms.gemm.NT, epilogue: { kind: 'route' }, ...norm });
+        const gamma = hasNorm ? [rest[0]!] : [];
+        const values = gemmValues('NT', { m: R, n: k2, k: adapter.in });
+        r.call(shrink, [x!, adapter.A, ...gamma, adapter.routes, routes, left], () => values);
+        low.push(left, adapter.B);
+      }
+      const values = gemmValues('NT', { ...sizes, k2 });
+      const kernel = gemm({ layout: 'NT', form: forms.gemm.NT, epilogue, ...norm, ...(adapter && { lowRank: true }) });
+      r.call(kernel, [x!, weight!, ...low, ...rest], () => values);
     };
     let x = r.floats('x', R * D);
     r.call(embed({ d: D }), [weight('model.embed_tokens.weight'), state, x], () => ({
@@ -137,13 +160,17 @@ export class Decoder {
       const w = (suffix: string) => weight(`model.layers.${i}.${suffix}.weight`);
       const [o, mid, act, next] = [H * hd, D, F, D].map((n, j) => r.floats(`${i}.${j}`, R * n));
       const rope = { kind: 'rope', headDim: hd, rotatedHeads: H + Hk, positions: keys, append: true } as const;
+      const low = (key: GroupKey) => (this.shape.adapted ? this.host.adapter(i, key) : undefined);
       const cache = this.caches[i]!;
-      product({ m: R, n: W, k: D }, [x, w('self_attn.q_proj'), w('input_layernorm'), table, state, cache], rope, true);
+      const qkv = [x, w('self_attn.q_proj'), w('input_layernorm'), table, state, cache];
+      product({ m: R, n: W, k: D }, qkv, rope, true, low('qkv'));
       r.call(attention, [cache, this.prefixes[i]!, state, o!], () => ({ rows: R, prefixRows }));
-      product({ m: R, n: D, k: H * hd }, [o!, w('self_attn.o_proj'), x, mid!], { kind: 'residual' });
+      const output = [o!, w('self_attn.o_proj'), x, mid!];
+      product({ m: R, n: D, k: H * hd }, output, { kind: 'residual' }, false, low('o'));
       const gateUp = [mid!, w('mlp.gate_proj'), w('post_attention_layernorm'), act!];
-      product({ m: R, n: 2 * F, k: D }, gateUp, { kind: 'swiglu', save: false }, true);
-      product({ m: R, n: D, k: F }, [act!, w('mlp.down_proj'), mid!, next!], { kind: 'residual' });
+      product({ m: R, n: 2 * F, k: D }, gateUp, { kind: 'swiglu', save: false }, true, low('gateUp'));
+      const down = [act!, w('mlp.down_proj'), mid!, next!];
+      product({ m: R, n: D, k: F }, down, { kind: 'residual' }, false, low('down'));
       x = next!;
     }
     const all = this.make(4 * R, 'all rows');
@@ -213,7 +240,13 @@ export class Decoder {
       0,
       Uint32Array.from({ length: STOPS }, (_, i) => stopIds[i] ?? 0),
     );
-    if (this.prefill && prefixRows > 0) this.runPrompts(prompts, rows, groupOf);
+    const slotOf = (row: number | undefined) => (row === undefined ? -1 : (request.rowAdapter?.[row] ?? -1));
+    runner.write(
+      this.routes,
+      0,
+      Uint32Array.from({ length: R }, (_, r) => slotOf(rows[r]) + 1),
+    );
+    if (this.prefill && prefixRows > 0) this.runPrompts(prompts, rows, groupOf, slotOf);
     const sizes: SampleSizes = { ...this.shape, sampling, stops: stopIds.length };
     const chunk = this.host.gpu.forms.row === 'rowPerThread' ? TOKENS_A_READ.software : TOKENS_A_READ.hardware;
     const told = new Array<number>(R).fill(0);
@@ -248,13 +281,20 @@ export class Decoder {
     }
   }
 
-  private runPrompts(prompts: GenerateRequest['prompts'], rows: readonly number[], groupOf: readonly number[]): void {
+  private runPrompts(
+    prompts: GenerateRequest['prompts'],
+    rows: readonly number[],
+    groupOf: readonly number[],
+    slotOf: (row: number) => number,
+  ): void {
     const { runner } = this.host.gpu;
     const { groups: B, prefixRows: T } = this.shape;
     const N = B * T;
     const [ids, positions, segmentIds] = [new Int32Array(N), new Int32Array(N), new Int32Array(N)];
+    const rowAdapter = new Int32Array(B).fill(-1);
     rows.forEach((row, r) => {
       const prompt = prompts[row]!;
+      rowAdapter[groupOf[r]!] = slotOf(row);
       for (let t = 0; t + 1 < prompt.length; t++) {
         const n = groupOf[r]! * T + t;
         ids[n] = prompt[t]!;
@@ -263,7 +303,7 @@ export class Decoder {
       }
     });
     const mask = new Float32Array(N);
-    const batch = { B, T, ids, positions, segmentIds, targets: new Int32Array(N), mask, rowAdapter: new Int32Array(B) };
+    const batch = { B, T, ids, positions, segmentIds, targets: new Int32Array(N), mask, rowAdapter };
     const { replay, inputs } = this.prefill!;
     const packed = packInputs(batch);
     runner.write(inputs, 0, packed.words);
@@ -310,15 +350,16 @@ export function decodeBatches(
     const rows = order.slice(start, start + most);
     const groups = new Map<string, number>();
     const groupOf = rows.map((row) => {
-      const key = Array.from(prompts[row]!).join();
+      const key = [request.rowAdapter?.[row] ?? -1, ...Array.from(prompts[row]!)].join();
       const group = groups.get(key) ?? groups.size;
       groups.set(key, group);
       return group;
     });
+    const adapted = rows.some((row) => (request.rowAdapter?.[row] ?? -1) >= 0);
     const longest = Math.max(...rows.map((row) => prompts[row]!.length));
     const maxNew = Math.min(sampling.max_new_tokens, context - longest);
     const prefixRows = longest > 1 ? roundUp(longest - 1, 32) : 0;
-    out.push({ rows, groupOf, shape: { groups: groups.size, prefixRows, rows: rows.length, slots, maxNew } });
+    out.push({ rows, groupOf, shape: { groups: groups.size, prefixRows, rows: rows.length, slots, maxNew, adapted } });
   }
   return out;
 }

@@ -11,13 +11,14 @@ import type { GpuScalar } from '../../gpu/runner';
 import { ConfigError, DeviceError } from '../../lib/errors';
 import type { Batch } from '../../protocol/batch';
 import type { LlamaConfig } from '../../protocol/model';
-import { checkBatch, HEAD_PARAMETERS, type HeadKind } from '../engineChecks';
+import { checkBatch, checkSlots, HEAD_PARAMETERS, type HeadKind } from '../engineChecks';
 import { disposeTransposed, type Transposed, transposeWeights, type Weights } from '../llama';
 import type {
   AdamWOptions,
   DeviceScalar,
   GeneratedRow,
   GenerateRequest,
+  LoraAdapter,
   LossFn,
   ModelEngine,
   ModelTensors,
@@ -28,10 +29,18 @@ import type {
   StepResult,
   Want,
 } from '../seam';
+import {
+  type AdapterLayout,
+  adapterLayout,
+  fromAdapterFloats,
+  type GroupKey,
+  initAdapter,
+  toAdapterFloats,
+} from './adapterLayout';
 import { inputLayout, packInputs } from './batchInputs';
 import type { GpuContext } from './context';
 import { Decoder, decodeBatches } from './decode';
-import { type LlamaMemory, LlamaRecorder, type StepSizes } from './llamaRecording';
+import { type AdapterMemory, type LlamaMemory, LlamaRecorder, type StepSizes } from './llamaRecording';
 import { fromSegments, layoutOf, type ParameterLayout, toSegments } from './parameters';
 
 /** Shapes of generation whose memory waits for the next request. */
@@ -68,6 +77,8 @@ interface Kind {
   topk: number;
   /** Number of the engine that is distilled from. */
   teacher?: number;
+  /** Without its adapters the model is its base (PEFT's disable_adapter). */
+  adapters?: boolean;
 }
 /** What a recording takes from a teacher; its hidden states are copied in before each step. */
 interface TeacherLink {
@@ -86,6 +97,24 @@ const NO_LOSS: Omit<StepSizes, 'supervised' | 'groups'> = {
   inverseDistillTemperature: 1,
 };
 const FUSED: Kind = { mode: 'crossEntropy', statistics: [], hidden: false, topk: 0 };
+
+/** What AdamW updates: the model's own parameters, or the adapters' alone. */
+interface Trained {
+  segments: number[];
+  /** Floats from the start of each segment that decay. */
+  decayed: number[];
+  weights: GPUBuffer[];
+  grads: GPUBuffer[];
+  m: GPUBuffer[];
+  v: GPUBuffer[];
+  pack(tensors: NamedTensorMap, prefix?: string): Float32Array<ArrayBuffer>[];
+  unpack(flat: readonly Float32Array[], prefix?: string): NamedTensorMap;
+}
+interface AdapterBuffers {
+  layout: AdapterLayout;
+  routes: GPUBuffer;
+  blocks: GPUBuffer;
+}
 
 interface HeadReplay {
   replay: Replay<{ accumulate: number }>;
@@ -115,9 +144,8 @@ export class RecordedEngine implements ModelEngine {
   private readonly number = engines++;
   private readonly layout: ParameterLayout;
   private readonly weights: GPUBuffer[];
-  private readonly grads: GPUBuffer[];
-  private readonly m: GPUBuffer[];
-  private readonly v: GPUBuffer[];
+  private readonly trained: Trained;
+  private readonly adapted?: AdapterBuffers;
   private readonly table: Fixed;
   private readonly totals: GPUBuffer;
   private readonly norm: GPUBuffer;
@@ -132,26 +160,60 @@ export class RecordedEngine implements ModelEngine {
   private readonly decoders = new Map<string, Decoder>();
   private asTensors?: { weights: Weights; transposed: Transposed };
 
-  /** Takes a copy of `weights`. Throws ShapeError for a tensor that is missing or has another shape. */
+  /**
+   * Takes a copy of `weights`. With adapters the base is frozen and they alone are trained. Throws ShapeError for a tensor
+   * that is missing or has another shape, ConfigError for adapters that do not fit.
+   */
   constructor(
     private readonly gpu: GpuContext,
     readonly config: LlamaConfig,
     weights: NamedTensorMap,
     readonly head: HeadKind = 'lm',
+    readonly adapters: readonly LoraAdapter[] = [],
   ) {
     const { device } = gpu;
+    if (adapters.length > 0 && head !== 'lm')
+      throw new ConfigError('Adapters are trained with the language-model head only. Leave the task head out.');
     this.layout = layoutOf(
       config,
       HEAD_PARAMETERS[head](config.hidden_size),
       Math.min(device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize),
     );
     const flat = toSegments(this.layout, weights);
-    const make = (label: string) => this.layout.segments.map((floats) => this.buffer(4 * floats, label));
-    this.weights = make('weights');
-    this.grads = make('gradients');
-    this.m = make('adam.m');
-    this.v = make('adam.v');
+    const { layout } = this;
+    const make = (segments: number[], label: string) => segments.map((floats) => this.buffer(4 * floats, label));
+    const moments = (segments: number[]) => ({
+      grads: make(segments, 'gradients'),
+      m: make(segments, 'adam.m'),
+      v: make(segments, 'adam.v'),
+    });
+    this.weights = make(layout.segments, 'weights');
     this.uploadAll(this.weights, flat);
+    if (adapters.length === 0)
+      this.trained = {
+        ...layout,
+        weights: this.weights,
+        ...moments(layout.segments),
+        pack: (tensors, prefix) => toSegments(layout, tensors, prefix),
+        unpack: (parts, prefix) => fromSegments(layout, parts, prefix),
+      };
+    else {
+      const own = adapterLayout(config, adapters);
+      const segments = [own.floats];
+      const tables = [this.buffer(own.routes.byteLength, 'routes'), this.buffer(own.blocks.byteLength, 'blocks')];
+      this.adapted = { layout: own, routes: tables[0]!, blocks: tables[1]! };
+      gpu.runner.write(this.adapted.routes, 0, own.routes);
+      gpu.runner.write(this.adapted.blocks, 0, own.blocks);
+      this.trained = {
+        segments,
+        decayed: segments,
+        weights: make(segments, 'adapters'),
+        ...moments(segments),
+        pack: (tensors, prefix) => [toAdapterFloats(own, tensors, prefix)],
+        unpack: (parts, prefix) => fromAdapterFloats(own, parts[0]!, prefix),
+      };
+      this.uploadAll(this.trained.weights, this.trained.pack(initAdapter(own, adapters)));
+    }
     this.totals = this.buffer(16 * TOTALS, 'totals');
     this.norm = this.buffer(16, 'norm');
     this.table = this.fixed(this.ropeTable());
@@ -200,6 +262,29 @@ export class RecordedEngine implements ModelEngine {
     }
     return captured;
   }
+  /** The adapters' memory beside a product of the base. */
+  private adapterMemory(layer: number, key: GroupKey): AdapterMemory | undefined {
+    const { adapted, trained } = this;
+    const group = adapted?.layout.groups.get(`${layer}.${key}`);
+    if (!adapted || !group) return undefined;
+    const { rank, in: inputs, out, A, B } = group;
+    const [weights, grads] = [trained.weights[0]!, trained.grads[0]!];
+    return {
+      rank,
+      in: inputs,
+      out,
+      A: this.fixed(weights, 4 * A, 4 * rank * inputs),
+      B: this.fixed(weights, 4 * B, 4 * out * rank),
+      dA: this.fixed(grads, 4 * A, 4 * rank * inputs),
+      dB: this.fixed(grads, 4 * B, 4 * out * rank),
+      routes: this.fixed(adapted.routes, 4 * group.routes, 4 * (this.adapters.length + 1) * rank),
+      blocks: this.fixed(adapted.blocks, 4 * group.blocks, 8 * rank),
+    };
+  }
+  /** Whether a pass over these rows needs the adapters at all. */
+  private isAdapted(rows: ArrayLike<number>): boolean {
+    return Array.from(rows).some((slot) => slot >= 0);
+  }
   private async record(B: number, T: number, kind: Kind, distilled?: RecordedEngine): Promise<Captured> {
     const { gpu, config } = this;
     const N = B * T;
@@ -213,9 +298,10 @@ export class RecordedEngine implements ModelEngine {
     const inputs = make(layout.bytes / 4, 'inputs');
     const memory: LlamaMemory = {
       weight: (name) => this.norms(this.weights, name),
-      grad: (name) => this.norms(this.grads, name),
+      grad: (name) => this.norms(this.trained.grads, name),
       input: (part) => this.fixed(inputs, layout.parts[part].offset, layout.parts[part].bytes),
       table: this.table,
+      ...(kind.adapters && { adapter: (layer, key) => this.adapterMemory(layer, key) }),
     };
     const recorder = new LlamaRecorder({ config, B, T, forms: gpu.forms, normStride: this.layout.normStride }, memory);
     const { recording } = recorder;
@@ -304,7 +390,8 @@ export class RecordedEngine implements ModelEngine {
   /** This model's normed hidden states of a batch's supervised rows, copied to `into` [M, D]. */
   private async writeRows(batch: Batch, into: GPUBuffer): Promise<void> {
     const { runner } = this.gpu;
-    const captured = await this.capture(batch.B, batch.T, { ...FUSED, mode: 'rows' });
+    const adapters = this.isAdapted(batch.rowAdapter);
+    const captured = await this.capture(batch.B, batch.T, { ...FUSED, mode: 'rows', ...(adapters && { adapters }) });
     const all = this.begin(batch, captured, NO_LOSS);
     runner.encode(captured.replay, 'forward', all);
     runner.copy(captured.results.get('rows')!, 0, into, 0, into.size);
@@ -322,10 +409,13 @@ export class RecordedEngine implements ModelEngine {
 
   /** Bytes of activations and gradients on the way that an SFT step of B × T tokens takes, beside weights and moments. */
   async plannedBytes(B: number, T: number): Promise<number> {
-    const { replay } = await this.capture(B, T, FUSED);
+    const { replay } = await this.capture(B, T, this.fused());
     return replay.plan.bytes;
   }
 
+  private fused(): Kind {
+    return this.adapted ? { ...FUSED, adapters: true } : FUSED;
+  }
   /** Uploads a batch and makes the recording ready to be encoded. */
   private begin(
     batch: Batch,
@@ -343,12 +433,12 @@ export class RecordedEngine implements ModelEngine {
   }
 
   async step(batch: Batch, loss: LossFn, { want, options = {}, scale }: StepRequest): Promise<StepResult> {
-    checkBatch(batch, this.config, this.head, options);
+    checkBatch(batch, this.config, this.head, options, this.adapters);
     const { runner } = this.gpu;
     const sizes = { ...sizesOf(options), scale: scale.loss ?? 1 };
     if (loss.fused && (options.head ?? 'lm') === 'lm') {
       const { count, dft } = loss.fused;
-      const captured = await this.capture(batch.B, batch.T, FUSED);
+      const captured = await this.capture(batch.B, batch.T, this.fused());
       const at = this.nextTotal++ % TOTALS;
       const accumulate = this.hasGradients ? 1 : 0;
       const all = this.begin(batch, captured, { ...sizes, dft: dft ? 1 : 0, accumulate, at });
@@ -378,7 +468,7 @@ export class RecordedEngine implements ModelEngine {
     sizes: Omit<StepSizes, 'supervised' | 'groups'>,
   ): Promise<StepResult> {
     const { runner } = this.gpu;
-    const kind = this.kindOf('loss', want, options);
+    const kind = this.kindOf('loss', want, options, batch.rowAdapter);
     const captured = await this.capture(batch.B, batch.T, kind, teacherIn(want, options));
     const heads = await this.headReplay();
     await captured.teacher?.engine.writeRows(batch, captured.teacher.h);
@@ -432,7 +522,8 @@ export class RecordedEngine implements ModelEngine {
     return result!;
   }
 
-  private kindOf(mode: Kind['mode'], want: readonly Want[], options: StepOptions): Kind {
+  private kindOf(mode: Kind['mode'], want: readonly Want[], options: StepOptions, rows: ArrayLike<number>): Kind {
+    const adapters = this.adapted && (mode === 'loss' || this.isAdapted(rows));
     const hasScores = (options.head ?? 'lm') !== 'lm';
     return {
       mode,
@@ -440,6 +531,7 @@ export class RecordedEngine implements ModelEngine {
       hidden: want.includes('hidden') || hasScores,
       topk: want.includes('topk') ? (options.topk ?? 5) : 0,
       ...(want.includes('divergences') && { teacher: teacherIn(want, options)!.number }),
+      ...(adapters && { adapters }),
     };
   }
   /** The recording's results as tensors of their own; mask and targets beside them. */
@@ -509,7 +601,7 @@ export class RecordedEngine implements ModelEngine {
     const recording = new Recording<{ accumulate: number }>();
     const sources = new Map<string, GPUBuffer>();
     for (const [name] of HEAD_PARAMETERS[this.head](this.config.hidden_size)) {
-      const grad = this.block(this.grads, name);
+      const grad = this.block(this.trained.grads, name);
       const source = this.buffer(grad.bytes, `d ${name}`);
       sources.set(name, source);
       recording.call(addInto(), [this.fixed(source), grad], ({ accumulate }) => ({
@@ -525,9 +617,9 @@ export class RecordedEngine implements ModelEngine {
 
   async evaluate(batch: Batch, request: { want: Want[]; options?: StepOptions }): Promise<Outputs> {
     const options = request.options ?? {};
-    checkBatch(batch, this.config, this.head, options);
+    checkBatch(batch, this.config, this.head, options, this.adapters);
     const { runner } = this.gpu;
-    const kind = this.kindOf('evaluate', request.want, options);
+    const kind = this.kindOf('evaluate', request.want, options, batch.rowAdapter);
     const captured = await this.capture(batch.B, batch.T, kind, teacherIn(request.want, options));
     await captured.teacher?.engine.writeRows(batch, captured.teacher.h);
     const all = this.begin(batch, captured, sizesOf(options));
@@ -551,7 +643,7 @@ export class RecordedEngine implements ModelEngine {
   private async updateReplay(): Promise<Replay<AdamWOptions>> {
     if (this.update) return this.update;
     const recording = new Recording<AdamWOptions>();
-    const { segments, decayed } = this.layout;
+    const { segments, decayed, weights, grads, m, v } = this.trained;
     const counts = segments.map(squareParts);
     const total = counts.reduce((a, b) => a + b, 0);
     const parts = recording.floats('squares', total);
@@ -559,12 +651,12 @@ export class RecordedEngine implements ModelEngine {
     let first = 0;
     segments.forEach((floats, s) => {
       const from = first;
-      recording.call(squares(), [this.fixed(this.grads[s]!), parts], () => ({ floats, first: from }));
+      recording.call(squares(), [this.fixed(grads[s]!), parts], () => ({ floats, first: from }));
       first += counts[s]!;
     });
     recording.call(gradientNorm(), [parts, norm], (o) => ({ parts: total, maxNorm: o.max_grad_norm }));
     segments.forEach((floats, s) => {
-      const args = [this.weights[s]!, this.grads[s]!, this.m[s]!, this.v[s]!].map((buffer) => this.fixed(buffer));
+      const args = [weights[s]!, grads[s]!, m[s]!, v[s]!].map((buffer) => this.fixed(buffer));
       recording.call(adamw(), [...args, norm], (o) => ({
         floats,
         first: 0,
@@ -586,7 +678,7 @@ export class RecordedEngine implements ModelEngine {
   async applyGradients(options: AdamWOptions): Promise<{ gradNorm: DeviceScalar }> {
     const { runner } = this.gpu;
     const replay = await this.updateReplay();
-    if (!this.hasGradients) for (const buffer of this.grads) runner.clear(buffer);
+    if (!this.hasGradients) for (const buffer of this.trained.grads) runner.clear(buffer);
     this.updates++;
     runner.submit();
     replay.prepare();
@@ -626,7 +718,7 @@ export class RecordedEngine implements ModelEngine {
   }
   async readGradients(): Promise<NamedTensorMap> {
     if (!this.hasGradients) return {};
-    return fromSegments(this.layout, await this.download(this.grads));
+    return this.trained.unpack(await this.download(this.trained.grads));
   }
   private async download(buffers: GPUBuffer[]): Promise<Float32Array[]> {
     const ranges = buffers.map((buffer) => ({ buffer, offset: 0, bytes: buffer.size }));
@@ -637,13 +729,10 @@ export class RecordedEngine implements ModelEngine {
   }
   async exportOptimizer(): Promise<{ tensors: NamedTensorMap; step: number }> {
     const step = this.updates;
-    const both = await this.download([...this.m, ...this.v]);
-    const n = this.m.length;
+    const { m, v, unpack } = this.trained;
+    const both = await this.download([...m, ...v]);
     return {
-      tensors: {
-        ...fromSegments(this.layout, both.slice(0, n), 'adam.m.'),
-        ...fromSegments(this.layout, both.slice(n), 'adam.v.'),
-      },
+      tensors: { ...unpack(both.slice(0, m.length), 'adam.m.'), ...unpack(both.slice(m.length), 'adam.v.') },
       step,
     };
   }
@@ -651,14 +740,25 @@ export class RecordedEngine implements ModelEngine {
     this.uploadAll(this.weights, toSegments(this.layout, weights));
     this.dropTensors();
   }
+  /** A and B of all adapters as `<adapter>/<PEFT's name>`. */
+  async exportAdapters(): Promise<NamedTensorMap> {
+    if (!this.adapted) return {};
+    return this.trained.unpack(await this.download(this.trained.weights));
+  }
+  async importAdapters(tensors: NamedTensorMap): Promise<void> {
+    if (!this.adapted) throw new ConfigError('This model has no adapters to take weights for.');
+    this.uploadAll(this.trained.weights, this.trained.pack(tensors));
+  }
   async importOptimizer({ tensors, step }: { tensors: NamedTensorMap; step: number }): Promise<void> {
-    this.uploadAll(this.m, toSegments(this.layout, tensors, 'adam.m.'));
-    this.uploadAll(this.v, toSegments(this.layout, tensors, 'adam.v.'));
+    const { m, v, pack } = this.trained;
+    this.uploadAll(m, pack(tensors, 'adam.m.'));
+    this.uploadAll(v, pack(tensors, 'adam.v.'));
     this.updates = step;
   }
 
   /** Completions, batch after batch; the last shapes' memory is kept. */
   async generate(request: GenerateRequest): Promise<GeneratedRow[]> {
+    checkSlots(request.rowAdapter ?? [], this.adapters);
     const out: GeneratedRow[] = request.prompts.map(() => ({ ids: [], logps: [], terminated: false }));
     const { device } = this.gpu;
     const maxBytes = Math.min(device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize);
@@ -691,6 +791,7 @@ export class RecordedEngine implements ModelEngine {
         config: this.config,
         weight: (name) => this.norms(this.weights, name),
         table: this.table,
+        adapter: (layer, key) => this.adapterMemory(layer, key),
         makeBuffer: (bytes, label) => this.buffer(bytes, label),
       },
       shape,
@@ -727,7 +828,9 @@ export class RecordedEngine implements ModelEngine {
     this.dropTensors();
     const { runner } = this.gpu;
     runner.submit();
-    const own = [...this.weights, ...this.grads, ...this.m, ...this.v, this.totals, this.norm, this.table.buffer];
+    const { grads, m, v } = this.trained;
+    const own = [...this.weights, ...grads, ...m, ...v, this.totals, this.norm, this.table.buffer];
+    if (this.adapted) own.push(...this.trained.weights, this.adapted.routes, this.adapted.blocks);
     for (const buffer of own) buffer.destroy();
     this.update?.dispose();
     for (const decoder of this.decoders.values()) decoder.dispose();

@@ -21,6 +21,7 @@ import {
 import { normGradients, normParts, rmsNormBackward, rmsNormRows } from '../../gpu/kernels/norm';
 import { type Fixed, type Memory, type Planned, Recording, view } from '../../gpu/recording';
 import type { LlamaConfig } from '../../protocol/model';
+import type { GroupKey } from './adapterLayout';
 import type { InputPart } from './batchInputs';
 
 /** What changes from batch to batch under one recording. */
@@ -57,6 +58,20 @@ export interface LlamaMemory {
   input(part: InputPart): Fixed;
   /** RoPE's cos and sin, [max_position_embeddings, hd / 2] each. */
   table: Fixed;
+  /** Adapters of a layer's modules, if it has any; then the base is frozen. */
+  adapter?(layer: number, key: GroupKey): AdapterMemory | undefined;
+}
+/** Adapters beside one product: see AdapterGroup. */
+export interface AdapterMemory {
+  rank: number;
+  in: number;
+  out: number;
+  A: Fixed;
+  B: Fixed;
+  dA: Fixed;
+  dB: Fixed;
+  routes: Fixed;
+  blocks: Fixed;
 }
 
 export interface LlamaShape {
@@ -76,6 +91,15 @@ interface SavedLayer {
   mid: Planned;
   rstd2: Planned;
   gateUp: Planned;
+  /** x·Aᵀ of each group of modules with adapters, times the rows' coefficients. */
+  low: Partial<Record<GroupKey, Planned>>;
+}
+
+/** The low-rank part of a product: left [m, rank] · right. */
+interface LowRank {
+  rank: number;
+  left: Memory;
+  right: Fixed;
 }
 
 /** Builds recordings of one shape. Each method records its part of a step. */
@@ -97,18 +121,74 @@ export class LlamaRecorder {
     layout: GemmLayout,
     sizes: { m: number; n: number; k: number; lda?: number; ldc?: number },
     args: Memory[],
-    options: { epilogue?: GemmEpilogue; norm?: 'save' | 'use'; accumulates?: boolean } = {},
+    options: { epilogue?: GemmEpilogue; norm?: 'save' | 'use'; accumulates?: boolean; low?: LowRank } = {},
   ): void {
     const { config, forms } = this.shape;
-    const { epilogue = { kind: 'store' }, norm, accumulates } = options;
+    const { epilogue = { kind: 'store' }, norm, accumulates, low } = options;
     const kernel = gemm({
       layout,
       form: forms.gemm[layout],
       epilogue,
+      ...(low && { lowRank: true }),
       ...(norm && { norm: { eps: config.rms_norm_eps, save: norm === 'save' } }),
     });
-    const fixed = gemmValues(layout, sizes);
-    this.recording.call(kernel, args, accumulates ? ({ accumulate }) => ({ ...fixed, accumulate }) : () => fixed);
+    const fixed = gemmValues(layout, { ...sizes, k2: low?.rank ?? 0 });
+    const all = low ? [...args.slice(0, 2), low.left, low.right, ...args.slice(2)] : args;
+    this.recording.call(kernel, all, accumulates ? ({ accumulate }) => ({ ...fixed, accumulate }) : () => fixed);
+  }
+
+  /** x·Aᵀ of all adapters of a group, times the coefficients of each row; behind a norm it saves that norm's rstd. */
+  private shrink(
+    layer: number,
+    key: GroupKey,
+    x: Memory,
+    norm?: { gamma: Fixed; rstd?: Planned },
+  ): (LowRank & { left: Planned }) | undefined {
+    const adapter = this.memory.adapter?.(layer, key);
+    if (!adapter) return undefined;
+    const { rank, A, B, routes } = adapter;
+    const left = this.recording.floats(`low.${key}${layer}`, this.rows * rank);
+    this.product(
+      'NT',
+      { m: this.rows, n: rank, k: adapter.in },
+      [
+        x,
+        A,
+        ...(norm ? [norm.gamma] : []),
+        routes,
+        this.memory.input('route'),
+        left,
+        ...(norm?.rstd ? [norm.rstd] : []),
+      ],
+      { epilogue: { kind: 'route' }, ...(norm && { norm: norm.rstd ? 'save' : 'use' }) },
+    );
+    return { rank, left, right: B };
+  }
+  /**
+   * dB of a group's adapters from the gradient of its outputs, dY; gives what reaches the group's input through them, a
+   * low-rank part of dY · W.
+   */
+  private adapterBackward(layer: number, key: GroupKey, dY: Memory): LowRank | undefined {
+    const adapter = this.memory.adapter?.(layer, key);
+    if (!adapter) return undefined;
+    const { rank, A, B, routes, blocks, dB } = adapter;
+    const left = this.recording.floats(`dLow.${key}${layer}`, this.rows * rank);
+    const args = [dY, B, routes, this.memory.input('route'), left];
+    this.product('NN', { m: this.rows, n: rank, k: adapter.out }, args, { epilogue: { kind: 'route' } });
+    this.product('TN', { m: adapter.out, n: rank, k: this.rows }, [dY, this.layers[layer]!.low[key]!, blocks, dB], {
+      epilogue: { kind: 'blocks' },
+      accumulates: true,
+    });
+    return { rank, left, right: A };
+  }
+  /** dA, from what adapterBackward gave; `x`: the group's input, with γ and rstd of a norm in front. */
+  private adapterInputGradient(layer: number, key: GroupKey, low: LowRank | undefined, x: Memory[]): void {
+    if (!low) return;
+    const adapter = this.memory.adapter!(layer, key)!;
+    this.product('TN', { m: adapter.rank, n: adapter.in, k: this.rows }, [low.left, ...x, adapter.dA], {
+      accumulates: true,
+      ...(x.length > 1 && { norm: 'use' }),
+    });
   }
 
   /**
@@ -143,6 +223,7 @@ export class LlamaRecorder {
         mid: floats('mid', N * D),
         rstd2: floats('rstd2.', N),
         gateUp: floats('gateUp', 2 * N * F),
+        low: {},
       };
       const { o, lse, mid, rstd1, rstd2, gateUp } = saved;
       const qkv = keyValues?.(i) ?? saved.qkv;
@@ -153,7 +234,8 @@ export class LlamaRecorder {
         rotatedHeads: H + Hk,
         positions: config.max_position_embeddings,
       } as const;
-      const norm = save ? 'save' : 'use';
+      const normOf = (low: LowRank | undefined) => (save && !low ? 'save' : 'use');
+      const lowQkv = this.shrink(i, 'qkv', x, { gamma: weight('input_layernorm'), ...(save && { rstd: rstd1 }) });
       this.product(
         'NT',
         { m: N, n: W, k: D },
@@ -164,26 +246,39 @@ export class LlamaRecorder {
           memory.table,
           memory.input('meta'),
           qkv,
-          ...(save ? [rstd1] : []),
+          ...(save && !lowQkv ? [rstd1] : []),
         ],
-        { epilogue: rope, norm },
+        { epilogue: rope, norm: normOf(lowQkv), low: lowQkv },
       );
       if (keyValues && i === config.num_hidden_layers - 1) break;
       const attention = { heads: H, kvHeads: Hk, headDim: hd, form: forms.attention };
       r.call(attentionForward(attention), [qkv, memory.input('meta'), o, lse], () => ({ rows: N }));
+      const lowO = this.shrink(i, 'o', o);
       this.product('NT', { m: N, n: D, k: H * hd }, [o, weight('self_attn.o_proj'), x, mid], {
         epilogue: { kind: 'residual' },
+        low: lowO,
       });
+      const gamma2 = weight('post_attention_layernorm');
+      const lowGateUp = this.shrink(i, 'gateUp', mid, { gamma: gamma2, ...(save && { rstd: rstd2 }) });
       this.product(
         'NT',
         { m: N, n: 2 * F, k: D },
-        [mid, weight('mlp.gate_proj'), weight('post_attention_layernorm'), act, ...(save ? [gateUp, rstd2] : [])],
-        { epilogue: { kind: 'swiglu', save }, norm },
+        [mid, weight('mlp.gate_proj'), gamma2, act, ...(save ? [gateUp] : []), ...(save && !lowGateUp ? [rstd2] : [])],
+        { epilogue: { kind: 'swiglu', save }, norm: normOf(lowGateUp), low: lowGateUp },
       );
       const next = r.floats(`x${i + 1}`, N * D);
+      const lowDown = this.shrink(i, 'down', act);
       this.product('NT', { m: N, n: D, k: F }, [act, weight('mlp.down_proj'), mid, next], {
         epilogue: { kind: 'residual' },
+        low: lowDown,
       });
+      for (const [key, low] of [
+        ['qkv', lowQkv],
+        ['o', lowO],
+        ['gateUp', lowGateUp],
+        ['down', lowDown],
+      ] as const)
+        if (low) saved.low[key] = low.left;
       this.layers.push(saved);
       x = next;
     }
@@ -204,6 +299,10 @@ export class LlamaRecorder {
     return h;
   }
 
+  /** Only adapters are trained. */
+  private get isFrozen(): boolean {
+    return this.memory.adapter !== undefined;
+  }
   private get headName(): string {
     return this.shape.config.tie_word_embeddings ? 'model.embed_tokens.weight' : 'lm_head.weight';
   }
@@ -372,6 +471,7 @@ export class LlamaRecorder {
     r.call(input, [logits, memory.weight(this.headName), this.rowsOf(dh, first)], (s) =>
       gemmValues('NN', { m: size(s), n: D, k: V, lda }),
     );
+    if (this.isFrozen) return;
     const weight = gemm({ layout: 'TN', form: shape.forms.gemm.TN, epilogue: { kind: 'store' } });
     // The first chunk sets the gradient, even of no rows at all; empty ones after it have nothing to add.
     r.call(weight, [logits, this.rowsOf(h, first), memory.grad(this.headName)], (s) => {
@@ -460,25 +560,39 @@ export class LlamaRecorder {
       const saved = this.layers[i]!;
       const name = (suffix: string) => `model.layers.${i}.${suffix}.weight`;
       const weight = (suffix: string) => memory.weight(name(suffix));
-      const grad = (suffix: string) => memory.grad(name(suffix));
+      // A frozen base has no gradients of its own.
+      const weightGradient = (
+        suffix: string,
+        sizes: { m: number; n: number; k: number },
+        args: Memory[],
+        norm?: 'use',
+      ) => {
+        if (this.isFrozen) return;
+        this.product('TN', sizes, [...args, memory.grad(name(suffix))], { accumulates: true, ...(norm && { norm }) });
+      };
       const floats = (label: string, count: number) => r.floats(`${label}${i}`, count);
       const dGateUp = floats('dGateUp', 2 * N * F);
       const act = floats('act again', N * F);
+      const lowDown = this.adapterBackward(i, 'down', dx);
       this.product('NN', { m: N, n: F, k: D }, [dx, weight('mlp.down_proj'), saved.gateUp, dGateUp, act], {
         epilogue: { kind: 'swigluBackward' },
+        low: lowDown,
       });
-      this.product('TN', { m: D, n: F, k: N }, [dx, act, grad('mlp.down_proj')], { accumulates: true });
+      this.adapterInputGradient(i, 'down', lowDown, [act]);
+      weightGradient('mlp.down_proj', { m: D, n: F, k: N }, [dx, act]);
       const dNorm2 = floats('dNorm2.', N * D);
-      this.product('NN', { m: N, n: D, k: 2 * F }, [dGateUp, weight('mlp.gate_proj'), dNorm2]);
+      const lowGateUp = this.adapterBackward(i, 'gateUp', dGateUp);
+      this.product('NN', { m: N, n: D, k: 2 * F }, [dGateUp, weight('mlp.gate_proj'), dNorm2], { low: lowGateUp });
       const gamma2 = weight('post_attention_layernorm');
-      this.product('TN', { m: 2 * F, n: D, k: N }, [dGateUp, saved.mid, gamma2, saved.rstd2, grad('mlp.gate_proj')], {
-        norm: 'use',
-        accumulates: true,
-      });
+      const normed2 = [saved.mid, gamma2, saved.rstd2];
+      this.adapterInputGradient(i, 'gateUp', lowGateUp, normed2);
+      weightGradient('mlp.gate_proj', { m: 2 * F, n: D, k: N }, [dGateUp, ...normed2], 'use');
       const dMid = this.normBackward(2 * i + 1, [saved.mid, gamma2, saved.rstd2, dNorm2], 'dense', dx);
       const dO = floats('dO', N * H * hd);
-      this.product('NN', { m: N, n: H * hd, k: D }, [dMid, weight('self_attn.o_proj'), dO]);
-      this.product('TN', { m: D, n: H * hd, k: N }, [dMid, saved.o, grad('self_attn.o_proj')], { accumulates: true });
+      const lowO = this.adapterBackward(i, 'o', dMid);
+      this.product('NN', { m: N, n: H * hd, k: D }, [dMid, weight('self_attn.o_proj'), dO], { low: lowO });
+      this.adapterInputGradient(i, 'o', lowO, [saved.o]);
+      weightGradient('self_attn.o_proj', { m: D, n: H * hd, k: N }, [dMid, saved.o]);
       const delta = floats('delta', N * H);
       const dqkv = floats('dqkv', N * W);
       const meta = memory.input('meta');
@@ -490,13 +604,15 @@ export class LlamaRecorder {
       r.call(attentionBackwardKv(attention), [saved.qkv, meta, dO, saved.lse, delta, memory.table, dqkv], () => ({
         rows: N,
       }));
-      const dNorm1 = floats('dNorm1.', N * D);
-      this.product('NN', { m: N, n: D, k: W }, [dqkv, weight('self_attn.q_proj'), dNorm1]);
+      const lowQkv = this.adapterBackward(i, 'qkv', dqkv);
       const gamma1 = weight('input_layernorm');
-      this.product('TN', { m: W, n: D, k: N }, [dqkv, saved.x, gamma1, saved.rstd1, grad('self_attn.q_proj')], {
-        norm: 'use',
-        accumulates: true,
-      });
+      const normed1 = [saved.x, gamma1, saved.rstd1];
+      this.adapterInputGradient(i, 'qkv', lowQkv, normed1);
+      // Nothing below the first layer is trained: the embedding is frozen too.
+      if (this.isFrozen && i === 0) return;
+      const dNorm1 = floats('dNorm1.', N * D);
+      this.product('NN', { m: N, n: D, k: W }, [dqkv, weight('self_attn.q_proj'), dNorm1], { low: lowQkv });
+      weightGradient('self_attn.q_proj', { m: W, n: D, k: N }, [dqkv, ...normed1], 'use');
       dx = this.normBackward(2 * i, [saved.x, gamma1, saved.rstd1, dNorm1], 'dense', dMid);
     }
     const embedding = memory.grad('model.embed_tokens.weight');

@@ -1,0 +1,260 @@
+// LoRA on the recorded engine against full models with the adapters merged in: y = x(W + s·BA)ᵀ, so dB = s·dW·Aᵀ and
+// dA = s·Bᵀ·dW with dW of the merged model. Rows of one batch go to different adapters, or to none.
+import * as tf from '@tensorflow/tfjs-core';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { initBackend } from '../src/gpu/backend';
+import { HARDWARE_FORMS, SOFTWARE_FORMS } from '../src/gpu/kernels/forms';
+import { noise, relativeError } from '../src/gpu/testDevice';
+import { TfEngine } from '../src/nn/engine';
+import { type GeneratedRow, generate } from '../src/nn/generate';
+import { initWeights } from '../src/nn/init';
+import { PRESETS } from '../src/nn/presets';
+import { gpuContext } from '../src/nn/recorded/context';
+import { RecordedEngine } from '../src/nn/recorded/engine';
+import type { LoraAdapter, LossFn, NamedTensorMap } from '../src/nn/seam';
+import type { Batch } from '../src/protocol/batch';
+import type { LlamaConfig } from '../src/protocol/model';
+import { loss as sftLoss } from '../src/trainers/sft/trainer';
+
+const config: LlamaConfig = { ...PRESETS.nano, vocab_size: 29, hidden_size: 16, intermediate_size: 24, num_hidden_layers: 2, num_attention_heads: 4, num_key_value_heads: 2, head_dim: 8, max_position_embeddings: 64, initializer_range: 0.25 }; // biome-ignore format: one model
+const ALL = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'];
+const ADAPTERS: LoraAdapter[] = [
+  { name: 'all', config: { r: 4, lora_alpha: 8, target_modules: ALL } },
+  { name: 'some', config: { r: 3, lora_alpha: 6, use_rslora: true, target_modules: ['v_proj', 'q_proj', 'up_proj'] } },
+];
+const SCALING = [2, 6 / Math.sqrt(3)];
+const SLOTS = [0, 1, -1, 0];
+const weights = initWeights(config, 3);
+
+/** A and B of both adapters, none of them 0. */
+function adapterNoise(): NamedTensorMap {
+  const out: NamedTensorMap = {};
+  const shapes = Object.entries(weights).filter(([name]) => name.includes('_proj'));
+  ADAPTERS.forEach((adapter, slot) => {
+    shapes.forEach(([name, { shape }], i) => {
+      if (!adapter.config.target_modules.some((target) => name.endsWith(`.${target}.weight`))) return;
+      const key = `${adapter.name}/base_model.model.${name.replace('.weight', '')}`;
+      const [rows, columns, r] = [shape[0]!, shape[1]!, adapter.config.r];
+      const small = (n: number, seed: number) => noise(n, seed).map((x) => 0.3 * x);
+      out[`${key}.lora_A.weight`] = { shape: [r, columns], data: small(r * columns, 100 * slot + i) };
+      out[`${key}.lora_B.weight`] = { shape: [rows, r], data: small(rows * r, 1000 + 100 * slot + i) };
+    });
+  });
+  return out;
+}
+const low = adapterNoise();
+const pairsOf = (slot: number) =>
+  Object.entries(low).flatMap(([key, A]) => {
+    const prefix = `${ADAPTERS[slot]!.name}/base_model.model.`;
+    if (!key.startsWith(prefix) || !key.endsWith('lora_A.weight')) return [];
+    const bKey = key.replace('lora_A', 'lora_B');
+    const name = key.slice(prefix.length).replace('lora_A.weight', 'weight');
+    return [{ name, aKey: key, bKey, A, B: low[bKey]! }];
+  });
+/** The base with an adapter merged in; −1: the base. */
+function merged(slot: number): NamedTensorMap {
+  if (slot < 0) return weights;
+  const out = { ...weights };
+  for (const { name, A, B } of pairsOf(slot)) {
+    const { shape, data } = weights[name]!;
+    const [r, columns] = A.shape as [number, number];
+    out[name] = {
+      shape,
+      data: data.map((w, at) => {
+        let sum = 0;
+        for (let k = 0; k < r; k++) sum += B.data[Math.floor(at / columns) * r + k]! * A.data[k * columns + (at % columns)]!; // biome-ignore format: one sum
+        return w + SCALING[slot]! * sum;
+      }),
+    };
+  }
+  return out;
+}
+
+const T = 11;
+function batchOf(rows: readonly number[], slots: readonly number[]): Batch {
+  const B = rows.length;
+  const per = <X extends Int32Array | Float32Array>(make: (row: number) => ArrayLike<number>, out: X): X => {
+    rows.forEach((row, b) => {
+      out.set(make(row), b * T);
+    });
+    return out;
+  };
+  const ids = (row: number) => Int32Array.from(noise(T + 1, 50 + row), (x) => Math.floor(((x + 1) / 2) * 29));
+  return {
+    B,
+    T,
+    ids: per((row) => ids(row).slice(0, T), new Int32Array(B * T)),
+    positions: per(() => Array.from({ length: T }, (_, t) => t), new Int32Array(B * T)),
+    segmentIds: new Int32Array(B * T).fill(1),
+    targets: per((row) => ids(row).slice(1), new Int32Array(B * T)),
+    mask: per((row) => Array.from({ length: T }, (_, t) => ((t + row) % 3 ? 1 : 0)), new Float32Array(B * T)),
+    rowAdapter: Int32Array.from(slots),
+  };
+}
+const LOSSES: Record<string, (batch: Batch) => LossFn> = {
+  fused: (batch) => sftLoss(batch, { loss_type: 'nll' }),
+  'a loss in tf ops':
+    () =>
+    ({ logps, mask }) => ({
+      sums: { loss: tf.sum(tf.mul(tf.square(logps!), mask)) as tf.Scalar },
+      counts: { loss: 1 },
+      metrics: {},
+    }),
+};
+const request = { want: ['logps' as const, 'argmax' as const, 'entropies' as const], scale: { loss: 0.1 } };
+
+interface Wanted {
+  loss: number;
+  grads: NamedTensorMap;
+}
+const wanted: Record<string, Wanted> = {};
+let rowsWanted: GeneratedRow[][];
+const prompts = [[5], [7, 9, 11], [7, 9, 11], [7, 9, 11], [3, 1, 4, 1, 5]];
+const promptSlots = [0, 0, 1, -1, 1];
+const sampling = { temperature: 0.7, top_k: 0, top_p: 1, max_new_tokens: 10, seed: 4 };
+const errors: string[] = [];
+
+beforeAll(async () => {
+  await initBackend({ prefer: 'cpu', wasmPath: '' });
+  for (const [kind, lossOf] of Object.entries(LOSSES)) {
+    let loss = 0;
+    const grads: NamedTensorMap = {};
+    for (const slot of [-1, 0, 1]) {
+      const rows = SLOTS.flatMap((s, row) => (s === slot ? [row] : []));
+      const engine = new TfEngine(config, merged(slot));
+      const batch = batchOf(rows, rows.map(() => -1)); // biome-ignore format: one batch
+      const { sums } = await engine.step(batch, lossOf(batch), request);
+      loss += (await engine.read(sums)).loss!;
+      const full = await engine.readGradients();
+      if (slot >= 0)
+        for (const { name, aKey, bKey, A, B } of pairsOf(slot)) {
+          const dW = full[name]!.data;
+          const [r, columns] = A.shape as [number, number];
+          const [dA, dB] = [new Float32Array(A.data.length), new Float32Array(B.data.length)];
+          for (let i = 0; i < B.shape[0]!; i++)
+            for (let j = 0; j < columns; j++)
+              for (let k = 0; k < r; k++) {
+                dB[i * r + k]! += SCALING[slot]! * dW[i * columns + j]! * A.data[k * columns + j]!;
+                dA[k * columns + j]! += SCALING[slot]! * B.data[i * r + k]! * dW[i * columns + j]!;
+              }
+          grads[aKey] = { shape: A.shape, data: dA };
+          grads[bKey] = { shape: B.shape, data: dB };
+        }
+      engine.dispose();
+    }
+    wanted[kind] = { loss, grads };
+  }
+  rowsWanted = [];
+  for (const slot of [-1, 0, 1]) {
+    const engine = new TfEngine(config, merged(slot));
+    rowsWanted.push(await generate(engine, { prompts, sampling, stopIds: [] }));
+    engine.dispose();
+  }
+  await initBackend({ prefer: 'webgpu', gpu: navigator.gpu, wasmPath: '', onGpuError: (message) => errors.push(message) }); // biome-ignore format: one call
+}, 60_000);
+
+describe.each([
+  ['software', SOFTWARE_FORMS],
+  ['hardware', HARDWARE_FORMS],
+] as const)('%s forms', (_, forms) => {
+  const make = async () => {
+    const engine = new RecordedEngine({ ...gpuContext(true), forms }, config, weights, 'lm', ADAPTERS);
+    await engine.importAdapters(low);
+    return engine;
+  };
+  test.each(Object.entries(LOSSES))('mixed rows, loss and every gradient: %s', async (kind, lossOf) => {
+    const engine = await make();
+    const batch = batchOf([0, 1, 2, 3], SLOTS);
+    const { sums } = await engine.step(batch, lossOf(batch), request);
+    const { loss, grads } = wanted[kind]!;
+    const found = await engine.readGradients();
+    expect(Object.keys(found).sort()).toEqual(Object.keys(grads).sort());
+    for (const [name, { shape, data }] of Object.entries(grads)) {
+      expect(found[name]!.shape).toEqual(shape);
+      expect(relativeError(found[name]!.data, data), name).toBeLessThan(1e-5);
+    }
+    expect((await engine.read(sums)).loss!).toBeCloseTo(loss, 3);
+    // The base keeps its bytes; the adapters move.
+    const { gradNorm } = await engine.applyGradients({ learning_rate: 0.01, weight_decay: 0, adam_beta1: 0.9, adam_beta2: 0.99, adam_epsilon: 1e-8, max_grad_norm: 1 }); // biome-ignore format: one call
+    const norm = Math.sqrt(Object.values(grads).reduce((sum, g) => sum + g.data.reduce((s, x) => s + x * x, 0), 0));
+    expect((await engine.read({ gradNorm })).gradNorm! / norm).toBeCloseTo(1, 4);
+    expect(await engine.exportWeights()).toEqual(weights);
+    const after = await engine.exportAdapters();
+    for (const name of Object.keys(low)) expect(after[name]!.data).not.toEqual(low[name]!.data);
+    engine.dispose();
+  });
+
+  test('each row reads through its adapter, before and after an adapter-free pass', async () => {
+    const engine = await make();
+    const logpsOf = async (slots: number[]) => {
+      const outputs = await engine.evaluate(batchOf([0, 1, 2, 3], slots), { want: ['logps'] });
+      const data = Array.from(await outputs.logps!.data());
+      tf.dispose(outputs as unknown as tf.TensorContainer);
+      return data;
+    };
+    const mixed = await logpsOf(SLOTS);
+    const base = await logpsOf([-1, -1, -1, -1]);
+    expect(await logpsOf(SLOTS)).toEqual(mixed);
+    const [first, third] = [mixed.slice(0, T), mixed.slice(2 * T, 3 * T)];
+    expect(relativeError(third, base.slice(2 * T, 3 * T))).toBeLessThan(1e-5);
+    expect(relativeError(first, base.slice(0, T))).toBeGreaterThan(1e-2);
+    engine.dispose();
+  });
+
+  test('one batch of prompts, each with its own adapter, gives the tokens of the merged models', async () => {
+    const engine = await make();
+    const found = await generate(engine, { prompts, sampling, stopIds: [], rowAdapter: promptSlots });
+    promptSlots.forEach((slot, i) => {
+      expect(found[i]!.ids, `row ${i}`).toEqual(rowsWanted[slot + 1]![i]!.ids);
+    });
+    // What it compares is not one text three times.
+    expect(new Set([1, 2, 3].map((i) => found[i]!.ids.join())).size).toBe(3);
+    engine.dispose();
+  });
+});
+
+test('a new adapter changes nothing, and a step of one on all linears takes 29 dispatches a layer and 8 around', async () => {
+  const context = gpuContext(true);
+  const engine = new RecordedEngine(context, config, weights, 'lm', ADAPTERS.slice(0, 1));
+  const read = async (slot: number) => {
+    const outputs = await engine.evaluate(batchOf([0], [slot]), { want: ['logps'] });
+    const data = Array.from(await outputs.logps!.data());
+    tf.dispose(outputs as unknown as tf.TensorContainer);
+    return data;
+  };
+  expect(relativeError(await read(0), await read(-1))).toBeLessThan(1e-6);
+  const step = async () => {
+    const batch = batchOf([0, 1, 2, 3], [0, 0, 0, 0]);
+    const { sums } = await engine.step(batch, LOSSES.fused!(batch), request);
+    const { gradNorm } = await engine.applyGradients({ learning_rate: 0.03, weight_decay: 0, adam_beta1: 0.9, adam_beta2: 0.99, adam_epsilon: 1e-8, max_grad_norm: 1 }); // biome-ignore format: one call
+    return (await engine.read({ ...sums, gradNorm })).loss!;
+  };
+  const first = await step();
+  const before = { ...context.runner.counts };
+  let last = await step();
+  expect(context.runner.counts.readbacks - before.readbacks).toBe(1);
+  // A layer: 5 forward and 4 through A; 8 back (4 products, 2 of attention, 2 norms) and 12 for dA, dB and d(xAᵀ).
+  expect(context.runner.counts.dispatches - before.dispatches).toBe(29 * config.num_hidden_layers + 8);
+  for (let i = 0; i < 15; i++) last = await step();
+  expect(last).toBeLessThan(0.8 * first);
+  engine.dispose();
+});
+
+test('adapters that do not fit are refused by name', async () => {
+  const make = (adapters: LoraAdapter[]) => () => new RecordedEngine(gpuContext(true), config, weights, 'lm', adapters);
+  const one = (change: Partial<LoraAdapter['config']>): LoraAdapter => ({ name: 'x', config: { r: 4, lora_alpha: 8, target_modules: ['q_proj'], ...change } }); // biome-ignore format: one adapter
+  expect(make([one({ target_modules: ['query'] })])).toThrow('targets "query"');
+  expect(make([one({ r: 40 })])).toThrow('Set r to 16 or less');
+  expect(make([one({ r: 0 })])).toThrow('at least 1');
+  expect(make([one({}), one({})])).toThrow('Two adapters are called "x"');
+  const engine = make([one({})])();
+  await expect(engine.importAdapters({})).rejects.toThrow('lacks the tensor x/base_model.model.model.layers.0');
+  const batch = batchOf([0], [1]);
+  await expect(engine.evaluate(batch, { want: ['logps'] })).rejects.toThrow('no adapter in slot 1');
+  await expect(generate(engine, { prompts: [[1]], sampling, stopIds: [], rowAdapter: [2] })).rejects.toThrow('slot 2');
+  engine.dispose();
+});
+
+test('WebGPU reported no error', () => {
+  expect(errors).toEqual([]);
+});
