@@ -1,5 +1,6 @@
 // npm run bench: the recorded engine beside its peers, in turn, on the GPU that Dawn finds (SwiftShader where there is none).
 // Writes docs/benchmarks.json and docs/benchmarks.md. Usage: npm run bench [-- --rounds 4] [--only sft_step]
+// With --python PATH (of an environment with scripts/parity/requirements.txt) PyTorch takes the same step on the CPU.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -7,7 +8,9 @@ import { type BenchFigure, renderBenchmarks } from './bench/benchTable';
 import { softwareDriver, startDawn } from './bench/dawn';
 import { gemmSpeeds } from './bench/gemmBench';
 
-const { values: args } = parseArgs({ options: { rounds: { type: 'string', default: '4' }, only: { type: 'string' } } });
+const { values: args } = parseArgs({
+  options: { rounds: { type: 'string', default: '4' }, only: { type: 'string' }, python: { type: 'string' } },
+});
 const JSON_FILE = 'docs/benchmarks.json';
 
 // The driver is chosen by variables that Dawn's loader reads when the process starts.
@@ -32,6 +35,7 @@ const { TfEngine } = await import('../src/nn/engine');
 const { PRESETS } = await import('../src/nn/presets');
 const { initWeights } = await import('../src/nn/init');
 const { TfjsPlain } = await import('./bench/peers/tfjsPlain');
+const { JaxjsLlama, startJax } = await import('./bench/peers/jaxjsLlama');
 const { benchBatch, interleave, OPTIONS, sftStep } = await import('./bench/setup');
 
 const info = await initBackend({
@@ -93,6 +97,8 @@ if (wants('sft_step')) {
     note: 'compiling and running, in a fresh process',
   });
   const plain = new TfjsPlain(config, weights);
+  await startJax('webgpu');
+  const jax = new JaxjsLlama(config, weights, OPTIONS);
   const before = { ...counts };
   const sent: number[] = [];
   const times = await interleave(
@@ -101,6 +107,7 @@ if (wants('sft_step')) {
         sent.push((await sftStep(ours, batch)).sentMs);
       },
       tfjs: () => plain.step(batch, OPTIONS),
+      jaxjs: () => jax.step(batch),
     },
     rounds,
   );
@@ -110,6 +117,11 @@ if (wants('sft_step')) {
     ...ratio(times.tfjs!, times.ours!),
     unit: '×',
     note: `ours ${ms(times.ours!)}, tfjs ${ms(times.tfjs!)} a step`,
+  });
+  save('bench/sft_step/vs_jaxjs', 'sft_step', {
+    ...ratio(times.jaxjs!, times.ours!),
+    unit: '×',
+    note: `ours ${ms(times.ours!)}, jax-js 0.1.25, jitted, ${ms(times.jaxjs!)} a step; on a device of its own`,
   });
   save('bench/dispatches/full', 'sft_step', {
     ...exact((counts.dispatches - before.dispatches) / steps),
@@ -130,6 +142,7 @@ if (wants('sft_step')) {
     note: 'until everything is sent',
   });
   plain.dispose();
+  jax.dispose();
   await initNodeBackend('wasm');
   const wasm = new TfEngine(config, weights);
   const onWasm = await interleave({ wasm: () => sftStep(wasm, batch) }, rounds);
@@ -141,6 +154,75 @@ if (wants('sft_step')) {
     note: `ours ${ms(times.ours!)}, WASM ${ms(onWasm.wasm!)} a step; not in turn: two backends of tfjs`,
   });
   ours.dispose();
+}
+if (args.python) {
+  const out = execFileSync(args.python, ['scripts/parity/torch_step.py', '--rounds', String(rounds)], {
+    encoding: 'utf8',
+  });
+  const torch: number[] = JSON.parse(out.trim().split('\n').at(-1)!).ms;
+  const ours = new RecordedEngine(context, config, weights);
+  const times = await interleave({ ours: () => sftStep(ours, batch) }, rounds);
+  save('bench/sft_step/vs_torch', 'torch', {
+    ...ratio(torch, times.ours!),
+    unit: '×',
+    note: `ours ${Math.round(Math.min(...times.ours!))} ms, PyTorch on 2 CPU threads ${Math.round(Math.min(...torch))} ms a step; not in turn: two processes`,
+  });
+  ours.dispose();
+}
+if (wants('lora')) {
+  const target_modules = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'];
+  const adapters = [{ name: 'bench', config: { r: 8, lora_alpha: 16, target_modules } }];
+  const lora = new RecordedEngine(context, config, weights, 'lm', adapters);
+  const full = new RecordedEngine(context, config, weights);
+  const routed = { ...batch, rowAdapter: new Int32Array(batch.B) };
+  await sftStep(lora, routed);
+  const before = counts.dispatches;
+  await sftStep(lora, routed);
+  const dispatches = counts.dispatches - before;
+  const times = await interleave({ lora: () => sftStep(lora, routed), full: () => sftStep(full, batch) }, rounds);
+  save('bench/dispatches/lora', 'lora', {
+    ...exact(dispatches),
+    unit: 'dispatches',
+    note: 'r = 8 on all linear layers of micro',
+  });
+  save('bench/sft_step/lora_vs_full', 'lora', {
+    ...ratio(times.full!, times.lora!),
+    unit: '×',
+    note: `LoRA ${Math.round(Math.min(...times.lora!))} ms, full ${Math.round(Math.min(...times.full!))} ms a step`,
+  });
+  lora.dispose();
+  full.dispose();
+}
+if (wants('rollout')) {
+  const [rows, length, fresh] = [32, 64, 64];
+  const promptOf = (row: number, n: number) =>
+    Array.from({ length: n }, (_, t) => (row * 131 + t * 7919) % config.vocab_size);
+  const prompts = (n: number) => Array.from({ length: rows }, (_, row) => promptOf(row, n));
+  const ours = new RecordedEngine(context, config, weights);
+  const plain = new TfjsPlain(config, weights);
+  const sampling = { temperature: 1, top_k: 0, top_p: 1, max_new_tokens: fresh, seed: 1 };
+  const times = await interleave(
+    { ours: () => ours.generate({ prompts: prompts(length), sampling, stopIds: [] }) },
+    Math.min(rounds, 3),
+  );
+  // A pass for each new token would take half an hour on a software adapter: three lengths, and Simpson's rule between them.
+  const lengths = [length, length + fresh / 2, length + fresh - 1];
+  const passes: number[] = [];
+  for (const n of lengths) {
+    const one = await interleave({ plain: () => plain.generateUncached(prompts(n), 1) }, 1);
+    passes.push(one.plain![0]!);
+  }
+  const uncached = (fresh * (passes[0]! + 4 * passes[1]! + passes[2]!)) / 6;
+  save('bench/rollout/vs_uncached', 'rollout', {
+    ...ratio(
+      times.ours!.map(() => uncached),
+      times.ours!,
+    ),
+    unit: '×',
+    note: `${rows} × ${fresh} tokens, prompts of ${length}: ours ${(Math.min(...times.ours!) / 1000).toFixed(1)} s; stock ops without a cache ${Math.round(uncached / 1000)} s, from passes at ${lengths.join(', ')} tokens (${passes.map((ms) => (ms / 1000).toFixed(1)).join(', ')} s)`,
+  });
+  ours.dispose();
+  plain.dispose();
 }
 if (wants('gemm')) {
   const speeds = await gemmSpeeds(context.device, context.forms, rounds + 1);

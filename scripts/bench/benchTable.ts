@@ -21,6 +21,11 @@ export interface BenchFigure {
 const TITLES: Record<string, string> = {
   'bench/sft_step/vs_tfjs': 'SFT step of micro, 8 × 128 tokens: times as fast as plain tfjs on the same adapter',
   'bench/sft_step/vs_wasm': 'the same step: recorded engine against our WASM fallback, one thread',
+  'bench/sft_step/vs_jaxjs': 'the same step: times as fast as the same Llama in jax-js on the same adapter',
+  'bench/sft_step/vs_torch': 'the same step: recorded engine against PyTorch on the CPU, two threads',
+  'bench/sft_step/lora_vs_full': 'an SFT step of LoRA against one of all weights',
+  'bench/dispatches/lora': 'dispatches of an SFT step of LoRA on all linear layers',
+  'bench/rollout/vs_uncached': 'rollout, 32 sequences of 64 new tokens: times as fast as stock ops without a cache',
   'bench/dispatches/full': 'dispatches of an SFT step, forward, backward and AdamW',
   'bench/readbacks_per_step': 'readbacks a step',
   'bench/js_ms_per_step': 'JavaScript a step',

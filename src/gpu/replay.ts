@@ -11,7 +11,13 @@ export interface Command {
   group: GPUBindGroup;
   values: (sizes: never) => { readonly [name: string]: number };
   part: string;
+  /** Of the step that was written last. */
+  written?: { readonly [name: string]: number };
+  grid: Grid;
+  flops: number;
 }
+
+const NOTHING: Grid = [0, 0, 0];
 
 /** Buffers for slots, shared by all recordings of an engine: steps run one after the other on the same queue. */
 export class SlotPool {
@@ -109,25 +115,31 @@ export class Replay<S> {
       ),
       values,
       part,
+      grid: NOTHING,
+      flops: 0,
     }));
   }
 
-  /** Writes the uniform blocks of a step. Call once before its parts are encoded. */
+  /** Writes the uniform blocks of a step, and its grids. Call once before its parts are encoded. */
   write(sizes: S): void {
-    this.commands.forEach(({ kernel, values }, i) => {
-      writeBlock(this.view, i * BLOCK_BYTES, kernel, values(sizes as never));
+    this.commands.forEach((command, i) => {
+      const { kernel } = command;
+      const values = command.values(sizes as never);
+      // Most calls give the same object each time: nothing of theirs hangs on the batch.
+      if (values === command.written) return;
+      command.written = values;
+      writeBlock(this.view, i * BLOCK_BYTES, kernel, values);
+      command.grid = kernel.grid(values);
+      command.flops = kernel.flops?.(values) ?? 0;
     });
     this.pipelines.device.queue.writeBuffer(this.uniform, 0, this.blocks);
   }
 
-  /** Dispatches of a part, in order; those with an empty grid are left out. */
-  *dispatches(part: string, sizes: S): Generator<{ command: Command; grid: Grid; flops: number }> {
+  /** Calls of a part, in order; those with an empty grid are left out. */
+  *dispatches(part: string): Generator<Command> {
     for (const command of this.commands) {
-      if (command.part !== part) continue;
-      const values = command.values(sizes as never);
-      const grid = command.kernel.grid(values);
-      if (grid[0] === 0 || grid[1] === 0 || grid[2] === 0) continue;
-      yield { command, grid, flops: command.kernel.flops?.(values) ?? 0 };
+      const { grid } = command;
+      if (command.part === part && grid[0] !== 0 && grid[1] !== 0 && grid[2] !== 0) yield command;
     }
   }
 

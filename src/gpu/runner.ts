@@ -42,8 +42,8 @@ export class GpuRunner {
   ) {}
 
   /** Encodes a part of a replay, submitting whenever enough work has gathered. */
-  encode<S>(replay: Replay<S>, part: string, sizes: S): void {
-    for (const { command, grid, flops } of replay.dispatches(part, sizes)) {
+  encode<S>(replay: Replay<S>, part: string): void {
+    for (const { pipeline, group, grid, flops } of replay.dispatches(part)) {
       const cost = flops + DISPATCH_FLOPS;
       if (this.pending > 0 && this.pending + cost > this.flopsAMs * SUBMIT_MS) this.submit();
       this.pending += cost;
@@ -51,9 +51,9 @@ export class GpuRunner {
         this.encoder ??= this.device.createCommandEncoder();
         this.pass = this.encoder.beginComputePass();
       }
-      this.pass.setPipeline(command.pipeline);
-      this.pass.setBindGroup(0, command.group);
-      this.pass.dispatchWorkgroups(...grid);
+      this.pass.setPipeline(pipeline);
+      this.pass.setBindGroup(0, group);
+      this.pass.dispatchWorkgroups(grid[0], grid[1], grid[2]);
       this.counts.dispatches++;
     }
   }

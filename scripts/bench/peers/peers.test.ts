@@ -4,9 +4,11 @@ import { initNodeBackend } from '../../../src/gpu/node';
 import { TfEngine } from '../../../src/nn/engine';
 import { initWeights } from '../../../src/nn/init';
 import { PRESETS } from '../../../src/nn/presets';
+import type { NamedTensorMap } from '../../../src/nn/seam';
 import type { Batch } from '../../../src/protocol/batch';
 import { loss } from '../../../src/trainers/sft/trainer';
-import { TfjsPlain } from './tfjsPlain';
+import { JaxjsLlama, startJax } from './jaxjsLlama';
+import { type PlainOptions, TfjsPlain } from './tfjsPlain';
 
 const config = { ...PRESETS.nano, vocab_size: 40, num_hidden_layers: 2 };
 const [B, T] = [2, 9];
@@ -33,19 +35,30 @@ const options = {
 // The tape's gradient of gather is missing on WASM.
 beforeAll(() => initNodeBackend('cpu'));
 
-test('plain tfjs takes the same two steps', async () => {
+interface Peer {
+  step(batch: Batch, options: PlainOptions): Promise<number>;
+  exportWeights(): Promise<NamedTensorMap>;
+}
+const PEERS: Record<string, (weights: NamedTensorMap) => Promise<Peer>> = {
+  'plain tfjs': async (weights) => new TfjsPlain(config, weights),
+  'jax-js': async (weights) => {
+    await startJax('wasm');
+    return new JaxjsLlama(config, weights, options);
+  },
+};
+test.each(Object.entries(PEERS))('%s takes the same two steps', async (_, make) => {
   const weights = initWeights(config, 1);
   const ours = new TfEngine(config, weights);
-  const plain = new TfjsPlain(config, weights);
+  const peer = await make(weights);
   const count = batch.mask.reduce((a, b) => a + b, 0);
   for (let i = 0; i < 2; i++) {
     const request = { want: ['logps', 'argmax', 'entropies'] as const, scale: { loss: 1 / count } };
     const { sums } = await ours.step(batch, loss(batch, { loss_type: 'nll' }), { ...request, want: [...request.want] });
     await ours.applyGradients(options);
     const read = await ours.read(sums);
-    expect(await plain.step(batch, options)).toBeCloseTo(read.loss! / count, 4);
+    expect(await peer.step(batch, options)).toBeCloseTo(read.loss! / count, 4);
   }
-  const [a, b] = [await ours.exportWeights(), await plain.exportWeights()];
+  const [a, b] = [await ours.exportWeights(), await peer.exportWeights()];
   for (const [name, { data }] of Object.entries(a)) {
     const scale = data.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
     for (const [i, x] of data.entries()) expect(Math.abs(b[name]!.data[i]! - x) / scale, name).toBeLessThan(1e-4);

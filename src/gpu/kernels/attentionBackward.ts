@@ -13,6 +13,7 @@ import {
   attentionShape,
   FLOATS,
   fourRows,
+  loadRows,
   loadTile,
   META,
   reads,
@@ -113,7 +114,7 @@ ${attentionMain(lanes)}
   let total = ${u.perRow((_, x) => `lse[n${x} * HEADS + h]`)};
   var dots = vec4f();
   ${u.declare('q', 'dout', 'dq')}
-  ${u.over((d) => u.rows((r, x) => `{ let at = n${x} * OUT + h * V + ${d}; ${u.of('q', r, d)} = qkv[qAt(n${x}, h) + ${d}] * SCALE; ${u.of('dout', r, d)} = dO[at]; dots${x} += dot(dO[at], o[at]); }`))}
+  ${loadRows(spec, { q: 'qkv[qAt(m, h) + d] * SCALE', dout: 'dO[m * OUT + h * V + d]' }, 'let at = m * OUT + h * V + d; dots[r] += dot(dO[at], o[at]);')}
   for (var j = min(min(start.x, start.y), min(start.z, start.w)); j <= n.w; j++) {
     let ka = kAt(j, g); let va = vAt(j, g);
     var s = vec4f(); var dp = vec4f();
@@ -138,7 +139,7 @@ ${attentionMain(lanes)}
   let low = workgroupUniformLoad(&edge);
   let total = lse[n * HEADS + h]; var dots = 0.0;
   ${u.declare('q', 'dout', 'dq')}
-  ${u.over((d) => `{ let at = n * OUT + h * V + ${d}; ${u.of('q', 0, d)} = qkv[qAt(n, h) + ${d}] * SCALE; ${u.of('dout', 0, d)} = dO[at]; dots += dot(dO[at], o[at]); }`)}
+  ${loadRows(spec, { q: 'qkv[qAt(m, h) + d] * SCALE', dout: 'dO[m * OUT + h * V + d]' }, 'let at = m * OUT + h * V + d; dots += dot(dO[at], o[at]);')}
   for (var k0 = low; k0 <= high; k0 += ${tile}u) {
     ${loadTile(spec, 'k0', 'high', 'qkv[kAt(row, g) + i % V]', 'qkv[vAt(row, g) + i % V]')}
     for (var j = 0u; j < ${tile}u; j++) {
@@ -164,7 +165,7 @@ ${attentionMain(lanes)}
   let g = wg.y;
   let stop = ${u.perRow((_, x) => `rowMeta[p.rows + n${x}]`, 'vec4u')};
   ${u.declare('k', 'v', 'dk', 'dv')}
-  ${u.over((d) => u.rows((r, x) => `${u.of('k', r, d)} = qkv[kAt(n${x}, g) + ${d}] * SCALE; ${u.of('v', r, d)} = qkv[vAt(n${x}, g) + ${d}];`))}
+  ${loadRows(spec, { k: 'qkv[kAt(m, g) + d] * SCALE', v: 'qkv[vAt(m, g) + d]' })}
   for (var h = g * GROUP; h < (g + 1u) * GROUP; h++) {
     for (var j = n.x; j <= max(max(stop.x, stop.y), max(stop.z, stop.w)); j++) {
       let qa = qAt(j, h); let oa = j * OUT + h * V; let total = lse[j * HEADS + h]; let dots = delta[j * HEADS + h];
@@ -191,7 +192,7 @@ ${attentionMain(lanes)}
   if (lane == 0u) { edge = rowMeta[p.rows + min(w0 + ${lanes - 1}u, p.rows - 1u)]; }
   let high = workgroupUniformLoad(&edge);
   ${u.declare('k', 'v', 'dk', 'dv')}
-  ${u.over((d) => `${u.of('k', 0, d)} = qkv[kAt(n, g) + ${d}] * SCALE; ${u.of('v', 0, d)} = qkv[vAt(n, g) + ${d}];`)}
+  ${loadRows(spec, { k: 'qkv[kAt(m, g) + d] * SCALE', v: 'qkv[vAt(m, g) + d]' })}
   for (var h = g * GROUP; h < (g + 1u) * GROUP; h++) {
     for (var q0 = w0; q0 <= high; q0 += ${tile}u) {
       ${loadTile(spec, 'q0', 'high', 'qkv[qAt(row, h) + i % V]', 'dO[row * OUT + h * V + i % V]', ' if (i % V == 0u) { sums[i / V] = vec2f(lse[row * HEADS + h], delta[row * HEADS + h]); }')}

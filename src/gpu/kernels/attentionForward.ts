@@ -13,6 +13,7 @@ import {
   attentionShape,
   FLOATS,
   fourRows,
+  loadRows,
   loadTile,
   META,
   reads,
@@ -34,12 +35,21 @@ export function attentionForward(spec: AttentionSpec): Kernel<AttentionParam> {
   });
 }
 
-const storeRow = (spec: AttentionSpec, r: number, scale: string, lse: string): string => {
+/** WGSL that stores the rows of a thread, in a loop: see loadRows. `scale` and `lse` may read row number r. */
+function storeRows(spec: AttentionSpec, scale: string, lse: string): string {
   const u = attentionNames(spec);
-  return `if (n0 + ${r}u < p.rows) { let to = n0 + ${r}u;
-    ${u.over((d) => `o[to * OUT + h * V + ${d}] = ${u.of('acc', r, d)} * ${scale};`)}
-    lse[to * HEADS + h] = ${lse}; }`;
-};
+  const { rows } = attentionShape(spec);
+  const gather = u.isUnrolled
+    ? u.rows((r) => u.over((d) => `sums[${r}u * V + ${d}] = ${u.of('acc', r, d)};`))
+    : 'sums = acc;';
+  return `{ var sums: array<vec4f, ${(rows * spec.headDim) / 4}>; ${gather}
+  for (var r = 0u; r < ${rows}u; r++) {
+    let to = n0 + r;
+    if (to >= p.rows) { break; }
+    for (var d = 0u; d < V; d++) { o[to * OUT + h * V + d] = sums[r * V + d] * ${scale}; }
+    lse[to * HEADS + h] = ${lse};
+  } }`;
+}
 
 function rowsPerThread(spec: AttentionSpec): string {
   const u = attentionNames(spec);
@@ -50,7 +60,7 @@ ${attentionMain(lanes)}
   let h = wg.y; let g = h / GROUP;
   let start = ${u.perRow((_, x) => `rowMeta[n${x}]`, 'vec4u')};
   ${u.declare('q', 'acc')}
-  ${u.over((d) => u.rows((r, x) => `${u.of('q', r, d)} = qkv[qAt(n${x}, h) + ${d}] * SCALE;`))}
+  ${loadRows(spec, { q: 'qkv[qAt(m, h) + d] * SCALE' })}
   var top = vec4f(-3.0e38); var mass = vec4f();
   for (var j = min(min(start.x, start.y), min(start.z, start.w)); j <= n.w; j++) {
     let ka = kAt(j, g); let va = vAt(j, g);
@@ -66,7 +76,7 @@ ${attentionMain(lanes)}
     ${u.over((d) => `{ let x = qkv[va + ${d}]; ${u.rows((r, l) => `${u.of('acc', r, d)} = fma(vec4f(e${l}), x, ${u.of('acc', r, d)});`)} }`)}
   }
   let scale = 1.0 / mass; let total = top + log(mass);
-  ${u.rows((r, x) => storeRow(spec, r, `scale${x}`, `total${x}`))}
+  ${storeRows(spec, 'scale[r]', 'total[r]')}
 }`;
 }
 
@@ -81,7 +91,7 @@ ${attentionMain(lanes)}
   if (lane == 0u) { edge = rowMeta[w0]; }
   let low = workgroupUniformLoad(&edge);
   ${u.declare('q', 'acc')}
-  ${u.over((d) => `${u.of('q', 0, d)} = qkv[qAt(n, h) + ${d}] * SCALE;`)}
+  ${loadRows(spec, { q: 'qkv[qAt(m, h) + d] * SCALE' })}
   var top = -3.0e38; var mass = 0.0;
   for (var k0 = low; k0 <= high; k0 += ${tile}u) {
     ${loadTile(spec, 'k0', 'high', 'qkv[kAt(row, g) + i % V]', 'qkv[vAt(row, g) + i % V]')}
@@ -99,6 +109,6 @@ ${attentionMain(lanes)}
     }
   }
   let scale = 1.0 / mass; let total = top + log(mass);
-  ${storeRow(spec, 0, 'scale', 'total')}
+  ${storeRows(spec, 'scale', 'total')}
 }`;
 }

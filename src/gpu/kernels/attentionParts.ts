@@ -46,6 +46,30 @@ fn vAt(n: u32, g: u32) -> u32 { return n * WIDTH + (HEADS + ${kvHeads}u + g) * V
 export const attentionMain = (lanes: number): string => `@compute @workgroup_size(${lanes})
 fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) lane: u32) {`;
 
+/**
+ * WGSL that fills the rows of a thread: `sources` of vector d of row m by the name of their variables, `more` for what is summed
+ * on the way (r: number of the row). A loop over private arrays even where the rest is unrolled: loads are much code, and half
+ * of the compile time.
+ */
+export function loadRows(spec: AttentionSpec, sources: Record<string, string>, more = ''): string {
+  const u = attentionNames(spec);
+  const { rows } = attentionShape(spec);
+  const v = spec.headDim / 4;
+  const names = Object.keys(sources);
+  const into = (name: string) => (u.isUnrolled ? `load_${name}` : name);
+  const arrays = u.isUnrolled ? names.map((name) => `var ${into(name)}: array<vec4f, ${rows * v}>;`) : [];
+  const stores = names.map((name) => `${into(name)}[r * V + d] = ${sources[name]};`);
+  const gather = u.isUnrolled
+    ? names.flatMap((name) => list(rows * v).map((i) => `${name}${Math.floor(i / v)}_${i % v} = ${into(name)}[${i}];`))
+    : [];
+  return `{ ${arrays.join(' ')}
+  for (var r = 0u; r < ${rows}u; r++) {
+    let m = min(n0 + r, p.rows - 1u);
+    for (var d = 0u; d < V; d++) { ${stores.join(' ')} ${more} }
+  }
+  ${gather.join(' ')} }`;
+}
+
 /** Above this many vectors a head is gone through by loops over private arrays: unrolled, it takes seconds to compile. */
 const UNROLLED = 8;
 

@@ -36,17 +36,25 @@ export interface IdGroups {
   order: Uint32Array<ArrayBuffer>;
 }
 export function groupIds(ids: ArrayLike<number>): IdGroups {
-  const order = Uint32Array.from({ length: ids.length }, (_, n) => n);
-  // Stable: equal ids keep the order of their positions.
-  order.sort((a, b) => ids[a]! - ids[b]! || a - b);
-  const unique: number[] = [];
-  const starts: number[] = [];
-  order.forEach((n, i) => {
-    if (i > 0 && ids[n] === ids[order[i - 1]!]) return;
-    unique.push(ids[n]!);
-    starts.push(i);
+  // By counting, in the order of positions: a sort with a comparison takes ten times as long.
+  let most = 0;
+  for (let n = 0; n < ids.length; n++) most = Math.max(most, ids[n]!);
+  const counts = new Uint32Array(most + 1);
+  for (let n = 0; n < ids.length; n++) counts[ids[n]!]!++;
+  const unique = new Uint32Array(Math.min(ids.length, most + 1));
+  const starts = new Uint32Array(unique.length + 1);
+  let [groups, before] = [0, 0];
+  counts.forEach((count, id) => {
+    if (count === 0) return;
+    unique[groups] = id;
+    starts[groups++] = before;
+    counts[id] = before;
+    before += count;
   });
-  return { unique: Uint32Array.from(unique), starts: Uint32Array.from([...starts, ids.length]), order };
+  starts[groups] = before;
+  const order = new Uint32Array(ids.length);
+  for (let n = 0; n < ids.length; n++) order[counts[ids[n]!]!++] = n;
+  return { unique: unique.slice(0, groups), starts: starts.slice(0, groups + 1), order };
 }
 
 /**

@@ -253,7 +253,7 @@ export class Decoder {
     for (let t = 0; t < maxNew; t += chunk) {
       this.token.prepare();
       this.token.write(sizes);
-      for (let k = 0; k < Math.min(chunk, maxNew - t); k++) runner.encode(this.token, '', sizes);
+      for (let k = 0; k < Math.min(chunk, maxNew - t); k++) runner.encode(this.token, '');
       const [words, ids, choices] = await runner.read([
         { buffer: this.state, offset: 0, bytes: 4 * R * DECODE_WORDS },
         { buffer: this.tokens, offset: 0, bytes: 4 * R * maxNew },
@@ -320,7 +320,7 @@ export class Decoder {
     };
     replay.prepare();
     replay.write(sizes);
-    runner.encode(replay, '', sizes);
+    runner.encode(replay, '');
     runner.submit();
   }
 

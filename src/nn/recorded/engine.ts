@@ -392,8 +392,8 @@ export class RecordedEngine implements ModelEngine {
     const { runner } = this.gpu;
     const adapters = this.isAdapted(batch.rowAdapter);
     const captured = await this.capture(batch.B, batch.T, { ...FUSED, mode: 'rows', ...(adapters && { adapters }) });
-    const all = this.begin(batch, captured, NO_LOSS);
-    runner.encode(captured.replay, 'forward', all);
+    this.begin(batch, captured, NO_LOSS);
+    runner.encode(captured.replay, 'forward');
     runner.copy(captured.results.get('rows')!, 0, into, 0, into.size);
     runner.submit();
   }
@@ -417,19 +417,13 @@ export class RecordedEngine implements ModelEngine {
     return this.adapted ? { ...FUSED, adapters: true } : FUSED;
   }
   /** Uploads a batch and makes the recording ready to be encoded. */
-  private begin(
-    batch: Batch,
-    { replay, inputs }: Captured,
-    sizes: Omit<StepSizes, 'supervised' | 'groups'>,
-  ): StepSizes {
+  private begin(batch: Batch, { replay, inputs }: Captured, sizes: Omit<StepSizes, 'supervised' | 'groups'>): void {
     const { runner } = this.gpu;
     const packed = packInputs(batch);
     runner.submit();
     runner.write(inputs, 0, packed.words);
     replay.prepare();
-    const all = { ...sizes, supervised: packed.supervised, groups: packed.groups };
-    replay.write(all);
-    return all;
+    replay.write({ ...sizes, supervised: packed.supervised, groups: packed.groups });
   }
 
   async step(batch: Batch, loss: LossFn, { want, options = {}, scale }: StepRequest): Promise<StepResult> {
@@ -441,8 +435,8 @@ export class RecordedEngine implements ModelEngine {
       const captured = await this.capture(batch.B, batch.T, this.fused());
       const at = this.nextTotal++ % TOTALS;
       const accumulate = this.hasGradients ? 1 : 0;
-      const all = this.begin(batch, captured, { ...sizes, dft: dft ? 1 : 0, accumulate, at });
-      runner.encode(captured.replay, 'forward', all);
+      this.begin(batch, captured, { ...sizes, dft: dft ? 1 : 0, accumulate, at });
+      runner.encode(captured.replay, 'forward');
       runner.submit();
       this.hasGradients = true;
       const total = (place: number, factor: number): GpuScalar => ({
@@ -473,8 +467,8 @@ export class RecordedEngine implements ModelEngine {
     const heads = await this.headReplay();
     await captured.teacher?.engine.writeRows(batch, captured.teacher.h);
     const accumulate = this.hasGradients ? 1 : 0;
-    const all = this.begin(batch, captured, { ...sizes, accumulate });
-    runner.encode(captured.replay, 'forward', all);
+    this.begin(batch, captured, { ...sizes, accumulate });
+    runner.encode(captured.replay, 'forward');
     runner.submit();
     let result: StepResult | undefined;
     const headParameters = this.headTensors(options);
@@ -507,7 +501,7 @@ export class RecordedEngine implements ModelEngine {
       if (d) runner.copy(bufferOf(d), 0, buffer, 0, 4 * d.size);
       else runner.clear(buffer);
     }
-    runner.encode(captured.replay, 'backward', all);
+    runner.encode(captured.replay, 'backward');
     for (const [name, buffer] of heads.sources) {
       const d = cotangents[name];
       if (d) runner.copy(bufferOf(d), 0, buffer, 0, 4 * d.size);
@@ -515,7 +509,7 @@ export class RecordedEngine implements ModelEngine {
     }
     heads.replay.prepare();
     heads.replay.write({ accumulate });
-    runner.encode(heads.replay, '', { accumulate });
+    runner.encode(heads.replay, '');
     runner.submit();
     this.hasGradients = true;
     tf.dispose([cotangents as tf.TensorContainer, headParameters]);
@@ -622,8 +616,8 @@ export class RecordedEngine implements ModelEngine {
     const kind = this.kindOf('evaluate', request.want, options, batch.rowAdapter);
     const captured = await this.capture(batch.B, batch.T, kind, teacherIn(request.want, options));
     await captured.teacher?.engine.writeRows(batch, captured.teacher.h);
-    const all = this.begin(batch, captured, sizesOf(options));
-    runner.encode(captured.replay, 'forward', all);
+    this.begin(batch, captured, sizesOf(options));
+    runner.encode(captured.replay, 'forward');
     runner.submit();
     const heads = this.headTensors(options);
     const outputs = tf.tidy(() => {
@@ -683,7 +677,7 @@ export class RecordedEngine implements ModelEngine {
     runner.submit();
     replay.prepare();
     replay.write(options);
-    runner.encode(replay, '', options);
+    runner.encode(replay, '');
     runner.submit();
     this.hasGradients = false;
     this.dropTensors();
