@@ -34,9 +34,9 @@ const { RecordedEngine } = await import('../src/nn/recorded/engine');
 const { TfEngine } = await import('../src/nn/engine');
 const { PRESETS } = await import('../src/nn/presets');
 const { initWeights } = await import('../src/nn/init');
-const { TfjsPlain } = await import('./bench/peers/tfjsPlain');
-const { JaxjsLlama, startJax } = await import('./bench/peers/jaxjsLlama');
-const { benchBatch, interleave, OPTIONS, sftStep } = await import('./bench/setup');
+const { TfjsPlain } = await import('../src/labs/bench/tfjsPlain');
+const { JaxjsLlama, startJax } = await import('../src/labs/bench/jaxjsLlama');
+const { benchBatch, interleave, OPTIONS, sftStep } = await import('../src/labs/bench/setup');
 
 const info = await initBackend({
   prefer: 'webgpu',
@@ -79,6 +79,7 @@ const ratio = (slow: number[], fast: number[]) => {
     n: each.length,
   };
 };
+const clock = () => performance.now();
 const wants = (part: string) => args.only === undefined || args.only === part;
 
 const config = PRESETS.micro;
@@ -90,7 +91,7 @@ const { counts } = context.runner;
 if (wants('sft_step')) {
   const opened = performance.now();
   const ours = new RecordedEngine(context, config, weights);
-  await sftStep(ours, batch);
+  await sftStep(ours, batch, clock);
   save('bench/first_step_s', 'sft_step', {
     ...exact((performance.now() - opened) / 1000),
     unit: 's',
@@ -104,12 +105,13 @@ if (wants('sft_step')) {
   const times = await interleave(
     {
       ours: async () => {
-        sent.push((await sftStep(ours, batch)).sentMs);
+        sent.push((await sftStep(ours, batch, clock)).sentMs);
       },
       tfjs: () => plain.step(batch, OPTIONS),
       jaxjs: () => jax.step(batch),
     },
     rounds,
+    clock,
   );
   const steps = rounds + 1;
   const ms = (list: number[]) => `${Math.round(Math.min(...list))} ms`;
@@ -145,7 +147,7 @@ if (wants('sft_step')) {
   jax.dispose();
   await initNodeBackend('wasm');
   const wasm = new TfEngine(config, weights);
-  const onWasm = await interleave({ wasm: () => sftStep(wasm, batch) }, rounds);
+  const onWasm = await interleave({ wasm: () => sftStep(wasm, batch, clock) }, rounds, clock);
   wasm.dispose();
   await tf.setBackend('webgpu');
   save('bench/sft_step/vs_wasm', 'sft_step', {
@@ -161,7 +163,7 @@ if (args.python) {
   });
   const torch: number[] = JSON.parse(out.trim().split('\n').at(-1)!).ms;
   const ours = new RecordedEngine(context, config, weights);
-  const times = await interleave({ ours: () => sftStep(ours, batch) }, rounds);
+  const times = await interleave({ ours: () => sftStep(ours, batch, clock) }, rounds, clock);
   save('bench/sft_step/vs_torch', 'torch', {
     ...ratio(torch, times.ours!),
     unit: '×',
@@ -175,11 +177,15 @@ if (wants('lora')) {
   const lora = new RecordedEngine(context, config, weights, 'lm', adapters);
   const full = new RecordedEngine(context, config, weights);
   const routed = { ...batch, rowAdapter: new Int32Array(batch.B) };
-  await sftStep(lora, routed);
+  await sftStep(lora, routed, clock);
   const before = counts.dispatches;
-  await sftStep(lora, routed);
+  await sftStep(lora, routed, clock);
   const dispatches = counts.dispatches - before;
-  const times = await interleave({ lora: () => sftStep(lora, routed), full: () => sftStep(full, batch) }, rounds);
+  const times = await interleave(
+    { lora: () => sftStep(lora, routed, clock), full: () => sftStep(full, batch, clock) },
+    rounds,
+    clock,
+  );
   save('bench/dispatches/lora', 'lora', {
     ...exact(dispatches),
     unit: 'dispatches',
@@ -204,12 +210,13 @@ if (wants('rollout')) {
   const times = await interleave(
     { ours: () => ours.generate({ prompts: prompts(length), sampling, stopIds: [] }) },
     Math.min(rounds, 3),
+    clock,
   );
   // A pass for each new token would take half an hour on a software adapter: three lengths, and Simpson's rule between them.
   const lengths = [length, length + fresh / 2, length + fresh - 1];
   const passes: number[] = [];
   for (const n of lengths) {
-    const one = await interleave({ plain: () => plain.generateUncached(prompts(n), 1) }, 1);
+    const one = await interleave({ plain: () => plain.generateUncached(prompts(n), 1) }, 1, clock);
     passes.push(one.plain![0]!);
   }
   const uncached = (fresh * (passes[0]! + 4 * passes[1]! + passes[2]!)) / 6;

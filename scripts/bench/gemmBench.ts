@@ -1,7 +1,7 @@
 // Matrix products of a micro step and the adapter's own peak, timed one dispatch at a time, in turn.
-import { makeKernel } from '../../src/gpu/kernel';
 import type { KernelForms } from '../../src/gpu/kernels/forms';
 import { type GemmLayout, gemm, gemmValues } from '../../src/gpu/kernels/gemm';
+import { peakKernel } from '../../src/gpu/kernels/peak';
 import { Pipelines, writeBlock } from '../../src/gpu/pipelines';
 
 const SHAPES: Record<GemmLayout, [m: number, n: number, k: number][]> = {
@@ -22,29 +22,6 @@ const SHAPES: Record<GemmLayout, [m: number, n: number, k: number][]> = {
     [256, 128, 1024],
   ],
 };
-const LOOPS = 256;
-const CHAINS = 16;
-
-/** Multiply-adds in registers alone: what the adapter can do at most. */
-const peakKernel = makeKernel<'groups'>({
-  name: 'peak',
-  params: [['groups', 'u32']],
-  buffers: [
-    { name: 'A', type: 'array<vec4f>', access: 'read' },
-    { name: 'B', type: 'array<vec4f>', access: 'read' },
-    { name: 'C', type: 'array<vec4f>', access: 'write' },
-  ],
-  code: `@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) id: vec3u) {
-  let a = A[id.x % 1024u]; let b = B[id.x % 1024u];
-  ${Array.from({ length: CHAINS }, (_, i) => `var c${i} = vec4f(${i}.0);`).join(' ')}
-  for (var k = 0u; k < ${LOOPS}u; k++) { ${Array.from({ length: CHAINS }, (_, i) => `c${i} = fma(c${i}, a, b);`).join(' ')} }
-  C[id.x % 1024u] = ${Array.from({ length: CHAINS }, (_, i) => `c${i}`).join(' + ')};
-}`,
-  grid: ({ groups }) => [groups, 1, 1],
-  flops: ({ groups }) => groups * 64 * LOOPS * CHAINS * 8,
-});
-
 /** GFLOPS by name, best of `rounds`. */
 export async function gemmSpeeds(device: GPUDevice, forms: KernelForms, rounds: number): Promise<Map<string, number>> {
   const pipelines = new Pipelines(device);

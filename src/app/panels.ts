@@ -33,4 +33,5 @@ export const PANELS: readonly PanelEntry[] = [
     'Records',
     async () => (await import('../panels/conformance/ConformancePanel')).ConformancePanel,
   ),
+  panel('engine', 'Engine', 'Records', async () => (await import('../panels/engine/EnginePanel')).EnginePanel),
 ];

@@ -1,4 +1,5 @@
 // Requests of the two workers: each is paired with its reply and, where it has one, its progress message.
+
 import type {
   DatasetRow,
   EncodedRow,
@@ -11,6 +12,7 @@ import type {
   ToolSchema,
   TruncationMode,
 } from './chat';
+import type { BenchmarkReport, StepProfile, StepShape } from './engineReport';
 import type { BackendInfo, BackendName, LlamaConfig, SamplingOptions } from './model';
 import type { Recipe } from './recipe';
 import type { RunRecord } from './run';
@@ -135,6 +137,18 @@ export interface ComputeRequests {
     params: Record<string, never>;
     reply: { backend: BackendInfo; results: ConformanceResult[] };
     progress: { result: ConformanceResult; total: number };
+  };
+  /** A step of the recorded engine taken apart; `isWhole`: each kernel too. Only on WebGPU. */
+  profileStep: {
+    params: { shape: StepShape; isWhole: boolean };
+    reply: StepProfile;
+    progress: { done: number; total: number };
+  };
+  /** The same step beside plain tfjs and jax-js. Only on WebGPU. */
+  benchmark: {
+    params: { shape: StepShape; rounds: number };
+    reply: BenchmarkReport;
+    progress: { done: number; total: number };
   };
   startRun: {
     params: { runId: string; name: string; recipe: Recipe; group?: string };

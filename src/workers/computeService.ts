@@ -2,11 +2,14 @@
 // Node too: everything that is the browser's comes in through ComputeEnvironment.
 import { evaluate } from '../eval/evaluate';
 import { exportRun, importRun } from '../interop/runFile';
+import { compareEngines } from '../labs/bench/compare';
+import { profileStep } from '../labs/bench/profile';
 import { runVector, VECTORS } from '../labs/conformance/registry';
 import { RecipeRun } from '../labs/runRecipe';
 import { DeviceError } from '../lib/errors';
 import { generate } from '../nn/generate';
 import { inspect } from '../nn/inspect';
+import { gpuContext } from '../nn/recorded/context';
 import type { ComputeEvent } from '../protocol/events';
 import type { BackendInfo, BackendName } from '../protocol/model';
 import type { ComputeRequests, ConformanceResult, Handlers, TextRequests } from '../protocol/requests';
@@ -133,6 +136,21 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     return runId === undefined ? undefined : (await stores.runs.get(runId))?.recipe.template;
   };
 
+  /** What the recorded engine runs on. Throws DeviceError where that is not WebGPU. */
+  const gpu = () => {
+    if (backendInfo?.backend !== 'webgpu')
+      throw new DeviceError(
+        `The recorded engine runs on WebGPU, and this page runs on ${backendInfo?.adapter ?? 'nothing yet'}. Open it with ?backend=webgpu, or in a browser with WebGPU.`,
+      );
+    return { ...gpuContext(backendInfo.isFallbackAdapter), adapter: backendInfo.adapter };
+  };
+  const measuring = (signal: AbortSignal, progress: (message: { done: number; total: number }) => void) => ({
+    signal,
+    clock: env.clock,
+    yieldToOthers: () => queue.giveWay(),
+    progress: (done: number, total: number) => progress({ done, total }),
+  });
+
   const handlers: Handlers<ComputeRequests> = {
     init: ({ backend: wanted }) => ready(wanted),
     loadModel: ({ ref }, { progress, signal }) =>
@@ -217,6 +235,14 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
         }
         return { backend: backendInfo!, results };
       }),
+    profileStep: ({ shape, isWhole }, { progress, signal }) =>
+      onDevice('measuring', () =>
+        queue.run('training', () => profileStep(gpu(), shape, isWhole, measuring(signal, progress)), signal),
+      ),
+    benchmark: ({ shape, rounds }, { progress, signal }) =>
+      onDevice('measuring', () =>
+        queue.run('training', () => compareEngines(gpu(), shape, rounds, measuring(signal, progress)), signal),
+      ),
     startRun: (params, { signal }) => onDevice('preparing the run', () => training.start(params, signal)),
     resumeRun: ({ runId }, { signal }) =>
       onDevice('preparing the run', async () => {

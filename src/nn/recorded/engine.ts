@@ -6,7 +6,7 @@ import { adamw, gradientNorm, squareParts, squares } from '../../gpu/kernels/ada
 import { addInto } from '../../gpu/kernels/embedding';
 import { spreadRows } from '../../gpu/kernels/head';
 import { type Fixed, Recording } from '../../gpu/recording';
-import { Replay } from '../../gpu/replay';
+import { type Command, Replay } from '../../gpu/replay';
 import type { GpuScalar } from '../../gpu/runner';
 import { ConfigError, DeviceError } from '../../lib/errors';
 import type { Batch } from '../../protocol/batch';
@@ -413,6 +413,21 @@ export class RecordedEngine implements ModelEngine {
     return replay.plan.bytes;
   }
 
+  /** Weights, and what is trained with its gradients and moments. */
+  get weightBytes(): number {
+    const { weights, grads, m, v } = this.trained;
+    const all = new Set([...this.weights, ...weights, ...grads, ...m, ...v]);
+    return [...all].reduce((sum, buffer) => sum + buffer.size, 0);
+  }
+  /** The commands of an SFT step on a batch, its update included, ready to be dispatched: for the profiler. */
+  async recordedStep(batch: Batch): Promise<Command[]> {
+    const captured = await this.capture(batch.B, batch.T, this.fused());
+    this.begin(batch, captured, { ...NO_LOSS, scale: 1 });
+    const update = await this.updateReplay();
+    update.prepare();
+    update.write({ learning_rate: 0, weight_decay: 0, adam_beta1: 0.9, adam_beta2: 0.99, adam_epsilon: 1e-8, max_grad_norm: 1 }); // biome-ignore format: one update
+    return [...captured.replay.dispatches('forward'), ...update.dispatches('')];
+  }
   private fused(): Kind {
     return this.adapted ? { ...FUSED, adapters: true } : FUSED;
   }

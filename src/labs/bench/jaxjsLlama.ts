@@ -11,8 +11,8 @@ import {
   tree,
   valueAndGrad,
 } from '@jax-js/jax';
-import type { NamedTensorMap } from '../../../src/nn/seam';
-import type { LlamaConfig } from '../../../src/protocol/model';
+import type { NamedTensorMap } from '../../nn/seam';
+import type { LlamaConfig } from '../../protocol/model';
 import type { PlainBatch, PlainOptions } from './tfjsPlain';
 
 type Named = Record<string, JaxArray>;

@@ -1,8 +1,8 @@
 // What the benchmarks share: the model, the batch, one step of our engine.
-import type { RecordedEngine } from '../../src/nn/recorded/engine';
-import type { ModelEngine } from '../../src/nn/seam';
-import type { Batch } from '../../src/protocol/batch';
-import { loss } from '../../src/trainers/sft/trainer';
+import type { RecordedEngine } from '../../nn/recorded/engine';
+import type { ModelEngine } from '../../nn/seam';
+import type { Batch } from '../../protocol/batch';
+import { loss } from '../../trainers/sft/trainer';
 
 export const OPTIONS = {
   learning_rate: 1e-3,
@@ -33,30 +33,39 @@ export function benchBatch(B: number, T: number, vocabulary: number): Batch {
 export async function sftStep(
   engine: ModelEngine | RecordedEngine,
   batch: Batch,
+  clock: () => number,
 ): Promise<{ loss: number; sentMs: number }> {
   const count = batch.mask.reduce((a, b) => a + b, 0);
-  const started = performance.now();
+  const started = clock();
   const { sums, metrics } = await engine.step(batch, loss(batch, { loss_type: 'nll' }), {
     want: ['logps', 'argmax', 'entropies'],
     scale: { loss: 1 / count },
   });
   const { gradNorm } = await engine.applyGradients(OPTIONS);
-  const sentMs = performance.now() - started;
+  const sentMs = clock() - started;
   const read = await engine.read({ ...sums, ...metrics, gradNorm });
   return { loss: read.loss! / count, sentMs };
 }
 
-/** Runs each of `works` once a round, in turn; milliseconds by work and round, the first round left out as warm-up. */
-export async function interleave(
-  works: Record<string, () => Promise<unknown>>,
+/**
+ * Runs each of `works` once a round, in turn; milliseconds by work and round, the first round left out as warm-up. `after` is
+ * awaited behind each, with its name and time.
+ */
+export async function interleave<N extends string>(
+  works: Record<N, () => Promise<unknown>>,
   rounds: number,
-): Promise<Record<string, number[]>> {
-  const out: Record<string, number[]> = Object.fromEntries(Object.keys(works).map((name) => [name, []]));
+  clock: () => number,
+  after?: (name: N, round: number, ms: number) => Promise<void> | void,
+): Promise<Record<N, number[]>> {
+  const names = Object.keys(works) as N[];
+  const out = Object.fromEntries(names.map((name) => [name, [] as number[]])) as Record<N, number[]>;
   for (let r = 0; r <= rounds; r++)
-    for (const [name, work] of Object.entries(works)) {
-      const started = performance.now();
-      await work();
-      if (r > 0) out[name]!.push(performance.now() - started);
+    for (const name of names) {
+      const started = clock();
+      await works[name]();
+      const ms = clock() - started;
+      if (r > 0) out[name].push(ms);
+      await after?.(name, r, ms);
     }
   return out;
 }

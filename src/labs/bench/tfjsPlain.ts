@@ -1,8 +1,8 @@
 // FROZEN. The same Llama and the same training step as a tfjs user would write them: stock ops of an unmodified tfjs, gradients
 // by the tape, AdamW in tf ops. The benchmark's baseline; it imports nothing of the studio but types and is never tuned.
 import * as tf from '@tensorflow/tfjs-core';
-import type { NamedTensorMap } from '../../../src/nn/seam';
-import type { LlamaConfig } from '../../../src/protocol/model';
+import type { NamedTensorMap } from '../../nn/seam';
+import type { LlamaConfig } from '../../protocol/model';
 
 export interface PlainBatch {
   B: number;

@@ -1,12 +1,12 @@
 // The benchmark's peers do the same work: one step of each gives our engine's loss and weights.
 import { beforeAll, expect, test } from 'vitest';
-import { initNodeBackend } from '../../../src/gpu/node';
-import { TfEngine } from '../../../src/nn/engine';
-import { initWeights } from '../../../src/nn/init';
-import { PRESETS } from '../../../src/nn/presets';
-import type { NamedTensorMap } from '../../../src/nn/seam';
-import type { Batch } from '../../../src/protocol/batch';
-import { loss } from '../../../src/trainers/sft/trainer';
+import { initNodeBackend } from '../../gpu/node';
+import { TfEngine } from '../../nn/engine';
+import { initWeights } from '../../nn/init';
+import { PRESETS } from '../../nn/presets';
+import type { NamedTensorMap } from '../../nn/seam';
+import type { Batch } from '../../protocol/batch';
+import { loss } from '../../trainers/sft/trainer';
 import { JaxjsLlama, startJax } from './jaxjsLlama';
 import { type PlainOptions, TfjsPlain } from './tfjsPlain';
 

@@ -1,0 +1,92 @@
+// The Engine panel's words and sums. Pure.
+import { count, number } from '../../lib/words';
+import type { BenchmarkReport, KernelCost, StepProfile, StepShape } from '../../protocol/engineReport';
+
+export const PRESET_NAMES = ['nano', 'micro', 'mini'] as const;
+export const DEFAULT_SHAPE: StepShape = { preset: 'nano', B: 4, T: 64, vocab_size: 1024, r: 0 };
+
+/** What a sweep changes, with its three values around the shape's own. */
+export const AXES = ['T', 'B', 'vocab_size', 'r'] as const;
+export type Axis = (typeof AXES)[number];
+export const AXIS_NAMES: Record<Axis, string> = {
+  T: 'tokens a row (T)',
+  B: 'rows (B)',
+  vocab_size: 'vocabulary (V)',
+  r: 'LoRA rank (r)',
+};
+export function sweepOf(shape: StepShape, axis: Axis): StepShape[] {
+  if (axis === 'r') return [0, 4, 16].map((r) => ({ ...shape, r }));
+  return [0.5, 1, 2].map((factor) => ({ ...shape, [axis]: Math.max(2, Math.round(shape[axis] * factor)) }));
+}
+
+/** `12.4 ms`, `1.9 s`. */
+export const timeWords = (ms: number): string =>
+  ms >= 1000 ? `${number(ms / 1000)} s` : ms >= 10 ? `${Math.round(ms)} ms` : `${number(ms)} ms`;
+/** `3.4 MiB`. */
+export const bytesWords = (bytes: number): string =>
+  bytes < 2 ** 20 ? `${Math.max(1, Math.round(bytes / 1024))} KiB` : `${number(bytes / 2 ** 20)} MiB`;
+export const shapeWords = ({ preset, B, T, vocab_size, r }: StepShape): string =>
+  `${preset}, ${B} × ${T} tokens, vocabulary ${count(vocab_size)}, ${r === 0 ? 'all weights' : `LoRA r = ${r}`}`;
+
+export interface KernelRow extends KernelCost {
+  /** Of the sum of all kernels, 0 to 1. */
+  share: number;
+  gflops?: number;
+  /** Of the measured peak. */
+  ofPeak?: number;
+}
+/** The table: each kernel with its share, products with their speed. */
+export function kernelRows({ kernels = [], peakGflops }: StepProfile): KernelRow[] {
+  const total = kernels.reduce((sum, { ms }) => sum + ms, 0);
+  return kernels.map((kernel) => {
+    const gflops = kernel.flops > 0 && kernel.ms > 0 ? kernel.flops / kernel.ms / 1e6 : undefined;
+    return {
+      ...kernel,
+      share: total > 0 ? kernel.ms / total : 0,
+      ...(gflops !== undefined && { gflops, ...(peakGflops && { ofPeak: gflops / peakGflops }) }),
+    };
+  });
+}
+
+/** Facts above the table, label and value. */
+export function profileFacts(p: StepProfile): [string, string][] {
+  const tokens = p.shape.B * p.shape.T;
+  return [
+    ['a step', `${timeWords(p.stepMs)} · ${count(Math.round((1000 * tokens) / p.stepMs))} tokens/s`],
+    ['first step, compiling', timeWords(p.firstStepMs)],
+    ['JavaScript', timeWords(p.jsMs)],
+    ['dispatches', count(p.dispatches)],
+    ['submits', count(p.submits)],
+    ['readbacks', count(p.readbacks)],
+    ['written to the GPU', bytesWords(p.writtenBytes)],
+    ['activations, planned', bytesWords(p.plannedBytes)],
+    ['weights, gradients, moments', bytesWords(p.weightBytes)],
+    ...(p.peakGflops ? ([['multiply-add peak', `${number(p.peakGflops)} GFLOPS`]] as [string, string][]) : []),
+  ];
+}
+
+/** How often faster ours is than each row: fastest round against fastest round. */
+export function ratioTo({ rows }: BenchmarkReport, name: string): number | undefined {
+  const best = (ms: readonly number[] | undefined) => (ms && ms.length > 0 ? Math.min(...ms) : undefined);
+  const [ours, other] = [best(rows[0]?.ms), best(rows.find((row) => row.name === name)?.ms)];
+  return ours === undefined || other === undefined ? undefined : other / ours;
+}
+
+/** A report to paste into an issue or a message. */
+export function reportText(profile: StepProfile | undefined, benchmark: BenchmarkReport | undefined): string {
+  const lines: string[] = ['Posttrain Studio, engine report'];
+  if (profile) {
+    lines.push(`adapter: ${profile.adapter}`, `step: ${shapeWords(profile.shape)}`);
+    for (const [label, value] of profileFacts(profile)) lines.push(`  ${label}: ${value}`);
+    for (const row of kernelRows(profile))
+      lines.push(
+        `  ${timeWords(row.ms).padStart(9)}  ${String(row.calls).padStart(3)} ×  ${row.name}${row.sizes ? ` ${row.sizes}` : ''}${row.gflops ? `  ${number(row.gflops)} GFLOPS` : ''}`,
+      );
+  }
+  if (benchmark) {
+    lines.push(`benchmark on ${benchmark.adapter}: ${shapeWords(benchmark.shape)}`);
+    for (const { name, ms, failure } of benchmark.rows)
+      lines.push(`  ${name}: ${failure ?? ms.map((x) => timeWords(x)).join(', ')}`);
+  }
+  return lines.join('\n');
+}

@@ -1,0 +1,66 @@
+// The Engine panel's measurements on the real device: every dispatch of a step is in the table, what it costs grows with the
+// shape, peers take the same step, and an impossible shape is refused by name.
+import { beforeAll, expect, test } from 'vitest';
+import { initBackend } from '../src/gpu/backend';
+import { compareEngines } from '../src/labs/bench/compare';
+import { profileStep } from '../src/labs/bench/profile';
+import { gpuContext } from '../src/nn/recorded/context';
+import type { StepShape } from '../src/protocol/engineReport';
+
+const errors: string[] = [];
+beforeAll(async () => {
+  await initBackend({ prefer: 'webgpu', gpu: navigator.gpu, wasmPath: '', onGpuError: (message) => errors.push(message) }); // biome-ignore format: one call
+});
+const context = () => ({ ...gpuContext(true), adapter: 'test' });
+const shape: StepShape = { preset: 'nano', B: 2, T: 16, vocab_size: 64, r: 0 };
+const measuring = (told: string[] = []) => ({
+  clock: () => performance.now(),
+  signal: new AbortController().signal,
+  yieldToOthers: async () => {},
+  progress: (done: number, total: number) => told.push(`${done}/${total}`),
+});
+
+test('a step taken apart: its kernels are its dispatches, and each has taken time', async () => {
+  const told: string[] = [];
+  const found = await profileStep(context(), shape, true, measuring(told));
+  const kernels = found.kernels!;
+  expect(kernels.reduce((sum, { calls }) => sum + calls, 0)).toBe(found.dispatches);
+  expect(found.dispatches).toBe(17 * 3 + 13);
+  for (const { ms, name } of kernels) expect(ms, name).toBeGreaterThan(0);
+  expect(kernels.map(({ ms }) => ms)).toEqual(kernels.map(({ ms }) => ms).sort((a, b) => b - a));
+  expect(kernels.some(({ name, flops }) => name.startsWith('gemm') && flops > 0)).toBe(true);
+  expect(found.peakGflops!).toBeGreaterThan(0.1);
+  expect(found.readbacks).toBe(1);
+  expect(told.at(-1)).toBe(`${kernels.length + 1}/${kernels.length + 1}`);
+});
+
+test('LoRA: fewer bytes of moments, more dispatches; longer rows: more activations', async () => {
+  const all = await profileStep(context(), shape, false, measuring());
+  const low = await profileStep(context(), { ...shape, r: 4 }, false, measuring());
+  const longer = await profileStep(context(), { ...shape, T: 32 }, false, measuring());
+  expect(all.kernels).toBeUndefined();
+  expect(low.weightBytes).toBeLessThan(0.5 * all.weightBytes);
+  expect(low.dispatches).toBe(29 * 3 + 8);
+  expect(longer.plannedBytes / all.plannedBytes).toBeGreaterThan(1.5);
+  expect(longer.plannedBytes / all.plannedBytes).toBeLessThan(2.2);
+});
+
+test('the peers take the same step in the page', async () => {
+  const { rows } = await compareEngines(context(), shape, 1, measuring());
+  expect(rows.map(({ name }) => name)).toEqual(['recorded engine', 'plain tfjs ops', 'jax-js 0.1.25, jitted']);
+  for (const { ms, failure, name } of rows) expect(ms.length, failure ?? name).toBe(1);
+}, 120_000);
+
+test('impossible shapes are refused by name, and a stop ends it', async () => {
+  await expect(profileStep(context(), { ...shape, preset: 'huge' }, true, measuring())).rejects.toThrow('"huge"');
+  await expect(profileStep(context(), { ...shape, T: 1 }, true, measuring())).rejects.toThrow('Tokens a row');
+  await expect(profileStep(context(), { ...shape, r: 64 }, true, measuring())).rejects.toThrow('r must be');
+  await expect(compareEngines(context(), shape, 0, measuring())).rejects.toThrow('Rounds');
+  const abort = new AbortController();
+  abort.abort();
+  await expect(profileStep(context(), shape, true, { ...measuring(), signal: abort.signal })).rejects.toThrow();
+});
+
+test('WebGPU reported no error', () => {
+  expect(errors).toEqual([]);
+});
