@@ -249,6 +249,43 @@ if (wants('gemm')) {
     note: `peak ${peak.toFixed(1)} GFLOPS`,
   });
 }
+if (wants('soak')) {
+  // Buffers alive are counted at the device: made minus destroyed.
+  let alive = 0;
+  const { device } = context;
+  const create = device.createBuffer.bind(device);
+  device.createBuffer = (descriptor) => {
+    const buffer = create(descriptor);
+    const destroy = buffer.destroy.bind(buffer);
+    alive++;
+    buffer.destroy = () => {
+      alive--;
+      destroy();
+    };
+    return buffer;
+  };
+  const small = PRESETS.nano;
+  const engine = new RecordedEngine(context, small, initWeights(small, 1));
+  const rows = [16, 24, 32].map((T) => benchBatch(2, T, small.vocab_size));
+  const state = () => {
+    global.gc?.();
+    return { buffers: alive, tensors: tf.memory().numTensors, heap: process.memoryUsage().heapUsed / 2 ** 20 };
+  };
+  const steps = 1000;
+  const train = async (n: number) => {
+    for (let i = 0; i < n; i++) await sftStep(engine, rows[i % rows.length]!, clock);
+  };
+  await train(100);
+  const before = state();
+  await train(steps);
+  const after = state();
+  save('bench/soak/buffers', 'soak', {
+    ...exact(after.buffers - before.buffers),
+    unit: 'buffers',
+    note: `after ${steps} steps of three lengths; tensors ${after.tensors - before.tensors}, JS heap ${(after.heap - before.heap).toFixed(1)} MiB (${before.heap.toFixed(0)} before)`,
+  });
+  engine.dispose();
+}
 if (wants('bytes')) {
   const engine = new RecordedEngine(context, config, weights);
   const bytes = (T: number) => engine.plannedBytes(8, T);

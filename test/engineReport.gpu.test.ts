@@ -4,7 +4,11 @@ import { beforeAll, expect, test } from 'vitest';
 import { initBackend } from '../src/gpu/backend';
 import { compareEngines } from '../src/labs/bench/compare';
 import { profileStep } from '../src/labs/bench/profile';
+import { initWeights } from '../src/nn/init';
+import { PRESETS } from '../src/nn/presets';
 import { gpuContext } from '../src/nn/recorded/context';
+import { RecordedEngine } from '../src/nn/recorded/engine';
+import { stepMemory } from '../src/nn/recorded/stepMemory';
 import type { StepShape } from '../src/protocol/engineReport';
 
 const errors: string[] = [];
@@ -43,6 +47,30 @@ test('LoRA: fewer bytes of moments, more dispatches; longer rows: more activatio
   expect(low.dispatches).toBe(29 * 3 + 8);
   expect(longer.plannedBytes / all.plannedBytes).toBeGreaterThan(1.5);
   expect(longer.plannedBytes / all.plannedBytes).toBeLessThan(2.2);
+});
+
+test('memory is known before there is a device, and a device without room is told of in words', async () => {
+  const config = { ...PRESETS.nano, vocab_size: 64 };
+  const gpu = context();
+  const engine = new RecordedEngine(gpu, config, initWeights(config, 1));
+  const planned = stepMemory(config, 2, 48, gpu.forms);
+  expect(await engine.plannedBytes(2, 48)).toBe(planned.activations);
+  expect(engine.weightBytes).toBe(planned.weights);
+  const { device } = gpu;
+  const pop = device.popErrorScope;
+  device.popErrorScope = async () => {
+    await pop.call(device);
+    return new GPUOutOfMemoryError('no room');
+  };
+  try {
+    await expect(engine.plannedBytes(2, 64)).rejects.toThrow('ran out of memory');
+    await expect(engine.plannedBytes(2, 64)).rejects.toThrow(/per_device_train_batch_size/);
+  } finally {
+    device.popErrorScope = pop;
+  }
+  // With room again the same shape runs.
+  expect(await engine.plannedBytes(2, 64)).toBeGreaterThan(planned.activations);
+  engine.dispose();
 });
 
 test('the peers take the same step in the page', async () => {

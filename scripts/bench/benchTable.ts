@@ -32,6 +32,7 @@ const TITLES: Record<string, string> = {
   'bench/gemm/gflops': 'matrix products of the step, geometric mean over layouts and shapes',
   'bench/gemm/peak_share': 'the same, as a share of the measured multiply-add peak',
   'bench/bytes/t1024_over_t512': 'planned bytes of a step at T 1024 over T 512',
+  'bench/soak/buffers': 'GPU buffers, tensors and heap that 1,000 steps leave behind',
   'bench/first_step_s': 'first step after opening a model, all pipelines compiled',
 };
 

@@ -119,6 +119,9 @@ export class TfEngine implements ModelEngine {
         return tf.reshape<tf.Rank>(part, shape) as tf.Tensor2D;
       });
   }
+  get variants(): Record<string, string> {
+    return { engine: `tfjs-${this.backend}` };
+  }
   private headWeight(): tf.Tensor2D {
     return this.weights[headName(this.config)] as tf.Tensor2D;
   }

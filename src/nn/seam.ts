@@ -158,6 +158,8 @@ export interface GeneratedRow {
 /** An engine with the model it holds: what generation and inspection need beside the seam. */
 export interface ModelEngine extends Engine {
   readonly config: LlamaConfig;
+  /** Which engine and which forms of its kernels run, for the record of a run. */
+  readonly variants: Record<string, string>;
   tensors(): ModelTensors;
   /** Completions by kernels of the engine's own; nn/generate.ts has the general way, and checks the request. */
   generate?(request: GenerateRequest): Promise<GeneratedRow[]>;

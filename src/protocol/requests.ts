@@ -108,6 +108,19 @@ export interface ConformanceResult {
   message?: string;
 }
 
+/** What a run takes on the GPU, by the engine's plan. */
+export interface MemoryPlan {
+  /** Rows and tokens of the largest micro step. */
+  B: number;
+  T: number;
+  /** Bytes: weights, gradients and moments; activations and gradients on the way. */
+  weights: number;
+  activations: number;
+  /** What the adapter is trusted with. */
+  budget: number;
+  isOver: boolean;
+}
+
 export interface ComputeRequests {
   init: { params: { backend: BackendName | 'auto' }; reply: BackendInfo; progress: never };
   loadModel: { params: { ref: ModelRef }; reply: ModelInfo; progress: { loadedBytes: number; totalBytes: number } };
@@ -138,6 +151,8 @@ export interface ComputeRequests {
     reply: { backend: BackendInfo; results: ConformanceResult[] };
     progress: { result: ConformanceResult; total: number };
   };
+  /** Memory of a recipe's steps before it is run; none where tfjs runs it, which plans nothing. */
+  memoryPlan: { params: { recipe: Recipe }; reply: { plan?: MemoryPlan }; progress: never };
   /** A step of the recorded engine taken apart; `isWhole`: each kernel too. Only on WebGPU. */
   profileStep: {
     params: { shape: StepShape; isWhole: boolean };

@@ -6,6 +6,7 @@ import { compareEngines } from '../labs/bench/compare';
 import { profileStep } from '../labs/bench/profile';
 import { runVector, VECTORS } from '../labs/conformance/registry';
 import { RecipeRun } from '../labs/runRecipe';
+import { validateRecipe } from '../labs/validateRecipe';
 import { DeviceError } from '../lib/errors';
 import { generate } from '../nn/generate';
 import { inspect } from '../nn/inspect';
@@ -20,6 +21,7 @@ import { builtinWorld } from '../world/registry';
 import { DeviceQueue, yieldToMessages } from './deviceQueue';
 import { EndedRuns } from './endedRuns';
 import { inWords } from './inWords';
+import { MemoryBudget, recipeMemory } from './memoryBudget';
 import { type ReadModelFile, requireModelFile } from './modelFiles';
 import { Models } from './models';
 import { recipePreparer } from './prepareRun';
@@ -62,6 +64,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
   const queue = new DeviceQueue();
   const contexts = new RenderContexts(env.readModelFile, storage, now);
   const ended = new EndedRuns(queue);
+  const budget = new MemoryBudget(storage);
   let backend: Promise<BackendInfo> | undefined;
   let backendInfo: BackendInfo | undefined;
   const gpuErrors = new Set<string>();
@@ -76,7 +79,15 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
   const training: TrainingRuns = new TrainingRuns({
     ...{ ...stores, locks: env.locks, queue, now, emit },
     checkpointEveryMs: env.checkpointEveryMs,
-    prepare: recipePreparer({ ...env, models, contexts, queue }),
+    prepare: recipePreparer({
+      ...{ ...env, models, contexts, queue },
+      checkMemory: async (recipe, config) => budget.check(recipe, config, await ready()),
+    }),
+    ranOutOfMemory(driver) {
+      if (!(driver instanceof RecipeRun) || backendInfo?.backend !== 'webgpu') return;
+      const { memory } = recipeMemory(driver.recipe, driver.engine.config, backendInfo.isFallbackAdapter);
+      void budget.remember(backendInfo.adapter, memory.weights + memory.activations);
+    },
     backend: () => backendInfo!,
     versions: env.versions,
     keepDriver(runId, driver, isFinished) {
@@ -235,6 +246,12 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
         }
         return { backend: backendInfo!, results };
       }),
+    memoryPlan: async ({ recipe }, { signal }) => {
+      const info = await ready();
+      if (info.backend !== 'webgpu') return {};
+      const { config } = (await models.source(recipe.model.ref, undefined, signal)).info;
+      return { plan: await budget.plan(validateRecipe(recipe), config, info) };
+    },
     profileStep: ({ shape, isWhole }, { progress, signal }) =>
       onDevice('measuring', () =>
         queue.run('training', () => profileStep(gpu(), shape, isWhole, measuring(signal, progress)), signal),

@@ -5,11 +5,15 @@ const OUT_OF_MEMORY =
   /out of memory|GPUOutOfMemory|allocation failed|memory access out of bounds|Invalid (typed )?array length/i;
 const LOST = /device (is |was )?lost|lost device|GPUDevice.*lost/i;
 
+/** The device or the page had no memory left. */
+export const isOutOfMemory = (cause: unknown): boolean =>
+  cause instanceof Error && (OUT_OF_MEMORY.test(cause.message) || cause.name === 'GPUOutOfMemoryError');
+
 /** `during` completes "… while <during>", e.g. "training". */
 export function inWords(cause: unknown, during: string): Error {
   if (cause instanceof StudioError) return cause;
   const error = cause instanceof Error ? cause : new Error(String(cause));
-  if (OUT_OF_MEMORY.test(error.message) || error.name === 'GPUOutOfMemoryError')
+  if (isOutOfMemory(error))
     return new DeviceError(
       `The device ran out of memory while ${during}. Lower per_device_train_batch_size or max_length, or choose a smaller model.`,
       { cause },

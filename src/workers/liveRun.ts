@@ -5,7 +5,7 @@ import type { CheckpointRef, MetricPoint, RunStatus, SampleGeneration } from '..
 import type { CheckpointContent, CheckpointStore } from '../storage/checkpoints';
 import type { RunStore } from '../storage/runs';
 import { type DeviceQueue, yieldToMessages } from './deviceQueue';
-import { inWords, isDeviceLoss } from './inWords';
+import { inWords, isDeviceLoss, isOutOfMemory } from './inWords';
 
 /** What training offers to whoever runs it, whatever the method. */
 export interface TrainingDriver {
@@ -40,6 +40,8 @@ export interface LiveRunEnvironment {
   checkpointEveryMs: number;
   /** Runs `train` when no other run trains. */
   slot: (train: () => Promise<void>) => Promise<void>;
+  /** The device had no memory left for this run. */
+  ranOutOfMemory?: (driver: TrainingDriver) => void;
   /** Called once, when the run has ended in this worker; the driver is the callee's from then on. */
   onEnd: (run: LiveRun) => void;
 }
@@ -192,6 +194,7 @@ export class LiveRun {
       await task();
     } catch (cause) {
       if (this.hasEnded) return; // abandoned meanwhile: its end has been told
+      if (isOutOfMemory(cause)) this.env.ranOutOfMemory?.(this.driver);
       const error = inWords(cause, 'training');
       const isLost = isDeviceLoss(error);
       // Weights are those of the last good step: worth keeping, unless the device that holds them is what failed.

@@ -4,6 +4,7 @@ import { prepareRecipe } from '../labs/runRecipe';
 import { validateRecipe } from '../labs/validateRecipe';
 import { TemplateError } from '../lib/errors';
 import type { ComputeEvent } from '../protocol/events';
+import type { LlamaConfig } from '../protocol/model';
 import type { Recipe } from '../protocol/recipe';
 import type { TextRequests } from '../protocol/requests';
 import { builtinWorld } from '../world/registry';
@@ -24,6 +25,8 @@ export interface PrepareEnvironment {
   contexts: RenderContexts;
   queue: DeviceQueue;
   emit: (event: ComputeEvent) => void;
+  /** Throws ConfigError for a run that the device has no room for. */
+  checkMemory: (recipe: Recipe, config: LlamaConfig) => Promise<void>;
   /** Milliseconds, monotonic. */
   clock: () => number;
 }
@@ -42,6 +45,7 @@ export function recipePreparer(env: PrepareEnvironment): PrepareRun {
   return async (given, { resumeFrom, signal }) => {
     const recipe = validateRecipe(given);
     const source = await env.models.source(recipe.model.ref, undefined, signal);
+    await env.checkMemory(recipe, source.info.config);
     const { context, templateId, tokenizerId } = await env.contexts.ofRef(recipe.template);
     const train = await encode(recipe, 'train', signal);
     const held = await encode(recipe, 'eval', signal);
@@ -79,7 +83,7 @@ export function recipePreparer(env: PrepareEnvironment): PrepareRun {
     return {
       driver,
       parents: { ...parents, template: templateId },
-      kernelVariants: { engine: `tfjs-${driver.engine.backend}` },
+      kernelVariants: driver.engine.variants,
       saveSteps: driver.saveSteps,
     };
   };

@@ -33,6 +33,7 @@ export interface TrainingRunsEnvironment {
   emit: (event: ComputeEvent) => void;
   checkpointEveryMs: number;
   prepare: PrepareRun;
+  ranOutOfMemory?: (driver: TrainingDriver) => void;
   backend: () => BackendInfo;
   versions: Record<string, string>;
   /** Takes the trained model of a run that ended; disposes it when it is no longer wanted. */

@@ -11,6 +11,9 @@ export interface KernelForms {
   attention: AttentionSpec['form'];
 }
 
+/** The table for an adapter before anything was timed on it. */
+export const KERNEL_FORMS = (isSoftware: boolean): KernelForms => (isSoftware ? SOFTWARE_FORMS : HARDWARE_FORMS);
+
 /** Software adapters run invocations one after the other on CPU cores: registers, no barriers. */
 export const SOFTWARE_FORMS: KernelForms = { gemm: SOFTWARE_FORM, row: 'rowPerThread', attention: 'rowsPerThread' };
 

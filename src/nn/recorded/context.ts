@@ -1,7 +1,7 @@
 // What all engines on one device share: pipelines, the memory of steps, the runner that submits.
 import { backendClock } from '../../gpu/backend';
 import { tfDevice } from '../../gpu/bridge';
-import { HARDWARE_FORMS, type KernelForms, SOFTWARE_FORMS } from '../../gpu/kernels/forms';
+import { KERNEL_FORMS, type KernelForms } from '../../gpu/kernels/forms';
 import { Pipelines } from '../../gpu/pipelines';
 import { SlotPool } from '../../gpu/replay';
 import { GpuRunner } from '../../gpu/runner';
@@ -26,7 +26,7 @@ export function gpuContext(isSoftware: boolean): GpuContext {
       pipelines: new Pipelines(device),
       pool: new SlotPool(device),
       runner: new GpuRunner(device, backendClock()),
-      forms: isSoftware ? SOFTWARE_FORMS : HARDWARE_FORMS,
+      forms: KERNEL_FORMS(isSoftware),
     };
     contexts.set(device, context);
   }

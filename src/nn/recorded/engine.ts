@@ -1,6 +1,7 @@
 // The recorded engine behind the seam (design §6): a step is a fixed list of kernel calls, planned once for a shape and
 // replayed; losses in tf ops run between forward and backward on the same device; fused losses need no tf at all.
 import * as tf from '@tensorflow/tfjs-core';
+import { allocating } from '../../gpu/allocation';
 import { bufferOf, tensorFrom } from '../../gpu/bridge';
 import { adamw, gradientNorm, squareParts, squares } from '../../gpu/kernels/adamw';
 import { addInto } from '../../gpu/kernels/embedding';
@@ -145,6 +146,8 @@ export class RecordedEngine implements ModelEngine {
   private readonly layout: ParameterLayout;
   private readonly weights: GPUBuffer[];
   private readonly trained: Trained;
+  /** Reject where the device had no room for weights or moments. */
+  private readonly allocations: Promise<void>[] = [];
   private readonly adapted?: AdapterBuffers;
   private readonly table: Fixed;
   private readonly totals: GPUBuffer;
@@ -181,7 +184,11 @@ export class RecordedEngine implements ModelEngine {
     );
     const flat = toSegments(this.layout, weights);
     const { layout } = this;
-    const make = (segments: number[], label: string) => segments.map((floats) => this.buffer(4 * floats, label));
+    const make = (segments: number[], label: string) => {
+      const { made, checked } = allocating(device, () => segments.map((floats) => this.buffer(4 * floats, label)));
+      this.allocations.push(checked);
+      return made;
+    };
     const moments = (segments: number[]) => ({
       grads: make(segments, 'gradients'),
       m: make(segments, 'adam.m'),
@@ -219,6 +226,11 @@ export class RecordedEngine implements ModelEngine {
     this.table = this.fixed(this.ropeTable());
   }
 
+  get variants(): Record<string, string> {
+    const { gemm, row, attention } = this.gpu.forms;
+    const products = Object.entries(gemm).map(([layout, form]) => [`gemm ${layout}`, Object.values(form).join(' ')]);
+    return { engine: 'recorded-webgpu', ...Object.fromEntries(products), rows: row, attention };
+  }
   private buffer(bytes: number, label: string): GPUBuffer {
     return this.gpu.device.createBuffer({ size: Math.max(16, Math.ceil(bytes / 16) * 16), usage: STORAGE(), label });
   }
@@ -287,6 +299,7 @@ export class RecordedEngine implements ModelEngine {
   }
   private async record(B: number, T: number, kind: Kind, distilled?: RecordedEngine): Promise<Captured> {
     const { gpu, config } = this;
+    await Promise.all(this.allocations);
     const N = B * T;
     const own: GPUBuffer[] = [];
     const make = (floats: number, label: string) => {
@@ -378,6 +391,15 @@ export class RecordedEngine implements ModelEngine {
     }
     const replay = new Replay(gpu.pipelines, gpu.pool, recording);
     await gpu.pipelines.compile(replay.kernels);
+    try {
+      await allocating(gpu.device, () => replay.prepare()).checked;
+    } catch (error) {
+      // Nothing is bound to memory that is not there.
+      gpu.pool.release();
+      for (const buffer of own) buffer.destroy();
+      replay.dispose();
+      throw error;
+    }
     return { replay, inputs, results, cotangents, own, ...(teacherLink && { teacher: teacherLink }) };
   }
   private teacherOf(engine: RecordedEngine, N: number, make: (floats: number, label: string) => GPUBuffer) {

@@ -15,6 +15,7 @@ import {
   bytesWords,
   DEFAULT_SHAPE,
   kernelRows,
+  kernelWords,
   PRESET_NAMES,
   profileFacts,
   ratioTo,
@@ -250,7 +251,9 @@ function ProfileView({ profile }: { profile: StepProfile }) {
           <tbody>
             {rows.map((row) => (
               <tr key={`${row.name} ${row.sizes} ${row.calls} ${row.ms}`}>
-                <td>{row.name}</td>
+                <td>
+                  {kernelWords(row.name)} <span className="quiet mono engine-name">{row.name}</span>
+                </td>
                 <td className="mono">{row.sizes ?? ''}</td>
                 <td className="n">{row.calls}</td>
                 <td className="n">{timeWords(row.ms)}</td>

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { BenchmarkReport, StepProfile } from '../../protocol/engineReport';
-import { DEFAULT_SHAPE, kernelRows, profileFacts, ratioTo, reportText, sweepOf } from './engineView';
+import { DEFAULT_SHAPE, kernelRows, kernelWords, profileFacts, ratioTo, reportText, sweepOf } from './engineView';
 
 const profile: StepProfile = {
   shape: { preset: 'micro', B: 8, T: 128, vocab_size: 1024, r: 0 },
@@ -64,4 +64,12 @@ test('the report names the adapter, each kernel and each failure', () => {
   const text = reportText(profile, benchmark);
   for (const part of ['a card', 'gemm NT 1024×128×128', '10.0 GFLOPS', 'jax-js: no device', '93'])
     expect(text).toContain(part);
+});
+
+test('kernels have a plain word', () => {
+  expect(kernelWords('gemm NT norm rope direct')).toBe('q, k and v with RoPE');
+  expect(kernelWords('gemm TN direct')).toBe('gradient of a weight');
+  expect(kernelWords('attention dkv tiled')).toBe('gradient of keys and values');
+  expect(kernelWords('norm gradients')).toBe('gradient of γ');
+  expect(kernelWords('something new')).toBe('');
 });

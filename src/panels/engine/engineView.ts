@@ -48,6 +48,33 @@ export function kernelRows({ kernels = [], peakGflops }: StepProfile): KernelRow
   });
 }
 
+/** What a kernel does in the step, for those who do not read its name. */
+export function kernelWords(name: string): string {
+  const [kind, layout] = name.split(' ');
+  if (kind === 'gemm') {
+    if (name.includes('route')) return 'through the adapters';
+    if (layout === 'NT') return name.includes('rope') ? 'q, k and v with RoPE' : name.includes('swiglu') ? 'gate and up, SwiGLU' : name.includes('residual') ? 'output added to the stream' : 'logits'; // biome-ignore format: one choice
+    if (layout === 'NN') return name.includes('swiglu') ? 'gradient through SwiGLU' : 'gradient of an input';
+    return name.includes('blocks') ? 'gradient of B' : 'gradient of a weight';
+  }
+  const words: [start: string, meaning: string][] = [
+    ['attention dq', 'gradient of the queries'],
+    ['attention dkv', 'gradient of keys and values'],
+    ['attention', 'softmax(q·kᵀ)·v'],
+    ['head', 'loss and its gradient by the logits'],
+    ['norm backward', 'gradient of RMSNorm'],
+    ['norm gradients', 'gradient of γ'],
+    ['norm', 'final RMSNorm'],
+    ['embed backward', 'gradient of the embedding'],
+    ['embed', 'embedding'],
+    ['adamw', 'update of the weights'],
+    ['squares', 'squares of the gradient'],
+    ['gradient norm', 'norm and clipping'],
+    ['nll', 'sums of the loss'],
+  ];
+  return words.find(([start]) => name.startsWith(start))?.[1] ?? '';
+}
+
 /** Facts above the table, label and value. */
 export function profileFacts(p: StepProfile): [string, string][] {
   const tokens = p.shape.B * p.shape.T;

@@ -11,6 +11,7 @@ import { Segmented } from '../../ui/Segmented';
 import { TemplateSelect } from '../../ui/TemplateSelect';
 import { dataHint, dataOf, withData } from './dataChoice';
 import { LOSS_ON, lossOn, withLossOn } from './lossOn';
+import { MemoryNote } from './MemoryNote';
 import type { Sft } from './useSft';
 
 /** In sight, in this order; `loss on`, the model and the seed are beside them. */
@@ -125,6 +126,7 @@ export function RecipeCard({ sft, datasets }: { sft: Sft; datasets: readonly Dat
         </button>
         {isOpen && <ConfigForm fields={rest} value={recipe.args} onChange={change} />}
       </fieldset>
+      <MemoryNote recipe={recipe} />
     </Card>
   );
 }

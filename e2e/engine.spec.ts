@@ -1,0 +1,48 @@
+// The Engine panel in the built site: a step taken apart on the real device, a sweep, the peers under the content security
+// policy, and a plain word where there is no WebGPU.
+import { expect, test } from './guarded';
+import { openStudio } from './studio';
+
+test('a step is taken apart, and what makes it dear is measured', async ({ page }) => {
+  await openStudio(page, '?backend=webgpu', 'engine');
+  await page.getByRole('spinbutton', { name: 'rows (B)' }).fill('2');
+  await page.getByRole('spinbutton', { name: 'tokens a row (T)' }).fill('32');
+  await page.getByRole('button', { name: 'Take it apart' }).click();
+  const kernels = page.getByRole('region', { name: 'Kernels' });
+  await expect(kernels).toBeVisible({ timeout: 90_000 });
+  const calls = await kernels.locator('tbody td:nth-child(3)').allInnerTexts();
+  const fact = async (label: string) => page.locator('.engine-facts div', { hasText: label }).locator('dd').innerText();
+  expect(calls.reduce((sum, n) => sum + Number(n), 0)).toBe(Number(await fact('dispatches')));
+  expect(await fact('readbacks')).toBe('1');
+  await page.getByRole('radio', { name: 'LoRA rank (r)' }).click();
+  await page.getByRole('button', { name: 'Measure' }).click();
+  const ranks = page.locator('table', { hasText: 'beside the dearest' }).locator('tbody tr');
+  await expect(ranks).toHaveCount(3, { timeout: 90_000 });
+  // Adapters need fewer moments, and more of them at a higher rank.
+  const moments = (await ranks.locator('td:last-child').allInnerTexts()).map((text) => Number.parseFloat(text));
+  expect(moments[1]!).toBeLessThan(moments[0]!);
+  expect(moments[2]!).toBeGreaterThan(moments[1]!);
+  await page.getByRole('button', { name: 'Compare' }).click();
+  const libraries = page.locator('table', { hasText: 'ours is faster by' }).locator('tbody tr');
+  await expect(libraries).toHaveCount(3, { timeout: 110_000 });
+  for (const words of await libraries.allInnerTexts()) expect(words).toMatch(/\d (ms|s)\b/);
+});
+
+test('an impossible size is refused by name, and a measurement can be stopped', async ({ page }) => {
+  await openStudio(page, '?backend=webgpu', 'engine');
+  await page.getByRole('spinbutton', { name: 'LoRA r' }).fill('100');
+  await page.getByRole('button', { name: 'Take it apart' }).click();
+  await expect(page.getByRole('alert')).toContainText('r must be a whole number from 0 to 32');
+  await page.getByRole('spinbutton', { name: 'LoRA r' }).fill('0');
+  await page.getByRole('spinbutton', { name: 'rows (B)' }).fill('16');
+  await page.getByRole('button', { name: 'Take it apart' }).click();
+  await page.getByRole('button', { name: 'Stop' }).click();
+  await expect(page.getByRole('button', { name: 'Take it apart' })).toBeEnabled();
+  await expect(page.getByRole('alert')).toHaveCount(0);
+});
+
+test('on WebAssembly the panel says why there is nothing to take apart', async ({ page }) => {
+  await openStudio(page, '?backend=wasm', 'engine');
+  await expect(page.getByText('There is nothing to take apart here.')).toBeVisible();
+  await expect(page.getByRole('button', { name: 'Take it apart' })).toBeDisabled();
+});

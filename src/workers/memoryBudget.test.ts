@@ -1,0 +1,63 @@
+import { describe, expect, test } from 'vitest';
+import { PRESETS } from '../nn/presets';
+import type { BackendInfo } from '../protocol/model';
+import { MemoryStorage } from '../storage/memoryStorage';
+import { MemoryBudget } from './memoryBudget';
+import { tinyRecipe } from './testBed';
+
+const gpu: BackendInfo = { backend: 'webgpu', adapter: 'a card', isFallbackAdapter: false };
+const recipe = (args: Record<string, number>) => ({ ...tinyRecipe, args: { ...tinyRecipe.args, ...args } });
+
+describe('the plan of a run', () => {
+  test('grows with rows and tokens, not with the square of the tokens', async () => {
+    const budget = new MemoryBudget(new MemoryStorage());
+    const of = async (B: number, T: number) =>
+      (await budget.plan(recipe({ per_device_train_batch_size: B, max_length: T }), PRESETS.micro, gpu))!;
+    const [small, wide, long] = [await of(8, 128), await of(16, 128), await of(8, 256)];
+    expect(wide.activations / small.activations).toBeCloseTo(2, 1);
+    expect(long.activations / small.activations).toBeLessThan(2.2);
+    expect(long.weights).toBe(small.weights);
+    // Weights, gradients and two moments of 0.87M parameters.
+    expect(small.weights / (16 * 870_000)).toBeCloseTo(1, 1);
+  });
+  test('tfjs plans nothing, so nothing is refused there', async () => {
+    const budget = new MemoryBudget(new MemoryStorage());
+    const wasm: BackendInfo = { backend: 'wasm', adapter: 'WebAssembly SIMD', isFallbackAdapter: false };
+    const huge = recipe({ per_device_train_batch_size: 64, max_length: 1024 });
+    expect(await budget.plan(huge, PRESETS.mini, wasm)).toBeUndefined();
+    await budget.check(huge, PRESETS.mini, wasm);
+  });
+});
+
+describe('the budget', () => {
+  test('a run above what failed once is refused in words with settings that fit', async () => {
+    const storage = new MemoryStorage();
+    const budget = new MemoryBudget(storage);
+    const wanted = recipe({ per_device_train_batch_size: 16, max_length: 256 });
+    const plan = (await budget.plan(wanted, PRESETS.micro, gpu))!;
+    expect(plan.isOver).toBe(false);
+    await budget.check(wanted, PRESETS.micro, gpu);
+    await budget.remember(gpu.adapter, plan.weights + plan.activations);
+    // Another tab or session: what was remembered lies in storage.
+    const later = new MemoryBudget(storage);
+    await expect(later.check(wanted, PRESETS.micro, gpu)).rejects.toThrow(
+      'Set per_device_train_batch_size to 8 or max_length to 128.',
+    );
+    await later.check(recipe({ per_device_train_batch_size: 8, max_length: 256 }), PRESETS.micro, gpu);
+    expect((await later.plan(wanted, PRESETS.micro, gpu))!.isOver).toBe(true);
+    // Another adapter is not blamed.
+    await later.check(wanted, PRESETS.micro, { ...gpu, adapter: 'another card' });
+  });
+  test('a later, larger failure does not raise it', async () => {
+    const budget = new MemoryBudget(new MemoryStorage());
+    await budget.remember('a card', 1000);
+    await budget.remember('a card', 9000);
+    expect(await budget.bytes('a card')).toBe(800);
+  });
+  test('a model that does not fit at all', async () => {
+    const budget = new MemoryBudget(new MemoryStorage());
+    await budget.remember('a card', 1000);
+    const one = recipe({ per_device_train_batch_size: 1, max_length: 8 });
+    await expect(budget.check(one, PRESETS.micro, gpu)).rejects.toThrow('Choose a smaller model.');
+  });
+});
