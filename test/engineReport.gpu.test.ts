@@ -2,6 +2,9 @@
 // shape, peers take the same step, and an impossible shape is refused by name.
 import { beforeAll, expect, test } from 'vitest';
 import { initBackend } from '../src/gpu/backend';
+import { HARDWARE_FORMS } from '../src/gpu/kernels/forms';
+import type { GemmForm } from '../src/gpu/kernels/gemm';
+import { autotune, withTuned } from '../src/labs/bench/autotune';
 import { compareEngines } from '../src/labs/bench/compare';
 import { profileStep } from '../src/labs/bench/profile';
 import { initWeights } from '../src/nn/init';
@@ -71,6 +74,26 @@ test('memory is known before there is a device, and a device without room is tol
   // With room again the same shape runs.
   expect(await engine.plannedBytes(2, 64)).toBeGreaterThan(planned.activations);
   engine.dispose();
+});
+
+test('calibration times each candidate, keeps the default unless one is clearly faster, and holds to its budget', async () => {
+  const slow: GemmForm = { kind: 'tiled', bm: 32, bn: 32, bk: 8, tm: 4, tn: 8 };
+  const fast: GemmForm = { kind: 'direct', tm: 16, tn: 16, wx: 2, wy: 4 };
+  const candidates = { NT: [slow, fast], NN: [slow], TN: [slow] };
+  // On a software adapter barriers are dear: the direct form must win by far.
+  const tuned = await autotune(context(), measuring(), candidates, 60_000);
+  const of = (layout: string) => tuned.forms.find((f) => f.layout === layout)!;
+  expect(of('NT').form).toEqual(fast);
+  expect(of('NT').ms).toBeLessThan(0.95 * of('NT').defaultMs);
+  expect(of('NN').form).toEqual(slow);
+  expect(withTuned(HARDWARE_FORMS, tuned).gemm.NT).toEqual(fast);
+  expect(withTuned(HARDWARE_FORMS, tuned).row).toBe('rowPerWorkgroup');
+  // Kernels have changed since: the choice is void.
+  expect(withTuned(HARDWARE_FORMS, { ...tuned, version: 'older' })).toBe(HARDWARE_FORMS);
+  const told: string[] = [];
+  const cut = await autotune(context(), measuring(told), candidates, 0);
+  expect(told.length).toBe(1);
+  expect(cut.forms.length).toBe(1);
 });
 
 test('the peers take the same step in the page', async () => {

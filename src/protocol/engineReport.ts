@@ -57,3 +57,17 @@ export interface BenchmarkReport {
   shape: StepShape;
   rows: BenchmarkRow[];
 }
+
+/** Forms of the matrix product that were fastest on an adapter, for one version of the kernels. */
+export interface TunedForms {
+  version: string;
+  forms: {
+    layout: 'NT' | 'NN' | 'TN';
+    form:
+      | { kind: 'tiled'; bm: number; bn: number; bk: number; tm: number; tn: number }
+      | { kind: 'direct'; tm: number; tn: number; wx: number; wy: number };
+    /** Of one product: chosen, and what an untuned adapter gets. */
+    ms: number;
+    defaultMs: number;
+  }[];
+}

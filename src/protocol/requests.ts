@@ -12,7 +12,7 @@ import type {
   ToolSchema,
   TruncationMode,
 } from './chat';
-import type { BenchmarkReport, StepProfile, StepShape } from './engineReport';
+import type { BenchmarkReport, StepProfile, StepShape, TunedForms } from './engineReport';
 import type { BackendInfo, BackendName, LlamaConfig, SamplingOptions } from './model';
 import type { Recipe } from './recipe';
 import type { RunRecord } from './run';
@@ -157,6 +157,15 @@ export interface ComputeRequests {
   profileStep: {
     params: { shape: StepShape; isWhole: boolean };
     reply: StepProfile;
+    progress: { done: number; total: number };
+  };
+  /**
+   * Finds the fastest tiles of this adapter, uses and remembers them. Only on WebGPU hardware; without `measure` it tells what is
+   * remembered.
+   */
+  tuneKernels: {
+    params: { measure: boolean };
+    reply: { tuned?: TunedForms };
     progress: { done: number; total: number };
   };
   /** The same step beside plain tfjs and jax-js. Only on WebGPU. */

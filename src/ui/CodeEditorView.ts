@@ -118,6 +118,8 @@ export function createCodeView(
       extensions: [
         lintGutter(),
         lineNumbers(),
+        // Templates of tokenizer_config.json are one long line.
+        EditorView.lineWrapping,
         highlightActiveLineGutter(),
         highlightActiveLine(),
         highlightSpecialChars(),

@@ -2,15 +2,17 @@
 // Node too: everything that is the browser's comes in through ComputeEnvironment.
 import { evaluate } from '../eval/evaluate';
 import { exportRun, importRun } from '../interop/runFile';
+import { autotune, withTuned } from '../labs/bench/autotune';
 import { compareEngines } from '../labs/bench/compare';
 import { profileStep } from '../labs/bench/profile';
 import { runVector, VECTORS } from '../labs/conformance/registry';
 import { RecipeRun } from '../labs/runRecipe';
 import { validateRecipe } from '../labs/validateRecipe';
-import { DeviceError } from '../lib/errors';
+import { ConfigError, DeviceError } from '../lib/errors';
 import { generate } from '../nn/generate';
 import { inspect } from '../nn/inspect';
 import { gpuContext } from '../nn/recorded/context';
+import type { TunedForms } from '../protocol/engineReport';
 import type { ComputeEvent } from '../protocol/events';
 import type { BackendInfo, BackendName } from '../protocol/model';
 import type { ComputeRequests, ConformanceResult, Handlers, TextRequests } from '../protocol/requests';
@@ -29,6 +31,9 @@ import { RenderContexts } from './renderContexts';
 import { type Connection, transferring } from './rpc';
 import type { RunLocks } from './runLocks';
 import { TrainingRuns } from './trainingRuns';
+
+/** Table of tuned forms by adapter. */
+const TUNED = 'kernel-forms';
 
 export interface ComputeEnvironment {
   storage: Storage;
@@ -119,6 +124,8 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       },
     });
     backendInfo = info;
+    if (info.backend === 'webgpu' && !info.isFallbackAdapter)
+      takeTuned(await storage.getValue<TunedForms>(TUNED, info.adapter));
     emit({ kind: 'backend', info });
     await training.settleOrphans();
     return info;
@@ -154,6 +161,11 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
         `The recorded engine runs on WebGPU, and this page runs on ${backendInfo?.adapter ?? 'nothing yet'}. Open it with ?backend=webgpu, or in a browser with WebGPU.`,
       );
     return { ...gpuContext(backendInfo.isFallbackAdapter), adapter: backendInfo.adapter };
+  };
+  /** New recordings take the tuned forms; runs that are being recorded keep theirs. */
+  const takeTuned = (tuned: TunedForms | undefined) => {
+    const context = gpuContext(false);
+    context.forms = withTuned(context.forms, tuned);
   };
   const measuring = (signal: AbortSignal, progress: (message: { done: number; total: number }) => void) => ({
     signal,
@@ -256,6 +268,21 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       onDevice('measuring', () =>
         queue.run('training', () => profileStep(gpu(), shape, isWhole, measuring(signal, progress)), signal),
       ),
+    tuneKernels: ({ measure }, { progress, signal }) =>
+      onDevice('measuring', async () => {
+        const { adapter, ...context } = gpu();
+        if (backendInfo!.isFallbackAdapter)
+          throw new DeviceError(
+            'A software adapter is not tuned: its forms were measured already, and timing them would take longer than it saves.',
+          );
+        if (!measure) return { tuned: await storage.getValue<TunedForms>(TUNED, adapter) };
+        if (training.ids().length > 0)
+          throw new ConfigError('A run trains. Calibrate before or after it: a run keeps its kernels to the end.');
+        const tuned = await queue.run('training', () => autotune(context, measuring(signal, progress)), signal);
+        await storage.setValue(TUNED, adapter, tuned);
+        takeTuned(tuned);
+        return { tuned };
+      }),
     benchmark: ({ shape, rounds }, { progress, signal }) =>
       onDevice('measuring', () =>
         queue.run('training', () => compareEngines(gpu(), shape, rounds, measuring(signal, progress)), signal),

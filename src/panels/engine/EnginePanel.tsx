@@ -2,7 +2,7 @@
 import { useRef, useState } from 'react';
 import { CancelledError } from '../../lib/errors';
 import { count, number, percent } from '../../lib/words';
-import type { BenchmarkReport, StepProfile, StepShape } from '../../protocol/engineReport';
+import type { BenchmarkReport, StepProfile, StepShape, TunedForms } from '../../protocol/engineReport';
 import { studioClient } from '../../stores/client';
 import { useSession } from '../../stores/session';
 import { Card } from '../../ui/Card';
@@ -16,6 +16,7 @@ import {
   DEFAULT_SHAPE,
   kernelRows,
   kernelWords,
+  LAYOUT_NAMES,
   PRESET_NAMES,
   profileFacts,
   ratioTo,
@@ -23,11 +24,12 @@ import {
   shapeWords,
   sweepOf,
   timeWords,
+  tunedWords,
 } from './engineView';
 import '../../ui/parts.css';
 import './engine.css';
 
-type Work = 'profile' | 'sweep' | 'benchmark';
+type Work = 'profile' | 'sweep' | 'benchmark' | 'tune';
 interface Running {
   work: Work;
   done: number;
@@ -43,6 +45,7 @@ export function EnginePanel() {
   const [benchmark, setBenchmark] = useState<BenchmarkReport>();
   const [running, setRunning] = useState<Running>();
   const [error, setError] = useState<string>();
+  const [tuned, setTuned] = useState<TunedForms>();
   const [copied, setCopied] = useState(false);
   const controller = useRef<AbortController>(undefined);
 
@@ -92,7 +95,13 @@ export function EnginePanel() {
     }
   };
 
+  const tune = () =>
+    start('tune', async (signal) => {
+      const found = await compute.request('tuneKernels', { measure: true }, { signal, onProgress });
+      setTuned(found.tuned);
+    });
   const isReady = backend?.backend === 'webgpu';
+  const isTunable = isReady && !backend.isFallbackAdapter;
   const numbers: [keyof StepShape & ('B' | 'T' | 'vocab_size' | 'r'), string, number, number][] = [
     ['B', 'rows (B)', 1, 256],
     ['T', 'tokens a row (T)', 2, 4096],
@@ -194,6 +203,29 @@ export function EnginePanel() {
         </p>
         {sweep.length > 0 && <SweepView sweep={sweep} axis={axis} />}
       </Card>
+      {isTunable && (
+        <Card
+          title="Calibration"
+          note="the fastest tiles of this adapter, remembered for it"
+          actions={button('tune', 'Calibrate', tune)}
+        >
+          <p className="quiet" aria-live="polite">
+            {running?.work === 'tune'
+              ? words('tune')
+              : 'Times a few tile sizes of each matrix product, some three seconds. Runs from then on use the fastest and record them.'}
+          </p>
+          {tuned && (
+            <dl className="facts">
+              {tuned.forms.map((found) => (
+                <div key={found.layout} className="facts-pair">
+                  <dt>{LAYOUT_NAMES[found.layout]}</dt>
+                  <dd>{tunedWords(found)}</dd>
+                </div>
+              ))}
+            </dl>
+          )}
+        </Card>
+      )}
       <Card
         title="Beside other libraries"
         note={

@@ -1,6 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import type { BenchmarkReport, StepProfile } from '../../protocol/engineReport';
-import { DEFAULT_SHAPE, kernelRows, kernelWords, profileFacts, ratioTo, reportText, sweepOf } from './engineView';
+import {
+  DEFAULT_SHAPE,
+  kernelRows,
+  kernelWords,
+  profileFacts,
+  ratioTo,
+  reportText,
+  sweepOf,
+  tunedWords,
+} from './engineView';
 
 const profile: StepProfile = {
   shape: { preset: 'micro', B: 8, T: 128, vocab_size: 1024, r: 0 },
@@ -72,4 +81,12 @@ test('kernels have a plain word', () => {
   expect(kernelWords('attention dkv tiled')).toBe('gradient of keys and values');
   expect(kernelWords('norm gradients')).toBe('gradient of γ');
   expect(kernelWords('something new')).toBe('');
+});
+
+test('what calibration chose', () => {
+  const form = { kind: 'tiled', bm: 128, bn: 64, bk: 16, tm: 8, tn: 8 } as const;
+  expect(tunedWords({ layout: 'NT', form, ms: 1, defaultMs: 1.5 })).toBe(
+    '128 × 64 × 16 tiles, 8 × 8 a thread: 1.50 × the default',
+  );
+  expect(tunedWords({ layout: 'NT', form, ms: 1, defaultMs: 1 })).toContain('the default is fastest');
 });
