@@ -25,6 +25,8 @@ const bin = (path) => [process.execPath, join(root, 'node_modules', path)];
 let passed = 0;
 let failed = 0;
 const summary = [];
+/** What failed, told again at the very end: a log cut in the middle still names it. */
+const failures = [];
 
 /** Runs a command in its own process group, ended as a whole when it takes too long. Resolves to its exit code. */
 function run(command, { minutes, env = {} }) {
@@ -84,6 +86,7 @@ async function stage(name, work) {
 const check = (name, command, minutes) =>
   stage(name, async () => {
     const isGood = (await run(command, { minutes })) === 0;
+    if (!isGood) failures.push(name);
     return { passed: isGood ? 1 : 0, failed: isGood ? 0 : 1 };
   });
 
@@ -97,7 +100,18 @@ function printTimes(times) {
 }
 
 /** An exit code that no counted failure explains (a crash, an unhandled rejection, a time-out) is one failure more. */
-const withExit = (counts, code) => (code !== 0 && counts.failed === 0 ? { ...counts, failed: 1 } : counts);
+function withExit(name, counts, code) {
+  if (code === 0 || counts.failed > 0) return counts;
+  failures.push(`${name}: exit code ${code} though no test failed`);
+  return { ...counts, failed: 1 };
+}
+
+/** `file > test: first lines of the message`. */
+function noteFailure(file, name, message = '') {
+  const told = message.split('\n').slice(0, 3).join(' | ').slice(0, 400);
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: colours of the terminal
+  failures.push(`${file} > ${name}: ${told.replace(/\u001b\[[0-9;]*m/g, '')}`);
+}
 
 const vitest = (project, minutes) =>
   stage(`vitest ${project}`, async () => {
@@ -106,7 +120,16 @@ const vitest = (project, minutes) =>
     const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${out}`];
     const code = await run([...command, ...reporters, ...filters], { minutes });
     const report = readJson(out);
-    if (!report) return { passed: 0, failed: 1 };
+    if (!report) {
+      failures.push(`vitest ${project}: exit code ${code} and no report`);
+      return { passed: 0, failed: 1 };
+    }
+    for (const { name, assertionResults, message } of report.testResults) {
+      const wrong = assertionResults.filter((a) => a.status === 'failed');
+      for (const { fullName, failureMessages } of wrong)
+        noteFailure(relative(root, name), fullName, failureMessages[0]);
+      if (wrong.length === 0 && message) noteFailure(relative(root, name), 'the file', message);
+    }
     printTimes(report.testResults.map((r) => ({ file: relative(root, r.name), ms: r.endTime - r.startTime })));
     // A file that does not load has failed without a failed test.
     const broken = report.testResults.filter(
@@ -117,7 +140,7 @@ const vitest = (project, minutes) =>
       failed: report.numFailedTests + broken,
       skipped: report.numPendingTests + report.numTodoTests,
     };
-    return withExit(counts, code);
+    return withExit(`vitest ${project}`, counts, code);
   });
 
 /** A port that nothing listens on. */
@@ -136,18 +159,24 @@ const playwright = (minutes) =>
     const env = { PLAYWRIGHT_JSON_OUTPUT_NAME: out, STUDIO_E2E_PORT: await freePort() };
     const code = await run([...command, ...filters], { minutes, env });
     const report = readJson(out);
-    if (!report) return { passed: 0, failed: 1 };
+    if (!report) {
+      failures.push(`e2e: exit code ${code} and no report`);
+      return { passed: 0, failed: 1 };
+    }
     const times = new Map();
     const walk = (suite) => {
       for (const spec of suite.specs ?? [])
-        for (const { results } of spec.tests)
+        for (const { results, status } of spec.tests) {
           for (const { duration } of results) times.set(spec.file, (times.get(spec.file) ?? 0) + duration);
+          const error = results.find((result) => result.error)?.error.message;
+          if (status === 'unexpected' || status === 'flaky') noteFailure(`e2e/${spec.file}`, spec.title, error);
+        }
       for (const inner of suite.suites ?? []) walk(inner);
     };
     for (const suite of report.suites) walk(suite);
     printTimes([...times].map(([file, ms]) => ({ file: `e2e/${file}`, ms })));
     const { expected, unexpected, flaky, skipped } = report.stats;
-    return withExit({ passed: expected, failed: unexpected + flaky, skipped }, code);
+    return withExit('e2e', { passed: expected, failed: unexpected + flaky, skipped }, code);
   });
 
 function filesIn(folder) {
@@ -177,6 +206,7 @@ if (isWanted(/\.spec\.ts$/, 'e2e')) {
 }
 
 rmSync(reports, { recursive: true, force: true });
+if (failures.length > 0) console.log(`\nFailed:\n${failures.map((line) => `  ${line}`).join('\n')}`);
 console.log(`\n${summary.join('\n')}\nTotal ${((Date.now() - startedAt) / 1000).toFixed(0)} s`);
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;

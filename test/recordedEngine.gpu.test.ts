@@ -272,6 +272,29 @@ describe('what only this engine promises', () => {
     for (const engine of [clean!, poisoned!]) engine.dispose();
   });
 
+  test('checkpointed layers give the same bytes from less memory, with 4 dispatches a layer more', async () => {
+    const deep = { ...config, num_hidden_layers: 6 };
+    const batch = batchOf(deep.vocab_size);
+    const gradients = async (gradient_checkpointing: boolean) => {
+      const engine = new RecordedEngine(context(), deep, initWeights(deep, 3));
+      const { counts } = context().runner;
+      const before = counts.dispatches;
+      const request = { want: [], scale: { loss: 0.1 }, options: { gradient_checkpointing } };
+      await engine.step(batch, sftLoss(batch, { loss_type: 'nll' }), request);
+      const found = {
+        dispatches: counts.dispatches - before,
+        grads: await engine.readGradients(),
+        bytes: await engine.plannedBytes(2, 48, gradient_checkpointing),
+      };
+      engine.dispose();
+      return found;
+    };
+    const [all, thrifty] = [await gradients(false), await gradients(true)];
+    expect(thrifty.grads).toEqual(all.grads);
+    expect(thrifty.dispatches - all.dispatches).toBe(4 * deep.num_hidden_layers);
+    expect(thrifty.bytes).toBeLessThan(0.55 * all.bytes);
+  });
+
   test('micro-batches add up to the large batch', async () => {
     const [once, twice] = [0, 1].map(() => new RecordedEngine(context(), config, initWeights(config, 3)));
     const batch = batchOf(config.vocab_size);

@@ -14,6 +14,11 @@ export interface StepOptions {
   /** Divides logits before log-softmax; 1 by default. */
   temperature?: number;
   head?: Head;
+  /**
+   * Keep only the input of each layer and run it again backwards. The numbers are the same; tfjs, which keeps what it likes,
+   * takes no notice.
+   */
+  gradient_checkpointing?: boolean;
   /** How many alternatives `topk` returns; 5 by default. */
   topk?: number;
   /** Per-token generalised JSD against a teacher engine (GKD convention of trl-facts §10). */

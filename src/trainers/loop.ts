@@ -158,7 +158,11 @@ export class TrainingRun {
     const scalars: Record<string, DeviceScalar> = {};
     for (const [i, batch] of batches.entries()) {
       if (i > 0) await this.options.yieldToOthers?.();
-      const { sums, metrics } = await engine.step(batch, trainer.loss(batch, args), { want: trainer.want, scale });
+      const { sums, metrics } = await engine.step(batch, trainer.loss(batch, args), {
+        want: trainer.want,
+        scale,
+        options: { gradient_checkpointing: args.gradient_checkpointing === true },
+      });
       for (const [name, sum] of Object.entries(sums)) scalars[`${i}/sums/${name}`] = sum;
       for (const [name, metric] of Object.entries(metrics)) scalars[`${i}/metrics/${name}`] = metric;
     }

@@ -41,8 +41,13 @@ describe('the budget', () => {
     // Another tab or session: what was remembered lies in storage.
     const later = new MemoryBudget(storage);
     await expect(later.check(wanted, PRESETS.micro, gpu)).rejects.toThrow(
-      'Set per_device_train_batch_size to 8 or max_length to 128.',
+      'Set gradient_checkpointing to true or per_device_train_batch_size to 8 or max_length to 128.',
     );
+    // Its own advice is followed.
+    const thrifty = { ...wanted, args: { ...wanted.args, gradient_checkpointing: true } };
+    await later.check(thrifty, PRESETS.micro, gpu);
+    const longer = { ...thrifty, args: { ...thrifty.args, per_device_train_batch_size: 64 } };
+    await expect(later.check(longer, PRESETS.micro, gpu)).rejects.toThrow(/Set per_device_train_batch_size to \d+ or/);
     await later.check(recipe({ per_device_train_batch_size: 8, max_length: 256 }), PRESETS.micro, gpu);
     expect((await later.plan(wanted, PRESETS.micro, gpu))!.isOver).toBe(true);
     // Another adapter is not blamed.

@@ -27,9 +27,15 @@ export function recipeMemory(recipe: Recipe, config: LlamaConfig, isSoftware: bo
   const args = parseConfig(trainers[recipe.trainer as keyof typeof trainers].fields, recipe.args);
   const B = args.per_device_train_batch_size;
   const T = Math.min(args.max_length, config.max_position_embeddings);
-  const of = (rows: number, tokens: number) => stepMemory(config, rows, tokens, KERNEL_FORMS(isSoftware));
+  const of = (rows: number, tokens: number) =>
+    stepMemory(config, rows, tokens, KERNEL_FORMS(isSoftware), args.gradient_checkpointing);
   return { B, T, memory: of(B, T), of };
 }
+
+const fitsCheckpointed = (recipe: Recipe, config: LlamaConfig, backend: BackendInfo, budget: number): boolean => {
+  const thrifty = { ...recipe, args: { ...recipe.args, gradient_checkpointing: true } };
+  return total(recipeMemory(thrifty, config, backend.isFallbackAdapter).memory) <= budget;
+};
 
 export class MemoryBudget {
   constructor(private readonly storage: Pick<Storage, 'getValue' | 'setValue'>) {}
@@ -64,9 +70,12 @@ export class MemoryBudget {
     };
     const rows = halved(B, (v) => fits(v, T));
     const tokens = halved(T, (v) => v >= 8 && fits(B, v));
-    const remedies = [rows && `per_device_train_batch_size to ${rows}`, tokens && `max_length to ${tokens}`].filter(
-      Boolean,
-    );
+    const thrifty = !recipe.args.gradient_checkpointing && fitsCheckpointed(recipe, config, backend, plan.budget);
+    const remedies = [
+      thrifty && 'gradient_checkpointing to true',
+      rows && `per_device_train_batch_size to ${rows}`,
+      tokens && `max_length to ${tokens}`,
+    ].filter(Boolean);
     const remedy = remedies.length > 0 ? `Set ${remedies.join(' or ')}.` : 'Choose a smaller model.';
     throw new ConfigError(
       `This run needs up to ${size(plan.weights + plan.activations)} on the GPU (weights and moments ${size(plan.weights)}, activations of ${B} × ${T} tokens ${size(plan.activations)}), above the ${size(plan.budget)} that ${backend.adapter} is trusted with. ${remedy}`,

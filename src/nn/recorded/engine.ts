@@ -80,6 +80,7 @@ interface Kind {
   teacher?: number;
   /** Without its adapters the model is its base (PEFT's disable_adapter). */
   adapters?: boolean;
+  checkpointing?: boolean;
 }
 /** What a recording takes from a teacher; its hidden states are copied in before each step. */
 interface TeacherLink {
@@ -316,7 +317,9 @@ export class RecordedEngine implements ModelEngine {
       table: this.table,
       ...(kind.adapters && { adapter: (layer, key) => this.adapterMemory(layer, key) }),
     };
-    const recorder = new LlamaRecorder({ config, B, T, forms: gpu.forms, normStride: this.layout.normStride }, memory);
+    const { checkpointing = false } = kind;
+    const { normStride } = this.layout;
+    const recorder = new LlamaRecorder({ config, B, T, forms: gpu.forms, normStride, checkpointing }, memory);
     const { recording } = recorder;
     const results = new Map<string, GPUBuffer>();
     const cotangents = new Map<Cotangent, GPUBuffer>();
@@ -430,8 +433,8 @@ export class RecordedEngine implements ModelEngine {
   }
 
   /** Bytes of activations and gradients on the way that an SFT step of B × T tokens takes, beside weights and moments. */
-  async plannedBytes(B: number, T: number): Promise<number> {
-    const { replay } = await this.capture(B, T, this.fused());
+  async plannedBytes(B: number, T: number, checkpointing = false): Promise<number> {
+    const { replay } = await this.capture(B, T, this.fused(checkpointing));
     return replay.plan.bytes;
   }
 
@@ -450,8 +453,8 @@ export class RecordedEngine implements ModelEngine {
     update.write({ learning_rate: 0, weight_decay: 0, adam_beta1: 0.9, adam_beta2: 0.99, adam_epsilon: 1e-8, max_grad_norm: 1 }); // biome-ignore format: one update
     return [...captured.replay.dispatches('forward'), ...update.dispatches('')];
   }
-  private fused(): Kind {
-    return this.adapted ? { ...FUSED, adapters: true } : FUSED;
+  private fused(checkpointing?: boolean): Kind {
+    return { ...FUSED, ...(this.adapted && { adapters: true }), ...(checkpointing && { checkpointing }) };
   }
   /** Uploads a batch and makes the recording ready to be encoded. */
   private begin(batch: Batch, { replay, inputs }: Captured, sizes: Omit<StepSizes, 'supervised' | 'groups'>): void {
@@ -469,7 +472,7 @@ export class RecordedEngine implements ModelEngine {
     const sizes = { ...sizesOf(options), scale: scale.loss ?? 1 };
     if (loss.fused && (options.head ?? 'lm') === 'lm') {
       const { count, dft } = loss.fused;
-      const captured = await this.capture(batch.B, batch.T, this.fused());
+      const captured = await this.capture(batch.B, batch.T, this.fused(options.gradient_checkpointing));
       const at = this.nextTotal++ % TOTALS;
       const accumulate = this.hasGradients ? 1 : 0;
       this.begin(batch, captured, { ...sizes, dft: dft ? 1 : 0, accumulate, at });
@@ -563,6 +566,7 @@ export class RecordedEngine implements ModelEngine {
       topk: want.includes('topk') ? (options.topk ?? 5) : 0,
       ...(want.includes('divergences') && { teacher: teacherIn(want, options)!.number }),
       ...(adapters && { adapters }),
+      ...(mode === 'loss' && options.gradient_checkpointing && { checkpointing: true }),
     };
   }
   /** The recording's results as tensors of their own; mask and targets beside them. */

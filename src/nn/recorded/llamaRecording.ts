@@ -80,6 +80,8 @@ export interface LlamaShape {
   T: number;
   forms: KernelForms;
   normStride: number;
+  /** Keep only the input of each layer and run it again in the backward pass (arXiv:1604.06174): less memory, a third more work. */
+  checkpointing?: boolean;
 }
 
 interface SavedLayer {
@@ -196,7 +198,33 @@ export class LlamaRecorder {
    * that memory: a prompt that others will continue.
    */
   forward(save: boolean, keyValues?: (layer: number) => Fixed): void {
-    const { config, T: _T, forms } = this.shape;
+    const { recording: r, memory, rows: N } = this;
+    const { hidden_size: D, num_hidden_layers: layers } = this.shape.config;
+    let x = r.floats('x0', N * D);
+    r.call(embed({ d: D }), [memory.weight('model.embed_tokens.weight'), memory.input('ids'), x], () => ({
+      rows: N,
+      first: 0,
+    }));
+    for (let i = 0; i < layers; i++) {
+      const { saved, next } = this.layer(i, x, save, keyValues?.(i));
+      this.layers.push(saved);
+      if (!next) break;
+      x = next;
+    }
+    this.last = x;
+  }
+  /**
+   * Layer i from its input x. `keys`: only these are made in the last layer, see forward. `isAgain`: the second time under
+   * checkpointing, when its output is known.
+   */
+  private layer(
+    i: number,
+    x: Planned,
+    save: boolean,
+    keys?: Fixed,
+    isAgain = false,
+  ): { saved: SavedLayer; next?: Planned } {
+    const { config, forms } = this.shape;
     const {
       hidden_size: D,
       num_attention_heads: H,
@@ -206,83 +234,75 @@ export class LlamaRecorder {
     } = config;
     const { recording: r, memory, rows: N } = this;
     const W = (H + 2 * Hk) * hd;
-    let x = r.floats('x0', N * D);
-    r.call(embed({ d: D }), [memory.weight('model.embed_tokens.weight'), memory.input('ids'), x], () => ({
-      rows: N,
-      first: 0,
-    }));
-    for (let i = 0; i < config.num_hidden_layers; i++) {
-      const weight = (suffix: string) => memory.weight(`model.layers.${i}.${suffix}.weight`);
-      const floats = (name: string, count: number) => r.floats(`${name}${i}`, count);
-      const saved: SavedLayer = {
+    const weight = (suffix: string) => memory.weight(`model.layers.${i}.${suffix}.weight`);
+    const floats = (name: string, count: number) => r.floats(`${name}${i}`, count);
+    const saved: SavedLayer = {
+      x,
+      rstd1: floats('rstd1.', N),
+      qkv: floats('qkv', N * W),
+      o: floats('o', N * H * hd),
+      lse: floats('lse', N * H),
+      mid: floats('mid', N * D),
+      rstd2: floats('rstd2.', N),
+      gateUp: floats('gateUp', 2 * N * F),
+      low: {},
+    };
+    const { o, lse, mid, rstd1, rstd2, gateUp } = saved;
+    const qkv = keys ?? saved.qkv;
+    const act = floats('act', N * F);
+    const rope = {
+      kind: 'rope',
+      headDim: hd,
+      rotatedHeads: H + Hk,
+      positions: config.max_position_embeddings,
+    } as const;
+    const normOf = (low: LowRank | undefined) => (save && !low ? 'save' : 'use');
+    const lowQkv = this.shrink(i, 'qkv', x, { gamma: weight('input_layernorm'), ...(save && { rstd: rstd1 }) });
+    this.product(
+      'NT',
+      { m: N, n: W, k: D },
+      [
         x,
-        rstd1: floats('rstd1.', N),
-        qkv: floats('qkv', N * W),
-        o: floats('o', N * H * hd),
-        lse: floats('lse', N * H),
-        mid: floats('mid', N * D),
-        rstd2: floats('rstd2.', N),
-        gateUp: floats('gateUp', 2 * N * F),
-        low: {},
-      };
-      const { o, lse, mid, rstd1, rstd2, gateUp } = saved;
-      const qkv = keyValues?.(i) ?? saved.qkv;
-      const act = floats('act', N * F);
-      const rope = {
-        kind: 'rope',
-        headDim: hd,
-        rotatedHeads: H + Hk,
-        positions: config.max_position_embeddings,
-      } as const;
-      const normOf = (low: LowRank | undefined) => (save && !low ? 'save' : 'use');
-      const lowQkv = this.shrink(i, 'qkv', x, { gamma: weight('input_layernorm'), ...(save && { rstd: rstd1 }) });
-      this.product(
-        'NT',
-        { m: N, n: W, k: D },
-        [
-          x,
-          weight('self_attn.q_proj'),
-          weight('input_layernorm'),
-          memory.table,
-          memory.input('meta'),
-          qkv,
-          ...(save && !lowQkv ? [rstd1] : []),
-        ],
-        { epilogue: rope, norm: normOf(lowQkv), low: lowQkv },
-      );
-      if (keyValues && i === config.num_hidden_layers - 1) break;
-      const attention = { heads: H, kvHeads: Hk, headDim: hd, form: forms.attention };
-      r.call(attentionForward(attention), [qkv, memory.input('meta'), o, lse], () => ({ rows: N }));
-      const lowO = this.shrink(i, 'o', o);
-      this.product('NT', { m: N, n: D, k: H * hd }, [o, weight('self_attn.o_proj'), x, mid], {
-        epilogue: { kind: 'residual' },
-        low: lowO,
-      });
-      const gamma2 = weight('post_attention_layernorm');
-      const lowGateUp = this.shrink(i, 'gateUp', mid, { gamma: gamma2, ...(save && { rstd: rstd2 }) });
-      this.product(
-        'NT',
-        { m: N, n: 2 * F, k: D },
-        [mid, weight('mlp.gate_proj'), gamma2, act, ...(save ? [gateUp] : []), ...(save && !lowGateUp ? [rstd2] : [])],
-        { epilogue: { kind: 'swiglu', save }, norm: normOf(lowGateUp), low: lowGateUp },
-      );
-      const next = r.floats(`x${i + 1}`, N * D);
-      const lowDown = this.shrink(i, 'down', act);
+        weight('self_attn.q_proj'),
+        weight('input_layernorm'),
+        memory.table,
+        memory.input('meta'),
+        qkv,
+        ...(save && !lowQkv ? [rstd1] : []),
+      ],
+      { epilogue: rope, norm: normOf(lowQkv), low: lowQkv },
+    );
+    if (keys && i === config.num_hidden_layers - 1) return { saved };
+    const attention = { heads: H, kvHeads: Hk, headDim: hd, form: forms.attention };
+    r.call(attentionForward(attention), [qkv, memory.input('meta'), o, lse], () => ({ rows: N }));
+    const lowO = this.shrink(i, 'o', o);
+    this.product('NT', { m: N, n: D, k: H * hd }, [o, weight('self_attn.o_proj'), x, mid], {
+      epilogue: { kind: 'residual' },
+      low: lowO,
+    });
+    const gamma2 = weight('post_attention_layernorm');
+    const lowGateUp = this.shrink(i, 'gateUp', mid, { gamma: gamma2, ...(save && { rstd: rstd2 }) });
+    this.product(
+      'NT',
+      { m: N, n: 2 * F, k: D },
+      [mid, weight('mlp.gate_proj'), gamma2, act, ...(save ? [gateUp] : []), ...(save && !lowGateUp ? [rstd2] : [])],
+      { epilogue: { kind: 'swiglu', save }, norm: normOf(lowGateUp), low: lowGateUp },
+    );
+    const lowDown = this.shrink(i, 'down', act);
+    const next = isAgain ? undefined : r.floats(`x${i + 1}`, N * D);
+    if (next)
       this.product('NT', { m: N, n: D, k: F }, [act, weight('mlp.down_proj'), mid, next], {
         epilogue: { kind: 'residual' },
         low: lowDown,
       });
-      for (const [key, low] of [
-        ['qkv', lowQkv],
-        ['o', lowO],
-        ['gateUp', lowGateUp],
-        ['down', lowDown],
-      ] as const)
-        if (low) saved.low[key] = low.left;
-      this.layers.push(saved);
-      x = next;
-    }
-    this.last = x;
+    for (const [key, low] of [
+      ['qkv', lowQkv],
+      ['o', lowO],
+      ['gateUp', lowGateUp],
+      ['down', lowDown],
+    ] as const)
+      if (low) saved.low[key] = low.left;
+    return { saved, ...(next && { next }) };
   }
 
   /** The final norm of the rows that the head reads. */
@@ -557,6 +577,8 @@ export class LlamaRecorder {
     };
     let dx = dLast;
     for (let i = config.num_hidden_layers - 1; i >= 0; i--) {
+      // Checkpointed: of each layer only its input was kept, and it runs a second time.
+      if (this.shape.checkpointing) this.layers[i] = this.layer(i, this.layers[i]!.x, true, undefined, true).saved;
       const saved = this.layers[i]!;
       const name = (suffix: string) => `model.layers.${i}.${suffix}.weight`;
       const weight = (suffix: string) => memory.weight(name(suffix));

@@ -16,11 +16,17 @@ export interface StepMemory {
 }
 
 /** Of an SFT step with B rows of T tokens that trains all weights. */
-export function stepMemory(config: LlamaConfig, B: number, T: number, forms: KernelForms): StepMemory {
+export function stepMemory(
+  config: LlamaConfig,
+  B: number,
+  T: number,
+  forms: KernelForms,
+  checkpointing = false,
+): StepMemory {
   const layout = layoutOf(config, [], Number.POSITIVE_INFINITY);
   const nowhere = (name: string): Fixed => ({ kind: 'fixed', name, buffer: undefined as never, offset: 0, bytes: 0 });
   const recorder = new LlamaRecorder(
-    { config, B, T, forms, normStride: layout.normStride },
+    { config, B, T, forms, normStride: layout.normStride, checkpointing },
     { weight: nowhere, grad: nowhere, input: nowhere, table: nowhere('table') },
   );
   recorder.forward(true);

@@ -83,6 +83,12 @@ export const fields = {
     advanced: true,
     help: 'Which end-of-turn tokens are trained, in Axolotl’s words; turn is what TRL does.',
   },
+  gradient_checkpointing: {
+    type: 'boolean',
+    default: false,
+    advanced: true,
+    help: 'Keeps only the input of each layer and runs it again in the backward pass: less GPU memory, a third more work, the same numbers.',
+  },
   gradient_accumulation_steps: {
     type: 'number',
     default: 1,
