@@ -25,6 +25,7 @@ export default defineConfig({
           include: ['src/**/*.test.{ts,tsx}', 'test/**/*.test.ts', 'scripts/**/*.test.ts'],
           exclude: ['**/*.gpu.test.ts'],
           environment: 'node',
+          setupFiles: ['test/propertySeed.ts'],
           testTimeout: 60_000,
           server: { deps: { inline: [/@tensorflow/] } },
         },
