@@ -5,6 +5,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { initBackend } from '../src/gpu/backend';
 import { HARDWARE_FORMS, SOFTWARE_FORMS } from '../src/gpu/kernels/forms';
 import { noise, relativeError } from '../src/gpu/testDevice';
+import { defaults } from '../src/lib/fields';
 import { TfEngine } from '../src/nn/engine';
 import type { HeadKind } from '../src/nn/engineChecks';
 import { initWeights } from '../src/nn/init';
@@ -14,7 +15,9 @@ import { RecordedEngine } from '../src/nn/recorded/engine';
 import type { LossFn, ModelEngine, NamedTensorMap, StepRequest, Want } from '../src/nn/seam';
 import type { Batch } from '../src/protocol/batch';
 import type { LlamaConfig } from '../src/protocol/model';
-import { loss as sftLoss } from '../src/trainers/sft/trainer';
+import { TrainingRun } from '../src/trainers/loop';
+import { fields } from '../src/trainers/sft/config';
+import { loss as sftLoss, trainer } from '../src/trainers/sft/trainer';
 
 const CONFIGS: Record<string, LlamaConfig> = {
   tied: { ...PRESETS.nano, vocab_size: 23, hidden_size: 16, intermediate_size: 24, num_hidden_layers: 2, num_attention_heads: 4, num_key_value_heads: 2, head_dim: 8, max_position_embeddings: 64 }, // biome-ignore format: one model
@@ -245,6 +248,23 @@ describe('what only this engine promises', () => {
     await train(again, 25, 50);
     expect(await bytesOf(again)).toEqual(await bytesOf(whole));
     for (const engine of [whole, again, resumed]) engine.dispose();
+  });
+
+  test('a run that sends steps ahead has the bytes of one that waits', async () => {
+    const rows = Array.from({ length: 16 }, (_, i) => [
+      { ids: Int32Array.from({ length: 6 + (i % 5) }, (_, t) => (i * 7 + t * 3) % config.vocab_size), mask: Uint8Array.from({ length: 6 + (i % 5) }, (_, t) => (t > 2 ? 1 : 0)) }, // biome-ignore format: one row
+    ]);
+    const run = async (sendAhead: boolean) => {
+      const engine = new RecordedEngine(context(), config, initWeights(config, 3));
+      const args = { ...defaults(fields), per_device_train_batch_size: 4, gradient_accumulation_steps: 2, max_steps: 8, max_length: 32, eval_steps: 0, generate_steps: 0 }; // biome-ignore format: one set
+      const training = new TrainingRun({ engine, trainer, args, train: rows, eval: [], seed: 1, now: () => 0, sendAhead }); // biome-ignore format: one run
+      const points = [];
+      while (training.step < 8) points.push(...(await training.trainStep()).points);
+      const bytes = await bytesOf(engine);
+      engine.dispose();
+      return { points, bytes };
+    };
+    expect(await run(true)).toEqual(await run(false));
   });
 
   test('a step is 17 dispatches a layer and 13 around them, one readback, and few bytes written', async () => {

@@ -28,6 +28,8 @@ export interface RecipeEnvironment {
   render: RenderContext;
   now: () => number;
   yieldToOthers?: () => Promise<void>;
+  /** See TrainingOptions: on hardware, where the device would wait for the host. */
+  sendAhead?: boolean;
 }
 export interface ResumePoint {
   weights: LoopCheckpoint['weights'];
@@ -66,6 +68,7 @@ export async function prepareRecipe(
       seed: recipe.seed,
       now: environment.now,
       yieldToOthers: environment.yieldToOthers,
+      sendAhead: environment.sendAhead,
       generate: (step) => answerFixedPrompts(step, environment, args.generation_max_new_tokens),
     },
     resumeFrom?.state as LoopState | undefined,
@@ -145,6 +148,7 @@ export class RecipeRun {
     );
   }
   dispose(): void {
+    this.run.dropAhead();
     this.environment.engine.dispose();
   }
 }

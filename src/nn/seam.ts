@@ -120,6 +120,8 @@ export interface Engine {
    * Returns the norm BEFORE clipping as a device scalar. A NaN or infinite norm leaves weights and moments untouched.
    */
   applyGradients(options: AdamWOptions): Promise<{ gradNorm: DeviceScalar }>;
+  /** Drops gradients gathered so far, e.g. after a cancelled step. */
+  clearGradients(): void;
   /** One readback for many scalars; disposes them. */
   read(scalars: Record<string, DeviceScalar>): Promise<Record<string, number>>;
   /** Weights under HF names. */
@@ -168,8 +170,6 @@ export interface ModelEngine extends Engine {
   tensors(): ModelTensors;
   /** Completions by kernels of the engine's own; nn/generate.ts has the general way, and checks the request. */
   generate?(request: GenerateRequest): Promise<GeneratedRow[]>;
-  /** Drops gradients gathered so far, e.g. after a cancelled step. */
-  clearGradients(): void;
   /** Gradients gathered so far under HF names; they stay. For inspection and tests. */
   readGradients(): Promise<NamedTensorMap>;
 }

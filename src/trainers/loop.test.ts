@@ -55,9 +55,10 @@ interface Given {
   train?: TokenRow[];
   engine?: TfEngine;
   seed?: number;
+  sendAhead?: boolean;
 }
 function makeRun(
-  { args = {}, train = copyRows(64, 1), engine = makeEngine(), seed = 1 }: Given = {},
+  { args = {}, train = copyRows(64, 1), engine = makeEngine(), seed = 1, sendAhead = false }: Given = {},
   resumeFrom?: LoopCheckpoint,
 ) {
   const all = {
@@ -81,6 +82,7 @@ function makeRun(
       eval: copyRows(32, 777),
       seed,
       now: () => (time += 5),
+      sendAhead,
     },
     resumeFrom?.state,
   );
@@ -221,3 +223,75 @@ test('measurements that a pause cuts short are made up for, before the next step
   const named = (points: MetricPoint[]) => points.map(({ tokens_per_second: _, ...p }) => p);
   expect(named([...first.points, ...rest])).toEqual(named(whole));
 });
+
+const withoutTimes = (points: MetricPoint[]) => points.map(({ tokens_per_second: _, ...point }) => point);
+
+test('sent ahead, a step is under way before the last one is read, and points and bytes are the same', async () => {
+  const settings = { args: { max_steps: 9, eval_steps: 4, gradient_accumulation_steps: 2 } };
+  const plain = makeRun(settings);
+  const points = await trainTo(plain.run, 9);
+  const engine = makeEngine();
+  const log: string[] = [];
+  for (const name of ['step', 'applyGradients'] as const) {
+    const original = engine[name].bind(engine) as (...args: unknown[]) => Promise<never>;
+    engine[name] = (...args: unknown[]) => {
+      log.push(name);
+      return original(...args);
+    };
+  }
+  const read = engine.read.bind(engine);
+  engine.read = async (scalars) => {
+    await new Promise((done) => setTimeout(done, 1)); // the way back from a device
+    if ('gradNorm' in scalars) log.push('read');
+    return read(scalars);
+  };
+  const { run } = makeRun({ ...settings, engine, sendAhead: true });
+  const first = await trainTo(run, 2);
+  // Two micro-batches of the second step went out before the first step's numbers came.
+  expect(log.slice(0, 6)).toEqual(['step', 'step', 'applyGradients', 'step', 'step', 'read']);
+  // A checkpoint with a step under way is that of the step before it.
+  const { state, weights, optimizer } = await run.checkpoint();
+  const resumedEngine = makeEngine(2);
+  await resumedEngine.importWeights(weights);
+  await resumedEngine.importOptimizer(optimizer);
+  const { run: resumed } = makeRun({ ...settings, engine: resumedEngine, sendAhead: true }, { step: 2, weights, optimizer, state }); // biome-ignore format: one run
+  const resumedPoints = await trainTo(resumed, 9);
+  const rest = await trainTo(run, 9);
+  expect(withoutTimes([...first, ...rest])).toEqual(withoutTimes(points));
+  expect(withoutTimes(resumedPoints)).toEqual(withoutTimes(rest));
+  const expected = await plain.engine.exportWeights();
+  expect(await engine.exportWeights()).toEqual(expected);
+  expect(await resumedEngine.exportWeights()).toEqual(expected);
+});
+
+test('what was sent ahead of a diverged step is dropped, and what fails ahead is told at its own step', async () => {
+  const engine = makeEngine();
+  const read = engine.read.bind(engine);
+  let reads = 0;
+  engine.read = async (scalars) => {
+    const out = await read(scalars);
+    return 'gradNorm' in scalars && ++reads === 3 ? { ...out, gradNorm: Number.NaN } : out;
+  };
+  const { run } = makeRun({ engine, sendAhead: true });
+  await trainTo(run, 2);
+  const before = run.state();
+  await expect(run.trainStep()).rejects.toThrow(/grad_norm is NaN at step 3/);
+  expect(run.state()).toEqual(before);
+  expect(await engine.readGradients()).toEqual({});
+
+  const failing = makeEngine();
+  const step = failing.step.bind(failing);
+  let steps = 0;
+  failing.step = (...args) => (++steps > 3 ? Promise.reject(new Error('no room')) : step(...args));
+  const { run: second } = makeRun({ engine: failing, sendAhead: true });
+  await trainTo(second, 3); // the fourth was tried ahead and failed
+  expect(steps).toBe(4);
+  const { sampler } = second.state();
+  await expect(second.trainStep()).rejects.toThrow('no room');
+  expect(second.step).toBe(3);
+  expect(sampler).toEqual(samplerAfter(3));
+});
+/** Where the sampler stands after so many steps. */
+function samplerAfter(steps: number) {
+  return { ...makeRun().run.state().sampler, batch: steps };
+}

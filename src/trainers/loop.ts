@@ -48,6 +48,11 @@ export interface TrainingOptions {
   yieldToOthers?: () => Promise<void>;
   /** Answers to the fixed prompts, asked for every generate_steps. */
   generate?: (step: number) => Promise<SampleGeneration[]>;
+  /**
+   * Send forward and backward of the next step while the numbers of the last one are on their way back, so that the device
+   * need not wait for the host. The weights come out the same. False by default: without a device of its own nothing is gained.
+   */
+  sendAhead?: boolean;
 }
 
 export interface StepReport {
@@ -68,6 +73,14 @@ export interface LoopState {
   due?: Due;
   /** Sums since the last logged point. */
   pending: Pending;
+}
+/** Micro-batches whose gradients are being gathered. */
+interface Sent {
+  batches: Batch[];
+  scale: Record<string, number>;
+  scalars: Record<string, DeviceScalar>;
+  /** Before its batches were drawn. */
+  before: SamplerState;
 }
 interface Due {
   evaluation: boolean;
@@ -101,6 +114,8 @@ export class TrainingRun {
   private hasStarted = false;
   private due: Due = { evaluation: false, generation: false };
   private pending = emptyPending();
+  /** The next step's, which no update has used. */
+  private ahead?: Sent;
 
   /** Continues from `resumeFrom` when given; the engine must then already hold its weights and moments. */
   constructor(
@@ -132,8 +147,12 @@ export class TrainingRun {
     };
     return new BatchSampler(train.map(groupLength), options, state);
   }
+  /** Where the last finished step left the sampler. */
+  private position(): SamplerState {
+    return this.ahead?.before ?? this.sampler.state();
+  }
   get epoch(): number {
-    const { epoch, batch } = this.sampler.state();
+    const { epoch, batch } = this.position();
     return epoch + batch / this.sampler.batchesPerEpoch;
   }
 
@@ -143,36 +162,29 @@ export class TrainingRun {
    * Measurements that `isInterrupted` cuts short are made at the next call, before its step; then there may be no step.
    */
   async trainStep(isInterrupted: () => boolean = () => false): Promise<StepReport> {
-    const { args, trainer, engine, now } = this.options;
+    const { args, engine, now } = this.options;
     const report: StepReport = { points: [], generations: [], tokens: 0 };
     if (!this.hasStarted) {
       this.due = { evaluation: true, generation: true };
       this.hasStarted = true;
     }
     if (!(await this.measure(report, isInterrupted))) return report;
-    const before = this.sampler.state();
     const started = now();
-    const batches = this.nextBatches();
-    const denominators = addUp(batches.map((batch) => trainer.counts(batch)));
-    const scale = Object.fromEntries(Object.entries(denominators).map(([name, n]) => [name, 1 / Math.max(n, 1)]));
-    const scalars: Record<string, DeviceScalar> = {};
-    for (const [i, batch] of batches.entries()) {
-      if (i > 0) await this.options.yieldToOthers?.();
-      const { sums, metrics } = await engine.step(batch, trainer.loss(batch, args), {
-        want: trainer.want,
-        scale,
-        options: { gradient_checkpointing: args.gradient_checkpointing === true },
-      });
-      for (const [name, sum] of Object.entries(sums)) scalars[`${i}/sums/${name}`] = sum;
-      for (const [name, metric] of Object.entries(metrics)) scalars[`${i}/metrics/${name}`] = metric;
-    }
+    const sent = this.ahead ?? (await this.send());
+    this.ahead = undefined;
+    const { batches, scale, scalars } = sent;
     const learning_rate =
       args.learning_rate * scheduleFactor(args.lr_scheduler_type, this.step, this.warmup, this.maxSteps);
     const { gradNorm } = await engine.applyGradients({ ...args, learning_rate });
-    const read = await engine.read({ ...scalars, gradNorm });
+    const reading = engine.read({ ...scalars, gradNorm });
+    const due = this.dueAfter(this.step + 1);
+    const isAhead = this.options.sendAhead && !due.evaluation && !due.generation && !isInterrupted();
+    const [read, ahead] = await Promise.all([reading, isAhead ? this.sendAhead() : undefined]);
+    this.ahead = ahead;
     const loss = batches.reduce((sum, _, i) => sum + read[`${i}/sums/loss`]! * scale.loss!, 0);
     if (!Number.isFinite(loss) || !Number.isFinite(read.gradNorm)) {
-      this.sampler = this.samplerAt(before);
+      this.dropAhead();
+      this.sampler = this.samplerAt(sent.before);
       const what = Number.isFinite(loss) ? `grad_norm is ${read.gradNorm}` : `loss is ${loss}`;
       throw new ConfigError(
         `The ${what} at step ${this.step + 1}: training has diverged and was stopped; the last good weights are kept. Lower learning_rate (now ${args.learning_rate}), lengthen the warm-up, or set max_grad_norm to 1.`,
@@ -192,13 +204,54 @@ export class TrainingRun {
       const name = /^\d+\/metrics\/(.*)$/.exec(key)?.[1];
       if (name) pending.metrics[name] = (pending.metrics[name] ?? 0) + value;
     }
-    const isLast = this.step >= this.maxSteps;
-    if (this.step % args.logging_steps === 0 || isLast)
+    if (this.step % args.logging_steps === 0 || this.step >= this.maxSteps)
       report.points.push(this.takePoint({ grad_norm: read.gradNorm!, learning_rate }));
-    const isDue = (steps: number) => isLast || (steps > 0 && this.step % steps === 0);
-    this.due = { evaluation: isDue(args.eval_steps), generation: isDue(args.generate_steps) };
+    this.due = due;
     await this.measure(report, isInterrupted);
     return report;
+  }
+  private dueAfter(step: number): Due {
+    const { eval_steps, generate_steps } = this.options.args;
+    const isDue = (steps: number) => step >= this.maxSteps || (steps > 0 && step % steps === 0);
+    return { evaluation: isDue(eval_steps), generation: isDue(generate_steps) };
+  }
+  /** Forward and backward of the next step's micro-batches. */
+  private async send(): Promise<Sent> {
+    const { args, trainer, engine } = this.options;
+    const before = this.sampler.state();
+    const batches = this.nextBatches();
+    const denominators = addUp(batches.map((batch) => trainer.counts(batch)));
+    const scale = Object.fromEntries(Object.entries(denominators).map(([name, n]) => [name, 1 / Math.max(n, 1)]));
+    const scalars: Record<string, DeviceScalar> = {};
+    for (const [i, batch] of batches.entries()) {
+      if (i > 0) await this.options.yieldToOthers?.();
+      const { sums, metrics } = await engine.step(batch, trainer.loss(batch, args), {
+        want: trainer.want,
+        scale,
+        options: { gradient_checkpointing: args.gradient_checkpointing === true },
+      });
+      for (const [name, sum] of Object.entries(sums)) scalars[`${i}/sums/${name}`] = sum;
+      for (const [name, metric] of Object.entries(metrics)) scalars[`${i}/metrics/${name}`] = metric;
+    }
+    return { batches, scale, scalars, before };
+  }
+  /** What fails here fails again when it is that step's turn, and is told then: the step before it is done and counts. */
+  private async sendAhead(): Promise<Sent | undefined> {
+    const before = this.sampler.state();
+    try {
+      return await this.send();
+    } catch {
+      this.options.engine.clearGradients();
+      this.sampler = this.samplerAt(before);
+      return undefined;
+    }
+  }
+  /** Gradients of a step that shall not be taken, as when the run ends before it. */
+  dropAhead(): void {
+    if (!this.ahead) return;
+    this.options.engine.clearGradients();
+    for (const scalar of Object.values(this.ahead.scalars)) if (scalar instanceof tf.Tensor) scalar.dispose();
+    this.ahead = undefined;
   }
   /** What is left to be measured after the last step. */
   async finish(): Promise<StepReport> {
@@ -293,7 +346,7 @@ export class TrainingRun {
   state(): LoopState {
     return {
       step: this.step,
-      sampler: this.sampler.state(),
+      sampler: this.position(),
       numTokens: this.numTokens,
       hasStarted: this.hasStarted,
       due: { ...this.due },

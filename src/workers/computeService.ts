@@ -87,6 +87,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     prepare: recipePreparer({
       ...{ ...env, models, contexts, queue },
       checkMemory: async (recipe, config) => budget.check(recipe, config, await ready()),
+      sendAhead: () => backendInfo?.backend === 'webgpu' && !backendInfo.isFallbackAdapter,
     }),
     ranOutOfMemory(driver) {
       if (!(driver instanceof RecipeRun) || backendInfo?.backend !== 'webgpu') return;

@@ -27,6 +27,8 @@ export interface PrepareEnvironment {
   emit: (event: ComputeEvent) => void;
   /** Throws ConfigError for a run that the device has no room for. */
   checkMemory: (recipe: Recipe, config: LlamaConfig) => Promise<void>;
+  /** Whether the device works while the host waits: a GPU that is one. */
+  sendAhead: () => boolean;
   /** Milliseconds, monotonic. */
   clock: () => number;
 }
@@ -71,6 +73,7 @@ export function recipePreparer(env: PrepareEnvironment): PrepareRun {
             render: context,
             now: env.clock,
             yieldToOthers: () => env.queue.giveWay(),
+            sendAhead: env.sendAhead(),
           },
           resumeFrom,
         );
