@@ -10,11 +10,12 @@ import { inspect } from '../src/nn/inspect';
 import { PRESETS } from '../src/nn/presets';
 import { gpuContext } from '../src/nn/recorded/context';
 import { RecordedEngine } from '../src/nn/recorded/engine';
+import { allowedSet } from '../src/nn/sampling';
 import type { SamplingOptions } from '../src/protocol/model';
 
 const config = { ...PRESETS.nano, vocab_size: 61, max_position_embeddings: 96, initializer_range: 0.25 };
 const greedy: SamplingOptions = { temperature: 0, top_k: 0, top_p: 1, max_new_tokens: 12, seed: 1 };
-const SETTINGS = [greedy, { ...greedy, temperature: 0.8, seed: 4 }, { ...greedy, temperature: 1, top_k: 7, top_p: 0.9, seed: 9 }]; // biome-ignore format: one list
+const SETTINGS = [greedy, { ...greedy, temperature: 0.8, seed: 4 }, { ...greedy, temperature: 1, top_k: 7, top_p: 0.9, seed: 9 }, { ...greedy, temperature: 1.3, min_p: 0.05, seed: 2 }]; // biome-ignore format: one list
 const prompts = [[5], [7, 9, 11], Array.from({ length: 40 }, (_, i) => (i * 5) % 61), [7, 9, 11], [5]];
 const weights = initWeights(config, 7);
 const wanted: GeneratedRow[][] = [];
@@ -33,9 +34,13 @@ test('the tokens of the general way, greedy and sampled, with its logps', async 
     const rows = await generate(engine, { prompts, sampling, stopIds: [] });
     expect(rows.map((r) => r.ids)).toEqual(wanted[i]!.map((r) => r.ids));
     rows.forEach((row, r) => {
+      const { logps, samplingLogps, entropies } = wanted[i]![r]!;
       row.logps.forEach((logp, t) => {
-        expect(Math.abs(logp - wanted[i]![r]!.logps[t]!)).toBeLessThan(1e-4);
+        expect(Math.abs(logp - logps[t]!)).toBeLessThan(1e-4);
+        expect(Math.abs(row.samplingLogps[t]! - samplingLogps[t]!)).toBeLessThan(1e-4);
+        expect(Math.abs(row.entropies[t]! - entropies[t]!)).toBeLessThan(1e-4);
       });
+      if (sampling.temperature > 0) expect(row.samplingLogps).not.toEqual(row.logps);
     });
   }
 });
@@ -67,6 +72,61 @@ test('a row does not depend on its batch; equal prompts run once; stop ids end a
     expect(row.ids).toEqual(cut < 0 ? together[i]!.ids : together[i]!.ids.slice(0, cut + 1));
     expect(row.terminated).toBe(cut >= 0);
   });
+});
+
+test('ended rows leave the batch: fewer rows are computed, and the others go on as before', async () => {
+  const sampling = { ...SETTINGS[1]!, max_new_tokens: 16 };
+  const many = Array.from({ length: 12 }, (_, i) => [i, i + 1, (i * 7) % 61]);
+  const whole = await generate(engine, { prompts: many, sampling, stopIds: [] });
+  // Frequent ids, so that rows end one after the other.
+  const stopIds = [...new Set(whole.flatMap(({ ids }) => ids))].slice(0, 6);
+  const { runner } = gpuContext(true);
+  const read = runner.read.bind(runner);
+  const bytes: number[] = [];
+  runner.read = (ranges) => {
+    bytes.push(ranges[0]!.bytes);
+    return read(ranges);
+  };
+  try {
+    const stopped = await generate(engine, { prompts: many, sampling, stopIds });
+    stopped.forEach((row, i) => {
+      const cut = whole[i]!.ids.findIndex((id) => stopIds.includes(id));
+      const length = cut < 0 ? 16 : cut + 1;
+      expect(row.ids).toEqual(whole[i]!.ids.slice(0, length));
+      expect(row.logps).toEqual(whole[i]!.logps.slice(0, length));
+    });
+  } finally {
+    runner.read = read;
+  }
+  expect(bytes).toEqual([...bytes].sort((a, b) => b - a));
+  expect(new Set(bytes).size).toBeGreaterThan(2);
+});
+
+test('a mask over the logits: only what it allows is drawn, the same on the host, and an empty one is refused', async () => {
+  const allowed = (index: number, ids: readonly number[]) =>
+    index === 3 ? undefined : allowedSet(61, [index, 31 + ids.length, 32, 60 - index]);
+  await initBackend({ prefer: 'cpu', wasmPath: '' });
+  const tfEngine = new TfEngine(config, weights);
+  const expected: GeneratedRow[][] = [];
+  for (const sampling of SETTINGS) expected.push(await generate(tfEngine, { prompts, sampling, stopIds: [], allowed }));
+  await initBackend({ prefer: 'webgpu', gpu: navigator.gpu, wasmPath: '', onGpuError: (message) => errors.push(message) }); // biome-ignore format: one call
+  const other = new RecordedEngine(gpuContext(true), config, weights);
+  for (const [i, sampling] of SETTINGS.entries()) {
+    const rows = await generate(other, { prompts, sampling, stopIds: [], allowed });
+    rows.forEach((row, r) => {
+      expect(row.ids).toEqual(expected[i]![r]!.ids);
+      row.ids.forEach((id, t) => {
+        if (r !== 3) expect([r, 31 + t, 32, 60 - r]).toContain(id);
+        expect(Math.abs(row.logps[t]! - expected[i]![r]!.logps[t]!)).toBeLessThan(1e-4);
+        expect(Math.abs(row.samplingLogps[t]! - expected[i]![r]!.samplingLogps[t]!)).toBeLessThan(1e-4);
+      });
+    });
+  }
+  const none = () => new Uint32Array(2);
+  await expect(generate(other, { prompts, sampling: greedy, stopIds: [], allowed: none })).rejects.toThrow(
+    'Prompt 1 may go on with no token at all',
+  );
+  other.dispose();
 });
 
 test('stopping, a context that ends, and new weights', async () => {

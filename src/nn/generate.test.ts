@@ -7,7 +7,7 @@ import { type GeneratedRow, generate } from './generate';
 import { initWeights } from './init';
 import { inspect } from './inspect';
 import { PRESETS } from './presets';
-import { candidates, sampleToken } from './sampling';
+import { allowedSet, candidates, sampleToken } from './sampling';
 
 const config = { ...PRESETS.nano, vocab_size: 61, max_position_embeddings: 96, initializer_range: 0.25 };
 const greedy: SamplingOptions = { temperature: 0, top_k: 0, top_p: 1, max_new_tokens: 12, seed: 1 };
@@ -97,4 +97,35 @@ test('top_k and top_p keep the sets that their definitions name', () => {
   expect(keep({ top_p: 0.51 })).toEqual([0, 1]);
   expect(keep({ top_p: 0.96 })).toEqual([0, 1, 2, 3]);
   expect(sampleToken(Float32Array.from([1, 3, 3]), greedy, 0, 0).id, 'the lowest id wins ties').toBe(1);
+});
+
+test('min_p keeps what has a share of the likeliest; a mask goes before everything; what is told of a choice', () => {
+  const logits = Float32Array.from([2, 1, 0, -1, 3]);
+  const p = (i: number) => Math.exp(logits[i]!) / logits.reduce((sum, x) => sum + Math.exp(x), 0);
+  // exp(1 − 3) = 0.135, exp(2 − 3) = 0.368
+  expect(candidates(logits, { temperature: 1, top_k: 0, top_p: 1, min_p: 0.2 }).ids).toEqual([4, 0]);
+  expect(candidates(logits, { temperature: 1, top_k: 0, top_p: 1, min_p: 0.1 }).ids).toEqual([4, 0, 1]);
+  const allowed = allowedSet(5, [1, 3]);
+  expect(candidates(logits, { temperature: 1, top_k: 1, top_p: 1 }, allowed).ids).toEqual([1]);
+  const entropy = -[0, 1, 2, 3, 4].reduce((sum, i) => sum + p(i) * Math.log(p(i)), 0);
+  const greedyChoice = sampleToken(logits, greedy, 0, 0, allowed);
+  expect(greedyChoice).toMatchObject({ id: 1, samplingLogp: 0 });
+  expect(greedyChoice.logp).toBeCloseTo(Math.log(p(1)), 6);
+  expect(greedyChoice.entropy).toBeCloseTo(entropy, 5);
+  const drawn = sampleToken(logits, { ...greedy, temperature: 1 }, 0, 0, allowed);
+  expect([1, 3]).toContain(drawn.id);
+  expect(drawn.samplingLogp).toBeCloseTo(Math.log(p(drawn.id) / (p(1) + p(3))), 5);
+});
+
+test('generation under a mask draws nothing else, and refuses an empty one', async () => {
+  const allowed = (index: number, ids: readonly number[]) => allowedSet(61, [index, 40 + ids.length]);
+  const rows = await generate(engine, { prompts, sampling: { ...greedy, temperature: 1 }, stopIds: [], allowed });
+  rows.forEach(({ ids }, r) => {
+    expect(ids).toHaveLength(12);
+    ids.forEach((id, t) => {
+      expect([r, 40 + t]).toContain(id);
+    });
+  });
+  const none = generate(engine, { prompts, sampling: greedy, stopIds: [], allowed: () => new Uint32Array(2) });
+  await expect(none).rejects.toThrow(/no token at all/);
 });

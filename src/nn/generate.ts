@@ -18,7 +18,7 @@ import {
   w1,
   w2,
 } from './llama';
-import { sampleToken } from './sampling';
+import { checkAllowed, emptyRow, sampleToken } from './sampling';
 import type { GeneratedRow, GenerateRequest, ModelEngine } from './seam';
 
 export type { GeneratedRow, GenerateRequest } from './seam';
@@ -38,7 +38,7 @@ export async function generate(engine: ModelEngine, request: GenerateRequest): P
   if (sampling.temperature < 0) throw new ConfigError(`temperature must be 0 or more, got ${sampling.temperature}`);
   if (engine.generate) return engine.generate(request);
   checkSlots(request.rowAdapter ?? [], []);
-  const out: GeneratedRow[] = prompts.map(() => ({ ids: [], logps: [], terminated: false }));
+  const out: GeneratedRow[] = prompts.map(emptyRow);
   // Like lengths together: less padding.
   const order = prompts.map((_, i) => i).sort((a, b) => prompts[a]!.length - prompts[b]!.length || a - b);
   for (let start = 0; start < order.length; start += maxBatch)
@@ -87,10 +87,14 @@ async function decodeBatch(
       let ids = state.rows.map((row, b) => {
         if (state.isDone[b]) return 0; // decodes on unseen until its row is dropped
         const position = prompts[row]!.length + t;
-        const { id, logp } = sampleToken(values.subarray(b * V, (b + 1) * V), sampling, row, position);
         const result = out[row]!;
+        const allowed = checkAllowed(request.allowed?.(row, result.ids), row);
+        const choice = sampleToken(values.subarray(b * V, (b + 1) * V), sampling, row, position, allowed);
+        const { id } = choice;
         result.ids.push(id);
-        result.logps.push(logp);
+        result.logps.push(choice.logp);
+        result.samplingLogps.push(choice.samplingLogp);
+        result.entropies.push(choice.entropy);
         onToken?.(row, id);
         if (stop.has(id)) result.terminated = state.isDone[b] = true;
         return id;

@@ -1,12 +1,27 @@
-// Choosing the next token from logits: temperature, then top-k, then top-p (transformers' order), then one draw.
+// Choosing the next token from logits: temperature, then top-k, top-p, min-p (transformers' order), then one draw.
 // The draw is a hash of (seed, stream, position), so a row's text does not depend on what else is in its batch.
+import { ConfigError } from '../lib/errors';
 import { hash3, hashString } from '../lib/rng';
 import type { SamplingOptions } from '../protocol/model';
+import type { GeneratedRow } from './seam';
 
 export interface Choice {
   id: number;
   /** log p(id) under the full softmax at temperature 1, nats. */
   logp: number;
+  /** log p(id) in the distribution it was drawn from: after temperature, mask and filters; 0 when greedy. */
+  samplingLogp: number;
+  /** Of the full softmax at temperature 1, nats. */
+  entropy: number;
+}
+
+/** Whether a bit set of ids, 32 a word, has the id. */
+export const isAllowed = (allowed: Uint32Array, id: number): boolean => ((allowed[id >>> 5]! >>> (id & 31)) & 1) === 1;
+/** A bit set of ids for GenerateRequest.allowed. */
+export function allowedSet(vocabulary: number, ids: Iterable<number>): Uint32Array {
+  const out = new Uint32Array(Math.ceil(vocabulary / 32));
+  for (const id of ids) out[id >>> 5]! |= 1 << (id & 31);
+  return out;
 }
 
 /** log Σ exp(x), with the maximum subtracted first. */
@@ -18,12 +33,16 @@ export function logSumExp(x: Float32Array): number {
   return max + Math.log(sum);
 }
 
-/** Ids that survive top_k and top_p with their probabilities after temperature (renormalised), likeliest first. */
+/** Ids that survive top_k, top_p and min_p (and `allowed`) with their probabilities after temperature (renormalised), likeliest first. */
 export function candidates(
   logits: Float32Array,
-  { temperature, top_k, top_p }: Pick<SamplingOptions, 'temperature' | 'top_k' | 'top_p'>,
+  { temperature, top_k, top_p, min_p = 0 }: Pick<SamplingOptions, 'temperature' | 'top_k' | 'top_p' | 'min_p'>,
+  allowed?: Uint32Array,
 ): { ids: number[]; probabilities: number[] } {
-  let ids = Array.from(logits.keys()).sort((a, b) => logits[b]! - logits[a]! || a - b);
+  const all = Array.from(logits.keys());
+  let ids = (allowed ? all.filter((id) => isAllowed(allowed, id)) : all).sort(
+    (a, b) => logits[b]! - logits[a]! || a - b,
+  );
   if (top_k > 0) ids = ids.slice(0, top_k);
   const max = logits[ids[0]!]!;
   let probabilities = ids.map((id) => Math.exp((logits[id]! - max) / temperature));
@@ -41,18 +60,34 @@ export function candidates(
     probabilities = probabilities.slice(0, keep);
     normalise();
   }
+  if (min_p > 0) {
+    const least = min_p * probabilities[0]!;
+    ids = ids.filter((_, i) => probabilities[i]! >= least);
+    probabilities = probabilities.slice(0, ids.length);
+    normalise();
+  }
   return { ids, probabilities };
 }
 
-/** logits [V]. Temperature 0 takes the likeliest token; the lowest id wins ties. */
-export function sampleToken(logits: Float32Array, options: SamplingOptions, stream: number, position: number): Choice {
+/** logits [V]; `allowed` as in GenerateRequest. Temperature 0 takes the likeliest token; the lowest id wins ties. */
+export function sampleToken(
+  logits: Float32Array,
+  options: SamplingOptions,
+  stream: number,
+  position: number,
+  allowed?: Uint32Array,
+): Choice {
   const lse = logSumExp(logits);
-  let id = 0;
+  let entropy = 0;
+  for (const x of logits) entropy -= Math.exp(x - lse) * (x - lse);
+  let id = -1;
+  let samplingLogp = 0;
   if (options.temperature === 0) {
-    for (let v = 1; v < logits.length; v++) if (logits[v]! > logits[id]!) id = v;
+    for (let v = 0; v < logits.length; v++)
+      if ((!allowed || isAllowed(allowed, v)) && (id < 0 || logits[v]! > logits[id]!)) id = v;
   } else {
     // In the order of ids, as the GPU draws, which does not sort: one seed then gives one text on every engine.
-    const kept = candidates(logits, options);
+    const kept = candidates(logits, options, allowed);
     const order = kept.ids.map((_, i) => i).sort((a, b) => kept.ids[a]! - kept.ids[b]!);
     const ids = order.map((i) => kept.ids[i]!);
     const probabilities = order.map((i) => kept.probabilities[i]!);
@@ -61,7 +96,24 @@ export function sampleToken(logits: Float32Array, options: SamplingOptions, stre
     let i = 0;
     while (i + 1 < ids.length && u >= probabilities[i]!) u -= probabilities[i++]!;
     id = ids[i]!;
+    samplingLogp = Math.log(probabilities[i]!);
   }
-  return { id, logp: logits[id]! - lse };
+  return { id, logp: logits[id]! - lse, samplingLogp, entropy };
 }
 export const SAMPLING_STREAM = hashString('sampling');
+
+export const emptyRow = (): GeneratedRow => ({
+  ids: [],
+  logps: [],
+  samplingLogps: [],
+  entropies: [],
+  terminated: false,
+});
+/** Throws ConfigError for a mask that lets nothing through. */
+export function checkAllowed(allowed: Uint32Array | undefined, row: number): Uint32Array | undefined {
+  if (allowed?.every((word) => word === 0))
+    throw new ConfigError(
+      `Prompt ${row + 1} may go on with no token at all: the logits mask is empty. Let it allow a stop token at least.`,
+    );
+  return allowed;
+}

@@ -153,12 +153,23 @@ export interface GenerateRequest {
   rowAdapter?: ArrayLike<number>;
   /** Awaited between tokens, so that other work gets its turn. */
   yieldToOthers?: () => Promise<void>;
+  /**
+   * Ids that may come next, as a bit set of ⌈V/32⌉ words (sampling.ts, allowedSet), from what the row has so far; undefined = all.
+   * Asked before each token of each row, so it costs a readback a token.
+   */
+  allowed?: (index: number, ids: readonly number[]) => Uint32Array | undefined;
   /** Rows decoded together; more are done in turns. */
   maxBatch?: number;
 }
 export interface GeneratedRow {
   ids: number[];
+  /** Of each id: under the full softmax at temperature 1, nats. */
   logps: number[];
+  /** In the distribution it was drawn from: after temperature, mask and filters; 0 when greedy. */
+  samplingLogps: number[];
+  /** Of the full softmax at temperature 1 in its place, nats. */
+  entropies: number[];
+  /** Ended by a stop id. */
   terminated: boolean;
 }
 

@@ -48,6 +48,8 @@ export interface SamplingOptions {
   top_k: number;
   /** 1 = off. */
   top_p: number;
+  /** Least share of the likeliest token's probability; 0, the default = off. */
+  min_p?: number;
   max_new_tokens: number;
   seed: number;
 }

@@ -11,7 +11,7 @@ import { type Fixed, type Memory, Recording } from '../../gpu/recording';
 import { Replay } from '../../gpu/replay';
 import { CancelledError } from '../../lib/errors';
 import type { LlamaConfig, SamplingOptions } from '../../protocol/model';
-import { SAMPLING_STREAM } from '../sampling';
+import { checkAllowed, SAMPLING_STREAM } from '../sampling';
 import type { GeneratedRow, GenerateRequest } from '../seam';
 import type { GroupKey } from './adapterLayout';
 import { inputLayout, packInputs } from './batchInputs';
@@ -40,8 +40,12 @@ interface Shape {
   maxNew: number;
   /** Some rows go through adapters. */
   adapted: boolean;
+  /** The host says before each token which ids may come. */
+  masked: boolean;
 }
 interface SampleSizes extends Shape {
+  /** Rows that have not ended; they come first. */
+  active: number;
   sampling: SamplingOptions;
   stops: number;
 }
@@ -53,6 +57,7 @@ export class Decoder {
   private readonly stops: GPUBuffer;
   /** Route of each row among the adapters. */
   private readonly routes: GPUBuffer;
+  private readonly allowed?: GPUBuffer;
   private readonly tokens: GPUBuffer;
   private readonly choices: GPUBuffer;
   private readonly caches: Fixed[];
@@ -71,6 +76,7 @@ export class Decoder {
     this.state = this.make(4 * rows * DECODE_WORDS, 'decode state');
     this.stops = this.make(4 * STOPS, 'stop ids');
     this.routes = this.make(4 * rows, 'routes of rows');
+    if (shape.masked) this.allowed = this.make(4 * rows * maskWords(config), 'allowed ids');
     this.tokens = this.make(4 * rows * maxNew, 'tokens');
     this.choices = this.make(4 * rows * maxNew * CHOICE_FLOATS, 'choices');
     this.caches = layers.map((i) => this.fixed(this.make(4 * rows * slots * W, `cache ${i}`)));
@@ -121,7 +127,7 @@ export class Decoder {
     const state = this.fixed(this.state);
     const routes = this.fixed(this.routes);
     const product = (
-      sizes: { m: number; n: number; k: number; ldc?: number },
+      sizes: { n: number; k: number; ldc?: number },
       args: Memory[],
       epilogue: GemmEpilogue,
       hasNorm = false,
@@ -136,18 +142,18 @@ export class Decoder {
         const left = r.floats('low', R * k2);
         const shrink = gemm({ layout: 'NT', form: forms.gemm.NT, epilogue: { kind: 'route' }, ...norm });
         const gamma = hasNorm ? [rest[0]!] : [];
-        const values = gemmValues('NT', { m: R, n: k2, k: adapter.in });
-        r.call(shrink, [x!, adapter.A, ...gamma, adapter.routes, routes, left], () => values);
+        const values = byActive((m) => gemmValues('NT', { m, n: k2, k: adapter.in }));
+        r.call(shrink, [x!, adapter.A, ...gamma, adapter.routes, routes, left], values);
         low.push(left, adapter.B);
       }
-      const values = gemmValues('NT', { ...sizes, k2 });
+      const values = byActive((m) => gemmValues('NT', { ...sizes, m, k2 }));
       const kernel = gemm({ layout: 'NT', form: forms.gemm.NT, epilogue, ...norm, ...(adapter && { lowRank: true }) });
-      r.call(kernel, [x!, weight!, ...low, ...rest], () => values);
+      r.call(kernel, [x!, weight!, ...low, ...rest], values);
     };
     let x = r.floats('x', R * D);
-    r.call(embed({ d: D }), [weight('model.embed_tokens.weight'), state, x], () => ({
-      rows: R,
-      first: DECODE.token * R,
+    r.call(embed({ d: D }), [weight('model.embed_tokens.weight'), state, x], ({ active }) => ({
+      rows: active,
+      first: DECODE.token * active,
     }));
     const keys = config.max_position_embeddings;
     const attention = attentionDecode({
@@ -163,14 +169,14 @@ export class Decoder {
       const low = (key: GroupKey) => (this.shape.adapted ? this.host.adapter(i, key) : undefined);
       const cache = this.caches[i]!;
       const qkv = [x, w('self_attn.q_proj'), w('input_layernorm'), table, state, cache];
-      product({ m: R, n: W, k: D }, qkv, rope, true, low('qkv'));
-      r.call(attention, [cache, this.prefixes[i]!, state, o!], () => ({ rows: R, prefixRows }));
+      product({ n: W, k: D }, qkv, rope, true, low('qkv'));
+      r.call(attention, [cache, this.prefixes[i]!, state, o!], ({ active }) => ({ rows: active, prefixRows }));
       const output = [o!, w('self_attn.o_proj'), x, mid!];
-      product({ m: R, n: D, k: H * hd }, output, { kind: 'residual' }, false, low('o'));
+      product({ n: D, k: H * hd }, output, { kind: 'residual' }, false, low('o'));
       const gateUp = [mid!, w('mlp.gate_proj'), w('post_attention_layernorm'), act!];
-      product({ m: R, n: 2 * F, k: D }, gateUp, { kind: 'swiglu', save: false }, true, low('gateUp'));
+      product({ n: 2 * F, k: D }, gateUp, { kind: 'swiglu', save: false }, true, low('gateUp'));
       const down = [act!, w('mlp.down_proj'), mid!, next!];
-      product({ m: R, n: D, k: F }, down, { kind: 'residual' }, false, low('down'));
+      product({ n: D, k: F }, down, { kind: 'residual' }, false, low('down'));
       x = next!;
     }
     const all = this.make(4 * R, 'all rows');
@@ -181,19 +187,20 @@ export class Decoder {
     );
     const [h, rstd] = [r.floats('h', R * D), r.floats('rstd', R)];
     const norm = rmsNormRows({ d: D, eps: config.rms_norm_eps, form: forms.row });
-    r.call(norm, [x, weight('model.norm.weight'), this.fixed(all), h, rstd], () => ({ rows: R }));
+    r.call(norm, [x, weight('model.norm.weight'), this.fixed(all), h, rstd], ({ active }) => ({ rows: active }));
     const logits = r.floats('logits', R * logitStride(V));
     const head = weight(config.tie_word_embeddings ? 'model.embed_tokens.weight' : 'lm_head.weight');
-    product({ m: R, n: V, k: D, ldc: logitStride(V) }, [h, head, logits], { kind: 'store' });
+    product({ n: V, k: D, ldc: logitStride(V) }, [h, head, logits], { kind: 'store' });
+    const allowed = this.allowed ? [this.fixed(this.allowed)] : [];
     r.call(
-      sampleTokens({ vocabulary: V, form: forms.row, masked: false }),
-      [logits, state, this.fixed(this.stops), this.fixed(this.tokens), this.fixed(this.choices)],
-      ({ sampling, stops }) => ({
-        rows: R,
+      sampleTokens({ vocabulary: V, form: forms.row, masked: this.allowed !== undefined }),
+      [logits, state, this.fixed(this.stops), this.fixed(this.tokens), this.fixed(this.choices), ...allowed],
+      ({ active, sampling, stops }) => ({
+        rows: active,
         temperature: sampling.temperature,
         topK: sampling.top_k,
         topP: sampling.top_p,
-        minP: 0,
+        minP: sampling.min_p ?? 0,
         seed: sampling.seed,
         mix: SAMPLING_STREAM,
         maxNew,
@@ -211,7 +218,7 @@ export class Decoder {
     out: GeneratedRow[],
   ): Promise<void> {
     const { runner } = this.host.gpu;
-    const { rows: R, slots, prefixRows, maxNew } = this.shape;
+    const { rows: R, slots, prefixRows, maxNew, masked } = this.shape;
     const { prompts, sampling, onToken, signal, yieldToOthers } = request;
     const stopIds = request.stopIds.slice(0, STOPS);
     runner.submit();
@@ -220,19 +227,15 @@ export class Decoder {
       state[DECODE[name] * R + r] = value;
     };
     for (let r = 0; r < R; r++) {
-      const row = rows[r];
-      const prompt = row === undefined ? undefined : prompts[row]!;
+      const row = rows[r]!;
+      const prompt = prompts[row]!;
       set('cacheRow', r, r * slots);
       set('own', r, 1);
-      if (!prompt) {
-        set('done', r, 1); // fills the batch's shape
-        continue;
-      }
       set('group', r, groupOf[r]!);
       set('prefix', r, prompt.length - 1);
       set('position', r, prompt.length - 1);
       set('token', r, prompt[prompt.length - 1]!);
-      set('stream', r, row!);
+      set('stream', r, row);
     }
     runner.write(this.state, 0, state);
     runner.write(
@@ -240,45 +243,71 @@ export class Decoder {
       0,
       Uint32Array.from({ length: STOPS }, (_, i) => stopIds[i] ?? 0),
     );
-    const slotOf = (row: number | undefined) => (row === undefined ? -1 : (request.rowAdapter?.[row] ?? -1));
-    runner.write(
-      this.routes,
-      0,
-      Uint32Array.from({ length: R }, (_, r) => slotOf(rows[r]) + 1),
-    );
+    const slotOf = (row: number) => request.rowAdapter?.[row] ?? -1;
+    const writeRoutes = (live: readonly number[]) =>
+      runner.write(
+        this.routes,
+        0,
+        Uint32Array.from(live, (row) => slotOf(row) + 1),
+      );
+    writeRoutes(rows);
     if (this.prefill && prefixRows > 0) this.runPrompts(prompts, rows, groupOf, slotOf);
-    const sizes: SampleSizes = { ...this.shape, sampling, stops: stopIds.length };
-    const chunk = this.host.gpu.forms.row === 'rowPerThread' ? TOKENS_A_READ.software : TOKENS_A_READ.hardware;
-    const told = new Array<number>(R).fill(0);
+    const isSoftware = this.host.gpu.forms.row === 'rowPerThread';
+    const chunk = masked ? 1 : isSoftware ? TOKENS_A_READ.software : TOKENS_A_READ.hardware;
+    let live = [...rows];
     for (let t = 0; t < maxNew; t += chunk) {
+      const active = live.length;
+      if (masked) this.writeAllowed(request, live, out);
       this.token.prepare();
-      this.token.write(sizes);
+      this.token.write({ ...this.shape, active, sampling, stops: stopIds.length });
       for (let k = 0; k < Math.min(chunk, maxNew - t); k++) runner.encode(this.token, '');
       const [words, ids, choices] = await runner.read([
-        { buffer: this.state, offset: 0, bytes: 4 * R * DECODE_WORDS },
-        { buffer: this.tokens, offset: 0, bytes: 4 * R * maxNew },
-        { buffer: this.choices, offset: 0, bytes: 4 * R * maxNew * CHOICE_FLOATS },
+        { buffer: this.state, offset: 0, bytes: 4 * active * DECODE_WORDS },
+        { buffer: this.tokens, offset: 0, bytes: 4 * active * maxNew },
+        { buffer: this.choices, offset: 0, bytes: 4 * active * maxNew * CHOICE_FLOATS },
       ]);
       const now = new Uint32Array(words!);
-      const [newIds, logps] = [new Uint32Array(ids!), new Float32Array(choices!)];
-      let isOver = true;
-      rows.forEach((row, r) => {
-        const count = now[DECODE.count * R + r]!;
+      const [newIds, told] = [new Uint32Array(ids!), new Float32Array(choices!)];
+      live.forEach((row, r) => {
         const result = out[row]!;
-        for (let i = told[r]!; i < count; i++) {
-          const id = newIds[r * maxNew + i]!;
+        for (let i = t; i < now[DECODE.count * active + r]!; i++) {
+          const at = r * maxNew + i;
+          const id = newIds[at]!;
+          const [logp, samplingLogp, entropy] = told.subarray(at * CHOICE_FLOATS);
           result.ids.push(id);
-          result.logps.push(logps[(r * maxNew + i) * CHOICE_FLOATS]!);
+          result.logps.push(logp!);
+          result.samplingLogps.push(samplingLogp!);
+          result.entropies.push(entropy!);
           result.terminated = stopIds.includes(id);
           onToken?.(row, id);
         }
-        told[r] = count;
-        if (now[DECODE.done * R + r] === 0) isOver = false;
       });
-      if (isOver) return;
+      const alive = live.flatMap((_, r) => (now[DECODE.done * active + r] === 0 ? [r] : []));
+      if (alive.length === 0) return;
       if (signal?.aborted) throw new CancelledError('Generation was stopped.', { cause: signal.reason });
+      // Ended rows leave: caches stay where they are, the state says where.
+      if (alive.length < active) {
+        const state = Uint32Array.from({ length: alive.length * DECODE_WORDS }, (_, i) => {
+          const [section, r] = [Math.floor(i / alive.length), i % alive.length];
+          return now[section * active + alive[r]!]!;
+        });
+        runner.write(this.state, 0, state);
+        live = alive.map((r) => live[r]!);
+        writeRoutes(live);
+      }
       await yieldToOthers?.();
     }
+  }
+
+  /** Which ids may come next in each row, before its token is made. */
+  private writeAllowed(request: GenerateRequest, live: readonly number[], out: readonly GeneratedRow[]): void {
+    const words = maskWords(this.host.config);
+    const all = new Uint32Array(live.length * words).fill(0xffffffff);
+    live.forEach((row, r) => {
+      const allowed = checkAllowed(request.allowed?.(row, out[row]!.ids), row);
+      if (allowed) all.set(allowed, r * words);
+    });
+    this.host.gpu.runner.write(this.allowed!, 0, all);
   }
 
   private runPrompts(
@@ -331,6 +360,16 @@ export class Decoder {
   }
 }
 
+const maskWords = ({ vocab_size }: LlamaConfig): number => Math.ceil(vocab_size / 32);
+/** Values that hang on nothing but the number of live rows: one object for each, so that a replay sees what is unchanged. */
+function byActive<V>(make: (active: number) => V): (sizes: SampleSizes) => V {
+  const made = new Map<number, V>();
+  return ({ active }) => {
+    const known = made.get(active) ?? make(active);
+    made.set(active, known);
+    return known;
+  };
+}
 const roundUp = (n: number, step: number): number => Math.ceil(n / step) * step;
 
 /** The rows of a request in batches: like lengths together, as many as `maxBatch` and the largest binding allow. */
@@ -359,7 +398,19 @@ export function decodeBatches(
     const longest = Math.max(...rows.map((row) => prompts[row]!.length));
     const maxNew = Math.min(sampling.max_new_tokens, context - longest);
     const prefixRows = longest > 1 ? roundUp(longest - 1, 32) : 0;
-    out.push({ rows, groupOf, shape: { groups: groups.size, prefixRows, rows: rows.length, slots, maxNew, adapted } });
+    out.push({
+      rows,
+      groupOf,
+      shape: {
+        groups: groups.size,
+        prefixRows,
+        rows: rows.length,
+        slots,
+        maxNew,
+        adapted,
+        masked: request.allowed !== undefined,
+      },
+    });
   }
   return out;
 }

@@ -14,6 +14,7 @@ import type { Batch } from '../../protocol/batch';
 import type { LlamaConfig } from '../../protocol/model';
 import { checkBatch, checkSlots, HEAD_PARAMETERS, type HeadKind } from '../engineChecks';
 import { disposeTransposed, type Transposed, transposeWeights, type Weights } from '../llama';
+import { emptyRow } from '../sampling';
 import type {
   AdamWOptions,
   DeviceScalar,
@@ -794,7 +795,7 @@ export class RecordedEngine implements ModelEngine {
   /** Completions, batch after batch; the last shapes' memory is kept. */
   async generate(request: GenerateRequest): Promise<GeneratedRow[]> {
     checkSlots(request.rowAdapter ?? [], this.adapters);
-    const out: GeneratedRow[] = request.prompts.map(() => ({ ids: [], logps: [], terminated: false }));
+    const out: GeneratedRow[] = request.prompts.map(emptyRow);
     const { device } = this.gpu;
     const maxBytes = Math.min(device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize);
     for (const { rows, groupOf, shape } of decodeBatches(request, this.config, maxBytes)) {

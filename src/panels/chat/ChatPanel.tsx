@@ -32,7 +32,7 @@ const START: Message[] = [
   { role: 'system', content: 'You are a finance operations assistant. Answer in strict JSON.' },
   { role: 'user', content: 'Q3 spending of the sales department?' },
 ];
-const SAMPLING: SamplingOptions = { temperature: 0, top_k: 0, top_p: 1, max_new_tokens: 160, seed: 7 };
+const SAMPLING: SamplingOptions = { temperature: 0, top_k: 0, top_p: 1, min_p: 0, max_new_tokens: 160, seed: 7 };
 
 export function ChatPanel() {
   const models = useModels();

@@ -13,6 +13,14 @@ const FIELDS: Record<keyof SamplingOptions, Field & { type: 'number'; step: numb
   },
   top_k: { type: 'number', default: 0, min: 0, max: 1024, integer: true, step: 1, help: '0 = off.' },
   top_p: { type: 'number', default: 1, min: 0.01, max: 1, step: 0.05, help: '1 = off.' },
+  min_p: {
+    type: 'number',
+    default: 0,
+    min: 0,
+    max: 1,
+    step: 0.05,
+    help: 'Least share of the likeliest token’s probability; 0 = off.',
+  },
   max_new_tokens: { type: 'number', default: 160, min: 1, max: 512, integer: true, step: 16, help: 'Cut after this.' },
   seed: {
     type: 'number',
