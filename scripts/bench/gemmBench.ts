@@ -22,21 +22,25 @@ const SHAPES: Record<GemmLayout, [m: number, n: number, k: number][]> = {
     [256, 128, 1024],
   ],
 };
+/** Side of the large square product: hardware is far from its peak on the step's small ones. */
+const LARGE = 2048;
+export const largeName = (layout: string): string => `${layout} ${LARGE}³`;
 /** GFLOPS by name, best of `rounds`. */
 export async function gemmSpeeds(device: GPUDevice, forms: KernelForms, rounds: number): Promise<Map<string, number>> {
   const pipelines = new Pipelines(device);
   const storage = () => {
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST;
-    const buffer = device.createBuffer({ size: 4 << 20, usage });
-    device.queue.writeBuffer(buffer, 0, new Float32Array(1 << 20).fill(0.5));
+    const floats = LARGE ** 2;
+    const buffer = device.createBuffer({ size: 4 * floats, usage });
+    device.queue.writeBuffer(buffer, 0, new Float32Array(floats).fill(0.5));
     return buffer;
   };
   const buffers = [storage(), storage(), storage()];
   const works = [
     { name: 'peak', kernel: peakKernel, values: { groups: 128 } },
     ...Object.entries(SHAPES).flatMap(([layout, shapes]) =>
-      shapes.map(([m, n, k]) => ({
-        name: `${layout} ${m}×${n}×${k}`,
+      [...shapes, [LARGE, LARGE, LARGE] as const].map(([m, n, k]) => ({
+        name: m === LARGE ? largeName(layout) : `${layout} ${m}×${n}×${k}`,
         kernel: gemm({
           layout: layout as GemmLayout,
           form: forms.gemm[layout as GemmLayout],

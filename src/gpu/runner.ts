@@ -19,8 +19,6 @@ export interface GpuScalar {
   readonly scale: number;
 }
 
-/** A submit is cut at about this much work, so that the compositor gets the GPU in between. */
-const SUBMIT_MS = 8;
 /** First guess of the adapter's speed; software ones are a thousand times slower, hardware faster. */
 const FIRST_FLOPS_A_MS = 4e6;
 /** What a dispatch costs beside its arithmetic, as flops at the first guess: some 30 µs. */
@@ -35,6 +33,8 @@ export class GpuRunner {
   private flopsAMs = FIRST_FLOPS_A_MS;
   private measured?: Promise<void>;
   private staging: GPUBuffer[] = [];
+  /** A submit is cut at about this much work, so that the compositor gets the GPU in between. */
+  submitMs = 8;
 
   constructor(
     readonly device: GPUDevice,
@@ -45,7 +45,7 @@ export class GpuRunner {
   encode<S>(replay: Replay<S>, part: string): void {
     for (const { pipeline, group, grid, flops } of replay.dispatches(part)) {
       const cost = flops + DISPATCH_FLOPS;
-      if (this.pending > 0 && this.pending + cost > this.flopsAMs * SUBMIT_MS) this.submit();
+      if (this.pending > 0 && this.pending + cost > this.flopsAMs * this.submitMs) this.submit();
       this.pending += cost;
       if (!this.pass) {
         this.encoder ??= this.device.createCommandEncoder();
