@@ -133,9 +133,14 @@ test('a lost GPU device: the run goes on from its checkpoint and the page says s
   await expect(page.getByText(/device was lost/i).first()).toBeVisible();
   await loggedStep(page, 7);
   await isFinished(page);
-  expect(curve((await storedPoints(page))[id]!).map(([step]) => step)).toEqual(
-    Array.from({ length: 7 }, (_, i) => i + 1),
-  );
+  // The same recipe without a break, on the device that came back.
+  await run(page);
+  const unbroken = await loggedStep(page, 7, [id]);
+  await isFinished(page);
+  const points = await storedPoints(page);
+  const [resumed, whole] = [curve(points[id]!), curve(points[unbroken]!)];
+  expect(resumed.map(([step]) => step)).toEqual(Array.from({ length: 7 }, (_, i) => i + 1));
+  expect(resumed).toEqual(whole);
   guards.forgive(/lost|webgpu|gpu/i);
 });
 

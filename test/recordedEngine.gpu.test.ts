@@ -315,6 +315,60 @@ describe('what only this engine promises', () => {
     expect(thrifty.bytes).toBeLessThan(0.55 * all.bytes);
   });
 
+  test('named intermediates: each layer’s hidden states are those of a model that ends there, and its parts fit together', async () => {
+    const engine = new RecordedEngine(context(), config, initWeights(config, 3));
+    const batch = batchOf(config.vocab_size);
+    const all = await engine.intermediates(batch);
+    const weights = await engine.exportWeights();
+    const { hidden_size: D, intermediate_size: F, num_hidden_layers: L, rms_norm_eps: eps } = config;
+    const { num_attention_heads: H, num_key_value_heads: Hk, head_dim: hd } = config;
+    expect(Object.keys(all)).toHaveLength(1 + 6 * L);
+    const N = batch.B * batch.T;
+    const row = (name: string, n: number) => {
+      const { shape, data } = all[name]!;
+      return data.subarray(n * shape[2]!, (n + 1) * shape[2]!);
+    };
+    const norm = (x: Float32Array, gamma: Float32Array) => {
+      const rstd = 1 / Math.sqrt(x.reduce((sum, v) => sum + v * v, 0) / x.length + eps);
+      return x.map((v, i) => v * rstd * gamma[i]!);
+    };
+    const linear = (x: Float32Array, { shape, data }: { shape: number[]; data: Float32Array }) =>
+      Float32Array.from({ length: shape[0]! }, (_, o) => x.reduce((sum, v, i) => sum + v * data[o * x.length + i]!, 0));
+    const plus = (a: Float32Array, b: Float32Array) => a.map((x, i) => x + b[i]!);
+    const real = Array.from({ length: N }, (_, n) => n).filter((n) => batch.segmentIds[n]);
+    for (let i = 0; i <= L; i++) {
+      // A model of the first i layers; its "hidden" is behind the final norm.
+      const short = { ...config, num_hidden_layers: i };
+      const names = Object.entries(weights).filter(([name]) => Number(/layers\.(\d+)/.exec(name)?.[1] ?? -1) < i);
+      const cut = new TfEngine(short, Object.fromEntries(names));
+      const outputs = await cut.evaluate(batch, { want: ['hidden'] });
+      const hidden = (await outputs.hidden!.data()) as Float32Array;
+      const gamma = weights['model.norm.weight']!.data;
+      for (const n of real)
+        expect(
+          relativeError(norm(row(`hidden_states.${i}`, n), gamma), hidden.subarray(n * D, (n + 1) * D)),
+        ).toBeLessThan(1e-4);
+      tf.dispose(outputs as unknown as tf.TensorContainer);
+      cut.dispose();
+    }
+    for (let i = 0; i < L; i++)
+      for (const n of real) {
+        const w = (suffix: string) => weights[`model.layers.${i}.${suffix}.weight`]!;
+        const x = row(`hidden_states.${i}`, n);
+        const v = linear(norm(x, w('input_layernorm').data), w('self_attn.v_proj'));
+        expect(relativeError(row(`layers.${i}.qkv`, n).subarray((H + Hk) * hd), v)).toBeLessThan(1e-4);
+        const mid = plus(x, linear(row(`layers.${i}.attention`, n).slice(), w('self_attn.o_proj')));
+        expect(relativeError(row(`layers.${i}.residual`, n), mid)).toBeLessThan(1e-4);
+        const gateUp = row(`layers.${i}.gate_up`, n);
+        const act = gateUp.slice(0, F).map((g, j) => (g / (1 + Math.exp(-g))) * gateUp[F + j]!);
+        expect(
+          relativeError(row(`hidden_states.${i + 1}`, n), plus(mid, linear(act, w('mlp.down_proj')))),
+        ).toBeLessThan(1e-4);
+        expect(Number.isFinite(row(`layers.${i}.attention.logsumexp`, n)[0]!)).toBe(true);
+      }
+    engine.dispose();
+  });
+
   test('micro-batches add up to the large batch', async () => {
     const [once, twice] = [0, 1].map(() => new RecordedEngine(context(), config, initWeights(config, 3)));
     const batch = batchOf(config.vocab_size);

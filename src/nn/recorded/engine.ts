@@ -67,13 +67,14 @@ interface Captured {
   inputs: GPUBuffer;
   /** [N] or [N,D] results, and the cotangents that come back, by name. */
   results: Map<string, GPUBuffer>;
+  named: LlamaRecorder['named'];
   cotangents: Map<Cotangent, GPUBuffer>;
   own: GPUBuffer[];
   teacher?: TeacherLink;
 }
 /** What a recording holds beside the network itself. */
 interface Kind {
-  mode: 'crossEntropy' | 'loss' | 'evaluate' | 'rows';
+  mode: 'crossEntropy' | 'loss' | 'evaluate' | 'rows' | 'intermediates';
   statistics: Statistic[];
   hidden: boolean;
   topk: number;
@@ -326,8 +327,11 @@ export class RecordedEngine implements ModelEngine {
     const cotangents = new Map<Cotangent, GPUBuffer>();
     let teacherLink: TeacherLink | undefined;
     recording.part = 'forward';
-    recorder.forward(kind.mode === 'crossEntropy' || kind.mode === 'loss');
-    if (kind.mode === 'rows') {
+    const saves = kind.mode === 'crossEntropy' || kind.mode === 'loss' || kind.mode === 'intermediates';
+    recorder.forward(saves);
+    if (kind.mode === 'intermediates') {
+      for (const { memory: tensor } of recorder.named.values()) recording.keep(tensor);
+    } else if (kind.mode === 'rows') {
       const out = make(N * config.hidden_size, 'rows');
       results.set('rows', out);
       recorder.headInput(this.fixed(out));
@@ -404,7 +408,8 @@ export class RecordedEngine implements ModelEngine {
       replay.dispose();
       throw error;
     }
-    return { replay, inputs, results, cotangents, own, ...(teacherLink && { teacher: teacherLink }) };
+    const { named } = recorder;
+    return { replay, inputs, results, named, cotangents, own, ...(teacherLink && { teacher: teacherLink }) };
   }
   private teacherOf(engine: RecordedEngine, N: number, make: (floats: number, label: string) => GPUBuffer) {
     const d = engine.config.hidden_size;
@@ -674,6 +679,32 @@ export class RecordedEngine implements ModelEngine {
     }) as unknown as Outputs;
     tf.dispose(heads);
     return outputs;
+  }
+
+  /**
+   * What stands between the kernels of a forward pass, [B,T,width] by name: `hidden_states.i` as in transformers (the last one
+   * before its norm), `layers.i.qkv` (after RoPE), `.attention` (before o_proj), `.attention.logsumexp`, `.residual` (after
+   * attention) and `.gate_up`. For inspection and tests: all of it is kept, so it takes the memory of a training step.
+   */
+  async intermediates(batch: Batch): Promise<NamedTensorMap> {
+    checkBatch(batch, this.config, this.head, {}, this.adapters);
+    const adapters = this.isAdapted(batch.rowAdapter);
+    const captured = await this.capture(batch.B, batch.T, { ...FUSED, mode: 'intermediates', ...(adapters && { adapters }) }); // biome-ignore format: one call
+    const { runner } = this.gpu;
+    this.begin(batch, captured, NO_LOSS);
+    runner.encode(captured.replay, 'forward');
+    const all = [...captured.named];
+    const ranges = all.map(([, { memory }]) => {
+      const { buffer, offset } = captured.replay.binding(memory);
+      return { buffer, offset, bytes: memory.bytes };
+    });
+    const found = await runner.read(ranges);
+    return Object.fromEntries(
+      all.map(([name, { width }], i) => [
+        name,
+        { shape: [batch.B, batch.T, width], data: new Float32Array(found[i]!) },
+      ]),
+    );
   }
 
   private async updateReplay(): Promise<Replay<AdamWOptions>> {

@@ -108,6 +108,8 @@ interface LowRank {
 export class LlamaRecorder {
   readonly recording = new Recording<StepSizes>();
   readonly rows: number;
+  /** What stands between the kernels of a forward pass that saves it, with the floats of a row: see intermediates(). */
+  readonly named = new Map<string, { memory: Planned; width: number }>();
   private readonly layers: SavedLayer[] = [];
   private last?: Planned;
   private h?: { rows: Planned; rstd: Planned };
@@ -205,13 +207,22 @@ export class LlamaRecorder {
       rows: N,
       first: 0,
     }));
+    this.named.set('hidden_states.0', { memory: x, width: D });
     for (let i = 0; i < layers; i++) {
       const { saved, next } = this.layer(i, x, save, keyValues?.(i));
       this.layers.push(saved);
       if (!next) break;
       x = next;
+      this.nameLayer(i, saved, next);
     }
     this.last = x;
+  }
+  /** hidden_states as transformers counts them: 0 is the embedding, i the output of layer i; the last without its norm. */
+  private nameLayer(i: number, { qkv, o, lse, mid, gateUp }: SavedLayer, next: Planned): void {
+    const parts = { qkv, attention: o, 'attention.logsumexp': lse, residual: mid, gate_up: gateUp };
+    const name = (key: string, memory: Planned) => this.named.set(key, { memory, width: memory.bytes / 4 / this.rows });
+    for (const [key, memory] of Object.entries(parts)) name(`layers.${i}.${key}`, memory);
+    name(`hidden_states.${i + 1}`, next);
   }
   /**
    * Layer i from its input x. `keys`: only these are made in the last layer, see forward. `isAgain`: the second time under
