@@ -118,6 +118,20 @@ describe('odd templates', () => {
     const source = `{% for m in messages %}{% if m.role == 'assistant' and m.thinking and loop.last %}<a>think {{ m.thinking }}</s>{% endif %}<{{ m.role[0] }}>{{ m.content }}{{ '</s>' if loop.last else '</e>' }}{% endfor %}${PROMPT}`;
     expect(texts(source, [u('x'), { ...a('y'), reasoning_content: 'Hm.' }])).toEqual(['think Hm.</s><a>y</s>']);
   });
+  test('a template that gathers all turns in one text and rewrites what was said: what a turn adds to the print is its own', () => {
+    const gathered = (said: string) =>
+      `{% set ns = namespace(out='') %}{% for m in messages %}{% set text = m.content %}{% if m.role == 'assistant' %}{% set text = ${said} %}{% endif %}{% set ns.out = ns.out ~ '<' ~ m.role[0] ~ '>' ~ text ~ '</s>' %}{% endfor %}{{ ns.out ~ ('<a>' if add_generation_prompt else '') }}`;
+    const thought = (content: string) => a(`<think>Hm.</think>${content}`);
+    const split = gathered("text.split('</think>')[1]");
+    expect(texts(split, [u('x'), thought('4'), u('x'), thought('4')])).toEqual(['4</s>', '4</s>']);
+    expect(texts(gathered("'*' * (text | length)"), [u('x'), a('four'), u('4'), a('5')])).toEqual([
+      '****</s>',
+      '*</s>',
+    ]);
+    // What a later turn changes cannot be told apart, and nothing is made up.
+    const changed = gathered("('' if not loop.last else 'last ') ~ '*' * (text | length)");
+    expect(texts(changed, [u('x'), a('four'), u('4'), a('5')])).toEqual(['last *</s>']);
+  });
   test('after a tool result the usual header is given, though no prompt is added there', () => {
     const source = `{% for m in messages %}<{{ m.role[0] }}>{{ m.content }}</s>{% endfor %}{% if add_generation_prompt and messages[-1].role == 'user' %}{{ '<a>' }}{% endif %}`;
     expect(texts(source, [u('x'), a('y'), { role: 'tool', content: 'r' }, a('z')])).toEqual(['y</s>', 'z</s>']);

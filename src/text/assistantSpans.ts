@@ -66,7 +66,9 @@ export function deriveAssistantSpans(
     if (message.role !== 'assistant') return;
     const before = messages.slice(0, index);
     const whole = () => tryText(messages.slice(0, index + 1), false);
-    limitsOf(index, messages, full).forEach((limits, piece) => {
+    const traced = limitsOf(index, messages, full);
+    const all = traced.length ? traced : printedLimits(before, full.text, whole(), tryText);
+    all.forEach((limits, piece) => {
       const start =
         piece > 0
           ? { at: limits.contentStart!, rule: 'content' as const }
@@ -125,6 +127,16 @@ function limitsOf(index: number, messages: readonly Message[], full: Rendered): 
       i < pieces.length - 1 || (turn !== undefined && between(own.at(-1)?.end ?? turn.start, turn.end));
     return limits ? [{ ...limits, interrupted }] : [];
   });
+}
+/**
+ * Of a message that left no trace, as when a template gathers all turns in one text and prints it at the end: what the
+ * conversation up to it prints more than the one before it, where both are beginnings of the whole.
+ */
+function printedLimits(before: readonly Message[], text: string, upTo: string, renderText: RenderText): Limits[] {
+  const bare = renderText(before, false);
+  if ((bare === '' && before.length > 0) || !upTo.startsWith(bare) || !text.startsWith(upTo)) return [];
+  const turn = { start: bare.length, end: upTo.length };
+  return turn.end > turn.start ? [{ from: turn.start, to: turn.end, turn }] : [];
 }
 function pieceOf(
   own: Rendered['content'],
