@@ -36,6 +36,8 @@ export interface Rendered {
   turns: (Stretch & { message: number })[];
   /** How content was found: exact marks, or a search that may miss. */
   located: 'marks' | 'search';
+  /** Of the template that printed it. */
+  source: string;
 }
 export interface CompiledTemplate {
   readonly source: string;
@@ -158,6 +160,7 @@ function render(program: Program, source: string, messages: readonly Message[], 
         content: found.content,
         turns: found.turns,
         located: 'marks',
+        source,
       });
   }
   // The template looks into the content (trims, splits, tests it): marks change what it prints.
@@ -169,6 +172,7 @@ function render(program: Program, source: string, messages: readonly Message[], 
     content: searchContent(plain.text, given, turns),
     turns,
     located: 'search',
+    source,
   });
 }
 
@@ -182,7 +186,7 @@ function tryRun(program: Program, data: TemplateData, options: RenderOptions, se
   }
 }
 
-function clip({ text, generation, content, turns, located }: Rendered, end: number): Rendered {
+function clip({ text, generation, content, turns, located, source }: Rendered, end: number): Rendered {
   const shorten = <S extends Stretch>(stretches: S[]) =>
     stretches.filter((s) => s.start < end).map((s) => ({ ...s, end: Math.min(s.end, end) }));
   return {
@@ -191,5 +195,6 @@ function clip({ text, generation, content, turns, located }: Rendered, end: numb
     content: shorten(content),
     turns: shorten(turns),
     located,
+    source,
   };
 }

@@ -47,8 +47,9 @@ function messageOfChar(rendered: Rendered): Int16Array {
 }
 
 /**
- * Encodes the whole string at once, so that ids equal transformers' where no content holds an added token. Added tokens
- * are recognised in scaffold; in what an assistant wrote only those that are not special; elsewhere none.
+ * Encodes the whole string at once, so that ids equal transformers' where no content holds a special token. Added tokens
+ * are recognised in scaffold; in content never those that are special, and of the others, in what somebody else than the
+ * assistant wrote, not those that the template prints itself: a <tool_call> typed by a user is none, Gemma's <table> is one.
  * Throws DataError when a content with special tokens cannot be located.
  */
 export function encodeRendered(rendered: Rendered, messages: readonly Message[], tokenizer: Tokenizer): EncodedText {
@@ -67,13 +68,20 @@ export function encodeRendered(rendered: Rendered, messages: readonly Message[],
         );
     });
   }
+  const printed = new Map<string, boolean>();
+  const isPrinted = (token: string): boolean => {
+    const known = printed.get(token) ?? rendered.source.includes(token);
+    printed.set(token, known);
+    return known;
+  };
   const encoding = tokenizer.encode(text, {
     allowSpecial: true,
     accept: (token, start, end) => {
       let touches = false;
       for (let i = start; i < end; i++) if (isContent[i]) touches = true;
       if (!touches) return true;
-      return !token.special && messages[owner[start]!]?.role === 'assistant';
+      if (token.special) return false;
+      return messages[owner[start]!]?.role === 'assistant' || !isPrinted(token.content);
     },
   });
   const n = encoding.ids.length;

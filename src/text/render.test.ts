@@ -148,6 +148,44 @@ describe('spans, roles, origins', () => {
     expect(ids.filter((id) => id === 4)).toHaveLength(1);
     expect(ids.filter((id) => id === 2)).toHaveLength(1);
   });
+  test('added tokens that are not special: the words of a model’s vocabulary are, the template’s own signs are not', () => {
+    const json = trainBpe([], { vocabSize: 262 });
+    const add = (content: string, i: number) => ({ ...json.added_tokens[0]!, id: 300 + i, content, special: false });
+    const own = Tokenizer.fromJson({ ...json, added_tokens: [...json.added_tokens, ...['<b>', '<call>'].map(add)] });
+    const template = compileTemplate(
+      "{% for m in messages %}{{ m.role[0] ~ ':' ~ m.content ~ ('<call>' if m.role == 'tool') ~ '\n' }}{% endfor %}",
+    );
+    const ids = (role: Message['role']) => {
+      const messages: Message[] = [
+        { role, content: '<b>x<call>' },
+        { role: 'assistant', content: 'A' },
+      ];
+      const row = render({ messages }, 'r', { tokenizer: own, template, mode: 'full', max_length: 99 });
+      return Array.from(row.ids).filter((id) => id >= 300);
+    };
+    expect(ids('user')).toEqual([300]);
+    expect(ids('tool')).toEqual([300, 301]); // the second is the template's
+    expect(ids('assistant')).toEqual([300, 301]);
+  });
+  test('a special token typed in a message is told, with what TRL would make of it; it stops no run', () => {
+    const typed: Message[] = [
+      { role: 'user', content: 'Hi.' },
+      { role: 'assistant', content: `a${SPECIAL_TOKENS[2]}b` },
+    ];
+    const found = encode({ messages: typed }, 'full').findings ?? [];
+    expect(found.map(({ kind, gate, blocking }) => [kind, gate, blocking])).toContainEqual([
+      'special_in_text',
+      undefined,
+      false,
+    ]);
+    expect(found.find(({ kind }) => kind === 'special_in_text')!.message).toContain(
+      `messages[1].content holds ${SPECIAL_TOKENS[2]}, which is read as plain characters here`,
+    );
+    const plain = typed.map((m) => ({ ...m, content: 'a' }));
+    expect(encode({ messages: plain }, 'full').findings?.map(({ kind }) => kind) ?? []).not.toContain(
+      'special_in_text',
+    );
+  });
   test('content that a template rewrites and that holds special tokens is refused', () => {
     const template = compileTemplate(
       '{% for m in messages %}{{ m.content | length }}{{ m.content | upper }}{% endfor %}',

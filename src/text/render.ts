@@ -149,6 +149,34 @@ function refuseSpecialNames(row: DatasetRow, tokenizer: Tokenizer): void {
     );
 }
 
+/** Special tokens by first match, over a whole vocabulary of them; made once a tokenizer. */
+const specialPatterns = new WeakMap<Tokenizer, RegExp | undefined>();
+function specialPattern(tokenizer: Tokenizer): RegExp | undefined {
+  if (!specialPatterns.has(tokenizer)) {
+    const contents = tokenizer.addedTokens.flatMap(({ special, content }) =>
+      special && content.length > 1 ? [content] : [],
+    );
+    const escaped = contents.map((content) => content.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
+    specialPatterns.set(tokenizer, escaped.length ? new RegExp(escaped.join('|')) : undefined);
+  }
+  return specialPatterns.get(tokenizer);
+}
+/** The first message whose content spells a special token. */
+function typedInMessages(messages: readonly Message[], tokenizer: Tokenizer): Finding | undefined {
+  const pattern = specialPattern(tokenizer);
+  if (!pattern) return undefined;
+  for (const [i, { content }] of messages.entries()) {
+    const typed = typeof content === 'string' ? pattern.exec(content)?.[0] : undefined;
+    if (typed)
+      return {
+        kind: 'special_in_text',
+        blocking: false,
+        message: `messages[${i}].content holds ${typed}, which is read as plain characters here. transformers and TRL would make the token of it, so that whoever writes it can forge a turn. Remove it, or escape it before it reaches them.`,
+      };
+  }
+  return undefined;
+}
+
 function encodeParts(
   row: DatasetRow,
   context: RenderContext & Pick<RenderSettings, 'add_generation_prompt' | 'continue_final_message'>,
@@ -169,6 +197,8 @@ function encodeParts(
   if (row.messages) {
     const { add_generation_prompt = false, continue_final_message = false } = context;
     const rendered = renderMessages(row.messages, row, context, add_generation_prompt, continue_final_message);
+    const typed = typedInMessages(row.messages, tokenizer);
+    if (typed) findings.push(typed);
     return { encoded: encodeRendered(rendered, row.messages, tokenizer), messages: row.messages, rendered, findings };
   }
   if (row.text !== undefined) {
