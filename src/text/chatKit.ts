@@ -38,6 +38,8 @@ export type KitFiles = ReadonlyMap<string, string>;
 
 const baseName = (path: string) => path.replaceAll('\\', '/').split('/').at(-1)!;
 const depth = (path: string) => path.split(/[\\/]/).length;
+/** What the studio's own template prints around turns. */
+const OWN_SIGNS = ['<|im_start|>', '<|im_end|>'];
 /** Files that a kit is made of; others need not be read. */
 export const isKitFile = (path: string): boolean =>
   /^(?:tokenizer\.json|tokenizer_config\.json|special_tokens_map\.json|chat_template\.(?:jinja|json))$/.test(
@@ -132,8 +134,13 @@ function notesOf(
     notes.push(
       'There is no tokenizer_config.json, so templates find no bos_token, eos_token or pad_token. Drop it too if the model has one.',
     );
-  if (templates.size === 0)
-    notes.push("The files hold no chat template: the studio's own is used until you choose or write another.");
+  if (templates.size === 0) {
+    const foreign = OWN_SIGNS.filter((sign) => tokenizer.idOf(sign) === undefined);
+    const why = foreign.length
+      ? ` Its ${foreign.join(' and ')} are no tokens of this tokenizer: they are spelled in pieces, and no turn ends with a token that could be trained.`
+      : '';
+    notes.push(`The files hold no chat template: the studio's own is used until you choose or write another.${why}`);
+  }
   const { tokenizer_class: kind, add_bos_token, bos_token } = config;
   if (kind && !PLAIN_CLASSES.has(kind))
     notes.push(
