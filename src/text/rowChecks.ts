@@ -29,7 +29,9 @@ export function checkRow(row: EncodedRow, input: MaskInput, context: RowCheckCon
       `No end-of-turn token is trained: the last trained token is ${show(last)} at ${last}. The model never learns to stop. ${
         row.truncated > 0 && !row.cutLeft
           ? 'It was cut away: raise max_length.'
-          : 'Move the end-of-turn token inside the trained part: {% endgeneration %} after it, or train_on_eos.'
+          : row.ids.some((id) => stopIds.has(id))
+            ? 'Move the end-of-turn token inside the trained part: {% endgeneration %} after it, or train_on_eos.'
+            : 'The row holds none at all: the template prints no end of a turn that is a token of this tokenizer. Let it print eos_token behind each answer.'
       }`,
     );
   }
