@@ -32,7 +32,7 @@ function adapterNoise(): NamedTensorMap {
   const shapes = Object.entries(weights).filter(([name]) => name.includes('_proj'));
   ADAPTERS.forEach((adapter, slot) => {
     shapes.forEach(([name, { shape }], i) => {
-      if (!adapter.config.target_modules.some((target) => name.endsWith(`.${target}.weight`))) return;
+      if (!(adapter.config.target_modules as string[]).some((target) => name.endsWith(`.${target}.weight`))) return;
       const key = `${adapter.name}/base_model.model.${name.replace('.weight', '')}`;
       const [rows, columns, r] = [shape[0]!, shape[1]!, adapter.config.r];
       const small = (n: number, seed: number) => noise(n, seed).map((x) => 0.3 * x);
@@ -159,7 +159,7 @@ describe.each([
 ] as const)('%s forms', (_, forms) => {
   const make = async () => {
     const engine = new RecordedEngine({ ...gpuContext(true), forms }, config, weights, 'lm', ADAPTERS);
-    await engine.importAdapters(low);
+    await engine.importTrained(low);
     return engine;
   };
   test.each(Object.entries(LOSSES))('mixed rows, loss and every gradient: %s', async (kind, lossOf) => {
@@ -179,7 +179,7 @@ describe.each([
     const norm = Math.sqrt(Object.values(grads).reduce((sum, g) => sum + g.data.reduce((s, x) => s + x * x, 0), 0));
     expect((await engine.read({ gradNorm })).gradNorm! / norm).toBeCloseTo(1, 4);
     expect(await engine.exportWeights()).toEqual(weights);
-    const after = await engine.exportAdapters();
+    const after = await engine.exportTrained();
     for (const name of Object.keys(low)) expect(after[name]!.data).not.toEqual(low[name]!.data);
     engine.dispose();
   });
@@ -248,7 +248,7 @@ test('adapters that do not fit are refused by name', async () => {
   expect(make([one({ r: 0 })])).toThrow('at least 1');
   expect(make([one({}), one({})])).toThrow('Two adapters are called "x"');
   const engine = make([one({})])();
-  await expect(engine.importAdapters({})).rejects.toThrow('lacks the tensor x/base_model.model.model.layers.0');
+  await expect(engine.importTrained({})).rejects.toThrow('lacks the tensor x/base_model.model.model.layers.0');
   const batch = batchOf([0], [1]);
   await expect(engine.evaluate(batch, { want: ['logps'] })).rejects.toThrow('no adapter in slot 1');
   await expect(generate(engine, { prompts: [[1]], sampling, stopIds: [], rowAdapter: [2] })).rejects.toThrow('slot 2');

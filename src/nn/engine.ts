@@ -2,9 +2,10 @@
 // cotangents; AdamW on one flat vector. Runs on WebGPU, WASM and CPU, and gives the same numbers to about 1e-5.
 import * as tf from '@tensorflow/tfjs-core';
 import { wasmSlice } from '../gpu/wasm';
-import { ConfigError, ShapeError } from '../lib/errors';
+import { ConfigError } from '../lib/errors';
 import type { Batch } from '../protocol/batch';
 import type { LlamaConfig } from '../protocol/model';
+import { AdapterSet } from './adapterSet';
 import { checkBatch, HEAD_PARAMETERS, type HeadKind } from './engineChecks';
 import { headBackward, headForward, headRows, scatterRows } from './head';
 import {
@@ -13,17 +14,22 @@ import {
   disposeTransposed,
   forward,
   headName,
-  matMulTN,
   type Transposed,
   transposeWeights,
   type Weights,
 } from './llama';
+import { type DropoutAt, disposeOps, keepOps, type LoraOps, LoraPass, loraOps } from './loraOps';
+import { ParameterSet } from './parameterSet';
 import { parameterShapes } from './presets';
+import { matMulTN } from './products';
 import type {
   AdamWOptions,
   DeviceScalar,
+  LoraAdapter,
+  LoraRoute,
   LossFn,
   ModelEngine,
+  ModelTensors,
   NamedTensorMap,
   Outputs,
   StepOptions,
@@ -32,92 +38,137 @@ import type {
   Want,
 } from './seam';
 
-interface Parameter {
-  name: string;
-  shape: number[];
-  size: number;
-  offset: number;
-}
-
+const NO_TASK_HEAD = 'Adapters are trained with the language-model head only. Leave the task head out.';
 const DIFFERENTIABLE = ['logps', 'entropies', 'hidden', 'scores', 'divergences'] as const;
 type Differentiable = (typeof DIFFERENTIABLE)[number];
 
 export class TfEngine implements ModelEngine {
   readonly backend: 'webgpu' | 'wasm' | 'cpu';
-  private readonly parameters: Parameter[] = [];
-  private readonly size: number;
+  private readonly base: ParameterSet;
+  /** What AdamW updates: the base, or the adapters' tensors. */
+  private trained: ParameterSet;
+  private set: AdapterSet;
   private flat: tf.Tensor1D;
+  /** All tensors by name: the base's, and the adapters' under their engine names. */
   private weights: Weights = {};
   private transposed: Transposed | undefined;
+  private lora: LoraOps | undefined;
   private m: tf.Tensor1D;
   private v: tf.Tensor1D;
   private updates = 0;
+  /** Micro-batches since the last update: dropout draws anew for each. */
+  private micro = 0;
   /** grad_norm of the last update, until it is read. */
   private unreadNorm?: tf.Scalar;
   private grads: Record<string, tf.Tensor> = {};
   /** 1 where AdamW decays; norms and biases come after those. */
-  private readonly decayMask: tf.Tensor1D;
+  private decayMask: tf.Tensor1D;
 
-  /** Takes a copy of `weights`. Throws ShapeError for a tensor that is missing or has another shape. */
+  /**
+   * Takes a copy of `weights`. With adapters the base is frozen and they alone are trained. Throws ShapeError for a tensor that is
+   * missing or has another shape, ConfigError for adapters that do not fit.
+   */
   constructor(
     readonly config: LlamaConfig,
     weights: NamedTensorMap,
     readonly head: HeadKind = 'lm',
+    adapters: readonly LoraAdapter[] = [],
   ) {
     this.backend = tf.getBackend() as TfEngine['backend'];
     const shapes: [string, number[]][] = [...parameterShapes(config), ...HEAD_PARAMETERS[head](config.hidden_size)];
-    const decayed = shapes.filter(([, shape]) => shape.length > 1);
-    const rest = shapes.filter(([, shape]) => shape.length === 1);
-    let offset = 0;
-    let decayEnd = 0;
-    for (const [name, shape] of [...decayed, ...rest]) {
-      const size = shape.reduce((a, b) => a * b, 1);
-      this.parameters.push({ name, shape, size, offset });
-      offset += size;
-      if (shape.length > 1) decayEnd = offset;
-    }
-    this.size = offset;
-    this.flat = tf.keep(tf.tensor1d(this.toFlat(weights)));
-    this.m = tf.keep(tf.zeros([this.size]));
-    this.v = tf.keep(tf.zeros([this.size]));
-    const mask = new Float32Array(this.size).fill(1, 0, decayEnd);
-    this.decayMask = tf.keep(tf.tensor1d(mask));
-    this.refreshWeights();
+    this.base = new ParameterSet(
+      shapes.map(([name, shape]) => ({ name, shape, decays: shape.length > 1 })),
+      'The weights',
+    );
+    this.set = new AdapterSet(config, []);
+    this.trained = this.base;
+    this.flat = tf.keep(tf.tensor1d(this.base.toFlat(weights)));
+    [this.m, this.v, this.decayMask] = this.moments();
+    this.refresh(this.base);
+    if (adapters.length > 0)
+      this.replaceAdapters(new AdapterSet(config, adapters), undefined, (path) => weights[`${path}.weight`]!.data);
   }
 
-  private toFlat(weights: NamedTensorMap): Float32Array {
-    const flat = new Float32Array(this.size);
-    for (const { name, shape, size, offset } of this.parameters) {
-      const given = weights[name];
-      if (!given)
-        throw new ShapeError(`The weights lack the tensor ${name} (${shape.join('×')}). Use a model of this shape.`, {
-          where: name,
-        });
-      if (given.data.length !== size || given.shape.join() !== shape.join())
-        throw new ShapeError(`Tensor ${name} must be ${shape.join('×')}, got ${given.shape.join('×')}.`, {
-          where: name,
-        });
-      flat.set(given.data, offset);
-    }
-    return flat;
+  private moments(): [tf.Tensor1D, tf.Tensor1D, tf.Tensor1D] {
+    const { size, decayEnd } = this.trained;
+    const mask = new Float32Array(size).fill(1, 0, decayEnd);
+    return [tf.keep(tf.zeros([size])), tf.keep(tf.zeros([size])), tf.keep(tf.tensor1d(mask))];
   }
-  private fromFlat(flat: Float32Array, prefix = ''): NamedTensorMap {
-    const out: NamedTensorMap = {};
-    for (const { name, shape, size, offset } of this.parameters)
-      out[prefix + name] = { shape: [...shape], data: flat.slice(offset, offset + size) };
-    return out;
+  /** The tensors of `set` out of the flat vector, and what is derived from them. */
+  private refresh(set: ParameterSet): void {
+    this.dropDerived(set === this.base);
+    for (const { name, shape, size, offset } of set.parameters) {
+      this.weights[name]?.dispose();
+      this.weights[name] = tf.keep(
+        tf.tidy(() => {
+          const part = this.backend === 'wasm' ? wasmSlice(this.flat, offset, size) : tf.slice(this.flat, offset, size);
+          return tf.reshape<tf.Rank>(part, shape) as tf.Tensor2D;
+        }),
+      );
+    }
+  }
+  private dropDerived(isBase: boolean): void {
+    if (isBase && this.transposed) {
+      disposeTransposed(this.transposed);
+      this.transposed = undefined;
+    }
+    if (this.lora) disposeOps(this.lora);
+    this.lora = undefined;
   }
 
-  private refreshWeights(): void {
-    tf.dispose(this.weights);
-    if (this.transposed) disposeTransposed(this.transposed);
-    this.transposed = undefined;
-    this.weights = {};
-    for (const { name, shape, size, offset } of this.parameters)
-      this.weights[name] = tf.tidy(() => {
-        const part = this.backend === 'wasm' ? wasmSlice(this.flat, offset, size) : tf.slice(this.flat, offset, size);
-        return tf.reshape<tf.Rank>(part, shape) as tf.Tensor2D;
-      });
+  get adapters(): readonly LoraAdapter[] {
+    return this.set.adapters;
+  }
+  get activeRoute(): number {
+    return this.set.routes.length > 0 ? 0 : -1;
+  }
+  async setAdapters(
+    adapters: readonly LoraAdapter[],
+    { tensors, routes }: { tensors?: NamedTensorMap; routes?: readonly LoraRoute[] } = {},
+  ): Promise<void> {
+    if (this.head !== 'lm' && adapters.length > 0) throw new ConfigError(NO_TASK_HEAD);
+    const set = new AdapterSet(this.config, adapters, routes);
+    const needsBase = !tensors && adapters.some(({ config }) => config.use_dora);
+    const base = needsBase ? await this.exportWeights() : {};
+    this.replaceAdapters(set, tensors, (path) => base[`${path}.weight`]?.data ?? new Float32Array(0));
+  }
+  private replaceAdapters(
+    set: AdapterSet,
+    tensors: NamedTensorMap | undefined,
+    base: (path: string) => Float32Array,
+  ): void {
+    if (set.residents.length > 0 && this.head !== 'lm') throw new ConfigError(NO_TASK_HEAD);
+    const next = set.residents.length > 0 ? new ParameterSet(set.shapes(), 'The adapters') : this.base;
+    const values = next === this.base ? undefined : next.toFlat(tensors ?? set.init(base));
+    this.clearGradients();
+    const flat = values
+      ? tf.tensor1d(values)
+      : tf.tidy(() =>
+          tf.concat1d(this.base.parameters.map(({ name, size }) => tf.reshape(this.weights[name]!, [size]))),
+        );
+    tf.dispose([this.flat, this.m, this.v, this.decayMask]);
+    this.dropDerived(false);
+    for (const { name } of this.trained === this.base ? [] : this.trained.parameters) {
+      this.weights[name]!.dispose();
+      delete this.weights[name];
+    }
+    this.flat = tf.keep(flat);
+    this.trained = next;
+    this.set = set;
+    this.updates = 0;
+    [this.m, this.v, this.decayMask] = this.moments();
+    if (values) this.refresh(next);
+  }
+  /** The way of a batch's rows through the adapters; undefined where none goes through any. */
+  private pass(rows: ArrayLike<number>, T: number, dropout?: DropoutAt): LoraPass | undefined {
+    if (this.set.residents.length === 0) return undefined;
+    if (!this.lora) {
+      this.lora = loraOps(this.set, this.weights);
+      keepOps(this.lora);
+    }
+    const routes = new Int32Array(rows.length * T);
+    for (let b = 0; b < rows.length; b++) routes.fill(rows[b]! + 1, b * T, (b + 1) * T);
+    return new LoraPass(this.lora, tf.tensor1d(routes, 'int32'), dropout);
   }
   get variants(): Record<string, string> {
     return { engine: `tfjs-${this.backend}` };
@@ -191,7 +242,15 @@ export class TfEngine implements ModelEngine {
   /** Log-softmax of this model on another engine's head rows [M,V]. The caller disposes. */
   rowLogSoftmax(batch: Batch, rows: ReturnType<typeof headRows>, temperature: number): tf.Tensor2D {
     return tf.tidy(() => {
-      const { hidden } = forward(this.weights, this.wtKept(), batchTensors(batch, this.config), this.config, false);
+      const pass = this.pass(batch.rowAdapter, batch.T);
+      const { hidden } = forward(
+        this.weights,
+        this.wtKept(),
+        batchTensors(batch, this.config),
+        this.config,
+        false,
+        pass,
+      );
       return headForward(hidden, this.wtKept().head, rows, temperature, {
         entropies: false,
         argmax: false,
@@ -211,21 +270,31 @@ export class TfEngine implements ModelEngine {
 
   async evaluate(batch: Batch, request: { want: Want[]; options?: StepOptions }): Promise<Outputs> {
     const options = request.options ?? {};
-    checkBatch(batch, this.config, this.head, options);
+    checkBatch(batch, this.config, this.head, options, this.set.routes.length);
     this.wtKept();
     return tf.tidy(() => {
-      const { hidden } = forward(this.weights, this.wtKept(), batchTensors(batch, this.config), this.config, false);
+      const pass = this.pass(batch.rowAdapter, batch.T);
+      const { hidden } = forward(
+        this.weights,
+        this.wtKept(),
+        batchTensors(batch, this.config),
+        this.config,
+        false,
+        pass,
+      );
       return this.outputs(batch, hidden, request.want, options).outputs as unknown as tf.TensorContainerObject;
     }) as unknown as Outputs;
   }
 
   async step(batch: Batch, loss: LossFn, { want, options = {}, scale }: StepRequest): Promise<StepResult> {
-    checkBatch(batch, this.config, this.head, options);
+    checkBatch(batch, this.config, this.head, options, this.set.routes.length);
     this.wtKept();
+    const dropout = { step: this.updates, micro: this.micro++ };
     let result: StepResult | undefined;
     const newGrads = tf.tidy(() => {
       const t = batchTensors(batch, this.config);
-      const { hidden, saved } = forward(this.weights, this.wtKept(), t, this.config, true);
+      const pass = this.pass(batch.rowAdapter, batch.T, dropout);
+      const { hidden, saved } = forward(this.weights, this.wtKept(), t, this.config, true, pass);
       const { outputs, rows, f, teacherLogSoftmax } = this.outputs(batch, hidden, want, options);
       const names = DIFFERENTIABLE.filter((name) => outputs[name]);
       const xs = names.map((name) => outputs[name] as tf.Tensor);
@@ -252,7 +321,7 @@ export class TfEngine implements ModelEngine {
       const d = Object.fromEntries(names.map((name, i) => [name, grads[i]])) as Partial<
         Record<Differentiable, tf.Tensor>
       >;
-      return this.backwardAll(batch, t, { hidden, saved: saved!, rows, f, teacherLogSoftmax }, d, options);
+      return this.backwardAll(batch, t, { hidden, saved: saved!, rows, f, teacherLogSoftmax, pass }, d, options);
     });
     for (const [name, g] of Object.entries(newGrads)) {
       const old = this.grads[name];
@@ -271,6 +340,7 @@ export class TfEngine implements ModelEngine {
       rows?: ReturnType<typeof headRows>;
       f?: ReturnType<typeof headForward>;
       teacherLogSoftmax?: tf.Tensor2D;
+      pass?: LoraPass;
     },
     d: Partial<Record<Differentiable, tf.Tensor>>,
     options: StepOptions,
@@ -303,19 +373,20 @@ export class TfEngine implements ModelEngine {
         dLogps: onRows(d.logps),
         dEntropies: onRows(d.entropies),
         dRaw: dLogits,
+        isFrozen: pass.pass !== undefined,
       });
       dHiddens.push(back.dHidden);
-      extra[headName(this.config)] = back.dHead;
+      if (back.dHead) extra[headName(this.config)] = back.dHead;
     }
     const dHidden = dHiddens.length ? (tf.addN(dHiddens) as tf.Tensor2D) : tf.zeros<tf.Rank.R2>([N, D]);
-    const grads = backward(this.weights, t, this.config, pass.saved, dHidden);
+    const grads = backward(this.weights, t, this.config, pass.saved, dHidden, pass.pass);
     for (const [name, g] of Object.entries(extra)) grads[name] = grads[name] ? tf.add(grads[name]!, g) : g;
     return grads;
   }
 
   async applyGradients(o: AdamWOptions): Promise<{ gradNorm: tf.Scalar }> {
     const { g, gradNorm } = tf.tidy(() => {
-      const parts = this.parameters.map(({ name, size }) => {
+      const parts = this.trained.parameters.map(({ name, size }) => {
         const g = this.grads[name];
         return g ? tf.reshape(g, [size]) : tf.zeros([size]);
       });
@@ -331,6 +402,7 @@ export class TfEngine implements ModelEngine {
     }
     this.updates++;
     this.unreadNorm = gradNorm;
+    const { size } = this.trained;
     const bc1 = 1 - o.adam_beta1 ** this.updates;
     const bc2 = 1 - o.adam_beta2 ** this.updates;
     const next = tf.tidy(() => {
@@ -338,7 +410,7 @@ export class TfEngine implements ModelEngine {
       const clipped = tf.mul<tf.Tensor1D>(g, clip);
       const isGood = isGpu ? tf.isFinite(gradNorm) : undefined;
       const safe = isGood
-        ? tf.where(tf.broadcastTo(tf.reshape(isGood, [1]), [this.size]), clipped, tf.zerosLike(clipped))
+        ? tf.where(tf.broadcastTo(tf.reshape(isGood, [1]), [size]), clipped, tf.zerosLike(clipped))
         : clipped;
       // A bad step multiplies every change by 0, so that weights and moments keep their bytes.
       const gate = <X extends tf.Tensor>(x: X): X => (isGood ? tf.mul<X>(tf.cast(isGood, 'float32'), x) : x);
@@ -354,7 +426,7 @@ export class TfEngine implements ModelEngine {
     this.m = tf.keep(next.m);
     this.v = tf.keep(next.v);
     this.flat = tf.keep(next.flat);
-    this.refreshWeights();
+    this.refresh(this.trained);
     return { gradNorm };
   }
 
@@ -378,6 +450,7 @@ export class TfEngine implements ModelEngine {
   clearGradients(): void {
     tf.dispose(this.grads);
     this.grads = {};
+    this.micro = 0;
   }
   /** Gradients gathered so far under HF names; they stay. For inspection and tests. */
   async readGradients(): Promise<NamedTensorMap> {
@@ -388,28 +461,38 @@ export class TfEngine implements ModelEngine {
   }
 
   async exportWeights(): Promise<NamedTensorMap> {
-    return this.fromFlat((await this.flat.data()) as Float32Array);
+    if (this.trained === this.base) return this.exportTrained();
+    const out: NamedTensorMap = {};
+    for (const { name, shape } of this.base.parameters)
+      out[name] = { shape: [...shape], data: new Float32Array(await this.weights[name]!.data()) };
+    return out;
+  }
+  async exportTrained(): Promise<NamedTensorMap> {
+    return this.trained.fromFlat((await this.flat.data()) as Float32Array);
   }
   async exportOptimizer(): Promise<{ tensors: NamedTensorMap; step: number }> {
-    const m = this.fromFlat((await this.m.data()) as Float32Array, 'adam.m.');
-    const v = this.fromFlat((await this.v.data()) as Float32Array, 'adam.v.');
+    const m = this.trained.fromFlat((await this.m.data()) as Float32Array, 'adam.m.');
+    const v = this.trained.fromFlat((await this.v.data()) as Float32Array, 'adam.v.');
     return { tensors: { ...m, ...v }, step: this.updates };
   }
   async importWeights(weights: NamedTensorMap): Promise<void> {
-    const flat = tf.keep(tf.tensor1d(this.toFlat(weights)));
+    if (this.trained === this.base) return this.importTrained(weights);
+    const flat = this.base.toFlat(weights);
+    this.dropDerived(true);
+    for (const { name, shape, size, offset } of this.base.parameters) {
+      this.weights[name]!.dispose();
+      this.weights[name] = tf.keep(tf.tensor<tf.Rank>(flat.subarray(offset, offset + size), shape) as tf.Tensor2D);
+    }
+  }
+  async importTrained(tensors: NamedTensorMap): Promise<void> {
+    const flat = tf.keep(tf.tensor1d(this.trained.toFlat(tensors)));
     this.flat.dispose();
     this.flat = flat;
-    this.refreshWeights();
+    this.refresh(this.trained);
   }
   async importOptimizer(state: { tensors: NamedTensorMap; step: number }): Promise<void> {
-    const strip = (prefix: string) =>
-      Object.fromEntries(
-        Object.entries(state.tensors)
-          .filter(([name]) => name.startsWith(prefix))
-          .map(([name, x]) => [name.slice(prefix.length), x]),
-      );
-    const m = this.toFlat(strip('adam.m.'));
-    const v = this.toFlat(strip('adam.v.'));
+    const m = this.trained.toFlat(state.tensors, 'adam.m.');
+    const v = this.trained.toFlat(state.tensors, 'adam.v.');
     tf.dispose([this.m, this.v]);
     this.m = tf.keep(tf.tensor1d(m));
     this.v = tf.keep(tf.tensor1d(v));
@@ -417,14 +500,16 @@ export class TfEngine implements ModelEngine {
   }
 
   /** For generation: weights and their transposes; do not dispose. */
-  tensors(): { weights: Weights; transposed: Transposed } {
-    return { weights: this.weights, transposed: this.wtKept() };
+  tensors(): ModelTensors {
+    const { weights } = this;
+    const adapters = (rows: ArrayLike<number>, tokens: number) => this.pass(rows, tokens)!;
+    const { length: routes } = this.set.routes;
+    return { weights, transposed: this.wtKept(), routes, ...(this.set.residents.length > 0 && { adapters }) };
   }
 
   dispose(): void {
     tf.dispose([this.flat, this.m, this.v, this.decayMask, this.weights, this.grads]);
-    if (this.transposed) disposeTransposed(this.transposed);
-    this.transposed = undefined;
+    this.dropDerived(true);
   }
 }
 

@@ -2,7 +2,7 @@
 import { ConfigError, ShapeError } from '../lib/errors';
 import type { Batch } from '../protocol/batch';
 import type { LlamaConfig } from '../protocol/model';
-import type { LoraAdapter, StepOptions } from './seam';
+import type { StepOptions } from './seam';
 
 /** Extra parameters of a task head, HF names. */
 export const HEAD_PARAMETERS = {
@@ -17,13 +17,7 @@ export const HEAD_PARAMETERS = {
 export type HeadKind = keyof typeof HEAD_PARAMETERS;
 
 /** Throws ShapeError for sizes and ids that the model does not have, ConfigError for adapters and heads. */
-export function checkBatch(
-  batch: Batch,
-  config: LlamaConfig,
-  head: HeadKind,
-  options: StepOptions,
-  adapters: readonly LoraAdapter[] = [],
-): void {
+export function checkBatch(batch: Batch, config: LlamaConfig, head: HeadKind, options: StepOptions, routes = 0): void {
   const { B, T } = batch;
   if (batch.ids.length !== B * T)
     throw new ShapeError(`A batch of ${B}×${T} needs ${B * T} ids, got ${batch.ids.length}.`);
@@ -36,18 +30,18 @@ export function checkBatch(
       throw new ShapeError(
         `Token id ${id} is outside the model's vocabulary of ${config.vocab_size}. Use the model's own tokenizer.`,
       );
-  checkSlots(batch.rowAdapter, adapters);
+  checkRoutes(batch.rowAdapter, routes);
   if ((options.head ?? 'lm') !== 'lm' && options.head !== head)
     throw new ConfigError(`This engine has the head "${head}", not "${options.head}".`);
 }
 
-/** Throws ConfigError for a slot without an adapter. */
-export function checkSlots(slots: ArrayLike<number>, adapters: readonly LoraAdapter[]): void {
-  const wrong = Array.from(slots).find((slot) => slot < -1 || slot >= adapters.length);
+/** Throws ConfigError for a route that the engine does not have. */
+export function checkRoutes(rows: ArrayLike<number>, routes: number): void {
+  const wrong = Array.from(rows).find((route) => route < -1 || route >= routes);
   if (wrong === undefined) return;
   throw new ConfigError(
-    adapters.length === 0
+    routes === 0
       ? 'This model has no adapters: rowAdapter must be −1 in every row.'
-      : `There is no adapter in slot ${wrong}: the model has ${adapters.length} (${adapters.map((a) => a.name).join(', ')}), counted from 0; −1 is the base alone.`,
+      : `There is no adapter in slot ${wrong}: the model has ${routes}, counted from 0; −1 is the base alone.`,
   );
 }

@@ -4,13 +4,14 @@ import * as tf from '@tensorflow/tfjs-core';
 import { wasmWriteSlot } from '../gpu/wasm';
 import { CancelledError, ConfigError } from '../lib/errors';
 import type { Batch } from '../protocol/batch';
-import { checkSlots } from './engineChecks';
+import { checkRoutes } from './engineChecks';
 import {
-  batchMatMul,
   batchTensors,
   forward,
   type LayerKv,
+  type LinearKey,
   layerName,
+  linearPath,
   rmsNorm,
   rope,
   ropeTables,
@@ -18,6 +19,7 @@ import {
   w1,
   w2,
 } from './llama';
+import { batchMatMul } from './products';
 import { checkAllowed, emptyRow, sampleToken } from './sampling';
 import type { GeneratedRow, GenerateRequest, ModelEngine } from './seam';
 
@@ -37,18 +39,20 @@ export async function generate(engine: ModelEngine, request: GenerateRequest): P
   });
   if (sampling.temperature < 0) throw new ConfigError(`temperature must be 0 or more, got ${sampling.temperature}`);
   if (engine.generate) return engine.generate(request);
-  checkSlots(request.rowAdapter ?? [], []);
+  const routes = request.rowAdapter ?? new Int32Array(prompts.length).fill(engine.activeRoute);
+  checkRoutes(routes, engine.tensors().routes);
   const out: GeneratedRow[] = prompts.map(emptyRow);
   // Like lengths together: less padding.
   const order = prompts.map((_, i) => i).sort((a, b) => prompts[a]!.length - prompts[b]!.length || a - b);
   for (let start = 0; start < order.length; start += maxBatch)
-    await decodeBatch(engine, request, order.slice(start, start + maxBatch), out);
+    await decodeBatch(engine, { ...request, rowAdapter: routes }, order.slice(start, start + maxBatch), out);
   return out;
 }
 
 interface Decoding {
   /** Index of each batch row in the request. */
   rows: number[];
+  routes: number[];
   /** Left padding of each row. */
   pads: number[];
   isDone: boolean[];
@@ -58,7 +62,7 @@ interface Decoding {
 
 async function decodeBatch(
   engine: ModelEngine,
-  request: GenerateRequest,
+  request: GenerateRequest & { rowAdapter: ArrayLike<number> },
   rows: number[],
   out: GeneratedRow[],
 ): Promise<void> {
@@ -71,10 +75,12 @@ async function decodeBatch(
   const slots = Math.ceil((width + budget) / SLOT_STEP) * SLOT_STEP;
   const stop = new Set(request.stopIds);
   const given = rows.map((i) => prompts[i]!);
-  const first = prefill(engine, given, width, slots);
+  const routes = rows.map((i) => request.rowAdapter[i]!);
+  const first = prefill(engine, given, routes, width, slots);
   let logits = first.logits;
   let state: Decoding = {
     rows,
+    routes,
     pads: given.map((p) => width - p.length),
     isDone: rows.map(() => false),
     cache: first.cache,
@@ -116,7 +122,7 @@ async function decodeBatch(
 }
 
 /** Runs the prompts, left-padded to `width`; logits [B,V] of their last tokens and a cache of `slots` slots. */
-function prefill(engine: ModelEngine, prompts: ArrayLike<number>[], width: number, slots: number) {
+function prefill(engine: ModelEngine, prompts: ArrayLike<number>[], routes: number[], width: number, slots: number) {
   const B = prompts.length;
   const batch: Batch = {
     B,
@@ -126,7 +132,7 @@ function prefill(engine: ModelEngine, prompts: ArrayLike<number>[], width: numbe
     segmentIds: new Int32Array(B * width),
     targets: new Int32Array(B * width),
     mask: new Float32Array(B * width),
-    rowAdapter: new Int32Array(B).fill(-1),
+    rowAdapter: Int32Array.from(routes),
   };
   prompts.forEach((prompt, b) => {
     const pad = width - prompt.length;
@@ -137,9 +143,10 @@ function prefill(engine: ModelEngine, prompts: ArrayLike<number>[], width: numbe
       batch.segmentIds[n] = 1;
     }
   });
-  const { weights, transposed } = engine.tensors();
+  const { weights, transposed, adapters } = engine.tensors();
   return tf.tidy(() => {
-    const { hidden, kv } = forward(weights, transposed, batchTensors(batch, engine.config), engine.config, 'kv');
+    const t = batchTensors(batch, engine.config);
+    const { hidden, kv } = forward(weights, transposed, t, engine.config, 'kv', adapters?.(routes, width));
     const last = tf.tensor1d(
       Int32Array.from({ length: B }, (_, b) => (b + 1) * width - 1),
       'int32',
@@ -163,7 +170,14 @@ function keepRows(state: Decoding, alive: number[]): Decoding {
   });
   tf.dispose(state.cache as unknown as tf.TensorContainer);
   const at = <T>(list: T[]) => alive.map((b) => list[b]!);
-  return { ...state, rows: at(state.rows), pads: at(state.pads), isDone: at(state.isDone), cache };
+  return {
+    ...state,
+    rows: at(state.rows),
+    routes: at(state.routes),
+    pads: at(state.pads),
+    isDone: at(state.isDone),
+    cache,
+  };
 }
 
 /** Writes x [G,W] to cache[:, slot, :]. On WASM in place; elsewhere as a new tensor, with the old one disposed. */
@@ -183,7 +197,7 @@ function writeSlot(cache: tf.Tensor3D, x: tf.Tensor2D, slot: number): tf.Tensor3
 /** One token for every row, written to `slot`. Returns logits [B,V]. */
 function decodeStep(engine: ModelEngine, state: Decoding, ids: number[], slot: number): tf.Tensor2D {
   const { config } = engine;
-  const { weights: w, transposed } = engine.tensors();
+  const { weights: w, transposed, adapters } = engine.tensors();
   const { num_attention_heads: H, num_key_value_heads: Hk, head_dim: hd, rms_norm_eps: eps } = config;
   const G = H / Hk;
   const B = ids.length;
@@ -205,16 +219,21 @@ function decodeStep(engine: ModelEngine, state: Decoding, ids: number[], slot: n
   let x = tf.tidy(
     () => tf.gather(w2(w, 'model.embed_tokens.weight'), tf.tensor1d(Int32Array.from(ids), 'int32')) as tf.Tensor2D,
   );
+  const pass = adapters?.(state.routes, 1);
   for (let i = 0; i < config.num_hidden_layers; i++) {
     const wl = transposed.layers[i]!;
+    const linear = (key: LinearKey, x: tf.Tensor2D): tf.Tensor2D => {
+      const base: tf.Tensor2D = tf.matMul(x, wl[key]);
+      return pass ? pass.forward(linearPath(i, key), x, base).y : base;
+    };
     const cache = state.cache[i]!;
     const { q, k, v } = tf.tidy(() => {
       const h = rmsNorm(x, w1(w, layerName(i, 'input_layernorm')), eps).y;
       const heads = (y: tf.Tensor2D, n: number) => tf.reshape(y, [B, n, 1, hd]) as tf.Tensor4D;
       return {
-        q: tf.reshape(rope(heads(tf.matMul(h, wl.q), H), shared), [B * Hk, G, hd]) as tf.Tensor3D,
-        k: tf.reshape(rope(heads(tf.matMul(h, wl.k), Hk), shared), [B * Hk, hd]) as tf.Tensor2D,
-        v: tf.reshape(tf.matMul(h, wl.v), [B * Hk, hd]) as tf.Tensor2D,
+        q: tf.reshape(rope(heads(linear('q', h), H), shared), [B * Hk, G, hd]) as tf.Tensor3D,
+        k: tf.reshape(rope(heads(linear('k', h), Hk), shared), [B * Hk, hd]) as tf.Tensor2D,
+        v: tf.reshape(linear('v', h), [B * Hk, hd]) as tf.Tensor2D,
       };
     });
     cache.k = writeSlot(cache.k, k, slot);
@@ -225,16 +244,17 @@ function decodeStep(engine: ModelEngine, state: Decoding, ids: number[], slot: n
       const masked = tf.add(tf.reshape(tf.transpose(scores, [0, 2, 1]), [B, H, S]), shared.bias);
       const p = tf.reshape(tf.softmax(masked), [B * Hk, G, S]) as tf.Tensor3D;
       const o = tf.reshape(batchMatMul(p, cache.v), [B, H * hd]) as tf.Tensor2D;
-      const mid = tf.add<tf.Tensor2D>(x, tf.matMul(o, wl.o));
+      const mid = tf.add<tf.Tensor2D>(x, linear('o', o));
       const h = rmsNorm(mid, w1(w, layerName(i, 'post_attention_layernorm')), eps).y;
-      const gate = tf.matMul(h, wl.gate);
-      const act = tf.mul<tf.Tensor2D>(tf.mul(gate, tf.sigmoid(gate)), tf.matMul(h, wl.up));
-      return tf.add<tf.Tensor2D>(mid, tf.matMul(act, wl.down));
+      const gate = linear('gate', h);
+      const act = tf.mul<tf.Tensor2D>(tf.mul(gate, tf.sigmoid(gate)), linear('up', h));
+      return tf.add<tf.Tensor2D>(mid, linear('down', act));
     });
     tf.dispose([x, q, k, v]);
     x = next;
   }
   const logits: tf.Tensor2D = tf.tidy(() => tf.matMul(rmsNorm(x, w1(w, 'model.norm.weight'), eps).y, transposed.head));
   tf.dispose([x, shared as unknown as tf.TensorContainer]);
+  pass?.dispose();
   return logits;
 }

@@ -2,7 +2,7 @@
 // cotangents back to the hidden states and the head's weight. Positions with mask 0 read 0 and cost nothing.
 import * as tf from '@tensorflow/tfjs-core';
 import type { Batch } from '../protocol/batch';
-import { matMulTN } from './llama';
+import { matMulTN } from './products';
 
 /** Which positions the head works on: M of N, padded to a multiple of 32 so that buffer shapes repeat. */
 export interface HeadRows {
@@ -99,8 +99,13 @@ export function headBackward(
   r: HeadRows,
   head: tf.Tensor2D,
   temperature: number,
-  cotangents: { dLogps?: tf.Tensor1D; dEntropies?: tf.Tensor1D /** on the raw logits [M,V] */; dRaw?: tf.Tensor2D },
-): { dHidden: tf.Tensor2D; dHead: tf.Tensor2D } {
+  cotangents: {
+    dLogps?: tf.Tensor1D;
+    dEntropies?: tf.Tensor1D /** on the raw logits [M,V] */;
+    dRaw?: tf.Tensor2D /** leave the head's own gradient out */;
+    isFrozen?: boolean;
+  },
+): { dHidden: tf.Tensor2D; dHead?: tf.Tensor2D } {
   return tf.tidy(() => {
     const V = head.shape[0];
     const p = tf.exp(f.logSoftmax) as tf.Tensor2D;
@@ -118,6 +123,7 @@ export function headBackward(
     const scaled = temperature === 1 ? parts : parts.map((x) => tf.mul<tf.Tensor2D>(x, 1 / temperature));
     if (cotangents.dRaw) scaled.push(cotangents.dRaw);
     const dLogits = scaled.length === 1 ? scaled[0]! : (tf.addN(scaled) as tf.Tensor2D);
-    return { dHidden: scatterRows(tf.matMul(dLogits, head), r), dHead: matMulTN(dLogits, f.h) };
+    const dHidden = scatterRows(tf.matMul<tf.Tensor2D>(dLogits, head), r);
+    return cotangents.isFrozen ? { dHidden } : { dHidden, dHead: matMulTN(dLogits, f.h) };
   });
 }

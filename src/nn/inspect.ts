@@ -17,7 +17,7 @@ export async function inspect(engine: ModelEngine, ids: Int32Array, k: number): 
     segmentIds: new Int32Array(T).fill(1),
     targets: Int32Array.from({ length: T }, (_, t) => ids[t + 1] ?? 0),
     mask: Float32Array.from({ length: T }, (_, t) => (t + 1 < T ? 1 : 0)),
-    rowAdapter: new Int32Array([-1]),
+    rowAdapter: new Int32Array([engine.activeRoute]),
   };
   const width = Math.min(k, engine.config.vocab_size);
   const outputs = await engine.evaluate(batch, {

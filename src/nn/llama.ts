@@ -4,44 +4,12 @@
 // Why not the tape: it keeps every intermediate, uses float-atomic gradients for gather (not reproducible, absent on
 // WASM) and transposed matmuls, which are ten times slower on WASM. Here every matmul is NN on materialised transposes.
 import * as tf from '@tensorflow/tfjs-core';
-import { wasmBatchMatMul } from '../gpu/wasm';
 import type { Batch } from '../protocol/batch';
 import type { LlamaConfig } from '../protocol/model';
+import type { LoraPass, LoraSaved } from './loraOps';
+import { batchMatMul, columnSums, matMulTN } from './products';
 
 export type Weights = Record<string, tf.Tensor2D | tf.Tensor1D>;
-
-/** From this K on tfjs-webgpu splits K with float atomics, so the sum is taken in slices of MAX_K. */
-const SPLIT_K = 2000;
-const MAX_K = 1024;
-
-/** aᵀ·b for a [N,P], b [N,Q] → [P,Q], reproducible on every backend. Transposes the narrower side: transposes are slow. */
-export function matMulTN(a: tf.Tensor2D, b: tf.Tensor2D): tf.Tensor2D {
-  if (a.shape[1] > b.shape[1]) return tf.tidy(() => tf.transpose(matMulTN(b, a)));
-  return tf.tidy(() => {
-    const n = a.shape[0];
-    if (n < SPLIT_K || tf.getBackend() !== 'webgpu') return tf.matMul(tf.transpose(a), b);
-    let sum: tf.Tensor2D | undefined;
-    for (let start = 0; start < n; start += MAX_K) {
-      const size = Math.min(MAX_K, n - start);
-      const part: tf.Tensor2D = tf.matMul(
-        tf.transpose(tf.slice(a, [start, 0], [size, -1])),
-        tf.slice(b, [start, 0], [size, -1]),
-      );
-      sum = sum ? tf.add<tf.Tensor2D>(sum, part) : part;
-    }
-    return sum!;
-  });
-}
-
-/** a [G,M,K] · b [G,K,N] → [G,M,N]. */
-export function batchMatMul(a: tf.Tensor3D, b: tf.Tensor3D): tf.Tensor3D {
-  return tf.getBackend() === 'wasm' ? wasmBatchMatMul(a, b) : tf.matMul(a, b);
-}
-
-/** Column sums of a [N,P] → [P], as a matmul with ones: tfjs-wasm reduces over axis 0 slowly. */
-function columnSums(a: tf.Tensor2D): tf.Tensor1D {
-  return tf.tidy(() => tf.reshape(matMulTN(tf.ones([a.shape[0], 1]), a), [a.shape[1]]));
-}
 
 /** Per-batch constants: index tensors, RoPE tables, attention bias. Disposed with the batch. */
 export interface BatchTensors {
@@ -125,13 +93,18 @@ export function rmsNorm(x: tf.Tensor2D, gamma: tf.Tensor1D, eps: number): Norm {
   const xhat = tf.mul<tf.Tensor2D>(x, rstd);
   return { y: tf.mul<tf.Tensor2D>(xhat, gamma), xhat, rstd };
 }
-/** dx = rstd · (dx̂ − x̂ · mean(dx̂∘x̂)), dγ = Σ_n dy∘x̂. */
-function rmsNormBack(dy: tf.Tensor2D, { xhat, rstd }: Norm, gamma: tf.Tensor1D) {
+/** dx = rstd · (dx̂ − x̂ · mean(dx̂∘x̂)), dγ = Σ_n dy∘x̂ where the norm is trained. */
+function rmsNormBack(
+  dy: tf.Tensor2D,
+  { xhat, rstd }: Norm,
+  gamma: tf.Tensor1D,
+  isTrained: boolean,
+): { dx: tf.Tensor2D; dGamma?: tf.Tensor1D } {
   const dxhat = tf.mul<tf.Tensor2D>(dy, gamma);
   const dot = tf.mean<tf.Tensor2D>(tf.mul(dxhat, xhat), 1, true);
   return {
     dx: tf.mul<tf.Tensor2D>(rstd, tf.sub(dxhat, tf.mul(xhat, dot))),
-    dGamma: columnSums(tf.mul<tf.Tensor2D>(dy, xhat)),
+    ...(isTrained && { dGamma: columnSums(tf.mul<tf.Tensor2D>(dy, xhat)) }),
   };
 }
 
@@ -146,11 +119,13 @@ interface Saved {
   gate: tf.Tensor2D;
   up: tf.Tensor2D;
   act: tf.Tensor2D; // silu(gate)·up
+  /** Of the linear layers that have adapters. */
+  lora: Partial<Record<LinearKey, LoraSaved>>;
 }
 
 /** Transposed copies of the weights, made once per weight update. */
 export interface Transposed {
-  layers: Record<keyof typeof LINEARS, tf.Tensor2D>[];
+  layers: Record<LinearKey, tf.Tensor2D>[];
   head: tf.Tensor2D; // [D,V]
 }
 
@@ -163,6 +138,9 @@ const LINEARS = {
   up: 'mlp.up_proj',
   down: 'mlp.down_proj',
 } as const;
+export type LinearKey = keyof typeof LINEARS;
+/** PEFT's path of a linear layer. */
+export const linearPath = (i: number, key: LinearKey) => `model.layers.${i}.${LINEARS[key]}`;
 
 export const layerName = (i: number, suffix: string) => `model.layers.${i}.${suffix}.weight`;
 export const w2 = (w: Weights, name: string) => w[name] as tf.Tensor2D;
@@ -197,7 +175,7 @@ export interface Forward {
 
 /**
  * Runs the network. `save`: true keeps what the backward pass needs, 'kv' keeps keys and values for decoding.
- * Call inside tf.tidy or dispose the result.
+ * `adapters`: the way of the rows through them. Call inside tf.tidy or dispose the result.
  */
 export function forward(
   w: Weights,
@@ -205,6 +183,7 @@ export function forward(
   t: BatchTensors,
   config: LlamaConfig,
   save: boolean | 'kv',
+  adapters?: LoraPass,
 ): Forward {
   const kv: LayerKv[] = [];
   const { B, T } = t;
@@ -217,25 +196,33 @@ export function forward(
     const wl = wt.layers[i]!;
     const before = x;
     const run = () => {
+      const lora: Saved['lora'] = {};
+      const linear = (key: LinearKey, x: tf.Tensor2D): tf.Tensor2D => {
+        const base: tf.Tensor2D = tf.matMul(x, wl[key]);
+        if (!adapters) return base;
+        const { y, saved } = adapters.forward(linearPath(i, key), x, base);
+        if (save === true && saved) lora[key] = saved;
+        return y;
+      };
       const norm1 = rmsNorm(before, w1(w, layerName(i, 'input_layernorm')), eps);
       const heads = (y: tf.Tensor2D, n: number) =>
         tf.transpose(tf.reshape(y, [B, T, n, hd]), [0, 2, 1, 3]) as tf.Tensor4D; // [B,n,T,hd]
-      const q = tf.reshape(rope(heads(tf.matMul(norm1.y, wl.q), H), t), [B * Hk, G * T, hd]) as tf.Tensor3D;
-      const k = tf.reshape(rope(heads(tf.matMul(norm1.y, wl.k), Hk), t), [B * Hk, T, hd]) as tf.Tensor3D;
-      const v = tf.reshape(heads(tf.matMul(norm1.y, wl.v), Hk), [B * Hk, T, hd]) as tf.Tensor3D;
+      const q = tf.reshape(rope(heads(linear('q', norm1.y), H), t), [B * Hk, G * T, hd]) as tf.Tensor3D;
+      const k = tf.reshape(rope(heads(linear('k', norm1.y), Hk), t), [B * Hk, T, hd]) as tf.Tensor3D;
+      const v = tf.reshape(heads(linear('v', norm1.y), Hk), [B * Hk, T, hd]) as tf.Tensor3D;
       const scores = tf.mul(batchMatMul(q, tf.transpose(k, [0, 2, 1])), 1 / Math.sqrt(hd));
       const masked = tf.add(tf.reshape(scores, [B, H, T, T]), t.bias);
       const p = tf.reshape(tf.softmax(masked), [B * Hk, G * T, T]) as tf.Tensor3D;
       const oh = tf.reshape(batchMatMul(p, v), [B, H, T, hd]);
       const o = tf.reshape(tf.transpose(oh, [0, 2, 1, 3]), [N, H * hd]) as tf.Tensor2D;
-      const mid = tf.add<tf.Tensor2D>(before, tf.matMul(o, wl.o));
+      const mid = tf.add<tf.Tensor2D>(before, linear('o', o));
       const norm2 = rmsNorm(mid, w1(w, layerName(i, 'post_attention_layernorm')), eps);
-      const gate = tf.matMul(norm2.y, wl.gate);
-      const up = tf.matMul(norm2.y, wl.up);
+      const gate = linear('gate', norm2.y);
+      const up = linear('up', norm2.y);
       const act = tf.mul<tf.Tensor2D>(tf.mul(gate, tf.sigmoid(gate)), up);
-      const next = tf.add<tf.Tensor2D>(mid, tf.matMul(act, wl.down));
+      const next = tf.add<tf.Tensor2D>(mid, linear('down', act));
       if (save === 'kv') return { next, k, v };
-      return save ? { next, norm1, q, k, v, p, o, norm2, gate, up, act } : { next };
+      return save ? { next, norm1, q, k, v, p, o, norm2, gate, up, act, lora } : { next };
     };
     const out = tf.tidy(run as () => tf.TensorContainerObject) as unknown as { next: tf.Tensor2D } & Saved;
     before.dispose(); // backward needs x̂ and rstd only
@@ -254,7 +241,8 @@ export function forward(
 
 /**
  * Backpropagates dHidden [N,D] (cotangent of the final norm's output). Returns gradients under HF names; the head's
- * gradient is the caller's, and is added to the embedding's when they are tied. Disposes what forward saved.
+ * gradient is the caller's, and is added to the embedding's when they are tied. Disposes what forward saved. With `adapters`
+ * the base is frozen: gradients are the adapters' alone.
  */
 export function backward(
   w: Weights,
@@ -262,6 +250,7 @@ export function backward(
   config: LlamaConfig,
   saved: NonNullable<Forward['saved']>,
   dHidden: tf.Tensor2D,
+  adapters?: LoraPass,
 ): Record<string, tf.Tensor> {
   const { B, T } = t;
   const { num_attention_heads: H, num_key_value_heads: Hk, head_dim: hd } = config;
@@ -270,33 +259,42 @@ export function backward(
   const grads: Record<string, tf.Tensor> = {};
   let dx: tf.Tensor2D;
   {
-    const r = tf.tidy(() => rmsNormBack(dHidden, saved.finalNorm, w1(w, 'model.norm.weight')));
-    grads['model.norm.weight'] = r.dGamma;
+    const r = tf.tidy(() => rmsNormBack(dHidden, saved.finalNorm, w1(w, 'model.norm.weight'), !adapters));
+    if (r.dGamma) grads['model.norm.weight'] = r.dGamma;
     dx = r.dx;
   }
   for (let i = config.num_hidden_layers - 1; i >= 0; i--) {
     const s = saved.layers[i]!;
     const name = (suffix: string) => layerName(i, suffix);
     const dNext = dx;
+    const isLast = i === 0;
     const out = tf.tidy(() => {
+      const gradients: Record<string, tf.Tensor> = {};
+      /** From the gradient of a layer's output to that of its input; on the way the gradients of what is trained there. */
+      const linear = (key: LinearKey, x: tf.Tensor2D, dy: tf.Tensor2D, wantsInput = true): tf.Tensor2D | undefined => {
+        const weight = name(LINEARS[key]);
+        if (!adapters) {
+          gradients[weight] = matMulTN(dy, x);
+          return tf.matMul<tf.Tensor2D>(dy, w2(w, weight));
+        }
+        const back = adapters.backward(linearPath(i, key), x, dy, s.lora[key], wantsInput);
+        Object.assign(gradients, back.grads);
+        if (!wantsInput) return undefined;
+        const dx: tf.Tensor2D = tf.matMul(back.dz, w2(w, weight));
+        return back.dx ? tf.add<tf.Tensor2D>(dx, back.dx) : dx;
+      };
       // MLP: next = mid + (silu(gate)·up)·downᵀ
-      const dAct = tf.matMul(dNext, w2(w, name('mlp.down_proj')));
+      const dAct = linear('down', s.act, dNext)!;
       const sg = tf.sigmoid(s.gate);
       const silu = tf.mul(s.gate, sg);
-      const dUp = tf.mul(dAct, silu);
-      const dGate = tf.mul(tf.mul(dAct, s.up), tf.add(sg, tf.mul(silu, tf.sub(1, sg))));
-      const gGate = matMulTN(dGate as tf.Tensor2D, s.norm2.y);
-      const gUp = matMulTN(dUp as tf.Tensor2D, s.norm2.y);
-      const gDown = matMulTN(dNext, s.act);
-      const dNorm2 = tf.add<tf.Tensor2D>(
-        tf.matMul(dGate as tf.Tensor2D, w2(w, name('mlp.gate_proj'))),
-        tf.matMul(dUp as tf.Tensor2D, w2(w, name('mlp.up_proj'))),
-      );
-      const back2 = rmsNormBack(dNorm2, s.norm2, w1(w, name('post_attention_layernorm')));
+      const dUp = tf.mul<tf.Tensor2D>(dAct, silu);
+      const dGate = tf.mul<tf.Tensor2D>(tf.mul(dAct, s.up), tf.add(sg, tf.mul(silu, tf.sub(1, sg))));
+      const dNorm2 = tf.add<tf.Tensor2D>(linear('gate', s.norm2.y, dGate)!, linear('up', s.norm2.y, dUp)!);
+      const back2 = rmsNormBack(dNorm2, s.norm2, w1(w, name('post_attention_layernorm')), !adapters);
+      if (back2.dGamma) gradients[name('post_attention_layernorm')] = back2.dGamma;
       const dMid = tf.add<tf.Tensor2D>(dNext, back2.dx);
       // Attention: mid = x + o·oᵀ
-      const gO = matMulTN(dMid, s.o);
-      const dO = tf.matMul(dMid, w2(w, name('self_attn.o_proj')));
+      const dO = linear('o', s.o, dMid)!;
       const dOh = tf.reshape(tf.transpose(tf.reshape(dO, [B, T, H, hd]), [0, 2, 1, 3]), [
         B * Hk,
         G * T,
@@ -308,28 +306,14 @@ export function backward(
       const dQ = tf.reshape(batchMatMul(dS, s.k), [B, H, T, hd]) as tf.Tensor4D;
       const dK = tf.reshape(batchMatMul(tf.transpose(dS, [0, 2, 1]), s.q), [B, Hk, T, hd]) as tf.Tensor4D;
       const flat = (y: tf.Tensor4D, n: number) => tf.reshape(tf.transpose(y, [0, 2, 1, 3]), [N, n * hd]) as tf.Tensor2D;
-      const dq = flat(ropeBack(dQ, t), H);
-      const dk = flat(ropeBack(dK, t), Hk);
-      const dv = flat(tf.reshape(dV, [B, Hk, T, hd]) as tf.Tensor4D, Hk);
-      const [gQ, gK, gV] = [dq, dk, dv].map((x) => matMulTN(x, s.norm1.y));
-      const dNorm1 = tf.addN([
-        tf.matMul(dq, w2(w, name('self_attn.q_proj'))),
-        tf.matMul(dk, w2(w, name('self_attn.k_proj'))),
-        tf.matMul(dv, w2(w, name('self_attn.v_proj'))),
-      ]) as tf.Tensor2D;
-      const back1 = rmsNormBack(dNorm1, s.norm1, w1(w, name('input_layernorm')));
-      return {
-        dx: tf.add<tf.Tensor2D>(dMid, back1.dx),
-        [name('mlp.gate_proj')]: gGate!,
-        [name('mlp.up_proj')]: gUp!,
-        [name('mlp.down_proj')]: gDown,
-        [name('post_attention_layernorm')]: back2.dGamma,
-        [name('self_attn.o_proj')]: gO,
-        [name('self_attn.q_proj')]: gQ!,
-        [name('self_attn.k_proj')]: gK!,
-        [name('self_attn.v_proj')]: gV!,
-        [name('input_layernorm')]: back1.dGamma,
-      };
+      const outputs = { q: flat(ropeBack(dQ, t), H), k: flat(ropeBack(dK, t), Hk), v: flat(tf.reshape(dV, [B, Hk, T, hd]) as tf.Tensor4D, Hk) }; // biome-ignore format: three of a kind
+      // Below the first layer nothing is trained when the base is frozen: the embedding is frozen too.
+      const wantsInput = !(adapters && isLast);
+      const inputs = (['q', 'k', 'v'] as const).map((key) => linear(key, s.norm1.y, outputs[key], wantsInput));
+      if (!wantsInput) return { dx: tf.clone(dMid), ...gradients };
+      const back1 = rmsNormBack(tf.addN(inputs as tf.Tensor2D[]) as tf.Tensor2D, s.norm1, w1(w, name('input_layernorm')), !adapters); // biome-ignore format: one call
+      if (back1.dGamma) gradients[name('input_layernorm')] = back1.dGamma;
+      return { dx: tf.add<tf.Tensor2D>(dMid, back1.dx), ...gradients };
     }) as Record<string, tf.Tensor>;
     dNext.dispose();
     tf.dispose(s as unknown as tf.TensorContainer);
@@ -338,10 +322,11 @@ export function backward(
     Object.assign(grads, rest);
   }
   const last = dx;
-  grads['model.embed_tokens.weight'] = tf.tidy(() => {
-    const V = config.vocab_size;
-    return matMulTN(tf.cast(tf.oneHot(t.ids, V), 'float32') as tf.Tensor2D, last);
-  });
+  if (!adapters)
+    grads['model.embed_tokens.weight'] = tf.tidy(() => {
+      const V = config.vocab_size;
+      return matMulTN(tf.cast(tf.oneHot(t.ids, V), 'float32') as tf.Tensor2D, last);
+    });
   tf.dispose([last, saved.finalNorm.xhat, saved.finalNorm.rstd]);
   return grads;
 }

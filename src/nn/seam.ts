@@ -4,6 +4,7 @@ import type * as tf from '@tensorflow/tfjs-core';
 import type { GpuScalar } from '../gpu/runner';
 import type { Batch } from '../protocol/batch';
 import type { LlamaConfig, LoraConfig, SamplingOptions } from '../protocol/model';
+import type { LoraPass } from './loraOps';
 
 export type { Batch } from '../protocol/batch';
 
@@ -101,13 +102,15 @@ export interface NamedTensorMap {
   [name: string]: { shape: number[]; data: Float32Array };
 }
 
-/** Adapters of a model, by slot (Batch.rowAdapter); with them the base is frozen. */
+/** An adapter of a model. With adapters the base is frozen. */
 export interface LoraAdapter {
   name: string;
   config: LoraConfig;
-  /** Of its first A; 0 by default. */
+  /** Of its first A, and of dropout; 0 by default. */
   seed?: number;
 }
+/** What a row goes through: one adapter, or several whose weighted updates add. */
+export type LoraRoute = readonly { slot: number; weight: number }[];
 
 export interface Engine {
   readonly backend: 'webgpu' | 'wasm' | 'cpu';
@@ -124,8 +127,11 @@ export interface Engine {
   clearGradients(): void;
   /** One readback for many scalars; disposes them. */
   read(scalars: Record<string, DeviceScalar>): Promise<Record<string, number>>;
-  /** Weights under HF names. */
+  /** Weights of the base under HF names. */
   exportWeights(): Promise<NamedTensorMap>;
+  /** What is trained: the weights, or the tensors of the adapters as `<adapter>/<PEFT's name>`. */
+  exportTrained(): Promise<NamedTensorMap>;
+  importTrained(tensors: NamedTensorMap): Promise<void>;
   /** `adam.m.<name>`, `adam.v.<name>`; `optimizerStep` is in the state. */
   exportOptimizer(): Promise<{ tensors: NamedTensorMap; step: number }>;
   importWeights(weights: NamedTensorMap): Promise<void>;
@@ -140,6 +146,9 @@ export interface ModelTensors {
     layers: Record<'q' | 'k' | 'v' | 'o' | 'gate' | 'up' | 'down', tf.Tensor2D>[];
     head: tf.Tensor2D;
   };
+  /** How many routes rows can take, beside the base; and their way through the adapters, where there are any. */
+  routes: number;
+  adapters?: (rows: ArrayLike<number>, tokensPerRow: number) => LoraPass;
 }
 export interface GenerateRequest {
   prompts: ArrayLike<number>[];
@@ -149,7 +158,7 @@ export interface GenerateRequest {
   signal?: AbortSignal;
   /** Called for each new token of each row. */
   onToken?: (index: number, id: number) => void;
-  /** Adapter slot of each prompt; −1, and all by default: the base alone. */
+  /** Route of each prompt (Batch.rowAdapter), the engine's active one by default; −1: the base alone. */
   rowAdapter?: ArrayLike<number>;
   /** Awaited between tokens, so that other work gets its turn. */
   yieldToOthers?: () => Promise<void>;
@@ -176,6 +185,19 @@ export interface GeneratedRow {
 /** An engine with the model it holds: what generation and inspection need beside the seam. */
 export interface ModelEngine extends Engine {
   readonly config: LlamaConfig;
+  readonly adapters: readonly LoraAdapter[];
+  /** rowAdapter of rows that say nothing: 0 where there are adapters, else −1. −1 is PEFT's disable_adapter. */
+  readonly activeRoute: number;
+  /**
+   * Puts other adapters beside the base, which stays where it is (hot swap). `tensors` as exportTrained gives them; without
+   * them adapters start as PEFT's do. `routes`: what rowAdapter i means; adapter i alone by default. Gradients and moments are
+   * dropped. With no adapters all weights are trained again. Throws ConfigError or ShapeError for adapters that do not fit, and
+   * then changes nothing.
+   */
+  setAdapters(
+    adapters: readonly LoraAdapter[],
+    options?: { tensors?: NamedTensorMap; routes?: readonly LoraRoute[] },
+  ): Promise<void>;
   /** Which engine and which forms of its kernels run, for the record of a run. */
   readonly variants: Record<string, string>;
   tensors(): ModelTensors;

@@ -19,15 +19,34 @@ export interface LlamaConfig {
   pad_token_id: number | null;
 }
 
-/** The subset of PEFT's LoraConfig that we use; field names are PEFT's. */
+/** The part of PEFT's LoraConfig that we use; field names and defaults are PEFT's. */
 export interface LoraConfig {
   /** Rank. */
   r: number;
   lora_alpha: number;
+  /** Share of the inputs of A that are left out in training; 0 by default. */
+  lora_dropout?: number;
   /** Scale by α / √r instead of α / r. */
   use_rslora?: boolean;
-  /** Last parts of module names: q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj. */
-  target_modules: readonly string[];
+  /** Weight-decomposed LoRA (Liu et al. 2024, arXiv:2402.09353): the update turns rows, a magnitude a row scales them. */
+  use_dora?: boolean;
+  /** Which biases of the base are trained. A Llama has none, so all three train the same; kept for the file. */
+  bias?: 'none' | 'all' | 'lora_only';
+  /** A bias behind B, trained with it. */
+  lora_bias?: boolean;
+  /**
+   * Names of modules, by their last part or whole path (q_proj, model.layers.0.mlp.up_proj); "all-linear"; or a regular
+   * expression that matches the whole path.
+   */
+  target_modules: readonly string[] | string;
+  exclude_modules?: readonly string[] | string | null;
+  /** Layers that are adapted at all; every layer by default. */
+  layers_to_transform?: readonly number[] | number | null;
+  /** r and lora_alpha of single modules: keys match the end of a path, as regular expressions. */
+  rank_pattern?: { readonly [pattern: string]: number };
+  alpha_pattern?: { readonly [pattern: string]: number };
+  /** true: A uniform in ±1/√in, B 0. gaussian: A normal with deviation 1/r, B 0. */
+  init_lora_weights?: true | 'gaussian';
 }
 
 export type BackendName = 'webgpu' | 'wasm' | 'cpu';

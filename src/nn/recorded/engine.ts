@@ -12,7 +12,8 @@ import type { GpuScalar } from '../../gpu/runner';
 import { ConfigError, DeviceError } from '../../lib/errors';
 import type { Batch } from '../../protocol/batch';
 import type { LlamaConfig } from '../../protocol/model';
-import { checkBatch, checkSlots, HEAD_PARAMETERS, type HeadKind } from '../engineChecks';
+import { AdapterSet } from '../adapterSet';
+import { checkBatch, checkRoutes, HEAD_PARAMETERS, type HeadKind } from '../engineChecks';
 import { disposeTransposed, type Transposed, transposeWeights, type Weights } from '../llama';
 import { emptyRow } from '../sampling';
 import type {
@@ -21,6 +22,7 @@ import type {
   GeneratedRow,
   GenerateRequest,
   LoraAdapter,
+  LoraRoute,
   LossFn,
   ModelEngine,
   ModelTensors,
@@ -31,14 +33,7 @@ import type {
   StepResult,
   Want,
 } from '../seam';
-import {
-  type AdapterLayout,
-  adapterLayout,
-  fromAdapterFloats,
-  type GroupKey,
-  initAdapter,
-  toAdapterFloats,
-} from './adapterLayout';
+import { type AdapterLayout, adapterLayout, fromAdapterFloats, type GroupKey, toAdapterFloats } from './adapterLayout';
 import { inputLayout, packInputs } from './batchInputs';
 import type { GpuContext } from './context';
 import { Decoder, decodeBatches } from './decode';
@@ -148,10 +143,11 @@ export class RecordedEngine implements ModelEngine {
   private readonly number = engines++;
   private readonly layout: ParameterLayout;
   private readonly weights: GPUBuffer[];
-  private readonly trained: Trained;
+  private trained: Trained;
+  private set: AdapterSet;
   /** Reject where the device had no room for weights or moments. */
   private readonly allocations: Promise<void>[] = [];
-  private readonly adapted?: AdapterBuffers;
+  private adapted?: AdapterBuffers;
   private readonly table: Fixed;
   private readonly totals: GPUBuffer;
   private readonly norm: GPUBuffer;
@@ -175,11 +171,9 @@ export class RecordedEngine implements ModelEngine {
     readonly config: LlamaConfig,
     weights: NamedTensorMap,
     readonly head: HeadKind = 'lm',
-    readonly adapters: readonly LoraAdapter[] = [],
+    adapters: readonly LoraAdapter[] = [],
   ) {
     const { device } = gpu;
-    if (adapters.length > 0 && head !== 'lm')
-      throw new ConfigError('Adapters are trained with the language-model head only. Leave the task head out.');
     this.layout = layoutOf(
       config,
       HEAD_PARAMETERS[head](config.hidden_size),
@@ -187,46 +181,146 @@ export class RecordedEngine implements ModelEngine {
     );
     const flat = toSegments(this.layout, weights);
     const { layout } = this;
-    const make = (segments: number[], label: string) => {
-      const { made, checked } = allocating(device, () => segments.map((floats) => this.buffer(4 * floats, label)));
-      this.allocations.push(checked);
-      return made;
-    };
-    const moments = (segments: number[]) => ({
-      grads: make(segments, 'gradients'),
-      m: make(segments, 'adam.m'),
-      v: make(segments, 'adam.v'),
-    });
-    this.weights = make(layout.segments, 'weights');
+    this.weights = this.make(layout.segments, 'weights');
     this.uploadAll(this.weights, flat);
-    if (adapters.length === 0)
-      this.trained = {
-        ...layout,
-        weights: this.weights,
-        ...moments(layout.segments),
-        pack: (tensors, prefix) => toSegments(layout, tensors, prefix),
-        unpack: (parts, prefix) => fromSegments(layout, parts, prefix),
-      };
+    this.set = new AdapterSet(config, []);
+    if (adapters.length === 0) this.trained = this.wholeModel();
     else {
-      const own = adapterLayout(config, adapters);
-      const segments = [own.floats];
-      const tables = [this.buffer(own.routes.byteLength, 'routes'), this.buffer(own.blocks.byteLength, 'blocks')];
-      this.adapted = { layout: own, routes: tables[0]!, blocks: tables[1]! };
-      gpu.runner.write(this.adapted.routes, 0, own.routes);
-      gpu.runner.write(this.adapted.blocks, 0, own.blocks);
-      this.trained = {
-        segments,
-        decayed: segments,
-        weights: make(segments, 'adapters'),
-        ...moments(segments),
-        pack: (tensors, prefix) => [toAdapterFloats(own, tensors, prefix)],
-        unpack: (parts, prefix) => fromAdapterFloats(own, parts[0]!, prefix),
-      };
-      this.uploadAll(this.trained.weights, this.trained.pack(initAdapter(own, adapters)));
+      this.set = new AdapterSet(config, adapters);
+      const values = this.set.init((path) => weights[`${path}.weight`]!.data);
+      const own = this.ownAdapters(this.set, values);
+      this.trained = own.trained;
+      this.adapted = own.adapted;
     }
     this.totals = this.buffer(16 * TOTALS, 'totals');
     this.norm = this.buffer(16, 'norm');
     this.table = this.fixed(this.ropeTable());
+  }
+
+  /** Buffers for segments; what the device has no room for is told when the first step is recorded. */
+  private make(segments: number[], label: string): GPUBuffer[] {
+    const { made, checked } = allocating(this.gpu.device, () =>
+      segments.map((floats) => this.buffer(4 * floats, label)),
+    );
+    this.allocations.push(checked);
+    return made;
+  }
+  private moments(segments: number[]): Pick<Trained, 'grads' | 'm' | 'v'> {
+    return {
+      grads: this.make(segments, 'gradients'),
+      m: this.make(segments, 'adam.m'),
+      v: this.make(segments, 'adam.v'),
+    };
+  }
+  private wholeModel(): Trained {
+    const { layout } = this;
+    return {
+      ...layout,
+      weights: this.weights,
+      ...this.moments(layout.segments),
+      pack: (tensors, prefix) => toSegments(layout, tensors, prefix),
+      unpack: (parts, prefix) => fromSegments(layout, parts, prefix),
+    };
+  }
+  private ownAdapters(set: AdapterSet, values: NamedTensorMap): { trained: Trained; adapted: AdapterBuffers } {
+    checkRecordable(set, this.head);
+    const layout = adapterLayout(this.config, set);
+    const packed = [toAdapterFloats(layout, values)];
+    const segments = [layout.floats];
+    const trained: Trained = {
+      segments,
+      decayed: segments,
+      weights: this.make(segments, 'adapters'),
+      ...this.moments(segments),
+      pack: (tensors, prefix) => [toAdapterFloats(layout, tensors, prefix)],
+      unpack: (parts, prefix) => fromAdapterFloats(layout, parts[0]!, prefix),
+    };
+    this.uploadAll(trained.weights, packed);
+    const tables = [this.buffer(layout.routes.byteLength, 'routes'), this.buffer(layout.blocks.byteLength, 'blocks')];
+    const adapted = { layout, routes: tables[0]!, blocks: tables[1]! };
+    this.gpu.runner.write(adapted.routes, 0, layout.routes);
+    this.gpu.runner.write(adapted.blocks, 0, layout.blocks);
+    return { trained, adapted };
+  }
+
+  get adapters(): readonly LoraAdapter[] {
+    return this.set.adapters;
+  }
+  get activeRoute(): number {
+    return this.set.routes.length > 0 ? 0 : -1;
+  }
+  async setAdapters(
+    adapters: readonly LoraAdapter[],
+    { tensors, routes }: { tensors?: NamedTensorMap; routes?: readonly LoraRoute[] } = {},
+  ): Promise<void> {
+    const set = new AdapterSet(this.config, adapters, routes);
+    if (this.adapted && tensors && this.exchange(set, tensors)) return;
+    // LoRA alone starts without the base's weights; DoRA, which needs them, does not run here.
+    const next =
+      adapters.length === 0
+        ? { trained: this.wholeModel(), adapted: undefined }
+        : this.ownAdapters(set, tensors ?? set.init(() => new Float32Array(0)));
+    this.releaseTrained();
+    this.set = set;
+    this.trained = next.trained;
+    this.adapted = next.adapted;
+    this.updates = 0;
+    this.hasGradients = false;
+    this.dropTensors();
+  }
+  /** Adapters of the same ranks and modules take the place of those there: nothing is recorded again. */
+  private exchange(set: AdapterSet, tensors: NamedTensorMap): boolean {
+    if (set.residents.length === 0) return false;
+    checkRecordable(set, this.head);
+    const layout = adapterLayout(this.config, set);
+    const old = this.adapted!.layout;
+    const places = ({ groups }: AdapterLayout) => JSON.stringify([...groups]);
+    if (places(layout) !== places(old) || set.routes.length !== this.set.routes.length) return false;
+    const { runner } = this.gpu;
+    const packed = toAdapterFloats(layout, tensors);
+    runner.submit();
+    runner.write(this.trained.weights[0]!, 0, packed);
+    runner.write(this.adapted!.routes, 0, layout.routes);
+    const { grads, m, v } = this.trained;
+    for (const buffer of [...grads, ...m, ...v]) runner.clear(buffer);
+    runner.submit();
+    this.set = set;
+    this.adapted = { ...this.adapted!, layout };
+    this.trained = {
+      ...this.trained,
+      pack: (given, prefix) => [toAdapterFloats(layout, given, prefix)],
+      unpack: (parts, prefix) => fromAdapterFloats(layout, parts[0]!, prefix),
+    };
+    this.updates = 0;
+    this.hasGradients = false;
+    return true;
+  }
+  /** Frees what is trained, and every recording that names it; the base's weights stay. */
+  private releaseTrained(): void {
+    const { runner } = this.gpu;
+    const { weights, grads, m, v } = this.trained;
+    const own = [...grads, ...m, ...v];
+    if (this.adapted) own.push(...weights, this.adapted.routes, this.adapted.blocks);
+    runner.submit();
+    for (const buffer of own) runner.release(buffer);
+    this.update?.dispose();
+    this.update = undefined;
+    for (const decoder of this.decoders.values()) decoder.dispose();
+    this.decoders.clear();
+    this.heads?.replay.dispose();
+    for (const buffer of this.heads?.sources.values() ?? []) runner.release(buffer);
+    this.heads = undefined;
+    for (const captured of this.captured.values())
+      void captured.then(
+        ({ replay, own: buffers }) => {
+          replay.dispose();
+          for (const buffer of buffers) runner.release(buffer);
+        },
+        (error: unknown) => {
+          if (!(error instanceof DeviceError)) throw error;
+        },
+      );
+    this.captured.clear();
   }
 
   get variants(): Record<string, string> {
@@ -292,7 +386,7 @@ export class RecordedEngine implements ModelEngine {
       B: this.fixed(weights, 4 * B, 4 * out * rank),
       dA: this.fixed(grads, 4 * A, 4 * rank * inputs),
       dB: this.fixed(grads, 4 * B, 4 * out * rank),
-      routes: this.fixed(adapted.routes, 4 * group.routes, 4 * (this.adapters.length + 1) * rank),
+      routes: this.fixed(adapted.routes, 4 * group.routes, 4 * (this.set.routes.length + 1) * rank),
       blocks: this.fixed(adapted.blocks, 4 * group.blocks, 8 * rank),
     };
   }
@@ -473,7 +567,7 @@ export class RecordedEngine implements ModelEngine {
   }
 
   async step(batch: Batch, loss: LossFn, { want, options = {}, scale }: StepRequest): Promise<StepResult> {
-    checkBatch(batch, this.config, this.head, options, this.adapters);
+    checkBatch(batch, this.config, this.head, options, this.set.routes.length);
     const { runner } = this.gpu;
     const sizes = { ...sizesOf(options), scale: scale.loss ?? 1 };
     if (loss.fused && (options.head ?? 'lm') === 'lm') {
@@ -658,7 +752,7 @@ export class RecordedEngine implements ModelEngine {
 
   async evaluate(batch: Batch, request: { want: Want[]; options?: StepOptions }): Promise<Outputs> {
     const options = request.options ?? {};
-    checkBatch(batch, this.config, this.head, options, this.adapters);
+    checkBatch(batch, this.config, this.head, options, this.set.routes.length);
     const { runner } = this.gpu;
     const kind = this.kindOf('evaluate', request.want, options, batch.rowAdapter);
     const captured = await this.capture(batch.B, batch.T, kind, teacherIn(request.want, options));
@@ -687,7 +781,7 @@ export class RecordedEngine implements ModelEngine {
    * attention) and `.gate_up`. For inspection and tests: all of it is kept, so it takes the memory of a training step.
    */
   async intermediates(batch: Batch): Promise<NamedTensorMap> {
-    checkBatch(batch, this.config, this.head, {}, this.adapters);
+    checkBatch(batch, this.config, this.head, {}, this.set.routes.length);
     const adapters = this.isAdapted(batch.rowAdapter);
     const captured = await this.capture(batch.B, batch.T, { ...FUSED, mode: 'intermediates', ...(adapters && { adapters }) }); // biome-ignore format: one call
     const { runner } = this.gpu;
@@ -807,14 +901,12 @@ export class RecordedEngine implements ModelEngine {
     this.uploadAll(this.weights, toSegments(this.layout, weights));
     this.dropTensors();
   }
-  /** A and B of all adapters as `<adapter>/<PEFT's name>`. */
-  async exportAdapters(): Promise<NamedTensorMap> {
-    if (!this.adapted) return {};
+  async exportTrained(): Promise<NamedTensorMap> {
     return this.trained.unpack(await this.download(this.trained.weights));
   }
-  async importAdapters(tensors: NamedTensorMap): Promise<void> {
-    if (!this.adapted) throw new ConfigError('This model has no adapters to take weights for.');
+  async importTrained(tensors: NamedTensorMap): Promise<void> {
     this.uploadAll(this.trained.weights, this.trained.pack(tensors));
+    this.dropTensors();
   }
   async importOptimizer({ tensors, step }: { tensors: NamedTensorMap; step: number }): Promise<void> {
     const { m, v, pack } = this.trained;
@@ -824,8 +916,10 @@ export class RecordedEngine implements ModelEngine {
   }
 
   /** Completions, batch after batch; the last shapes' memory is kept. */
-  async generate(request: GenerateRequest): Promise<GeneratedRow[]> {
-    checkSlots(request.rowAdapter ?? [], this.adapters);
+  async generate(given: GenerateRequest): Promise<GeneratedRow[]> {
+    const rowAdapter = given.rowAdapter ?? new Int32Array(given.prompts.length).fill(this.activeRoute);
+    const request = { ...given, rowAdapter };
+    checkRoutes(rowAdapter, this.set.routes.length);
     const out: GeneratedRow[] = request.prompts.map(emptyRow);
     const { device } = this.gpu;
     const maxBytes = Math.min(device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize);
@@ -882,7 +976,7 @@ export class RecordedEngine implements ModelEngine {
       tf.keep(transposed.head);
       this.asTensors = { weights, transposed };
     }
-    return this.asTensors;
+    return { ...this.asTensors, routes: 0 };
   }
   private dropTensors(): void {
     if (!this.asTensors) return;
@@ -893,27 +987,21 @@ export class RecordedEngine implements ModelEngine {
 
   dispose(): void {
     this.dropTensors();
-    const { runner } = this.gpu;
-    runner.submit();
-    const { grads, m, v } = this.trained;
-    const own = [...this.weights, ...grads, ...m, ...v, this.totals, this.norm, this.table.buffer];
-    if (this.adapted) own.push(...this.trained.weights, this.adapted.routes, this.adapted.blocks);
-    for (const buffer of own) buffer.destroy();
-    this.update?.dispose();
-    for (const decoder of this.decoders.values()) decoder.dispose();
-    this.decoders.clear();
-    this.heads?.replay.dispose();
-    for (const buffer of this.heads?.sources.values() ?? []) buffer.destroy();
-    for (const captured of this.captured.values())
-      void captured.then(
-        ({ replay, own: buffers }) => {
-          replay.dispose();
-          for (const buffer of buffers) buffer.destroy();
-        },
-        (error: unknown) => {
-          if (!(error instanceof DeviceError)) throw error;
-        },
-      );
-    this.captured.clear();
+    this.releaseTrained();
+    for (const buffer of [...this.weights, this.totals, this.norm, this.table.buffer]) buffer.destroy();
   }
+}
+
+/** What the kernels do not do yet is done in tf ops: createEngine chooses. */
+export const isAdapterRecordable = ({ config }: LoraAdapter): boolean =>
+  !config.use_dora && !config.lora_bias && !config.lora_dropout;
+function checkRecordable(set: AdapterSet, head: HeadKind): void {
+  if (head !== 'lm')
+    throw new ConfigError('Adapters are trained with the language-model head only. Leave the task head out.');
+  const other = set.adapters.find((adapter) => !isAdapterRecordable(adapter));
+  if (other)
+    throw new ConfigError(
+      `Adapter "${other.name}" has use_dora, lora_bias or lora_dropout, which the WebGPU kernels do not run. Merge it into the base, or open the studio with ?backend=wasm.`,
+      { where: 'use_dora' },
+    );
 }

@@ -1,0 +1,92 @@
+// The adapters of an engine: checked against the model, with the names of their tensors inside it and the routes that rows of
+// a batch take through them.
+import { ConfigError } from '../lib/errors';
+import { hash3, hashString } from '../lib/rng';
+import type { LlamaConfig } from '../protocol/model';
+import { initLora, type LoraTensor, loraTensors, type TargetModule, targetModules } from './lora';
+import type { ParameterShape } from './parameterSet';
+import type { LoraAdapter, LoraRoute, NamedTensorMap } from './seam';
+
+export interface ResidentAdapter {
+  adapter: LoraAdapter;
+  targets: TargetModule[];
+  tensors: LoraTensor[];
+}
+/** Name of an adapter's tensor in its engine: `<adapter>/<PEFT's name>`. */
+export const engineName = (adapter: string, tensor: string): string => `${adapter}/${tensor}`;
+
+export class AdapterSet {
+  readonly residents: ResidentAdapter[];
+  /** Route i is what rowAdapter i means: adapter i alone, unless told otherwise. */
+  readonly routes: readonly LoraRoute[];
+
+  /** Throws ConfigError for an adapter that does not fit the model, two of one name, or a route to an adapter that is not there. */
+  constructor(config: LlamaConfig, adapters: readonly LoraAdapter[], routes?: readonly LoraRoute[]) {
+    const names = adapters.map(({ name }) => name);
+    const twice = names.find((name, i) => names.indexOf(name) !== i);
+    if (twice !== undefined) throw new ConfigError(`Two adapters are called "${twice}". Give each a name of its own.`);
+    const odd = names.find((name) => !/^[\w.@:-]+$/.test(name));
+    if (odd !== undefined)
+      throw new ConfigError(`"${odd}" is no adapter name: use letters, digits and . _ - @ : without blanks.`);
+    this.residents = adapters.map((adapter) => {
+      const targets = targetModules(config, adapter.config, adapter.name);
+      return { adapter, targets, tensors: loraTensors(targets, adapter.config) };
+    });
+    this.routes = routes ?? adapters.map((_, slot) => [{ slot, weight: 1 }]);
+    for (const route of this.routes)
+      for (const { slot } of route)
+        if (!this.residents[slot])
+          throw new ConfigError(`A route leads to adapter ${slot}, and there are ${names.length}.`);
+    for (const route of this.routes)
+      if (route.length > 1 && route.some(({ slot }) => this.residents[slot]!.adapter.config.use_dora))
+        throw new ConfigError(
+          'Adapters with use_dora cannot be stacked: their magnitudes scale the same rows. Merge one first, or take LoRA without use_dora.',
+          { where: 'use_dora' },
+        );
+  }
+
+  get adapters(): LoraAdapter[] {
+    return this.residents.map(({ adapter }) => adapter);
+  }
+  shapes(): ParameterShape[] {
+    return this.residents.flatMap(({ adapter, tensors }) =>
+      tensors.map(({ name, shape, kind }) => ({
+        name: engineName(adapter.name, name),
+        shape,
+        decays: kind !== 'bias',
+      })),
+    );
+  }
+  /** First values of all tensors; `base` reads a weight of the base by its module's path. */
+  init(base: (path: string) => Float32Array): NamedTensorMap {
+    const out: NamedTensorMap = {};
+    for (const { adapter, targets } of this.residents)
+      for (const [name, tensor] of Object.entries(initLora(targets, adapter.config, adapter.seed ?? 0, base)))
+        out[engineName(adapter.name, name)] = tensor;
+    return out;
+  }
+}
+
+/** Tensors of one adapter under PEFT's names, out of an engine's. */
+export function tensorsOf(adapter: string, tensors: NamedTensorMap): NamedTensorMap {
+  const prefix = engineName(adapter, '');
+  return Object.fromEntries(
+    Object.entries(tensors).flatMap(([name, x]) => (name.startsWith(prefix) ? [[name.slice(prefix.length), x]] : [])),
+  );
+}
+/** The other way. */
+export const asEngineTensors = (adapter: string, tensors: NamedTensorMap): NamedTensorMap =>
+  Object.fromEntries(Object.entries(tensors).map(([name, x]) => [engineName(adapter, name), x]));
+
+/**
+ * What dropout lets through of element i: 0, or 1 / (1 − p). The same on every engine: a hash of adapter seed, step, module and
+ * element.
+ */
+export function dropoutFactor(p: number, key: number, i: number): number {
+  const keep = (hash3(key, i, DROPOUT) >>> 8) / 16777216 >= p;
+  return keep ? 1 / (1 - p) : 0;
+}
+const DROPOUT = hashString('lora_dropout');
+/** Key of dropoutFactor for one module in one micro-batch. */
+export const dropoutKey = (seed: number, step: number, micro: number, path: string): number =>
+  hash3(hash3(seed, step, micro), hashString(path), DROPOUT);

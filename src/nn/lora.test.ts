@@ -1,0 +1,352 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { initNodeBackend } from '../gpu/node';
+import { noise, relativeError } from '../gpu/testDevice';
+import type { Batch } from '../protocol/batch';
+import type { LlamaConfig, LoraConfig } from '../protocol/model';
+import { AdapterSet, asEngineTensors, tensorsOf } from './adapterSet';
+import { TfEngine } from './engine';
+import { generate } from './generate';
+import { initWeights } from './init';
+import { linearModules, loraParameterCount, loraTensors, mergeLora, sizeOf, targetModules } from './lora';
+import { PRESETS } from './presets';
+import type { LoraAdapter, LossFn, NamedTensorMap } from './seam';
+
+const config: LlamaConfig = {
+  ...PRESETS.nano,
+  vocab_size: 23,
+  hidden_size: 16,
+  intermediate_size: 24,
+  num_hidden_layers: 2,
+  num_attention_heads: 4,
+  num_key_value_heads: 2,
+  head_dim: 4,
+  max_position_embeddings: 32,
+  initializer_range: 0.3,
+};
+const weights = initWeights(config, 3);
+const ALL = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'];
+const adapter = (name: string, lora: Partial<LoraConfig> = {}): LoraAdapter => ({
+  name,
+  config: { r: 2, lora_alpha: 4, target_modules: ALL, ...lora },
+});
+
+function batchOf(rows: number[], T = 6): Batch {
+  const B = rows.length;
+  const n = B * T;
+  return {
+    B,
+    T,
+    ids: Int32Array.from({ length: n }, (_, i) => (i * 7 + 3) % 23),
+    positions: Int32Array.from({ length: n }, (_, i) => i % T),
+    segmentIds: new Int32Array(n).fill(1),
+    targets: Int32Array.from({ length: n }, (_, i) => (i * 5 + 1) % 23),
+    mask: Float32Array.from({ length: n }, (_, i) => (i % 3 === 0 ? 0 : 1)),
+    rowAdapter: Int32Array.from(rows),
+  };
+}
+/** Tensors of an adapter, none of them at its first value. */
+function trained({ name, config: lora }: LoraAdapter, seed: number): NamedTensorMap {
+  const out: NamedTensorMap = {};
+  loraTensors(targetModules(config, lora), lora).forEach(({ name: key, shape, kind }, i) => {
+    const data = noise(sizeOf(shape), seed + i);
+    out[key] = { shape, data: kind === 'magnitude' ? data.map((x) => 1.2 + 0.3 * x) : data.map((x) => 0.4 * x) };
+  });
+  return asEngineTensors(name, out);
+}
+const loss: LossFn = ({ logps, mask }) => ({
+  sums: { loss: tf.neg(tf.sum(tf.mul(logps!, mask))) as tf.Scalar },
+  counts: { loss: 1 },
+  metrics: {},
+});
+async function logpsOf(engine: TfEngine, batch: Batch): Promise<Float32Array> {
+  const outputs = await engine.evaluate(batch, { want: ['logps'] });
+  const data = (await outputs.logps!.data()) as Float32Array;
+  tf.dispose(outputs as unknown as tf.TensorContainer);
+  return data;
+}
+async function withAdapters(
+  adapters: LoraAdapter[],
+  tensors: NamedTensorMap,
+  routes?: { slot: number; weight: number }[][],
+) {
+  const engine = new TfEngine(config, weights);
+  await engine.setAdapters(adapters, { tensors, routes });
+  return engine;
+}
+
+beforeAll(async () => {
+  await initNodeBackend();
+});
+
+describe('targets', () => {
+  const paths = (target_modules: LoraConfig['target_modules'], more: Partial<LoraConfig> = {}) =>
+    targetModules(config, { r: 2, lora_alpha: 4, target_modules, ...more }).map(({ path }) => path);
+
+  test('lists, whole paths, all-linear, regular expressions, exclusions and layers, as PEFT reads them', () => {
+    expect(paths(['q_proj', 'v_proj'])).toHaveLength(4);
+    expect(paths('all-linear')).toEqual(linearModules(config).map(({ path }) => path));
+    expect(paths(['model.layers.1.mlp.up_proj'])).toEqual(['model.layers.1.mlp.up_proj']);
+    // A regular expression has to match the whole path.
+    expect(paths(String.raw`.*\.layers\.0\..*(q|k)_proj`)).toEqual([
+      'model.layers.0.self_attn.q_proj',
+      'model.layers.0.self_attn.k_proj',
+    ]);
+    expect(paths('all-linear', { exclude_modules: ['down_proj'], layers_to_transform: [1] })).toHaveLength(6);
+  });
+  test('rank_pattern and alpha_pattern match the end of a path; rsLoRA divides by the root', () => {
+    const found = targetModules(config, {
+      r: 4,
+      lora_alpha: 8,
+      use_rslora: true,
+      target_modules: ['q_proj', 'down_proj'],
+      rank_pattern: { 'layers.1.self_attn.q_proj': 1 },
+      alpha_pattern: { down_proj: 2 },
+    });
+    expect(found.map(({ r, lora_alpha, scaling }) => [r, lora_alpha, scaling])).toEqual([
+      [4, 8, 4],
+      [4, 2, 1],
+      [1, 8, 8],
+      [4, 2, 1],
+    ]);
+  });
+  test.each([
+    [{ target_modules: ['q_prj'] }, 'The nearest that it has: q_proj'],
+    [{ target_modules: ['lm_head'] }, 'no linear layer of a block'],
+    [{ target_modules: ['model.layers.7.mlp.up_proj'] }, 'model.layers.0.mlp.up_proj'],
+    [{ target_modules: 'q_(' }, 'no regular expression'],
+    [{ target_modules: 'nothing' }, 'targets no module at all'],
+    [{ target_modules: ['q_proj'], r: 17 }, 'Set r to 16 or less'],
+    [{ target_modules: ['q_proj'], r: 0 }, 'a whole number of at least 1'],
+    [{ target_modules: ['q_proj'], lora_dropout: 1 }, 'below 1, got 1'],
+    [{ target_modules: ['q_proj'], layers_to_transform: [2] }, 'layers are 0 to 1'],
+    [{ target_modules: ['q_proj'], use_dora: true, lora_bias: true }, 'does not combine'],
+  ] as [Partial<LoraConfig>, string][])('%j is refused in words', (lora, words) => {
+    expect(() => targetModules(config, { r: 2, lora_alpha: 4, target_modules: [], ...lora })).toThrow(words);
+  });
+  test('parameters: r (in + out) a module, an output more with DoRA', () => {
+    const lora = { r: 16, lora_alpha: 16, target_modules: ['q_proj'] };
+    const wide = { ...config, hidden_size: 4096, num_attention_heads: 32, head_dim: 128, num_hidden_layers: 1 };
+    expect(loraParameterCount(wide, lora)).toBe(131_072); // the chapter's 4096 × 4096 at r = 16
+    expect(loraParameterCount(wide, { ...lora, use_dora: true })).toBe(131_072 + 4096);
+  });
+});
+
+test('a new adapter changes nothing: B is 0, A uniform in ±1/√in, the magnitude the rows of W', async () => {
+  const batch = batchOf([0, 0]);
+  const base = await logpsOf(new TfEngine(config, weights), batchOf([-1, -1]));
+  for (const lora of [{}, { use_dora: true }, { lora_bias: true }]) {
+    const engine = new TfEngine(config, weights, 'lm', [adapter('new', lora)]);
+    expect(relativeError(await logpsOf(engine, batch), base)).toBeLessThan(2e-6);
+    const { data } = (await engine.exportTrained())['new/base_model.model.model.layers.0.mlp.down_proj.lora_A.weight']!;
+    expect(Math.max(...data.map(Math.abs))).toBeLessThanOrEqual(1 / Math.sqrt(24));
+    expect(Math.max(...data.map(Math.abs))).toBeGreaterThan(0.9 / Math.sqrt(24));
+    engine.dispose();
+  }
+});
+
+const FORMS: [string, Partial<LoraConfig>][] = [
+  ['LoRA', {}],
+  ['rsLoRA with patterns', { use_rslora: true, rank_pattern: { up_proj: 5 }, alpha_pattern: { q_proj: 1 } }],
+  ['DoRA', { use_dora: true }],
+];
+test.each(FORMS)('%s beside the base reads as merged into it, and generates the same', async (_name, lora) => {
+  const one = adapter('one', lora);
+  const tensors = trained(one, 7);
+  const beside = await withAdapters([one], tensors);
+  const merged = new TfEngine(config, mergeLora(config, weights, one, tensorsOf('one', tensors)));
+  expect(relativeError(await logpsOf(beside, batchOf([0, 0])), await logpsOf(merged, batchOf([-1, -1])))).toBeLessThan(
+    1e-5,
+  );
+  const request = {
+    prompts: [
+      [3, 5, 7],
+      [4, 1],
+    ],
+    sampling: { temperature: 0, top_k: 0, top_p: 1, max_new_tokens: 8, seed: 1 },
+    stopIds: [],
+  };
+  const [a, b] = [await generate(beside, request), await generate(merged, request)];
+  expect(a.map(({ ids }) => ids)).toEqual(b.map(({ ids }) => ids));
+  // PEFT's disable_adapter: the base alone.
+  const base = new TfEngine(config, weights);
+  expect(await logpsOf(beside, batchOf([-1, -1]))).toEqual(await logpsOf(base, batchOf([-1, -1])));
+  for (const engine of [beside, merged, base]) engine.dispose();
+});
+
+const GRADIENTS: [string, Partial<LoraConfig>][] = [
+  ...FORMS,
+  ['a bias behind B', { lora_bias: true }],
+  ['dropout', { lora_dropout: 0.4 }],
+  ['attention alone', { target_modules: ['q_proj', 'v_proj'] }],
+];
+test.each(GRADIENTS)('%s: every gradient is that of central differences; the base has none', async (_name, lora) => {
+  const one = adapter('one', lora);
+  const tensors = trained(one, 11);
+  const batch = batchOf([0, -1, 0]);
+  const request = { want: ['logps' as const], scale: { loss: 1 } };
+  const engine = await withAdapters([one], tensors);
+  await engine.step(batch, loss, request);
+  const gradients = await engine.readGradients();
+  expect(Object.keys(gradients).sort()).toEqual(Object.keys(tensors).sort());
+  // DoRA's norm is a constant in the gradient (PEFT detaches it), so only its magnitude is compared with differences.
+  const compared = Object.entries(gradients).filter(([name]) => !lora.use_dora || name.endsWith('magnitude_vector'));
+  for (const [name, { data }] of compared) {
+    // The element that the loss hangs on most.
+    const i = data.reduce((best, x, at) => (Math.abs(x) > Math.abs(data[best]!) ? at : best), 0);
+    const at = async (by: number) => {
+      const moved = { ...tensors, [name]: { shape: tensors[name]!.shape, data: tensors[name]!.data.slice() } };
+      moved[name]!.data[i]! += by;
+      await engine.importTrained(moved);
+      engine.clearGradients(); // the same draw of dropout
+      const { sums } = await engine.step(batch, loss, request);
+      return (await engine.read(sums)).loss!;
+    };
+    const h = 4e-3;
+    const difference = ((await at(h)) - (await at(-h))) / (2 * h);
+    expect(Math.abs(difference - data[i]!), name).toBeLessThan(6e-3 * Math.max(1, Math.abs(data[i]!)));
+  }
+  engine.dispose();
+});
+
+test('DoRA: gradients of A and B are those of the merged weight with its norm held', async () => {
+  const one = adapter('one', { use_dora: true });
+  const tensors = trained(one, 13);
+  const engine = await withAdapters([one], tensors);
+  await engine.step(batchOf([0, 0]), loss, { want: ['logps'], scale: { loss: 1 } });
+  const gradients = await engine.readGradients();
+  const merged = new TfEngine(config, mergeLora(config, weights, one, tensorsOf('one', tensors)));
+  await merged.step(batchOf([-1, -1]), loss, { want: ['logps'], scale: { loss: 1 } });
+  const whole = await merged.readGradients();
+  for (const { path, in: inputs, out, r, scaling } of targetModules(config, one.config)) {
+    const key = (suffix: string) => `one/base_model.model.${path}.${suffix}`;
+    const [A, B, m] = ['lora_A.weight', 'lora_B.weight', 'lora_magnitude_vector'].map((s) => tensors[key(s)]!.data);
+    const W = weights[`${path}.weight`]!.data;
+    const dW = whole[`${path}.weight`]!.data;
+    const dB = new Float32Array(out * r);
+    const dA = new Float32Array(r * inputs);
+    for (let o = 0; o < out; o++) {
+      let square = 0;
+      for (let k = 0; k < inputs; k++) {
+        let v = W[o * inputs + k]!;
+        for (let c = 0; c < r; c++) v += scaling * B![o * r + c]! * A![c * inputs + k]!;
+        square += v * v;
+      }
+      const g = m![o]! / Math.sqrt(square);
+      for (let k = 0; k < inputs; k++)
+        for (let c = 0; c < r; c++) {
+          dB[o * r + c]! += scaling * g * dW[o * inputs + k]! * A![c * inputs + k]!;
+          dA[c * inputs + k]! += scaling * g * dW[o * inputs + k]! * B![o * r + c]!;
+        }
+    }
+    expect(relativeError(gradients[key('lora_A.weight')]!.data, dA), path).toBeLessThan(2e-5);
+    expect(relativeError(gradients[key('lora_B.weight')]!.data, dB), path).toBeLessThan(2e-5);
+  }
+  engine.dispose();
+  merged.dispose();
+});
+
+test('tenants in one batch: outputs, gradients and updates are those of each trained alone', async () => {
+  const adapters = [
+    adapter('a'),
+    adapter('b', { r: 3, target_modules: ['q_proj', 'up_proj'], use_rslora: true }),
+    adapter('c', { use_dora: true }),
+  ];
+  const tensors = Object.assign({}, ...adapters.map((one, i) => trained(one, 20 + 100 * i))) as NamedTensorMap;
+  const together = await withAdapters(adapters, tensors);
+  const rows = [0, 2, 1, -1, 0];
+  const batch = batchOf(rows);
+  const adamw = { learning_rate: 1e-2, weight_decay: 0.1, adam_beta1: 0.9, adam_beta2: 0.99, adam_epsilon: 1e-8, max_grad_norm: 0 }; // biome-ignore format: one update
+  const found = await logpsOf(together, batch);
+  await together.step(batch, loss, { want: ['logps'], scale: { loss: 1 } });
+  const gradients = await together.readGradients();
+  await together.applyGradients(adamw);
+  const after = await together.exportTrained();
+  for (const [slot, one] of adapters.entries()) {
+    const alone = await withAdapters([one], asEngineTensors(one.name, tensorsOf(one.name, tensors)));
+    // The other tenants' rows stay in the batch and train nothing.
+    const own = { ...batch, rowAdapter: Int32Array.from(rows, (s) => (s === slot ? 0 : -1)), mask: batch.mask.map((x, i) => (rows[Math.floor(i / batch.T)] === slot ? x : 0)) }; // biome-ignore format: one batch
+    const logps = await logpsOf(alone, { ...own, mask: batch.mask });
+    rows.forEach((s, b) => {
+      if (s !== slot) return;
+      const row = (x: Float32Array) => x.subarray(b * batch.T, (b + 1) * batch.T);
+      expect(relativeError(row(found), row(logps))).toBeLessThan(1e-5);
+    });
+    await alone.step(own, loss, { want: ['logps'], scale: { loss: 1 } });
+    for (const [name, { data }] of Object.entries(await alone.readGradients()))
+      expect(relativeError(gradients[name]!.data, data), name).toBeLessThan(2e-5);
+    await alone.applyGradients(adamw);
+    for (const [name, { data }] of Object.entries(await alone.exportTrained()))
+      expect(relativeError(after[name]!.data, data), name).toBeLessThan(1e-4); // AdamW's first step is a sign: rounding counts
+    alone.dispose();
+  }
+  together.dispose();
+});
+
+test('stacked adapters add, each by its weight; with DoRA they are refused', async () => {
+  const adapters = [adapter('a'), adapter('b', { r: 3 })];
+  const tensors = { ...trained(adapters[0]!, 31), ...trained(adapters[1]!, 131) };
+  const stacked = await withAdapters(adapters, tensors, [[{ slot: 0, weight: 0.5 }, { slot: 1, weight: 2 }]]); // biome-ignore format: one route
+  let sum = weights;
+  for (const [one, weight] of [[adapters[0]!, 0.5], [adapters[1]!, 2]] as const) // biome-ignore format: two pairs
+    sum = mergeLora(
+      config,
+      sum,
+      { ...one, config: { ...one.config, lora_alpha: 4 * weight } },
+      tensorsOf(one.name, tensors),
+    );
+  const merged = new TfEngine(config, sum);
+  expect(relativeError(await logpsOf(stacked, batchOf([0, 0])), await logpsOf(merged, batchOf([-1, -1])))).toBeLessThan(
+    1e-5,
+  );
+  const dora = [adapters[0]!, adapter('d', { use_dora: true })];
+  expect(() => new AdapterSet(config, dora, [[{ slot: 0, weight: 1 }, { slot: 1, weight: 1 }]])).toThrow('cannot be stacked'); // biome-ignore format: one route
+  stacked.dispose();
+  merged.dispose();
+});
+
+test('adapters are exchanged beside the base; a bad one changes nothing', async () => {
+  const [a, b] = [adapter('a'), adapter('b', { r: 1, target_modules: ['o_proj'] })];
+  const engine = await withAdapters([a], trained(a, 41));
+  const before = await logpsOf(engine, batchOf([0]));
+  await expect(engine.setAdapters([b], { tensors: {} })).rejects.toThrow('lack the tensor b/base_model');
+  await expect(engine.setAdapters([adapter('x', { r: 99 })])).rejects.toThrow('Set r to');
+  await expect(engine.setAdapters([a, a])).rejects.toThrow('Two adapters are called "a"');
+  expect(await logpsOf(engine, batchOf([0]))).toEqual(before);
+  const tensors = tf.memory().numTensors;
+  for (let i = 0; i < 3; i++) {
+    await engine.setAdapters([b], { tensors: trained(b, 42) });
+    await engine.setAdapters([a], { tensors: trained(a, 41) });
+    expect(await logpsOf(engine, batchOf([0]))).toEqual(before);
+  }
+  expect(tf.memory().numTensors).toBe(tensors);
+  await expect(engine.evaluate(batchOf([1]), { want: ['logps'] })).rejects.toThrow('no adapter in slot 1');
+  // Without adapters all weights are trained again.
+  await engine.setAdapters([]);
+  expect(Object.keys(await engine.exportTrained())).toEqual(Object.keys(await engine.exportWeights()));
+  expect((await engine.exportWeights())['model.norm.weight']!.data).toEqual(weights['model.norm.weight']!.data);
+  engine.dispose();
+});
+
+test('twenty steps leave the base as it was, resume to the same bytes, and dropout repeats with its seed', async () => {
+  const one = adapter('one', { lora_dropout: 0.3 });
+  const adamw = { learning_rate: 3e-3, weight_decay: 0.01, adam_beta1: 0.9, adam_beta2: 0.99, adam_epsilon: 1e-8, max_grad_norm: 1 }; // biome-ignore format: one update
+  const train = async (engine: TfEngine, steps: number) => {
+    for (let i = 0; i < steps; i++) {
+      for (let micro = 0; micro < 2; micro++)
+        await engine.step(batchOf([0, 0]), loss, { want: ['logps'], scale: { loss: 0.05 } });
+      await engine.applyGradients(adamw);
+    }
+  };
+  const whole = new TfEngine(config, weights, 'lm', [one]);
+  await train(whole, 20);
+  const first = new TfEngine(config, weights, 'lm', [one]);
+  await train(first, 8);
+  const second = new TfEngine(config, weights, 'lm', [one]);
+  await second.importTrained(await first.exportTrained());
+  await second.importOptimizer(await first.exportOptimizer());
+  await train(second, 12);
+  expect(await second.exportTrained()).toEqual(await whole.exportTrained());
+  expect(await whole.exportWeights()).toEqual(weights);
+  for (const engine of [whole, first, second]) engine.dispose();
+});
