@@ -5,7 +5,10 @@ import type { Batch } from '../protocol/batch';
 import type { EncodedRow } from '../protocol/chat';
 
 /** What collation needs of a row. */
-export type TokenRow = Pick<EncodedRow, 'ids' | 'mask'>;
+export interface TokenRow extends Pick<EncodedRow, 'ids' | 'mask'> {
+  /** rowAdapter of the row; that of the batch's options unless given. */
+  route?: number;
+}
 
 export interface CollateOptions {
   /** Allowed lengths, ascending; the batch takes the smallest that fits. */
@@ -14,8 +17,8 @@ export interface CollateOptions {
   padToMultipleOf?: number;
   /** Id at padding; any in the vocabulary. Padding is told by segmentIds, never by this id. 0 by default. */
   padId?: number;
-  /** Adapter slot for every row; −1 (base) by default. */
-  adapter?: number;
+  /** rowAdapter of rows that say nothing; −1 (the base) by default. */
+  route?: number;
 }
 
 /** The length that rows of `longest` tokens are padded to. Throws ShapeError if no bucket is long enough. */
@@ -29,7 +32,10 @@ export function paddedLength(longest: number, { buckets, padToMultipleOf = 1 }: 
   return length;
 }
 
-/** `groups[b]` are the documents packed into row b, in order; an unpacked row is a group of one. Shapes [B, T] row-major. */
+/**
+ * `groups[b]` are the documents packed into row b, in order, all of one route; an unpacked row is a group of one. Shapes [B, T]
+ * row-major.
+ */
 export function collatePacked(groups: readonly (readonly TokenRow[])[], options: CollateOptions = {}): Batch {
   const lengths = groups.map((group) => group.reduce((sum, row) => sum + row.ids.length, 0));
   const B = groups.length;
@@ -42,7 +48,7 @@ export function collatePacked(groups: readonly (readonly TokenRow[])[], options:
     segmentIds: new Int32Array(B * T),
     targets: new Int32Array(B * T),
     mask: new Float32Array(B * T),
-    rowAdapter: new Int32Array(B).fill(options.adapter ?? -1),
+    rowAdapter: Int32Array.from(groups, (group) => group[0]?.route ?? options.route ?? -1),
   };
   groups.forEach((group, b) => {
     let at = b * T;

@@ -13,13 +13,26 @@ const ajv = new Ajv({ strict: true, strictTypes: false, allowUnionTypes: true })
 const isValid = ajv.compile(RECIPE_SCHEMA);
 
 test.each([
-  [{ peft: { r: 8 } }, 'recipe.peft'],
   [{ teacher: 'builtin:micro' }, 'recipe.teacher'],
   [{ rewards: [{ id: 'schema_valid' }] }, 'recipe.rewards'],
   [{ reference: 'adapter_off' }, 'recipe.reference'],
   [{ model: { ref: 'builtin:nano', adapters: ['sha256:a'] } }, 'recipe.model.adapters'],
 ])('a part of a recipe that cannot be done is refused, not passed over: %j', (change, where) => {
   expect(() => validateRecipe({ ...sftDefault, ...change })).toThrow(new RegExp(`^${where} is set`));
+});
+
+const QUANTIZATION = { load_in_4bit: true, bnb_4bit_quant_type: 'nf4', bnb_4bit_use_double_quant: true } as const;
+const ROWS = { ...sftDefault.data, train: [{ ref: 'builtin:sft/mix', adapter: 'a' }] };
+test.each([
+  [{ peft: { r: 0 } }, 'recipe.peft.r must be a whole number'],
+  [{ peft: { rank: 8 } }, 'recipe.peft.rank is not known'],
+  [{ peft: { peft_type: 'IA3' } }, 'recipe.peft.peft_type must be "LORA"'],
+  [{ peft: { target_modules: [] } }, 'recipe.peft.target_modules must be a list of module names'],
+  [{ data: ROWS }, 'recipe.peft is null'],
+  [{ model: { ref: 'builtin:nano', quantization: QUANTIZATION } }, 'only be trained through adapters'],
+])('adapters that make no sense are refused: %j', (change, words) => {
+  expect(() => validateRecipe({ ...sftDefault, ...change })).toThrow(words);
+  expect(validateRecipe({ ...sftDefault, data: ROWS, peft: { r: 4 } }).peft).toEqual({ r: 4 });
 });
 
 test('every lab is a valid recipe whose metrics exist', () => {
@@ -30,7 +43,7 @@ test('every lab is a valid recipe whose metrics exist', () => {
 });
 
 test('the hand-written check agrees with ajv on recipes with random faults', () => {
-  const paths = [['version'], ['trainer'], ['model'], ['model', 'ref'], ['template'], ['data'], ['data', 'train'], ['data', 'train', 0], ['data', 'train', 0, 'ref'], ['data', 'train', 0, 'weight'], ['data', 'train', 0, 'split'], ['data', 'eval'], ['data', 'rows'], ['data', 'seed'], ['args'], ['peft'], ['evaluation'], ['evaluation', 0], ['seed'], ['name'], ['reference'], ['extra'], ['data', 'extra']]; // biome-ignore format: a list
+  const paths = [['version'], ['trainer'], ['model'], ['model', 'ref'], ['template'], ['data'], ['data', 'train'], ['data', 'train', 0], ['data', 'train', 0, 'ref'], ['data', 'train', 0, 'weight'], ['data', 'train', 0, 'split'], ['data', 'train', 0, 'adapter'], ['model', 'quantization'], ['data', 'eval'], ['data', 'rows'], ['data', 'seed'], ['args'], ['peft'], ['evaluation'], ['evaluation', 0], ['seed'], ['name'], ['reference'], ['extra'], ['data', 'extra']]; // biome-ignore format: a list
   const values = fc.constantFrom<unknown>(
     undefined,
     null,

@@ -2,6 +2,7 @@
 import { DataError } from '../lib/errors';
 import { parseConfig } from '../lib/fields';
 import type { DatasetRow, EncodedRow, MaskMode } from '../protocol/chat';
+import { DEFAULT_ADAPTER } from '../protocol/peft';
 import type { DataRef, Recipe } from '../protocol/recipe';
 import { blockingFinding, type RenderContext, render } from '../text/render';
 import { trainers } from '../trainers/registry';
@@ -14,6 +15,8 @@ const TRAIN_ROWS = 4000;
 export interface NamedRow {
   rowId: string;
   row: DatasetRow;
+  /** Adapter that it trains, where the recipe trains any. */
+  adapter?: string;
 }
 /** Rows of a set that a person brought in; undefined when the ref is not one. */
 export type ImportedRows = (ref: DataRef) => DatasetRow[] | undefined;
@@ -30,14 +33,15 @@ export function recipeRows(
   const total = part === 'train' ? (data.rows ?? TRAIN_ROWS) : max_eval_samples;
   const weights = refs.reduce((sum, { weight = 1 }) => sum + weight, 0);
   return refs.flatMap((source) => {
+    const adapter = recipe.peft ? { adapter: source.adapter ?? DEFAULT_ADAPTER } : {};
     const brought = imported(source);
-    if (brought) return brought.map((row, i) => ({ rowId: `${source.ref}/${i}`, row }));
+    if (brought) return brought.map((row, i) => ({ rowId: `${source.ref}/${i}`, row, ...adapter }));
     const items = builtinItems(source.ref, {
       rows: Math.max(1, Math.round((total * (source.weight ?? 1)) / weights)),
       seed: data.seed ?? recipe.seed,
       split: source.split ?? (part === 'train' ? 'train' : 'dev'),
     });
-    return items.map(({ rowId, row }) => ({ rowId, row }));
+    return items.map(({ rowId, row }) => ({ rowId, row, ...adapter }));
   });
 }
 
@@ -72,8 +76,8 @@ export function encodeRecipe(
     );
   const all: EncodedRow[] = [];
   const dropped: EncodedRows['dropped'] = [];
-  given.forEach(({ row, rowId }, i) => {
-    const encoded = render(row, rowId, settings);
+  given.forEach(({ row, rowId, adapter }, i) => {
+    const encoded = { ...render(row, rowId, settings), ...(adapter !== undefined && { adapter }) };
     all.push(encoded);
     const reason = blockingFinding(encoded);
     if (reason) dropped.push({ rowId, reason });

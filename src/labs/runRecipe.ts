@@ -5,6 +5,7 @@ import { packBfd } from '../data/packing';
 import { type EvaluateOptions, encodeCase, evaluate } from '../eval/evaluate';
 import { findMetrics } from '../eval/registry';
 import { greedySampler } from '../eval/sampler';
+import { ConfigError } from '../lib/errors';
 import { type ConfigOf, parseConfig } from '../lib/fields';
 import type { ModelEngine } from '../nn/seam';
 import type { EncodedRow } from '../protocol/chat';
@@ -19,7 +20,7 @@ import type { World } from '../world/state';
 import { validateRecipe } from './validateRecipe';
 
 export interface RecipeEnvironment {
-  /** Holds the base weights; the run trains it, and disposes it at the end. */
+  /** Holds the base weights, with recipeAdapters(recipe) beside them; the run trains it, and disposes it at the end. */
   engine: ModelEngine;
   train: EncodedRow[];
   eval: EncodedRow[];
@@ -54,17 +55,28 @@ export async function prepareRecipe(
   const args = parseConfig(trainers[id].fields, recipe.args);
   const { engine } = environment;
   if (resumeFrom) {
-    await engine.importWeights(resumeFrom.weights);
+    await engine.importTrained(resumeFrom.weights);
     await engine.importOptimizer(resumeFrom.optimizer);
   }
+  const names = engine.adapters.map(({ name }) => name);
+  const routed = (row: EncodedRow): TokenRow => {
+    if (row.adapter === undefined) return row;
+    const route = names.indexOf(row.adapter);
+    if (route < 0)
+      throw new ConfigError(
+        `Row ${row.rowId} is for the adapter "${row.adapter}", which no rows train. Name it in data.train too.`,
+        { where: 'recipe.data' },
+      );
+    return { ids: row.ids, mask: row.mask, route };
+  };
   const trainer = await loadTrainer(id);
   const run = new TrainingRun(
     {
       engine,
       trainer,
       args,
-      train: groupRows(environment.train, args),
-      eval: environment.eval,
+      train: groupRows(environment.train.map(routed), args),
+      eval: environment.eval.map(routed),
       seed: recipe.seed,
       now: environment.now,
       yieldToOthers: environment.yieldToOthers,
@@ -81,8 +93,12 @@ function groupRows(
   { packing, max_length }: { packing: boolean; max_length: number },
 ): RowGroup[] {
   if (!packing) return rows.map((row) => [row]);
-  const lengths = rows.map((row) => row.ids.length);
-  return packBfd(lengths, max_length).map((group) => group.map((i) => rows[i]!));
+  // A row of a batch takes one route, so adapters are packed apart.
+  return [...new Set(rows.map(({ route }) => route))].flatMap((route) => {
+    const own = rows.filter((row) => row.route === route);
+    const lengths = own.map((row) => row.ids.length);
+    return packBfd(lengths, max_length).map((group) => group.map((i) => own[i]!));
+  });
 }
 
 async function answerFixedPrompts(

@@ -3,6 +3,7 @@
 import { ConfigError } from '../lib/errors';
 import { parseConfig } from '../lib/fields';
 import { FINDING_KINDS } from '../protocol/chat';
+import { parseLoraConfig } from '../protocol/peft';
 import type { Recipe } from '../protocol/recipe';
 import { trainers } from '../trainers/registry';
 
@@ -12,6 +13,7 @@ const dataRef = {
     ref: { type: 'string', minLength: 1 },
     weight: { type: 'number', exclusiveMinimum: 0 },
     split: { enum: ['train', 'dev', 'heldout'] },
+    adapter: { type: 'string', minLength: 1 },
   },
   required: ['ref'],
   additionalProperties: false,
@@ -27,7 +29,20 @@ export const RECIPE_SCHEMA = {
     trainer: { enum: Object.keys(trainers) },
     model: {
       type: 'object',
-      properties: { ref: { type: 'string', minLength: 1 }, adapters: { type: 'array', items: { type: 'string' } } },
+      properties: {
+        ref: { type: 'string', minLength: 1 },
+        adapters: { type: 'array', items: { type: 'string' } },
+        quantization: {
+          type: ['object', 'null'],
+          properties: {
+            load_in_4bit: { const: true },
+            bnb_4bit_quant_type: { const: 'nf4' },
+            bnb_4bit_use_double_quant: { type: 'boolean' },
+          },
+          required: ['load_in_4bit', 'bnb_4bit_quant_type', 'bnb_4bit_use_double_quant'],
+          additionalProperties: false,
+        },
+      },
       required: ['ref'],
       additionalProperties: false,
     },
@@ -119,7 +134,6 @@ export function validateRecipe(json: unknown): Recipe {
     throw new ConfigError(`${problem}. Correct it in the recipe and try again.`, { where: problem.split(' ')[0] });
   const recipe = json as Recipe;
   for (const [field, value] of Object.entries({
-    peft: recipe.peft,
     reference: recipe.reference,
     rewards: recipe.rewards?.length ? recipe.rewards : null,
     teacher: recipe.teacher,
@@ -127,9 +141,23 @@ export function validateRecipe(json: unknown): Recipe {
   }))
     if (value !== null && value !== undefined)
       throw new ConfigError(
-        `recipe.${field} is set, and this version trains by ${Object.keys(trainers).join(', ')} with all weights only. Remove ${field} from the recipe.`,
+        `recipe.${field} is set, and this version trains by ${Object.keys(trainers).join(', ')} without it. Remove ${field} from the recipe.`,
         { where: `recipe.${field}` },
       );
   parseConfig(trainers[recipe.trainer as keyof typeof trainers].fields, recipe.args);
+  if (recipe.peft) parseLoraConfig(recipe.peft, 'recipe.peft');
+  else {
+    const source = [...recipe.data.train, ...recipe.data.eval].find(({ adapter }) => adapter !== undefined);
+    if (source)
+      throw new ConfigError(
+        `Rows of ${source.ref} are for the adapter "${source.adapter}", and recipe.peft is null: all weights would be trained. Set recipe.peft, or leave adapter out.`,
+        { where: 'recipe.peft' },
+      );
+    if (recipe.model.quantization)
+      throw new ConfigError(
+        'A base in 4 bits can only be trained through adapters. Set recipe.peft, or leave model.quantization out.',
+        { where: 'recipe.model.quantization' },
+      );
+  }
   return recipe;
 }

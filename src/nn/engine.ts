@@ -44,6 +44,7 @@ type Differentiable = (typeof DIFFERENTIABLE)[number];
 
 export class TfEngine implements ModelEngine {
   readonly backend: 'webgpu' | 'wasm' | 'cpu';
+  activeRoute = -1;
   private readonly base: ParameterSet;
   /** What AdamW updates: the base, or the adapters' tensors. */
   private trained: ParameterSet;
@@ -119,9 +120,6 @@ export class TfEngine implements ModelEngine {
   get adapters(): readonly LoraAdapter[] {
     return this.set.adapters;
   }
-  get activeRoute(): number {
-    return this.set.routes.length > 0 ? 0 : -1;
-  }
   async setAdapters(
     adapters: readonly LoraAdapter[],
     { tensors, routes }: { tensors?: NamedTensorMap; routes?: readonly LoraRoute[] } = {},
@@ -155,6 +153,7 @@ export class TfEngine implements ModelEngine {
     this.flat = tf.keep(flat);
     this.trained = next;
     this.set = set;
+    this.activeRoute = set.routes.length > 0 ? 0 : -1;
     this.updates = 0;
     [this.m, this.v, this.decayMask] = this.moments();
     if (values) this.refresh(next);

@@ -4,7 +4,7 @@ import type { LlamaConfig } from '../protocol/model';
 import { readSafetensors } from '../storage/safetensors';
 import { createEngine } from './createEngine';
 import { parameterShapes } from './presets';
-import type { ModelEngine, NamedTensorMap } from './seam';
+import type { LoraAdapter, ModelEngine, NamedTensorMap } from './seam';
 
 type Dict = Record<string, unknown>;
 
@@ -81,8 +81,8 @@ export interface ModelFiles {
   weights: Uint8Array | NamedTensorMap;
 }
 
-/** Throws DataError naming the tensor or field at fault. */
-export function loadModel(files: ModelFiles): ModelEngine {
+/** With `adapters` the base is frozen and they are trained. Throws DataError naming the tensor or field at fault. */
+export function loadModel(files: ModelFiles, adapters: readonly LoraAdapter[] = []): ModelEngine {
   const config = parseLlamaConfig(files.config);
   const weights =
     files.weights instanceof Uint8Array ? readSafetensors(files.weights, 'model.safetensors') : files.weights;
@@ -91,5 +91,5 @@ export function loadModel(files: ModelFiles): ModelEngine {
     throw new DataError(`${problem}. Choose weights and config.json of the same model.`, {
       where: 'model.safetensors',
     });
-  return createEngine(config, weights);
+  return createEngine(config, weights, 'lm', adapters);
 }

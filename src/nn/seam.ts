@@ -114,6 +114,10 @@ export type LoraRoute = readonly { slot: number; weight: number }[];
 
 export interface Engine {
   readonly backend: 'webgpu' | 'wasm' | 'cpu';
+  /**
+   * rowAdapter of rows that say nothing, as PEFT's set_adapter: 0 where there are adapters, else −1. −1 is disable_adapter.
+   */
+  activeRoute: number;
   /** Forward, loss, backward; gradients add to the accumulator until `applyGradients`. */
   step(batch: Batch, loss: LossFn, request: StepRequest): Promise<StepResult>;
   /** No gradient. Outputs belong to the caller, who disposes them. */
@@ -186,8 +190,6 @@ export interface GeneratedRow {
 export interface ModelEngine extends Engine {
   readonly config: LlamaConfig;
   readonly adapters: readonly LoraAdapter[];
-  /** rowAdapter of rows that say nothing: 0 where there are adapters, else −1. −1 is PEFT's disable_adapter. */
-  readonly activeRoute: number;
   /**
    * Puts other adapters beside the base, which stays where it is (hot swap). `tensors` as exportTrained gives them; without
    * them adapters start as PEFT's do. `routes`: what rowAdapter i means; adapter i alone by default. Gradients and moments are

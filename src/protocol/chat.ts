@@ -159,6 +159,8 @@ export interface EncodedRow {
   cutLeft?: boolean;
   /** Length of the prompt in tokens, for prompt-completion rows and generation. */
   promptLength?: number;
+  /** Adapter that the row trains. */
+  adapter?: string;
   /** Empty or absent: nothing to say. */
   findings?: Finding[];
 }

@@ -9,6 +9,14 @@ export interface DataRef {
   /** Relative share of rows drawn from this source. */
   weight?: number;
   split?: 'train' | 'dev' | 'heldout';
+  /** Adapter that these rows train and are measured with; several tenants' then share each batch. `default` unless given. */
+  adapter?: string;
+}
+/** How a frozen base is kept: bitsandbytes' NF4, names of transformers' BitsAndBytesConfig. */
+export interface Quantization {
+  load_in_4bit: true;
+  bnb_4bit_quant_type: 'nf4';
+  bnb_4bit_use_double_quant: boolean;
 }
 
 export interface Recipe {
@@ -16,11 +24,12 @@ export interface Recipe {
   /** Shown in lists; not part of what is trained. */
   name?: string;
   trainer: string;
-  model: { ref: Ref; adapters?: Ref[] };
+  model: { ref: Ref; adapters?: Ref[]; quantization?: Quantization | null };
   template: Ref;
   data: { train: DataRef[]; eval: DataRef[] /** rows generated for builtin sets */; rows?: number; seed?: number };
   /** TRL-named hyperparameters of the trainer's `fields`; missing ones take their defaults. */
   args: { [key: string]: Json };
+  /** null: all weights are trained. Else PEFT's LoraConfig: the base is frozen, adapters beside it are trained. */
   peft: null | { [key: string]: Json };
   reference?: Ref | 'adapter_off' | null;
   rewards?: Json[];

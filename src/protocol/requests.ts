@@ -13,13 +13,14 @@ import type {
   TruncationMode,
 } from './chat';
 import type { BenchmarkReport, StepProfile, StepShape, TunedForms } from './engineReport';
-import type { BackendInfo, BackendName, LlamaConfig, SamplingOptions } from './model';
+import type { BackendInfo, BackendName, LlamaConfig, LoraConfig, SamplingOptions } from './model';
 import type { Recipe } from './recipe';
 import type { RunRecord } from './run';
 
 /**
  * Where weights come from: `builtin:nano` | `builtin:micro`; `run:<id>` (the live model while it trains, else its last
- * checkpoint); `run:<id>@<step>` (a checkpoint); `sha256:…` (an artifact).
+ * checkpoint); `run:<id>@<step>` (a checkpoint); `sha256:…` (an artifact: a model, or an adapter with its base). `#<adapter>`
+ * behind a run's ref chooses among several adapters, `#base` none of them.
  */
 export type ModelRef = string;
 
@@ -32,6 +33,8 @@ export interface ModelInfo {
   parameterCount: number;
   /** Bytes of f32 weights. */
   sizeBytes: number;
+  /** Beside the base, where there are any. */
+  adapters?: { name: string; config: LoraConfig; parameterCount: number }[];
   /** pretraining report, when the model has one */
   report?: { [key: string]: Json };
 }

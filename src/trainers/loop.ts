@@ -96,6 +96,7 @@ interface Pending {
 }
 export interface LoopCheckpoint {
   step: number;
+  /** What is trained: all weights, or the adapters. */
   weights: NamedTensorMap;
   optimizer: { tensors: NamedTensorMap; step: number };
   state: LoopState;
@@ -260,13 +261,16 @@ export class TrainingRun {
     return report;
   }
 
+  private collation() {
+    return { buckets: bucketsUpTo(this.options.args.max_length), route: this.options.engine.activeRoute };
+  }
   /** The micro-batches of one step; the last step of an epoch may have fewer, as in transformers. */
   private nextBatches(): Batch[] {
     const { args, train } = this.options;
     const batches: Batch[] = [];
     do {
       const rows = this.sampler.nextBatch().map((i) => train[i]!);
-      batches.push(collatePacked(rows, { buckets: bucketsUpTo(args.max_length) }));
+      batches.push(collatePacked(rows, this.collation()));
     } while (
       batches.length < args.gradient_accumulation_steps &&
       this.sampler.state().batch < this.sampler.batchesPerEpoch
@@ -323,7 +327,7 @@ export class TrainingRun {
     for (let start = 0; start < sorted.length; start += size) {
       if (isInterrupted()) return undefined;
       const groups = sorted.slice(start, start + size).map((row) => [row]);
-      const batch = collatePacked(groups, { buckets: bucketsUpTo(args.max_length) });
+      const batch = collatePacked(groups, this.collation());
       const n = trainer.counts(batch).loss!;
       const outputs = await engine.evaluate(batch, { want: trainer.want });
       const scalars = tf.tidy(() => {
@@ -355,7 +359,7 @@ export class TrainingRun {
   }
   async checkpoint(): Promise<LoopCheckpoint> {
     const { engine } = this.options;
-    const weights = await engine.exportWeights();
+    const weights = await engine.exportTrained();
     return { step: this.step, weights, optimizer: await engine.exportOptimizer(), state: this.state() };
   }
 }

@@ -100,7 +100,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       ended.keep(runId, driver);
       if (isFinished && driver instanceof RecipeRun)
         models.keepTrained(runId, driver.engine).then(
-          (id) => stores.runs.patch(runId, { outputs: { model: id } }),
+          (outputs) => stores.runs.patch(runId, { outputs }),
           (error) =>
             emit({ kind: 'warning', message: `The trained model is not kept as an artifact. ${error.message}` }),
         );

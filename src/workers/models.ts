@@ -1,15 +1,21 @@
 // Models by ref: what they are, and their engines on the device, of which the few used last are kept.
-import { DataError } from '../lib/errors';
+import { ADAPTER_CONFIG, ADAPTER_WEIGHTS, readAdapter, toEngine, writeAdapter, writeAdapters } from '../interop/peft';
+import { recipeAdapters } from '../labs/recipeAdapters';
+import { ConfigError, DataError } from '../lib/errors';
+import { tensorsOf } from '../nn/adapterSet';
 import { loadModel, type ModelFiles, parseLlamaConfig } from '../nn/loadModel';
+import { loraParameterCount, mergeLora } from '../nn/lora';
 import { parameterCount as countParameters } from '../nn/presets';
-import type { ModelEngine } from '../nn/seam';
+import type { LoraAdapter, ModelEngine, NamedTensorMap } from '../nn/seam';
 import type { Json } from '../protocol/chat';
+import { DEFAULT_ADAPTER } from '../protocol/peft';
 import type { ModelInfo, ModelRef } from '../protocol/requests';
-import { ArtifactStore } from '../storage/artifacts';
+import type { RunRecord } from '../protocol/run';
+import { type ArtifactInfo, ArtifactStore } from '../storage/artifacts';
 import type { CheckpointStore } from '../storage/checkpoints';
 import { artifactId, manifestOf } from '../storage/hash';
 import type { RunStore } from '../storage/runs';
-import { writeSafetensors } from '../storage/safetensors';
+import { readSafetensors, writeSafetensors } from '../storage/safetensors';
 import type { Storage } from '../storage/storage';
 import type { DeviceQueue, Priority } from './deviceQueue';
 import { type ReadModelFile, requireModelFile } from './modelFiles';
@@ -24,6 +30,8 @@ export interface ModelSource {
   key: string;
   info: ModelInfo;
   files: ModelFiles;
+  /** Beside the base that `files` hold. */
+  adapters?: { list: LoraAdapter[]; tensors: NamedTensorMap };
 }
 export interface ModelsEnvironment {
   storage: Storage;
@@ -62,11 +70,11 @@ export class Models {
       priority,
       async () => {
         const live = isLive();
-        if (live) return task(live.engine);
-        const { key, engine } = this.engine(source ?? (await this.source(ref, undefined, signal)));
+        if (live) return task(routed(live.engine, ref));
+        const { key, engine } = await this.engine(source ?? (await this.source(ref, undefined, signal)));
         this.inUse.push(key);
         try {
-          return await task(engine);
+          return await task(routed(engine, ref));
         } finally {
           this.inUse.splice(this.inUse.indexOf(key), 1);
         }
@@ -82,7 +90,8 @@ export class Models {
     const { config } = live.engine;
     const name = (await this.env.runs.head(runId))?.name ?? runId;
     // Weights that still move are no artifact: their id says run and step.
-    return { ref, name, artifactId: `run:${runId}@${live.step}`, config, ...sizes(config) };
+    const adapters = adapterInfos(config, live.engine.adapters);
+    return { ref, name, artifactId: `run:${runId}@${live.step}`, config, ...sizes(config), ...adapters };
   }
 
   /** Throws DataError or CheckpointError, in words, when the ref means nothing here. */
@@ -96,13 +105,40 @@ export class Models {
     });
   }
 
-  /** A new engine that belongs to the caller. Only while the device is held. */
-  newEngine(source: ModelSource): ModelEngine {
-    return loadModel(source.files);
+  /** A model as something to build on: adapters are merged into their base (PEFT's merge_and_unload). */
+  async whole(ref: ModelRef, signal?: AbortSignal): Promise<ModelSource> {
+    const source = await this.source(ref, undefined, signal);
+    const { adapters, files, info } = source;
+    if (!adapters) return source;
+    const { adapter: name } = runOf(ref);
+    if (adapters.list.length > 1 && name === undefined)
+      throw new ConfigError(
+        `This run has trained ${adapters.list.length} adapters. Say which one to build on: ${adapters.list.map((a) => `${ref}#${a.name}`).join(' or ')}.`,
+        { where: ref },
+      );
+    const chosen = adapters.list.find((a) => a.name === (name ?? a.name));
+    if (!chosen && name !== BASE_ROUTE) throw new ConfigError(`This model has no adapter "${name}".`, { where: ref });
+    const { weights } = files;
+    const base = weights instanceof Uint8Array ? readSafetensors(weights, 'model.safetensors') : weights;
+    const merged = chosen ? mergeLora(info.config, base, chosen, tensorsOf(chosen.name, adapters.tensors)) : base;
+    const { adapters: _none, ...plain } = info;
+    return { key: `${source.key}#${name ?? ''}`, info: plain, files: { config: files.config, weights: merged } };
   }
-  private engine(source: ModelSource): { key: string; engine: ModelEngine } {
+
+  /** A new engine that belongs to the caller, with `fresh` adapters to be trained. Only while the device is held. */
+  async newEngine({ files, adapters }: ModelSource, fresh: readonly LoraAdapter[] = []): Promise<ModelEngine> {
+    const engine = loadModel(files, adapters?.list ?? fresh);
+    try {
+      if (adapters) await engine.importTrained(adapters.tensors);
+      return engine;
+    } catch (error) {
+      engine.dispose();
+      throw error;
+    }
+  }
+  private async engine(source: ModelSource): Promise<{ key: string; engine: ModelEngine }> {
     const { key } = source;
-    const engine = this.engines.get(key) ?? this.newEngine(source);
+    const engine = this.engines.get(key) ?? (await this.newEngine(source));
     this.engines.delete(key);
     this.engines.set(key, engine);
     for (const [oldKey, old] of [...this.engines].slice(0, -ENGINES_KEPT)) {
@@ -160,6 +196,7 @@ export class Models {
         if (source?.key === ref) return { ...source, info: { ...source.info, ref } };
       }
     }
+    if (known?.manifest.kind === 'adapter') return this.adapterSource(ref, known);
     const configJson = new TextDecoder().decode(await this.artifacts.file(ref, 'config.json'));
     const json = JSON.parse(configJson) as unknown;
     const config = parseLlamaConfig(json);
@@ -169,9 +206,17 @@ export class Models {
   }
   private async checkpointSource(ref: ModelRef, runId: string, step?: number): Promise<ModelSource> {
     const head = await this.env.runs.get(runId);
-    const base = await this.source(head.recipe.model.ref);
+    const base = await this.whole(head.recipe.model.ref);
     const { weights, ref: checkpoint } = await this.env.checkpoints.weights(runId, step);
     const name = `${head.name} · step ${checkpoint.step}`;
+    const list = recipeAdapters(head.recipe);
+    if (list.length > 0) {
+      const { config, name: baseName } = base.info;
+      const adapterFiles = writeAdapters(config, list, weights, baseName);
+      const key = await artifactId(await manifestOf('adapter', adapterFiles, { base: base.info.artifactId }));
+      const info = { ref, name, artifactId: key, config, ...sizes(config), ...adapterInfos(config, list) };
+      return { key, info, files: base.files, adapters: { list, tensors: weights } };
+    }
     const files = modelFiles(base.files.config, weights);
     const id = await artifactId(await manifestOf('model', files, { base: base.info.artifactId }));
     const { config } = base.info;
@@ -179,25 +224,80 @@ export class Models {
     return { key: id, info, files: { config: base.files.config, weights } };
   }
 
-  /** Keeps the weights of a finished run as an artifact; resolves to its id. */
-  async keepTrained(runId: string, engine: ModelEngine): Promise<string> {
+  /** An adapter beside the base that its manifest names. */
+  private async adapterSource(ref: ModelRef, { manifest, name }: ArtifactInfo): Promise<ModelSource> {
+    const baseId = manifest.parents.base;
+    if (!baseId)
+      throw new DataError(`The adapter ${name} does not say which base it is for. Import it again beside its base.`, {
+        where: ref,
+      });
+    const base = await this.whole(baseId);
+    const { config } = base.info;
+    const [configBytes, weights] = await Promise.all(
+      [ADAPTER_CONFIG, ADAPTER_WEIGHTS].map((file) => this.artifacts.file(ref, file)),
+    );
+    const { adapter, tensors } = toEngine(
+      DEFAULT_ADAPTER,
+      readAdapter(config, { config: configBytes!, weights: weights! }),
+    );
+    const info = { ref, name, artifactId: ref, config, ...sizes(config), ...adapterInfos(config, [adapter]) };
+    return { key: ref, info, files: base.files, adapters: { list: [adapter], tensors } };
+  }
+
+  /**
+   * Keeps what a finished run has trained as artifacts; resolves to their ids: `model`, or `adapter`, or `adapter:<name>` for
+   * each of several.
+   */
+  async keepTrained(runId: string, engine: ModelEngine): Promise<RunRecord['outputs']> {
     const head = await this.env.runs.get(runId);
-    const base = await this.source(head.recipe.model.ref);
-    const weights = await this.env.queue.run('interactive', () => engine.exportWeights());
-    const files = modelFiles(base.files.config, weights);
-    const { id } = await this.artifacts.put('model', files, {
-      name: head.name,
-      parents: { base: base.info.artifactId },
-    });
-    return id;
+    const base = await this.whole(head.recipe.model.ref);
+    const parents = { base: base.info.artifactId };
+    const weights = await this.env.queue.run('interactive', () => engine.exportTrained());
+    if (engine.adapters.length === 0) {
+      const files = modelFiles(base.files.config, weights);
+      return { model: (await this.artifacts.put('model', files, { name: head.name, parents })).id };
+    }
+    const outputs: RunRecord['outputs'] = {};
+    for (const { name, config: lora } of engine.adapters) {
+      const files = writeAdapter(engine.config, lora, tensorsOf(name, weights), base.info.name);
+      const isOnly = engine.adapters.length === 1;
+      const about = { name: isOnly ? head.name : `${head.name} · ${name}`, parents };
+      outputs[isOnly ? 'adapter' : `adapter:${name}`] = (await this.artifacts.put('adapter', files, about)).id;
+    }
+    return outputs;
   }
 }
 
-/** `run:<id>` or `run:<id>@<step>`. */
-export function runOf(ref: ModelRef): { runId?: string; step?: number } {
-  const [, runId, step] = /^run:([\w-]+)(?:@(\d+))?$/.exec(ref) ?? [];
-  return { runId, step: step === undefined ? undefined : Number(step) };
+/** `run:<id>` or `run:<id>@<step>`, with `#<adapter>` behind it where the run has several. */
+export function runOf(ref: ModelRef): { runId?: string; step?: number; adapter?: string } {
+  const [, runId, step, adapter] = /^run:([\w-]+)(?:@(\d+))?(?:#([\w.@:-]+))?$/.exec(ref) ?? [];
+  return { runId, step: step === undefined ? undefined : Number(step), adapter };
 }
+
+/** The engine with the ref's adapter in use: the first unless `#<adapter>` names one; `#base`: none (PEFT's disable_adapter). */
+function routed(engine: ModelEngine, ref: ModelRef): ModelEngine {
+  const { adapter } = runOf(ref);
+  const route = engine.adapters.findIndex(({ name }) => name === adapter);
+  if (adapter !== undefined && adapter !== BASE_ROUTE && route < 0)
+    throw new ConfigError(
+      `This model has no adapter "${adapter}". It has ${engine.adapters.map(({ name }) => name).join(', ') || 'none'}.`,
+      { where: ref },
+    );
+  engine.activeRoute = adapter === BASE_ROUTE || engine.adapters.length === 0 ? -1 : Math.max(0, route);
+  return engine;
+}
+const BASE_ROUTE = 'base';
+
+const adapterInfos = (config: ModelInfo['config'], list: readonly LoraAdapter[]): Pick<ModelInfo, 'adapters'> =>
+  list.length === 0
+    ? {}
+    : {
+        adapters: list.map(({ name, config: lora }) => ({
+          name,
+          config: lora,
+          parameterCount: loraParameterCount(config, lora),
+        })),
+      };
 
 function modelFiles(config: unknown, weights: Parameters<typeof writeSafetensors>[0]): Record<string, Uint8Array> {
   return {

@@ -1,5 +1,6 @@
 // From a recipe to something that trains: rows from the text worker, an engine of its own, the loop.
 import { gateFindings, passGate } from '../labs/preflight';
+import { recipeAdapters } from '../labs/recipeAdapters';
 import { prepareRecipe } from '../labs/runRecipe';
 import { validateRecipe } from '../labs/validateRecipe';
 import { TemplateError } from '../lib/errors';
@@ -46,7 +47,7 @@ export function recipePreparer(env: PrepareEnvironment): PrepareRun {
   }
   return async (given, { resumeFrom, signal }) => {
     const recipe = validateRecipe(given);
-    const source = await env.models.source(recipe.model.ref, undefined, signal);
+    const source = await env.models.whole(recipe.model.ref, signal);
     await env.checkMemory(recipe, source.info.config);
     const { context, templateId, tokenizerId } = await env.contexts.ofRef(recipe.template);
     const train = await encode(recipe, 'train', signal);
@@ -61,7 +62,7 @@ export function recipePreparer(env: PrepareEnvironment): PrepareRun {
       });
     }
     const driver = await env.queue.run('interactive', async () => {
-      const engine = env.models.newEngine(source);
+      const engine = await env.models.newEngine(source, recipeAdapters(recipe));
       try {
         return await prepareRecipe(
           recipe,

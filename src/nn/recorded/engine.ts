@@ -139,6 +139,7 @@ function teacherIn(want: readonly Want[], { distill }: StepOptions): RecordedEng
 
 export class RecordedEngine implements ModelEngine {
   readonly backend = 'webgpu';
+  activeRoute: number;
   /** Tells engines apart in keys of recordings. */
   private readonly number = engines++;
   private readonly layout: ParameterLayout;
@@ -184,6 +185,7 @@ export class RecordedEngine implements ModelEngine {
     this.weights = this.make(layout.segments, 'weights');
     this.uploadAll(this.weights, flat);
     this.set = new AdapterSet(config, []);
+    this.activeRoute = adapters.length > 0 ? 0 : -1;
     if (adapters.length === 0) this.trained = this.wholeModel();
     else {
       this.set = new AdapterSet(config, adapters);
@@ -246,9 +248,6 @@ export class RecordedEngine implements ModelEngine {
   get adapters(): readonly LoraAdapter[] {
     return this.set.adapters;
   }
-  get activeRoute(): number {
-    return this.set.routes.length > 0 ? 0 : -1;
-  }
   async setAdapters(
     adapters: readonly LoraAdapter[],
     { tensors, routes }: { tensors?: NamedTensorMap; routes?: readonly LoraRoute[] } = {},
@@ -262,6 +261,7 @@ export class RecordedEngine implements ModelEngine {
         : this.ownAdapters(set, tensors ?? set.init(() => new Float32Array(0)));
     this.releaseTrained();
     this.set = set;
+    this.activeRoute = set.routes.length > 0 ? 0 : -1;
     this.trained = next.trained;
     this.adapted = next.adapted;
     this.updates = 0;
@@ -285,6 +285,7 @@ export class RecordedEngine implements ModelEngine {
     for (const buffer of [...grads, ...m, ...v]) runner.clear(buffer);
     runner.submit();
     this.set = set;
+    this.activeRoute = 0;
     this.adapted = { ...this.adapted!, layout };
     this.trained = {
       ...this.trained,

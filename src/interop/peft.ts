@@ -1,0 +1,175 @@
+// PEFT's files of an adapter: adapter_config.json (sorted keys, two blanks) and adapter_model.safetensors.
+import { DataError } from '../lib/errors';
+import { asEngineTensors, tensorsOf } from '../nn/adapterSet';
+import { checkLoraTensors, lastPart, loraTensors, targetModules } from '../nn/lora';
+import type { LoraAdapter, NamedTensorMap } from '../nn/seam';
+import type { LlamaConfig, LoraConfig } from '../protocol/model';
+import { DEFAULT_ADAPTER, parseLoraConfig } from '../protocol/peft';
+import { readSafetensors, writeSafetensors } from '../storage/safetensors';
+
+export const ADAPTER_CONFIG = 'adapter_config.json';
+export const ADAPTER_WEIGHTS = 'adapter_model.safetensors';
+/** Of PEFT, whose files these are. */
+const PEFT_VERSION = '0.21.2';
+
+/** Keys of LoraConfig that we read; others of the file are ignored, as PEFT's readers must. */
+const OURS = [
+  'r',
+  'lora_alpha',
+  'lora_dropout',
+  'use_rslora',
+  'use_dora',
+  'bias',
+  'lora_bias',
+  'target_modules',
+  'exclude_modules',
+  'layers_to_transform',
+  'rank_pattern',
+  'alpha_pattern',
+] as const satisfies readonly (keyof LoraConfig)[];
+/** What changes the maths and is not done here: the file is refused while it says anything but these. */
+const REFUSED: Record<string, string> = {
+  modules_to_save: 'whole modules that are saved beside the adapter',
+  trainable_token_indices: 'trained token embeddings',
+  target_parameters: 'adapters on bare parameters',
+  layer_replication: 'replicated layers',
+  fan_in_fan_out: 'transposed weights',
+  alora_invocation_tokens: 'activated LoRA',
+  megatron_config: 'Megatron layers',
+};
+const isSet = (value: unknown): boolean =>
+  value !== undefined && value !== null && value !== false && !(Array.isArray(value) && value.length === 0);
+
+/** Reads adapter_config.json. Throws DataError naming the key that is wrong or not supported. */
+export function readAdapterConfig(json: unknown): { config: LoraConfig; base?: string } {
+  const refuse = (message: string, key: string): never => {
+    throw new DataError(`${ADAPTER_CONFIG}: ${message}`, { where: key });
+  };
+  if (typeof json !== 'object' || json === null || Array.isArray(json))
+    return refuse('it must be a JSON object. Copy it again from the adapter’s folder.', ADAPTER_CONFIG);
+  const given = json as Record<string, unknown>;
+  if (given.peft_type !== 'LORA')
+    refuse(`peft_type is ${JSON.stringify(given.peft_type)}; only "LORA" adapters run here.`, 'peft_type');
+  if (isSet(given.task_type) && given.task_type !== 'CAUSAL_LM')
+    refuse(`task_type is ${JSON.stringify(given.task_type)}; only "CAUSAL_LM" adapters run here.`, 'task_type');
+  for (const [key, words] of Object.entries(REFUSED))
+    if (isSet(given[key])) refuse(`${key} asks for ${words}, which is not supported. Train it without.`, key);
+  const known = Object.fromEntries(OURS.flatMap((key) => (isSet(given[key]) ? [[key, given[key]]] : [])));
+  try {
+    const config = parseLoraConfig(known, ADAPTER_CONFIG);
+    const base = given.base_model_name_or_path;
+    return { config, ...(typeof base === 'string' && base !== '' && { base }) };
+  } catch (cause) {
+    throw new DataError((cause as Error).message, { cause, where: ADAPTER_CONFIG });
+  }
+}
+
+/** The keys of PEFT's file, whether set or not, for a base of this name. */
+function configFile(config: LlamaConfig, lora: LoraConfig, base: string): Record<string, unknown> {
+  // PEFT writes the names that "all-linear" stood for.
+  const targets =
+    lora.target_modules === 'all-linear'
+      ? [...new Set(targetModules(config, lora).map(({ path }) => lastPart(path)))].sort()
+      : lora.target_modules;
+  return {
+    alpha_pattern: lora.alpha_pattern ?? {},
+    auto_mapping: null,
+    base_model_name_or_path: base,
+    bias: lora.bias ?? 'none',
+    corda_config: null,
+    eva_config: null,
+    exclude_modules: lora.exclude_modules ?? null,
+    fan_in_fan_out: false,
+    inference_mode: true,
+    init_lora_weights: lora.init_lora_weights ?? true,
+    layer_replication: null,
+    layers_pattern: null,
+    layers_to_transform: lora.layers_to_transform ?? null,
+    loftq_config: {},
+    lora_alpha: lora.lora_alpha,
+    lora_bias: lora.lora_bias ?? false,
+    lora_dropout: lora.lora_dropout ?? 0,
+    megatron_config: null,
+    megatron_core: 'megatron.core',
+    modules_to_save: null,
+    peft_type: 'LORA',
+    peft_version: PEFT_VERSION,
+    r: lora.r,
+    rank_pattern: lora.rank_pattern ?? {},
+    revision: null,
+    target_modules: targets,
+    target_parameters: null,
+    task_type: 'CAUSAL_LM',
+    trainable_token_indices: null,
+    use_dora: lora.use_dora ?? false,
+    use_rslora: lora.use_rslora ?? false,
+  };
+}
+
+/** Files of one adapter; `tensors` under PEFT's names, `base`: what base_model_name_or_path says. */
+export function writeAdapter(
+  config: LlamaConfig,
+  lora: LoraConfig,
+  tensors: NamedTensorMap,
+  base: string,
+): Record<string, Uint8Array> {
+  return {
+    [ADAPTER_CONFIG]: new TextEncoder().encode(JSON.stringify(configFile(config, lora, base), undefined, 2)),
+    [ADAPTER_WEIGHTS]: writeSafetensors(tensors, { format: 'pt' }),
+  };
+}
+
+export interface AdapterFile {
+  config: LoraConfig;
+  /** Under PEFT's names. */
+  tensors: NamedTensorMap;
+  /** What the file says of its base. */
+  base?: string;
+}
+/**
+ * Reads the files of an adapter for a base of this config. Throws DataError, ConfigError or ShapeError naming the key or tensor
+ * that does not fit.
+ */
+export function readAdapter(config: LlamaConfig, files: { config: Uint8Array; weights: Uint8Array }): AdapterFile {
+  let json: unknown;
+  try {
+    json = JSON.parse(new TextDecoder().decode(files.config));
+  } catch (cause) {
+    throw new DataError(`${ADAPTER_CONFIG} is not JSON: ${(cause as Error).message}.`, {
+      cause,
+      where: ADAPTER_CONFIG,
+    });
+  }
+  const { config: lora, base } = readAdapterConfig(json);
+  const tensors = readSafetensors(files.weights, ADAPTER_WEIGHTS);
+  checkLoraTensors(loraTensors(targetModules(config, lora), lora), tensors);
+  return { config: lora, tensors, ...(base !== undefined && { base }) };
+}
+
+/** PEFT's folders: the adapter called default in the root, others in a folder of their name. */
+const folderOf = (name: string): string => (name === DEFAULT_ADAPTER ? '' : `${name}/`);
+
+/** Files of all adapters of an engine. */
+export function writeAdapters(
+  config: LlamaConfig,
+  adapters: readonly LoraAdapter[],
+  tensors: NamedTensorMap,
+  base: string,
+): Record<string, Uint8Array> {
+  return Object.fromEntries(
+    adapters.flatMap(({ name, config: lora }) =>
+      Object.entries(writeAdapter(config, lora, tensorsOf(name, tensors), base)).map(([file, bytes]) => [
+        folderOf(name) + file,
+        bytes,
+      ]),
+    ),
+  );
+}
+/** One adapter as an engine takes it. */
+export const toEngine = (
+  name: string,
+  { config, tensors }: AdapterFile,
+): { adapter: LoraAdapter; tensors: NamedTensorMap } => ({
+  adapter: { name, config },
+  tensors: asEngineTensors(name, tensors),
+});
