@@ -70,7 +70,7 @@ export function fixtureBatch(f: Fixture): { batch: Batch; count: number } {
 }
 
 /** The model's logits at every position, through `hidden` and the tied head. */
-async function allLogits(engine: ModelEngine, batch: Batch): Promise<Float32Array> {
+export async function allLogits(engine: ModelEngine, batch: Batch): Promise<Float32Array> {
   const outputs = await engine.evaluate(batch, { want: ['hidden'] });
   const head = engine.tensors().transposed.head;
   const logits = tf.tidy(() => tf.matMul(tf.reshape(outputs.hidden!, [batch.B * batch.T, -1]) as tf.Tensor2D, head));

@@ -36,6 +36,12 @@ const REFUSED: Record<string, string> = {
   fan_in_fan_out: 'transposed weights',
   alora_invocation_tokens: 'activated LoRA',
   megatron_config: 'Megatron layers',
+  use_qalora: 'QA-LoRA',
+  use_bdlora: 'block-diagonal LoRA',
+  arrow_config: 'Arrow routing',
+  kasa_config: 'KaSA',
+  monteclora_config: 'MonteCLoRA',
+  velora_config: 'VeLoRA',
 };
 const isSet = (value: unknown): boolean =>
   value !== undefined && value !== null && value !== false && !(Array.isArray(value) && value.length === 0);
@@ -54,6 +60,12 @@ export function readAdapterConfig(json: unknown): { config: LoraConfig; base?: s
     refuse(`task_type is ${JSON.stringify(given.task_type)}; only "CAUSAL_LM" adapters run here.`, 'task_type');
   for (const [key, words] of Object.entries(REFUSED))
     if (isSet(given[key])) refuse(`${key} asks for ${words}, which is not supported. Train it without.`, key);
+  const pattern = given.layers_pattern;
+  if (isSet(pattern) && pattern !== 'layers' && !(Array.isArray(pattern) && pattern.includes('layers')))
+    refuse(
+      `layers_pattern is ${JSON.stringify(pattern)}; the layers of a Llama are called "layers".`,
+      'layers_pattern',
+    );
   const known = Object.fromEntries(OURS.flatMap((key) => (isSet(given[key]) ? [[key, given[key]]] : [])));
   try {
     const config = parseLoraConfig(known, ADAPTER_CONFIG);

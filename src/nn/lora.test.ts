@@ -92,7 +92,8 @@ describe('targets', () => {
       'model.layers.0.self_attn.q_proj',
       'model.layers.0.self_attn.k_proj',
     ]);
-    expect(paths('all-linear', { exclude_modules: ['down_proj'], layers_to_transform: [1] })).toHaveLength(6);
+    expect(paths('all-linear', { exclude_modules: ['down_proj'] })).toHaveLength(12);
+    expect(paths(['q_proj', 'up_proj'], { layers_to_transform: [1] })).toHaveLength(2);
   });
   test('rank_pattern and alpha_pattern match the end of a path; rsLoRA divides by the root', () => {
     const found = targetModules(config, {

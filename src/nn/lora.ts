@@ -112,7 +112,8 @@ export function targetModules(config: LlamaConfig, lora: LoraConfig, name = 'def
       );
     }
   }
-  const isTarget = targets === 'all-linear' ? () => true : matcher(targets, 'target_modules');
+  const isAll = typeof targets === 'string' && targets.toLowerCase() === 'all-linear';
+  const isTarget = isAll ? () => true : matcher(targets, 'target_modules');
   const isExcluded = lora.exclude_modules ? matcher(lora.exclude_modules, 'exclude_modules') : () => false;
   const layers = lora.layers_to_transform ?? undefined;
   const wanted = layers === undefined ? undefined : typeof layers === 'number' ? [layers] : layers;
@@ -122,9 +123,15 @@ export function targetModules(config: LlamaConfig, lora: LoraConfig, name = 'def
       `${who} has layer ${missing} in layers_to_transform; the model's layers are 0 to ${config.num_hidden_layers - 1}.`,
       { where: 'layers_to_transform' },
     );
-  const found = all.filter(
-    ({ path }) => isTarget(path) && !isExcluded(path) && (!wanted || wanted.includes(layerOf(path))),
-  );
+  if (wanted && typeof targets === 'string')
+    throw new ConfigError(
+      `${who} has layers_to_transform beside the expression ${JSON.stringify(targets)}: PEFT takes it with a list of names alone. Put the layers into the expression, or list modules.`,
+      { where: 'layers_to_transform' },
+    );
+  // A whole path names its layer itself: PEFT does not ask layers_to_transform then.
+  const isInLayer = (path: string) =>
+    !wanted || wanted.includes(layerOf(path)) || (typeof targets !== 'string' && targets.includes(path));
+  const found = all.filter(({ path }) => isTarget(path) && !isExcluded(path) && isInLayer(path));
   if (found.length === 0)
     throw new ConfigError(
       `${who} targets no module at all: ${JSON.stringify(targets)} means none of this model's. Name one of ${[...new Set(all.map(({ path }) => lastPart(path)))].join(', ')}.`,
