@@ -3,10 +3,12 @@
 //        npm run lab -- check …: the pre-flight gate alone, on any rows and any model's tokenizer (scripts/labCheck.ts)
 // Ends with 0 when the run has finished, 1 when it failed, 2 for wrong usage, 130 when it was interrupted (weights are kept).
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { initNodeBackend } from '../src/gpu/node';
+import { writeAdapters } from '../src/interop/peft';
 import { gateFindings, passGate } from '../src/labs/preflight';
+import { recipeAdapters } from '../src/labs/recipeAdapters';
 import { encodeRecipe } from '../src/labs/recipeRows';
 import { labs } from '../src/labs/registry';
 import { prepareRecipe } from '../src/labs/runRecipe';
@@ -38,7 +40,7 @@ async function main(): Promise<number> {
   const recipe = readRecipe(parsed.source);
   const info = await initNodeBackend(backend);
   const render = loadRenderContext(recipe.template);
-  const model = await loadNodeModel(recipe.model.ref);
+  const model = await loadNodeModel(recipe.model.ref, recipeAdapters(recipe));
   const encode = (part: 'train' | 'eval') => encodeRecipe(recipe, part, render, { imported: importedRows });
   const [train, held] = [encode('train'), encode('eval')];
   passGate(recipe, gateFindings(train, held));
@@ -79,12 +81,16 @@ async function main(): Promise<number> {
   }
   // Weights first: a measurement that fails must not cost them.
   if (out) {
-    mkdirSync(out, { recursive: true });
-    writeFileSync(
-      join(out, 'model.safetensors'),
-      writeSafetensors(await model.engine.exportWeights(), { format: 'pt' }),
-    );
-    writeFileSync(join(out, 'config.json'), model.config);
+    const { engine } = model;
+    const trained = await engine.exportTrained();
+    const files =
+      engine.adapters.length > 0
+        ? writeAdapters(engine.config, engine.adapters, trained, recipe.model.ref)
+        : { 'model.safetensors': writeSafetensors(trained, { format: 'pt' }), 'config.json': model.config };
+    for (const [name, bytes] of Object.entries(files)) {
+      mkdirSync(dirname(join(out, name)), { recursive: true });
+      writeFileSync(join(out, name), bytes);
+    }
   }
   const metrics =
     isInterrupted || cases === 0

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError, DataError } from '../src/lib/errors';
 import { loadModel } from '../src/nn/loadModel';
-import type { ModelEngine } from '../src/nn/seam';
+import type { LoraAdapter, ModelEngine } from '../src/nn/seam';
 import { artifactId, manifestOf } from '../src/storage/hash';
 import { BUILTIN_TEMPLATE, BUILTIN_TOKENS } from '../src/text/builtinTemplate';
 import { compileTemplate } from '../src/text/chatTemplate';
@@ -43,11 +43,11 @@ function modelFiles(ref: string): { 'config.json': Uint8Array; 'model.safetensor
   return { 'config.json': read('config.json'), 'model.safetensors': read('model.safetensors') };
 }
 
-/** Throws DataError naming the file that is missing. */
-export async function loadNodeModel(ref: string): Promise<NodeModel> {
+/** With `adapters` the base is frozen and they are trained. Throws DataError naming the file that is missing. */
+export async function loadNodeModel(ref: string, adapters: readonly LoraAdapter[] = []): Promise<NodeModel> {
   const files = modelFiles(ref);
   const config = new TextDecoder().decode(files['config.json']);
-  const engine = loadModel({ config: JSON.parse(config), weights: files['model.safetensors'] });
+  const engine = loadModel({ config: JSON.parse(config), weights: files['model.safetensors'] }, adapters);
   return { engine, config, artifactId: await artifactId(await manifestOf('model', files)) };
 }
 

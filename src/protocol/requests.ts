@@ -124,6 +124,50 @@ export interface MemoryPlan {
   isOver: boolean;
 }
 
+/** What an adapter costs before it is trained; bytes of f32 but for the base. */
+export interface LoraPlan {
+  modules: {
+    path: string;
+    /** q_proj. */
+    name: string;
+    layer: number;
+    in: number;
+    out: number;
+    r: number;
+    lora_alpha: number;
+    scaling: number;
+    /** Trained by the adapter, and in the weight itself. */
+    parameters: number;
+    full: number;
+  }[];
+  trainable: number;
+  /** Of the base. */
+  total: number;
+  adapter_bytes: number;
+  /** Gradient and moments. */
+  optimizer_bytes: number;
+  full_optimizer_bytes: number;
+  base_bytes: { f32: number; f16: number; nf4: number; nf4_double_quant: number };
+}
+/** What an adapter has learnt in one module (nn/adapterPicture.ts). */
+export interface ModulePicture {
+  path: string;
+  layer: number;
+  out: number;
+  in: number;
+  r: number;
+  scaling: number;
+  weight_norm: number;
+  update_norm: number;
+  /** Largest first. */
+  singular_values: number[];
+  effective_rank: number;
+  nf4_error: number;
+  merge_error: number;
+  /** null: there is no update. */
+  survival: number | null;
+}
+
 export interface ComputeRequests {
   init: { params: { backend: BackendName | 'auto' }; reply: BackendInfo; progress: never };
   loadModel: { params: { ref: ModelRef }; reply: ModelInfo; progress: { loadedBytes: number; totalBytes: number } };
@@ -176,6 +220,16 @@ export interface ComputeRequests {
     params: { shape: StepShape; rounds: number };
     reply: BenchmarkReport;
     progress: { done: number; total: number };
+  };
+  /** What an adapter of this config costs beside the model. Throws ConfigError, in words, for one that does not fit. */
+  loraPlan: { params: { ref: ModelRef; peft: { [key: string]: Json } }; reply: LoraPlan; progress: never };
+  /** What the adapter of a model has learnt; `#<adapter>` in the ref chooses among several. */
+  adapterPicture: { params: { ref: ModelRef }; reply: { modules: ModulePicture[] }; progress: never };
+  /** Root mean squares of the update of one module, in blocks. */
+  updateMap: {
+    params: { ref: ModelRef; path: string; side: number };
+    reply: { rows: number; columns: number; values: Float32Array };
+    progress: never;
   };
   startRun: {
     params: { runId: string; name: string; recipe: Recipe; group?: string };

@@ -9,12 +9,15 @@ import { runVector, VECTORS } from '../labs/conformance/registry';
 import { RecipeRun } from '../labs/runRecipe';
 import { validateRecipe } from '../labs/validateRecipe';
 import { ConfigError, DeviceError } from '../lib/errors';
+import { adapterPicture, updateMap } from '../nn/adapterPicture';
 import { generate } from '../nn/generate';
 import { inspect } from '../nn/inspect';
+import { loraPlan } from '../nn/loraPlan';
 import { gpuContext } from '../nn/recorded/context';
 import type { TunedForms } from '../protocol/engineReport';
 import type { ComputeEvent } from '../protocol/events';
 import type { BackendInfo, BackendName } from '../protocol/model';
+import { parseLoraConfig } from '../protocol/peft';
 import type { ComputeRequests, ConformanceResult, Handlers, TextRequests } from '../protocol/requests';
 import { CheckpointStore } from '../storage/checkpoints';
 import { RunStore } from '../storage/runs';
@@ -288,6 +291,19 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       onDevice('measuring', () =>
         queue.run('training', () => compareEngines(gpu(), shape, rounds, measuring(signal, progress)), signal),
       ),
+    loraPlan: async ({ ref, peft }, { signal }) =>
+      loraPlan((await models.source(ref, undefined, signal)).info.config, parseLoraConfig(peft, 'peft')),
+    adapterPicture: async ({ ref }, { signal }) => {
+      const { config, weights, adapter, tensors } = await models.adapterOf(ref, signal);
+      return { modules: adapterPicture(config, weights, adapter, tensors) };
+    },
+    updateMap: async ({ ref, path, side }, { signal }) => {
+      const { config, adapter, tensors } = await models.adapterOf(ref, signal);
+      const map = updateMap(config, adapter, tensors, path, side);
+      if (!map)
+        throw new ConfigError(`The adapter does not sit on ${path}. Choose a module that it sits on.`, { where: path });
+      return map;
+    },
     startRun: (params, { signal }) => onDevice('preparing the run', () => training.start(params, signal)),
     resumeRun: ({ runId }, { signal }) =>
       onDevice('preparing the run', async () => {

@@ -125,6 +125,38 @@ export class Models {
     return { key: `${source.key}#${name ?? ''}`, info: plain, files: { config: files.config, weights: merged } };
   }
 
+  /** The adapter that a ref means, as it is now, with the weights of its base. Throws ConfigError where there is none. */
+  async adapterOf(ref: ModelRef, signal?: AbortSignal) {
+    const live = this.live(ref);
+    const { adapter: name } = runOf(ref);
+    const choose = (list: readonly LoraAdapter[]): LoraAdapter => {
+      const chosen = list.find((a) => a.name === (name ?? list[0]?.name));
+      if (!chosen)
+        throw new ConfigError(
+          list.length === 0
+            ? 'This model has no adapter: all its weights were trained. Choose a run that trained one.'
+            : `This model has no adapter "${name}". It has ${list.map((a) => a.name).join(', ')}.`,
+          { where: ref },
+        );
+      return chosen;
+    };
+    if (live) {
+      const { engine } = live;
+      const adapter = choose(engine.adapters);
+      const [weights, tensors] = await this.env.queue.run(
+        'interactive',
+        async () => [await engine.exportWeights(), await engine.exportTrained()] as const,
+        signal,
+      );
+      return { config: engine.config, weights, adapter, tensors: tensorsOf(adapter.name, tensors) };
+    }
+    const { files, info, adapters } = await this.source(ref, undefined, signal);
+    const adapter = choose(adapters?.list ?? []);
+    const weights =
+      files.weights instanceof Uint8Array ? readSafetensors(files.weights, 'model.safetensors') : files.weights;
+    return { config: info.config, weights, adapter, tensors: tensorsOf(adapter.name, adapters!.tensors) };
+  }
+
   /** A new engine that belongs to the caller, with `fresh` adapters to be trained. Only while the device is held. */
   async newEngine({ files, adapters }: ModelSource, fresh: readonly LoraAdapter[] = []): Promise<ModelEngine> {
     const engine = loadModel(files, adapters?.list ?? fresh);
