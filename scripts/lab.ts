@@ -40,7 +40,7 @@ async function main(): Promise<number> {
   const recipe = readRecipe(parsed.source);
   const info = await initNodeBackend(backend);
   const render = loadRenderContext(recipe.template);
-  const model = await loadNodeModel(recipe.model.ref, recipeAdapters(recipe));
+  const model = await loadNodeModel(recipe.model.ref, recipeAdapters(recipe), recipe.model.quantization);
   const encode = (part: 'train' | 'eval') => encodeRecipe(recipe, part, render, { imported: importedRows });
   const [train, held] = [encode('train'), encode('eval')];
   passGate(recipe, gateFindings(train, held));

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { ConfigError, DataError } from '../src/lib/errors';
 import { loadModel } from '../src/nn/loadModel';
 import type { LoraAdapter, ModelEngine } from '../src/nn/seam';
+import type { Quantization } from '../src/protocol/recipe';
 import { artifactId, manifestOf } from '../src/storage/hash';
 import { BUILTIN_TEMPLATE, BUILTIN_TOKENS } from '../src/text/builtinTemplate';
 import { compileTemplate } from '../src/text/chatTemplate';
@@ -44,10 +45,15 @@ function modelFiles(ref: string): { 'config.json': Uint8Array; 'model.safetensor
 }
 
 /** With `adapters` the base is frozen and they are trained. Throws DataError naming the file that is missing. */
-export async function loadNodeModel(ref: string, adapters: readonly LoraAdapter[] = []): Promise<NodeModel> {
+export async function loadNodeModel(
+  ref: string,
+  adapters: readonly LoraAdapter[] = [],
+  quantization?: Quantization | null,
+): Promise<NodeModel> {
   const files = modelFiles(ref);
   const config = new TextDecoder().decode(files['config.json']);
-  const engine = loadModel({ config: JSON.parse(config), weights: files['model.safetensors'] }, adapters);
+  const weights = files['model.safetensors'];
+  const engine = loadModel({ config: JSON.parse(config), weights, quantization }, adapters);
   return { engine, config, artifactId: await artifactId(await manifestOf('model', files)) };
 }
 

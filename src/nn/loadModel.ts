@@ -1,9 +1,11 @@
 // A model from HF files: config.json (old and new spellings) and safetensors weights.
 import { DataError } from '../lib/errors';
 import type { LlamaConfig } from '../protocol/model';
+import type { Quantization } from '../protocol/recipe';
 import { readSafetensors } from '../storage/safetensors';
 import { createEngine } from './createEngine';
 import { parameterShapes } from './presets';
+import { quantizeBase } from './quantizedBase';
 import type { LoraAdapter, ModelEngine, NamedTensorMap } from './seam';
 
 type Dict = Record<string, unknown>;
@@ -79,6 +81,8 @@ export interface ModelFiles {
   config: unknown;
   /** Bytes of model.safetensors, or tensors already read. */
   weights: Uint8Array | NamedTensorMap;
+  /** Keep the linear layers in four bits; only for a base that is frozen. */
+  quantization?: Quantization | null;
 }
 
 /** With `adapters` the base is frozen and they are trained. Throws DataError naming the tensor or field at fault. */
@@ -91,5 +95,6 @@ export function loadModel(files: ModelFiles, adapters: readonly LoraAdapter[] = 
     throw new DataError(`${problem}. Choose weights and config.json of the same model.`, {
       where: 'model.safetensors',
     });
-  return createEngine(config, weights, 'lm', adapters);
+  const kept = files.quantization ? quantizeBase(config, weights, files.quantization).weights : weights;
+  return createEngine(config, kept, 'lm', adapters);
 }

@@ -168,6 +168,15 @@ export interface ModulePicture {
   survival: number | null;
 }
 
+/** What four bits cost one tensor (nn/quantizedBase.ts). */
+export interface QuantizationErrorOf {
+  name: string;
+  shape: number[];
+  rms: number;
+  relativeFrobenius: number;
+  max: number;
+}
+
 export interface ComputeRequests {
   init: { params: { backend: BackendName | 'auto' }; reply: BackendInfo; progress: never };
   loadModel: { params: { ref: ModelRef }; reply: ModelInfo; progress: { loadedBytes: number; totalBytes: number } };
@@ -223,6 +232,12 @@ export interface ComputeRequests {
   };
   /** What an adapter of this config costs beside the model. Throws ConfigError, in words, for one that does not fit. */
   loraPlan: { params: { ref: ModelRef; peft: { [key: string]: Json } }; reply: LoraPlan; progress: never };
+  /** What NF4 costs each linear layer of a model, with or without double quantisation. */
+  quantizationErrors: {
+    params: { ref: ModelRef; bnb_4bit_use_double_quant: boolean };
+    reply: { tensors: QuantizationErrorOf[] };
+    progress: never;
+  };
   /** What the adapter of a model has learnt; `#<adapter>` in the ref chooses among several. */
   adapterPicture: { params: { ref: ModelRef }; reply: { modules: ModulePicture[] }; progress: never };
   /** Root mean squares of the update of one module, in blocks. */

@@ -13,6 +13,7 @@ import { adapterPicture, updateMap } from '../nn/adapterPicture';
 import { generate } from '../nn/generate';
 import { inspect } from '../nn/inspect';
 import { loraPlan } from '../nn/loraPlan';
+import { quantizationErrors, quantizeBase } from '../nn/quantizedBase';
 import { gpuContext } from '../nn/recorded/context';
 import type { TunedForms } from '../protocol/engineReport';
 import type { ComputeEvent } from '../protocol/events';
@@ -21,6 +22,7 @@ import { parseLoraConfig } from '../protocol/peft';
 import type { ComputeRequests, ConformanceResult, Handlers, TextRequests } from '../protocol/requests';
 import { CheckpointStore } from '../storage/checkpoints';
 import { RunStore } from '../storage/runs';
+import { readSafetensors } from '../storage/safetensors';
 import type { Storage } from '../storage/storage';
 import { builtinWorld } from '../world/registry';
 import { DeviceQueue, yieldToMessages } from './deviceQueue';
@@ -293,6 +295,12 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       ),
     loraPlan: async ({ ref, peft }, { signal }) =>
       loraPlan((await models.source(ref, undefined, signal)).info.config, parseLoraConfig(peft, 'peft')),
+    quantizationErrors: async ({ ref, bnb_4bit_use_double_quant }, { signal }) => {
+      const { info, files } = await models.whole(ref, signal);
+      const weights = files.weights instanceof Uint8Array ? readSafetensors(files.weights) : files.weights;
+      const base = quantizeBase(info.config, weights, { load_in_4bit: true, bnb_4bit_quant_type: 'nf4', bnb_4bit_use_double_quant }); // biome-ignore format: one call
+      return { tensors: quantizationErrors(weights, base) };
+    },
     adapterPicture: async ({ ref }, { signal }) => {
       const { config, weights, adapter, tensors } = await models.adapterOf(ref, signal);
       return { modules: adapterPicture(config, weights, adapter, tensors) };

@@ -120,6 +120,7 @@ export class Models {
     if (!chosen && name !== BASE_ROUTE) throw new ConfigError(`This model has no adapter "${name}".`, { where: ref });
     const { weights } = files;
     const base = weights instanceof Uint8Array ? readSafetensors(weights, 'model.safetensors') : weights;
+    // Merged at full precision: into four bits a small update would be lost (PEFT 2321).
     const merged = chosen ? mergeLora(info.config, base, chosen, tensorsOf(chosen.name, adapters.tensors)) : base;
     const { adapters: _none, ...plain } = info;
     return { key: `${source.key}#${name ?? ''}`, info: plain, files: { config: files.config, weights: merged } };
@@ -247,7 +248,14 @@ export class Models {
       const adapterFiles = writeAdapters(config, list, weights, baseName);
       const key = await artifactId(await manifestOf('adapter', adapterFiles, { base: base.info.artifactId }));
       const info = { ref, name, artifactId: key, config, ...sizes(config), ...adapterInfos(config, list) };
-      return { key, info, files: base.files, adapters: { list, tensors: weights } };
+      // As it was trained: beside four bits, where the recipe says so.
+      const { quantization } = head.recipe.model;
+      return {
+        key: `${key}${quantization ? '/nf4' : ''}`,
+        info,
+        files: { ...base.files, quantization },
+        adapters: { list, tensors: weights },
+      };
     }
     const files = modelFiles(base.files.config, weights);
     const id = await artifactId(await manifestOf('model', files, { base: base.info.artifactId }));

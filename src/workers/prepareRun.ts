@@ -62,7 +62,9 @@ export function recipePreparer(env: PrepareEnvironment): PrepareRun {
       });
     }
     const driver = await env.queue.run('interactive', async () => {
-      const engine = await env.models.newEngine(source, recipeAdapters(recipe));
+      const { quantization } = recipe.model;
+      const base = { ...source, files: { ...source.files, quantization } };
+      const engine = await env.models.newEngine(base, recipeAdapters(recipe));
       try {
         return await prepareRecipe(
           recipe,
