@@ -2,7 +2,6 @@
 // at once, and trained weights are kept under .checkpoints/results, so an interrupted suite goes on where it was.
 // Usage: npm run results [-- --only sft/micro] [--jobs 2] [--force] [--render]
 import { execSync, spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { evaluate, type PromptStyle } from '../src/eval/evaluate';
@@ -12,17 +11,17 @@ import { greedySampler } from '../src/eval/sampler';
 import { bootstrapOverSeeds, mean, wilson } from '../src/eval/stats';
 import { initNodeBackend } from '../src/gpu/node';
 import { lossPair } from '../src/labs/pair';
-import { encodeRecipe } from '../src/labs/recipeRows';
+import { fullRecipe, loraRecipe, qloraRecipe, RANKS, TARGET_SETS, type TargetSet } from '../src/labs/recipes/lora';
 import { sftMeasured, sftNano } from '../src/labs/recipes/sft';
-import { prepareRecipe } from '../src/labs/runRecipe';
 import { Rng } from '../src/lib/rng';
 import type { Recipe } from '../src/protocol/recipe';
-import { readSafetensors, writeSafetensors } from '../src/storage/safetensors';
 import { compileTemplate } from '../src/text/chatTemplate';
 import type { RenderContext } from '../src/text/render';
 import { builtinWorld } from '../src/world/registry';
-import { builtinModelIds, loadNodeModel, loadRenderContext, type NodeModel } from './nodeModels';
+import { builtinModelIds, loadNodeModel, loadRenderContext } from './nodeModels';
+import { qloraGap } from './resultsLora';
 import { type Figure, renderResults } from './resultsTable';
+import { CACHE, modelOf, train } from './resultsTraining';
 
 interface Group {
   /** What --only names. */
@@ -37,7 +36,13 @@ interface Group {
   servedWith?: (source: string) => string;
   cases: number;
   seeds: number[];
+  /** Id of a figure for the numbers that the recipe trains. */
+  parameters?: string;
+  /** Figures that are no metric of held-out cases. */
+  measure?: (isForced: boolean) => Promise<Measured[]>;
 }
+/** A figure without where it comes from. */
+export type Measured = Pick<Figure, 'id' | 'value' | 'low' | 'high' | 'n' | 'unit'>;
 
 const changed = (from: string, to: string) => (source: string) => {
   if (!source.includes(from)) throw new Error(`The built-in template no longer has ${JSON.stringify(from)}.`);
@@ -54,6 +59,10 @@ const SFT_METRICS = [
   'over_refusal_rate',
   'fact_correct',
 ];
+const LORA_METRICS = (id: string) =>
+  Object.fromEntries(
+    ['schema_valid', 'tool_call_correct', 'fact_correct'].map((metric) => [`${id}/${metric}`, metric]),
+  );
 const pair = lossPair(sftNano);
 /** In the order of the page. */
 const GROUPS: readonly Group[] = [
@@ -112,10 +121,37 @@ const GROUPS: readonly Group[] = [
       seeds: [1],
     }),
   ),
+  {
+    id: 'full',
+    figures: LORA_METRICS('full'),
+    parameters: 'full/params',
+    model: fullRecipe.model.ref,
+    recipe: fullRecipe,
+    cases: 240,
+    seeds: [1],
+  },
+  ...(Object.keys(TARGET_SETS) as TargetSet[]).flatMap((targets) =>
+    RANKS.map((r): Group => {
+      const id = `lora/r${r}/${targets}`;
+      const recipe = loraRecipe(r, targets);
+      return { id, figures: LORA_METRICS(id), parameters: `${id}/params`, model: recipe.model.ref, recipe, cases: 240, seeds: [1] }; // biome-ignore format: one group
+    }),
+  ),
+  {
+    id: 'qlora',
+    figures: { 'qlora/eval_loss_minus_lora': '' },
+    model: qloraRecipe.model.ref,
+    cases: 0,
+    seeds: [1],
+    measure: (isForced) => qloraGap(loraRecipe(8, 'all'), qloraRecipe, isForced),
+  },
 ];
 
+const idsOf = ({ figures, parameters }: Group): string[] => [
+  ...Object.keys(figures),
+  ...(parameters === undefined ? [] : [parameters]),
+];
 const FILE = 'docs/results.json';
-const CACHE = '.checkpoints/results';
 const commandOf = (group: Group) => `npm run results -- --only ${group.id}`;
 
 const readFigures = (): Figure[] => (existsSync(FILE) ? (JSON.parse(readFileSync(FILE, 'utf8')) as Figure[]) : []);
@@ -123,40 +159,12 @@ const readFigures = (): Figure[] => (existsSync(FILE) ? (JSON.parse(readFileSync
 async function writeFigures(changed: readonly Figure[]): Promise<void> {
   const models = await builtinModelIds();
   const byId = new Map([...readFigures(), ...changed].map((figure) => [figure.id, figure]));
-  const order = GROUPS.flatMap((group) => Object.keys(group.figures));
+  const order = GROUPS.flatMap(idsOf);
   const figures = [...byId.values()].sort((a, b) => order.indexOf(a.id) - order.indexOf(b.id));
   mkdirSync('docs', { recursive: true });
   writeFileSync(`${FILE}.${process.pid}`, `${JSON.stringify(figures, null, 2)}\n`);
   renameSync(`${FILE}.${process.pid}`, FILE);
   writeFileSync('docs/results.md', renderResults(figures, models));
-}
-
-/** Leaves the engine with the weights that the recipe trains from its base; taken from the cache when they are there. */
-async function train(recipe: Recipe, model: NodeModel, isForced: boolean): Promise<void> {
-  const render = loadRenderContext(recipe.template);
-  const [trainRows, evalRows] = (['train', 'eval'] as const).map((part) => encodeRecipe(recipe, part, render).rows);
-  // What is trained on, not where it came from: another generator, template or tokenizer gives other rows.
-  const key = createHash('sha256').update(JSON.stringify([recipe, model.artifactId]));
-  for (const { ids, mask } of trainRows!) key.update(ids).update(mask);
-  const path = `${CACHE}/${key.digest('hex').slice(0, 16)}.safetensors`;
-  if (existsSync(path) && !isForced)
-    return model.engine.importWeights(readSafetensors(new Uint8Array(readFileSync(path))));
-  const run = await prepareRecipe(
-    { ...recipe, args: { ...recipe.args, generate_steps: 0, eval_steps: 100, logging_steps: 20 } },
-    {
-      engine: model.engine,
-      train: trainRows!,
-      eval: evalRows!,
-      world: builtinWorld(),
-      render,
-      now: () => performance.now(),
-    },
-  );
-  while (run.step < run.maxSteps)
-    for (const point of (await run.trainStep()).points) console.error(JSON.stringify(point));
-  mkdirSync(CACHE, { recursive: true });
-  writeFileSync(`${path}.tmp`, writeSafetensors(await model.engine.exportWeights(), { format: 'pt' }));
-  renameSync(`${path}.tmp`, path);
 }
 
 function servingContext({ recipe, servedWith }: Group): RenderContext {
@@ -168,12 +176,31 @@ function servingContext({ recipe, servedWith }: Group): RenderContext {
 async function measure(group: Group, isForced: boolean): Promise<void> {
   const started = performance.now();
   const backend = await initNodeBackend();
+  const isDirty = execSync('git status --porcelain -- src scripts public').toString() !== '';
+  const commit = execSync('git rev-parse --short HEAD').toString().trim() + (isDirty ? '-dirty' : '');
   const perSeed: Graded[][] = [];
   let artifact = '';
-  for (const seed of group.seeds) {
+  let parameters = 0;
+  const finish = async (measured: readonly Measured[]) => {
+    const about = { seeds: group.seeds, backend: backend.backend, model: artifact, commit, command: commandOf(group) };
+    // JSON has no NaN: a metric that counted no case has no figure.
+    const figures = measured.map((figure) => ({ ...figure, ...about })).filter((f) => Number.isFinite(f.value));
+    await writeFigures(figures);
+    for (const figure of figures) console.log(JSON.stringify(figure));
+    console.error(`${group.id}: ${Math.round((performance.now() - started) / 1000)} s`);
+  };
+  if (group.measure) {
     const model = await loadNodeModel(group.model);
     artifact = model.artifactId;
-    if (group.recipe) await train({ ...group.recipe, seed }, model, isForced);
+    model.engine.dispose();
+    return finish(await group.measure(isForced));
+  }
+  for (const seed of group.seeds) {
+    const recipe = group.recipe && { ...group.recipe, seed };
+    const model = recipe ? await modelOf(recipe) : await loadNodeModel(group.model);
+    artifact = model.artifactId;
+    if (recipe) await train(recipe, model, isForced);
+    parameters = Object.values(await model.engine.exportTrained()).reduce((sum, { data }) => sum + data.length, 0);
     const { graded } = await evaluate(
       {
         metrics: [],
@@ -198,9 +225,7 @@ async function measure(group: Group, isForced: boolean): Promise<void> {
     );
     writeFileSync(`${CACHE}/${group.id.replaceAll('/', '-')}-${seed}.jsonl`, `${outputs.join('\n')}\n`);
   }
-  const isDirty = execSync('git status --porcelain -- src scripts public').toString() !== '';
-  const commit = execSync('git rev-parse --short HEAD').toString().trim() + (isDirty ? '-dirty' : '');
-  const figures = Object.entries(group.figures).map(([id, metricId]): Figure => {
+  const measured = Object.entries(group.figures).map(([id, metricId]): Measured => {
     const metric = findMetrics([metricId])[0]!;
     const runs = perSeed.map((graded) => countedValues(metric, graded));
     const values = runs.flat();
@@ -208,23 +233,10 @@ async function measure(group: Group, isForced: boolean): Promise<void> {
     const interval = isUnanimous
       ? wilson(values[0] ? values.length : 0, values.length)
       : bootstrapOverSeeds(runs, new Rng(1, id));
-    return {
-      id,
-      value: mean(values),
-      ...interval,
-      n: values.length,
-      seeds: group.seeds,
-      unit: metric.unit,
-      backend: backend.backend,
-      model: artifact,
-      commit,
-      command: commandOf(group),
-    };
+    return { id, value: mean(values), ...interval, n: values.length, unit: metric.unit };
   });
-  // JSON has no NaN: a metric that counted no case has no figure.
-  await writeFigures(figures.filter((figure) => Number.isFinite(figure.value)));
-  for (const figure of figures) console.log(JSON.stringify(figure));
-  console.error(`${group.id}: ${Math.round((performance.now() - started) / 1000)} s`);
+  const count = { value: parameters, low: parameters, high: parameters, n: 1, unit: 'parameters' };
+  await finish([...measured, ...(group.parameters === undefined ? [] : [{ id: group.parameters, ...count }])]);
 }
 
 /** Every figure of the group is there, from the base model as it is now. */
@@ -234,7 +246,7 @@ async function isMeasured(group: Group): Promise<boolean> {
   await initNodeBackend();
   const model = await loadNodeModel(group.model);
   model.engine.dispose();
-  const ids = Object.keys(group.figures);
+  const ids = idsOf(group);
   return ids.every((id) => known.some((figure) => figure.id === id && figure.model === model.artifactId));
 }
 

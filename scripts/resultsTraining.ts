@@ -1,0 +1,62 @@
+// Trains a recipe for scripts/results.ts, once: what was trained is kept under .checkpoints/results by what it was trained on.
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { recipeAdapters } from '../src/labs/recipeAdapters';
+import { encodeRecipe } from '../src/labs/recipeRows';
+import { prepareRecipe } from '../src/labs/runRecipe';
+import type { Recipe } from '../src/protocol/recipe';
+import type { MetricPoint } from '../src/protocol/run';
+import { readSafetensors, writeSafetensors } from '../src/storage/safetensors';
+import { builtinWorld } from '../src/world/registry';
+import { loadNodeModel, loadRenderContext, type NodeModel } from './nodeModels';
+
+export const CACHE = '.checkpoints/results';
+
+/** The recipe's base, with its adapters beside it where it trains any. */
+export const modelOf = (recipe: Recipe): Promise<NodeModel> =>
+  loadNodeModel(recipe.model.ref, recipeAdapters(recipe), recipe.model.quantization);
+
+export interface Trained {
+  /** Of the last measurement. */
+  eval_loss: number;
+}
+
+/** Leaves the engine with what the recipe trains from its base; taken from the cache when it is there. */
+export async function train(recipe: Recipe, model: NodeModel, isForced: boolean): Promise<Trained> {
+  const render = loadRenderContext(recipe.template);
+  const [trainRows, evalRows] = (['train', 'eval'] as const).map((part) => encodeRecipe(recipe, part, render).rows);
+  // What is trained on, not where it came from: another generator, template or tokenizer gives other rows.
+  const key = createHash('sha256').update(JSON.stringify([recipe, model.artifactId]));
+  for (const { ids, mask } of trainRows!) key.update(ids).update(mask);
+  const path = `${CACHE}/${key.digest('hex').slice(0, 16)}.safetensors`;
+  const notes = path.replace('.safetensors', '.json');
+  if (existsSync(path) && existsSync(notes) && !isForced) {
+    await model.engine.importTrained(readSafetensors(new Uint8Array(readFileSync(path))));
+    return JSON.parse(readFileSync(notes, 'utf8')) as Trained;
+  }
+  const run = await prepareRecipe(
+    { ...recipe, args: { ...recipe.args, generate_steps: 0, eval_steps: 100, logging_steps: 20 } },
+    {
+      engine: model.engine,
+      train: trainRows!,
+      eval: evalRows!,
+      world: builtinWorld(),
+      render,
+      now: () => performance.now(),
+    },
+  );
+  let eval_loss = Number.NaN;
+  const log = (points: readonly MetricPoint[]) => {
+    for (const point of points) {
+      eval_loss = point.eval_loss ?? eval_loss;
+      console.error(JSON.stringify(point));
+    }
+  };
+  while (run.step < run.maxSteps) log((await run.trainStep()).points);
+  log((await run.finish()).points);
+  mkdirSync(CACHE, { recursive: true });
+  writeFileSync(`${path}.tmp`, writeSafetensors(await model.engine.exportTrained(), { format: 'pt' }));
+  renameSync(`${path}.tmp`, path);
+  writeFileSync(notes, JSON.stringify({ eval_loss }));
+  return { eval_loss };
+}
