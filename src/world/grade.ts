@@ -1,7 +1,7 @@
 // Grading one assistant turn against the truth of its case. The levels are separate: a turn can be valid JSON and wrong.
 import type { Json } from '../protocol/chat';
 import { type FinalAnswer, parseTurn } from '../protocol/contract';
-import type { TurnTruth, Wording } from './item';
+import type { FinalTruth, TurnTruth, Wording } from './item';
 import { tenantOf } from './state';
 import { hasTenantStyle } from './tenant/policy';
 import { argumentProblem } from './tools';
@@ -131,8 +131,6 @@ export function gradeTurn(truth: TurnTruth, output: string, expected: string, la
         Object.values(special).every((v) => v === null || v === true || v === 1),
   };
 }
-
-type FinalTruth = Extract<TurnTruth, { expect: 'final' }>;
 
 function answerVerdicts(truth: FinalTruth, final: FinalAnswer | undefined) {
   const known = figuresOf(truth.final.answer);

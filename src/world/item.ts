@@ -33,6 +33,8 @@ export type TurnTruth =
       isCoded?: true;
     };
 
+export type FinalTruth = Extract<TurnTruth, { expect: 'final' }>;
+
 export interface SftItem {
   rowId: string;
   shape: RowShape;

@@ -1,7 +1,7 @@
 // What is right for whom: a request states the facts, the rules of a tenant (TENANTS in state.ts) decide, and the tenant's
 // voice says it. A decision is the words that an answer must have; those of other decisions it must not have.
 import type { Status } from '../../protocol/contract';
-import { answer, fill, type TurnTruth } from '../item';
+import { answer, type FinalTruth, fill } from '../item';
 import { TENANTS, type Tenant } from '../state';
 import type { Facts, RequestKind, TenantRequest } from './requests';
 
@@ -168,7 +168,7 @@ const VOICES: Record<Tenant['id'], typeof STRICT> = { bank_A: STRICT, retail_B: 
 export function policyTruth(
   tenant: Tenant,
   { kind, facts }: Pick<TenantRequest, 'kind' | 'facts'>,
-): Extract<TurnTruth, { expect: 'final' }> & { policy: object } {
+): FinalTruth & Required<Pick<FinalTruth, 'policy'>> {
   const outcome = DECIDE[kind](tenant, facts);
   const { rules, secondApprovalFrom: limit, policyVersion } = tenant;
   const [status, text] = VOICES[tenant.id][outcome];

@@ -7,11 +7,11 @@ import { render } from '../../text/render';
 import { Tokenizer } from '../../text/tokenizer';
 import { caseOf } from '../cases';
 import { gradeTurn, type Verdicts } from '../grade';
-import { entitySplit, phrasingSplit, type SftItem, type Split, type TurnTruth } from '../item';
+import { entitySplit, type FinalTruth, phrasingSplit, type SftItem, type Split } from '../item';
 import { builtinItems, builtinWorld } from '../registry';
 import { COMPANIES, TENANTS, type Tenant, tenantOf } from '../state';
-import { hasTenantStyle } from './policy';
-import { NEUTRAL_SYSTEMS, REQUEST_KINDS, REQUESTS } from './requests';
+import { hasTenantStyle, policyTruth } from './policy';
+import { type Facts, NEUTRAL_SYSTEMS, REQUEST_KINDS, REQUESTS, type RequestKind } from './requests';
 import { chapterItem, tenantCases, tenantItem } from './rows';
 import { servingTrace } from './trace';
 
@@ -28,8 +28,7 @@ const made = new Map(
 );
 const of = (ref: (typeof REFS)[number], split: Split) => made.get(`${ref}/${split}`)!;
 const all = [...made.values()].flat();
-type Final = Extract<TurnTruth, { expect: 'final' }>;
-const truthOf = (item: SftItem) => item.truth[0] as Final;
+const truthOf = (item: SftItem) => item.truth[0] as FinalTruth;
 const promptOf = ({ row }: SftItem) => row.messages.slice(0, -1);
 const saidOf = ({ row }: SftItem) => row.messages.at(-1)!.content;
 /** The answer of one tenant's row under the truth of another's row for the same request. */
@@ -139,6 +138,96 @@ test('the reason is the intended one: bank_A never skips, retail_B skips below i
     tenant_policy_correct: true,
     tenant_style: false,
   });
+});
+
+// Each row: bank_A, retail_B, saas_C. Thresholds are tried on both sides.
+test.each<[RequestKind, Partial<Facts>, string[]]>([
+  [
+    'payables_skip',
+    { amount: 10000 },
+    ['refused: cannot be skipped, treasurer', 'ok: can be skipped', 'constrained: can be skipped'],
+  ],
+  [
+    'payables_skip',
+    { amount: 20000 },
+    ['refused: cannot be skipped, treasurer', 'ok: can be skipped', 'refused: cannot be skipped, finance lead'],
+  ],
+  [
+    'payables_skip',
+    { amount: 50000 },
+    [
+      'refused: cannot be skipped, treasurer',
+      'refused: cannot be skipped, store manager',
+      'refused: cannot be skipped, finance lead',
+    ],
+  ],
+  ['payment_need', { amount: 9000 }, ['ok: one approval', 'ok: one approval', 'ok: one approval']],
+  [
+    'payment_need',
+    { amount: 10000 },
+    ['constrained: second approval, treasurer', 'ok: one approval', 'ok: one approval'],
+  ],
+  [
+    'payment_need',
+    { amount: 20000 },
+    ['constrained: second approval, treasurer', 'ok: one approval', 'constrained: second approval, finance lead'],
+  ],
+  [
+    'payment_need',
+    { amount: 50000 },
+    [
+      'constrained: second approval, treasurer',
+      'constrained: second approval, store manager',
+      'constrained: second approval, finance lead',
+    ],
+  ],
+  [
+    'who_approves',
+    { amount: 30000 },
+    ['constrained: budget owner, treasurer', 'ok: budget owner', 'constrained: budget owner, finance lead'],
+  ],
+  ['expense_limit', { amount: 1000 }, ['ok: accepted', 'ok: accepted', 'ok: accepted']],
+  ['expense_limit', { amount: 3100 }, ['refused: rejected', 'ok: accepted', 'constrained: finance lead']],
+  ['expense_limit', { amount: 5100 }, ['refused: rejected', 'constrained: store manager', 'constrained: finance lead']],
+  ['write_off', { amount: 1900 }, ['refused: stays open, treasurer', 'ok: write it off', 'constrained: write it off']],
+  [
+    'write_off',
+    { amount: 4000 },
+    ['refused: stays open, treasurer', 'refused: stays open, store manager', 'refused: stays open, finance lead'],
+  ],
+  [
+    'data_sharing',
+    { outsider: 'auditor' },
+    ['constrained: may be shared', 'ok: may be shared', 'constrained: may be shared'],
+  ],
+  [
+    'data_sharing',
+    { outsider: 'supplier' },
+    ['refused: may not be shared', 'ok: may be shared', 'constrained: may be shared'],
+  ],
+  [
+    'data_sharing',
+    { outsider: 'advertiser' },
+    ['refused: may not be shared', 'refused: may not be shared', 'refused: may not be shared'],
+  ],
+  ['invoice_check', {}, ['constrained: must match', 'ok: order number', 'ok: contract']],
+  ['payment_terms', {}, ['ok: 30 days', 'ok: 10 days', 'ok: 45 days']],
+])('%s %o', (kind, given, expected) => {
+  const facts: Facts = {
+    company: 'Cedar Steel',
+    amount: 5000,
+    invoice: 'INV-1234',
+    account: 'A-101',
+    purpose: 'a tool',
+    outsider: 'auditor',
+    payables: 2,
+    ...given,
+  };
+  const decisions = TENANTS.map((tenant) => {
+    const { final, policy } = policyTruth(tenant, { kind, facts });
+    return `${final.status}: ${policy.required.join(', ')}`;
+  });
+  expect(decisions).toEqual(expected);
 });
 
 test('the chapter’s request has three answers, and a misrouted one is caught though it reads well', () => {

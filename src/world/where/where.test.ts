@@ -9,7 +9,7 @@ import { render } from '../../text/render';
 import { Tokenizer } from '../../text/tokenizer';
 import { turnText } from '../cases';
 import { gradeTurn } from '../grade';
-import { entitySplit, phrasingSplit, type SftItem, type Split, type TurnTruth } from '../item';
+import { entitySplit, type FinalTruth, phrasingSplit, type SftItem, type Split, type TurnTruth } from '../item';
 import { builtinCases, builtinItems } from '../registry';
 import { argumentProblem } from '../tools';
 import { fromSigns, signShare, toSigns } from './newLanguage';
@@ -32,7 +32,6 @@ const model = (path: string) => readFileSync(new URL(`../../../public/models/${p
 const tokenizer = Tokenizer.fromJson(JSON.parse(model('tokenizer.json').toString()));
 const grade = (item: SftItem, output: string) =>
   gradeTurn(item.truth[0]!, output, turnText(item.row.messages.at(-1)!), item.row.messages.at(-2)!.content);
-type Final = Extract<TurnTruth, { expect: 'final' }>;
 
 test('every reference passes its own grader', () => {
   for (const item of all) {
@@ -109,7 +108,7 @@ test('constraints: the answer that overlooks the rule fails for that reason', ()
     is_allowed: false,
   });
 
-  const gap = item('gap_rule', (i) => (i.truth[0] as Final).final.status === 'need_data');
+  const gap = item('gap_rule', (i) => (i.truth[0] as FinalTruth).final.status === 'need_data');
   const guess = { answer: 'It was 420000 CNY.', sources: ['context'], action: null, status: 'ok' as const };
   expect(grade(gap, finalText(guess))).toMatchObject({
     schema_valid: true,
@@ -125,8 +124,8 @@ test('constraints: the answer that overlooks the rule fails for that reason', ()
     correct: false,
   });
 
-  const source = item('source_rule', (i) => (i.truth[0] as Final).final.sources.length === 0);
-  const { final } = source.truth[0] as Final;
+  const source = item('source_rule', (i) => (i.truth[0] as FinalTruth).final.sources.length === 0);
+  const { final } = source.truth[0] as FinalTruth;
   expect(grade(source, finalText({ ...final, sources: ['N-101'] }))).toMatchObject({
     facts: true,
     sources: false,
@@ -141,7 +140,7 @@ test('style: 25 terms, all of them used in every split, none hidden in another, 
   expect(new Set(house).size).toBe(25);
   for (const term of house) for (const word of plain) expect(term.includes(word), `${term} has ${word}`).toBe(false);
   for (const split of SPLITS) {
-    const used = new Set(of('style', split).flatMap((i) => (i.truth[0] as Final).house!.banned));
+    const used = new Set(of('style', split).flatMap((i) => (i.truth[0] as FinalTruth).house!.banned));
     expect(used).toEqual(new Set(plain));
   }
   for (const item of of('style', 'train'))
@@ -153,7 +152,7 @@ test('style: 25 terms, all of them used in every split, none hidden in another, 
 
 test('style: the plain statement has every fact and fails by its words alone; so does a missing closing', () => {
   for (const item of of('style', 'heldout')) {
-    const { final, house } = item.truth[0] as Final;
+    const { final, house } = item.truth[0] as FinalTruth;
     expect(house!.banned.length).toBeGreaterThanOrEqual(2);
     const plain = Object.entries(GLOSSARY).reduce((text, [word, term]) => text.replaceAll(term, word), final.answer);
     const right = { json_valid: true, schema_valid: true, status: true, facts: true, figures: true, sources: true };
@@ -176,7 +175,7 @@ test('signs: one a word, there and back, and unlike every character that a base 
   expect(fromSigns(toSigns(text))).toBe(text);
   expect(() => toSigns('hello')).toThrow('There is no sign for "hello"');
   for (const item of SPLITS.flatMap((split) => of('new_language', split))) {
-    const { answer } = (item.truth[0] as Final).final;
+    const { answer } = (item.truth[0] as FinalTruth).final;
     expect(answer).toMatch(/^[\u0100-\u013f]+$/);
     expect(item.row.messages.at(-2)!.content).toContain(fromSigns(answer));
     expect(tokenizer.encode(answer).ids).toHaveLength(2 * [...answer].length); // no merges: two bytes each
@@ -189,7 +188,7 @@ test('signs: right in part is a share; plain words and prose are none', () => {
   expect(signShare('abcdabcd', 'abcd')).toBe(0.5);
   expect(signShare('', 'abcd')).toBe(0);
   const item = of('new_language', 'heldout')[0]!;
-  const { final } = item.truth[0] as Final;
+  const { final } = item.truth[0] as FinalTruth;
   const plain = grade(item, finalText({ ...final, answer: fromSigns(final.answer) }));
   expect(plain).toMatchObject({ schema_valid: true, status: true, signs: 0, correct: false });
   const last = final.answer.at(-1)! === toSigns('0') ? toSigns('1') : toSigns('0');
