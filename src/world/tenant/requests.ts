@@ -58,7 +58,7 @@ export const REQUESTS = {
     weight: 4,
     bands: [0, 4, 3, 4],
     phrasings: [
-      "Please give me this month's accounts payable summary and tell me whether the second approval can be skipped.",
+      "I need this month's accounts payable summary. And may the second approval be skipped?",
       'Accounts payable summary for this month, please. Can we skip the second approval?',
       'Sum up what we must pay this month. Is the second approval needed or can it go?',
       'What do we owe this month, and may the second approval be left out?',
