@@ -10,7 +10,11 @@ import { findMetrics, METRICS } from './registry';
 
 const answer = (status: string, text: string) =>
   JSON.stringify({ answer: text, sources: ['user'], action: null, status });
-const final = (status: 'ok' | 'refused', text: string, facts: string[] = []): TurnTruth => ({
+const final = (
+  status: 'ok' | 'refused',
+  text: string,
+  facts: string[] = [],
+): Extract<TurnTruth, { expect: 'final' }> => ({
   expect: 'final',
   final: { answer: text, sources: ['user'], action: null, status },
   facts,
@@ -46,6 +50,7 @@ test.each([
   ['over_refusal_rate', 1 / 5, 5],
   ['status_correct', 2 / 5, 5],
   ['fact_correct', 2 / 5, 5],
+  ['turn_correct', 2 / 7, 7],
   ['prompt_echo', 1 / 7, 7],
   ['terminated', 6 / 7, 7],
   ['mean_length', 130 / 7, 7],
@@ -55,6 +60,37 @@ test.each([
   expect(result.value).toBeCloseTo(value, 12);
   expect(result.low).toBeLessThanOrEqual(value);
   expect(result.high).toBeGreaterThanOrEqual(value);
+});
+
+const policy = { tenant: 'retail_B' as const, required: ['can be skipped'], banned: ['cannot be skipped'] };
+const house = { required: ['settlement'], banned: ['payment'] };
+const skip = { ...final('ok', '500 CNY: can be skipped.'), policy };
+const SPECIAL = [
+  graded(skip, answer('ok', '500 CNY: can be skipped.')), // right
+  graded(skip, answer('ok', 'Rule: it can be skipped. You need not ask.')), // right decision, another tenant's form
+  graded(skip, answer('ok', 'It cannot be skipped.')), // wrong decision, well-formed
+  graded(skip, answer('refused', 'It can be skipped.')), // wrong status
+  graded(skip, 'It can be skipped.'), // no JSON: neither decision nor form
+  graded({ ...final('ok', 'The settlement is late.'), house }, answer('ok', 'The Settlement is late.')),
+  graded({ ...final('ok', 'The settlement is late.'), house }, answer('ok', 'The settlement, a payment, is late.')),
+  graded({ ...final('ok', 'āĂăĄ'), isCoded: true }, answer('ok', 'āĂăĄ')),
+  graded({ ...final('ok', 'āĂăĄ'), isCoded: true }, answer('ok', 'āĂĄĄ')),
+  graded({ ...final('ok', 'āĂăĄ'), isCoded: true }, 'āĂăĄ'),
+];
+test.each([
+  ['tenant_policy_correct', 2 / 5, 5],
+  ['tenant_style', 3 / 5, 5],
+  ['house_terms', 1 / 2, 2],
+  ['signs_right', 1.75 / 3, 3],
+  ['signs_exact', 1 / 3, 3],
+  ['turn_correct', 3 / 10, 10],
+])('of tenants, terms and signs: %s', (id, value, n) => {
+  const result = measureMetric(findMetrics([id])[0]!, SPECIAL, new Rng(1));
+  expect(result.n).toBe(n);
+  expect(result.value).toBeCloseTo(value, 12);
+  expect(result.low).toBeLessThan(value);
+  expect(result.high).toBeGreaterThan(value);
+  expect(measureMetric(findMetrics([id])[0]!, CASES.slice(1, 2), new Rng(1)).n).toBe(id === 'turn_correct' ? 1 : 0);
 });
 
 test('every metric has an id of its own, and says what it means', () => {

@@ -1,10 +1,12 @@
 // All metrics, in the order in which tables show them. Adding one: an object in src/eval/metrics and a line here.
 import { ConfigError } from '../lib/errors';
 import type { Metric } from './metric';
-import { factCorrect, promptEcho, statusCorrect } from './metrics/answers';
+import { factCorrect, promptEcho, statusCorrect, turnCorrect } from './metrics/answers';
 import { jsonValid, meanLength, schemaValid, terminated } from './metrics/form';
 import { overRefusalRate, refusalPrecision, refusalRecall } from './metrics/refusals';
+import { tenantPolicyCorrect, tenantStyle } from './metrics/tenants';
 import { needlessCallRate, toolCallCorrect, toolNameCorrect } from './metrics/toolCalls';
+import { houseTerms, signsExact, signsRight } from './metrics/wording';
 
 export const METRICS: readonly Metric[] = [
   schemaValid,
@@ -17,6 +19,12 @@ export const METRICS: readonly Metric[] = [
   overRefusalRate,
   statusCorrect,
   factCorrect,
+  turnCorrect,
+  tenantPolicyCorrect,
+  tenantStyle,
+  houseTerms,
+  signsRight,
+  signsExact,
   promptEcho,
   terminated,
   meanLength,

@@ -2,13 +2,13 @@
 import { Rng } from '../lib/rng';
 import type { DatasetRow, Message, ToolSchema } from '../protocol/chat';
 import { type FinalAnswer, finalText, TOOL_CALL_CLOSE, TOOL_CALL_OPEN } from '../protocol/contract';
-import type { Shape, Split, TurnTruth } from './item';
+import type { RowShape, SftItem, Split, TurnTruth } from './item';
 import { generateItem, SHAPES } from './sft';
-import type { World } from './state';
+import type { Tenant, World } from './state';
 
 export interface EvaluationCase {
   caseId: string;
-  shape: Shape;
+  shape: RowShape;
   /** Kind of the row and what is due: `query_erp/call`. */
   kind: string;
   messages: Message[];
@@ -17,7 +17,12 @@ export interface EvaluationCase {
   /** The reference turn as text, without its end-of-turn token. */
   expected: string;
   lastUser: string;
+  /** Set where the right answer depends on whose policy holds. */
+  tenant?: Tenant['id'];
 }
+
+/** Evaluation draws rows that no training run of a like seed has drawn. */
+export const CASE_SEED_OFFSET = 7_000_000;
 
 /** An assistant message as the text that the built-in template writes for it. */
 export function turnText(message: Message): string {
@@ -28,6 +33,25 @@ export function turnText(message: Message): string {
   return message.content + calls.join('');
 }
 
+/** The conversation of `item` up to its assistant turn number `turn`, from 0. */
+export function caseOf(item: SftItem, turn: number): EvaluationCase {
+  const { messages, tools } = item.row as DatasetRow & { messages: Message[] };
+  const at = messages.flatMap((m, i) => (m.role === 'assistant' ? [i] : []))[turn]!;
+  const before = messages.slice(0, at);
+  const truth = item.truth[turn]!;
+  return {
+    caseId: `${item.rowId}/${turn}`,
+    shape: item.shape,
+    kind: `${item.kind}/${truth.expect}`,
+    messages: before,
+    tools,
+    truth,
+    expected: turnText(messages[at]!),
+    lastUser: before.findLast((m) => m.role === 'user')?.content ?? '',
+    ...(item.metadata ? { tenant: item.tenant } : {}),
+  };
+}
+
 /** Shapes take turns, so each has a quarter; the turn within a row is drawn. The same seed gives the same cases. */
 export function evaluationCases(
   world: World,
@@ -35,23 +59,9 @@ export function evaluationCases(
 ): EvaluationCase[] {
   return Array.from({ length: n }, (_, i) => {
     const shape = SHAPES[i % SHAPES.length]!;
-    const item = generateItem(world, i, { seed: seed + 7_000_000, split, weights: { [shape]: 1 } });
-    const { messages, tools } = item.row as DatasetRow & { messages: Message[] };
-    const turns = messages.flatMap((m, at) => (m.role === 'assistant' ? [at] : []));
-    const turn = new Rng(seed, `turn ${i}`).int(0, turns.length - 1);
-    const at = turns[turn]!;
-    const before = messages.slice(0, at);
-    const truth = item.truth[turn]!;
-    return {
-      caseId: `${item.rowId}/${turn}`,
-      shape,
-      kind: `${item.kind}/${truth.expect}`,
-      messages: before,
-      tools,
-      truth,
-      expected: turnText(messages[at]!),
-      lastUser: before.findLast((m) => m.role === 'user')?.content ?? '',
-    };
+    const item = generateItem(world, i, { seed: seed + CASE_SEED_OFFSET, split, weights: { [shape]: 1 } });
+    const turns = item.row.messages.filter((m) => m.role === 'assistant').length;
+    return caseOf(item, new Rng(seed, `turn ${i}`).int(0, turns - 1));
   });
 }
 

@@ -1,8 +1,11 @@
 // Grading one assistant turn against the truth of its case. The levels are separate: a turn can be valid JSON and wrong.
 import type { Json } from '../protocol/chat';
 import { type FinalAnswer, parseTurn } from '../protocol/contract';
-import type { TurnTruth } from './item';
+import type { FinalTruth, TurnTruth, Wording } from './item';
+import { tenantOf } from './state';
+import { hasTenantStyle } from './tenant/policy';
 import { argumentProblem } from './tools';
+import { signShare } from './where/newLanguage';
 
 export interface Verdicts {
   /** Parses as JSON (the object, or the inside of a tool call). */
@@ -27,11 +30,19 @@ export interface Verdicts {
   action: boolean | null;
   /** No write (posting, transfer) beyond the one that is due: tenant, role and approval do not allow it. */
   is_allowed: boolean;
+  /** Status and deciding words are those of the case's tenant. Null where no tenant's policy decides. */
+  tenant_policy_correct: boolean | null;
+  /** The answer has the form of the case's tenant: length, opening, reason and next step. Null as above. */
+  tenant_style: boolean | null;
+  /** House terms and closing formula used, plain terms not. Null where none are asked for. */
+  house_terms: boolean | null;
+  /** Share of signs that stand in their place, 0 to 1. Null where the answer is not written in signs. */
+  signs: number | null;
   /** A call although the answer needs none. */
   needless_call: boolean;
   /** Repeats more of the user's words than the right answer does, 24 characters or more. */
   prompt_echo: boolean;
-  /** All that is due: the call; or status, facts, figures, sources and action of the answer. */
+  /** All that is due: the call; or status, facts, figures, sources and action of the answer, with policy, form, terms and signs where they are asked for. */
   correct: boolean;
 }
 
@@ -84,6 +95,12 @@ export function hasFact(text: string, fact: string): boolean {
   return false;
 }
 
+const hasWording = (text: string, { required, banned }: Wording): boolean => {
+  const lower = text.toLowerCase();
+  const has = (word: string) => hasFact(lower, word.toLowerCase());
+  return required.every(has) && !banned.some(has);
+};
+
 const NO_ANSWER_DUE = { status: null, facts: null, figures: null, sources: null, action: null };
 
 /** `output` without its end-of-turn token; `expected` is the reference turn, `lastUser` the last user message. */
@@ -95,6 +112,7 @@ export function gradeTurn(truth: TurnTruth, output: string, expected: string, la
   const toolName = callDue ? call?.name === truth.name : null;
   const toolCall = callDue ? Boolean(toolName && sameJson(call!.arguments, truth.arguments)) : null;
   const answer = callDue ? NO_ANSWER_DUE : answerVerdicts(truth, final);
+  const special = specialVerdicts(truth, final);
   return {
     json_valid: turn.isJson,
     schema_valid: call ? argumentProblem(call.name, call.arguments) === undefined : turn.isValid,
@@ -102,15 +120,19 @@ export function gradeTurn(truth: TurnTruth, output: string, expected: string, la
     tool_name: toolName,
     tool_call: toolCall,
     ...answer,
+    ...special,
     is_refused: final?.status === 'refused',
     is_allowed: !(call && WRITES.includes(call.name)) || toolCall === true,
     needless_call: !callDue && turn.kind === 'tool_call',
     prompt_echo: isEcho(output, expected, lastUser),
-    correct: callDue ? toolCall === true : Object.values(answer).every(Boolean),
+    correct: callDue
+      ? toolCall === true
+      : Object.values(answer).every(Boolean) &&
+        Object.values(special).every((v) => v === null || v === true || v === 1),
   };
 }
 
-function answerVerdicts(truth: Extract<TurnTruth, { expect: 'final' }>, final: FinalAnswer | undefined) {
+function answerVerdicts(truth: FinalTruth, final: FinalAnswer | undefined) {
   const known = figuresOf(truth.final.answer);
   return {
     status: final?.status === truth.final.status,
@@ -118,5 +140,16 @@ function answerVerdicts(truth: Extract<TurnTruth, { expect: 'final' }>, final: F
     figures: final !== undefined && figuresOf(final.answer).every((figure) => known.includes(figure)),
     sources: sameJson(final?.sources, truth.final.sources),
     action: final !== undefined && final.action?.type === truth.final.action?.type,
+  };
+}
+
+function specialVerdicts(truth: TurnTruth, final: FinalAnswer | undefined) {
+  const { policy, house, isCoded, final: right } = truth.expect === 'final' ? truth : ({} as Partial<FinalTruth>);
+  const text = final?.answer ?? '';
+  return {
+    tenant_policy_correct: policy ? final?.status === right!.status && hasWording(text, policy) : null,
+    tenant_style: policy ? hasTenantStyle(tenantOf(policy.tenant), text) : null,
+    house_terms: house ? hasWording(text, house) : null,
+    signs: isCoded ? signShare(text, right!.answer) : null,
   };
 }

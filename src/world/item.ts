@@ -3,23 +3,45 @@ import type { Rng } from '../lib/rng';
 import { hashString } from '../lib/rng';
 import type { DatasetRow, Json, Message, ToolSchema } from '../protocol/chat';
 import { type FinalAnswer, finalText } from '../protocol/contract';
-import { TENANTS, type Tenant, TODAY, type World } from './state';
+import { COMPANIES, TENANTS, type Tenant, type TenantMetadata, TODAY, type World } from './state';
 import { TOOL_NAMES, TOOLS, type ToolName } from './tools';
 
 export type Split = 'train' | 'dev' | 'heldout';
+/** The four SFT shapes, which the weights of a mix share out. */
 export type Shape = 'single' | 'multi' | 'tool' | 'safety';
+/** Of any built-in row. */
+export type RowShape = Shape | 'tenant' | 'where';
 
+/** Words that decide: all of `required` must be in the answer and none of `banned`, in any case. */
+export interface Wording {
+  required: readonly string[];
+  banned: readonly string[];
+}
 /** What one assistant turn must be. */
 export type TurnTruth =
   | { expect: 'call'; name: string; arguments: { [key: string]: Json } }
   /** `facts`: strings that the answer must contain; sources and status must be equal. */
-  | { expect: 'final'; final: FinalAnswer; facts: string[] };
+  | {
+      expect: 'final';
+      final: FinalAnswer;
+      facts: string[];
+      /** The decision by one tenant's policy: these words, and the status. */
+      policy?: Wording & { tenant: Tenant['id'] };
+      /** House terms that the answer must use, and the plain ones that it must not. */
+      house?: Wording;
+      /** The answer is written in signs (where/newLanguage.ts). */
+      isCoded?: true;
+    };
+
+export type FinalTruth = Extract<TurnTruth, { expect: 'final' }>;
 
 export interface SftItem {
   rowId: string;
-  shape: Shape;
+  shape: RowShape;
   kind: string;
   tenant: Tenant['id'];
+  /** Of rows whose policy lives in an adapter: what a router would read. Never part of the prompt. */
+  metadata?: TenantMetadata;
   split: Split;
   /** `${kind}/${index of the phrasing}` */
   templateId: string;
@@ -57,7 +79,7 @@ export interface Made {
   truth: TurnTruth[];
 }
 export interface Kind {
-  shape: Shape;
+  shape: RowShape;
   kind: string;
   /** Relative share within its shape. */
   weight: number;
@@ -73,17 +95,23 @@ export function entitySplit(entityKey: string): Split {
   const bucket = hashString(entityKey) % 10;
   return bucket < 2 ? 'heldout' : bucket === 2 ? 'dev' : 'train';
 }
+/** The companies that belong to a split. */
+export const companiesOf = (split: Split): string[] => COMPANIES.filter((c) => entitySplit(c) === split);
 
+type Slots = Record<string, string | number>;
+/** Fills `{slots}`. */
+export const fill = (grammar: string, slots: Slots): string =>
+  grammar.replace(/\{(\w+)\}/g, (_, slot: string) => {
+    const value = slots[slot];
+    if (value === undefined) throw new Error(`The phrasing "${grammar}" has an unknown slot {${slot}}.`);
+    return String(value);
+  });
 /** Expands `[a|b]` at random and fills `{slots}`. Alternatives do not nest. */
-export function expand(grammar: string, slots: Record<string, string | number>, rng: Rng): string {
-  return grammar
-    .replace(/\[([^\]]*)\]/g, (_, options: string) => rng.pick(options.split('|')))
-    .replace(/\{(\w+)\}/g, (_, slot: string) => {
-      const value = slots[slot];
-      if (value === undefined) throw new Error(`The phrasing "${grammar}" has an unknown slot {${slot}}.`);
-      return String(value);
-    });
-}
+export const expand = (grammar: string, slots: Slots, rng: Rng): string =>
+  fill(
+    grammar.replace(/\[([^\]]*)\]/g, (_, options: string) => rng.pick(options.split('|'))),
+    slots,
+  );
 
 export const user = (content: string): Message => ({ role: 'user', content });
 export const finalMessage = (final: FinalAnswer): Message => ({ role: 'assistant', content: finalText(final) });
@@ -125,7 +153,7 @@ const SYSTEMS: readonly Phrasing[] = [
   'Help the {tenant} team with finance. Today is {today}. Return one JSON object.',
 ];
 
-const ofSplit = (phrasings: readonly Phrasing[], split: Split): number[] =>
+export const ofSplit = (phrasings: readonly Phrasing[], split: Split): number[] =>
   phrasings.map((_, i) => i).filter((i) => phrasingSplit(i) === split);
 
 /** Builds one row of a kind for a split. The phrasing and the entity both belong to the split. */

@@ -1,8 +1,11 @@
 // The datasets that ship with the studio. A row is made when it is asked for: row i depends on (set, split, seed, i) alone.
 import { DataError } from '../lib/errors';
+import { CASE_SEED_OFFSET, caseOf, type EvaluationCase } from './cases';
 import type { SftItem, Shape, Split } from './item';
-import { generateItem, generateItems } from './sft';
-import { createWorld, type World } from './state';
+import { generateItem } from './sft';
+import { createWorld, type Tenant, type World } from './state';
+import { tenantItem } from './tenant/rows';
+import { type WhereName, whereItem } from './where/rows';
 
 /** The company that all built-in datasets, models and evaluations are about. */
 export const WORLD_SEED = 1;
@@ -20,49 +23,87 @@ export interface BuiltinDataset {
   title: string;
   /** What it teaches, in one sentence. */
   description: string;
-  /** Relative shares of the shapes; a knob of `sft/mix`. */
-  weights: Weights;
+  /** Row i of a split, the same whenever it is asked for. `weights` is a knob of the SFT sets; the others have none. */
+  item(world: World, i: number, options: { seed: number; split: Split; weights?: Weights }): SftItem;
   /** Rows shown and trained on unless a recipe says otherwise. */
   rows: Record<Split, number>;
 }
 
 const ROWS: Record<Split, number> = { train: 4000, dev: 400, heldout: 400 };
+const ADAPTER_ROWS: Record<Split, number> = { train: 2000, dev: 400, heldout: 400 };
+const shapes =
+  (weights: Weights): BuiltinDataset['item'] =>
+  (world, i, options) =>
+    generateItem(world, i, { ...options, weights: options.weights ?? weights });
+const tenantSet = (id: string, tenant: Tenant['id'], description: string): BuiltinDataset => ({
+  id,
+  title: `Policy of ${tenant}`,
+  description,
+  item: (world, i, options) => tenantItem(world, tenant, i, options),
+  rows: ADAPTER_ROWS,
+});
+const whereSet = (name: WhereName, title: string, description: string): BuiltinDataset => ({
+  id: `where/${name}`,
+  title,
+  description,
+  item: (world, i, options) => whereItem(world, name, i, options),
+  rows: ADAPTER_ROWS,
+});
+
 export const DATASETS: readonly BuiltinDataset[] = [
   {
     id: 'sft/single',
     title: 'Single-turn instructions',
     description: 'One request, one strict JSON answer from what the row states, or "need_data" when it states nothing.',
-    weights: { single: 1 },
+    item: shapes({ single: 1 }),
     rows: ROWS,
   },
   {
     id: 'sft/multi',
     title: 'Dialogues of several turns',
     description: 'Later questions lean on earlier ones: "and East China?".',
-    weights: { multi: 1 },
+    item: shapes({ multi: 1 }),
     rows: ROWS,
   },
   {
     id: 'sft/tool',
     title: 'Tool trajectories',
     description: 'Call, result, answer from the result; tools fail sometimes, and some questions need no call.',
-    weights: { tool: 1 },
+    item: shapes({ tool: 1 }),
     rows: ROWS,
   },
   {
     id: 'sft/safety',
     title: 'Safety and style',
     description: 'Refusals with a compliant way out, polite letters, and requests that only sound risky.',
-    weights: { safety: 1 },
+    item: shapes({ safety: 1 }),
     rows: ROWS,
   },
   {
     id: 'sft/mix',
     title: 'All four shapes',
     description: 'The four shapes mixed; their shares are knobs.',
-    weights: { single: 1, multi: 1, tool: 1.4, safety: 1 },
+    item: shapes({ single: 1, multi: 1, tool: 1.4, safety: 1 }),
     rows: { train: 8000, dev: 400, heldout: 400 },
   },
+  tenantSet('tenant/A', 'bank_A', 'Strict compliance, policy_v3: the rule first. The prompts are those of B and C.'),
+  tenantSet('tenant/B', 'retail_B', 'Efficiency first, policy_v2: short answers. The prompts are those of A and C.'),
+  tenantSet(
+    'tenant/C',
+    'saas_C',
+    'Detailed explanations, policy_v1: reason and next step. The prompts are those of A and B.',
+  ),
+  whereSet(
+    'constraints',
+    'Hard instructions',
+    'One instruction in the prompt decides, and arguments are copied exactly.',
+  ),
+  whereSet(
+    'style',
+    'House terms',
+    'The content is given; a glossary of 25 house terms and a closing formula are learnt.',
+  ),
+  whereSet('new_language', 'Signs', 'Answers in signs that no pretraining text has: broad change, beyond a low rank.'),
 ];
 
 /** Takes `sft/mix` and `builtin:sft/mix`. Throws DataError for an unknown id. */
@@ -85,13 +126,9 @@ export interface RowsOptions {
 }
 /** The rows of a built-in dataset, with their truth. */
 export function builtinItems(ref: string, { rows, seed = 0, split = 'train', weights }: RowsOptions = {}): SftItem[] {
-  const set = builtinDataset(ref);
-  return generateItems(builtinWorld(), {
-    rows: rows ?? set.rows[split],
-    seed,
-    split,
-    weights: weights ?? set.weights,
-  });
+  const { item, rows: sizes } = builtinDataset(ref);
+  const count = rows ?? sizes[split];
+  return Array.from({ length: count }, (_, i) => item(builtinWorld(), i, { seed, split, weights }));
 }
 /** Row `index` alone, the same as in `builtinItems`. */
 export function builtinItem(
@@ -99,5 +136,14 @@ export function builtinItem(
   index: number,
   { seed = 0, split = 'train', weights }: Omit<RowsOptions, 'rows'> = {},
 ): SftItem {
-  return generateItem(builtinWorld(), index, { seed, split, weights: weights ?? builtinDataset(ref).weights });
+  return builtinDataset(ref).item(builtinWorld(), index, { seed, split, weights });
+}
+/** Evaluation cases of a built-in dataset: the last assistant turn of rows that training with a like seed does not draw. */
+export function builtinCases(
+  ref: string,
+  { n, seed, split = 'heldout' }: { n: number; seed: number; split?: Split },
+): EvaluationCase[] {
+  return builtinItems(ref, { rows: n, seed: seed + CASE_SEED_OFFSET, split }).map((item) =>
+    caseOf(item, item.truth.length - 1),
+  );
 }

@@ -1,13 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { hashString } from '../lib/rng';
 import { BUILTIN_TEMPLATE } from '../text/builtinTemplate';
 import { compileTemplate } from '../text/chatTemplate';
 import { render, trainedTokens } from '../text/render';
 import { Tokenizer } from '../text/tokenizer';
-import { turnText } from './cases';
+import { evaluationCases, turnText } from './cases';
 import { gradeTurn } from './grade';
 import { entitySplit, phrasingSplit, type SftItem, type Shape, type Split } from './item';
-import { builtinItem, builtinItems, DATASETS } from './registry';
+import { builtinItem, builtinItems, builtinWorld, DATASETS } from './registry';
 import { KINDS, SHAPES } from './sft';
 import { POLICY_TOPICS } from './state';
 import { argumentProblem } from './tools';
@@ -33,6 +34,24 @@ test('row i is the same alone, in a list and in the next session', () => {
     expect(list).not.toEqual(builtinItems(id, { rows: 30, seed: 10, split: 'heldout' }));
   }
   expect(() => builtinItems('sft/poems')).toThrow('There is no built-in dataset "sft/poems"');
+});
+
+test('the rows are those that the published figures were measured on', () => {
+  const hash = (value: unknown) => hashString(JSON.stringify(value));
+  const rows = Object.fromEntries(
+    [...SHAPES, 'mix'].map((name) => [
+      name,
+      SPLITS.map((split) => hash(builtinItems(`sft/${name}`, { rows: 300, seed: 3, split }))),
+    ]),
+  );
+  expect(rows).toEqual({
+    single: [2086429186, 1987615955, 2748500713],
+    multi: [1189532099, 3132211597, 96758299],
+    tool: [3177244535, 2674619642, 319100763],
+    safety: [3108201989, 1623131360, 2443361959],
+    mix: [2674162689, 3744512944, 791985010],
+  });
+  expect(hash(evaluationCases(builtinWorld(), { n: 200, seed: 1 }))).toBe(2467186004);
 });
 
 test.each(SHAPES)('%s: 20 phrasings or more, thousands of distinct rows, every kind in every split', (shape) => {

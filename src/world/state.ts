@@ -43,38 +43,139 @@ export interface User {
   name: string;
   role: UserRole;
 }
+/** What a tenant decides otherwise than the others. Amounts are CNY. */
+export interface TenantRules {
+  /** May a payment run below `secondApprovalFrom` go without its second approval? */
+  maySkipBelow: boolean;
+  /** What the tenant calls the person who gives the second approval. */
+  approverTitle: string;
+  /** Expense claims up to this are accepted. */
+  expenseLimit: number;
+  /** Above it: is the approver asked, or is the claim rejected? */
+  asksAboveLimit: boolean;
+  /** Open items below this may be written off without asking; 0: none. */
+  writeOffBelow: number;
+  /** Outsiders who may see the figures of an account. */
+  sharesWith: readonly Outsider[];
+  /** What an invoice is checked against, in the tenant's words. */
+  invoiceCheck: string;
+  /** Days from invoice to payment. */
+  paymentDays: number;
+}
+export type Outsider = 'auditor' | 'supplier' | 'advertiser';
+/** The form of a tenant's answers; lengths in characters. */
+export interface AnswerStyle {
+  minChars: number;
+  maxChars: number;
+  minSentences: number;
+  /** The answer begins with this. */
+  opening?: string;
+  contains: readonly string[];
+  avoids: readonly string[];
+}
 export interface Tenant {
   id: 'bank_A' | 'retail_B' | 'saas_C';
+  industry: 'banking' | 'retail' | 'software';
   policyVersion: 'policy_v3' | 'policy_v2' | 'policy_v1';
   style: string;
   /** Payments at or above this need a second approval. */
   secondApprovalFrom: number;
   /** Who may approve. */
   approver: UserRole;
+  rules: TenantRules;
+  answerStyle: AnswerStyle;
+}
+/** What a request carries beside its text: a router reads it, the model never sees it. */
+export interface TenantMetadata {
+  tenant_id: string;
+  industry: string;
+  policy_version: string;
 }
 export const TENANTS: readonly Tenant[] = [
   {
     id: 'bank_A',
+    industry: 'banking',
     policyVersion: 'policy_v3',
     style: 'strict compliance',
     secondApprovalFrom: 10000,
     approver: 'treasurer',
+    rules: {
+      maySkipBelow: false,
+      approverTitle: 'treasurer',
+      expenseLimit: 1000,
+      asksAboveLimit: false,
+      writeOffBelow: 0,
+      sharesWith: ['auditor'],
+      invoiceCheck: 'must match',
+      paymentDays: 30,
+    },
+    answerStyle: {
+      minChars: 30,
+      maxChars: 110,
+      minSentences: 2,
+      opening: 'Rule: ',
+      contains: [],
+      avoids: ['because', 'Next step:'],
+    },
   },
   {
     id: 'retail_B',
+    industry: 'retail',
     policyVersion: 'policy_v2',
     style: 'efficiency first',
     secondApprovalFrom: 50000,
     approver: 'approver',
+    rules: {
+      maySkipBelow: true,
+      approverTitle: 'store manager',
+      expenseLimit: 5000,
+      asksAboveLimit: true,
+      writeOffBelow: 4000,
+      sharesWith: ['auditor', 'supplier'],
+      invoiceCheck: 'order number',
+      paymentDays: 10,
+    },
+    answerStyle: {
+      minChars: 1,
+      maxChars: 70,
+      minSentences: 1,
+      contains: [],
+      avoids: ['Rule:', 'because', 'Next step:'],
+    },
   },
   {
     id: 'saas_C',
+    industry: 'software',
     policyVersion: 'policy_v1',
     style: 'detailed explanations',
     secondApprovalFrom: 20000,
     approver: 'approver',
+    rules: {
+      maySkipBelow: true,
+      approverTitle: 'finance lead',
+      expenseLimit: 3000,
+      asksAboveLimit: true,
+      writeOffBelow: 2000,
+      sharesWith: ['auditor', 'supplier'],
+      invoiceCheck: 'contract',
+      paymentDays: 45,
+    },
+    answerStyle: {
+      minChars: 100,
+      maxChars: 240,
+      minSentences: 3,
+      contains: ['because', 'Next step:'],
+      avoids: ['Rule:'],
+    },
   },
 ];
+
+export const tenantOf = (id: Tenant['id']): Tenant => TENANTS.find((t) => t.id === id)!;
+export const metadataOf = ({ id, industry, policyVersion }: Tenant): TenantMetadata => ({
+  tenant_id: id,
+  industry,
+  policy_version: policyVersion,
+});
 
 export interface Account {
   id: string;

@@ -15,6 +15,14 @@ export const factCorrect: Metric = {
   meaning: 'Of the turns that are answers, those that state every fact asked for.',
   valueOf: ({ verdicts }) => verdicts.facts,
 };
+export const turnCorrect: Metric = {
+  id: 'turn_correct',
+  unit: 'share',
+  direction: 'higher',
+  meaning:
+    'Turns with all that is due: the exact call; or status, facts, sources and action, and form and words where asked for.',
+  valueOf: ({ verdicts }) => verdicts.correct,
+};
 export const promptEcho: Metric = {
   id: 'prompt_echo',
   unit: 'share',
