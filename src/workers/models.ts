@@ -32,6 +32,11 @@ export interface ModelSource {
   files: ModelFiles;
   /** Beside the base that `files` hold. */
   adapters?: { list: LoraAdapter[]; tensors: NamedTensorMap };
+  /** Of the base beside which the adapters lie. */
+  baseId?: string;
+  baseName?: string;
+  /** Keeps it as artifacts, for what is built on it; absent where it is one, or ships with the studio. */
+  keep?: () => Promise<void>;
 }
 export interface ModelsEnvironment {
   storage: Storage;
@@ -123,9 +128,24 @@ export class Models {
     // Merged at full precision: into four bits a small update would be lost (PEFT 2321).
     const merged = chosen ? mergeLora(info.config, base, chosen, tensorsOf(chosen.name, adapters.tensors)) : base;
     const { adapters: _none, ...plain } = info;
-    return { key: `${source.key}#${name ?? ''}`, info: plain, files: { config: files.config, weights: merged } };
+    const artifactId = chosen && (await this.adapterId(source, chosen));
+    return {
+      key: `${source.key}#${name ?? ''}`,
+      info: artifactId ? { ...plain, artifactId } : plain,
+      files: { config: files.config, weights: merged },
+      keep: source.keep,
+    };
   }
 
+  /** Artifact id of one adapter of a source: as keepAdapters gives. */
+  private async adapterId(
+    { info, adapters, baseId, baseName }: ModelSource,
+    { name, config }: LoraAdapter,
+  ): Promise<string | undefined> {
+    if (!adapters || baseId === undefined) return undefined;
+    const files = writeAdapter(info.config, config, tensorsOf(name, adapters.tensors), baseName ?? '');
+    return artifactId(await manifestOf('adapter', files, { base: baseId }));
+  }
   /** The adapter that a ref means, as it is now, with the weights of its base. Throws ConfigError where there is none. */
   async adapterOf(ref: ModelRef, signal?: AbortSignal) {
     const live = this.live(ref);
@@ -224,7 +244,7 @@ export class Models {
   private async artifactSource(ref: ModelRef): Promise<ModelSource> {
     const known = await this.artifacts.get(ref);
     if (!known) {
-      for (const name of BUILTIN) {
+      for (const name of new Set([...BUILTIN, ...this.builtin.keys()])) {
         const source = await this.builtinSource(name).catch(() => undefined); // not shipped: not the one
         if (source?.key === ref) return { ...source, info: { ...source.info, ref } };
       }
@@ -242,11 +262,12 @@ export class Models {
     const base = await this.whole(head.recipe.model.ref);
     const { weights, ref: checkpoint } = await this.env.checkpoints.weights(runId, step);
     const name = `${head.name} · step ${checkpoint.step}`;
+    const parents = { base: base.info.artifactId };
     const list = recipeAdapters(head.recipe);
     if (list.length > 0) {
       const { config, name: baseName } = base.info;
       const adapterFiles = writeAdapters(config, list, weights, baseName);
-      const key = await artifactId(await manifestOf('adapter', adapterFiles, { base: base.info.artifactId }));
+      const key = await artifactId(await manifestOf('adapter', adapterFiles, parents));
       const info = { ref, name, artifactId: key, config, ...sizes(config), ...adapterInfos(config, list) };
       // As it was trained: beside four bits, where the recipe says so.
       const { quantization } = head.recipe.model;
@@ -255,13 +276,22 @@ export class Models {
         info,
         files: { ...base.files, quantization },
         adapters: { list, tensors: weights },
+        baseId: base.info.artifactId,
+        baseName,
+        keep: async () => {
+          await this.keepAdapters(base, list, weights, name);
+        },
       };
     }
     const files = modelFiles(base.files.config, weights);
-    const id = await artifactId(await manifestOf('model', files, { base: base.info.artifactId }));
+    const id = await artifactId(await manifestOf('model', files, parents));
     const { config } = base.info;
     const info = { ref, name, artifactId: id, config, ...sizes(config) };
-    return { key: id, info, files: { config: base.files.config, weights } };
+    const keep = async () => {
+      await base.keep?.();
+      await this.artifacts.put('model', files, { name, parents });
+    };
+    return { key: id, info, files: { config: base.files.config, weights }, keep };
   }
 
   /** An adapter beside the base that its manifest names. */
@@ -291,17 +321,29 @@ export class Models {
   async keepTrained(runId: string, engine: ModelEngine): Promise<RunRecord['outputs']> {
     const head = await this.env.runs.get(runId);
     const base = await this.whole(head.recipe.model.ref);
-    const parents = { base: base.info.artifactId };
     const weights = await this.env.queue.run('interactive', () => engine.exportTrained());
     if (engine.adapters.length === 0) {
+      await base.keep?.();
       const files = modelFiles(base.files.config, weights);
+      const parents = { base: base.info.artifactId };
       return { model: (await this.artifacts.put('model', files, { name: head.name, parents })).id };
     }
+    return this.keepAdapters(base, engine.adapters, weights, head.name);
+  }
+  /** Each adapter as an artifact, and the base that they need. */
+  private async keepAdapters(
+    base: ModelSource,
+    adapters: readonly LoraAdapter[],
+    tensors: NamedTensorMap,
+    title: string,
+  ): Promise<RunRecord['outputs']> {
+    await base.keep?.();
+    const { config, name: baseName, artifactId: baseId } = base.info;
     const outputs: RunRecord['outputs'] = {};
-    for (const { name, config: lora } of engine.adapters) {
-      const files = writeAdapter(engine.config, lora, tensorsOf(name, weights), base.info.name);
-      const isOnly = engine.adapters.length === 1;
-      const about = { name: isOnly ? head.name : `${head.name} · ${name}`, parents };
+    for (const { name, config: lora } of adapters) {
+      const files = writeAdapter(config, lora, tensorsOf(name, tensors), baseName);
+      const isOnly = adapters.length === 1;
+      const about = { name: isOnly ? title : `${title} · ${name}`, parents: { base: baseId } };
       outputs[isOnly ? 'adapter' : `adapter:${name}`] = (await this.artifacts.put('adapter', files, about)).id;
     }
     return outputs;
