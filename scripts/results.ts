@@ -1,7 +1,7 @@
 // Measures the figures of docs/results.json and renders docs/results.md from them. Each group is measured apart and written
 // at once, and trained weights are kept under .checkpoints/results, so an interrupted suite goes on where it was.
 // Usage: npm run results [-- --only sft/micro] [--jobs 2] [--force] [--render]
-import { execSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { evaluate, type PromptStyle } from '../src/eval/evaluate';
@@ -18,6 +18,7 @@ import type { Recipe } from '../src/protocol/recipe';
 import { compileTemplate } from '../src/text/chatTemplate';
 import type { RenderContext } from '../src/text/render';
 import { builtinWorld } from '../src/world/registry';
+import { commitNow } from './commit';
 import { builtinModelIds, loadNodeModel, loadRenderContext } from './nodeModels';
 import { qloraGap } from './resultsLora';
 import { type Figure, renderResults } from './resultsTable';
@@ -176,8 +177,7 @@ function servingContext({ recipe, servedWith }: Group): RenderContext {
 async function measure(group: Group, isForced: boolean): Promise<void> {
   const started = performance.now();
   const backend = await initNodeBackend();
-  const isDirty = execSync('git status --porcelain -- src scripts public').toString() !== '';
-  const commit = execSync('git rev-parse --short HEAD').toString().trim() + (isDirty ? '-dirty' : '');
+  const commit = commitNow();
   const perSeed: Graded[][] = [];
   let artifact = '';
   let parameters = 0;

@@ -1,5 +1,13 @@
 // Models by ref: what they are, and their engines on the device, of which the few used last are kept.
-import { ADAPTER_CONFIG, ADAPTER_WEIGHTS, readAdapter, toEngine, writeAdapter, writeAdapters } from '../interop/peft';
+import {
+  ADAPTER_CONFIG,
+  ADAPTER_WEIGHTS,
+  readAdapter,
+  readAdapterConfig,
+  toEngine,
+  writeAdapter,
+  writeAdapters,
+} from '../interop/peft';
 import { recipeAdapters } from '../labs/recipeAdapters';
 import { ConfigError, DataError } from '../lib/errors';
 import { tensorsOf } from '../nn/adapterSet';
@@ -21,7 +29,10 @@ import type { DeviceQueue, Priority } from './deviceQueue';
 import { type ReadModelFile, requireModelFile } from './modelFiles';
 
 /** Names under public/models; an artifact id may mean one of them. */
-const BUILTIN = ['nano', 'micro'];
+const BUILTIN = ['nano', 'micro', 'micro-sft'];
+/** Adapters that ship, in PEFT's files under public/models/adapters; `builtin:adapters/bank_A`. */
+const BUILTIN_ADAPTERS = ['bank_A', 'retail_B', 'saas_C'];
+const ADAPTER_FOLDER = 'adapters/';
 const ENGINES_KEPT = 4;
 
 /** A model before it is on the device. */
@@ -216,6 +227,7 @@ export class Models {
     return source;
   }
   private async readBuiltin(name: string, onProgress?: OnProgress, signal?: AbortSignal): Promise<ModelSource> {
+    if (name.startsWith(ADAPTER_FOLDER)) return this.readBuiltinAdapter(name, signal);
     if (!/^[\w.-]+$/.test(name) || name.includes('..'))
       throw new DataError(`There is no built-in model "${name}". Known: ${BUILTIN.join(', ')}.`, { where: name });
     const { readModelFile } = this.env;
@@ -241,10 +253,45 @@ export class Models {
       files: { config: json, weights },
     };
   }
+  private async readBuiltinAdapter(name: string, signal?: AbortSignal): Promise<ModelSource> {
+    const short = name.slice(ADAPTER_FOLDER.length);
+    if (!BUILTIN_ADAPTERS.includes(short))
+      throw new DataError(`There is no built-in adapter "${short}". Known: ${BUILTIN_ADAPTERS.join(', ')}.`, {
+        where: name,
+      });
+    const { readModelFile } = this.env;
+    const [configBytes, weights, reportBytes] = await Promise.all([
+      requireModelFile(readModelFile, `${name}/${ADAPTER_CONFIG}`, signal),
+      requireModelFile(readModelFile, `${name}/${ADAPTER_WEIGHTS}`, signal),
+      readModelFile(`${name}/report.json`, undefined, signal),
+    ]);
+    const { base: baseName } = readAdapterConfig(JSON.parse(new TextDecoder().decode(configBytes)));
+    const base = await this.builtinSource(baseName ?? '', undefined, signal);
+    const id = await artifactId(
+      await manifestOf('adapter', { [ADAPTER_CONFIG]: configBytes, [ADAPTER_WEIGHTS]: weights }, { base: base.key }),
+    );
+    const report = reportBytes && (JSON.parse(new TextDecoder().decode(reportBytes)) as { [key: string]: Json });
+    return this.besideBase(base, { ref: `builtin:${name}`, name: short, id }, configBytes, weights, report);
+  }
+  /** An adapter's files as a source: the base's, with the adapter beside it. */
+  private besideBase(
+    base: ModelSource,
+    { ref, name, id }: { ref: ModelRef; name: string; id: string },
+    configBytes: Uint8Array,
+    weights: Uint8Array,
+    report?: { [key: string]: Json },
+  ): ModelSource {
+    const { config, artifactId: baseId, name: baseName } = base.info;
+    const file = readAdapter(config, { config: configBytes, weights });
+    const { adapter, tensors } = toEngine(DEFAULT_ADAPTER, file);
+    const info = { ref, name, artifactId: id, config, ...sizes(config), ...adapterInfos(config, [adapter]), ...(report && { report }) }; // biome-ignore format: one object
+    return { key: id, info, files: base.files, adapters: { list: [adapter], tensors }, baseId, baseName };
+  }
   private async artifactSource(ref: ModelRef): Promise<ModelSource> {
     const known = await this.artifacts.get(ref);
     if (!known) {
-      for (const name of new Set([...BUILTIN, ...this.builtin.keys()])) {
+      const adapters = BUILTIN_ADAPTERS.map((name) => ADAPTER_FOLDER + name);
+      for (const name of new Set([...BUILTIN, ...adapters, ...this.builtin.keys()])) {
         const source = await this.builtinSource(name).catch(() => undefined); // not shipped: not the one
         if (source?.key === ref) return { ...source, info: { ...source.info, ref } };
       }
@@ -302,16 +349,10 @@ export class Models {
         where: ref,
       });
     const base = await this.whole(baseId);
-    const { config } = base.info;
     const [configBytes, weights] = await Promise.all(
       [ADAPTER_CONFIG, ADAPTER_WEIGHTS].map((file) => this.artifacts.file(ref, file)),
     );
-    const { adapter, tensors } = toEngine(
-      DEFAULT_ADAPTER,
-      readAdapter(config, { config: configBytes!, weights: weights! }),
-    );
-    const info = { ref, name, artifactId: ref, config, ...sizes(config), ...adapterInfos(config, [adapter]) };
-    return { key: ref, info, files: base.files, adapters: { list: [adapter], tensors } };
+    return this.besideBase(base, { ref, name, id: ref }, configBytes!, weights!);
   }
 
   /**

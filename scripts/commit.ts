@@ -1,0 +1,8 @@
+// The commit that a figure was measured at.
+import { execSync } from 'node:child_process';
+
+/** Short hash, with -dirty behind it where sources, scripts or models differ from it. */
+export function commitNow(): string {
+  const isDirty = execSync('git status --porcelain -- src scripts public').toString() !== '';
+  return execSync('git rev-parse --short HEAD').toString().trim() + (isDirty ? '-dirty' : '');
+}
