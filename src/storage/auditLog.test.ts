@@ -185,6 +185,18 @@ describe('tampering', () => {
       runs,
     );
   });
+  test('a change that JSON does not see is one all the same: a blank, another order, an escape', async () => {
+    const second = lines()[1]!;
+    const { adapterId, ...rest } = JSON.parse(second) as AuditEntry;
+    for (const line of [
+      second.replace(':', ': '),
+      JSON.stringify({ ...rest, adapterId }),
+      second.replace('r1', '\\u0072' + '1'),
+    ]) {
+      expect(JSON.parse(line)).toEqual(entries[1]);
+      expect(await verdictOn(joined(lines().with(1, line)))).toMatchObject({ ok: false, brokenAt: 2 });
+    }
+  });
   test('an entry edited and hashed anew breaks the next one; the last breaks the head', async () => {
     const forge = async (n: number) => {
       const { hash: _, ...body } = { ...entries[n - 1]!, adapterId: 42 };
