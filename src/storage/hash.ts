@@ -10,6 +10,11 @@ function hex(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
+/** Plain sha256 of a text's UTF-8 bytes, 64 hex digits. */
+export async function sha256(text: string): Promise<string> {
+  return hex(await digest(new TextEncoder().encode(text)));
+}
+
 /** Hash of a file given whole; the same as hashChunks of its 4 MiB pieces. */
 export async function hashBytes(bytes: Uint8Array): Promise<string> {
   const digests: Uint8Array[] = [];
@@ -81,5 +86,5 @@ export async function manifestOf(
 
 /** `sha256:<64 hex digits>`. */
 export async function artifactId(manifest: Manifest): Promise<string> {
-  return `sha256:${hex(await digest(new TextEncoder().encode(canonicalJson(manifest))))}`;
+  return `sha256:${await sha256(canonicalJson(manifest))}`;
 }

@@ -1,0 +1,210 @@
+// The adapters that may be served beside one base: numbered entries with versions, of which one at a time is active. Versions
+// are immutable artifacts, so a rollback moves a number and nothing else; what was active when is kept for good.
+import { ConfigError } from '../lib/errors';
+import { plural } from '../lib/words';
+import type {
+  AdapterVersion,
+  RegistryChange,
+  RegistryEntry,
+  RegressionCheck,
+  RequestMetadata,
+} from '../protocol/serving';
+import { type ArtifactStore, shortId } from './artifacts';
+import { KeyedQueue, type Storage } from './storage';
+
+/** One value for a base, so that each change is written whole or not at all. */
+const TABLE = 'adapter-registry';
+
+export class AdapterRegistry {
+  private readonly queue = new KeyedQueue();
+
+  /** `baseId`: artifact id of the base. Each base has a registry of its own. */
+  constructor(
+    private readonly storage: Pick<Storage, 'getValue' | 'setValue'>,
+    private readonly artifacts: ArtifactStore,
+    private readonly now: () => number,
+    readonly baseId: string,
+  ) {}
+
+  /** Ordered by id. */
+  async list(): Promise<RegistryEntry[]> {
+    return (await this.storage.getValue<RegistryEntry[]>(TABLE, this.baseId)) ?? [];
+  }
+  /** Throws ConfigError naming the ids that there are. */
+  async get(id: number): Promise<RegistryEntry> {
+    return find(await this.list(), id);
+  }
+  /** The active version of each entry that has one. */
+  async active(): Promise<Map<number, AdapterVersion>> {
+    const entries = await this.list();
+    return new Map(
+      entries.flatMap((entry) => (entry.active === null ? [] : [[entry.id, versionOf(entry, entry.active)] as const])),
+    );
+  }
+
+  /** An entry without versions. Throws ConfigError when the id is taken or is none. */
+  create(id: number, name: string, metadata: RequestMetadata): Promise<RegistryEntry> {
+    return this.change((entries) => {
+      if (!Number.isInteger(id) || id < 0)
+        throw new ConfigError(`An adapter id must be a whole number from 0 on, got ${id}.`, { where: 'id' });
+      const taken = entries.find((entry) => entry.id === id);
+      if (taken)
+        throw new ConfigError(
+          `Adapter ${id} is ${taken.name} already. Add a version to it, or choose an id other than ${entries.map((entry) => entry.id).join(', ')}.`,
+          { where: 'id' },
+        );
+      const entry: RegistryEntry = { id, name, metadata, versions: [], active: null, history: [] };
+      entries.push(entry);
+      entries.sort((a, b) => a.id - b.id);
+      return entry;
+    });
+  }
+
+  /**
+   * Puts an adapter artifact under the entry as its next version; nothing is served by it yet. Throws CheckpointError when the
+   * artifact is not there or damaged, ConfigError when it is no adapter, belongs to another base, or is a version already.
+   */
+  addVersion(id: number, artifactId: string, { note }: { note?: string } = {}): Promise<AdapterVersion> {
+    return this.change(async (entries) => {
+      const entry = find(entries, id);
+      await this.checkArtifact(artifactId);
+      const known = entry.versions.find((version) => version.artifactId === artifactId);
+      if (known)
+        throw new ConfigError(
+          `${shortId(artifactId)} is version ${known.version} of adapter ${id} already. Activate that one.`,
+          { where: artifactId },
+        );
+      const version: AdapterVersion = {
+        version: (entry.versions.at(-1)?.version ?? 0) + 1,
+        artifactId,
+        baseId: this.baseId,
+        createdAt: this.now(),
+        ...(note !== undefined && { note }),
+      };
+      entry.versions.push(version);
+      return version;
+    });
+  }
+  private async checkArtifact(artifactId: string): Promise<void> {
+    await this.artifacts.verify(artifactId);
+    const { manifest, name } = (await this.artifacts.get(artifactId))!;
+    const refuse = (message: string): never => {
+      throw new ConfigError(message, { where: artifactId });
+    };
+    if (manifest.kind !== 'adapter')
+      refuse(`${name} (${shortId(artifactId)}) is a ${manifest.kind}, not an adapter. Choose an adapter.`);
+    const { base } = manifest.parents;
+    if (base === undefined)
+      refuse(
+        `The adapter ${name} does not say which base it was trained on, and this registry serves ${shortId(this.baseId)}. Import it again beside its base.`,
+      );
+    if (base !== this.baseId)
+      refuse(
+        `The adapter ${name} was trained on the base ${shortId(base!)}, and this registry serves ${shortId(this.baseId)}. These are hashes of the two models’ files: the weights differ, so the adapter’s update would be added to numbers it was not learnt for. Train it on this base, or register it with its own.`,
+      );
+  }
+
+  /** Keeps what a version's regression check found; activation asks for it. */
+  recordCheck(id: number, version: number, checks: RegressionCheck): Promise<AdapterVersion> {
+    return this.change((entries) => Object.assign(versionOf(find(entries, id), version), { checks }));
+  }
+
+  /**
+   * Serves this version from now on. Once another is active, a version needs a passed regression check against that one, or
+   * `override`: why it is activated all the same, which the history keeps. Throws ConfigError in words otherwise, CheckpointError
+   * when the artifact is no longer whole; then nothing changes.
+   */
+  activate(id: number, version: number, { override }: { override?: string } = {}): Promise<RegistryEntry> {
+    return this.change(async (entries) => {
+      const entry = find(entries, id);
+      const wanted = versionOf(entry, version);
+      if (entry.active === version) return entry;
+      const problem = activationProblem(entry, wanted);
+      if (problem && !override?.trim()) throw new ConfigError(problem, { where: `adapter ${id}, version ${version}` });
+      await this.artifacts.verify(wanted.artifactId);
+      return move(entry, {
+        at: this.now(),
+        action: 'activate',
+        from: entry.active,
+        to: version,
+        ...(problem && { override }),
+      });
+    });
+  }
+
+  /**
+   * Serves the version that was active before the present one again; repeated, it goes further back. Throws ConfigError when there
+   * is none, CheckpointError when its artifact is no longer whole; then nothing changes.
+   */
+  rollback(id: number): Promise<RegistryEntry> {
+    return this.change(async (entries) => {
+      const entry = find(entries, id);
+      const to = before(entry);
+      if (to === undefined)
+        throw new ConfigError(
+          `Adapter ${id} (${entry.name}) has no version that was active before ${entry.active === null ? 'any' : `version ${entry.active}`}. There is nothing to roll back to.`,
+          { where: `adapter ${id}` },
+        );
+      await this.artifacts.verify(versionOf(entry, to).artifactId);
+      return move(entry, { at: this.now(), action: 'rollback', from: entry.active, to });
+    });
+  }
+
+  /** One change after the other; written only when `edit` did not throw. */
+  private change<T>(edit: (entries: RegistryEntry[]) => T | Promise<T>): Promise<T> {
+    return this.queue.run(this.baseId, async () => {
+      const entries = structuredClone(await this.list());
+      const result = await edit(entries);
+      await this.storage.setValue(TABLE, this.baseId, entries);
+      return result;
+    });
+  }
+}
+
+function find(entries: readonly RegistryEntry[], id: number): RegistryEntry {
+  const entry = entries.find((one) => one.id === id);
+  if (!entry)
+    throw new ConfigError(
+      `There is no adapter ${id} in the registry. It has ${entries.map((one) => one.id).join(', ') || 'none yet'}.`,
+      { where: `adapter ${id}` },
+    );
+  return entry;
+}
+function versionOf(entry: RegistryEntry, version: number): AdapterVersion {
+  const found = entry.versions.find((one) => one.version === version);
+  if (!found)
+    throw new ConfigError(
+      `Adapter ${entry.id} (${entry.name}) has no version ${version}. It has ${entry.versions.map((one) => one.version).join(', ') || 'none yet'}.`,
+      { where: `adapter ${entry.id}` },
+    );
+  return found;
+}
+function move(entry: RegistryEntry, change: RegistryChange): RegistryEntry {
+  entry.history.push(change);
+  entry.active = change.to;
+  return entry;
+}
+
+/** The version under the active one on the stack of activations: each rollback takes the top away. */
+function before({ history }: RegistryEntry): number | undefined {
+  const stack: number[] = [];
+  for (const { action, to } of history) {
+    if (action === 'activate') stack.push(to);
+    else stack.pop();
+  }
+  return stack.at(-2);
+}
+
+/** Why a version may not be activated without an override; undefined: it may. */
+function activationProblem(entry: RegistryEntry, wanted: AdapterVersion): string | undefined {
+  if (entry.active === null) return undefined;
+  const present = versionOf(entry, entry.active);
+  const { checks } = wanted;
+  const who = `Version ${wanted.version} of adapter ${entry.id} (${entry.name})`;
+  if (!checks || checks.against !== present.artifactId)
+    return `${who} has not been compared with version ${present.version}, which is active. Run the regression check first.`;
+  if (checks.passes) return undefined;
+  const { regressions, allowance } = checks;
+  const named = regressions.slice(0, 3).join(', ') + (regressions.length > 3 ? ', …' : '');
+  return `${who} fails ${plural(regressions.length, 'case')} that version ${present.version} passes (${named}); the allowance is ${allowance}. Train it again, or say why it is to be served all the same.`;
+}
