@@ -68,14 +68,20 @@ function newlineIds({ tokenizer }: RenderContext): number[] {
   return ids;
 }
 
-/** Generates and grades; the metrics' intervals are seeded by `seed`. */
-export async function evaluate(
-  options: EvaluateOptions,
+/** Generates and grades held-out cases of the four SFT shapes; the metrics' intervals are seeded by `seed`. */
+export function evaluate(options: EvaluateOptions, context: EvaluateContext): ReturnType<typeof evaluateCases> {
+  const { cases: n, seed, split = 'heldout' } = options;
+  return evaluateCases(evaluationCases(context.world, { n, seed, split }), options, context);
+}
+
+/** The same for cases in hand: a tenant's slice, or those of another dataset. */
+export async function evaluateCases(
+  cases: readonly EvaluationCase[],
+  options: Omit<EvaluateOptions, 'cases' | 'split'>,
   context: EvaluateContext,
 ): Promise<{ metrics: MetricResult[]; cases: GradedCase[]; graded: Graded[] }> {
   const { seed, promptStyle, onProgress, signal, max_new_tokens = 112, batch = 64 } = options;
   const metrics = findMetrics(options.metrics);
-  const cases = evaluationCases(context.world, { n: options.cases, seed, split: options.split ?? 'heldout' });
   const graded: Graded[] = [];
   for (let start = 0; start < cases.length; start += batch) {
     const part = cases.slice(start, start + batch);
