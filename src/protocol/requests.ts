@@ -16,6 +16,17 @@ import type { BenchmarkReport, StepProfile, StepShape, TunedForms } from './engi
 import type { BackendInfo, BackendName, LlamaConfig, LoraConfig, SamplingOptions } from './model';
 import type { Recipe } from './recipe';
 import type { RunRecord } from './run';
+import type {
+  AdapterVersion,
+  AuditEntry,
+  AuditVerdict,
+  RegistryEntry,
+  RequestMetadata,
+  RoutingDecision,
+  RoutingRule,
+  ServingReport,
+  SliceCheck,
+} from './serving';
 
 /**
  * Where weights come from: `builtin:nano` | `builtin:micro`; `run:<id>` (the live model while it trains, else its last
@@ -177,6 +188,53 @@ export interface QuantizationErrorOf {
   max: number;
 }
 
+/** The adapters of tenants over one base, as the registry has them. */
+export interface TenancyView {
+  base: { ref: ModelRef; name: string; artifactId: string; sizeBytes: number };
+  entries: RegistryEntry[];
+  /** Of each version, by artifact id. */
+  bytes: Record<string, number>;
+  rules: RoutingRule[];
+  /** Entries of the routing log, and the hash of the last. */
+  log: { count: number; hash: string };
+}
+/** A request that went through the router; refused ones have no answer. */
+export interface ServedAnswer {
+  decision: RoutingDecision;
+  adapterId?: number;
+  version?: number;
+  text?: string;
+  terminated?: boolean;
+  /** The right answer of the tenant who asked, where the world knows it. */
+  expected?: string;
+  verdicts?: GradedCase['verdicts'];
+  check?: SliceCheck;
+}
+/** Adapter × tenant slice; cells [adapter][tenant]. */
+export interface TenantMatrixView {
+  metric: string;
+  adapters: { adapterId: number; tenant: string }[];
+  tenants: string[];
+  cells: { value: number; low: number; high: number; n: number }[][];
+  diagonalMin: number;
+  offDiagonalMax: number;
+}
+export type ServingSettings = { max_new_tokens: number } & (
+  | { mode: 'load_on_request' }
+  | { mode: 'hot_lru'; budgetBytes: number }
+  | { mode: 'batched'; maxBatch: number; budgetBytes?: number }
+  | { mode: 'merged' }
+);
+/** Of the routing log; text is looked for anywhere in an entry. */
+export interface AuditSearch {
+  tenant?: string;
+  adapterId?: number;
+  decision?: AuditEntry['decision'];
+  from?: number;
+  to?: number;
+  text?: string;
+}
+
 export interface ComputeRequests {
   init: { params: { backend: BackendName | 'auto' }; reply: BackendInfo; progress: never };
   loadModel: { params: { ref: ModelRef }; reply: ModelInfo; progress: { loadedBytes: number; totalBytes: number } };
@@ -232,6 +290,61 @@ export interface ComputeRequests {
   };
   /** What an adapter of this config costs beside the model. Throws ConfigError, in words, for one that does not fit. */
   loraPlan: { params: { ref: ModelRef; peft: { [key: string]: Json } }; reply: LoraPlan; progress: never };
+  tenancy: { params: Record<string, never>; reply: TenancyView; progress: never };
+  /** The adapter of `ref` becomes the next version of entry `id`, which is made where it is not there. */
+  registerAdapter: {
+    params: { id: number; ref: ModelRef; name?: string; metadata?: RequestMetadata; note?: string };
+    reply: RegistryEntry;
+    progress: never;
+  };
+  /** `override`: why a version without a passed regression check is activated all the same. */
+  activateAdapter: {
+    params: { id: number; version: number; override?: string };
+    reply: RegistryEntry;
+    progress: never;
+  };
+  rollbackAdapter: { params: { id: number }; reply: RegistryEntry; progress: never };
+  checkAdapter: {
+    params: { id: number; version: number; cases: number; seed: number; allowance: number };
+    reply: AdapterVersion;
+    progress: { done: number; total: number };
+  };
+  tenantMatrix: {
+    params: { cases: number; seed: number; metric?: string };
+    reply: TenantMatrixView;
+    progress: { done: number; total: number };
+  };
+  /** Routed, logged and answered; the chapter's request unless messages are given. */
+  serveRequest: {
+    params: { requestId: string; metadata: RequestMetadata; messages?: Message[]; misrouteTo?: number };
+    reply: ServedAnswer;
+    progress: never;
+  };
+  /** A trace replayed in each mode on this device; every load, merge and generation is really run. */
+  serveTrace: {
+    params: { requests: number; seed: number; modes: ServingSettings[] };
+    reply: { reports: ServingReport[] };
+    progress: { done: number; total: number };
+  };
+  /** Newest first. */
+  searchAuditLog: {
+    params: { query: AuditSearch; offset: number; limit: number };
+    reply: { entries: AuditEntry[]; found: number };
+    progress: never;
+  };
+  /** Recomputes every hash; `noted`: a head written down earlier. */
+  verifyAuditLog: {
+    params: { noted?: { count: number; hash: string } };
+    reply: AuditVerdict;
+    progress: never;
+  };
+  exportAuditLog: { params: Record<string, never>; reply: { bytes: ArrayBuffer }; progress: never };
+  /** The same of an exported file, which may have been changed since. */
+  verifyAuditFile: {
+    params: { bytes: ArrayBuffer };
+    reply: { verdict: AuditVerdict; entries: AuditEntry[] };
+    progress: never;
+  };
   /** What NF4 costs each linear layer of a model, with or without double quantisation. */
   quantizationErrors: {
     params: { ref: ModelRef; bnb_4bit_use_double_quant: boolean };

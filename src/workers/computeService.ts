@@ -35,6 +35,7 @@ import { recipePreparer } from './prepareRun';
 import { RenderContexts } from './renderContexts';
 import { type Connection, transferring } from './rpc';
 import type { RunLocks } from './runLocks';
+import { Tenancy } from './tenancy';
 import { TrainingRuns } from './trainingRuns';
 
 /** Table of tuned forms by adapter. */
@@ -58,6 +59,8 @@ export interface ComputeEnvironment {
   clock: () => number;
   newId: () => string;
   versions: Record<string, string>;
+  /** Ref of the base that tenants' adapters share; micro after SFT unless given. */
+  tenancyBase?: string;
   /** Longest time between two checkpoints of a run, ms. */
   checkpointEveryMs: number;
 }
@@ -85,6 +88,11 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       const driver = training.get(runId)?.driver ?? ended.get(runId);
       return driver instanceof RecipeRun ? { engine: driver.engine, step: driver.step } : undefined;
     },
+  });
+  const tenancy = new Tenancy({
+    ...{ storage, queue, now, models, contexts },
+    clock: env.clock,
+    base: env.tenancyBase,
   });
   const training: TrainingRuns = new TrainingRuns({
     ...{ ...stores, locks: env.locks, queue, now, emit },
@@ -293,6 +301,36 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       onDevice('measuring', () =>
         queue.run('training', () => compareEngines(gpu(), shape, rounds, measuring(signal, progress)), signal),
       ),
+    tenancy: () => tenancy.view(),
+    registerAdapter: ({ id, ref, ...about }) => tenancy.register(id, ref, about),
+    activateAdapter: ({ id, version, override }) => tenancy.activate(id, version, override),
+    rollbackAdapter: ({ id }) => tenancy.rollback(id),
+    checkAdapter: ({ id, version, ...options }, { signal, progress }) =>
+      onDevice('checking the adapter', () =>
+        tenancy.check(id, version, options, { signal, onProgress: (done, total) => progress({ done, total }) }),
+      ),
+    tenantMatrix: (options, { signal, progress }) =>
+      onDevice('measuring the slices', async () => {
+        const matrix = await tenancy.matrix(options, {
+          signal,
+          onProgress: (done, total) => progress({ done, total }),
+        });
+        const cells = matrix.cells.map((row) => row.map(({ outcomes: _outcomes, ...cell }) => cell));
+        return { ...matrix, cells };
+      }),
+    serveRequest: ({ metadata, ...options }, { signal }) =>
+      onDevice('answering', () => tenancy.answer(metadata, options, { signal })),
+    serveTrace: (options, { signal, progress }) =>
+      onDevice('replaying the trace', async () => ({
+        reports: await tenancy.serve(options, { signal, onProgress: (done, total) => progress({ done, total }) }),
+      })),
+    searchAuditLog: ({ query, offset, limit }) => tenancy.search(query, offset, limit),
+    verifyAuditLog: ({ noted }) => tenancy.verifyLog(noted),
+    async exportAuditLog() {
+      const bytes = (await tenancy.exportLog()).buffer as ArrayBuffer;
+      return transferring({ bytes }, [bytes]);
+    },
+    verifyAuditFile: ({ bytes }) => tenancy.verifyFile(new Uint8Array(bytes)),
     loraPlan: async ({ ref, peft }, { signal }) =>
       loraPlan((await models.source(ref, undefined, signal)).info.config, parseLoraConfig(peft, 'peft')),
     quantizationErrors: async ({ ref, bnb_4bit_use_double_quant }, { signal }) => {

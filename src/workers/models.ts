@@ -271,7 +271,12 @@ export class Models {
       await manifestOf('adapter', { [ADAPTER_CONFIG]: configBytes, [ADAPTER_WEIGHTS]: weights }, { base: base.key }),
     );
     const report = reportBytes && (JSON.parse(new TextDecoder().decode(reportBytes)) as { [key: string]: Json });
-    return this.besideBase(base, { ref: `builtin:${name}`, name: short, id }, configBytes, weights, report);
+    const source = this.besideBase(base, { ref: `builtin:${name}`, name: short, id }, configBytes, weights, report);
+    const files = { [ADAPTER_CONFIG]: configBytes, [ADAPTER_WEIGHTS]: weights };
+    const keep = async () => {
+      await this.artifacts.put('adapter', files, { name: short, parents: { base: base.key } });
+    };
+    return { ...source, keep };
   }
   /** An adapter's files as a source: the base's, with the adapter beside it. */
   private besideBase(
@@ -339,6 +344,34 @@ export class Models {
       await this.artifacts.put('model', files, { name, parents });
     };
     return { key: id, info, files: { config: base.files.config, weights }, keep };
+  }
+
+  /** Keeps the adapter of a ref as an artifact, with its base; resolves to its id. Throws ConfigError where there is none. */
+  async keepAdapter(ref: ModelRef): Promise<string> {
+    const { runId } = runOf(ref);
+    const status = runId === undefined ? undefined : (await this.env.runs.head(runId))?.status;
+    if (status === 'queued' || status === 'running' || status === 'paused')
+      throw new ConfigError('The run has not ended yet. Register its adapter once it has.', { where: ref });
+    const source = await this.source(ref);
+    const { adapter: name } = runOf(ref);
+    const { list = [] } = source.adapters ?? {};
+    const chosen = list.find((one) => one.name === (name ?? (list.length === 1 ? one.name : undefined)));
+    if (!chosen)
+      throw new ConfigError(
+        list.length === 0
+          ? 'This model has no adapter: all its weights were trained. Choose a run that trained one.'
+          : `This run has trained ${list.length} adapters. Say which: ${list.map((one) => `${ref.split('#')[0]}#${one.name}`).join(', ')}.`,
+        { where: ref },
+      );
+    await source.keep?.();
+    return (await this.adapterId(source, chosen)) ?? source.info.artifactId;
+  }
+  /** An adapter artifact as an engine takes it, under a name that no other has. */
+  async loadAdapter(artifactId: string): Promise<{ adapter: LoraAdapter; tensors: NamedTensorMap }> {
+    const { adapters, info } = await this.source(artifactId);
+    if (!adapters) throw new ConfigError(`${info.name} is no adapter.`, { where: artifactId });
+    const [{ config }] = adapters.list as [LoraAdapter];
+    return toEngine(artifactId, { config, tensors: tensorsOf(DEFAULT_ADAPTER, adapters.tensors) });
   }
 
   /** An adapter beside the base that its manifest names. */

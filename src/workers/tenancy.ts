@@ -1,0 +1,408 @@
+// Adapters of many tenants over one base, as the page works with them: registry, routing, measured slices, replayed traces and
+// the routing log. The base is micro after SFT, with the three adapters that ship.
+
+import { DEFAULT_RULES, route } from '../agent/routing';
+import { type AdapterKey, adapterKey, replay, type ServingOptions, type TraceRequest } from '../agent/serving';
+import { encodeCase, evaluateCases, type Sampler } from '../eval/evaluate';
+import { findMetrics } from '../eval/registry';
+import { caseOutcomes, regressionCheck, type TenantMatrix, tenantMatrix } from '../eval/tenantMatrix';
+import { ConfigError } from '../lib/errors';
+import { generate } from '../nn/generate';
+import type { ModelEngine, NamedTensorMap } from '../nn/seam';
+import type { Message } from '../protocol/chat';
+import type { ServedAnswer, TenancyView } from '../protocol/requests';
+import type {
+  AdapterVersion,
+  AuditEntry,
+  AuditVerdict,
+  RegistryEntry,
+  RequestMetadata,
+  ServingReport,
+  SliceCheck,
+} from '../protocol/serving';
+import { AdapterRegistry } from '../storage/adapterRegistry';
+import { ArtifactStore } from '../storage/artifacts';
+import { type AuditHead, AuditLog, type AuditQuery, verifyExport } from '../storage/auditLog';
+import type { Storage } from '../storage/storage';
+import { caseOf, type EvaluationCase } from '../world/cases';
+import { gradeTurn } from '../world/grade';
+import { builtinWorld } from '../world/registry';
+import { metadataOf, TENANTS, type Tenant } from '../world/state';
+import { chapterItem, tenantCases } from '../world/tenant/rows';
+import { servingTrace } from '../world/tenant/trace';
+import { EngineAdapterServer } from './adapterServer';
+import type { DeviceQueue } from './deviceQueue';
+import type { Models } from './models';
+import type { RenderContexts } from './renderContexts';
+
+/** The verdict that a slice is about: the answer decides as this tenant's policy does. */
+const SLICE_METRIC = 'tenant_policy_correct';
+const MAX_NEW_TOKENS = 112;
+const RULES_TABLE = 'routing-rules';
+const shipped = (tenant: Tenant['id']): string => `builtin:adapters/${tenant}`;
+
+export interface TenancyEnvironment {
+  storage: Storage;
+  models: Models;
+  contexts: RenderContexts;
+  queue: DeviceQueue;
+  now: () => number;
+  /** Milliseconds, monotonic. */
+  clock: () => number;
+  /** Ref of the shared base. */
+  base?: string;
+}
+interface Working {
+  signal?: AbortSignal;
+  onProgress?: (done: number, total: number) => void;
+}
+
+export class Tenancy {
+  private readonly artifacts: ArtifactStore;
+  private readonly log: AuditLog;
+  private readonly baseRef: string;
+  private opened?: Promise<AdapterRegistry>;
+
+  constructor(private readonly env: TenancyEnvironment) {
+    this.artifacts = new ArtifactStore(env.storage, env.now);
+    this.log = new AuditLog(env.storage, env.now);
+    this.baseRef = env.base ?? 'builtin:micro-sft';
+  }
+
+  private registry(): Promise<AdapterRegistry> {
+    this.opened ??= this.open();
+    this.opened.catch(() => {
+      this.opened = undefined; // the next request tries again
+    });
+    return this.opened;
+  }
+  /** The registry of the base; the first time with the adapters that ship, each as version 1 of its entry. */
+  private async open(): Promise<AdapterRegistry> {
+    const { models, storage, now } = this.env;
+    const base = await models.source(this.baseRef);
+    const registry = new AdapterRegistry(storage, this.artifacts, now, base.info.artifactId);
+    if ((await registry.list()).length > 0) return registry;
+    for (const tenant of TENANTS) {
+      const id = DEFAULT_RULES.find((rule) => rule.tenant_id === tenant.id)!.adapter;
+      await registry.create(id, tenant.id, metadataOf(tenant));
+      const source = await models.source(shipped(tenant.id)).catch(() => undefined); // not shipped beside this base
+      if (source?.baseId !== base.info.artifactId) continue;
+      await source.keep?.();
+      const { version } = await registry.addVersion(id, source.info.artifactId, { note: 'ships with the studio' });
+      await registry.activate(id, version);
+    }
+    return registry;
+  }
+  private async rules() {
+    return (await this.env.storage.getValue<typeof DEFAULT_RULES>(RULES_TABLE, this.baseRef)) ?? DEFAULT_RULES;
+  }
+
+  async view(): Promise<TenancyView> {
+    const registry = await this.registry();
+    const { info } = await this.env.models.source(this.baseRef);
+    const entries = await registry.list();
+    const bytes: Record<string, number> = {};
+    for (const { artifactId } of entries.flatMap(({ versions }) => versions))
+      bytes[artifactId] = (await this.artifacts.get(artifactId))?.sizeBytes ?? 0;
+    return {
+      base: { ref: this.baseRef, name: info.name, artifactId: info.artifactId, sizeBytes: info.sizeBytes },
+      entries,
+      bytes,
+      rules: [...(await this.rules())],
+      log: await this.log.head(),
+    };
+  }
+
+  /**
+   * Puts the adapter of a model ref under an entry as its next version; a new entry where `id` is not there. Throws ConfigError for a
+   * ref without an adapter, or one of another base.
+   */
+  async register(
+    id: number,
+    ref: string,
+    about: { name?: string; metadata?: RequestMetadata; note?: string },
+  ): Promise<RegistryEntry> {
+    const registry = await this.registry();
+    const artifactId = await this.env.models.keepAdapter(ref);
+    const entries = await registry.list();
+    if (!entries.some((entry) => entry.id === id))
+      await registry.create(id, about.name?.trim() || `adapter ${id}`, about.metadata ?? {});
+    await registry.addVersion(id, artifactId, { note: about.note });
+    return registry.get(id);
+  }
+  async activate(id: number, version: number, override?: string): Promise<RegistryEntry> {
+    return (await this.registry()).activate(id, version, { override });
+  }
+  async rollback(id: number): Promise<RegistryEntry> {
+    return (await this.registry()).rollback(id);
+  }
+
+  /** Runs `task` with samplers of adapter versions, all of them beside one base on the device. */
+  private async withAdapters<T>(
+    versions: readonly AdapterVersion[],
+    { signal }: Working,
+    task: (sampler: (artifactId: string) => Sampler, engine: ModelEngine) => Promise<T>,
+  ): Promise<T> {
+    const { models, queue } = this.env;
+    const loaded = await Promise.all(versions.map(({ artifactId }) => models.loadAdapter(artifactId)));
+    const base = await models.source(this.baseRef, undefined, signal);
+    const engine = await queue.run(
+      'training',
+      async () => {
+        const made = await models.newEngine(base);
+        const tensors = Object.assign({}, ...loaded.map((one) => one.tensors)) as NamedTensorMap;
+        await made.setAdapters(
+          loaded.map(({ adapter }) => adapter),
+          { tensors },
+        );
+        return made;
+      },
+      signal,
+    );
+    const samplerOf =
+      (artifactId: string): Sampler =>
+      (prompts, { max_new_tokens, stopIds }) => {
+        const slot = versions.findIndex((version) => version.artifactId === artifactId);
+        return queue.run(
+          'training',
+          () =>
+            generate(engine, {
+              prompts,
+              stopIds,
+              signal,
+              rowAdapter: new Int32Array(prompts.length).fill(slot),
+              yieldToOthers: () => queue.giveWay(),
+              sampling: { temperature: 0, top_k: 0, top_p: 1, max_new_tokens, seed: 0 },
+            }),
+          signal,
+        );
+      };
+    try {
+      return await task(samplerOf, engine);
+    } finally {
+      await queue.run('training', async () => engine.dispose());
+    }
+  }
+  private async context() {
+    return { world: builtinWorld(), render: await this.env.contexts.ofSource() };
+  }
+  private slices(cases: number, seed: number, split: 'dev' | 'heldout') {
+    return TENANTS.map(({ id }) => ({ tenant: id, cases: tenantCases(builtinWorld(), { tenant: id, n: cases, seed, split }) })); // biome-ignore format: one list
+  }
+  /** Entries that serve a tenant of the world, with the version that is active. */
+  private async served(): Promise<{ entry: RegistryEntry; version: AdapterVersion; tenant: Tenant['id'] }[]> {
+    const registry = await this.registry();
+    const active = await registry.active();
+    const found = (await registry.list()).flatMap((entry) => {
+      const version = active.get(entry.id);
+      const tenant = TENANTS.find(({ id }) => id === entry.metadata.tenant_id)?.id;
+      return version && tenant ? [{ entry, version, tenant }] : [];
+    });
+    if (found.length === 0)
+      throw new ConfigError('No adapter is active. Train the tenants’ adapters and register them, or install those that ship.'); // biome-ignore format: one sentence
+    return found;
+  }
+
+  /** Every active adapter on every tenant's held-out slice. */
+  async matrix(
+    { cases, seed, metric = SLICE_METRIC }: { cases: number; seed: number; metric?: string },
+    working: Working,
+  ): Promise<TenantMatrix> {
+    const served = await this.served();
+    const context = await this.context();
+    return this.withAdapters(
+      served.map(({ version }) => version),
+      working,
+      (sampler) =>
+        tenantMatrix(
+          served.map(({ entry, version, tenant }) => ({
+            adapterId: entry.id,
+            tenant,
+            sampler: sampler(version.artifactId),
+          })),
+          this.slices(cases, seed, 'heldout'),
+          { metric, seed, max_new_tokens: MAX_NEW_TOKENS, ...working },
+          context,
+        ),
+    );
+  }
+
+  /** The regression suite of a version against the one that is active, on its tenant's dev slice; kept with the version. */
+  async check(
+    id: number,
+    version: number,
+    { cases, seed, allowance }: { cases: number; seed: number; allowance: number },
+    working: Working,
+  ): Promise<AdapterVersion> {
+    const registry = await this.registry();
+    const entry = await registry.get(id);
+    const active = entry.versions.find((one) => one.version === entry.active);
+    const next = entry.versions.find((one) => one.version === version);
+    if (!active || !next || active === next)
+      throw new ConfigError(
+        `A regression check compares a version of adapter ${id} with the active one; ${!next ? `there is no version ${version}` : !active ? 'none is active' : `version ${version} is the active one`}.`,
+        { where: `adapter ${id}` },
+      );
+    const slice = this.slices(cases, seed, 'dev').find(({ tenant }) => tenant === entry.metadata.tenant_id);
+    if (!slice)
+      throw new ConfigError(
+        `There are no cases of the tenant ${JSON.stringify(entry.metadata.tenant_id ?? '')}: a check needs ${TENANTS.map((t) => t.id).join(', ')}.`,
+        { where: `adapter ${id}` },
+      );
+    const context = await this.context();
+    const metric = findMetrics([SLICE_METRIC])[0]!;
+    return this.withAdapters([active, next], working, async (sampler) => {
+      const outcomes = [];
+      for (const [i, one] of [active, next].entries()) {
+        const options = { metrics: [SLICE_METRIC], seed, promptStyle: 'plain' as const, max_new_tokens: MAX_NEW_TOKENS, signal: working.signal, onProgress: (done: number, total: number) => working.onProgress?.(i * total + done, 2 * total) }; // biome-ignore format: one object
+        const { graded } = await evaluateCases(slice.cases, options, { ...context, sampler: sampler(one.artifactId) });
+        outcomes.push(caseOutcomes(graded, metric));
+      }
+      const checks = regressionCheck(outcomes[0]!, outcomes[1]!, { against: active.artifactId, allowance });
+      return registry.recordCheck(id, version, checks);
+    });
+  }
+
+  /**
+   * One request, routed, logged, answered and looked at as its tenant would. `messages`: the chapter's request unless given.
+   * `misrouteTo`: what would happen if the router sent it to this adapter instead; logged as a check of that adapter's answer.
+   */
+  async answer(
+    metadata: RequestMetadata,
+    { messages, misrouteTo, requestId }: { messages?: Message[]; misrouteTo?: number; requestId: string },
+    working: Working,
+  ): Promise<ServedAnswer> {
+    const registry = await this.registry();
+    const active = await registry.active();
+    const decision = route(metadata, await this.rules(), new Set(active.keys()));
+    const about = { requestId, metadata };
+    if (decision.decision === 'refused') {
+      const { reason, message } = decision;
+      await this.log.append([{ ...about, decision: 'refused', reason, message }]);
+      return { decision };
+    }
+    const adapterId = misrouteTo ?? decision.adapterId;
+    const version = active.get(adapterId);
+    if (!version)
+      throw new ConfigError(`Adapter ${adapterId} has no active version, so it cannot answer.`, { where: `adapter ${adapterId}` }); // biome-ignore format: one error
+    const { version: number, artifactId } = version;
+    await this.log.append([{ ...about, decision: 'routed', adapterId, version: number, artifactId }]);
+    const tenant = TENANTS.find(({ id }) => id === metadata.tenant_id)?.id;
+    const item = tenant && !messages ? caseOf(chapterItem(builtinWorld(), tenant), 0) : undefined;
+    const context = await this.context();
+    return this.withAdapters([version], working, async (sampler) => {
+      const given = item ?? freeCase(messages ?? []);
+      const run = { ...context, sampler: sampler(artifactId) };
+      const encoded = encodeCase(given, 'plain', 1, run);
+      const [row] = await run.sampler([encoded.ids], { max_new_tokens: MAX_NEW_TOKENS, stopIds: encoded.stopIds });
+      const { ids, terminated } = row!;
+      const text = context.render.tokenizer.decode(terminated ? ids.slice(0, -1) : ids);
+      const check = item && sliceCheck(item, text);
+      if (check)
+        await this.log.append([{ ...about, decision: 'checked', adapterId, version: number, artifactId, check }]);
+      return {
+        decision,
+        adapterId,
+        version: number,
+        text,
+        terminated,
+        ...(item && {
+          expected: item.expected,
+          verdicts: { ...gradeTurn(item.truth, text, item.expected, item.lastUser) },
+        }),
+        ...(check && { check }),
+      };
+    });
+  }
+
+  /** Replays a day of requests in each of the modes, one after the other, on one engine. */
+  async serve(
+    { requests, seed, modes }: { requests: number; seed: number; modes: readonly ServingOptions[] },
+    { signal, onProgress }: Working,
+  ): Promise<ServingReport[]> {
+    const { models, queue, clock } = this.env;
+    const registry = await this.registry();
+    const active = await registry.active();
+    const rules = await this.rules();
+    const context = await this.context();
+    const given = servingTrace(builtinWorld(), { requests, seed });
+    const cases = new Map(given.map((request) => [request.id, request.case]));
+    const trace = given.map(({ id, arrivalMs, metadata, messages }): TraceRequest => {
+      const { ids, stopIds } = encodeCase(freeCase(messages), 'plain', seed, { ...context, sampler: noSampler });
+      return { id, arrivalMs, metadata, promptIds: ids, stopIds };
+    });
+    const base = await models.source(this.baseRef, undefined, signal);
+    const adapters = new Map<AdapterKey, string>(
+      [...active].map(([id, { version, artifactId }]) => [adapterKey(id, version), artifactId]),
+    );
+    return queue.run(
+      'training',
+      async () => {
+        const engine = await models.newEngine(base);
+        const options = { engine, files: base.files, artifacts: this.artifacts, adapters, clock, yieldToOthers: () => queue.giveWay() }; // biome-ignore format: one object
+        const server = await EngineAdapterServer.open(options);
+        try {
+          const reports: ServingReport[] = [];
+          for (const [i, mode] of modes.entries())
+            reports.push(
+              await replay(trace, mode, {
+                server,
+                rules,
+                adapters: active,
+                log: this.log,
+                signal,
+                onProgress: (done, total) => onProgress?.(i * total + done, modes.length * total),
+                check: ({ id }, { ids, terminated }) => {
+                  const own = cases.get(id);
+                  const text = context.render.tokenizer.decode(terminated ? ids.slice(0, -1) : [...ids]);
+                  return own ? sliceCheck(own, text) : undefined;
+                },
+              }),
+            );
+          return reports;
+        } finally {
+          server.dispose();
+        }
+      },
+      signal,
+    );
+  }
+
+  async search(query: AuditQuery, offset: number, limit: number): Promise<{ entries: AuditEntry[]; found: number }> {
+    const all = await this.log.search(query);
+    return { entries: all.reverse().slice(offset, offset + limit), found: all.length };
+  }
+  verifyLog(noted?: AuditHead): Promise<AuditVerdict> {
+    return this.log.verify(noted);
+  }
+  exportLog(): Promise<Uint8Array> {
+    return this.log.export();
+  }
+  verifyFile(bytes: Uint8Array): Promise<{ verdict: AuditVerdict; entries: AuditEntry[] }> {
+    return verifyExport(bytes);
+  }
+}
+
+const noSampler: Sampler = () => Promise.reject(new Error('nothing is generated here'));
+
+/** A conversation that nobody grades. */
+const freeCase = (messages: Message[]): EvaluationCase =>
+  ({
+    caseId: 'free',
+    shape: 'tenant',
+    kind: 'free',
+    messages,
+    truth: { expect: 'final', final: { answer: '', sources: [], action: null, status: 'ok' }, facts: [] },
+    expected: '',
+    lastUser: messages.findLast((m) => m.role === 'user')?.content ?? '',
+  }) satisfies EvaluationCase;
+
+/** Whether an answer decides as the policy of the tenant who asked. */
+function sliceCheck(item: EvaluationCase, text: string): SliceCheck | undefined {
+  const verdicts = gradeTurn(item.truth, text, item.expected, item.lastUser);
+  if (verdicts.tenant_policy_correct === null) return undefined;
+  const reads = verdicts.schema_valid ? 'It is valid JSON by the schema' : 'It is not valid by the schema';
+  return verdicts.tenant_policy_correct
+    ? { verdict: 'pass', why: `${reads}, and decides as ${item.tenant}’s policy does.` }
+    : { verdict: 'fail', why: `${reads}, but decides otherwise than ${item.tenant}’s policy.` };
+}
