@@ -2,15 +2,7 @@ import { expect, test } from 'vitest';
 import type { MetricResult } from '../../protocol/requests';
 import type { MetricPoint } from '../../protocol/run';
 import { intervalWords, metricChanges, metricWords } from '../../ui/metricWords';
-import {
-  curveWords,
-  generationSteps,
-  lossFinding,
-  metricSeries,
-  pairFinding,
-  progressWords,
-  secondsLeft,
-} from './runView';
+import { curveWords, generationSteps, lossFinding, metricSeries, pairFinding, progressWords } from './runView';
 
 const point = (step: number, metrics: Record<string, number | null>): MetricPoint => ({ step, epoch: 0, ...metrics });
 const metric = (id: string, value: number, half: number, direction: MetricResult['direction']): MetricResult => ({
@@ -28,7 +20,6 @@ test('progress names the step and the time left', () => {
   expect(progressWords('running', 0, 300)).toBe('step 0 of 300 · the base is measured first');
   expect(progressWords('paused', 12, 300)).toBe('paused at step 12 of 300');
   expect(progressWords('finished', 1, 1)).toBe('finished, 1 step');
-  expect(secondsLeft(300, 300, 100)).toBe(0);
 });
 
 test('series drop nulls and absent metrics', () => {

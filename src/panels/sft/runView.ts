@@ -2,10 +2,7 @@
 import { count, duration, number, percent, plural, signed } from '../../lib/words';
 import type { MetricResult } from '../../protocol/requests';
 import type { MetricPoint, RunStatus, SampleGeneration } from '../../protocol/run';
-
-/** Seconds until the last step, from the time a step takes; NaN before the first. */
-export const secondsLeft = (step: number, maxSteps: number, stepMs: number | undefined): number =>
-  stepMs === undefined || step === 0 ? Number.NaN : (Math.max(0, maxSteps - step) * stepMs) / 1000;
+import { secondsLeft } from '../../stores/runs';
 
 /** `step 186 of 300 · 41 s left`. */
 export function progressWords(status: RunStatus, step: number, maxSteps: number, stepMs?: number): string {
