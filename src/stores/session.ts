@@ -46,13 +46,6 @@ export async function startSession(): Promise<void> {
     applyEvent(event);
     if (event.kind === 'backend') useSession.setState({ backend: event.info, backendError: undefined });
     else if (event.kind === 'warning') useSession.setState({ notice: { tone: 'warn', text: event.message } });
-    else if (event.kind === 'deviceLost')
-      useSession.setState({
-        notice: {
-          tone: 'warn',
-          text: `The graphics device was lost (${event.reason}). A new one is being started; runs go on from their last checkpoint.`,
-        },
-      });
   });
   try {
     const backend = await client.compute.request('init', { backend: wantedBackend() });
