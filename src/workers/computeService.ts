@@ -22,7 +22,7 @@ import type { Storage } from '../storage/storage';
 import { builtinWorld } from '../world/registry';
 import { DeviceQueue, yieldToMessages } from './deviceQueue';
 import { EndedRuns } from './endedRuns';
-import { inWords } from './inWords';
+import { inWords, isWasmAbort, lossWords } from './inWords';
 import { MemoryBudget, recipeMemory } from './memoryBudget';
 import { type ReadModelFile, requireModelFile } from './modelFiles';
 import { Models } from './models';
@@ -59,7 +59,7 @@ export interface ComputeEnvironment {
 
 export interface ComputeService {
   handlers: Handlers<ComputeRequests>;
-  /** All runs end where they are and wait to be resumed. */
+  /** All runs end where they are and wait to be resumed. `reason`: a sentence. */
   abandon: (reason: string) => Promise<void>;
 }
 
@@ -73,6 +73,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
   let backend: Promise<BackendInfo> | undefined;
   let backendInfo: BackendInfo | undefined;
   const gpuErrors = new Set<string>();
+  let hasAborted = false;
 
   const models = new Models({
     ...{ ...stores, storage, queue, now, readModelFile: env.readModelFile },
@@ -94,6 +95,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       const { memory } = recipeMemory(driver.recipe, driver.engine.config, backendInfo.isFallbackAdapter);
       void budget.remember(backendInfo.adapter, memory.weights + memory.activations);
     },
+    failed: (cause) => endIfAborted(cause),
     backend: () => backendInfo!,
     versions: env.versions,
     keepDriver(runId, driver, isFinished) {
@@ -108,16 +110,24 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
   });
 
   async function abandon(reason: string): Promise<void> {
-    const error = new DeviceError(`The GPU device was lost (${reason}). The run can go on from its last checkpoint.`);
+    const error = new DeviceError(reason);
     queue.clear(error);
     await training.abandonAll(error);
   }
+  /** The page ends this worker when it hears of it, and starts another; `reason` is a sentence. */
+  function lose(reason: string): void {
+    emit({ kind: 'deviceLost', reason });
+    void abandon(reason);
+  }
+  /** WebAssembly that ran out of heap answers nothing more. */
+  function endIfAborted(cause: unknown): void {
+    if (hasAborted || backendInfo?.backend !== 'wasm' || !isWasmAbort(cause)) return;
+    hasAborted = true;
+    lose('WebAssembly ran out of its 4 GiB of memory.');
+  }
   async function init(wanted: BackendName | 'auto'): Promise<BackendInfo> {
     const info = await env.startBackend(wanted, {
-      onDeviceLost(reason) {
-        emit({ kind: 'deviceLost', reason });
-        void abandon(reason);
-      },
+      onDeviceLost: (reason) => lose(lossWords(reason)),
       onGpuError(message) {
         if (gpuErrors.has(message)) return; // a bad kernel would repeat it at every step
         gpuErrors.add(message);
@@ -145,6 +155,8 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     try {
       return await task();
     } catch (error) {
+      // Only after the answer is on its way: the page closes this worker's connection when it hears.
+      if (isWasmAbort(error)) void yieldToMessages().then(() => endIfAborted(error));
       throw inWords(error, during);
     }
   };
