@@ -51,7 +51,7 @@ export function RunNotice({ run, onResume }: { run: RunRecord; onResume: () => v
           <b>
             You stopped the run at step {count(run.step)} of {count(run.maxSteps)}.
           </b>{' '}
-          {lossFinding(run.points)} {last >= 0 && resume}
+          {lossFinding(run.points)?.words} {last >= 0 && resume}
         </div>
       </div>
     );

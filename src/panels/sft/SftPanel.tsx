@@ -87,7 +87,7 @@ export function SftPanel() {
           cases={CASES}
           seed={shown.seed}
           template={shown.template}
-          lossWords={lossFinding(run.points)}
+          finding={lossFinding(run.points)}
           starts={run.status === 'finished' && sft.finishedHere && !run.group}
         />
       )}
