@@ -31,6 +31,7 @@ import { RenderContexts } from './renderContexts';
 import { type Connection, transferring } from './rpc';
 import type { RunLocks } from './runLocks';
 import { TrainingRuns } from './trainingRuns';
+import { checkWasm, wasmPlan } from './wasmBudget';
 
 /** Table of tuned forms by adapter. */
 const TUNED = 'kernel-forms';
@@ -87,7 +88,11 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     checkpointEveryMs: env.checkpointEveryMs,
     prepare: recipePreparer({
       ...{ ...env, models, contexts, queue },
-      checkMemory: async (recipe, config) => budget.check(recipe, config, await ready()),
+      async checkMemory(recipe, config) {
+        const info = await ready();
+        if (info.backend === 'wasm') checkWasm(recipe, config);
+        else await budget.check(recipe, config, info);
+      },
       sendAhead: () => backendInfo?.backend === 'webgpu' && !backendInfo.isFallbackAdapter,
     }),
     ranOutOfMemory(driver) {
@@ -273,9 +278,17 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       }),
     memoryPlan: async ({ recipe }, { signal }) => {
       const info = await ready();
-      if (info.backend !== 'webgpu') return {};
+      if (info.backend === 'cpu') return {};
       const { config } = (await models.source(recipe.model.ref, undefined, signal)).info;
-      return { plan: await budget.plan(validateRecipe(recipe), config, info) };
+      const checked = validateRecipe(recipe);
+      if (info.backend === 'wasm') return { plan: wasmPlan(checked, config) };
+      const plan = await budget.plan(checked, config, info);
+      if (!plan?.isOver) return { plan };
+      const refusal = await budget.check(checked, config, info).then(
+        () => undefined,
+        (error: Error) => error.message,
+      );
+      return { plan: { ...plan, refusal } };
     },
     profileStep: ({ shape, isWhole }, { progress, signal }) =>
       onDevice('measuring', () =>
