@@ -7,6 +7,8 @@ import { pauseRun, secondsLeft, unpauseRun, useRuns } from '../stores/runs';
 import { useSession } from '../stores/session';
 
 const NAMES = { webgpu: 'WebGPU', wasm: 'WebAssembly', cpu: 'CPU' } as const;
+/** Where there is no room for the adapter too. */
+const SHORT_NAMES = { ...NAMES, wasm: 'WASM' } as const;
 
 export function TopBar({ menu, onPalette }: { menu: ReactNode; onPalette: () => void }) {
   const backend = useSession((s) => s.backend);
@@ -36,7 +38,8 @@ export function TopBar({ menu, onPalette }: { menu: ReactNode; onPalette: () => 
         />
         {backend ? (
           <>
-            <span className="wide">{NAMES[backend.backend]} ·</span> <b>{backend.adapter}</b>
+            <span className="wide">{NAMES[backend.backend]} ·</span> <b className="wide">{backend.adapter}</b>
+            <b className="narrow">{SHORT_NAMES[backend.backend]}</b>
           </>
         ) : (
           <b>{backendError ? 'no backend' : 'starting …'}</b>
