@@ -170,34 +170,38 @@ export function GlassBox({
               heat={inspection && heat}
             />
           </div>
-          {inspection && loss && token > 0 ? (
-            <div className="glass-detail">
-              <AlternativesTable
-                before={readable(tokens[token - 1] ?? '')}
-                rows={alternatives(encoded, tokens, inspection, token)}
-                readable={readable}
-              />
-              <div className="glass-words">
-                <p className="formula">
-                  <span className="mono">{tokenSentence(encoded, inspection, token).formula}</span>
-                </p>
-                <p className="quiet">
-                  {tokenSentence(encoded, inspection, token).words} It is the model’s{' '}
-                  {heatWords('rank', inspection.ranks[token]!)}, at an entropy of {number(inspection.entropies[token]!)}{' '}
-                  nats.
-                </p>
-                <LossForms loss={loss} />
+          <div className="glass-below">
+            {inspection && loss && token > 0 ? (
+              <div className="glass-detail">
+                <AlternativesTable
+                  before={readable(tokens[token - 1] ?? '')}
+                  rows={alternatives(encoded, tokens, inspection, token)}
+                  readable={readable}
+                />
+                <div className="glass-words">
+                  <p className="formula">
+                    <span className="mono">{tokenSentence(encoded, inspection, token).formula}</span>
+                  </p>
+                  <p className="quiet">
+                    {tokenSentence(encoded, inspection, token).words} It is the model’s{' '}
+                    {heatWords('rank', inspection.ranks[token]!)}, at an entropy of{' '}
+                    {number(inspection.entropies[token]!)} nats.
+                  </p>
+                  <LossForms loss={loss} />
+                </div>
               </div>
-            </div>
-          ) : readError ? (
-            <p className="bad-text" role="alert">
-              The model cannot read the row: {readError.message}
-            </p>
-          ) : (
-            <p className="quiet">
-              {token === 0 && inspection ? 'Choose a token: ← → move along the row.' : 'The model is reading the row …'}
-            </p>
-          )}
+            ) : readError ? (
+              <p className="bad-text" role="alert">
+                The model cannot read the row: {readError.message}
+              </p>
+            ) : (
+              <p className="quiet">
+                {token === 0 && inspection
+                  ? 'Choose a token: ← → move along the row.'
+                  : 'The model is reading the row …'}
+              </p>
+            )}
+          </div>
         </>
       )}
     </Card>

@@ -19,6 +19,8 @@ test('progress names the step and the time left', () => {
   expect(progressWords('running', 186, 300, 360)).toBe('step 186 of 300 · 41 s left');
   expect(progressWords('running', 0, 300)).toBe('step 0 of 300 · the base is measured first');
   expect(progressWords('paused', 12, 300)).toBe('paused at step 12 of 300');
+  expect(progressWords('running', 1, 300)).toBe('step 1 of 300'); // nothing to reckon with yet
+  expect(progressWords('recovering', 14, 40, 500)).toBe('step 14 of 40 · its device is being started anew');
   expect(progressWords('finished', 1, 1)).toBe('finished, 1 step');
 });
 

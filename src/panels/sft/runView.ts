@@ -5,9 +5,15 @@ import type { MetricPoint, RunStatus, SampleGeneration } from '../../protocol/ru
 import { secondsLeft } from '../../stores/runs';
 
 /** `step 186 of 300 · 41 s left`. */
-export function progressWords(status: RunStatus, step: number, maxSteps: number, stepMs?: number): string {
+export function progressWords(
+  status: RunStatus | 'recovering',
+  step: number,
+  maxSteps: number,
+  stepMs?: number,
+): string {
   const at = `step ${count(step)} of ${count(maxSteps)}`;
   if (status === 'queued') return 'queued: starts when the run before it ends';
+  if (status === 'recovering') return `${at} · its device is being started anew`;
   if (status === 'paused') return `paused at ${at}`;
   if (status === 'interrupted') return `interrupted at ${at}`;
   if (status === 'stopped') return `stopped at ${at}`;
