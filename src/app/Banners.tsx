@@ -46,7 +46,7 @@ export function Banners() {
               : 'It had no checkpoint yet and starts anew with the same seed.'}
           </div>
           <button type="button" className="link" onClick={() => void resumeRun(run.id)}>
-            Resume run
+            Continue
           </button>
         </div>
       ))}
