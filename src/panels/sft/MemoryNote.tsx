@@ -17,6 +17,7 @@ export function MemoryNote({ sft: { memory, isBusy } }: { sft: Sft }) {
   return (
     <p className="memory-note quiet" aria-busy={memory.isLoading}>
       {memoryWords(plan)}
+      {memory.isLoading && ' …'}
     </p>
   );
 }

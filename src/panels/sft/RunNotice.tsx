@@ -8,7 +8,7 @@ export function RunNotice({ run, onContinue }: { run: RunRecord; onContinue: () 
   // One name for one thing: a run continues, wherever it stands; without a checkpoint that is from the start.
   const goOn = (
     <button type="button" className="link" onClick={onContinue}>
-      {last >= 0 ? `Continue from step ${count(last)}` : 'Start over'}
+      {last >= 0 ? `Continue from step ${count(last)}` : 'Continue from the start'}
     </button>
   );
   if (run.status === 'failed')
