@@ -40,3 +40,53 @@ test('a full disk: training goes on and the message says what is kept', async ({
   await expect(runButton(page)).toBeEnabled({ timeout: 120_000 });
   await expect(page.getByText('finished', { exact: false }).first()).toBeVisible();
 });
+
+test('a number that does not fit stays in its field with the reason, and nothing runs meanwhile', async ({ page }) => {
+  await openStudio(page, '?backend=wasm', 'sft');
+  await expect(runButton(page)).toBeEnabled();
+  const rows = page.getByLabel('per_device_train_batch_size', { exact: true });
+  await rows.fill('4096');
+  await rows.press('Tab');
+  await expect(rows).toHaveValue('4096');
+  await expect(page.getByRole('alert')).toHaveText('per_device_train_batch_size must be in [1, 256], got 4096');
+  await expect(runButton(page)).toBeDisabled();
+  await expect(runButton(page)).toHaveAccessibleDescription(/must be in \[1, 256\]/);
+  // It is still there after a visit elsewhere.
+  await showPanel(page, '#/chat');
+  const temperature = page.getByLabel('temperature');
+  await temperature.fill('99');
+  await temperature.press('Tab');
+  await expect(temperature).toHaveValue('99');
+  await expect(page.getByRole('alert')).toHaveText('temperature must be in [0, 2], got 99');
+  await expect(page.getByRole('button', { name: 'Generate' })).toBeDisabled();
+  await temperature.fill('0.7');
+  await expect(page.getByRole('button', { name: 'Generate' })).toBeEnabled();
+  await showPanel(page, '#/sft');
+  await expect(rows).toHaveValue('4096');
+  await rows.fill('4');
+  await rows.press('Tab');
+  await expect(page.getByRole('alert')).toHaveCount(0);
+  await expect(runButton(page)).toBeEnabled();
+});
+
+test('a run that WebAssembly has no memory for is refused before it starts, on a phone with the recipe folded too', async ({
+  page,
+}) => {
+  await openStudio(page, '?backend=wasm');
+  await page.setViewportSize({ width: 390, height: 844 });
+  await showPanel(page, '#/sft');
+  await expect(page.getByText(/^Up to \d+ MiB of WebAssembly’s 4 GiB/)).toBeInViewport();
+  await page.getByRole('button', { name: 'Change' }).click();
+  await page.getByRole('button', { name: /more settings/ }).click();
+  await page.getByLabel('per_device_train_batch_size', { exact: true }).fill('256');
+  await page.getByLabel('max_length', { exact: true }).fill('1024');
+  const refusal = page.getByRole('alert').filter({ hasText: 'WebAssembly has 4 GiB' });
+  await expect(refusal).toContainText(/Set per_device_train_batch_size to \d+, or max_length to \d+\./);
+  const above = (await refusal.boundingBox())!.y;
+  expect(above).toBeLessThan((await page.getByLabel('max_length', { exact: true }).boundingBox())!.y);
+  await expect(runButton(page)).toBeDisabled();
+  await expect(runButton(page)).toHaveAccessibleDescription(/WebAssembly has 4 GiB/);
+  await page.reload();
+  await expect(refusal).toBeInViewport(); // the recipe is folded again
+  await expect(runButton(page)).toBeDisabled();
+});

@@ -39,7 +39,7 @@ test('from the failing Monday to a compared, renamed, exported and imported run'
   await runButton(page).click();
   const id = await loggedStep(page, 3);
   await page.getByRole('button', { name: 'Pause', exact: true }).click();
-  await expect(page.getByRole('button', { name: 'Resume', exact: true })).toBeEnabled();
+  await expect(page.getByRole('button', { name: 'Continue', exact: true })).toBeEnabled();
   const paused = await steps(page, id);
   await page.getByRole('button', { name: 'Step once' }).click();
   await expect.poll(() => steps(page, id)).toBe(paused + 1);
@@ -48,7 +48,7 @@ test('from the failing Monday to a compared, renamed, exported and imported run'
   const strip = page.getByRole('main').locator('.strip').first();
   await expect(strip).toBeVisible();
   await page.getByRole('radio', { name: 'rank' }).click();
-  await page.getByRole('button', { name: 'Resume', exact: true }).click();
+  await page.getByRole('button', { name: 'Continue', exact: true }).click();
   await showPanel(page, '#/chat');
   await page.getByLabel('max_new_tokens').fill('8');
   await page.getByRole('button', { name: 'Generate' }).click();

@@ -144,6 +144,36 @@ test('a lost GPU device: the run goes on from its checkpoint and the page says s
   guards.forgive(/lost|webgpu|gpu/i);
 });
 
+test('a second loss at once leaves the run where its checkpoint is, and Continue takes it up', async ({
+  page,
+  browser,
+  guards,
+}) => {
+  await openStudio(page, WEBGPU);
+  await setRecipe(page, { ...SLOW, max_steps: 400, save_steps: 2 });
+  await run(page);
+  const id = await loggedStep(page, 3);
+  const session = await browser.newBrowserCDPSession();
+  const crash = () => session.send('Browser.crashGpuProcess').catch(() => undefined);
+  await crash();
+  await expect(page.getByText(/Training continues from the checkpoint at step/)).toBeVisible({ timeout: 60_000 });
+  const before = Math.max(...lossCurve((await storedPoints(page))[id]!).keys());
+  await loggedStep(page, before + 1);
+  await crash();
+  // Not for ever running with nobody to train it.
+  const notice = page.getByRole('status').filter({ hasText: 'This run was interrupted at step' });
+  await expect(notice).toContainText('the browser’s GPU process ended');
+  await expect(notice).not.toContainText(/Instance reference/);
+  await expect(page.getByText(/second time within half a minute, so the run waits/)).toBeVisible({ timeout: 60_000 });
+  await expect(page.getByRole('button', { name: 'Pause', exact: true })).toHaveCount(0);
+  await expect(runButton(page)).toBeEnabled();
+  await notice.getByRole('button', { name: /^Continue from step \d+$/ }).click();
+  await expect(page.getByRole('button', { name: 'Pause', exact: true })).toBeEnabled({ timeout: 60_000 });
+  await page.getByRole('button', { name: 'Stop', exact: true }).click();
+  await expect(page.getByText(/You stopped the run at step/)).toBeVisible({ timeout: 60_000 });
+  guards.forgive(/lost|webgpu|gpu/i);
+});
+
 test('while a run is on, no main-thread task takes more than 50 ms of CPU', async ({ page, browser }) => {
   await openStudio(page);
   await setRecipe(page, { ...TINY, max_steps: 200 });

@@ -1,11 +1,23 @@
 // What a person should know before going on: no GPU, a lost device, a run that was cut off.
+import { useLocation } from 'wouter';
+import type { RunRecord } from '../protocol/run';
 import { resumeRun, useRuns } from '../stores/runs';
 import { useSession } from '../stores/session';
+import { useWorkbench } from '../stores/workbench';
+
+const isLive = ({ status }: RunRecord): boolean => status === 'running' || status === 'paused' || status === 'queued';
 
 export function Banners() {
   const { backend, backendError, notice, dismiss } = useSession();
   const runs = useRuns((s) => s.runs);
-  const interrupted = Object.values(runs).filter((r) => r.status === 'interrupted');
+  const [path] = useLocation();
+  const runId = useWorkbench((s) => s.runId);
+  // The panel that shows the run says it itself.
+  const all = Object.values(runs).sort((a, b) => b.createdAt - a.createdAt);
+  const onShow = all.some(isLive) ? undefined : ((runId && runs[runId]) ?? all[0]);
+  const interrupted = all.filter(
+    (r) => r.status === 'interrupted' && !(r === onShow && path === `/${r.recipe.trainer}`),
+  );
   const isSoftware = backend && (backend.backend !== 'webgpu' || backend.isFallbackAdapter);
   return (
     <div className="banners">
@@ -46,7 +58,7 @@ export function Banners() {
               : 'It had no checkpoint yet and starts anew with the same seed.'}
           </div>
           <button type="button" className="link" onClick={() => void resumeRun(run.id)}>
-            Resume run
+            Continue
           </button>
         </div>
       ))}

@@ -2,10 +2,13 @@
 import { Moon, Search, Sun } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';
-import { pauseRun, unpauseRun, useRuns } from '../stores/runs';
+import { duration } from '../lib/words';
+import { pauseRun, secondsLeft, unpauseRun, useRuns } from '../stores/runs';
 import { useSession } from '../stores/session';
 
 const NAMES = { webgpu: 'WebGPU', wasm: 'WebAssembly', cpu: 'CPU' } as const;
+/** Where there is no room for the adapter too. */
+const SHORT_NAMES = { ...NAMES, wasm: 'WASM' } as const;
 
 export function TopBar({ menu, onPalette }: { menu: ReactNode; onPalette: () => void }) {
   const backend = useSession((s) => s.backend);
@@ -35,7 +38,8 @@ export function TopBar({ menu, onPalette }: { menu: ReactNode; onPalette: () => 
         />
         {backend ? (
           <>
-            <span className="wide">{NAMES[backend.backend]} ·</span> <b>{backend.adapter}</b>
+            <span className="wide">{NAMES[backend.backend]} ·</span> <b className="wide">{backend.adapter}</b>
+            <b className="narrow">{SHORT_NAMES[backend.backend]}</b>
           </>
         ) : (
           <b>{backendError ? 'no backend' : 'starting …'}</b>
@@ -59,15 +63,22 @@ export function TopBar({ menu, onPalette }: { menu: ReactNode; onPalette: () => 
   );
 }
 
-const time = (seconds: number): string =>
-  `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, '0')}`;
-
 function RunPill() {
   const run = useRuns((s) => Object.values(s.runs).find((r) => r.status === 'running' || r.status === 'paused'));
   const pace = useRuns((s) => (run ? s.stats[run.id] : undefined));
+  const isRecovering = useRuns((s) => run !== undefined && s.recovering.includes(run.id));
   if (!run) return <span className="pill wide">no run</span>;
-  const left = pace ? time(((run.maxSteps - run.step) * pace.stepMs) / 1000) : undefined;
+  const left = secondsLeft(run.step, run.maxSteps, pace?.stepMs);
   const isPaused = run.status === 'paused';
+  const words = isPaused
+    ? 'paused'
+    : isRecovering
+      ? 'starting anew'
+      : Number.isFinite(left)
+        ? `${duration(left)} left`
+        : run.step === 0
+          ? 'starting'
+          : 'running';
   return (
     <>
       <span className="pill">
@@ -85,7 +96,7 @@ function RunPill() {
         >
           <i style={{ width: `${(100 * run.step) / Math.max(1, run.maxSteps)}%` }} />
         </span>
-        <span className="wide">{isPaused ? 'paused' : left ? `${left} left` : 'starting'}</span>
+        <span className="wide">{words}</span>
       </span>
       <button
         type="button"
@@ -93,7 +104,7 @@ function RunPill() {
         aria-label={isPaused ? 'Continue the run' : 'Pause the run'}
         onClick={() => void (isPaused ? unpauseRun(run.id) : pauseRun(run.id))}
       >
-        {isPaused ? 'Continue run' : 'Pause run'}
+        {isPaused ? 'Continue' : 'Pause'}
       </button>
     </>
   );

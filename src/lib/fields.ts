@@ -52,11 +52,29 @@ export function fieldProblem(key: string, field: Field, value: unknown): string 
       ? undefined
       : `${key} must be one of ${field.options.join(', ')}, got ${JSON.stringify(value)}`;
   if (typeof value !== 'number' || !Number.isFinite(value))
-    return `${key} must be a number, got ${JSON.stringify(value)}`;
+    return `${key} must be a number, got ${value === '' ? 'nothing' : JSON.stringify(value)}`;
   if (field.integer && !Number.isInteger(value)) return `${key} must be a whole number, got ${value}`;
   const { min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY } = field;
   if (value < min || value > max) return `${key} must be in [${min}, ${max}], got ${value}`;
   return undefined;
+}
+
+/** What was typed into a number's field, as a value: text that is no number stays text, for the complaint to show. */
+export function typedNumber(text: string): number | string {
+  const trimmed = text.trim();
+  const value = trimmed === '' ? Number.NaN : Number(trimmed);
+  return Number.isFinite(value) ? value : trimmed;
+}
+
+/** Complaints about what is being typed, by key; only those that have one. */
+export function typedProblems(fields: Fields, typed: Readonly<Record<string, string>>): Record<string, string> {
+  const out: Record<string, string> = {};
+  for (const [key, text] of Object.entries(typed)) {
+    const field = fields[key];
+    const problem = field && fieldProblem(key, field, typedNumber(text));
+    if (problem) out[key] = problem;
+  }
+  return out;
 }
 
 /** Fills defaults, checks every value. Throws ConfigError naming the key; unknown keys are refused with the nearest known one. */

@@ -31,6 +31,11 @@ export function number(value: number): string {
 /** Signed, for differences: `+0.12`, `−0.40`. */
 export const signed = (value: number): string => (value > 0 ? `+${number(value)}` : number(value));
 
+const GIB = 2 ** 30;
+/** Bytes → `412 MiB`, `3.25 GiB`. */
+export const sizeWords = (bytes: number): string =>
+  bytes >= GIB ? `${number(bytes / GIB)} GiB` : `${Math.max(1, Math.round(bytes / 2 ** 20))} MiB`;
+
 /** Seconds → `41 s`, `2:05 min`, `1 h 12 min`. */
 export function duration(seconds: number): string {
   if (!Number.isFinite(seconds) || seconds < 0) return '–';

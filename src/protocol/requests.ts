@@ -122,7 +122,7 @@ export interface ConformanceResult {
   message?: string;
 }
 
-/** What a run takes on the GPU, by the engine's plan. */
+/** What a run takes of the device's memory, by the engine's plan (GPU) or by its count (WebAssembly). */
 export interface MemoryPlan {
   /** Rows and tokens of the largest micro step. */
   B: number;
@@ -133,6 +133,12 @@ export interface MemoryPlan {
   /** What the adapter is trusted with. */
   budget: number;
   isOver: boolean;
+  /** The GPU's memory unless given. */
+  place?: 'wasm';
+  /** B × T are those of a held-out batch, which takes more than a step. */
+  isHeldOut?: boolean;
+  /** Why it is over, with settings that fit: what starting the run would answer. */
+  refusal?: string;
 }
 
 /** What an adapter costs before it is trained; bytes of f32 but for the base. */
@@ -265,7 +271,7 @@ export interface ComputeRequests {
     reply: { backend: BackendInfo; results: ConformanceResult[] };
     progress: { result: ConformanceResult; total: number };
   };
-  /** Memory of a recipe's steps before it is run; none where tfjs runs it, which plans nothing. */
+  /** Memory of a recipe's steps before it is run; none on the CPU backend, which has the page's memory. */
   memoryPlan: { params: { recipe: Recipe }; reply: { plan?: MemoryPlan }; progress: never };
   /** A step of the recorded engine taken apart; `isWhole`: each kernel too. Only on WebGPU. */
   profileStep: {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { mergePoints } from './runs';
+import { mergePoints, type RunStats, secondsLeft, withStep } from './runs';
 
 const point = (step: number, metrics: Record<string, number>) => ({ step, epoch: 0, ...metrics });
 
@@ -20,4 +20,26 @@ test('a resumed run logs a step again: the newer value stands, once, in order', 
     [2, 2],
     [4, 0.9],
   ]);
+});
+
+const seen = (...steps: [step: number, at: number][]) =>
+  steps.reduce<RunStats | undefined>(
+    (stats, [step, at]) => withStep(stats, { step, tokensPerSecond: 1, at }),
+    undefined,
+  )!;
+
+test('the time left counts no compiling: the first step is only where the clock starts', () => {
+  expect(seen([1, 60_000]).stepMs).toBeUndefined();
+  expect(seen([1, 60_000], [2, 60_400]).stepMs).toBeUndefined();
+  expect(seen([1, 60_000], [2, 60_400], [3, 61_000]).stepMs).toBe(500);
+  expect(seen([1, 60_000], [5, 62_000]).stepMs).toBe(500); // steps that told nothing of themselves
+  expect(secondsLeft(3, 43, 500)).toBe(20);
+  expect(secondsLeft(300, 300, 100)).toBe(0);
+  expect(secondsLeft(1, 40, undefined)).toBeNaN();
+});
+
+test('speeds and pace never run backward: steps trained again replace what was seen of them', () => {
+  const stats = seen([9, 0], [10, 100], [12, 300], [14, 500], [11, 9000], [12, 9400]);
+  expect(stats.speed.map((p) => p.step)).toEqual([9, 10, 11, 12]);
+  expect(stats.seen.map((p) => p.step)).toEqual([11, 12]);
 });

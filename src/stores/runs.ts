@@ -6,19 +6,30 @@ import type { MetricPoint, RunRecord } from '../protocol/run';
 import { studioClient } from './client';
 
 export interface RunStats {
-  stepMs: number;
+  /** Mean time of a step lately, measurements in between included; undefined until two steps were timed. */
+  stepMs?: number;
   tokensPerSecond: number;
   /** Tokens per second over the steps seen in this tab. */
   speed: { step: number; value: number }[];
+  /** When steps were seen since the run last began to move; the first of them holds compiling and is only a start. */
+  seen: { step: number; at: number }[];
 }
 interface Runs {
   runs: Record<string, RunRecord>;
   stats: Record<string, RunStats>;
   /** Runs begun in this tab. */
   startedHere: string[];
+  /** Runs whose device was lost and that are being taken up again. */
+  recovering: string[];
   isLoaded: boolean;
 }
-export const useRuns = create<Runs>()(() => ({ runs: {}, stats: {}, startedHere: [], isLoaded: false }));
+export const useRuns = create<Runs>()(() => ({
+  runs: {},
+  stats: {},
+  startedHere: [],
+  recovering: [],
+  isLoaded: false,
+}));
 
 const patch = (id: string, change: (run: RunRecord) => Partial<RunRecord>): void =>
   useRuns.setState(({ runs }) => {
@@ -39,6 +50,36 @@ export function mergePoints(known: readonly MetricPoint[], added: readonly Metri
 
 /** Speeds kept for the spark line. */
 const SPEEDS = 600;
+/** Steps over which the pace is a mean. */
+const PACE_STEPS = 40;
+
+/** `stats` with one more step seen at `at`, ms. Steps trained again after a checkpoint replace those seen before. */
+export function withStep(
+  stats: RunStats | undefined,
+  { step, tokensPerSecond, at }: { step: number; tokensPerSecond: number; at: number },
+): RunStats {
+  const speed = (stats?.speed ?? []).filter((p) => p.step < step).slice(1 - SPEEDS);
+  const isAgain = (stats?.seen.at(-1)?.step ?? 0) >= step;
+  const seen = [...(isAgain ? [] : (stats?.seen ?? []).slice(1 - PACE_STEPS)), { step, at }];
+  const steps = step - seen[0]!.step;
+  return {
+    tokensPerSecond,
+    speed: [...speed, { step, value: tokensPerSecond }],
+    seen,
+    ...(steps >= 2 && { stepMs: (at - seen[0]!.at) / steps }),
+  };
+}
+/** Seconds until the last step at the pace of late; NaN before there is one. */
+export const secondsLeft = (step: number, maxSteps: number, stepMs: number | undefined): number =>
+  stepMs === undefined || step === 0 ? Number.NaN : (Math.max(0, maxSteps - step) * stepMs) / 1000;
+
+const changeStats = (id: string, change: (stats: RunStats | undefined) => RunStats | undefined): void =>
+  useRuns.setState(({ stats: { [id]: old, ...others } }) => {
+    const next = change(old);
+    return { stats: next ? { ...others, [id]: next } : others };
+  });
+/** The pace is measured anew after a pause or on a new device. */
+const forgetPace = (id: string): void => changeStats(id, (stats) => stats && { ...stats, seen: [], stepMs: undefined });
 
 export function applyEvent(event: ComputeEvent): void {
   if (event.kind === 'metrics') patch(event.runId, ({ points }) => ({ points: mergePoints(points, event.points) }));
@@ -49,20 +90,15 @@ export function applyEvent(event: ComputeEvent): void {
       checkpoints: [...checkpoints.filter((c) => c.step !== event.checkpoint.step), event.checkpoint],
     }));
   else if (event.kind === 'progress') {
-    const { runId, step, maxSteps, stepMs, tokensPerSecond } = event;
+    const { runId, step, maxSteps, tokensPerSecond } = event;
     patch(runId, () => ({ step, maxSteps }));
-    useRuns.setState(({ stats }) => ({
-      stats: {
-        ...stats,
-        [runId]: {
-          stepMs,
-          tokensPerSecond,
-          speed: [...(stats[runId]?.speed ?? []).slice(1 - SPEEDS), { step, value: tokensPerSecond }],
-        },
-      },
-    }));
+    changeStats(runId, (stats) => withStep(stats, { step, tokensPerSecond, at: performance.now() }));
+  } else if (event.kind === 'recovering') {
+    useRuns.setState({ recovering: event.runIds });
+    for (const runId of event.runIds) forgetPace(runId);
   } else if (event.kind === 'status') {
     patch(event.runId, () => ({ status: event.status, step: event.step, error: event.error }));
+    forgetPace(event.runId);
     // The end of a run writes more than the events say: outputs, which checkpoints are kept.
     if (event.status === 'finished' || event.status === 'stopped' || event.status === 'failed') void loadRuns();
   }
@@ -91,8 +127,13 @@ export async function startRun({
   return runId;
 }
 const verb = (method: 'pause' | 'unpause' | 'stepOnce' | 'stop') => async (runId: string) => {
-  const { step } = await studioClient().compute.request(method, { runId });
-  patch(runId, () => ({ step }));
+  try {
+    const { step } = await studioClient().compute.request(method, { runId });
+    patch(runId, () => ({ step }));
+  } catch (error) {
+    await loadRuns(); // what the page shows of the run may be what is wrong
+    throw error;
+  }
 };
 export const pauseRun = verb('pause');
 export const unpauseRun = verb('unpause');

@@ -7,6 +7,8 @@ import { applyEvent, loadRuns } from './runs';
 export type Theme = 'system' | 'light' | 'dark';
 interface Session {
   backend?: BackendInfo;
+  /** How often the device was started anew: what failed on the one before may be asked again. */
+  restarts: number;
   /** Why no backend could be started. */
   backendError?: string;
   /** The newest thing to tell; read aloud. */
@@ -22,6 +24,7 @@ const storedTheme = (): Theme => {
 };
 export const useSession = create<Session>()((set) => ({
   theme: storedTheme(),
+  restarts: 0,
   setTheme: (theme) => {
     localStorage.setItem(THEME_KEY, theme);
     set({ theme });
@@ -44,15 +47,13 @@ export async function startSession(): Promise<void> {
   const client = studioClient();
   client.onEvent((event) => {
     applyEvent(event);
-    if (event.kind === 'backend') useSession.setState({ backend: event.info, backendError: undefined });
+    if (event.kind === 'backend')
+      useSession.setState(({ backend, restarts }) => ({
+        backend: event.info,
+        backendError: undefined,
+        restarts: backend ? restarts + 1 : restarts,
+      }));
     else if (event.kind === 'warning') useSession.setState({ notice: { tone: 'warn', text: event.message } });
-    else if (event.kind === 'deviceLost')
-      useSession.setState({
-        notice: {
-          tone: 'warn',
-          text: `The graphics device was lost (${event.reason}). A new one is being started; runs go on from their last checkpoint.`,
-        },
-      });
   });
   try {
     const backend = await client.compute.request('init', { backend: wantedBackend() });

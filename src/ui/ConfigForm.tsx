@@ -1,6 +1,6 @@
 // A form from declared fields: label as TRL spells it, unit, help, range check, and a mark on what differs from the default.
-import { useId, useState } from 'react';
-import { type Field, type Fields, fieldProblem } from '../lib/fields';
+import { useId } from 'react';
+import { type Field, type Fields, fieldProblem, typedNumber } from '../lib/fields';
 import type { Json } from '../protocol/chat';
 
 export interface ConfigFormProps {
@@ -9,9 +9,15 @@ export interface ConfigFormProps {
   value: { [key: string]: Json };
   /** The keys that changed, with valid values only. */
   onChange: (change: { [key: string]: Json }) => void;
+  /**
+   * What stands in a number's field in place of its value, by key: while it is typed, and afterwards as long as it does not
+   * fit. Its owner keeps it (the form may be folded away) and must not act on `value` while there is a complaint.
+   */
+  typed: Readonly<Record<string, string>>;
+  onType: (key: string, text: string | undefined) => void;
 }
 
-export function ConfigForm({ fields, value, onChange }: ConfigFormProps) {
+export function ConfigForm({ fields, value, onChange, typed, onType }: ConfigFormProps) {
   return (
     <div className="fields">
       {Object.entries(fields).map(([key, field]) => (
@@ -21,6 +27,8 @@ export function ConfigForm({ fields, value, onChange }: ConfigFormProps) {
           field={field}
           value={value[key] ?? field.default}
           onChange={(v) => onChange({ [key]: v })}
+          typed={typed[key]}
+          onType={(text) => onType(key, text)}
         />
       ))}
     </div>
@@ -37,17 +45,18 @@ function FieldRow({
   field,
   value,
   onChange,
+  typed,
+  onType,
 }: {
   name: string;
   field: Field;
   value: Json;
   onChange: (value: Json) => void;
+  typed: string | undefined;
+  onType: (text: string | undefined) => void;
 }) {
   const id = useId();
-  /** What is being typed, while it is not a valid value yet. */
-  const [draft, setDraft] = useState<string>();
-  const problem =
-    draft === undefined ? undefined : fieldProblem(name, field, draft.trim() === '' ? Number.NaN : Number(draft));
+  const problem = typed === undefined ? undefined : fieldProblem(name, field, typedNumber(typed));
   const title = `${field.help}${field.unit ? ` (${field.unit})` : ''} Default: ${String(field.default)}.`;
   return (
     <div className={`field${value === field.default ? '' : ' is-changed'}`} title={title}>
@@ -57,16 +66,16 @@ function FieldRow({
           id={id}
           type="text"
           inputMode="decimal"
-          value={draft ?? written(value)}
+          value={typed ?? written(value)}
           aria-invalid={problem !== undefined}
           aria-describedby={problem ? `${id}-problem` : undefined}
           onChange={(event) => {
             const text = event.currentTarget.value;
-            setDraft(text);
-            const number = text.trim() === '' ? Number.NaN : Number(text);
+            onType(text);
+            const number = typedNumber(text);
             if (fieldProblem(name, field, number) === undefined) onChange(number);
           }}
-          onBlur={() => setDraft(undefined)}
+          onBlur={() => problem === undefined && onType(undefined)}
         />
       ) : field.type === 'boolean' ? (
         <input

@@ -33,7 +33,7 @@ afterEach(() => {
   for (const close of closers.splice(0)) close();
 });
 
-function setUp(options: { hangs?: () => boolean } = {}) {
+function setUp(options: { hangs?: () => boolean; cannotResume?: () => boolean } = {}) {
   const made = { text: [] as FakeWorker[], compute: [] as FakeWorker[] };
   const seen: string[] = [];
   let events: Server | undefined;
@@ -68,6 +68,7 @@ function setUp(options: { hangs?: () => boolean } = {}) {
         },
         resumeRun: ({ runId }: { runId: string }) => {
           seen.push(`resume ${runId}`);
+          if (options.cannotResume?.()) throw new StudioError('data', 'The dataset is gone.');
           return { step: 7, maxSteps: 9 };
         },
         // Asks the text worker over the port that the page gave.
@@ -122,10 +123,19 @@ test('a stalled text worker reported by compute is replaced', async () => {
   expect(await client.text.request('decode', { ids: [3] })).toEqual({ text: '3', tokens: [] });
 });
 
-test('after device loss a new compute worker takes over and live runs go on; a second loss at once leaves them', async () => {
-  const { client, made, seen, emit } = setUp();
+const LOST = 'The GPU device was lost: its process ended.';
+function listen(client: ReturnType<typeof setUp>['client']) {
   const events: ComputeEvent[] = [];
   client.onEvent((event) => events.push(event));
+  const warnings = () => events.flatMap((event) => (event.kind === 'warning' ? [event.message] : []));
+  const statuses = (id: string) => events.flatMap((e) => (e.kind === 'status' && e.runId === id ? [e] : []));
+  const recoveries = () => events.flatMap((event) => (event.kind === 'recovering' ? [event.runIds] : []));
+  return { warnings, statuses, recoveries };
+}
+
+test('after device loss a new compute worker takes over and runs that trained go on; a paused one waits', async () => {
+  const { client, made, seen, emit } = setUp();
+  const { warnings, statuses, recoveries } = listen(client);
   await client.compute.request('init', { backend: 'webgpu' });
   for (const [runId, status] of [
     ['a', 'running'],
@@ -133,20 +143,54 @@ test('after device loss a new compute worker takes over and live runs go on; a s
     ['b', 'paused'],
   ] as const)
     emit({ kind: 'status', runId, status, step: 3 });
-  emit({ kind: 'deviceLost', reason: 'unknown' });
-  await vi.waitFor(() => expect(seen).toContain('resume a'));
+  emit({ kind: 'deviceLost', reason: LOST });
+  await vi.waitFor(() => expect(warnings()).toHaveLength(2));
   expect(made.compute.map((worker) => worker.isTerminated)).toEqual([true, false]);
-  expect(seen.filter((line) => line.startsWith('init'))).toEqual(['init webgpu', 'init webgpu']);
-  expect(seen).not.toContain('resume b');
-  await vi.waitFor(() =>
-    expect(events.at(-1)).toMatchObject({ kind: 'warning', message: expect.stringMatching(/step 7/) }),
-  );
+  expect(seen.filter((line) => /^(init|resume)/.test(line))).toEqual(['init webgpu', 'init webgpu', 'resume a']);
+  expect(warnings()[0]).toBe(`${LOST} It is being started anew; the run goes on from its last checkpoint.`);
+  expect(warnings()[1]).toBe(`${LOST} Training continues from the checkpoint at step 7.`);
+  expect(recoveries()).toEqual([['a'], []]);
+  // No worker holds it now: as paused its verbs would find nothing.
+  expect(statuses('b').at(-1)).toMatchObject({ status: 'interrupted', step: 3, error: { message: LOST } });
+  expect(statuses('a').at(-1)).toMatchObject({ status: 'running' });
+});
 
-  emit({ kind: 'status', runId: 'a', status: 'running', step: 8 });
-  emit({ kind: 'deviceLost', reason: 'unknown' });
-  await vi.waitFor(() => expect(made.compute).toHaveLength(3));
+test('a second loss within half a minute leaves the runs, and says so: none is shown as running', async () => {
+  const { client, made, seen, emit } = setUp();
+  const { warnings, statuses, recoveries } = listen(client);
   await client.compute.request('init', { backend: 'webgpu' });
+  emit({ kind: 'status', runId: 'a', status: 'running', step: 0 });
+  emit({ kind: 'deviceLost', reason: LOST });
+  await vi.waitFor(() => expect(warnings()).toHaveLength(2));
+  emit({ kind: 'status', runId: 'a', status: 'running', step: 7 });
+  emit({ kind: 'progress', runId: 'a', step: 16, maxSteps: 40, stepMs: 1, tokensPerSecond: 1 });
+  await vi.waitFor(() => expect(statuses('a').at(-1)!.step).toBe(7));
+  emit({ kind: 'deviceLost', reason: LOST });
+  await vi.waitFor(() => expect(warnings()).toHaveLength(4));
+  expect(made.compute).toHaveLength(3);
   expect(seen.filter((line) => line === 'resume a')).toHaveLength(1);
+  expect(statuses('a').at(-1)).toMatchObject({ status: 'interrupted', step: 16, error: { kind: 'device' } });
+  expect(warnings().at(-1)).toContain('second time within half a minute, so the run waits');
+  expect(recoveries()).toEqual([['a'], [], [], []]);
+});
+
+test('a loss without any run speaks of none; a run that cannot be taken up again is interrupted, with the reason', async () => {
+  const { client, emit } = setUp({ cannotResume: () => true });
+  const { warnings, statuses } = listen(client);
+  await client.compute.request('init', { backend: 'webgpu' });
+  emit({ kind: 'deviceLost', reason: LOST });
+  await vi.waitFor(() => expect(warnings()).toHaveLength(2));
+  expect(warnings()).toEqual([`${LOST} It is being started anew.`, `${LOST} It was started anew.`]);
+
+  const other = setUp({ cannotResume: () => true });
+  const heard = listen(other.client);
+  await other.client.compute.request('init', { backend: 'webgpu' });
+  other.emit({ kind: 'status', runId: 'a', status: 'running', step: 5 });
+  other.emit({ kind: 'deviceLost', reason: LOST });
+  await vi.waitFor(() => expect(heard.warnings()).toHaveLength(2));
+  expect(heard.statuses('a').at(-1)).toMatchObject({ status: 'interrupted', step: 5 });
+  expect(heard.statuses('a').at(-1)!.error!.message).toContain('The dataset is gone.');
+  expect(statuses('a')).toEqual([]);
 });
 
 test('a worker that fails after it worked gets a successor that takes its runs over', async () => {

@@ -1,14 +1,17 @@
 // Page side of the workers: starts both, introduces them to each other, and starts a dead one again. No tfjs here.
-import { StudioError, TemplateError } from '../lib/errors';
+import { DeviceError, StudioError, TemplateError, toErrorData } from '../lib/errors';
 import type { ComputeEvent } from '../protocol/events';
 import type { BackendInfo, BackendName } from '../protocol/model';
 import type { ComputeRequests, TextRequests } from '../protocol/requests';
+import type { RunStatus } from '../protocol/run';
 import { type ControlMessage, onControl } from './control';
 import { type Connection, connect, TimeoutError } from './rpc';
 
 /** Longest silence of a text request, ms. A template that loops is ended after this; building a dataset takes longer. */
 const TEMPLATE_LIMIT_MS = 10_000;
 const TEXT_LIMIT_MS = 60_000;
+/** What fails again this soon after it was started anew would loop for ever: then the person decides. */
+const AGAIN_MS = 30_000;
 const TEMPLATE_METHODS: readonly string[] = [
   'encodeRow',
   'encodePrompt',
@@ -38,7 +41,7 @@ export interface StudioClient {
   onEvent(listener: (event: ComputeEvent) => void): () => void;
   /** Ends the text worker and starts another. Imported datasets are on disk, so nothing is lost. */
   restartText(reason?: string): void;
-  /** Starts a new compute worker and device; runs that were live continue from their last checkpoint. */
+  /** Starts a new compute worker and device; runs that trained continue from their last checkpoint. `reason`: a sentence. */
   restartCompute(reason?: string): Promise<BackendInfo | undefined>;
   close(): void;
 }
@@ -56,7 +59,8 @@ export function createStudioClient(workers: WorkerFactory = browserWorkers, base
   };
   let backend: BackendName | 'auto' | undefined;
   let lastRecoveryAt = Number.NEGATIVE_INFINITY;
-  const liveRuns = new Set<string>();
+  /** Runs that the compute worker holds, and where they are. */
+  const held = new Map<string, { status: RunStatus; step: number }>();
   let recovering: Promise<BackendInfo | undefined> | undefined;
   let text = startText();
   let compute = startCompute();
@@ -109,18 +113,24 @@ export function createStudioClient(workers: WorkerFactory = browserWorkers, base
   }
   function onComputeEvent(event: ComputeEvent) {
     if (event.kind === 'status') {
+      const { runId, status, step } = event;
       // 'interrupted' comes unasked only when the device was lost under the run: then it is to go on.
-      const isLive = event.status === 'running' || event.status === 'queued' || event.status === 'interrupted';
-      if (isLive) liveRuns.add(event.runId);
-      else liveRuns.delete(event.runId);
+      const isHeld = status === 'running' || status === 'queued' || status === 'paused' || status === 'interrupted';
+      if (isHeld) held.set(runId, { status, step });
+      else held.delete(runId);
+    } else if (event.kind === 'progress') {
+      const run = held.get(event.runId);
+      if (run) run.step = event.step;
     }
     emit(event);
-    if (event.kind === 'deviceLost') recoverAfter(`The GPU device was lost (${event.reason}).`);
+    if (event.kind === 'deviceLost') recoverAfter(event.reason);
   }
   function recoverAfter(reason: string) {
-    // What fails again right after recovery would loop for ever: then the person decides.
-    if (performance.now() - lastRecoveryAt < 30_000) liveRuns.clear();
-    void restartCompute(reason).catch((error: Error) => emit({ kind: 'warning', message: error.message }));
+    const isAgain = performance.now() - lastRecoveryAt < AGAIN_MS;
+    const restart = () => void restartCompute(reason, !isAgain).catch(() => undefined); // told by recover
+    // Lost once more while it was being started anew: that start has to end first.
+    if (recovering) void recovering.then(restart, restart);
+    else restart();
   }
   function restartText(reason = 'The text worker was restarted.') {
     text.connection.close(reason);
@@ -128,33 +138,63 @@ export function createStudioClient(workers: WorkerFactory = browserWorkers, base
     text = startText();
     introduce();
   }
-  function restartCompute(reason = 'The compute worker was restarted.'): Promise<BackendInfo | undefined> {
-    recovering ??= recover(reason).finally(() => {
+  function restartCompute(
+    reason = 'The compute worker was restarted.',
+    goesOn = true,
+  ): Promise<BackendInfo | undefined> {
+    recovering ??= recover(reason, goesOn).finally(() => {
       recovering = undefined;
     });
     return recovering;
   }
-  async function recover(reason: string): Promise<BackendInfo | undefined> {
+  async function recover(reason: string, goesOn: boolean): Promise<BackendInfo | undefined> {
     lastRecoveryAt = performance.now();
-    const interrupted = [...liveRuns];
-    liveRuns.clear();
+    const runs = [...held];
+    const going = goesOn ? runs.filter(([, { status }]) => status !== 'paused') : [];
+    const tell = (message: string) => emit({ kind: 'warning', message: `${reason} ${message}` });
+    /** No worker holds these runs any more: what the page shows of them must say so, or their verbs would do nothing. */
+    const leave = (left: typeof runs, error: StudioError = new DeviceError(reason)) => {
+      for (const [runId, { step }] of left)
+        emit({ kind: 'status', runId, status: 'interrupted', step, error: toErrorData(error) });
+    };
+    held.clear();
     compute.connection.close(reason);
     compute.worker.terminate();
     compute = startCompute();
     introduce();
-    if (backend === undefined) return undefined;
-    const { connection } = compute;
-    const info = await connection.request('init', { backend });
-    for (const runId of interrupted) {
-      try {
-        const { step } = await connection.request('resumeRun', { runId });
-        const from = step > 0 ? `continues from the checkpoint at step ${step}` : 'starts again';
-        emit({ kind: 'warning', message: `${reason} Training ${from}.` });
-      } catch (error) {
-        emit({ kind: 'warning', message: `${reason} The run could not be resumed: ${(error as Error).message}` });
+    leave(runs.filter((run) => !going.includes(run)));
+    emit({ kind: 'recovering', runIds: going.map(([runId]) => runId) });
+    tell(
+      going.length > 0
+        ? 'It is being started anew; the run goes on from its last checkpoint.'
+        : 'It is being started anew.',
+    );
+    let outcome = 'It was started anew.';
+    if (!goesOn && runs.length > 0)
+      outcome = 'It was the second time within half a minute, so the run waits: continue it when you are ready.';
+    try {
+      if (backend === undefined) return undefined;
+      const { connection } = compute;
+      const info = await connection.request('init', { backend });
+      for (const run of going) {
+        try {
+          const { step } = await connection.request('resumeRun', { runId: run[0] });
+          outcome = `Training ${step > 0 ? `continues from the checkpoint at step ${step}` : 'starts again'}.`;
+        } catch (cause) {
+          const message = `${reason} The run could not be continued: ${(cause as Error).message}`;
+          leave([run], new DeviceError(message, { cause }));
+          outcome = `The run could not be continued: ${(cause as Error).message}`;
+        }
       }
+      return info;
+    } catch (cause) {
+      leave(going, new DeviceError(`${reason} ${(cause as Error).message}`, { cause }));
+      outcome = `It could not be started anew: ${(cause as Error).message}`;
+      throw cause;
+    } finally {
+      emit({ kind: 'recovering', runIds: [] });
+      tell(outcome);
     }
-    return info;
   }
 
   return {
@@ -193,7 +233,7 @@ export function createStudioClient(workers: WorkerFactory = browserWorkers, base
       return () => listeners.delete(listener);
     },
     restartText,
-    restartCompute,
+    restartCompute: (reason) => restartCompute(reason),
     close() {
       compute.connection.close();
       text.connection.close();

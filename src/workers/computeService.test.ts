@@ -3,7 +3,7 @@ import type { Recipe } from '../protocol/recipe';
 import type { MetricPoint } from '../protocol/run';
 import { CheckpointStore } from '../storage/checkpoints';
 import { MemoryStorage } from '../storage/memoryStorage';
-import { type TestBed, testBed, tinyRecipe } from './testBed';
+import { readTestFile, type TestBed, testBed, tinyRecipe } from './testBed';
 
 const beds: TestBed[] = [];
 const bed = (options?: Parameters<typeof testBed>[0]) => {
@@ -182,12 +182,29 @@ test('device loss is told, the run keeps its checkpoint and a new service goes o
   });
   made.device.onDeviceLost('unknown: crashed');
   await until(made, 'interrupted');
-  expect(made.events).toContainEqual({ kind: 'deviceLost', reason: 'unknown: crashed' });
+  expect(made.events).toContainEqual({ kind: 'deviceLost', reason: 'The GPU device was lost (crashed).' });
   expect((await run(made)).error).toMatchObject({ kind: 'device' });
   const next = bed({ storage: made.storage });
   expect((await next.compute.request('resumeRun', { runId: 'r' })).step).toBeGreaterThan(1);
   await until(next, 'running');
   expect((await run(next)).error).toBeUndefined();
+}, 60_000);
+
+test('WebAssembly that ran out of heap is answered in words, and its worker is given up: once, and with its runs', async () => {
+  const abort = new WebAssembly.RuntimeError('Aborted(). Build with -sASSERTIONS for more info.');
+  const readModelFile: typeof readTestFile = async (path, onProgress) => {
+    if (path.startsWith('large/')) throw abort;
+    return readTestFile(path, onProgress);
+  };
+  const made = bed({ environment: { readModelFile } });
+  await start(made, withArgs({ max_steps: 400 }));
+  await until(made, 'running');
+  const read = () => made.compute.request('inspect', { ref: 'builtin:large', ids: Int32Array.of(1, 2), k: 1 });
+  await expect(read()).rejects.toThrow(/^WebAssembly ran out of memory while reading the row/);
+  await until(made, 'interrupted');
+  await expect(read()).rejects.toThrow(/^WebAssembly ran out of memory/);
+  const losses = made.events.filter((event) => event.kind === 'deviceLost');
+  expect(losses).toEqual([{ kind: 'deviceLost', reason: 'WebAssembly ran out of its 4 GiB of memory.' }]);
 }, 60_000);
 
 test('bad recipes give plain errors and leave nothing behind', async () => {

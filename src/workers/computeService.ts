@@ -27,7 +27,7 @@ import type { Storage } from '../storage/storage';
 import { builtinWorld } from '../world/registry';
 import { DeviceQueue, yieldToMessages } from './deviceQueue';
 import { EndedRuns } from './endedRuns';
-import { inWords } from './inWords';
+import { inWords, isWasmAbort, lossWords } from './inWords';
 import { MemoryBudget, recipeMemory } from './memoryBudget';
 import { type ReadModelFile, requireModelFile } from './modelFiles';
 import { Models } from './models';
@@ -37,6 +37,7 @@ import { type Connection, transferring } from './rpc';
 import type { RunLocks } from './runLocks';
 import { Tenancy } from './tenancy';
 import { TrainingRuns } from './trainingRuns';
+import { checkWasm, wasmPlan } from './wasmBudget';
 
 /** Table of tuned forms by adapter. */
 const TUNED = 'kernel-forms';
@@ -67,7 +68,7 @@ export interface ComputeEnvironment {
 
 export interface ComputeService {
   handlers: Handlers<ComputeRequests>;
-  /** All runs end where they are and wait to be resumed. */
+  /** All runs end where they are and wait to be resumed. `reason`: a sentence. */
   abandon: (reason: string) => Promise<void>;
 }
 
@@ -81,6 +82,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
   let backend: Promise<BackendInfo> | undefined;
   let backendInfo: BackendInfo | undefined;
   const gpuErrors = new Set<string>();
+  let hasAborted = false;
 
   const models = new Models({
     ...{ ...stores, storage, queue, now, readModelFile: env.readModelFile },
@@ -99,7 +101,11 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     checkpointEveryMs: env.checkpointEveryMs,
     prepare: recipePreparer({
       ...{ ...env, models, contexts, queue },
-      checkMemory: async (recipe, config) => budget.check(recipe, config, await ready()),
+      async checkMemory(recipe, config) {
+        const info = await ready();
+        if (info.backend === 'wasm') checkWasm(recipe, config);
+        else await budget.check(recipe, config, info);
+      },
       sendAhead: () => backendInfo?.backend === 'webgpu' && !backendInfo.isFallbackAdapter,
     }),
     ranOutOfMemory(driver) {
@@ -107,6 +113,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       const { memory } = recipeMemory(driver.recipe, driver.engine.config, backendInfo.isFallbackAdapter);
       void budget.remember(backendInfo.adapter, memory.weights + memory.activations);
     },
+    failed: (cause) => endIfAborted(cause),
     backend: () => backendInfo!,
     versions: env.versions,
     keepDriver(runId, driver, isFinished) {
@@ -121,16 +128,24 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
   });
 
   async function abandon(reason: string): Promise<void> {
-    const error = new DeviceError(`The GPU device was lost (${reason}). The run can go on from its last checkpoint.`);
+    const error = new DeviceError(reason);
     queue.clear(error);
     await training.abandonAll(error);
   }
+  /** The page ends this worker when it hears of it, and starts another; `reason` is a sentence. */
+  function lose(reason: string): void {
+    emit({ kind: 'deviceLost', reason });
+    void abandon(reason);
+  }
+  /** WebAssembly that ran out of heap answers nothing more. */
+  function endIfAborted(cause: unknown): void {
+    if (hasAborted || backendInfo?.backend !== 'wasm' || !isWasmAbort(cause)) return;
+    hasAborted = true;
+    lose('WebAssembly ran out of its 4 GiB of memory.');
+  }
   async function init(wanted: BackendName | 'auto'): Promise<BackendInfo> {
     const info = await env.startBackend(wanted, {
-      onDeviceLost(reason) {
-        emit({ kind: 'deviceLost', reason });
-        void abandon(reason);
-      },
+      onDeviceLost: (reason) => lose(lossWords(reason)),
       onGpuError(message) {
         if (gpuErrors.has(message)) return; // a bad kernel would repeat it at every step
         gpuErrors.add(message);
@@ -158,6 +173,8 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     try {
       return await task();
     } catch (error) {
+      // Only after the answer is on its way: the page closes this worker's connection when it hears.
+      if (isWasmAbort(error)) void yieldToMessages().then(() => endIfAborted(error));
       throw inWords(error, during);
     }
   };
@@ -274,9 +291,17 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       }),
     memoryPlan: async ({ recipe }, { signal }) => {
       const info = await ready();
-      if (info.backend !== 'webgpu') return {};
+      if (info.backend === 'cpu') return {};
       const { config } = (await models.source(recipe.model.ref, undefined, signal)).info;
-      return { plan: await budget.plan(validateRecipe(recipe), config, info) };
+      const checked = validateRecipe(recipe);
+      if (info.backend === 'wasm') return { plan: wasmPlan(checked, config) };
+      const plan = await budget.plan(checked, config, info);
+      if (!plan?.isOver) return { plan };
+      const refusal = await budget.check(checked, config, info).then(
+        () => undefined,
+        (error: Error) => error.message,
+      );
+      return { plan: { ...plan, refusal } };
     },
     profileStep: ({ shape, isWhole }, { progress, signal }) =>
       onDevice('measuring', () =>

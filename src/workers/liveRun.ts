@@ -42,6 +42,8 @@ export interface LiveRunEnvironment {
   slot: (train: () => Promise<void>) => Promise<void>;
   /** The device had no memory left for this run. */
   ranOutOfMemory?: (driver: TrainingDriver) => void;
+  /** An error has ended the run, and its record is written. */
+  failed?: (cause: unknown) => void;
   /** Called once, when the run has ended in this worker; the driver is the callee's from then on. */
   onEnd: (run: LiveRun) => void;
 }
@@ -204,6 +206,7 @@ export class LiveRun {
       await this.stored(() => this.flush(true));
       await this.setStatus(isLost ? 'interrupted' : 'failed', error);
       this.env.onEnd(this);
+      this.env.failed?.(cause);
     }
   }
 

@@ -102,6 +102,7 @@ function worker(options: Options = {}) {
     backend: () => ({ backend: 'cpu', adapter: 'toy', isFallbackAdapter: true }),
     versions: { studio: 'test' },
     keepDriver: (_id, driver) => kept.push(driver),
+    failed: () => made.onFailed(),
   });
   const statuses = (runId: string) =>
     events
@@ -109,7 +110,8 @@ function worker(options: Options = {}) {
       .map((event) => (event as never as { status: string }).status);
   const start = (runId = 'r', given = recipe) => all.start({ runId, name: runId, recipe: given });
   const until = (runId: string, status: string) => vi.waitFor(() => expect(statuses(runId).at(-1)).toBe(status));
-  return { all, runs, checkpoints, events, kept, queue, storage, locks, statuses, start, until };
+  const made = { all, runs, checkpoints, events, kept, queue, storage, locks, statuses, start, until, onFailed() {} };
+  return made;
 }
 const losses = async (runs: RunStore, id = 'r') => (await runs.get(id)).points.map((point) => [point.step, point.loss]);
 
@@ -287,6 +289,17 @@ test('out of memory is told in words; a lost device leaves the run interrupted w
   await lost.start();
   await lost.until('r', 'interrupted');
   expect((await lost.checkpoints.latest('r'))!.step).toBe(5);
+});
+
+test('whoever is told of a failure finds it in the record: its worker may be ended then', async () => {
+  const made = worker({ failAt: { 3: new Error('Aborted(). Build with -sASSERTIONS for more info.') } });
+  let recorded: Promise<unknown> | undefined;
+  made.onFailed = () => {
+    recorded = made.runs.get('r');
+  };
+  await made.start();
+  await vi.waitFor(() => expect(recorded).toBeDefined());
+  expect(await recorded).toMatchObject({ status: 'failed', error: { kind: 'device' } });
 });
 
 test('a full disk does not end the run: one warning, the last good checkpoint stays', async () => {

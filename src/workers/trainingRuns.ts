@@ -34,6 +34,8 @@ export interface TrainingRunsEnvironment {
   checkpointEveryMs: number;
   prepare: PrepareRun;
   ranOutOfMemory?: (driver: TrainingDriver) => void;
+  /** An error has ended a run, and its record is written. */
+  failed?: (cause: unknown) => void;
   backend: () => BackendInfo;
   versions: Record<string, string>;
   /** Takes the trained model of a run that ended; disposes it when it is no longer wanted. */

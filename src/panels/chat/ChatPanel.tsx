@@ -18,7 +18,7 @@ import { Composer } from './Composer';
 import { openingOf, promptOf } from './chatView';
 import { type ChatExample, CONTINUATIONS, EXAMPLES } from './examples';
 import { useModels } from './models';
-import { SamplingFields } from './SamplingFields';
+import { SamplingFields, samplingProblems, type TypedSampling } from './SamplingFields';
 import { useAnswer } from './useAnswer';
 import '../../ui/parts.css';
 import './chat.css';
@@ -42,6 +42,7 @@ export function ChatPanel() {
   const [tools, setTools] = useState<ToolSchema[]>([]);
   const [offered, setOffered] = useState<ReadonlySet<string>>(new Set());
   const [sampling, setSampling] = useState(SAMPLING);
+  const [typed, setTyped] = useState<TypedSampling>({});
   const [template, setTemplate] = useState('');
   const [exampleError, setExampleError] = useState<string>();
   const left = useAnswer();
@@ -69,9 +70,10 @@ export function ChatPanel() {
     120,
   );
   const isBusy = [left, right].some(({ state }) => state.status === 'waiting' || state.status === 'writing');
+  const problem = samplingProblems(typed)[0];
   const ready = prompt.value && !prompt.isLoading && !prompt.error && prompt.value.ids.length > 0;
   const ask = () => {
-    if (!prompt.value || !ready) return;
+    if (!prompt.value || !ready || problem) return;
     const { ids, stopIds } = prompt.value;
     void left.ask({ ref: models.left, ids: ids.slice(), sampling, stopIds });
     if (models.right) void right.ask({ ref: models.right, ids: ids.slice(), sampling, stopIds });
@@ -121,7 +123,13 @@ export function ChatPanel() {
               Stop
             </button>
           ) : (
-            <button type="button" className="button primary" disabled={!ready} onClick={ask}>
+            <button
+              type="button"
+              className="button primary"
+              disabled={!ready || problem !== undefined}
+              title={problem}
+              onClick={ask}
+            >
               Generate
             </button>
           )}
@@ -181,7 +189,7 @@ export function ChatPanel() {
             title="Sampling"
             note={sampling.temperature === 0 ? 'greedy: the likeliest token each time' : undefined}
           >
-            <SamplingFields value={sampling} onChange={setSampling} />
+            <SamplingFields value={sampling} onChange={setSampling} typed={typed} onType={setTyped} />
             {mode === 'chat' && (
               <div className="inline-field chat-template">
                 <span>template</span>

@@ -209,7 +209,7 @@ function Row({
                 })
               }
             >
-              Resume
+              Continue
             </button>
           )}
           <button

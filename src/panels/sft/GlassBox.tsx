@@ -3,6 +3,7 @@ import { useCallback, useEffect, useRef, useState } from 'react';
 import { count, number, plural } from '../../lib/words';
 import type { DatasetInfo, TemplateSettings } from '../../protocol/requests';
 import { studioClient } from '../../stores/client';
+import { useSession } from '../../stores/session';
 import { useLoaded } from '../../stores/useLoaded';
 import { Card } from '../../ui/Card';
 import { EncodedStrip } from '../../ui/EncodedStrip';
@@ -17,6 +18,8 @@ import {
   heatLevel,
   heatValue,
   heatWords,
+  type Reading,
+  readingOf,
   rowLoss,
   tokenSentence,
 } from './glassBox';
@@ -52,6 +55,7 @@ export function GlassBox({
   const [stateRef, setStateRef] = useState<string>();
   const [sample, setSample] = useState({ datasetId: '', index: 0 });
   const [chosen, setChosen] = useState<{ rowId: string; token: number }>();
+  const restarts = useSession((s) => s.restarts);
   const datasetId = datasets.some((d) => d.id === sample.datasetId) ? sample.datasetId : (datasets[0]?.id ?? '');
   const state = states.find((s) => s.ref === stateRef) ?? states[0];
 
@@ -73,21 +77,21 @@ export function GlassBox({
   });
   const { encoded, tokens, view } = row.value ?? {};
   const total = Math.min(row.value?.total ?? 0, maxRows ?? Number.POSITIVE_INFINITY);
-  const inspect = (ref: string, signal: AbortSignal) =>
-    studioClient().compute.request('inspect', { ref, ids: encoded!.ids, k: TOP_K }, { signal });
+  const read = async (ref: string, key: string, signal: AbortSignal): Promise<Reading> => ({
+    key,
+    inspection: await studioClient().compute.request('inspect', { ref, ids: encoded!.ids, k: TOP_K }, { signal }),
+  });
   const rowKey = encoded && `${encoded.rowId} ${encoded.ids.length} ${settings.template ?? ''}`;
+  const nowKey = rowKey && state && `${rowKey} ${state.ref}`;
   const now = useLoaded(
-    rowKey && state ? `${rowKey} ${state.ref} ${state.version}` : undefined,
-    async (signal) => ({ rowKey, inspection: await inspect(state!.ref, signal) }),
+    nowKey && `${nowKey} ${state.version} ${restarts}`,
+    (signal) => read(state!.ref, nowKey!, signal),
     60,
   );
-  const before = useLoaded(
-    rowKey && mode === 'Δ since step 0' && state?.ref !== baseRef ? `${rowKey} ${baseRef}` : undefined,
-    async (signal) => ({ rowKey, inspection: await inspect(baseRef, signal) }),
-  );
-  const inspection = now.value?.rowKey === rowKey ? now.value?.inspection : undefined;
-  const baseline =
-    state?.ref === baseRef ? inspection : before.value?.rowKey === rowKey ? before.value?.inspection : undefined;
+  const beforeKey = rowKey && mode === 'Δ since step 0' && state?.ref !== baseRef ? `${rowKey} ${baseRef}` : undefined;
+  const before = useLoaded(beforeKey && `${beforeKey} ${restarts}`, (signal) => read(baseRef, beforeKey!, signal));
+  const inspection = readingOf(now, nowKey);
+  const baseline = state?.ref === baseRef ? inspection : readingOf(before, beforeKey);
   const loss = encoded && inspection ? rowLoss(encoded, inspection) : undefined;
   const token =
     encoded && chosen && chosen.rowId === encoded.rowId
@@ -166,34 +170,38 @@ export function GlassBox({
               heat={inspection && heat}
             />
           </div>
-          {inspection && loss && token > 0 ? (
-            <div className="glass-detail">
-              <AlternativesTable
-                before={readable(tokens[token - 1] ?? '')}
-                rows={alternatives(encoded, tokens, inspection, token)}
-                readable={readable}
-              />
-              <div className="glass-words">
-                <p className="formula">
-                  <span className="mono">{tokenSentence(encoded, inspection, token).formula}</span>
-                </p>
-                <p className="quiet">
-                  {tokenSentence(encoded, inspection, token).words} It is the model’s{' '}
-                  {heatWords('rank', inspection.ranks[token]!)}, at an entropy of {number(inspection.entropies[token]!)}{' '}
-                  nats.
-                </p>
-                <LossForms loss={loss} />
+          <div className="glass-below">
+            {inspection && loss && token > 0 ? (
+              <div className="glass-detail">
+                <AlternativesTable
+                  before={readable(tokens[token - 1] ?? '')}
+                  rows={alternatives(encoded, tokens, inspection, token)}
+                  readable={readable}
+                />
+                <div className="glass-words">
+                  <p className="formula">
+                    <span className="mono">{tokenSentence(encoded, inspection, token).formula}</span>
+                  </p>
+                  <p className="quiet">
+                    {tokenSentence(encoded, inspection, token).words} It is the model’s{' '}
+                    {heatWords('rank', inspection.ranks[token]!)}, at an entropy of{' '}
+                    {number(inspection.entropies[token]!)} nats.
+                  </p>
+                  <LossForms loss={loss} />
+                </div>
               </div>
-            </div>
-          ) : readError ? (
-            <p className="bad-text" role="alert">
-              The model cannot read the row: {readError.message}
-            </p>
-          ) : (
-            <p className="quiet">
-              {token === 0 && inspection ? 'Choose a token: ← → move along the row.' : 'The model is reading the row …'}
-            </p>
-          )}
+            ) : readError ? (
+              <p className="bad-text" role="alert">
+                The model cannot read the row: {readError.message}
+              </p>
+            ) : (
+              <p className="quiet">
+                {token === 0 && inspection
+                  ? 'Choose a token: ← → move along the row.'
+                  : 'The model is reading the row …'}
+              </p>
+            )}
+          </div>
         </>
       )}
     </Card>

@@ -13,7 +13,7 @@ import {
 import { Card } from '../../ui/Card';
 import { ChangesTable } from '../../ui/ChangesTable';
 import { intervalWords, metricChanges, metricWords } from '../../ui/metricWords';
-import { lossFinding } from './runView';
+import { type LossFinding, lossFinding } from './runView';
 
 export function Measured({
   baseRef,
@@ -22,7 +22,7 @@ export function Measured({
   cases,
   seed,
   template,
-  lossWords,
+  finding,
   starts,
 }: {
   baseRef: string;
@@ -32,8 +32,8 @@ export function Measured({
   seed: number;
   /** Both models are served with the template that the run was trained with. */
   template: string;
-  /** What the curves say, as one sentence. */
-  lossWords?: string;
+  /** What the curves say. */
+  finding?: LossFinding;
   /** Measure without being asked: the run has just finished before the person's eyes. */
   starts: boolean;
 }) {
@@ -68,7 +68,7 @@ export function Measured({
       }
       className="measured"
     >
-      {lossWords && <p>{lossWords}</p>}
+      {finding && <p>{finding.words}</p>}
       {busy && progress && (
         <p role="status" className="quiet">
           {busy === after ? 'Trained model' : 'Base model'}: {count(progress.done)} of {count(progress.total)} cases
@@ -89,7 +89,7 @@ export function Measured({
           hasBefore={b?.status === 'ready'}
         />
       )}
-      {a?.status === 'ready' && <p className="next">{nextStep(a.metrics)}</p>}
+      {a?.status === 'ready' && <p className="next">{nextStep(a.metrics, finding)}</p>}
     </Card>
   );
 }
@@ -112,14 +112,17 @@ export function FinishedNotice({
   const before = of(baseRef);
   const after = of(`run:${run.id}`);
   const busy = [after, before].find((m) => m?.status === 'measuring');
+  const finding = lossFinding(run.points);
+  const hasDiverged = finding?.kind === 'diverged';
+  const tone = hasDiverged ? 'bad' : finding === undefined || finding.kind === 'learned' ? 'good' : 'warn';
   const [first] = metricChanges(before?.status === 'ready' ? before.metrics : [], after?.metrics ?? []);
   return (
-    <div className="note good" role="status">
+    <div className={`note ${tone}`} role="status">
       <div>
         <b>
-          Finished: {run.name}, {plural(run.step, 'step')}.
+          {hasDiverged ? 'Finished, but diverged' : 'Finished'}: {run.name}, {plural(run.step, 'step')}.
         </b>{' '}
-        {lossFinding(run.points)}{' '}
+        {finding?.words}{' '}
         {first?.after && (
           <>
             On held-out cases <span className="mono">{first.id}</span>{' '}
@@ -141,7 +144,9 @@ export function FinishedNotice({
 }
 
 /** The next lever by what is still missing, format first. */
-function nextStep(metrics: readonly MetricResult[]): string {
+function nextStep(metrics: readonly MetricResult[], finding: LossFinding | undefined): string {
+  if (finding?.kind === 'diverged')
+    return 'Next: steady the training first, as said above. What it answers now says nothing about its data.';
   const value = (id: string) => metrics.find((m) => m.id.endsWith(id))?.value;
   const valid = value('schema_valid');
   const right = value('tool_call_correct');

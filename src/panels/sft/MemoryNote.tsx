@@ -1,18 +1,23 @@
-// The plan's bytes under the recipe, before anything is allocated.
-import type { Recipe } from '../../protocol/recipe';
-import { studioClient } from '../../stores/client';
-import { useSession } from '../../stores/session';
-import { useLoaded } from '../../stores/useLoaded';
+// What the run will take of the device's memory, before anything is allocated; a refusal, where it cannot have it.
 import { memoryWords } from './memoryWords';
+import type { Sft } from './useSft';
 
-export function MemoryNote({ recipe }: { recipe: Recipe }) {
-  const isRecorded = useSession((s) => s.backend?.backend === 'webgpu');
-  const key = isRecorded ? JSON.stringify([recipe.model, recipe.trainer, recipe.args]) : undefined;
-  const { value } = useLoaded(
-    key,
-    (signal) => studioClient().compute.request('memoryPlan', { recipe }, { signal }),
-    250,
+export function MemoryNote({ sft: { memory, isBusy } }: { sft: Sft }) {
+  const plan = memory.value?.plan;
+  // The line is kept while the first count is on its way, so that nothing below it jumps.
+  if (!plan) return memory.isLoading ? <p className="memory-note quiet">Counting memory …</p> : null;
+  if (plan.isOver && !isBusy)
+    return (
+      <div className="note bad memory-note" role="alert" aria-busy={memory.isLoading}>
+        <div>
+          <b>This would not fit.</b> {plan.refusal ?? memoryWords(plan)}
+        </div>
+      </div>
+    );
+  return (
+    <p className="memory-note quiet" aria-busy={memory.isLoading}>
+      {memoryWords(plan)}
+      {memory.isLoading && ' …'}
+    </p>
   );
-  if (!isRecorded || !value?.plan) return null;
-  return <p className={value.plan.isOver ? 'bad-text' : 'quiet'}>{memoryWords(value.plan)}</p>;
 }

@@ -12,6 +12,7 @@ import { TemplateSelect } from '../../ui/TemplateSelect';
 import { dataHint, dataOf, withData } from './dataChoice';
 import { LOSS_ON, lossOn, withLossOn } from './lossOn';
 import { MemoryNote } from './MemoryNote';
+import { SEED_FIELD, useTypedFields } from './typedFields';
 import type { Sft } from './useSft';
 
 /** In sight, in this order; `loss on`, the model and the seed are beside them. */
@@ -26,6 +27,7 @@ const MODELS = [
 export function RecipeCard({ sft, datasets }: { sft: Sft; datasets: readonly DatasetInfo[] }) {
   const [isOpen, setOpen] = useState(false);
   const { recipe, edit, isBusy } = sft;
+  const { typed, type } = useTypedFields();
   const templates = useTemplates();
   const [isFolded, setFolded] = useState(() => matchMedia('(max-width: 700px)').matches);
   const fields: Fields = trainers.sft.fields;
@@ -49,10 +51,17 @@ export function RecipeCard({ sft, datasets }: { sft: Sft; datasets: readonly Dat
           </button>
         }
         className="recipe"
-      />
+      >
+        <MemoryNote sft={sft} />
+        {sft.complaints.map((complaint) => (
+          <p key={complaint} className="bad-text">
+            {complaint}
+          </p>
+        ))}
+      </Card>
     );
   return (
-    <Card title="Recipe" note={recipe.name} className="recipe">
+    <Card title="Recipe" note={recipe.name} className={isOpen ? 'recipe is-open' : 'recipe'}>
       <fieldset className="knobs" disabled={isBusy}>
         <div className="knob">
           <span>model</span>
@@ -91,7 +100,7 @@ export function RecipeCard({ sft, datasets }: { sft: Sft; datasets: readonly Dat
           />
         </div>
         {dataHint(recipe) && <p className="quiet">{dataHint(recipe)}</p>}
-        <ConfigForm fields={shown} value={recipe.args} onChange={change} />
+        <ConfigForm fields={shown} value={recipe.args} onChange={change} typed={typed} onType={type} />
         <label className="knob" title="Which tokens are targets: the assistant’s, everything after the prompt, or all.">
           <span>loss on</span>
           <select
@@ -107,26 +116,19 @@ export function RecipeCard({ sft, datasets }: { sft: Sft; datasets: readonly Dat
             ))}
           </select>
         </label>
-        <label className="knob">
-          <span>seed</span>
-          <input
-            type="number"
-            className="mono"
-            min={0}
-            step={1}
-            value={recipe.seed}
-            onChange={(event) => {
-              const seed = event.currentTarget.valueAsNumber;
-              if (Number.isInteger(seed) && seed >= 0) edit({ ...recipe, seed });
-            }}
-          />
-        </label>
+        <ConfigForm
+          fields={SEED_FIELD}
+          value={{ seed: recipe.seed }}
+          onChange={({ seed }) => edit({ ...recipe, seed: seed as number })}
+          typed={typed}
+          onType={type}
+        />
+        <MemoryNote sft={sft} />
         <button type="button" className="link" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
           {isOpen ? 'Fewer settings' : `${Object.keys(rest).length} more settings`}
         </button>
-        {isOpen && <ConfigForm fields={rest} value={recipe.args} onChange={change} />}
+        {isOpen && <ConfigForm fields={rest} value={recipe.args} onChange={change} typed={typed} onType={type} />}
       </fieldset>
-      <MemoryNote recipe={recipe} />
     </Card>
   );
 }

@@ -1,33 +1,42 @@
-// Run, pause, step, stop: always in the same place, each disabled when it would do nothing.
+// Run, pause, step, stop: always in the same place, each disabled when it would do nothing, with the reason.
 import type { Sft } from './useSft';
 
 export function RunControls({ sft }: { sft: Sft }) {
-  const { run, isBusy } = sft;
+  const { run, isBusy, isRecovering } = sft;
   const status = run?.status;
   const isPaused = status === 'paused';
+  const isWaiting = status === 'queued' || isRecovering;
+  const blocked = isBusy ? undefined : sft.blocked;
   return (
     <div className="run-controls">
       {isBusy && (
         <>
-          <button
-            type="button"
-            className="button"
-            onClick={isPaused ? sft.unpause : sft.pause}
-            disabled={status === 'queued'}
-          >
-            {isPaused ? 'Resume' : 'Pause'}
+          <button type="button" className="button" onClick={isPaused ? sft.unpause : sft.pause} disabled={isWaiting}>
+            {isPaused ? 'Continue' : 'Pause'}
           </button>
-          <button type="button" className="button" onClick={sft.stepOnce} disabled={status === 'queued'}>
+          <button type="button" className="button" onClick={sft.stepOnce} disabled={isWaiting}>
             Step once
           </button>
-          <button type="button" className="button" onClick={sft.stop}>
+          <button type="button" className="button" onClick={sft.stop} disabled={isRecovering}>
             Stop
           </button>
         </>
       )}
-      <button type="button" className="button primary" disabled={isBusy || sft.isStarting} onClick={sft.start}>
+      <button
+        type="button"
+        className="button primary"
+        disabled={isBusy || sft.isStarting || blocked !== undefined}
+        title={blocked}
+        aria-describedby={blocked === undefined ? undefined : 'run-blocked'}
+        onClick={sft.start}
+      >
         {sft.isStarting ? 'Starting …' : run ? 'Run again' : 'Run'}
       </button>
+      {blocked !== undefined && (
+        <span id="run-blocked" className="sr-only">
+          {blocked}
+        </span>
+      )}
     </div>
   );
 }

@@ -3,18 +3,14 @@ import { count } from '../../lib/words';
 import type { RunRecord } from '../../protocol/run';
 import { lossFinding } from './runView';
 
-export function RunNotice({ run, onResume }: { run: RunRecord; onResume: () => void }) {
-  const resume = (
-    <button type="button" className="link" onClick={onResume}>
-      Continue from the last checkpoint
-    </button>
-  );
-  const restart = (
-    <button type="button" className="link" onClick={onResume}>
-      Start over
-    </button>
-  );
+export function RunNotice({ run, onContinue }: { run: RunRecord; onContinue: () => void }) {
   const last = run.checkpoints.reduce((step, c) => Math.max(step, c.step), -1);
+  // One name for one thing: a run continues, wherever it stands; without a checkpoint that is from the start.
+  const goOn = (
+    <button type="button" className="link" onClick={onContinue}>
+      {last >= 0 ? `Continue from step ${count(last)}` : 'Continue from the start'}
+    </button>
+  );
   if (run.status === 'failed')
     return (
       <div className="note bad" role="alert">
@@ -22,7 +18,7 @@ export function RunNotice({ run, onResume }: { run: RunRecord; onResume: () => v
           <b>The run failed at step {count(run.step)}.</b> {run.error?.message ?? 'No reason was given.'} {remedy(run)}{' '}
           {last >= 0 && (
             <>
-              The weights of step {count(last)} are kept. {resume}
+              The weights of step {count(last)} are kept. {goOn}
             </>
           )}
         </div>
@@ -34,13 +30,7 @@ export function RunNotice({ run, onResume }: { run: RunRecord; onResume: () => v
         <div>
           <b>This run was interrupted at step {count(run.step)}.</b>{' '}
           {run.error?.message ?? 'Its tab was closed, or its worker ended.'}{' '}
-          {last >= 0 ? (
-            <>
-              It goes on along the same curve from step {count(last)}. {resume}
-            </>
-          ) : (
-            <>It has no checkpoint yet. {restart}</>
-          )}
+          {last >= 0 ? 'It goes on along the same curve.' : 'It has no checkpoint yet.'} {goOn}
         </div>
       </div>
     );
@@ -51,7 +41,7 @@ export function RunNotice({ run, onResume }: { run: RunRecord; onResume: () => v
           <b>
             You stopped the run at step {count(run.step)} of {count(run.maxSteps)}.
           </b>{' '}
-          {lossFinding(run.points)} {last >= 0 && resume}
+          {lossFinding(run.points)?.words} {last >= 0 && goOn}
         </div>
       </div>
     );
@@ -60,8 +50,5 @@ export function RunNotice({ run, onResume }: { run: RunRecord; onResume: () => v
 
 /** What to do beside what the error says. */
 function remedy({ error }: RunRecord): string {
-  if (!error) return '';
-  if (error.kind === 'storage') return 'Delete runs that you no longer need in Runs, then continue.';
-  if (error.kind === 'device') return 'Close other tabs that use the GPU, then continue.';
-  return '';
+  return error?.kind === 'storage' ? 'Delete runs that you no longer need in Runs, then continue.' : '';
 }

@@ -1,5 +1,5 @@
 // SFT: the recipe, the run, its curves, and the glass box under them.
-import { useMemo } from 'react';
+import { useMemo, useState } from 'react';
 import { type ConfigOf, defaults } from '../../lib/fields';
 import { number } from '../../lib/words';
 import { parseTurn } from '../../protocol/contract';
@@ -44,7 +44,7 @@ export function SftPanel() {
       lede="Teaches role, format and boundaries. First lever when output format is unstable; not for missing knowledge."
       actions={<RunControls sft={sft} />}
     >
-      {run && <RunNotice run={run} onResume={sft.resume} />}
+      {run && !sft.isRecovering && <RunNotice run={run} onContinue={sft.resume} />}
       {run?.status === 'finished' && (
         <FinishedNotice run={run} baseRef={shown.model.ref} metrics={shown.evaluation} cases={CASES} />
       )}
@@ -58,13 +58,18 @@ export function SftPanel() {
       {sft.error && (
         <div className="note bad" role="alert">
           <div>
-            <b>The run did not start.</b> {sft.error}
+            <b>{sft.error.retry ? 'The run did not start.' : 'That did not work.'}</b> {sft.error.message}{' '}
+            {sft.error.retry && (
+              <button type="button" className="link" onClick={sft.error.retry}>
+                Try again
+              </button>
+            )}
           </div>
         </div>
       )}
       <div className="sft-top">
         <RecipeCard sft={sft} datasets={sets.value?.datasets ?? []} />
-        <Curves run={run} stats={sft.stats} />
+        <Curves run={run} stats={sft.stats} isRecovering={sft.isRecovering} />
       </div>
       <GlassBox
         states={states}
@@ -87,16 +92,19 @@ export function SftPanel() {
           cases={CASES}
           seed={shown.seed}
           template={shown.template}
-          lossWords={lossFinding(run.points)}
+          finding={lossFinding(run.points)}
           starts={run.status === 'finished' && sft.finishedHere && !run.group}
         />
       )}
-      <PairCard arms={sft.pair} onStart={sft.startPair} canStart={!sft.isBusy} cases={CASES} />
+      <PairCard arms={sft.pair} onStart={sft.startPair} canStart={!sft.isBusy && !sft.blocked} cases={CASES} />
     </Panel>
   );
 }
 
-function Curves({ run, stats }: { run?: RunRecord; stats?: RunStats }) {
+function Curves({ run, stats, isRecovering }: { run?: RunRecord; stats?: RunStats; isRecovering: boolean }) {
+  // Beside the recipe a chart is as high as it; in a column of its own, on a phone, it leaves room for the next.
+  const [isWide] = useState(() => matchMedia('(min-width: 1101px)').matches);
+  const height = isWide ? 328 : 186;
   const points = run?.points ?? [];
   const xMax = run?.maxSteps;
   if (!run)
@@ -113,7 +121,7 @@ function Curves({ run, stats }: { run?: RunRecord; stats?: RunStats }) {
       <Card title="loss" note={curveWords(points, 'loss', 'eval_loss')} className="chart-card">
         <LineChart
           title="loss"
-          height={186}
+          height={height}
           xMax={xMax}
           series={[
             { id: 'train', label: 'train', points: metricSeries(points, 'loss') },
@@ -128,7 +136,7 @@ function Curves({ run, stats }: { run?: RunRecord; stats?: RunStats }) {
       >
         <LineChart
           title="mean_token_accuracy"
-          height={186}
+          height={height}
           xMax={xMax}
           series={[
             { id: 'train', label: 'train', points: metricSeries(points, 'mean_token_accuracy') },
@@ -143,8 +151,8 @@ function Curves({ run, stats }: { run?: RunRecord; stats?: RunStats }) {
       </Card>
       <Card
         title="pace"
-        note={progressWords(run.status, run.step, run.maxSteps, isLive(run) ? stats?.stepMs : undefined)}
-        className="chart-card"
+        note={progressWords(isRecovering ? 'recovering' : run.status, run.step, run.maxSteps, stats?.stepMs)}
+        className="chart-card pace"
       >
         <div className="small-curves">
           {[
@@ -159,7 +167,7 @@ function Curves({ run, stats }: { run?: RunRecord; stats?: RunStats }) {
               </p>
               <LineChart
                 title={metric}
-                height={34}
+                height={isWide ? 62 : 34}
                 isSmall
                 xMax={xMax}
                 series={[{ id: metric, label: metric, points: series }]}

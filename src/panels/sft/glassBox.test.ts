@@ -8,6 +8,7 @@ import {
   heatValue,
   heatWords,
   lossOfProbabilities,
+  readingOf,
   rowLoss,
   tokenSentence,
 } from './glassBox';
@@ -87,4 +88,13 @@ test('heat: ramp grows with loss, Δ keeps its sign', () => {
 test('the costliest trained token is found, and only a trained one', () => {
   expect(costliestToken(row, now)).toBe(3);
   expect(costliestToken({ ...row, mask: Uint8Array.from([1, 0, 0, 0]) }, now)).toBe(-1);
+});
+
+test('numbers of another model or row are not shown, nor old ones once reading has failed', () => {
+  const trained = { key: 'row 7 run:a', inspection: {} as Inspection };
+  expect(readingOf({ value: trained }, 'row 7 run:a')).toBe(trained.inspection);
+  expect(readingOf({ value: trained }, 'row 7 builtin:micro')).toBeUndefined();
+  expect(readingOf({ value: trained }, undefined)).toBeUndefined();
+  expect(readingOf({ value: trained, error: new Error('Aborted()') }, 'row 7 run:a')).toBeUndefined();
+  expect(readingOf({}, undefined)).toBeUndefined();
 });

@@ -17,6 +17,21 @@ const DELTA_STEPS = [0.05, 0.3, 1, 2.5] as const;
 
 const level = (value: number, steps: readonly number[]): number => steps.filter((step) => value >= step).length;
 
+/** A reading as it was asked for: `key` names the row and the model. */
+export interface Reading {
+  key: string;
+  inspection: Inspection;
+}
+/**
+ * The reading to show for `key`. One that stayed while the next is loading counts only if it is of the same row and model,
+ * and none counts once reading has failed: the numbers of another model are worse than none.
+ */
+export const readingOf = (
+  loaded: { value?: Reading; error?: Error },
+  key: string | undefined,
+): Inspection | undefined =>
+  loaded.error === undefined && loaded.value?.key === key ? loaded.value?.inspection : undefined;
+
 /** −log p of token t in nats, whether or not it is trained; NaN for the first token. */
 export const lossAt = (inspection: Inspection, t: number): number => -inspection.logps[t]!;
 

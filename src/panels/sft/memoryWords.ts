@@ -1,14 +1,10 @@
-// What a run takes on the GPU, in words. Pure.
-import { number } from '../../lib/words';
+// What a run takes of the device's memory, in words. Pure.
+import { sizeWords } from '../../lib/words';
 import type { MemoryPlan } from '../../protocol/requests';
 
-const GIB = 2 ** 30;
-export const sizeWords = (bytes: number): string =>
-  bytes >= GIB ? `${number(bytes / GIB)} GiB` : `${Math.max(1, Math.round(bytes / 2 ** 20))} MiB`;
-
-/** `up to 41 MiB on the GPU: 14 MiB of weights and moments, 27 MiB of activations (8 × 384 tokens)`. */
-export function memoryWords({ B, T, weights, activations, budget, isOver }: MemoryPlan): string {
-  const parts = `${sizeWords(weights)} of weights and moments, ${sizeWords(activations)} of activations (${B} × ${T} tokens)`;
-  const whole = `up to ${sizeWords(weights + activations)} on the GPU: ${parts}`;
-  return isOver ? `${whole}. This adapter is trusted with ${sizeWords(budget)}: the run would be refused.` : whole;
+/** `Up to 41 MiB on the GPU: 14 MiB of weights and moments, 27 MiB of activations (8 × 384 tokens)`. */
+export function memoryWords({ B, T, weights, activations, place, isHeldOut }: MemoryPlan): string {
+  const of = place === 'wasm' ? 'of WebAssembly’s 4 GiB' : 'on the GPU';
+  const what = isHeldOut ? 'for a held-out batch' : 'of activations';
+  return `Up to ${sizeWords(weights + activations)} ${of}: ${sizeWords(weights)} of weights and moments, ${sizeWords(activations)} ${what} (${B} × ${T} tokens)`;
 }

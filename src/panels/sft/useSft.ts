@@ -5,11 +5,14 @@ import type { StudioError } from '../../lib/errors';
 import type { Recipe } from '../../protocol/recipe';
 import type { GateFinding } from '../../protocol/requests';
 import type { RunRecord } from '../../protocol/run';
+import { studioClient } from '../../stores/client';
 import { pauseRun, resumeRun, startRun, stepRunOnce, stopRun, unpauseRun, useRuns } from '../../stores/runs';
 import { useSession } from '../../stores/session';
+import { useLoaded } from '../../stores/useLoaded';
 import { useWorkbench } from '../../stores/workbench';
 import { useSftDraft } from './draft';
 import { isLive } from './modelStates';
+import { typedComplaints, useTypedFields } from './typedFields';
 
 const newestFirst = (a: RunRecord, b: RunRecord) => b.createdAt - a.createdAt;
 const PAIR = 'loss pair ';
@@ -28,7 +31,7 @@ export function useSft() {
   const stats = useRuns((s) => s.stats);
   const startedHere = useRuns((s) => s.startedHere);
   const [isStarting, setStarting] = useState(false);
-  const [error, setError] = useState<string>();
+  const [error, setError] = useState<Failure>();
   const [gate, setGate] = useState<Gate>();
   const list = Object.values(runs)
     .filter((run) => run.recipe.trainer === 'sft')
@@ -36,6 +39,16 @@ export function useSft() {
   const live = list.find((run) => run.status === 'running' || run.status === 'paused') ?? list.find(isLive);
   const run = live ?? (runId ? runs[runId] : undefined) ?? list[0];
   const group = list.find((r) => r.group?.startsWith(PAIR))?.group;
+
+  const recovering = useRuns((s) => s.recovering);
+  const complaints = typedComplaints(useTypedFields((s) => s.typed));
+  const restarts = useSession((s) => s.restarts);
+  const isReady = backend !== undefined && backend.backend !== 'cpu';
+  const memory = useLoaded(
+    isReady ? JSON.stringify([recipe.model, recipe.trainer, recipe.args, recipe.data.eval, restarts]) : undefined,
+    (signal) => studioClient().compute.request('memoryPlan', { recipe }, { signal }),
+    100,
+  );
 
   /** Shows a failure of a verb in the panel instead of losing it. */
   const attempt = async (verb: () => Promise<unknown>, retry?: Gate['retry']) => {
@@ -46,7 +59,7 @@ export function useSft() {
     } catch (cause) {
       const { kind, details, message } = cause as StudioError;
       if (kind === 'preflight' && retry) setGate({ findings: details as GateFinding[], retry });
-      else setError(message);
+      else setError({ message, retry: retry && (() => retry([])) });
     }
   };
   const withRun = (verb: (id: string) => Promise<unknown>) => () => void attempt(async () => run && verb(run.id));
@@ -66,6 +79,13 @@ export function useSft() {
     /** Some SFT run trains, waits or is paused: the recipe is locked. */
     isBusy: live !== undefined,
     isStarting,
+    /** The run's device was lost, and it is being taken up on another. */
+    isRecovering: run !== undefined && recovering.includes(run.id),
+    memory,
+    /** About what stands in the fields and does not fit. */
+    complaints,
+    /** Why no run can start from this recipe; undefined when one can. */
+    blocked: complaints[0] ?? (memory.value?.plan?.isOver ? memory.value.plan.refusal : undefined),
     error,
     gate,
     closeGate: () => setGate(undefined),
@@ -87,6 +107,11 @@ export function useSft() {
     stop: withRun(stopRun),
     resume: withRun(resumeRun),
   };
+}
+/** Why a verb failed; `retry` when it was a start. */
+interface Failure {
+  message: string;
+  retry?: () => void;
 }
 /** What the pre-flight gate found when a run was asked for. */
 interface Gate {

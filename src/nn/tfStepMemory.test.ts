@@ -1,0 +1,69 @@
+// The count is held to what tfjs itself reports at its peak.
+import * as tf from '@tensorflow/tfjs-core';
+import { beforeAll, expect, test } from 'vitest';
+import { initNodeBackend } from '../gpu/node';
+import type { Batch } from '../protocol/batch';
+import { TfEngine } from './engine';
+import { initWeights } from './init';
+import { PRESETS } from './presets';
+import { tfEvaluationBytes, tfStepMemory } from './tfStepMemory';
+
+beforeAll(() => initNodeBackend('wasm'));
+
+const config = PRESETS.nano;
+function batchOf(B: number, T: number): Batch {
+  const N = B * T;
+  const ids = Int32Array.from({ length: N }, (_, i) => (i * 7919) % config.vocab_size);
+  return {
+    ...{ B, T, ids, targets: ids },
+    positions: Int32Array.from({ length: N }, (_, i) => i % T),
+    segmentIds: new Int32Array(N).fill(1),
+    mask: new Float32Array(N).fill(1),
+    rowAdapter: new Int32Array(B).fill(-1),
+  };
+}
+/** Most bytes of tensors that were alive at once during the task, those of before included. */
+async function peakBytes(task: () => Promise<unknown>): Promise<number> {
+  const engine = tf.engine() as unknown as { trackTensor: (...args: unknown[]) => void; state: { numBytes: number } };
+  const original = engine.trackTensor;
+  let peak = 0;
+  engine.trackTensor = function (...args) {
+    original.apply(this, args);
+    peak = Math.max(peak, engine.state.numBytes);
+  };
+  await task();
+  engine.trackTensor = original;
+  return peak;
+}
+
+// Rows at which the head, the layers' attention and the vocabulary outweigh the rest.
+test.each([
+  [4, 128],
+  [1, 384],
+  [16, 32],
+])('a step of %i × %i tokens', async (B, T) => {
+  const before = tf.memory().numBytes;
+  const engine = new TfEngine(config, initWeights(config, 1));
+  const sum = ({ logps, mask }: { logps?: tf.Tensor2D; mask: tf.Tensor2D }) => ({
+    sums: { loss: tf.neg(tf.sum(tf.mul(logps!, mask))) as tf.Scalar },
+    counts: { loss: B * T },
+    metrics: {},
+  });
+  const found = await peakBytes(() =>
+    engine.step(batchOf(B, T), sum, { want: ['logps', 'argmax', 'entropies'], scale: { loss: 1 / (B * T) } }),
+  );
+  const { weights, activations } = tfStepMemory(config, B, T);
+  expect((found - before) / (weights + activations)).toBeGreaterThan(0.8);
+  expect((found - before) / (weights + activations)).toBeLessThan(1.1);
+  engine.dispose();
+});
+
+test('a held-out batch', async () => {
+  const before = tf.memory().numBytes;
+  const engine = new TfEngine(config, initWeights(config, 1));
+  const found = await peakBytes(async () => tf.dispose((await engine.evaluate(batchOf(4, 256), { want: ['logps'] })) as unknown as tf.TensorContainer)); // biome-ignore format: one call
+  const counted = tfStepMemory(config, 4, 256).weights + tfEvaluationBytes(config, 4, 256);
+  expect((found - before) / counted).toBeGreaterThan(0.8);
+  expect((found - before) / counted).toBeLessThan(1.1);
+  engine.dispose();
+});

@@ -1,0 +1,37 @@
+import { expect, test } from 'vitest';
+import { sftDefault } from '../labs/recipes/sft';
+import { PRESETS, parameterCount } from '../nn/presets';
+import { checkWasm, wasmPlan } from './wasmBudget';
+
+const recipe = (args: Record<string, number | boolean>) => ({ ...sftDefault, args: { ...sftDefault.args, ...args } });
+
+test('the default recipe fits, with its sizes named', () => {
+  const plan = wasmPlan(recipe({}), PRESETS.micro);
+  expect(plan).toMatchObject({ T: 384, place: 'wasm', isOver: false });
+  expect(plan.refusal).toBeUndefined();
+  expect(plan.weights).toBe(4 * 7 * parameterCount(PRESETS.micro));
+});
+
+test('what cannot fit 4 GiB is refused before it starts, with settings that fit', () => {
+  const large = { per_device_train_batch_size: 256, max_length: 1024, packing: true };
+  const { refusal, isOver } = wasmPlan(recipe(large), PRESETS.micro);
+  expect(isOver).toBe(true);
+  expect(refusal).toMatch(/needs up to \d\d\.\d GiB of memory .* WebAssembly has 4 GiB/);
+  const rows = Number(/per_device_train_batch_size to (\d+)/.exec(refusal!)![1]);
+  expect(wasmPlan(recipe({ ...large, per_device_train_batch_size: rows }), PRESETS.micro).isOver).toBe(false);
+  expect(wasmPlan(recipe({ ...large, per_device_train_batch_size: 2 * rows }), PRESETS.micro).isOver).toBe(true);
+  const tokens = Number(/max_length to (\d+)/.exec(refusal!)![1]);
+  expect(wasmPlan(recipe({ ...large, max_length: tokens }), PRESETS.micro).isOver).toBe(false);
+  expect(() => checkWasm(recipe(large), PRESETS.micro)).toThrow(refusal!);
+});
+
+test('held-out batches count too, and are named when they are what does not fit', () => {
+  const args = { per_device_train_batch_size: 1, per_device_eval_batch_size: 256, max_length: 1024 };
+  const { refusal, B } = wasmPlan(recipe(args), PRESETS.micro);
+  expect(B).toBe(256);
+  expect(refusal).toContain('a held-out batch of 256 × 1024 tokens');
+  const rows = Number(/^.*Set per_device_eval_batch_size to (\d+)/.exec(refusal!)![1]);
+  expect(wasmPlan(recipe({ ...args, per_device_eval_batch_size: rows }), PRESETS.micro).isOver).toBe(false);
+  const unheld = { ...recipe(args), data: { ...sftDefault.data, eval: [] } };
+  expect(wasmPlan(unheld, PRESETS.micro).isOver).toBe(false);
+});
