@@ -1,6 +1,7 @@
 // Encodes and submits: one place that knows tfjs shares the queue, that long work is cut into submits by measured time, and
 // how results come back. Counts what it does, because dispatches and readbacks are promises (docs/benchmarks.md).
 import { DeviceError } from '../lib/errors';
+import { allocating, refused } from './allocation';
 import { flushTfjs } from './bridge';
 import type { Replay } from './replay';
 
@@ -33,13 +34,19 @@ export class GpuRunner {
   private flopsAMs = FIRST_FLOPS_A_MS;
   private measured?: Promise<void>;
   private staging: GPUBuffer[] = [];
+  /** What WebGPU refused since the last readback, outside of any error scope. */
+  private refusal?: string;
   /** A submit is cut at about this much work, so that the compositor gets the GPU in between. */
   submitMs = 8;
 
   constructor(
     readonly device: GPUDevice,
     private readonly now?: () => number,
-  ) {}
+  ) {
+    device.addEventListener('uncapturederror', (event) => {
+      this.refusal ??= (event as GPUUncapturedErrorEvent).error.message;
+    });
+  }
 
   /** Encodes a part of a replay, submitting whenever enough work has gathered. */
   encode<S>(replay: Replay<S>, part: string): void {
@@ -56,6 +63,19 @@ export class GpuRunner {
       this.pass.dispatchWorkgroups(grid[0], grid[1], grid[2]);
       this.counts.dispatches++;
     }
+  }
+  /**
+   * Encodes a part and sends it. The first time it waits for WebGPU's word that the commands were taken, and throws DeviceError
+   * when they were not: what is refused does nothing and reports success.
+   */
+  async send<S>(replay: Replay<S>, part: string): Promise<void> {
+    const task = () => {
+      this.encode(replay, part);
+      this.submit();
+    };
+    if (replay.proven.has(part)) return task();
+    await allocating(this.device, task).checked;
+    replay.proven.add(part);
   }
   copy(from: GPUBuffer, fromOffset: number, to: GPUBuffer, toOffset: number, bytes: number): void {
     this.endPass();
@@ -114,8 +134,8 @@ export class GpuRunner {
   }
 
   /**
-   * Many ranges in one readback. Throws DeviceError when the device was lost: after that WebGPU itself reports success and
-   * leaves zeros.
+   * Many ranges in one readback. Throws DeviceError when the device was lost, after which WebGPU itself reports success and
+   * leaves zeros, and when it has refused anything since the last readback.
    */
   async read(ranges: readonly { buffer: GPUBuffer; offset: number; bytes: number }[]): Promise<ArrayBuffer[]> {
     const total = ranges.reduce((sum, { bytes }) => sum + bytes, 0);
@@ -152,7 +172,13 @@ export class GpuRunner {
     staging.unmap();
     if (this.staging.length < 3) this.staging.push(staging);
     else staging.destroy();
-    return out;
+    const { refusal } = this;
+    if (refusal === undefined) return out;
+    // What else was refused before now is told already, by the time that a scope answers.
+    this.device.pushErrorScope('validation');
+    await this.device.popErrorScope().catch(() => null);
+    this.refusal = undefined;
+    throw refused(refusal);
   }
 
   dispose(): void {

@@ -53,6 +53,18 @@ describe('the budget', () => {
     // Another adapter is not blamed.
     await later.check(wanted, PRESETS.micro, { ...gpu, adapter: 'another card' });
   });
+  test('a tensor above what the GPU binds at once is refused, far below the budget, with settings that fit', async () => {
+    const budget = new MemoryBudget(new MemoryStorage());
+    const phone = { ...gpu, largestBuffer: 16 * 2 ** 20 };
+    // gate|up of micro: 16 · 512 rows of 704 floats are 22 MiB.
+    const wanted = recipe({ per_device_train_batch_size: 16, max_length: 512 });
+    await expect(budget.check(wanted, PRESETS.micro, phone)).rejects.toThrow(
+      /One tensor of this run, at 16 × 512 tokens, takes 22 MiB, and a card binds at most 16 MiB at once. Set per_device_train_batch_size to 8 or max_length to 256/,
+    );
+    expect((await budget.plan(wanted, PRESETS.micro, phone))!.isOver).toBe(true);
+    await budget.check(wanted, PRESETS.micro, gpu);
+    await budget.check(recipe({ per_device_train_batch_size: 8, max_length: 512 }), PRESETS.micro, phone);
+  });
   test('a later, larger failure does not raise it', async () => {
     const budget = new MemoryBudget(new MemoryStorage());
     await budget.remember('a card', 1000);

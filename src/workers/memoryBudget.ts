@@ -21,6 +21,8 @@ const SAFE_SHARE = 0.8;
 const size = (bytes: number): string =>
   bytes >= GIB ? `${(bytes / GIB).toFixed(1)} GiB` : `${Math.max(1, Math.round(bytes / 2 ** 20))} MiB`;
 const total = ({ weights, activations }: StepMemory): number => weights + activations;
+const fits = (memory: StepMemory, budget: number, { largestBuffer = Number.POSITIVE_INFINITY }: BackendInfo): boolean =>
+  total(memory) <= budget && memory.largest <= largestBuffer;
 
 /** What a micro step of the recipe takes at most: its longest rows. */
 export function recipeMemory(recipe: Recipe, config: LlamaConfig, isSoftware: boolean) {
@@ -34,7 +36,7 @@ export function recipeMemory(recipe: Recipe, config: LlamaConfig, isSoftware: bo
 
 const fitsCheckpointed = (recipe: Recipe, config: LlamaConfig, backend: BackendInfo, budget: number): boolean => {
   const thrifty = { ...recipe, args: { ...recipe.args, gradient_checkpointing: true } };
-  return total(recipeMemory(thrifty, config, backend.isFallbackAdapter).memory) <= budget;
+  return fits(recipeMemory(thrifty, config, backend.isFallbackAdapter).memory, budget, backend);
 };
 
 export class MemoryBudget {
@@ -55,21 +57,23 @@ export class MemoryBudget {
     if (backend.backend !== 'webgpu') return undefined;
     const { B, T, memory } = recipeMemory(recipe, config, backend.isFallbackAdapter);
     const budget = await this.bytes(backend.adapter);
-    return { B, T, weights: memory.weights, activations: memory.activations, budget, isOver: total(memory) > budget };
+    const { weights, activations, largest } = memory;
+    const { largestBuffer } = backend;
+    return { B, T, weights, activations, largest, largestBuffer, budget, isOver: !fits(memory, budget, backend) };
   }
 
-  /** Throws ConfigError, with what would fit, for a run above the budget. */
+  /** Throws ConfigError, with what would fit, for a run above the budget or with a tensor that the GPU cannot bind. */
   async check(recipe: Recipe, config: LlamaConfig, backend: BackendInfo): Promise<void> {
     const plan = await this.plan(recipe, config, backend);
     if (!plan?.isOver) return;
     const { B, T, of } = recipeMemory(recipe, config, backend.isFallbackAdapter);
-    const fits = (rows: number, tokens: number) => total(of(rows, tokens)) <= plan.budget;
-    const halved = (value: number, isFit: (v: number) => boolean): number | undefined => {
-      for (let v = Math.floor(value / 2); v >= 1; v = Math.floor(v / 2)) if (isFit(v)) return v;
+    const isFit = (rows: number, tokens: number) => fits(of(rows, tokens), plan.budget, backend);
+    const halved = (value: number, isEnough: (v: number) => boolean): number | undefined => {
+      for (let v = Math.floor(value / 2); v >= 1; v = Math.floor(v / 2)) if (isEnough(v)) return v;
       return undefined;
     };
-    const rows = halved(B, (v) => fits(v, T));
-    const tokens = halved(T, (v) => v >= 8 && fits(B, v));
+    const rows = halved(B, (v) => isFit(v, T));
+    const tokens = halved(T, (v) => v >= 8 && isFit(B, v));
     const thrifty = !recipe.args.gradient_checkpointing && fitsCheckpointed(recipe, config, backend, plan.budget);
     const remedies = [
       thrifty && 'gradient_checkpointing to true',
@@ -77,9 +81,11 @@ export class MemoryBudget {
       tokens && `max_length to ${tokens}`,
     ].filter(Boolean);
     const remedy = remedies.length > 0 ? `Set ${remedies.join(' or ')}.` : 'Choose a smaller model.';
-    throw new ConfigError(
-      `This run needs up to ${size(plan.weights + plan.activations)} on the GPU (weights and moments ${size(plan.weights)}, activations of ${B} × ${T} tokens ${size(plan.activations)}), above the ${size(plan.budget)} that ${backend.adapter} is trusted with. ${remedy}`,
-      { where: 'per_device_train_batch_size' },
-    );
+    const { largestBuffer = Number.POSITIVE_INFINITY } = plan;
+    const what =
+      plan.largest > largestBuffer
+        ? `One tensor of this run, at ${B} × ${T} tokens, takes ${size(plan.largest)}, and ${backend.adapter} binds at most ${size(largestBuffer)} at once.`
+        : `This run needs up to ${size(plan.weights + plan.activations)} on the GPU (weights and moments ${size(plan.weights)}, activations of ${B} × ${T} tokens ${size(plan.activations)}), above the ${size(plan.budget)} that ${backend.adapter} is trusted with.`;
+    throw new ConfigError(`${what} ${remedy}`, { where: 'per_device_train_batch_size' });
   }
 }

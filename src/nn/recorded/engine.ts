@@ -1,7 +1,7 @@
 // The recorded engine behind the seam (design §6): a step is a fixed list of kernel calls, planned once for a shape and
 // replayed; losses in tf ops run between forward and backward on the same device; fused losses need no tf at all.
 import * as tf from '@tensorflow/tfjs-core';
-import { allocating } from '../../gpu/allocation';
+import { allocating, checkBuffer, largestBuffer } from '../../gpu/allocation';
 import { bufferOf, tensorFrom } from '../../gpu/bridge';
 import { adamw, gradientNorm, squareParts, squares } from '../../gpu/kernels/adamw';
 import { addInto } from '../../gpu/kernels/embedding';
@@ -174,11 +174,7 @@ export class RecordedEngine implements ModelEngine {
     adapters: readonly LoraAdapter[] = [],
   ) {
     const { device } = gpu;
-    this.layout = layoutOf(
-      config,
-      HEAD_PARAMETERS[head](config.hidden_size),
-      Math.min(device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize),
-    );
+    this.layout = layoutOf(config, HEAD_PARAMETERS[head](config.hidden_size), largestBuffer(device));
     const flat = toSegments(this.layout, weights);
     const { layout } = this;
     this.weights = this.make(layout.segments, 'weights');
@@ -329,6 +325,7 @@ export class RecordedEngine implements ModelEngine {
     return { engine: 'recorded-webgpu', ...Object.fromEntries(products), rows: row, attention };
   }
   private buffer(bytes: number, label: string): GPUBuffer {
+    checkBuffer(this.gpu.device, bytes, `The buffer "${label}"`);
     return this.gpu.device.createBuffer({ size: Math.max(16, Math.ceil(bytes / 16) * 16), usage: STORAGE(), label });
   }
   private fixed(buffer: GPUBuffer, offset = 0, bytes = buffer.size): Fixed {
@@ -491,7 +488,13 @@ export class RecordedEngine implements ModelEngine {
         if (dh || dHidden) recorder.backward(recorder.finalNormBackward(dh, dHidden), hasGradient);
       }
     }
-    const replay = new Replay(gpu.pipelines, gpu.pool, recording);
+    let replay: Replay<StepSizes>;
+    try {
+      replay = new Replay(gpu.pipelines, gpu.pool, recording);
+    } catch (error) {
+      for (const buffer of own) buffer.destroy();
+      throw error;
+    }
     await gpu.pipelines.compile(replay.kernels);
     try {
       await allocating(gpu.device, () => replay.prepare()).checked;
@@ -518,7 +521,7 @@ export class RecordedEngine implements ModelEngine {
     const adapters = this.isAdapted(batch.rowAdapter);
     const captured = await this.capture(batch.B, batch.T, { ...FUSED, mode: 'rows', ...(adapters && { adapters }) });
     this.begin(batch, captured, NO_LOSS);
-    runner.encode(captured.replay, 'forward');
+    await runner.send(captured.replay, 'forward');
     runner.copy(captured.results.get('rows')!, 0, into, 0, into.size);
     runner.submit();
   }
@@ -576,8 +579,7 @@ export class RecordedEngine implements ModelEngine {
       const at = this.nextTotal++ % TOTALS;
       const accumulate = this.hasGradients ? 1 : 0;
       this.begin(batch, captured, { ...sizes, dft: dft ? 1 : 0, accumulate, at });
-      runner.encode(captured.replay, 'forward');
-      runner.submit();
+      await runner.send(captured.replay, 'forward');
       this.hasGradients = true;
       const total = (place: number, factor: number): GpuScalar => ({
         buffer: this.totals,
@@ -608,8 +610,7 @@ export class RecordedEngine implements ModelEngine {
     await captured.teacher?.engine.writeRows(batch, captured.teacher.h);
     const accumulate = this.hasGradients ? 1 : 0;
     this.begin(batch, captured, { ...sizes, accumulate });
-    runner.encode(captured.replay, 'forward');
-    runner.submit();
+    await runner.send(captured.replay, 'forward');
     let result: StepResult | undefined;
     const headParameters = this.headTensors(options);
     const cotangents = tf.tidy(() => {
@@ -641,7 +642,7 @@ export class RecordedEngine implements ModelEngine {
       if (d) runner.copy(bufferOf(d), 0, buffer, 0, 4 * d.size);
       else runner.clear(buffer);
     }
-    runner.encode(captured.replay, 'backward');
+    await runner.send(captured.replay, 'backward');
     for (const [name, buffer] of heads.sources) {
       const d = cotangents[name];
       if (d) runner.copy(bufferOf(d), 0, buffer, 0, 4 * d.size);
@@ -649,8 +650,7 @@ export class RecordedEngine implements ModelEngine {
     }
     heads.replay.prepare();
     heads.replay.write({ accumulate });
-    runner.encode(heads.replay, '');
-    runner.submit();
+    await runner.send(heads.replay, '');
     this.hasGradients = true;
     tf.dispose([cotangents as tf.TensorContainer, headParameters]);
     return result!;
@@ -758,8 +758,7 @@ export class RecordedEngine implements ModelEngine {
     const captured = await this.capture(batch.B, batch.T, kind, teacherIn(request.want, options));
     await captured.teacher?.engine.writeRows(batch, captured.teacher.h);
     this.begin(batch, captured, sizesOf(options));
-    runner.encode(captured.replay, 'forward');
-    runner.submit();
+    await runner.send(captured.replay, 'forward');
     const heads = this.headTensors(options);
     const outputs = tf.tidy(() => {
       const given = this.outputsOf(batch, captured, kind);
@@ -786,7 +785,7 @@ export class RecordedEngine implements ModelEngine {
     const captured = await this.capture(batch.B, batch.T, { ...FUSED, mode: 'intermediates', ...(adapters && { adapters }) }); // biome-ignore format: one call
     const { runner } = this.gpu;
     this.begin(batch, captured, NO_LOSS);
-    runner.encode(captured.replay, 'forward');
+    await runner.send(captured.replay, 'forward');
     const all = [...captured.named];
     const ranges = all.map(([, { memory }]) => {
       const { buffer, offset } = captured.replay.binding(memory);
@@ -844,8 +843,7 @@ export class RecordedEngine implements ModelEngine {
     runner.submit();
     replay.prepare();
     replay.write(options);
-    runner.encode(replay, '');
-    runner.submit();
+    await runner.send(replay, '');
     this.hasGradients = false;
     this.dropTensors();
     const gradNorm: GpuScalar = { buffer: this.norm, offset: 0, scale: 1 };
@@ -921,8 +919,7 @@ export class RecordedEngine implements ModelEngine {
     const request = { ...given, rowAdapter };
     checkRoutes(rowAdapter, this.set.routes.length);
     const out: GeneratedRow[] = request.prompts.map(emptyRow);
-    const { device } = this.gpu;
-    const maxBytes = Math.min(device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize);
+    const maxBytes = largestBuffer(this.gpu.device);
     for (const { rows, groupOf, shape } of decodeBatches(request, this.config, maxBytes)) {
       const decoder = await this.decoder(shape);
       try {
