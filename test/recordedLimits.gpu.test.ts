@@ -3,6 +3,7 @@
 import { beforeAll, expect, test } from 'vitest';
 import { initBackend } from '../src/gpu/backend';
 import { benchBatch, sftStep } from '../src/labs/bench/setup';
+import { generate } from '../src/nn/generate';
 import { initWeights } from '../src/nn/init';
 import { PRESETS } from '../src/nn/presets';
 import { gpuContext } from '../src/nn/recorded/context';
@@ -27,7 +28,7 @@ const tiny: LlamaConfig = { ...PRESETS.nano, vocab_size: 64, num_hidden_layers: 
 const clock = () => performance.now();
 
 test('a step with a tensor above the limit of a binding is refused before anything is allocated', async () => {
-  const config = { ...tiny, intermediate_size: 4096 };
+  const config = { ...tiny, hidden_size: 8, intermediate_size: 4096 };
   const engine = new RecordedEngine(context(), config, initWeights(config, 1));
   const made: number[] = [];
   const { device } = context();
@@ -39,7 +40,7 @@ test('a step with a tensor above the limit of a binding is refused before anythi
   try {
     // gate|up of 5 × 1024 tokens: 5120 · 8192 floats.
     await expect(sftStep(engine, benchBatch(5, 1024, 64), clock)).rejects.toThrow(
-      /tensor (gateUp|dGateUp)0 of this step takes 160 MiB, and this GPU binds at most 128 MiB at once. Lower per_device/,
+      /tensor (gateUp|dGateUp)0 takes 160 MiB, and this GPU binds at most 128 MiB at once. Lower per_device/,
     );
   } finally {
     device.createBuffer = create;
@@ -81,5 +82,61 @@ test('commands that WebGPU refuses fail the step that sent them, first or later'
   pool.release();
   engine.clearGradients();
   expect(Number.isFinite((await sftStep(engine, benchBatch(1, 8, 64), clock)).loss)).toBe(true);
+  engine.dispose();
+});
+
+test('prompts that together are above the limit are read in batches; a prompt that alone is too long is refused in words', async () => {
+  const config = { ...tiny, hidden_size: 16, num_attention_heads: 8, num_key_value_heads: 8, head_dim: 128 };
+  const engine = new RecordedEngine(context(), config, initWeights(config, 1));
+  const prompts = Array.from({ length: 12 }, (_, i) => Array.from({ length: 900 }, (_, t) => (t * 7 + i) % 64));
+  const sampling = { temperature: 1, top_k: 0, top_p: 1, max_new_tokens: 2, seed: 1 };
+  // 12 · 928 rows of 3072 floats are 131 MiB.
+  const rows = await generate(engine, { prompts, sampling, stopIds: [] });
+  expect(rows.map(({ ids }) => ids.length)).toEqual(new Array(12).fill(2));
+  const alone = await generate(engine, {
+    prompts: [prompts[11]!],
+    sampling: { ...sampling, temperature: 0 },
+    stopIds: [],
+  });
+  const last = await generate(engine, {
+    prompts: prompts.slice(10),
+    sampling: { ...sampling, temperature: 0 },
+    stopIds: [],
+  });
+  expect(last[1]!.ids).toEqual(alone[0]!.ids);
+  expect(errors).toEqual([]);
+  engine.dispose();
+  const wide = { ...tiny, num_hidden_layers: 2, intermediate_size: 10_000, max_position_embeddings: 4096 };
+  const other = new RecordedEngine(context(), wide, initWeights(wide, 1));
+  const long = { prompts: [new Array(4000).fill(3)], sampling, stopIds: [] };
+  await expect(generate(other, long)).rejects.toThrow(
+    /takes 15\d MiB, and this GPU binds at most 128 MiB at once. Shorten the prompt/,
+  );
+  expect((await generate(other, { ...long, prompts: [[3, 4]] }))[0]!.ids).toHaveLength(2);
+  expect(errors).toEqual([]);
+  other.dispose();
+});
+
+test('an answer that the GPU refuses is an error, not an empty text', async () => {
+  const engine = new RecordedEngine(context(), tiny, initWeights(tiny, 1));
+  const sampling = { temperature: 0, top_k: 0, top_p: 1, max_new_tokens: 3, seed: 1 };
+  const ask = () => generate(engine, { prompts: [[1, 2, 3]], sampling, stopIds: [] });
+  const { device } = context();
+  const create = device.createBuffer;
+  device.createBuffer = (d) => {
+    const buffer = create.call(device, d);
+    if (d.label === 'cache 0') buffer.destroy();
+    return buffer;
+  };
+  await expect(ask()).rejects.toThrow('The GPU refused a command');
+  device.createBuffer = create;
+  const { ids } = (await ask())[0]!;
+  expect(ids).toHaveLength(3);
+  // What ran before and is refused later: told by the readback.
+  for (const buffer of context().pool.fit([])) buffer.destroy();
+  await expect(ask()).rejects.toThrow(/The GPU (refused a command|made no token)/);
+  errors.splice(0);
+  context().pool.release();
+  expect((await ask())[0]!.ids).toEqual(ids);
   engine.dispose();
 });

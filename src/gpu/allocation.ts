@@ -3,19 +3,22 @@
 import { ConfigError, DeviceError } from '../lib/errors';
 
 const MIB = 2 ** 20;
+/** What helps where a step does not fit. */
 const LOWER = 'Lower per_device_train_batch_size or max_length, or choose a smaller model.';
+/** What helps where an answer does not fit. */
+export const SHORTEN = 'Shorten the prompt, ask for fewer new tokens, or choose a smaller model.';
 
 /** Bytes of the largest buffer that a kernel can read on this device. */
 export const largestBuffer = ({ limits }: GPUDevice): number =>
   Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize);
 
 /** Throws ConfigError for a buffer above the device's limit, before it is made. */
-export function checkBuffer(device: GPUDevice, bytes: number, what: string): void {
+export function checkBuffer(device: GPUDevice, bytes: number, what: string, remedy = LOWER): void {
   const most = largestBuffer(device);
   if (bytes <= most) return;
   throw new ConfigError(
-    `${what} takes ${Math.ceil(bytes / MIB)} MiB, and this GPU binds at most ${Math.floor(most / MIB)} MiB at once. ${LOWER}`,
-    { where: 'per_device_train_batch_size' },
+    `${what} takes ${Math.ceil(bytes / MIB)} MiB, and this GPU binds at most ${Math.floor(most / MIB)} MiB at once. ${remedy}`,
+    remedy === LOWER ? { where: 'per_device_train_batch_size' } : {},
   );
 }
 
@@ -23,7 +26,7 @@ export function checkBuffer(device: GPUDevice, bytes: number, what: string): voi
  * Runs `task`, which makes buffers or submits commands; `checked` rejects with DeviceError when memory did not suffice or WebGPU
  * refused what was asked. On a device that is lost it resolves: whoever uses the buffers is told of that.
  */
-export function allocating<T>(device: GPUDevice, task: () => T): { made: T; checked: Promise<void> } {
+export function allocating<T>(device: GPUDevice, task: () => T, remedy = LOWER): { made: T; checked: Promise<void> } {
   device.pushErrorScope('validation');
   device.pushErrorScope('out-of-memory');
   let checked: Promise<void> = Promise.resolve();
@@ -41,7 +44,7 @@ export function allocating<T>(device: GPUDevice, task: () => T): { made: T; chec
       (found) => {
         const error = found.find((e) => e !== null);
         if (error instanceof GPUOutOfMemoryError)
-          throw new DeviceError(`The device ran out of memory while making room for a step. ${LOWER}`);
+          throw new DeviceError(`The device ran out of memory while making room. ${remedy}`);
         if (error) throw refused(error.message);
       },
       () => {},

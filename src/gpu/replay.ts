@@ -74,12 +74,13 @@ export class Replay<S> {
     private readonly pipelines: Pipelines,
     private readonly pool: SlotPool,
     private readonly recording: Recording<S>,
+    remedy?: string,
   ) {
     this.plan = planMemory(recording);
     this.plan.slots.forEach((bytes, slot) => {
       const tenants = [...this.plan.slotOf].filter(([, at]) => at === slot).map(([tensor]) => tensor);
       const widest = tenants.reduce((a, b) => (b.bytes > a.bytes ? b : a));
-      checkBuffer(pipelines.device, bytes, `The tensor ${widest.name} of this step`);
+      checkBuffer(pipelines.device, bytes, `The tensor ${widest.name}`, remedy);
     });
     // Slots in the pool's order: largest first.
     const order = this.plan.slots.map((_, i) => i).sort((a, b) => this.plan.slots[b]! - this.plan.slots[a]!);

@@ -1,5 +1,7 @@
 // Text from the recorded engine: a prompt runs once and is shared by all rows that continue it; then one list of calls makes a
 // token for every row, state and caches on the device, and is encoded several times before the host looks.
+import { allocating, SHORTEN } from '../../gpu/allocation';
+import type { Kernel } from '../../gpu/kernel';
 import { attentionDecode, DECODE_KEYS } from '../../gpu/kernels/attentionDecode';
 import { DECODE, DECODE_WORDS } from '../../gpu/kernels/decodeState';
 import { embed } from '../../gpu/kernels/embedding';
@@ -9,7 +11,7 @@ import { rmsNormRows } from '../../gpu/kernels/norm';
 import { CHOICE_FLOATS, sampleTokens } from '../../gpu/kernels/sample';
 import { type Fixed, type Memory, Recording } from '../../gpu/recording';
 import { Replay } from '../../gpu/replay';
-import { CancelledError } from '../../lib/errors';
+import { CancelledError, DeviceError } from '../../lib/errors';
 import type { LlamaConfig, SamplingOptions } from '../../protocol/model';
 import { checkAllowed, SAMPLING_STREAM } from '../sampling';
 import type { GeneratedRow, GenerateRequest } from '../seam';
@@ -20,6 +22,10 @@ import { type AdapterMemory, type LlamaMemory, LlamaRecorder, type StepSizes } f
 
 /** Tokens encoded before the host looks: on hardware a readback costs more than a token, on a software adapter it does not. */
 const TOKENS_A_READ = { hardware: 8, software: 2 };
+/** Bytes that caches and shared prompts of one batch may take together: a quarter of what an adapter is trusted with at first. */
+const CACHE_BYTES = 2 ** 30;
+/** Tokens of prompts that go through the model at once: their activations stay as small as those of a training step. */
+const PREFILL_TOKENS = 8192;
 /** Stop ids that fit; chat templates have one or two. */
 const STOPS = 16;
 
@@ -30,11 +36,14 @@ export interface DecodeHost {
   table: Fixed;
   adapter(layer: number, key: GroupKey): AdapterMemory | undefined;
   makeBuffer(bytes: number, label: string): GPUBuffer;
+  /** Rejects where the device had no room for the weights. */
+  ready(): Promise<void>;
 }
 interface Shape {
-  /** Distinct prompts, their rows in the prefix, rows of the batch, own slots and tokens at most. */
+  /** Distinct prompts, their rows in the prefix, how many run at once, rows of the batch, own slots and tokens at most. */
   groups: number;
   prefixRows: number;
+  groupsAtOnce: number;
   rows: number;
   slots: number;
   maxNew: number;
@@ -50,6 +59,14 @@ interface SampleSizes extends Shape {
   stops: number;
 }
 
+/** The pass of some prompts, `count` groups from `first` on. */
+interface Prefill {
+  replay: Replay<StepSizes>;
+  inputs: GPUBuffer;
+  first: number;
+  count: number;
+}
+
 /** Memory and recordings for one shape; kept for the next call of the same shape. */
 export class Decoder {
   private readonly own: GPUBuffer[] = [];
@@ -62,32 +79,50 @@ export class Decoder {
   private readonly choices: GPUBuffer;
   private readonly caches: Fixed[];
   private readonly prefixes: Fixed[];
-  private prefill?: { replay: Replay<StepSizes>; inputs: GPUBuffer };
+  private readonly prefills: Prefill[] = [];
   private readonly token: Replay<SampleSizes>;
 
   private constructor(
     private readonly host: DecodeHost,
     readonly shape: Shape,
   ) {
-    const { config } = host;
+    const { config, gpu } = host;
     const layers = Array.from({ length: config.num_hidden_layers }, (_, i) => i);
-    const W = (config.num_attention_heads + 2 * config.num_key_value_heads) * config.head_dim;
-    const { rows, slots, groups, prefixRows, maxNew } = shape;
-    this.state = this.make(4 * rows * DECODE_WORDS, 'decode state');
-    this.stops = this.make(4 * STOPS, 'stop ids');
-    this.routes = this.make(4 * rows, 'routes of rows');
-    if (shape.masked) this.allowed = this.make(4 * rows * maskWords(config), 'allowed ids');
-    this.tokens = this.make(4 * rows * maxNew, 'tokens');
-    this.choices = this.make(4 * rows * maxNew * CHOICE_FLOATS, 'choices');
-    this.caches = layers.map((i) => this.fixed(this.make(4 * rows * slots * W, `cache ${i}`)));
-    this.prefixes = layers.map((i) => this.fixed(this.make(4 * Math.max(1, groups * prefixRows) * W, `prefix ${i}`)));
-    this.token = new Replay(host.gpu.pipelines, host.gpu.pool, this.tokenRecording(W));
-    if (prefixRows > 0) this.prefill = this.prefillReplay();
+    const bytes = decodeBytes(config, shape);
+    try {
+      this.state = this.make(bytes.state, 'decode state');
+      this.stops = this.make(4 * STOPS, 'stop ids');
+      this.routes = this.make(4 * shape.rows, 'routes of rows');
+      if (shape.masked) this.allowed = this.make(bytes.allowed, 'allowed ids');
+      this.tokens = this.make(bytes.tokens, 'tokens');
+      this.choices = this.make(bytes.choices, 'choices');
+      this.caches = layers.map((i) => this.fixed(this.make(bytes.cache, `cache ${i}`)));
+      this.prefixes = layers.map((i) => this.fixed(this.make(bytes.prefix, `prefix ${i}`)));
+      this.token = new Replay(gpu.pipelines, gpu.pool, this.tokenRecording(rowFloats(config)), SHORTEN);
+      this.recordPrompts();
+    } catch (error) {
+      this.dispose();
+      throw error;
+    }
   }
+  /** Throws ConfigError or DeviceError, in words, where the device has no room for it. */
   static async create(host: DecodeHost, shape: Shape): Promise<Decoder> {
-    const decoder = new Decoder(host, shape);
-    await host.gpu.pipelines.compile([...decoder.token.kernels, ...(decoder.prefill?.replay.kernels ?? [])]);
+    const { device, pipelines } = host.gpu;
+    await host.ready();
+    const { made: decoder, checked } = allocating(device, () => new Decoder(host, shape), SHORTEN);
+    try {
+      await checked;
+      await pipelines.compile(decoder.replays.flatMap(({ kernels }) => kernels));
+      await allocating(device, () => decoder.replays.map((replay) => replay.prepare()), SHORTEN).checked;
+    } catch (error) {
+      host.gpu.pool.release(); // nothing is bound to memory that is not there
+      decoder.dispose();
+      throw error;
+    }
     return decoder;
+  }
+  private get replays(): { kernels: Kernel[]; prepare(): void; dispose(): void }[] {
+    return [this.token, ...this.prefills.map(({ replay }) => replay)];
   }
 
   private make(bytes: number, label: string): GPUBuffer {
@@ -99,21 +134,30 @@ export class Decoder {
     return { kind: 'fixed', name: buffer.label, buffer, offset, bytes };
   }
 
-  private prefillReplay() {
+  /** Prompts go through in pieces, so that their activations stay small; what is kept is a part of the prefixes each. */
+  private recordPrompts(): void {
     const { gpu, config, weight, table } = this.host;
-    const { groups: B, prefixRows: T } = this.shape;
-    const layout = inputLayout(B * T);
-    const inputs = this.make(layout.bytes, 'prompts');
-    const memory: LlamaMemory = {
-      weight,
-      grad: weight,
-      input: (part) => this.fixed(inputs, layout.parts[part].offset, layout.parts[part].bytes),
-      table,
-      ...(this.shape.adapted && { adapter: this.host.adapter }),
-    };
-    const recorder = new LlamaRecorder({ config, B, T, forms: gpu.forms, normStride: 0 }, memory);
-    recorder.forward(false, (layer) => this.prefixes[layer]!);
-    return { replay: new Replay(gpu.pipelines, gpu.pool, recorder.recording), inputs };
+    const { groups, prefixRows: T, groupsAtOnce, adapted } = this.shape;
+    if (T === 0) return;
+    const inputs = this.make(inputLayout(groupsAtOnce * T).bytes, 'prompts');
+    const groupBytes = 4 * T * rowFloats(config);
+    for (let first = 0; first < groups; first += groupsAtOnce) {
+      const count = Math.min(groupsAtOnce, groups - first);
+      const layout = inputLayout(count * T);
+      const memory: LlamaMemory = {
+        weight,
+        grad: weight,
+        input: (part) => this.fixed(inputs, layout.parts[part].offset, layout.parts[part].bytes),
+        table,
+        ...(adapted && { adapter: this.host.adapter }),
+      };
+      const recorder = new LlamaRecorder({ config, B: count, T, forms: gpu.forms, normStride: 0 }, memory);
+      recorder.forward(false, (layer) =>
+        this.fixed(this.prefixes[layer]!.buffer, first * groupBytes, count * groupBytes),
+      );
+      const replay = new Replay(gpu.pipelines, gpu.pool, recorder.recording, SHORTEN);
+      this.prefills.push({ replay, inputs, first, count });
+    }
   }
 
   /** One token for every row. */
@@ -218,7 +262,7 @@ export class Decoder {
     out: GeneratedRow[],
   ): Promise<void> {
     const { runner } = this.host.gpu;
-    const { rows: R, slots, prefixRows, maxNew, masked } = this.shape;
+    const { rows: R, slots, maxNew, masked } = this.shape;
     const { prompts, sampling, onToken, signal, yieldToOthers } = request;
     const stopIds = request.stopIds.slice(0, STOPS);
     runner.submit();
@@ -251,7 +295,7 @@ export class Decoder {
         Uint32Array.from(live, (row) => slotOf(row) + 1),
       );
     writeRoutes(rows);
-    if (this.prefill && prefixRows > 0) this.runPrompts(prompts, rows, groupOf, slotOf);
+    for (const prefill of this.prefills) await this.runPrompts(prefill, prompts, rows, groupOf, slotOf);
     const isSoftware = this.host.gpu.forms.row === 'rowPerThread';
     const chunk = masked ? 1 : isSoftware ? TOKENS_A_READ.software : TOKENS_A_READ.hardware;
     let live = [...rows];
@@ -260,7 +304,9 @@ export class Decoder {
       if (masked) this.writeAllowed(request, live, out);
       this.token.prepare();
       this.token.write({ ...this.shape, active, sampling, stops: stopIds.length });
-      for (let k = 0; k < Math.min(chunk, maxNew - t); k++) runner.encode(this.token, '');
+      for (let k = 0; k < Math.min(chunk, maxNew - t); k++)
+        if (this.token.proven.has('')) runner.encode(this.token, '');
+        else await runner.send(this.token, '');
       const [words, ids, choices] = await runner.read([
         { buffer: this.state, offset: 0, bytes: 4 * active * DECODE_WORDS },
         { buffer: this.tokens, offset: 0, bytes: 4 * active * maxNew },
@@ -270,6 +316,10 @@ export class Decoder {
       const [newIds, told] = [new Uint32Array(ids!), new Float32Array(choices!)];
       live.forEach((row, r) => {
         const result = out[row]!;
+        if (now[DECODE.count * active + r]! <= t)
+          throw new DeviceError(
+            `The GPU made no token for prompt ${row + 1}, and said nothing of it. Try again; if it happens again, open the studio with ?backend=wasm.`,
+          );
         for (let i = t; i < now[DECODE.count * active + r]!; i++) {
           const at = r * maxNew + i;
           const id = newIds[at]!;
@@ -310,22 +360,25 @@ export class Decoder {
     this.host.gpu.runner.write(this.allowed!, 0, all);
   }
 
-  private runPrompts(
+  private async runPrompts(
+    { replay, inputs, first, count: B }: Prefill,
     prompts: GenerateRequest['prompts'],
     rows: readonly number[],
     groupOf: readonly number[],
     slotOf: (row: number) => number,
-  ): void {
+  ): Promise<void> {
     const { runner } = this.host.gpu;
-    const { groups: B, prefixRows: T } = this.shape;
+    const { prefixRows: T } = this.shape;
     const N = B * T;
     const [ids, positions, segmentIds] = [new Int32Array(N), new Int32Array(N), new Int32Array(N)];
     const rowAdapter = new Int32Array(B).fill(-1);
     rows.forEach((row, r) => {
+      const group = groupOf[r]! - first;
+      if (group < 0 || group >= B) return;
       const prompt = prompts[row]!;
-      rowAdapter[groupOf[r]!] = slotOf(row);
+      rowAdapter[group] = slotOf(row);
       for (let t = 0; t + 1 < prompt.length; t++) {
-        const n = groupOf[r]! * T + t;
+        const n = group * T + t;
         ids[n] = prompt[t]!;
         positions[n] = t;
         segmentIds[n] = 1;
@@ -333,7 +386,6 @@ export class Decoder {
     });
     const mask = new Float32Array(N);
     const batch = { B, T, ids, positions, segmentIds, targets: new Int32Array(N), mask, rowAdapter };
-    const { replay, inputs } = this.prefill!;
     const packed = packInputs(batch);
     runner.write(inputs, 0, packed.words);
     const sizes: StepSizes = {
@@ -349,13 +401,12 @@ export class Decoder {
     };
     replay.prepare();
     replay.write(sizes);
-    runner.encode(replay, '');
-    runner.submit();
+    await runner.send(replay, '');
   }
 
   dispose(): void {
-    this.token.dispose();
-    this.prefill?.replay.dispose();
+    // The token's is missing where there was no room for it.
+    for (const replay of this.replays) replay?.dispose();
     for (const buffer of this.own) buffer.destroy();
   }
 }
@@ -371,8 +422,28 @@ function byActive<V>(make: (active: number) => V): (sizes: SampleSizes) => V {
   };
 }
 const roundUp = (n: number, step: number): number => Math.ceil(n / step) * step;
+/** Floats of q|k|v of a token. */
+const rowFloats = (c: LlamaConfig): number => (c.num_attention_heads + 2 * c.num_key_value_heads) * c.head_dim;
 
-/** The rows of a request in batches: like lengths together, as many as `maxBatch` and the largest binding allow. */
+/** Bytes of a decoder's buffers; caches and prefixes are one a layer. */
+function decodeBytes(config: LlamaConfig, { rows, slots, groups, prefixRows, maxNew }: Shape) {
+  return {
+    state: 4 * rows * DECODE_WORDS,
+    allowed: 4 * rows * maskWords(config),
+    tokens: 4 * rows * maxNew,
+    choices: 4 * rows * maxNew * CHOICE_FLOATS,
+    cache: 4 * rows * slots * rowFloats(config),
+    prefix: 4 * Math.max(1, groups * prefixRows) * rowFloats(config),
+    /** Of the plan: the widest that a token of every row leaves on its way. */
+    logits: 4 * rows * logitStride(config.vocab_size),
+    activations: 4 * rows * Math.max(config.hidden_size, config.intermediate_size, rowFloats(config)),
+  };
+}
+
+/**
+ * The rows of a request in batches: like lengths together, as many as `maxBatch` allows and as keep each buffer below `maxBytes`
+ * and all caches below CACHE_BYTES. One row is always a batch: where it alone is too much, the decoder refuses it.
+ */
 export function decodeBatches(
   request: GenerateRequest,
   config: LlamaConfig,
@@ -380,37 +451,48 @@ export function decodeBatches(
 ): { rows: number[]; groupOf: number[]; shape: Shape }[] {
   const { prompts, sampling, maxBatch = 64 } = request;
   const context = config.max_position_embeddings;
-  const W = (config.num_attention_heads + 2 * config.num_key_value_heads) * config.head_dim;
   const order = prompts.map((_, i) => i).sort((a, b) => prompts[a]!.length - prompts[b]!.length || a - b);
   const slots = roundUp(Math.min(sampling.max_new_tokens, context), 32);
-  const most = Math.max(1, Math.min(maxBatch, Math.floor(maxBytes / (4 * slots * W))));
-  const out = [];
-  for (let start = 0; start < order.length; start += most) {
-    const rows = order.slice(start, start + most);
-    const groups = new Map<string, number>();
-    const groupOf = rows.map((row) => {
-      const key = [request.rowAdapter?.[row] ?? -1, ...Array.from(prompts[row]!)].join();
-      const group = groups.get(key) ?? groups.size;
-      groups.set(key, group);
-      return group;
-    });
-    const adapted = rows.some((row) => (request.rowAdapter?.[row] ?? -1) >= 0);
-    const longest = Math.max(...rows.map((row) => prompts[row]!.length));
-    const maxNew = Math.min(sampling.max_new_tokens, context - longest);
+  const routeOf = (row: number) => request.rowAdapter?.[row] ?? -1;
+  const keyOf = (row: number) => [routeOf(row), ...Array.from(prompts[row]!)].join();
+  const promptFloats = Math.max(config.hidden_size, config.intermediate_size, rowFloats(config));
+  const shapeOf = (rows: readonly number[], groups: number): Shape => {
+    const longest = prompts[rows.at(-1)!]!.length;
     const prefixRows = longest > 1 ? roundUp(longest - 1, 32) : 0;
-    out.push({
-      rows,
-      groupOf,
-      shape: {
-        groups: groups.size,
-        prefixRows,
-        rows: rows.length,
-        slots,
-        maxNew,
-        adapted,
-        masked: request.allowed !== undefined,
-      },
-    });
+    const tokensAtOnce = Math.min(PREFILL_TOKENS, Math.floor(maxBytes / (4 * promptFloats)));
+    return {
+      groups,
+      prefixRows,
+      groupsAtOnce: Math.max(1, Math.min(groups, Math.floor(tokensAtOnce / Math.max(1, prefixRows)))),
+      rows: rows.length,
+      slots,
+      maxNew: Math.min(sampling.max_new_tokens, context - longest),
+      adapted: rows.some((row) => routeOf(row) >= 0),
+      masked: request.allowed !== undefined,
+    };
+  };
+  const fits = (shape: Shape): boolean => {
+    const bytes = decodeBytes(config, shape);
+    const caches = config.num_hidden_layers * (bytes.cache + bytes.prefix);
+    return shape.rows <= maxBatch && Math.max(...Object.values(bytes)) <= maxBytes && caches <= CACHE_BYTES;
+  };
+  const out: { rows: number[]; groupOf: number[]; shape: Shape }[] = [];
+  let groups = new Map<string, number>();
+  for (const row of order) {
+    const key = keyOf(row);
+    const last = out.at(-1);
+    if (last) {
+      const rows = [...last.rows, row];
+      const shape = shapeOf(rows, groups.size + (groups.has(key) ? 0 : 1));
+      if (fits(shape)) {
+        const group = groups.get(key) ?? groups.size;
+        groups.set(key, group);
+        out[out.length - 1] = { rows, groupOf: [...last.groupOf, group], shape };
+        continue;
+      }
+    }
+    groups = new Map([[key, 0]]);
+    out.push({ rows: [row], groupOf: [0], shape: shapeOf([row], 1) });
   }
   return out;
 }

@@ -1,7 +1,7 @@
 // The recorded engine behind the seam (design §6): a step is a fixed list of kernel calls, planned once for a shape and
 // replayed; losses in tf ops run between forward and backward on the same device; fused losses need no tf at all.
 import * as tf from '@tensorflow/tfjs-core';
-import { allocating, checkBuffer, largestBuffer } from '../../gpu/allocation';
+import { allocating, checkBuffer, largestBuffer, SHORTEN } from '../../gpu/allocation';
 import { bufferOf, tensorFrom } from '../../gpu/bridge';
 import { adamw, gradientNorm, squareParts, squares } from '../../gpu/kernels/adamw';
 import { addInto } from '../../gpu/kernels/embedding';
@@ -9,7 +9,7 @@ import { spreadRows } from '../../gpu/kernels/head';
 import { type Fixed, Recording } from '../../gpu/recording';
 import { type Command, Replay } from '../../gpu/replay';
 import type { GpuScalar } from '../../gpu/runner';
-import { ConfigError, DeviceError } from '../../lib/errors';
+import { CancelledError, ConfigError, DeviceError } from '../../lib/errors';
 import type { Batch } from '../../protocol/batch';
 import type { LlamaConfig } from '../../protocol/model';
 import { AdapterSet } from '../adapterSet';
@@ -324,8 +324,8 @@ export class RecordedEngine implements ModelEngine {
     const products = Object.entries(gemm).map(([layout, form]) => [`gemm ${layout}`, Object.values(form).join(' ')]);
     return { engine: 'recorded-webgpu', ...Object.fromEntries(products), rows: row, attention };
   }
-  private buffer(bytes: number, label: string): GPUBuffer {
-    checkBuffer(this.gpu.device, bytes, `The buffer "${label}"`);
+  private buffer(bytes: number, label: string, remedy?: string): GPUBuffer {
+    checkBuffer(this.gpu.device, bytes, `The buffer "${label}"`, remedy);
     return this.gpu.device.createBuffer({ size: Math.max(16, Math.ceil(bytes / 16) * 16), usage: STORAGE(), label });
   }
   private fixed(buffer: GPUBuffer, offset = 0, bytes = buffer.size): Fixed {
@@ -922,10 +922,15 @@ export class RecordedEngine implements ModelEngine {
     const maxBytes = largestBuffer(this.gpu.device);
     for (const { rows, groupOf, shape } of decodeBatches(request, this.config, maxBytes)) {
       const decoder = await this.decoder(shape);
+      let isSound = false;
       try {
         await decoder.run(request, rows, groupOf, out);
+        isSound = true;
+      } catch (error) {
+        isSound = error instanceof CancelledError;
+        throw error;
       } finally {
-        if (this.decoders.size < DECODERS_KEPT) this.decoders.set(JSON.stringify(shape), decoder);
+        if (isSound && this.decoders.size < DECODERS_KEPT) this.decoders.set(JSON.stringify(shape), decoder);
         else decoder.dispose();
       }
     }
@@ -950,7 +955,10 @@ export class RecordedEngine implements ModelEngine {
         weight: (name) => this.norms(this.weights, name),
         table: this.table,
         adapter: (layer, key) => this.adapterMemory(layer, key),
-        makeBuffer: (bytes, label) => this.buffer(bytes, label),
+        makeBuffer: (bytes, label) => this.buffer(bytes, label, SHORTEN),
+        ready: async () => {
+          await Promise.all(this.allocations);
+        },
       },
       shape,
     );
