@@ -140,3 +140,57 @@ test('an answer that the GPU refuses is an error, not an empty text', async () =
   expect((await ask())[0]!.ids).toEqual(ids);
   engine.dispose();
 });
+
+test('a checkpoint is read in pieces, and staging memory for it is not kept', async () => {
+  const weights = initWeights(tiny, 1);
+  const engine = new RecordedEngine(context(), tiny, weights);
+  const { device, runner } = context();
+  const sizes: number[] = [];
+  let alive = 0;
+  const create = device.createBuffer;
+  device.createBuffer = (d) => {
+    const buffer = create.call(device, d);
+    if ((d.usage & GPUBufferUsage.MAP_READ) === 0) return buffer;
+    sizes.push(d.size);
+    alive += d.size;
+    const destroy = buffer.destroy.bind(buffer);
+    buffer.destroy = () => {
+      alive -= d.size;
+      destroy();
+    };
+    return buffer;
+  };
+  const { pieceBytes } = runner;
+  try {
+    runner.pieceBytes = 4096;
+    expect(await engine.exportWeights()).toEqual(weights);
+    expect(Math.max(...sizes)).toBe(4096);
+    runner.pieceBytes = 2 ** 22;
+    const bytes = 4 * Object.values(weights).reduce((sum, { data }) => sum + data.length, 0);
+    sizes.length = 0;
+    // Larger than what is kept for steps: three of them are gone again.
+    const big = device.createBuffer({ size: 3 * 2 ** 20, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC });
+    for (let i = 0; i < 3; i++) await runner.read([{ buffer: big, offset: 0, bytes: big.size }]);
+    big.destroy();
+    expect(Math.max(...sizes)).toBe(3 * 2 ** 20);
+    expect(alive).toBeLessThanOrEqual(4096 + bytes);
+  } finally {
+    runner.pieceBytes = pieceBytes;
+    device.createBuffer = create;
+  }
+  engine.dispose();
+});
+
+test('results that cannot be read are not told as a loss of the GPU; a loss is', async () => {
+  const engine = new RecordedEngine(context(), tiny, initWeights(tiny, 1));
+  const { device } = context();
+  const create = device.createBuffer;
+  device.createBuffer = (d) =>
+    create.call(device, (d.usage & GPUBufferUsage.MAP_READ) === 0 ? d : { ...d, size: 2 ** 40 });
+  await expect(engine.exportWeights()).rejects.toThrow('The GPU refused a command');
+  device.createBuffer = create;
+  errors.splice(0);
+  expect(Object.keys(await engine.exportWeights())).toHaveLength(11);
+  device.destroy();
+  await expect(engine.exportWeights()).rejects.toThrow('The GPU was lost');
+});

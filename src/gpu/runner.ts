@@ -25,6 +25,41 @@ const FIRST_FLOPS_A_MS = 4e6;
 /** What a dispatch costs beside its arithmetic, as flops at the first guess: some 30 µs. */
 const DISPATCH_FLOPS = 1e5;
 const SMOOTHING = 0.3;
+const MIB = 2 ** 20;
+/** Staging buffers up to this size are kept for the next readback: those of steps, not those of checkpoints. */
+const KEPT_STAGING = MIB;
+
+interface Range {
+  buffer: GPUBuffer;
+  /** Bytes from the buffer's start, and how many; multiples of 4. */
+  offset: number;
+  bytes: number;
+}
+/** A part of a range that crosses in one piece. */
+interface Part extends Range {
+  /** Which range, and where in it. */
+  range: number;
+  at: number;
+}
+/** The ranges in pieces of at most `most` bytes each. */
+function inPieces(ranges: readonly Range[], most: number): Part[][] {
+  const pieces: Part[][] = [[]];
+  let room = most;
+  ranges.forEach(({ buffer, offset, bytes }, range) => {
+    for (let at = 0; at < bytes; ) {
+      if (room === 0) {
+        pieces.push([]);
+        room = most;
+      }
+      const part = Math.min(room, bytes - at);
+      pieces.at(-1)!.push({ buffer, offset: offset + at, bytes: part, range, at });
+      at += part;
+      room -= part;
+    }
+  });
+  return pieces;
+}
+const sum = (ranges: readonly { bytes: number }[]): number => ranges.reduce((total, { bytes }) => total + bytes, 0);
 
 export class GpuRunner {
   readonly counts: GpuCounts = { dispatches: 0, submits: 0, readbacks: 0, writtenBytes: 0 };
@@ -38,11 +73,17 @@ export class GpuRunner {
   private refusal?: string;
   /** A submit is cut at about this much work, so that the compositor gets the GPU in between. */
   submitMs = 8;
+  /** Bytes that cross to the host at once: more is read in pieces, so that staging memory stays small. */
+  pieceBytes = 16 * MIB;
+  private isLost = false;
 
   constructor(
     readonly device: GPUDevice,
     private readonly now?: () => number,
   ) {
+    void device.lost.then(() => {
+      this.isLost = true;
+    });
     device.addEventListener('uncapturederror', (event) => {
       this.refusal ??= (event as GPUUncapturedErrorEvent).error.message;
     });
@@ -134,55 +175,66 @@ export class GpuRunner {
   }
 
   /**
-   * Many ranges in one readback. Throws DeviceError when the device was lost, after which WebGPU itself reports success and
-   * leaves zeros, and when it has refused anything since the last readback.
+   * Many ranges in one readback; above pieceBytes in several, one after the other. Throws DeviceError when the device was lost,
+   * after which WebGPU itself reports success and leaves zeros, and when it has refused anything since the last readback.
    */
-  async read(ranges: readonly { buffer: GPUBuffer; offset: number; bytes: number }[]): Promise<ArrayBuffer[]> {
-    const total = ranges.reduce((sum, { bytes }) => sum + bytes, 0);
-    if (total === 0) return ranges.map(() => new ArrayBuffer(0));
-    const size = Math.ceil(total / 256) * 256;
+  async read(ranges: readonly Range[]): Promise<ArrayBuffer[]> {
+    const out = ranges.map(({ bytes }) => new Uint8Array(bytes));
+    if (sum(ranges) === 0) return out.map(({ buffer }) => buffer);
+    const pieces = inPieces(ranges, this.pieceBytes);
+    const size = Math.ceil(Math.max(...pieces.map(sum)) / 256) * 256;
     const at = this.staging.findIndex((buffer) => buffer.size >= size);
     const staging =
       at >= 0
         ? this.staging.splice(at, 1)[0]!
         : this.device.createBuffer({ size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
+    try {
+      for (const piece of pieces) await this.readPiece(piece, staging, out);
+    } catch (error) {
+      staging.destroy();
+      throw error;
+    }
+    if (this.staging.length < 3 && size <= KEPT_STAGING) this.staging.push(staging);
+    else staging.destroy();
+    return out.map(({ buffer }) => buffer);
+  }
+  private async readPiece(piece: readonly Part[], staging: GPUBuffer, out: readonly Uint8Array[]): Promise<void> {
+    const size = Math.ceil(sum(piece) / 256) * 256;
     flushTfjs();
     let to = 0;
-    for (const { buffer, offset, bytes } of ranges) {
+    for (const { buffer, offset, bytes } of piece) {
       this.copy(buffer, offset, staging, to, bytes);
       to += bytes;
     }
     this.submit();
     this.counts.readbacks++;
+    let failure: unknown;
     try {
       await staging.mapAsync(GPUMapMode.READ, 0, size);
     } catch (cause) {
-      staging.destroy();
-      throw new DeviceError('The GPU was lost while results were read. The run goes on from its last checkpoint.', {
-        cause,
-      });
+      failure = cause;
     }
-    const bytes = staging.getMappedRange(0, size);
+    // An aborted mapping is how a loss is told first; what was only refused has other names.
+    if (this.isLost || (failure as Error | undefined)?.name === 'AbortError')
+      throw new DeviceError('The GPU was lost while results were read. The run goes on from its last checkpoint.', {
+        cause: failure,
+      });
+    await this.throwRefusal(failure);
+    const mapped = new Uint8Array(staging.getMappedRange(0, size));
     let from = 0;
-    const out = ranges.map((range) => {
-      const part = bytes.slice(from, from + range.bytes);
-      from += range.bytes;
-      return part;
-    });
+    for (const { range, at, bytes } of piece) {
+      out[range]!.set(mapped.subarray(from, from + bytes), at);
+      from += bytes;
+    }
     staging.unmap();
-    if (this.staging.length < 3) this.staging.push(staging);
-    else staging.destroy();
-    const { refusal } = this;
-    if (refusal === undefined) return out;
+  }
+  private async throwRefusal(failure: unknown): Promise<void> {
+    const refusal = this.refusal ?? (failure as Error | undefined)?.message;
+    if (refusal === undefined) return;
     // What else was refused before now is told already, by the time that a scope answers.
     this.device.pushErrorScope('validation');
     await this.device.popErrorScope().catch(() => null);
     this.refusal = undefined;
     throw refused(refusal);
-  }
-
-  dispose(): void {
-    for (const buffer of this.staging) buffer.destroy();
-    this.staging = [];
   }
 }
