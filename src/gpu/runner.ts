@@ -20,10 +20,14 @@ export interface GpuScalar {
   readonly scale: number;
 }
 
-/** First guess of the adapter's speed; software ones are a thousand times slower, hardware faster. */
-const FIRST_FLOPS_A_MS = 4e6;
-/** What a dispatch costs beside its arithmetic, as flops at the first guess: some 30 µs. */
-const DISPATCH_FLOPS = 1e5;
+/** First guess of the adapter's speed in flops a millisecond. Too fast a guess is mended at the first step, see measure. */
+const FIRST_FLOPS_A_MS = { hardware: 1e9, software: 4e6 };
+/** What a dispatch costs beside its arithmetic, ms. */
+const DISPATCH_MS = 0.02;
+/** Work is measured over at least this long, ms. */
+const WINDOW_MS = 10;
+/** The first submit to an idle device is this part of the others: it starts early, and the next ones are timed from its end. */
+const LEAD = 1 / 8;
 const SMOOTHING = 0.3;
 const MIB = 2 ** 20;
 /** Staging buffers up to this size are kept for the next readback: those of steps, not those of checkpoints. */
@@ -65,9 +69,14 @@ export class GpuRunner {
   readonly counts: GpuCounts = { dispatches: 0, submits: 0, readbacks: 0, writtenBytes: 0 };
   private encoder?: GPUCommandEncoder;
   private pass?: GPUComputePassEncoder;
-  private pending = 0;
-  private flopsAMs = FIRST_FLOPS_A_MS;
-  private measured?: Promise<void>;
+  /** Of what is encoded and not yet sent. */
+  private pending = { flops: 0, dispatches: 0 };
+  private flopsAMs: number;
+  /** Submits that the device has not told the end of. */
+  private outstanding = 0;
+  private endedAt = Number.NEGATIVE_INFINITY;
+  /** Work between ends of submits that followed each other without a gap, since the speed was last set. */
+  private window = { ms: 0, flops: 0, dispatches: 0 };
   private staging: GPUBuffer[] = [];
   /** What WebGPU refused since the last readback, outside of any error scope. */
   private refusal?: string;
@@ -80,7 +89,9 @@ export class GpuRunner {
   constructor(
     readonly device: GPUDevice,
     private readonly now?: () => number,
+    isSoftware = false,
   ) {
+    this.flopsAMs = isSoftware ? FIRST_FLOPS_A_MS.software : FIRST_FLOPS_A_MS.hardware;
     void device.lost.then(() => {
       this.isLost = true;
     });
@@ -92,9 +103,12 @@ export class GpuRunner {
   /** Encodes a part of a replay, submitting whenever enough work has gathered. */
   encode<S>(replay: Replay<S>, part: string): void {
     for (const { pipeline, group, grid, flops } of replay.dispatches(part)) {
-      const cost = flops + DISPATCH_FLOPS;
-      if (this.pending > 0 && this.pending + cost > this.flopsAMs * this.submitMs) this.submit();
-      this.pending += cost;
+      const { pending } = this;
+      const ms = (pending.flops + flops) / this.flopsAMs + (pending.dispatches + 1) * DISPATCH_MS;
+      const most = this.outstanding === 0 ? LEAD * this.submitMs : this.submitMs;
+      if (pending.dispatches > 0 && ms > most) this.submit();
+      this.pending.flops += flops;
+      this.pending.dispatches++;
       if (!this.pass) {
         this.encoder ??= this.device.createCommandEncoder();
         this.pass = this.encoder.beginComputePass();
@@ -153,25 +167,37 @@ export class GpuRunner {
     this.device.queue.submit([this.encoder.finish()]);
     this.counts.submits++;
     this.encoder = undefined;
-    this.pending = 0;
+    this.pending = { flops: 0, dispatches: 0 };
     this.measure(work);
   }
-  /** Times one submit at a time; the estimate only cuts work into pieces. */
-  private measure(work: number): void {
+  /**
+   * Takes the speed from the time between the ends of submits that were queued behind each other. From its sending to its end
+   * would count the browser's latency (1 to 15 ms, Firefox 100) as slowness, and cut finer and finer. The estimate only cuts
+   * work into pieces.
+   */
+  private measure(work: { flops: number; dispatches: number }): void {
     const { now } = this;
-    if (!now || this.measured || work < 10 * DISPATCH_FLOPS) return;
-    const started = now();
-    this.measured = this.device.queue.onSubmittedWorkDone().then(
-      () => {
-        const speed = work / Math.max(now() - started, 0.1);
-        this.flopsAMs += SMOOTHING * (speed - this.flopsAMs);
-        this.measured = undefined;
-      },
-      // The device was lost; whoever waits for a result is told by its readback.
-      () => {
-        this.measured = undefined;
-      },
-    );
+    if (!now) return;
+    const isBehind = this.outstanding > 0;
+    this.outstanding++;
+    const ended = () => {
+      this.outstanding--;
+      const at = now();
+      const { window } = this;
+      if (isBehind) {
+        window.ms += at - this.endedAt;
+        window.flops += work.flops;
+        window.dispatches += work.dispatches;
+      }
+      this.endedAt = at;
+      if (window.ms < WINDOW_MS) return;
+      this.window = { ms: 0, flops: 0, dispatches: 0 };
+      if (window.flops === 0) return;
+      const arithmeticMs = Math.max(window.ms - window.dispatches * DISPATCH_MS, window.ms / 4);
+      this.flopsAMs += SMOOTHING * (window.flops / arithmeticMs - this.flopsAMs);
+    };
+    // On a lost device whoever waits for a result is told by its readback.
+    this.device.queue.onSubmittedWorkDone().then(ended, ended);
   }
 
   /**

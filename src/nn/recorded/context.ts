@@ -25,7 +25,7 @@ export function gpuContext(isSoftware: boolean): GpuContext {
       device,
       pipelines: new Pipelines(device),
       pool: new SlotPool(device),
-      runner: new GpuRunner(device, backendClock()),
+      runner: new GpuRunner(device, backendClock(), isSoftware),
       forms: KERNEL_FORMS(isSoftware),
     };
     contexts.set(device, context);
