@@ -17,7 +17,7 @@ const FORMS: RowForm[] = ['rowPerThread', 'rowPerWorkgroup'];
 type Section = keyof typeof DECODE;
 const stateOf = (R: number, values: Partial<Record<Section, (r: number) => number>>) => {
   const state = new Uint32Array(R * DECODE_WORDS);
-  for (const [name, of] of Object.entries(values))
+  for (const [name, of] of Object.entries({ limit: () => 4, ...values }))
     for (let r = 0; r < R; r++) state[DECODE[name as Section] * R + r] = of(r);
   return state;
 };

@@ -129,6 +129,15 @@ test('a mask over the logits: only what it allows is drawn, the same on the host
   other.dispose();
 });
 
+test('a row gets what its own prompt leaves of the context, whatever its neighbours are', async () => {
+  const sampling = { ...SETTINGS[1]!, max_new_tokens: 90 };
+  const mixed = [[5], Array.from({ length: 90 }, (_, i) => i % 61), [7, 9, 11]];
+  const together = await generate(engine, { prompts: mixed, sampling, stopIds: [] });
+  expect(together.map(({ ids }) => ids.length)).toEqual([90, 6, 90]);
+  const alone = await generate(engine, { prompts: [mixed[0]!], sampling, stopIds: [] });
+  expect(alone[0]!.ids).toEqual(together[0]!.ids);
+});
+
 test('stopping, a context that ends, and new weights', async () => {
   const controller = new AbortController();
   const cancelled = generate(engine, { prompts, sampling: greedy, stopIds: [], signal: controller.signal, onToken: () => controller.abort() }); // biome-ignore format: one call

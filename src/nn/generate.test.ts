@@ -48,6 +48,16 @@ test('a row does not depend on its batch, nor on rows that ended before it', asy
   });
 });
 
+test('a row gets what its own prompt leaves of the context, whatever its neighbours are', async () => {
+  const sampling = { ...greedy, max_new_tokens: 90 };
+  const mixed = [[5], Array.from({ length: 90 }, (_, i) => i % 61), [7, 9, 11]];
+  const together = await generate(engine, { prompts: mixed, sampling, stopIds: [] });
+  expect(together.map(({ ids }) => ids.length)).toEqual([90, 6, 90]);
+  const alone = await generate(engine, { prompts: [mixed[0]!], sampling, stopIds: [] });
+  expect(alone[0]!.ids).toEqual(together[0]!.ids);
+  expect(together.map(({ terminated }) => terminated)).toEqual([false, false, false]);
+});
+
 test('the same seed gives the same text, another seed another', async () => {
   const run = (seed: number) =>
     generate(engine, { prompts, sampling: { ...greedy, temperature: 1, seed }, stopIds: [] });

@@ -2,7 +2,7 @@
 // The draw is a hash of (seed, stream, position), so a row's text does not depend on what else is in its batch.
 import { ConfigError } from '../lib/errors';
 import { hash3, hashString } from '../lib/rng';
-import type { SamplingOptions } from '../protocol/model';
+import type { LlamaConfig, SamplingOptions } from '../protocol/model';
 import type { GeneratedRow } from './seam';
 
 export interface Choice {
@@ -101,6 +101,13 @@ export function sampleToken(
   return { id, logp: logits[id]! - lse, samplingLogp, entropy };
 }
 export const SAMPLING_STREAM = hashString('sampling');
+
+/** New tokens that a row may have: what was asked for, as far as its own prompt leaves room in the context. */
+export const newTokens = (
+  promptTokens: number,
+  { max_new_tokens }: Pick<SamplingOptions, 'max_new_tokens'>,
+  { max_position_embeddings }: LlamaConfig,
+): number => Math.min(max_new_tokens, max_position_embeddings - promptTokens);
 
 export const emptyRow = (): GeneratedRow => ({
   ids: [],

@@ -13,7 +13,7 @@ export const CHOICE_FLOATS = 4;
 
 /**
  * Buffers: logits [R, stride], state (written: token, position, caches and done move on), stopIds [≥ stops] u32, tokens
- * [R, maxNew] u32, choices [R, maxNew, 4], (masked) allowed [R, ⌈V/32⌉] u32, a bit an id. `mix` is xor-ed into the position, so
+ * [R, maxNew] u32 (maxNew: the largest limit), choices [R, maxNew, 4], (masked) allowed [R, ⌈V/32⌉] u32, a bit an id. `mix` is xor-ed into the position, so
  * that sampling has a random stream of its own. Temperature 0 takes the likeliest id, the lowest of ties.
  */
 export function sampleTokens(spec: { vocabulary: number; form: RowForm; masked: boolean }): Kernel<SampleParam> {
@@ -122,7 +122,7 @@ ${row.begin('p.rows')}
     let count = ${stateAt('count')};
     tokens[row * p.maxNew + count] = pick;
     choices[row * p.maxNew + count] = vec4f(logits[at + pick] - rawTop - log(rawMass), drawLogp, log(rawMass) - weighted / rawMass, 0.0);
-    var ends = count + 1u >= p.maxNew;
+    var ends = count + 1u >= ${stateAt('limit')};
     for (var i = 0u; i < p.stops; i++) { ends = ends || stopIds[i] == pick; }
     ${stateAt('count')} = count + 1u;
     if (ends) { ${stateAt('done')} = 1u; } else {

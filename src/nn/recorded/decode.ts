@@ -13,7 +13,7 @@ import { type Fixed, type Memory, Recording } from '../../gpu/recording';
 import { Replay } from '../../gpu/replay';
 import { CancelledError, DeviceError } from '../../lib/errors';
 import type { LlamaConfig, SamplingOptions } from '../../protocol/model';
-import { checkAllowed, SAMPLING_STREAM } from '../sampling';
+import { checkAllowed, newTokens, SAMPLING_STREAM } from '../sampling';
 import type { GeneratedRow, GenerateRequest } from '../seam';
 import type { GroupKey } from './adapterLayout';
 import { inputLayout, packInputs } from './batchInputs';
@@ -280,6 +280,7 @@ export class Decoder {
       set('position', r, prompt.length - 1);
       set('token', r, prompt[prompt.length - 1]!);
       set('stream', r, row);
+      set('limit', r, newTokens(prompt.length, sampling, this.host.config));
     }
     runner.write(this.state, 0, state);
     runner.write(
@@ -450,14 +451,13 @@ export function decodeBatches(
   maxBytes: number,
 ): { rows: number[]; groupOf: number[]; shape: Shape }[] {
   const { prompts, sampling, maxBatch = 64 } = request;
-  const context = config.max_position_embeddings;
   const order = prompts.map((_, i) => i).sort((a, b) => prompts[a]!.length - prompts[b]!.length || a - b);
-  const slots = roundUp(Math.min(sampling.max_new_tokens, context), 32);
   const routeOf = (row: number) => request.rowAdapter?.[row] ?? -1;
   const keyOf = (row: number) => [routeOf(row), ...Array.from(prompts[row]!)].join();
   const promptFloats = Math.max(config.hidden_size, config.intermediate_size, rowFloats(config));
   const shapeOf = (rows: readonly number[], groups: number): Shape => {
     const longest = prompts[rows.at(-1)!]!.length;
+    const maxNew = newTokens(prompts[rows[0]!]!.length, sampling, config);
     const prefixRows = longest > 1 ? roundUp(longest - 1, 32) : 0;
     const tokensAtOnce = Math.min(PREFILL_TOKENS, Math.floor(maxBytes / (4 * promptFloats)));
     return {
@@ -465,8 +465,8 @@ export function decodeBatches(
       prefixRows,
       groupsAtOnce: Math.max(1, Math.min(groups, Math.floor(tokensAtOnce / Math.max(1, prefixRows)))),
       rows: rows.length,
-      slots,
-      maxNew: Math.min(sampling.max_new_tokens, context - longest),
+      slots: roundUp(maxNew, 32),
+      maxNew,
       adapted: rows.some((row) => routeOf(row) >= 0),
       masked: request.allowed !== undefined,
     };
