@@ -91,7 +91,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     }),
     ranOutOfMemory(driver) {
       if (!(driver instanceof RecipeRun) || backendInfo?.backend !== 'webgpu') return;
-      const { memory } = recipeMemory(driver.recipe, driver.engine.config, backendInfo.isFallbackAdapter);
+      const { memory } = recipeMemory(driver.recipe, driver.engine.config, backendInfo);
       void budget.remember(backendInfo.adapter, memory.weights + memory.activations);
     },
     backend: () => backendInfo!,

@@ -35,13 +35,12 @@ import type {
 } from '../seam';
 import { type AdapterLayout, adapterLayout, fromAdapterFloats, type GroupKey, toAdapterFloats } from './adapterLayout';
 import { inputLayout, packInputs } from './batchInputs';
-import type { GpuContext } from './context';
-import { Decoder, decodeBatches } from './decode';
+import { type GpuContext, releaseIdle } from './context';
+import { Decoder } from './decode';
+import { decodeBatches } from './decodeShapes';
 import { type AdapterMemory, type LlamaMemory, LlamaRecorder, type StepSizes } from './llamaRecording';
 import { fromSegments, layoutOf, type ParameterLayout, toSegments } from './parameters';
 
-/** Shapes of generation whose memory waits for the next request. */
-const DECODERS_KEPT = 1;
 /** Micro-batches whose totals may wait to be read. */
 const TOTALS = 1024;
 const STORAGE = () => GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
@@ -103,12 +102,17 @@ interface Trained {
   /** Floats from the start of each segment that decay. */
   decayed: number[];
   weights: GPUBuffer[];
-  grads: GPUBuffer[];
-  m: GPUBuffer[];
-  v: GPUBuffer[];
+  /** Made when something is first trained: a model that only answers takes a quarter of the memory. */
+  state?: TrainingState;
   pack(tensors: NamedTensorMap, prefix?: string): Float32Array<ArrayBuffer>[];
   unpack(flat: readonly Float32Array[], prefix?: string): NamedTensorMap;
 }
+interface TrainingState {
+  grads: GPUBuffer[];
+  m: GPUBuffer[];
+  v: GPUBuffer[];
+}
+const buffersOf = (state?: TrainingState): GPUBuffer[] => (state ? [...state.grads, ...state.m, ...state.v] : []);
 interface AdapterBuffers {
   layout: AdapterLayout;
   routes: GPUBuffer;
@@ -159,7 +163,6 @@ export class RecordedEngine implements ModelEngine {
   /** Whether gradients of earlier micro-batches wait for an update. */
   private hasGradients = false;
   private unreadNorm?: GpuScalar;
-  private readonly decoders = new Map<string, Decoder>();
   private asTensors?: { weights: Weights; transposed: Transposed };
 
   /**
@@ -201,19 +204,28 @@ export class RecordedEngine implements ModelEngine {
     this.allocations.push(checked);
     return made;
   }
-  private moments(segments: number[]): Pick<Trained, 'grads' | 'm' | 'v'> {
-    return {
-      grads: this.make(segments, 'gradients'),
-      m: this.make(segments, 'adam.m'),
-      v: this.make(segments, 'adam.v'),
-    };
+  /** Gradients and moments of what is trained. */
+  private training(): TrainingState {
+    const { trained, allocations } = this;
+    if (trained.state) return trained.state;
+    const before = allocations.length;
+    const [grads, m, v] = ['gradients', 'adam.m', 'adam.v'].map((label) => this.make(trained.segments, label));
+    const state: TrainingState = { grads: grads!, m: m!, v: v! };
+    trained.state = state;
+    const checks = allocations.slice(before);
+    Promise.all(checks).catch(() => {
+      // Told to whoever records a step; what only answers goes on without.
+      trained.state = undefined;
+      for (const buffer of buffersOf(state)) buffer.destroy();
+      for (const check of checks) allocations.splice(allocations.indexOf(check), 1);
+    });
+    return state;
   }
   private wholeModel(): Trained {
     const { layout } = this;
     return {
       ...layout,
       weights: this.weights,
-      ...this.moments(layout.segments),
       pack: (tensors, prefix) => toSegments(layout, tensors, prefix),
       unpack: (parts, prefix) => fromSegments(layout, parts, prefix),
     };
@@ -227,7 +239,6 @@ export class RecordedEngine implements ModelEngine {
       segments,
       decayed: segments,
       weights: this.make(segments, 'adapters'),
-      ...this.moments(segments),
       pack: (tensors, prefix) => [toAdapterFloats(layout, tensors, prefix)],
       unpack: (parts, prefix) => fromAdapterFloats(layout, parts[0]!, prefix),
     };
@@ -277,8 +288,7 @@ export class RecordedEngine implements ModelEngine {
     runner.submit();
     runner.write(this.trained.weights[0]!, 0, packed);
     runner.write(this.adapted!.routes, 0, layout.routes);
-    const { grads, m, v } = this.trained;
-    for (const buffer of [...grads, ...m, ...v]) runner.clear(buffer);
+    for (const buffer of buffersOf(this.trained.state)) runner.clear(buffer);
     runner.submit();
     this.set = set;
     this.adapted = { ...this.adapted!, layout };
@@ -294,15 +304,14 @@ export class RecordedEngine implements ModelEngine {
   /** Frees what is trained, and every recording that names it; the base's weights stay. */
   private releaseTrained(): void {
     const { runner } = this.gpu;
-    const { weights, grads, m, v } = this.trained;
-    const own = [...grads, ...m, ...v];
+    const { weights, state } = this.trained;
+    const own = buffersOf(state);
     if (this.adapted) own.push(...weights, this.adapted.routes, this.adapted.blocks);
     runner.submit();
     for (const buffer of own) runner.release(buffer);
     this.update?.dispose();
     this.update = undefined;
-    for (const decoder of this.decoders.values()) decoder.dispose();
-    this.decoders.clear();
+    if (this.gpu.idle.owner === this) releaseIdle(this.gpu.idle);
     this.heads?.replay.dispose();
     for (const buffer of this.heads?.sources.values() ?? []) runner.release(buffer);
     this.heads = undefined;
@@ -374,15 +383,20 @@ export class RecordedEngine implements ModelEngine {
     const group = adapted?.layout.groups.get(`${layer}.${key}`);
     if (!adapted || !group) return undefined;
     const { rank, in: inputs, out, A, B } = group;
-    const [weights, grads] = [trained.weights[0]!, trained.grads[0]!];
+    const weights = trained.weights[0]!;
+    const gradient = (floats: number, count: number) => this.fixed(this.training().grads[0]!, 4 * floats, 4 * count);
     return {
       rank,
       in: inputs,
       out,
       A: this.fixed(weights, 4 * A, 4 * rank * inputs),
       B: this.fixed(weights, 4 * B, 4 * out * rank),
-      dA: this.fixed(grads, 4 * A, 4 * rank * inputs),
-      dB: this.fixed(grads, 4 * B, 4 * out * rank),
+      get dA() {
+        return gradient(A, rank * inputs);
+      },
+      get dB() {
+        return gradient(B, out * rank);
+      },
       routes: this.fixed(adapted.routes, 4 * group.routes, 4 * (this.set.routes.length + 1) * rank),
       blocks: this.fixed(adapted.blocks, 4 * group.blocks, 8 * rank),
     };
@@ -393,7 +407,6 @@ export class RecordedEngine implements ModelEngine {
   }
   private async record(B: number, T: number, kind: Kind, distilled?: RecordedEngine): Promise<Captured> {
     const { gpu, config } = this;
-    await Promise.all(this.allocations);
     const N = B * T;
     const own: GPUBuffer[] = [];
     const make = (floats: number, label: string) => {
@@ -405,7 +418,7 @@ export class RecordedEngine implements ModelEngine {
     const inputs = make(layout.bytes / 4, 'inputs');
     const memory: LlamaMemory = {
       weight: (name) => this.norms(this.weights, name),
-      grad: (name) => this.norms(this.trained.grads, name),
+      grad: (name) => this.norms(this.training().grads, name),
       input: (part) => this.fixed(inputs, layout.parts[part].offset, layout.parts[part].bytes),
       table: this.table,
       ...(kind.adapters && { adapter: (layer, key) => this.adapterMemory(layer, key) }),
@@ -497,6 +510,7 @@ export class RecordedEngine implements ModelEngine {
     }
     await gpu.pipelines.compile(replay.kernels);
     try {
+      await Promise.all(this.allocations);
       await allocating(gpu.device, () => replay.prepare()).checked;
     } catch (error) {
       // Nothing is bound to memory that is not there.
@@ -541,10 +555,10 @@ export class RecordedEngine implements ModelEngine {
     return replay.plan.bytes;
   }
 
-  /** Weights, and what is trained with its gradients and moments. */
+  /** Bytes of weights, and of gradients and moments once something was trained. */
   get weightBytes(): number {
-    const { weights, grads, m, v } = this.trained;
-    const all = new Set([...this.weights, ...weights, ...grads, ...m, ...v]);
+    const { weights, state } = this.trained;
+    const all = new Set([...this.weights, ...weights, ...buffersOf(state)]);
     return [...all].reduce((sum, buffer) => sum + buffer.size, 0);
   }
   /** The commands of an SFT step on a batch, its update included, ready to be dispatched: for the profiler. */
@@ -571,7 +585,8 @@ export class RecordedEngine implements ModelEngine {
 
   async step(batch: Batch, loss: LossFn, { want, options = {}, scale }: StepRequest): Promise<StepResult> {
     checkBatch(batch, this.config, this.head, options, this.set.routes.length);
-    const { runner } = this.gpu;
+    const { runner, idle } = this.gpu;
+    releaseIdle(idle);
     const sizes = { ...sizesOf(options), scale: scale.loss ?? 1 };
     if (loss.fused && (options.head ?? 'lm') === 'lm') {
       const { count, dft } = loss.fused;
@@ -736,7 +751,7 @@ export class RecordedEngine implements ModelEngine {
     const recording = new Recording<{ accumulate: number }>();
     const sources = new Map<string, GPUBuffer>();
     for (const [name] of HEAD_PARAMETERS[this.head](this.config.hidden_size)) {
-      const grad = this.block(this.trained.grads, name);
+      const grad = this.block(this.training().grads, name);
       const source = this.buffer(grad.bytes, `d ${name}`);
       sources.set(name, source);
       recording.call(addInto(), [this.fixed(source), grad], ({ accumulate }) => ({
@@ -803,7 +818,8 @@ export class RecordedEngine implements ModelEngine {
   private async updateReplay(): Promise<Replay<AdamWOptions>> {
     if (this.update) return this.update;
     const recording = new Recording<AdamWOptions>();
-    const { segments, decayed, weights, grads, m, v } = this.trained;
+    const { segments, decayed, weights } = this.trained;
+    const { grads, m, v } = this.training();
     const counts = segments.map(squareParts);
     const total = counts.reduce((a, b) => a + b, 0);
     const parts = recording.floats('squares', total);
@@ -838,7 +854,7 @@ export class RecordedEngine implements ModelEngine {
   async applyGradients(options: AdamWOptions): Promise<{ gradNorm: DeviceScalar }> {
     const { runner } = this.gpu;
     const replay = await this.updateReplay();
-    if (!this.hasGradients) for (const buffer of this.trained.grads) runner.clear(buffer);
+    if (!this.hasGradients) for (const buffer of this.training().grads) runner.clear(buffer);
     this.updates++;
     runner.submit();
     replay.prepare();
@@ -877,7 +893,7 @@ export class RecordedEngine implements ModelEngine {
   }
   async readGradients(): Promise<NamedTensorMap> {
     if (!this.hasGradients) return {};
-    return this.trained.unpack(await this.download(this.trained.grads));
+    return this.trained.unpack(await this.download(this.training().grads));
   }
   private async download(buffers: GPUBuffer[]): Promise<Float32Array[]> {
     const ranges = buffers.map((buffer) => ({ buffer, offset: 0, bytes: buffer.size }));
@@ -888,10 +904,14 @@ export class RecordedEngine implements ModelEngine {
   }
   async exportOptimizer(): Promise<{ tensors: NamedTensorMap; step: number }> {
     const step = this.updates;
-    const { m, v, unpack } = this.trained;
-    const both = await this.download([...m, ...v]);
+    const { state, segments, unpack } = this.trained;
+    const zeros = () => segments.map((floats) => new Float32Array(floats));
+    const both = state ? await this.download([...state.m, ...state.v]) : [...zeros(), ...zeros()];
     return {
-      tensors: { ...unpack(both.slice(0, m.length), 'adam.m.'), ...unpack(both.slice(m.length), 'adam.v.') },
+      tensors: {
+        ...unpack(both.slice(0, segments.length), 'adam.m.'),
+        ...unpack(both.slice(segments.length), 'adam.v.'),
+      },
       step,
     };
   }
@@ -907,13 +927,14 @@ export class RecordedEngine implements ModelEngine {
     this.dropTensors();
   }
   async importOptimizer({ tensors, step }: { tensors: NamedTensorMap; step: number }): Promise<void> {
-    const { m, v, pack } = this.trained;
+    const { pack } = this.trained;
+    const { m, v } = this.training();
     this.uploadAll(m, pack(tensors, 'adam.m.'));
     this.uploadAll(v, pack(tensors, 'adam.v.'));
     this.updates = step;
   }
 
-  /** Completions, batch after batch; the last shapes' memory is kept. */
+  /** Completions, batch after batch; the last shape's memory is kept until something trains. */
   async generate(given: GenerateRequest): Promise<GeneratedRow[]> {
     const rowAdapter = given.rowAdapter ?? new Int32Array(given.prompts.length).fill(this.activeRoute);
     const request = { ...given, rowAdapter };
@@ -930,24 +951,23 @@ export class RecordedEngine implements ModelEngine {
         isSound = error instanceof CancelledError;
         throw error;
       } finally {
-        if (isSound && this.decoders.size < DECODERS_KEPT) this.decoders.set(JSON.stringify(shape), decoder);
-        else decoder.dispose();
+        if (isSound) {
+          releaseIdle(this.gpu.idle);
+          Object.assign(this.gpu.idle, { decoder, owner: this, shape: JSON.stringify(shape) });
+        } else decoder.dispose();
       }
     }
     return out;
   }
   /** Taken out while it is in use: two conversations at once have memory of their own. */
   private async decoder(shape: Decoder['shape']): Promise<Decoder> {
-    const key = JSON.stringify(shape);
-    const kept = this.decoders.get(key);
+    const { idle } = this.gpu;
+    const kept = idle.owner === this && idle.shape === JSON.stringify(shape) ? idle.decoder : undefined;
     if (kept) {
-      this.decoders.delete(key);
-      return kept;
+      idle.decoder = idle.owner = idle.shape = undefined;
+      return kept as Decoder;
     }
-    for (const [old, decoder] of this.decoders) {
-      this.decoders.delete(old);
-      decoder.dispose();
-    }
+    releaseIdle(idle);
     return Decoder.create(
       {
         gpu: this.gpu,

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { PRESETS } from '../presets';
 import type { GenerateRequest } from '../seam';
-import { decodeBatches } from './decode';
+import { decodeBatches } from './decodeShapes';
 
 const MIB = 2 ** 20;
 const request = (lengths: readonly number[], max_new_tokens: number, maxBatch?: number): GenerateRequest => ({
