@@ -5,6 +5,7 @@ import { initBackend } from '../src/gpu/backend';
 import { benchBatch, sftStep } from '../src/labs/bench/setup';
 import { generate } from '../src/nn/generate';
 import { initWeights } from '../src/nn/init';
+import { inspect } from '../src/nn/inspect';
 import { PRESETS } from '../src/nn/presets';
 import { gpuContext } from '../src/nn/recorded/context';
 import { RecordedEngine } from '../src/nn/recorded/engine';
@@ -138,6 +139,45 @@ test('an answer that the GPU refuses is an error, not an empty text', async () =
   errors.splice(0);
   context().pool.release();
   expect((await ask())[0]!.ids).toEqual(ids);
+  engine.dispose();
+});
+
+test('rows of ten lengths that are read share a recording; recordings used long ago leave, and come back', async () => {
+  const engine = new RecordedEngine(context(), tiny, initWeights(tiny, 1));
+  const { device } = context();
+  let alive = 0;
+  const create = device.createBuffer;
+  device.createBuffer = (d) => {
+    const buffer = create.call(device, d);
+    alive++;
+    const destroy = buffer.destroy.bind(buffer);
+    buffer.destroy = () => {
+      alive--;
+      destroy();
+    };
+    return buffer;
+  };
+  const row = (T: number) => Int32Array.from({ length: T }, (_, t) => (5 * t) % 64);
+  try {
+    const first = await inspect(engine, row(20), 5);
+    const before = alive;
+    for (let T = 10; T < 20; T++) {
+      const read = await inspect(engine, row(T), 5);
+      expect(read.logps).toHaveLength(T);
+      expect(read.logps.slice(1)).toEqual(first.logps.slice(1, T));
+      expect(read.topkIds).toEqual(first.topkIds.slice(0, 5 * T));
+    }
+    expect(alive - before).toBeLessThan(8); // tfjs keeps a few of its own
+    const { size } = (engine as unknown as { captured: Map<string, unknown> }).captured;
+    expect(size).toBe(1);
+    engine.captureBytes = 1;
+    for (const T of [40, 70, 100, 130, 170, 200]) await inspect(engine, row(T), 5);
+    await expect.poll(() => (engine as unknown as { captured: Map<string, unknown> }).captured.size).toBe(4);
+    expect(await inspect(engine, row(20), 5)).toEqual(first);
+  } finally {
+    device.createBuffer = create;
+  }
+  expect(errors).toEqual([]);
   engine.dispose();
 });
 

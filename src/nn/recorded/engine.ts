@@ -41,6 +41,8 @@ import { decodeBatches } from './decodeShapes';
 import { type AdapterMemory, type LlamaMemory, LlamaRecorder, type StepSizes } from './llamaRecording';
 import { fromSegments, layoutOf, type ParameterLayout, toSegments } from './parameters';
 
+/** Recordings that are kept in any case. */
+const CAPTURES_KEPT = 4;
 /** Micro-batches whose totals may wait to be read. */
 const TOTALS = 1024;
 const STORAGE = () => GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
@@ -83,6 +85,8 @@ interface TeacherLink {
   engine: RecordedEngine;
   h: GPUBuffer;
 }
+
+const ownBytes = ({ own }: Captured): number => own.reduce((sum, { size }) => sum + size, 0);
 
 /** Sizes of a pass without a loss. */
 const NO_LOSS: Omit<StepSizes, 'supervised' | 'groups'> = {
@@ -155,6 +159,8 @@ export class RecordedEngine implements ModelEngine {
   private readonly table: Fixed;
   private readonly totals: GPUBuffer;
   private readonly norm: GPUBuffer;
+  /** Bytes of inputs and results that recordings may keep, the ones used last. */
+  captureBytes = 64 * 2 ** 20;
   private readonly captured = new Map<string, Promise<Captured>>();
   private update?: Replay<AdamWOptions>;
   private heads?: HeadReplay;
@@ -317,10 +323,7 @@ export class RecordedEngine implements ModelEngine {
     this.heads = undefined;
     for (const captured of this.captured.values())
       void captured.then(
-        ({ replay, own: buffers }) => {
-          replay.dispose();
-          for (const buffer of buffers) runner.release(buffer);
-        },
+        (found) => this.releaseCaptured(found),
         (error: unknown) => {
           if (!(error instanceof DeviceError)) throw error;
         },
@@ -370,12 +373,33 @@ export class RecordedEngine implements ModelEngine {
   private capture(B: number, T: number, kind: Kind, teacher?: RecordedEngine): Promise<Captured> {
     const key = JSON.stringify([B, T, kind]);
     let captured = this.captured.get(key);
-    if (!captured) {
+    if (captured)
+      this.captured.delete(key); // to the end: used last
+    else {
       captured = this.record(B, T, kind, teacher);
-      this.captured.set(key, captured);
-      captured.catch(() => this.captured.delete(key));
+      captured.then(
+        () => this.dropOldCaptures(),
+        () => this.captured.delete(key),
+      );
     }
+    this.captured.set(key, captured);
     return captured;
+  }
+  private async dropOldCaptures(): Promise<void> {
+    const all = [...this.captured];
+    const bytes = await Promise.all(all.map(([, captured]) => captured.then(ownBytes, () => 0)));
+    let kept = 0;
+    for (let i = all.length - 1; i >= 0; i--) {
+      kept += bytes[i]!;
+      const [key, captured] = all[i]!;
+      if (kept <= this.captureBytes || i >= all.length - CAPTURES_KEPT || this.captured.get(key) !== captured) continue;
+      this.captured.delete(key);
+      this.releaseCaptured(await captured);
+    }
+  }
+  private releaseCaptured({ replay, own }: Captured): void {
+    replay.dispose();
+    for (const buffer of own) this.gpu.runner.release(buffer);
   }
   /** The adapters' memory beside a product of the base. */
   private adapterMemory(layer: number, key: GroupKey): AdapterMemory | undefined {
