@@ -113,9 +113,15 @@ describe.each(FORMS)('%s', (form) => {
     return { moved: moved!, tokens: tokens!, choices: choices! };
   };
 
-  test.each([7, 61, 300])('%i ids: the host draws the same, with the same logp', async (V) => {
+  test.each([
+    [7, 'different'],
+    [61, 'different'],
+    [300, 'different'],
+    [61, 'tied'],
+  ])('%i %s ids: the host draws the same, with the same logp', async (V, kind) => {
     const R = 9;
-    const logits = Array.from({ length: R }, (_, r) => noise(V, r + 1).map((x) => 4 * x));
+    const step = (x: number) => (kind === 'tied' ? Math.round(x) : x);
+    const logits = Array.from({ length: R }, (_, r) => noise(V, r + 1).map((x) => step(4 * x)));
     const state = stateOf(R, { position: (r) => 10 + r, stream: (r) => 3 * r });
     for (const o of settings) {
       const { tokens, choices } = await run(logits, o, state);

@@ -138,6 +138,40 @@ test('a row gets what its own prompt leaves of the context, whatever its neighbo
   expect(alone[0]!.ids).toEqual(together[0]!.ids);
 });
 
+test('at ties, and with more stop ids than sixteen, the tokens of the general way', async () => {
+  // All ids but the first ten are one and the same to the model.
+  const tied = initWeights(config, 7);
+  const { data } = tied['model.embed_tokens.weight']!;
+  const D = config.hidden_size;
+  for (let id = 11; id < 61; id++) data.copyWithin(id * D, 10 * D, 11 * D);
+  const stopIds = Array.from({ length: 25 }, (_, i) => 36 + i);
+  const settings = [{ ...greedy, temperature: 1, top_k: 3, seed: 3 }, { ...greedy, temperature: 1, top_p: 0.5, seed: 5 }, { ...greedy, temperature: 2, top_k: 12, top_p: 0.8, seed: 6 }]; // biome-ignore format: one list
+  await initBackend({ prefer: 'cpu', wasmPath: '' });
+  const tfEngine = new TfEngine(config, tied);
+  const expected: GeneratedRow[][] = [];
+  for (const sampling of settings) expected.push(await generate(tfEngine, { prompts, sampling, stopIds }));
+  await initBackend({ prefer: 'webgpu', gpu: navigator.gpu, wasmPath: '', onGpuError: (message) => errors.push(message) }); // biome-ignore format: one call
+  const other = new RecordedEngine(gpuContext(true), config, tied);
+  for (const [i, sampling] of settings.entries()) {
+    const rows = await generate(other, { prompts, sampling, stopIds });
+    expect(rows.map(({ ids }) => ids)).toEqual(expected[i]!.map(({ ids }) => ids));
+    expect(rows.map(({ terminated }) => terminated)).toEqual(expected[i]!.map(({ terminated }) => terminated));
+  }
+  other.dispose();
+  expect(expected.flat().some(({ terminated }) => terminated)).toBe(true);
+});
+
+test('weights that are no numbers are told, not written out as an id that does not exist', async () => {
+  const broken = initWeights(config, 7);
+  broken['model.norm.weight']!.data.fill(Number.NaN);
+  const other = new RecordedEngine(gpuContext(true), config, broken);
+  for (const temperature of [0, 1])
+    await expect(generate(other, { prompts, sampling: { ...greedy, temperature }, stopIds: [] })).rejects.toThrow(
+      /no numbers for prompt \d: its weights hold NaN/,
+    );
+  other.dispose();
+});
+
 test('stopping, a context that ends, and new weights', async () => {
   const controller = new AbortController();
   const cancelled = generate(engine, { prompts, sampling: greedy, stopIds: [], signal: controller.signal, onToken: () => controller.abort() }); // biome-ignore format: one call

@@ -20,7 +20,7 @@ import {
   w2,
 } from './llama';
 import { batchMatMul } from './products';
-import { checkAllowed, emptyRow, newTokens, sampleToken } from './sampling';
+import { checkAllowed, checkChoice, emptyRow, newTokens, sampleToken } from './sampling';
 import type { GeneratedRow, GenerateRequest, ModelEngine } from './seam';
 
 export type { GeneratedRow, GenerateRequest } from './seam';
@@ -95,8 +95,9 @@ async function decodeBatch(
         if (state.isDone[b]) return 0; // decodes on unseen until its row is dropped
         const position = prompts[row]!.length + t;
         const result = out[row]!;
-        const allowed = checkAllowed(request.allowed?.(row, result.ids), row);
+        const allowed = checkAllowed(request.allowed?.(row, result.ids), row, V);
         const choice = sampleToken(values.subarray(b * V, (b + 1) * V), sampling, row, position, allowed);
+        checkChoice(choice, row, V);
         const { id } = choice;
         result.ids.push(id);
         result.logps.push(choice.logp);

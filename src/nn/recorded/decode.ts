@@ -8,7 +8,7 @@ import type { Fixed } from '../../gpu/recording';
 import { Replay } from '../../gpu/replay';
 import { CancelledError, DeviceError } from '../../lib/errors';
 import type { LlamaConfig } from '../../protocol/model';
-import { checkAllowed, newTokens } from '../sampling';
+import { checkAllowed, checkChoice, newTokens } from '../sampling';
 import type { GeneratedRow, GenerateRequest } from '../seam';
 import type { GroupKey } from './adapterLayout';
 import { inputLayout, packInputs } from './batchInputs';
@@ -19,9 +19,6 @@ import { type AdapterMemory, type LlamaMemory, LlamaRecorder, type StepSizes } f
 
 /** Tokens encoded before the host looks: on hardware a readback costs more than a token, on a software adapter it does not. */
 const TOKENS_A_READ = { hardware: 8, software: 2 };
-/** Stop ids that fit; chat templates have one or two. */
-const STOPS = 16;
-
 export interface DecodeHost {
   gpu: GpuContext;
   config: LlamaConfig;
@@ -64,7 +61,7 @@ export class Decoder {
     const bytes = decodeBytes(config, shape);
     try {
       this.state = this.make(bytes.state, 'decode state');
-      this.stops = this.make(4 * STOPS, 'stop ids');
+      this.stops = this.make(4 * shape.stopIds, 'stop ids');
       this.routes = this.make(4 * shape.rows, 'routes of rows');
       if (shape.masked) this.allowed = this.make(bytes.allowed, 'allowed ids');
       this.tokens = this.make(bytes.tokens, 'tokens');
@@ -165,7 +162,7 @@ export class Decoder {
     const { runner } = this.host.gpu;
     const { rows: R, slots, maxNew, masked } = this.shape;
     const { prompts, sampling, onToken, signal, yieldToOthers } = request;
-    const stopIds = request.stopIds.slice(0, STOPS);
+    const { stopIds } = request;
     runner.submit();
     const state = new Uint32Array(R * DECODE_WORDS);
     const set = (name: keyof typeof DECODE, r: number, value: number) => {
@@ -187,7 +184,7 @@ export class Decoder {
     runner.write(
       this.stops,
       0,
-      Uint32Array.from({ length: STOPS }, (_, i) => stopIds[i] ?? 0),
+      Uint32Array.from({ length: this.shape.stopIds }, (_, i) => stopIds[i] ?? 0),
     );
     const slotOf = (row: number) => request.rowAdapter?.[row] ?? -1;
     const writeRoutes = (live: readonly number[]) =>
@@ -226,6 +223,7 @@ export class Decoder {
           const at = r * maxNew + i;
           const id = newIds[at]!;
           const [logp, samplingLogp, entropy] = told.subarray(at * CHOICE_FLOATS);
+          checkChoice({ id, logp: logp! }, row, this.host.config.vocab_size);
           result.ids.push(id);
           result.logps.push(logp!);
           result.samplingLogps.push(samplingLogp!);
@@ -256,7 +254,7 @@ export class Decoder {
     const words = maskWords(this.host.config);
     const all = new Uint32Array(live.length * words).fill(0xffffffff);
     live.forEach((row, r) => {
-      const allowed = checkAllowed(request.allowed?.(row, out[row]!.ids), row);
+      const allowed = checkAllowed(request.allowed?.(row, out[row]!.ids), row, this.host.config.vocab_size);
       if (allowed) all.set(allowed, r * words);
     });
     this.host.gpu.runner.write(this.allowed!, 0, all);

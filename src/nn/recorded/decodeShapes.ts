@@ -18,6 +18,8 @@ export interface DecodeShape {
   rows: number;
   slots: number;
   maxNew: number;
+  /** Stop ids that fit. */
+  stopIds: number;
   /** Some rows go through adapters. */
   adapted: boolean;
   /** The host says before each token which ids may come. */
@@ -69,6 +71,7 @@ export function decodeBatches(
       rows: rows.length,
       slots: roundUp(maxNew, 32),
       maxNew,
+      stopIds: roundUp(Math.max(1, request.stopIds.length), 16),
       adapted: rows.some((row) => routeOf(row) >= 0),
       masked: request.allowed !== undefined,
     };
