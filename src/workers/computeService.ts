@@ -163,7 +163,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       );
     return { ...gpuContext(backendInfo.isFallbackAdapter), adapter: backendInfo.adapter };
   };
-  /** New recordings take the tuned forms; runs that are being recorded keep theirs. */
+  /** New engines take the tuned forms; those that are there keep theirs. */
   const takeTuned = (tuned: TunedForms | undefined) => {
     const context = gpuContext(false);
     context.forms = withTuned(context.forms, tuned);
@@ -280,8 +280,8 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
         if (training.ids().length > 0)
           throw new ConfigError('A run trains. Calibrate before or after it: a run keeps its kernels to the end.');
         const tuned = await queue.run('training', () => autotune(context, measuring(signal, progress)), signal);
-        await storage.setValue(TUNED, adapter, tuned);
         takeTuned(tuned);
+        await storage.setValue(TUNED, adapter, tuned);
         return { tuned };
       }),
     benchmark: ({ shape, rounds }, { progress, signal }) =>
