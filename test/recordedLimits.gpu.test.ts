@@ -205,6 +205,17 @@ test('a checkpoint is read in pieces, and staging memory for it is not kept', as
     runner.pieceBytes = 4096;
     expect(await engine.exportWeights()).toEqual(weights);
     expect(Math.max(...sizes)).toBe(4096);
+    // The same way in.
+    const [other, write] = [initWeights(tiny, 2), device.queue.writeBuffer];
+    const written: number[] = [];
+    device.queue.writeBuffer = (...args: Parameters<GPUQueue['writeBuffer']>) => {
+      written.push(args[4] ?? args[2].byteLength);
+      write.apply(device.queue, args);
+    };
+    await engine.importWeights(other);
+    device.queue.writeBuffer = write;
+    expect(Math.max(...written)).toBe(4096);
+    expect(await engine.exportWeights()).toEqual(other);
     runner.pieceBytes = 2 ** 22;
     const bytes = 4 * Object.values(weights).reduce((sum, { data }) => sum + data.length, 0);
     sizes.length = 0;

@@ -153,9 +153,23 @@ export class GpuRunner {
     flushTfjs();
     buffer.destroy();
   }
-  write(buffer: GPUBuffer, offset: number, data: BufferSource): void {
-    this.device.queue.writeBuffer(buffer, offset, data as ArrayBuffer);
-    this.counts.writtenBytes += data.byteLength;
+  /** In pieces of at most pieceBytes: each crosses through staging memory of its size. */
+  write(buffer: GPUBuffer, offset: number, data: ArrayBufferView<ArrayBuffer> | ArrayBuffer): void {
+    const [from, bytes] = ArrayBuffer.isView(data) ? [data.byteOffset, data.byteLength] : [0, data.byteLength];
+    const whole = ArrayBuffer.isView(data) ? data.buffer : data;
+    for (let at = 0; at < bytes; at += this.pieceBytes) {
+      const size = Math.min(this.pieceBytes, bytes - at);
+      this.device.queue.writeBuffer(buffer, offset + at, whole, from + at, size);
+    }
+    this.counts.writtenBytes += bytes;
+  }
+  /** `write`, waiting for the device after each large piece, so that what is on its way stays small. */
+  async upload(buffer: GPUBuffer, data: Float32Array<ArrayBuffer>): Promise<void> {
+    const floats = this.pieceBytes / 4;
+    for (let at = 0; at < data.length; at += floats) {
+      this.write(buffer, 4 * at, data.subarray(at, at + floats));
+      if (data.length > floats) await this.device.queue.onSubmittedWorkDone();
+    }
   }
 
   /** Sends what was encoded, after what tfjs has recorded. */

@@ -149,6 +149,8 @@ export class RecordedEngine implements ModelEngine {
   readonly backend = 'webgpu';
   /** Tells engines apart in keys of recordings. */
   private readonly number = engines++;
+  /** With the forms of this moment: a calibration that ends later does not change what a run has recorded of itself. */
+  private readonly gpu: GpuContext;
   private readonly layout: ParameterLayout;
   private readonly weights: GPUBuffer[];
   private trained: Trained;
@@ -166,6 +168,8 @@ export class RecordedEngine implements ModelEngine {
   private heads?: HeadReplay;
   private updates = 0;
   private nextTotal = 0;
+  /** Places among the totals of the micro-batches behind the gradients. */
+  private losses = { first: 0, count: 0 };
   /** Whether gradients of earlier micro-batches wait for an update. */
   private hasGradients = false;
   private unreadNorm?: GpuScalar;
@@ -176,13 +180,14 @@ export class RecordedEngine implements ModelEngine {
    * that is missing or has another shape, ConfigError for adapters that do not fit.
    */
   constructor(
-    private readonly gpu: GpuContext,
+    context: GpuContext,
     readonly config: LlamaConfig,
     weights: NamedTensorMap,
     readonly head: HeadKind = 'lm',
     adapters: readonly LoraAdapter[] = [],
   ) {
-    const { device } = gpu;
+    this.gpu = { ...context };
+    const { device } = this.gpu;
     this.layout = layoutOf(config, HEAD_PARAMETERS[head](config.hidden_size), largestBuffer(device));
     const flat = toSegments(this.layout, weights);
     const { layout } = this;
@@ -347,6 +352,9 @@ export class RecordedEngine implements ModelEngine {
     flat.forEach((data, s) => {
       this.gpu.runner.write(buffers[s]!, 0, data);
     });
+  }
+  private async uploadInTurn(buffers: GPUBuffer[], flat: Float32Array<ArrayBuffer>[]): Promise<void> {
+    for (const [s, data] of flat.entries()) await this.gpu.runner.upload(buffers[s]!, data);
   }
   /** cos and sin of all positions, in f64: WGSL's own are good to 11 bits. */
   private ropeTable(): GPUBuffer {
@@ -615,7 +623,7 @@ export class RecordedEngine implements ModelEngine {
     if (loss.fused && (options.head ?? 'lm') === 'lm') {
       const { count, dft } = loss.fused;
       const captured = await this.capture(batch.B, batch.T, this.fused(options.gradient_checkpointing));
-      const at = this.nextTotal++ % TOTALS;
+      const at = this.placeOfLoss();
       const accumulate = this.hasGradients ? 1 : 0;
       this.begin(batch, captured, { ...sizes, dft: dft ? 1 : 0, accumulate, at });
       await runner.send(captured.replay, 'forward');
@@ -635,6 +643,12 @@ export class RecordedEngine implements ModelEngine {
     return this.stepByTensors(batch, loss, { want, options, scale }, sizes);
   }
 
+  private placeOfLoss(): number {
+    const at = this.nextTotal++ % TOTALS;
+    const { first, count } = this.losses;
+    this.losses = this.hasGradients ? { first, count: Math.min(count + 1, TOTALS) } : { first: at, count: 1 };
+    return at;
+  }
   /** Any loss in tf ops: forward, the loss on the tape over the outputs, backward from its cotangents. */
   private async stepByTensors(
     batch: Batch,
@@ -648,6 +662,7 @@ export class RecordedEngine implements ModelEngine {
     const heads = await this.headReplay();
     await captured.teacher?.engine.writeRows(batch, captured.teacher.h);
     const accumulate = this.hasGradients ? 1 : 0;
+    const at = this.placeOfLoss();
     this.begin(batch, captured, { ...sizes, accumulate });
     await runner.send(captured.replay, 'forward');
     let result: StepResult | undefined;
@@ -676,6 +691,9 @@ export class RecordedEngine implements ModelEngine {
       const { grads } = tf.engine().gradients(() => f(...xs), xs, null as unknown as tf.Tensor, true);
       return Object.fromEntries(names.map((name, i) => [name, grads[i]]));
     }) as Record<string, tf.Tensor | undefined>;
+    const found = result?.sums.loss as tf.Scalar | undefined;
+    if (found) runner.copy(bufferOf(found), 0, this.totals, 16 * at, 4);
+    else runner.clear(this.totals, 16 * at, 4);
     for (const [name, buffer] of captured.cotangents) {
       const d = cotangents[name];
       if (d) runner.copy(bufferOf(d), 0, buffer, 0, 4 * d.size);
@@ -854,7 +872,13 @@ export class RecordedEngine implements ModelEngine {
       recording.call(squares(), [this.fixed(grads[s]!), parts], () => ({ floats, first: from }));
       first += counts[s]!;
     });
-    recording.call(gradientNorm(), [parts, norm], (o) => ({ parts: total, maxNorm: o.max_grad_norm }));
+    recording.call(gradientNorm(), [parts, this.fixed(this.totals), norm], (o) => ({
+      parts: total,
+      maxNorm: o.max_grad_norm,
+      firstLoss: this.losses.first,
+      losses: this.hasGradients ? this.losses.count : 0,
+      places: TOTALS,
+    }));
     segments.forEach((floats, s) => {
       const args = [weights[s]!, grads[s]!, m[s]!, v[s]!].map((buffer) => this.fixed(buffer));
       recording.call(adamw(), [...args, norm], (o) => ({
@@ -940,21 +964,21 @@ export class RecordedEngine implements ModelEngine {
     };
   }
   async importWeights(weights: NamedTensorMap): Promise<void> {
-    this.uploadAll(this.weights, toSegments(this.layout, weights));
+    await this.uploadInTurn(this.weights, toSegments(this.layout, weights));
     this.dropTensors();
   }
   async exportTrained(): Promise<NamedTensorMap> {
     return this.trained.unpack(await this.download(this.trained.weights));
   }
   async importTrained(tensors: NamedTensorMap): Promise<void> {
-    this.uploadAll(this.trained.weights, this.trained.pack(tensors));
+    await this.uploadInTurn(this.trained.weights, this.trained.pack(tensors));
     this.dropTensors();
   }
   async importOptimizer({ tensors, step }: { tensors: NamedTensorMap; step: number }): Promise<void> {
     const { pack } = this.trained;
     const { m, v } = this.training();
-    this.uploadAll(m, pack(tensors, 'adam.m.'));
-    this.uploadAll(v, pack(tensors, 'adam.v.'));
+    await this.uploadInTurn(m, pack(tensors, 'adam.m.'));
+    await this.uploadInTurn(v, pack(tensors, 'adam.v.'));
     this.updates = step;
   }
 
