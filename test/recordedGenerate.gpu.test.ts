@@ -2,6 +2,7 @@
 // depend on their batch, prompts are shared, ended rows stay ended.
 import { beforeAll, expect, test } from 'vitest';
 import { initBackend } from '../src/gpu/backend';
+import { DECODE_WORDS } from '../src/gpu/kernels/decodeState';
 import { CancelledError } from '../src/lib/errors';
 import { TfEngine } from '../src/nn/engine';
 import { type GeneratedRow, generate } from '../src/nn/generate';
@@ -85,6 +86,9 @@ test('ended rows leave the batch: fewer rows are computed, and the others go on 
   const bytes: number[] = [];
   runner.read = (ranges) => {
     bytes.push(ranges[0]!.bytes);
+    // Two tokens of 20 bytes a row, whatever the length.
+    const rows = ranges[0]!.bytes / (4 * DECODE_WORDS);
+    expect(ranges[1]!.bytes + ranges[2]!.bytes).toBeLessThanOrEqual(2 * 20 * rows);
     return read(ranges);
   };
   try {

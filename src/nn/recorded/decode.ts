@@ -14,10 +14,10 @@ import type { GroupKey } from './adapterLayout';
 import { inputLayout, packInputs } from './batchInputs';
 import type { GpuContext } from './context';
 import { recordToken, type SampleSizes, type TokenMemory } from './decodeRecording';
-import { type DecodeShape, decodeBytes, maskWords, rowFloats } from './decodeShapes';
+import { type DecodeShape, decodeBytes, maskWords, RING, rowFloats } from './decodeShapes';
 import { type AdapterMemory, type LlamaMemory, LlamaRecorder, type StepSizes } from './llamaRecording';
 
-/** Tokens encoded before the host looks: on hardware a readback costs more than a token, on a software adapter it does not. */
+/** Tokens encoded before the host looks, at most RING: on hardware a readback costs more than a token, on a software adapter it does not. */
 const TOKENS_A_READ = { hardware: 8, software: 2 };
 export interface DecodeHost {
   gpu: GpuContext;
@@ -160,10 +160,12 @@ export class Decoder {
     out: GeneratedRow[],
   ): Promise<void> {
     const { runner } = this.host.gpu;
-    const { rows: R, slots, maxNew, masked } = this.shape;
+    const { rows: R, slots, masked } = this.shape;
     const { prompts, sampling, onToken, signal, yieldToOthers } = request;
     const { stopIds } = request;
     runner.submit();
+    const limits = rows.map((row) => newTokens(prompts[row]!.length, sampling, this.host.config));
+    const maxNew = Math.max(...limits);
     const state = new Uint32Array(R * DECODE_WORDS);
     const set = (name: keyof typeof DECODE, r: number, value: number) => {
       state[DECODE[name] * R + r] = value;
@@ -178,7 +180,7 @@ export class Decoder {
       set('position', r, prompt.length - 1);
       set('token', r, prompt[prompt.length - 1]!);
       set('stream', r, row);
-      set('limit', r, newTokens(prompt.length, sampling, this.host.config));
+      set('limit', r, limits[r]!);
     }
     runner.write(this.state, 0, state);
     runner.write(
@@ -203,13 +205,18 @@ export class Decoder {
       if (masked) this.writeAllowed(request, live, out);
       this.token.prepare();
       this.token.write({ ...this.shape, active, sampling, stops: stopIds.length });
-      for (let k = 0; k < Math.min(chunk, maxNew - t); k++)
+      const made = Math.min(chunk, maxNew - t);
+      for (let k = 0; k < made; k++)
         if (this.token.proven.has('')) runner.encode(this.token, '');
         else await runner.send(this.token, '');
       const [words, ids, choices] = await runner.read([
         { buffer: this.state, offset: 0, bytes: 4 * active * DECODE_WORDS },
-        { buffer: this.tokens, offset: 0, bytes: 4 * active * maxNew },
-        { buffer: this.choices, offset: 0, bytes: 4 * active * maxNew * CHOICE_FLOATS },
+        { buffer: this.tokens, offset: 4 * (t % RING) * active, bytes: 4 * made * active },
+        {
+          buffer: this.choices,
+          offset: 4 * (t % RING) * active * CHOICE_FLOATS,
+          bytes: 4 * made * active * CHOICE_FLOATS,
+        },
       ]);
       const now = new Uint32Array(words!);
       const [newIds, told] = [new Uint32Array(ids!), new Float32Array(choices!)];
@@ -220,7 +227,7 @@ export class Decoder {
             `The GPU made no token for prompt ${row + 1}, and said nothing of it. Try again; if it happens again, open the studio with ?backend=wasm.`,
           );
         for (let i = t; i < now[DECODE.count * active + r]!; i++) {
-          const at = r * maxNew + i;
+          const at = (i - t) * active + r;
           const id = newIds[at]!;
           const [logp, samplingLogp, entropy] = told.subarray(at * CHOICE_FLOATS);
           checkChoice({ id, logp: logp! }, row, this.host.config.vocab_size);

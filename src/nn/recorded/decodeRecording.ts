@@ -11,7 +11,7 @@ import { type Fixed, type Memory, Recording } from '../../gpu/recording';
 import type { LlamaConfig, SamplingOptions } from '../../protocol/model';
 import { SAMPLING_STREAM } from '../sampling';
 import type { GroupKey } from './adapterLayout';
-import { type DecodeShape, rowFloats } from './decodeShapes';
+import { type DecodeShape, RING, rowFloats } from './decodeShapes';
 import type { AdapterMemory } from './llamaRecording';
 
 export interface SampleSizes extends DecodeShape {
@@ -56,7 +56,7 @@ export function recordToken(
   memory: TokenMemory,
 ): Recording<SampleSizes> {
   const { weight, table, state, routes } = memory;
-  const { rows: R, prefixRows, maxNew } = shape;
+  const { rows: R, prefixRows, slots } = shape;
   const W = rowFloats(config);
   const { hidden_size: D, num_attention_heads: H, num_key_value_heads: Hk, head_dim: hd } = config;
   const { intermediate_size: F, vocab_size: V } = config;
@@ -90,17 +90,23 @@ export function recordToken(
     rows: active,
     first: DECODE.token * active,
   }));
-  const keys = config.max_position_embeddings;
   const attention = attentionDecode({
     heads: H,
     kvHeads: Hk,
     headDim: hd,
-    form: keys > DECODE_KEYS ? 'rowPerThread' : forms.row,
+    // By the keys of this batch, not by the context: a short chat with a long-context model is not decoded serially.
+    form: prefixRows + slots > DECODE_KEYS ? 'rowPerThread' : forms.row,
   });
   for (let i = 0; i < config.num_hidden_layers; i++) {
     const w = (suffix: string) => weight(`model.layers.${i}.${suffix}.weight`);
     const [o, mid, act, next] = [H * hd, D, F, D].map((n, j) => r.floats(`${i}.${j}`, R * n));
-    const rope = { kind: 'rope', headDim: hd, rotatedHeads: H + Hk, positions: keys, append: true } as const;
+    const rope = {
+      kind: 'rope',
+      headDim: hd,
+      rotatedHeads: H + Hk,
+      positions: config.max_position_embeddings,
+      append: true,
+    } as const;
     const low = (key: GroupKey) => (shape.adapted ? memory.adapter?.(i, key) : undefined);
     const cache = memory.cache(i);
     const qkv = [x, w('self_attn.q_proj'), w('input_layernorm'), table, state, cache];
@@ -132,7 +138,7 @@ export function recordToken(
       minP: sampling.min_p ?? 0,
       seed: sampling.seed,
       mix: SAMPLING_STREAM,
-      maxNew,
+      ring: RING,
       stops,
     }),
   );

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
+import { HARDWARE_FORMS } from '../../gpu/kernels/forms';
 import { PRESETS } from '../presets';
 import type { GenerateRequest } from '../seam';
+import { recordToken } from './decodeRecording';
 import { decodeBatches } from './decodeShapes';
 
 const MIB = 2 ** 20;
@@ -44,4 +46,17 @@ test('caches of all layers together stay below a quarter of what an adapter is t
     expect(30 * 4 * 15 * 64 * (shape.rows * shape.slots + shape.groups * shape.prefixRows)).toBeLessThanOrEqual(
       2 ** 30,
     );
+});
+
+test('decoding is serial by the keys of its batch, not by the context of the model', () => {
+  const config = { ...PRESETS.nano, max_position_embeddings: 131_072 };
+  const nowhere = { kind: 'fixed', name: '', buffer: undefined as never, offset: 0, bytes: 0 } as const;
+  const names = (lengths: readonly number[], maxNew: number) => {
+    const { shape } = decodeBatches(request(lengths, maxNew), config, 128 * MIB)[0]!;
+    const fixed = { table: nowhere, state: nowhere, routes: nowhere, all: nowhere, stops: nowhere, tokens: nowhere, choices: nowhere }; // biome-ignore format: one list
+    const memory = { ...fixed, weight: () => nowhere, cache: () => nowhere, prefix: () => nowhere };
+    return recordToken(config, HARDWARE_FORMS, shape, memory).calls.map(({ kernel }) => kernel.name);
+  };
+  expect(names([300, 20], 256)).toContain('attention decode rowPerWorkgroup');
+  expect(names([1900], 256)).toContain('attention decode rowPerThread');
 });

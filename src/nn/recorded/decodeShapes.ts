@@ -10,14 +10,15 @@ import type { GenerateRequest } from '../seam';
 const CACHE_BYTES = 2 ** 30;
 /** Tokens of prompts that go through the model at once: their activations stay as small as those of a training step. */
 const PREFILL_TOKENS = 8192;
+/** New tokens of each row that wait to be read; how many are made before the host looks divides it. */
+export const RING = 8;
 export interface DecodeShape {
-  /** Distinct prompts, their rows in the prefix, how many run at once, rows of the batch, own slots and tokens at most. */
+  /** Distinct prompts, their rows in the prefix, how many run at once, rows of the batch, own slots. */
   groups: number;
   prefixRows: number;
   groupsAtOnce: number;
   rows: number;
   slots: number;
-  maxNew: number;
   /** Stop ids that fit. */
   stopIds: number;
   /** Some rows go through adapters. */
@@ -31,12 +32,12 @@ const roundUp = (n: number, step: number): number => Math.ceil(n / step) * step;
 export const rowFloats = (c: LlamaConfig): number => (c.num_attention_heads + 2 * c.num_key_value_heads) * c.head_dim;
 
 /** Bytes of a decoder's buffers; caches and prefixes are one a layer. */
-export function decodeBytes(config: LlamaConfig, { rows, slots, groups, prefixRows, maxNew }: DecodeShape) {
+export function decodeBytes(config: LlamaConfig, { rows, slots, groups, prefixRows }: DecodeShape) {
   return {
     state: 4 * rows * DECODE_WORDS,
     allowed: 4 * rows * maskWords(config),
-    tokens: 4 * rows * maxNew,
-    choices: 4 * rows * maxNew * CHOICE_FLOATS,
+    tokens: 4 * rows * RING,
+    choices: 4 * rows * RING * CHOICE_FLOATS,
     cache: 4 * rows * slots * rowFloats(config),
     prefix: 4 * Math.max(1, groups * prefixRows) * rowFloats(config),
     /** Of the plan: the widest that a token of every row leaves on its way. */
@@ -70,7 +71,6 @@ export function decodeBatches(
       groupsAtOnce: Math.max(1, Math.min(groups, Math.floor(tokensAtOnce / Math.max(1, prefixRows)))),
       rows: rows.length,
       slots: roundUp(maxNew, 32),
-      maxNew,
       stopIds: roundUp(Math.max(1, request.stopIds.length), 16),
       adapted: rows.some((row) => routeOf(row) >= 0),
       masked: request.allowed !== undefined,
