@@ -65,7 +65,10 @@ const time = (seconds: number): string =>
 function RunPill() {
   const run = useRuns((s) => Object.values(s.runs).find((r) => r.status === 'running' || r.status === 'paused'));
   const pace = useRuns((s) => (run ? s.stats[run.id] : undefined));
-  if (!run) return <span className="pill wide">no run</span>;
+  const compiling = useSession((s) => s.compiling);
+  // At the first step of a run and the first answer of a model; both wait for it.
+  const compilingWords = compiling && `Compiling kernels, ${compiling.done} of ${compiling.total}`;
+  if (!run) return <span className="pill wide">{compilingWords ?? 'no run'}</span>;
   const left = pace ? time(((run.maxSteps - run.step) * pace.stepMs) / 1000) : undefined;
   const isPaused = run.status === 'paused';
   return (
@@ -85,7 +88,7 @@ function RunPill() {
         >
           <i style={{ width: `${(100 * run.step) / Math.max(1, run.maxSteps)}%` }} />
         </span>
-        <span className="wide">{isPaused ? 'paused' : left ? `${left} left` : 'starting'}</span>
+        <span className="wide">{compilingWords ?? (isPaused ? 'paused' : left ? `${left} left` : 'starting')}</span>
       </span>
       <button
         type="button"

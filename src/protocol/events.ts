@@ -10,5 +10,7 @@ export type ComputeEvent =
   | { kind: 'status'; runId: string; status: RunStatus; step: number; error?: ErrorData }
   | { kind: 'generation'; runId: string; sample: SampleGeneration }
   | { kind: 'checkpoint'; runId: string; checkpoint: CheckpointRef }
+  /** New GPU kernels, before a first step or answer; done = total ends it. */
+  | { kind: 'compiling'; done: number; total: number }
   | { kind: 'deviceLost'; reason: string }
   | { kind: 'warning'; message: string };

@@ -9,6 +9,8 @@ interface Session {
   backend?: BackendInfo;
   /** Why no backend could be started. */
   backendError?: string;
+  /** GPU kernels that are being compiled before a first step or answer. */
+  compiling?: { done: number; total: number };
   /** The newest thing to tell; read aloud. */
   notice?: { tone: 'warn' | 'bad'; text: string };
   theme: Theme;
@@ -46,8 +48,12 @@ export async function startSession(): Promise<void> {
     applyEvent(event);
     if (event.kind === 'backend') useSession.setState({ backend: event.info, backendError: undefined });
     else if (event.kind === 'warning') useSession.setState({ notice: { tone: 'warn', text: event.message } });
-    else if (event.kind === 'deviceLost')
+    else if (event.kind === 'compiling') {
+      const { done, total } = event;
+      useSession.setState({ compiling: done < total ? { done, total } : undefined });
+    } else if (event.kind === 'deviceLost')
       useSession.setState({
+        compiling: undefined,
         notice: {
           tone: 'warn',
           text: `The graphics device was lost (${event.reason}). A new one is being started; runs go on from their last checkpoint.`,

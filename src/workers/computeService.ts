@@ -32,6 +32,8 @@ import { type Connection, transferring } from './rpc';
 import type { RunLocks } from './runLocks';
 import { TrainingRuns } from './trainingRuns';
 
+/** Counts of compiled kernels go to the page at most this often. */
+const EMIT_EVERY_MS = 200;
 /** Table of tuned forms by adapter. */
 const TUNED = 'kernel-forms';
 
@@ -127,10 +129,21 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     backendInfo = info;
     if (info.backend === 'webgpu' && !info.isFallbackAdapter)
       takeTuned(await storage.getValue<TunedForms>(TUNED, info.adapter));
+    if (info.backend === 'webgpu') gpuContext(info.isFallbackAdapter).pipelines.onProgress = tellCompiling();
     emit({ kind: 'backend', info });
     await training.settleOrphans();
     return info;
   }
+  /** Seldom enough for the page; the end always. */
+  const tellCompiling = () => {
+    let toldAt = Number.NEGATIVE_INFINITY;
+    return (done: number, total: number) => {
+      const at = env.clock();
+      if (done < total && at - toldAt < EMIT_EVERY_MS) return;
+      toldAt = at;
+      emit({ kind: 'compiling', done, total });
+    };
+  };
   /** Anything that needs the device before the page asked for one starts the best there is. */
   const ready = (wanted: BackendName | 'auto' = 'auto'): Promise<BackendInfo> => {
     backend ??= init(wanted);
