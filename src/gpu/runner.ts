@@ -105,7 +105,7 @@ export class GpuRunner {
     for (const { pipeline, group, grid, flops } of replay.dispatches(part)) {
       const { pending } = this;
       const ms = (pending.flops + flops) / this.flopsAMs + (pending.dispatches + 1) * DISPATCH_MS;
-      const most = this.outstanding === 0 ? LEAD * this.submitMs : this.submitMs;
+      const most = this.now && this.outstanding === 0 ? LEAD * this.submitMs : this.submitMs;
       if (pending.dispatches > 0 && ms > most) this.submit();
       this.pending.flops += flops;
       this.pending.dispatches++;
