@@ -1,5 +1,6 @@
 // The Engine panel's measurements on the real device: every dispatch of a step is in the table, what it costs grows with the
 // shape, peers take the same step, and an impossible shape is refused by name.
+import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, expect, test } from 'vitest';
 import { initBackend } from '../src/gpu/backend';
 import { HARDWARE_FORMS } from '../src/gpu/kernels/forms';
@@ -7,11 +8,13 @@ import type { GemmForm } from '../src/gpu/kernels/gemm';
 import { autotune, withTuned } from '../src/labs/bench/autotune';
 import { compareEngines } from '../src/labs/bench/compare';
 import { profileStep } from '../src/labs/bench/profile';
+import { benchBatch, sftStep } from '../src/labs/bench/setup';
+import { generate } from '../src/nn/generate';
 import { initWeights } from '../src/nn/init';
 import { PRESETS } from '../src/nn/presets';
 import { gpuContext } from '../src/nn/recorded/context';
 import { RecordedEngine } from '../src/nn/recorded/engine';
-import { stepMemory } from '../src/nn/recorded/stepMemory';
+import { runMemory, stepMemory } from '../src/nn/recorded/stepMemory';
 import type { StepShape } from '../src/protocol/engineReport';
 
 const errors: string[] = [];
@@ -58,6 +61,7 @@ test('memory is known before there is a device, and a device without room is tol
   const engine = new RecordedEngine(gpu, config, initWeights(config, 1));
   const planned = stepMemory(config, 2, 48, gpu.forms);
   expect(await engine.plannedBytes(2, 48)).toBe(planned.activations);
+  await engine.recordedStep(benchBatch(2, 48, 64));
   expect(engine.weightBytes).toBe(planned.weights);
   const { device } = gpu;
   const pop = device.popErrorScope;
@@ -74,6 +78,55 @@ test('memory is known before there is a device, and a device without room is tol
   // With room again the same shape runs.
   expect(await engine.plannedBytes(2, 64)).toBeGreaterThan(planned.activations);
   engine.dispose();
+});
+
+test('a run takes no more than its plan says, and a model that only answers has no gradients', async () => {
+  const config = { ...PRESETS.nano, vocab_size: 300 };
+  const { device, pool, forms } = context();
+  pool.release();
+  let alive = 0;
+  let most = 0;
+  const create = device.createBuffer;
+  device.createBuffer = (d) => {
+    const buffer = create.call(device, d);
+    if (d.usage & GPUBufferUsage.MAP_READ) return buffer;
+    alive += d.size;
+    most = Math.max(most, alive);
+    const destroy = buffer.destroy.bind(buffer);
+    buffer.destroy = () => {
+      alive -= d.size;
+      destroy();
+    };
+    return buffer;
+  };
+  try {
+    const engine = new RecordedEngine(context(), config, initWeights(config, 1));
+    const answer = () =>
+      generate(engine, { prompts: [1, 2, 3, 4].map((i) => new Array(63).fill(i)), sampling: { temperature: 0, top_k: 0, top_p: 1, max_new_tokens: 128, seed: 0 }, stopIds: [], signal: AbortSignal.abort() }).catch(() => {}); // biome-ignore format: one call
+    await answer();
+    const parameters = engine.weightBytes;
+    const beforeTraining = alive;
+    await sftStep(engine, benchBatch(2, 64, 300), () => 0);
+    expect(engine.weightBytes).toBe(4 * parameters);
+    // What the answer had kept is gone: caches of 128 tokens a row.
+    const cacheBytes =
+      3 * 4 * 128 * 4 * (config.num_attention_heads + 2 * config.num_key_value_heads) * config.head_dim;
+    expect(most).toBeLessThan(
+      beforeTraining - cacheBytes + 3 * parameters + (await engine.plannedBytes(2, 64)) + 2 ** 20,
+    );
+    tf.dispose((await engine.evaluate(benchBatch(16, 64, 300), { want: ['logps', 'argmax', 'entropies'] })) as unknown as tf.TensorContainer); // biome-ignore format: one call
+    await answer();
+    await sftStep(engine, benchBatch(2, 64, 300), () => 0);
+    const plan = runMemory(config, { B: 2, T: 64, evaluationRows: 16, prompts: 4, maxNewTokens: 128 }, forms, 2 ** 27);
+    // Beside it: RoPE's table, totals, uniform blocks, tfjs' copies of results.
+    expect(most).toBeLessThan(plan.weights + plan.activations + 2 ** 20);
+    expect(most).toBeGreaterThan(0.7 * (plan.weights + plan.activations));
+    engine.dispose();
+    pool.release();
+    expect(alive).toBeLessThan(2 ** 19);
+  } finally {
+    device.createBuffer = create;
+  }
 });
 
 test('calibration times each candidate, keeps the default unless one is clearly faster, and holds to its budget', async () => {

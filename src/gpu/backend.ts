@@ -8,6 +8,7 @@ import { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { DeviceError } from '../lib/errors';
 import type { BackendInfo, BackendName } from '../protocol/model';
+import { largestBuffer } from './allocation';
 
 export interface BackendOptions {
   prefer: BackendName | 'auto';
@@ -74,7 +75,7 @@ async function startWebGpu(o: BackendOptions): Promise<BackendInfo> {
   clock = o.now;
   await tf.setBackend('webgpu');
   await tf.ready();
-  return info;
+  return { ...info, largestBuffer: largestBuffer(lost) };
 }
 
 async function startWasm(o: BackendOptions, reason?: string): Promise<BackendInfo> {

@@ -40,7 +40,7 @@ export interface ResumePoint {
 }
 
 /** One fixed prompt of each shape, from the dev split: never trained on, never in the held-out figures. */
-const FIXED_PROMPTS = 4;
+export const FIXED_PROMPTS = 4;
 const FIXED_SEED = 5;
 
 /** Throws ConfigError for a bad recipe and DataError when there is nothing to train on. */

@@ -270,3 +270,20 @@ test('what does not fit is refused in words', async () => {
   expect(() => parseLlamaConfig({ ...json, hidden_size: undefined })).toThrow(/hidden_size/);
   expect(() => parseLlamaConfig({ ...json, rope_parameters: { rope_type: 'yarn' } })).toThrow(/yarn/);
 });
+
+test('targets and positions that the model does not have are refused; what is not learned may be anything', async () => {
+  const engine = new TfEngine(config, initWeights(config, 1));
+  const measure = (change: (batch: Batch) => void) => {
+    const batch = sampleBatch();
+    change(batch);
+    return engine.evaluate(batch, { want: ['logps'] });
+  };
+  await expect(measure(({ targets }) => targets.set([70], 1))).rejects.toThrow('Target id 70 is outside');
+  await expect(measure(({ positions }) => positions.set([40], 3))).rejects.toThrow('Position 40 is outside');
+  await expect(measure((batch) => Object.assign(batch, { mask: batch.mask.slice(1) }))).rejects.toThrow(
+    'A batch of 2×6 needs 12 mask, got 11.',
+  );
+  const outputs = await measure(({ targets }) => targets.set([-100], 0)); // mask 0 there
+  tf.dispose(outputs as unknown as tf.TensorContainer);
+  engine.dispose();
+});

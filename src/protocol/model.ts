@@ -58,6 +58,8 @@ export interface BackendInfo {
   isFallbackAdapter: boolean;
   /** Why not WebGPU, when it is not. */
   reason?: string;
+  /** WebGPU: bytes of the largest buffer that a kernel can read. */
+  largestBuffer?: number;
 }
 
 export interface SamplingOptions {

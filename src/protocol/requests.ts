@@ -130,6 +130,9 @@ export interface MemoryPlan {
   /** Bytes: weights, gradients and moments; activations and gradients on the way. */
   weights: number;
   activations: number;
+  /** The largest single tensor, bytes, and what the GPU binds at once; none on WASM. */
+  largest?: number;
+  largestBuffer?: number;
   /** What the adapter is trusted with. */
   budget: number;
   isOver: boolean;

@@ -39,6 +39,8 @@ import { Tenancy } from './tenancy';
 import { TrainingRuns } from './trainingRuns';
 import { checkWasm, wasmPlan } from './wasmBudget';
 
+/** Counts of compiled kernels go to the page at most this often. */
+const EMIT_EVERY_MS = 200;
 /** Table of tuned forms by adapter. */
 const TUNED = 'kernel-forms';
 
@@ -110,7 +112,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     }),
     ranOutOfMemory(driver) {
       if (!(driver instanceof RecipeRun) || backendInfo?.backend !== 'webgpu') return;
-      const { memory } = recipeMemory(driver.recipe, driver.engine.config, backendInfo.isFallbackAdapter);
+      const { memory } = recipeMemory(driver.recipe, driver.engine.config, backendInfo);
       void budget.remember(backendInfo.adapter, memory.weights + memory.activations);
     },
     failed: (cause) => endIfAborted(cause),
@@ -155,10 +157,21 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     backendInfo = info;
     if (info.backend === 'webgpu' && !info.isFallbackAdapter)
       takeTuned(await storage.getValue<TunedForms>(TUNED, info.adapter));
+    if (info.backend === 'webgpu') gpuContext(info.isFallbackAdapter).pipelines.onProgress = tellCompiling();
     emit({ kind: 'backend', info });
     await training.settleOrphans();
     return info;
   }
+  /** Seldom enough for the page; the end always. */
+  const tellCompiling = () => {
+    let toldAt = Number.NEGATIVE_INFINITY;
+    return (done: number, total: number) => {
+      const at = env.clock();
+      if (done < total && at - toldAt < EMIT_EVERY_MS) return;
+      toldAt = at;
+      emit({ kind: 'compiling', done, total });
+    };
+  };
   /** Anything that needs the device before the page asked for one starts the best there is. */
   const ready = (wanted: BackendName | 'auto' = 'auto'): Promise<BackendInfo> => {
     backend ??= init(wanted);
@@ -193,7 +206,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       );
     return { ...gpuContext(backendInfo.isFallbackAdapter), adapter: backendInfo.adapter };
   };
-  /** New recordings take the tuned forms; runs that are being recorded keep theirs. */
+  /** New engines take the tuned forms; those that are there keep theirs. */
   const takeTuned = (tuned: TunedForms | undefined) => {
     const context = gpuContext(false);
     context.forms = withTuned(context.forms, tuned);
@@ -318,8 +331,8 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
         if (training.ids().length > 0)
           throw new ConfigError('A run trains. Calibrate before or after it: a run keeps its kernels to the end.');
         const tuned = await queue.run('training', () => autotune(context, measuring(signal, progress)), signal);
-        await storage.setValue(TUNED, adapter, tuned);
         takeTuned(tuned);
+        await storage.setValue(TUNED, adapter, tuned);
         return { tuned };
       }),
     benchmark: ({ shape, rounds }, { progress, signal }) =>

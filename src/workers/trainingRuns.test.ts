@@ -76,6 +76,7 @@ interface Options {
   failAt?: Record<number, Error | 'hang'>;
   measuresFirst?: boolean;
   checkpointEveryMs?: number;
+  kernelVariants?: Record<string, string>;
 }
 function worker(options: Options = {}) {
   const { storage = new MemoryStorage(), locks = processLocks(), maxSteps = 20, saveSteps = 5 } = options;
@@ -88,7 +89,12 @@ function worker(options: Options = {}) {
   const prepare: PrepareRun = async (given, { resumeFrom }) => {
     if (given.trainer !== 'toy') throw new DataError('No rows left to train on.');
     const from = resumeFrom && { step: resumeFrom.step, w: resumeFrom.weights.w!.data[0]! };
-    return { driver: toyDriver(maxSteps, from, options), parents: {}, kernelVariants: {}, saveSteps };
+    return {
+      driver: toyDriver(maxSteps, from, options),
+      parents: {},
+      kernelVariants: options.kernelVariants ?? {},
+      saveSteps,
+    };
   };
   const all = new TrainingRuns({
     runs,
@@ -205,10 +211,11 @@ test.each([{ stopAfter: 7 }, { stopAfter: 13 }])(
     const first = worker({ storage, failAt: { [stopAfter + 1]: 'hang' } });
     await first.start();
     await vi.waitFor(() => expect(first.all.require('r').step).toBe(stopAfter));
-    const second = worker({ storage });
+    const second = worker({ storage, kernelVariants: { rows: 'tuned since' } });
     const [record] = await second.all.list();
     expect(record!.status).toBe('interrupted');
     const { step } = await second.all.resume('r');
+    expect((await second.runs.get('r')).kernelVariants).toEqual({ rows: 'tuned since' });
     expect(step).toBe(stopAfter - (stopAfter % 5));
     await second.until('r', 'finished');
     const whole = await unbroken();
