@@ -2,11 +2,13 @@
 // shape, peers take the same step, and an impossible shape is refused by name.
 import { beforeAll, expect, test } from 'vitest';
 import { initBackend } from '../src/gpu/backend';
-import { HARDWARE_FORMS } from '../src/gpu/kernels/forms';
+import { HARDWARE_FORMS, KERNEL_FORMS } from '../src/gpu/kernels/forms';
 import type { GemmForm } from '../src/gpu/kernels/gemm';
+import { GpuRunner } from '../src/gpu/runner';
 import { autotune, withTuned } from '../src/labs/bench/autotune';
 import { compareEngines } from '../src/labs/bench/compare';
 import { profileStep } from '../src/labs/bench/profile';
+import { benchBatch, sftStep } from '../src/labs/bench/setup';
 import { initWeights } from '../src/nn/init';
 import { PRESETS } from '../src/nn/presets';
 import { gpuContext } from '../src/nn/recorded/context';
@@ -39,6 +41,41 @@ test('a step taken apart: its kernels are its dispatches, and each has taken tim
   expect(found.peakGflops!).toBeGreaterThan(0.1);
   expect(found.readbacks).toBe(1);
   expect(told.at(-1)).toBe(`${kernels.length + 1}/${kernels.length + 1}`);
+});
+
+test('products with and without a residual or a norm share a pipeline: each is half a second of a first step', async () => {
+  const config = { ...PRESETS.nano, vocab_size: 64 };
+  const batch = benchBatch(2, 16, 64);
+  const texts = async (isSoftware: boolean) => {
+    const forms = KERNEL_FORMS(isSoftware);
+    const engine = new RecordedEngine({ ...context(), forms }, config, initWeights(config, 1));
+    await sftStep(engine, batch, () => performance.now());
+    const commands = await engine.recordedStep(batch);
+    engine.dispose();
+    return new Set(commands.filter(({ kernel }) => kernel.name.startsWith('gemm')).map(({ kernel }) => kernel.wgsl))
+      .size;
+  };
+  // NT with RoPE, SwiGLU, residual; NN as it stands and with SwiGLU's gradient; TN.
+  expect(await texts(true)).toBe(6);
+  // Hardware compiles quickly and reads no rstd that it does not need: TN is two there.
+  expect(await texts(false)).toBe(7);
+});
+
+test('a step in the forms of hardware is sent in few submits once its speed is known', async () => {
+  const { device } = context();
+  let ms = 0;
+  // A clock that barely moves: what a card takes for a step of nano.
+  const runner = new GpuRunner(device, () => (ms += 0.02));
+  const config = { ...PRESETS.nano, vocab_size: 64 };
+  const engine = new RecordedEngine({ ...context(), runner, forms: HARDWARE_FORMS }, config, initWeights(config, 1));
+  const batch = benchBatch(2, 16, 64);
+  for (let i = 0; i < 3; i++) await sftStep(engine, batch, () => performance.now());
+  const before = { ...runner.counts };
+  await sftStep(engine, batch, () => performance.now());
+  expect(runner.counts.submits - before.submits).toBeLessThanOrEqual(4);
+  expect(runner.counts.readbacks - before.readbacks).toBe(1);
+  engine.dispose();
+  runner.dispose();
 });
 
 test('LoRA: fewer bytes of moments, more dispatches; longer rows: more activations', async () => {
