@@ -25,5 +25,7 @@ export function createEngine(
 ): ModelEngine {
   const isRecorded = tf.getBackend() === 'webgpu' && isRecordable(config) && adapters.every(isAdapterRecordable);
   if (!isRecorded) return new TfEngine(config, weights, head, adapters);
-  return new RecordedEngine(gpuContext(isSoftwareAdapter()), config, weights, head, adapters);
+  // Forms as they are now, to the engine's end: a calibration in between must not part what runs from what the run records.
+  const context = { ...gpuContext(isSoftwareAdapter()) };
+  return new RecordedEngine(context, config, weights, head, adapters);
 }
