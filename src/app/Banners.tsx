@@ -1,12 +1,15 @@
 // What a person should know before going on: no GPU, a lost device, a run that was cut off.
+import { useState } from 'react';
+import type { BackendInfo } from '../protocol/model';
+import { studioClient } from '../stores/client';
 import { resumeRun, useRuns } from '../stores/runs';
 import { useSession } from '../stores/session';
+import { softwareWords } from './backendWords';
 
 export function Banners() {
   const { backend, backendError, notice, dismiss } = useSession();
   const runs = useRuns((s) => s.runs);
   const interrupted = Object.values(runs).filter((r) => r.status === 'interrupted');
-  const isSoftware = backend && (backend.backend !== 'webgpu' || backend.isFallbackAdapter);
   return (
     <div className="banners">
       {backendError && (
@@ -16,15 +19,7 @@ export function Banners() {
           </div>
         </div>
       )}
-      {isSoftware && (
-        <div className="note warn">
-          <div>
-            <b>Training runs on {backend.backend === 'webgpu' ? 'a software GPU' : backend.adapter}.</b>{' '}
-            {backend.reason ?? ''} The results are the same; it is slower than a graphics card, so start with the nano
-            model.
-          </div>
-        </div>
-      )}
+      {backend && <SoftwareNote backend={backend} />}
       <div aria-live="polite">
         {notice && (
           <div className={`note ${notice.tone}`} role="status">
@@ -50,6 +45,42 @@ export function Banners() {
           </button>
         </div>
       ))}
+    </div>
+  );
+}
+
+function SoftwareNote({ backend }: { backend: BackendInfo }) {
+  const [isTiming, setTiming] = useState(false);
+  const [failure, setFailure] = useState<string>();
+  const words = softwareWords(backend);
+  if (!words) return null;
+  const time = async () => {
+    setTiming(true);
+    setFailure(undefined);
+    try {
+      await studioClient().compute.request('compareWithWasm', {}); // what it finds comes with the next backend event
+    } catch (cause) {
+      setFailure((cause as Error).message);
+    } finally {
+      setTiming(false);
+    }
+  };
+  return (
+    <div className="note warn">
+      <div style={{ flex: 1 }}>
+        <b>{words.lead}</b> {backend.reason ?? ''} {words.measured ?? ''} {failure ?? ''} The results are the same; it
+        is slower than a graphics card, so start with the nano model.
+      </div>
+      {words.isMeasurable && (
+        <button type="button" className="link" disabled={isTiming} onClick={() => void time()}>
+          {isTiming ? 'Timing …' : 'Time it beside WebAssembly'}
+        </button>
+      )}
+      {words.better && (
+        <a className="link" href={`?backend=${words.better}${location.hash}`}>
+          Go on with {words.better === 'wasm' ? 'WebAssembly' : 'the software GPU'}
+        </a>
+      )}
     </div>
   );
 }

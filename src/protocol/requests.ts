@@ -12,7 +12,7 @@ import type {
   ToolSchema,
   TruncationMode,
 } from './chat';
-import type { BenchmarkReport, StepProfile, StepShape, TunedForms } from './engineReport';
+import type { BenchmarkReport, Calibration, StepProfile, StepShape, WasmComparison } from './engineReport';
 import type { BackendInfo, BackendName, LlamaConfig, SamplingOptions } from './model';
 import type { Recipe } from './recipe';
 import type { RunRecord } from './run';
@@ -160,14 +160,16 @@ export interface ComputeRequests {
     progress: { done: number; total: number };
   };
   /**
-   * Finds the fastest tiles of this adapter, uses and remembers them. Only on WebGPU hardware; without `measure` it tells what is
-   * remembered.
+   * Finds the fastest forms of the kernels on this adapter, uses and remembers them. Only on WebGPU hardware; without `measure` it
+   * tells what is remembered. `isStale`: for kernels that have changed since, so it is not used.
    */
   tuneKernels: {
     params: { measure: boolean };
-    reply: { tuned?: TunedForms };
+    reply: { tuned?: Calibration; isStale?: boolean };
     progress: { done: number; total: number };
   };
+  /** Times a product on the software adapter and on WebAssembly, and remembers it; told in the next `backend` event too. */
+  compareWithWasm: { params: Record<string, never>; reply: WasmComparison; progress: never };
   /** The same step beside plain tfjs and jax-js. Only on WebGPU. */
   benchmark: {
     params: { shape: StepShape; rounds: number };

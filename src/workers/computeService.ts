@@ -1,10 +1,12 @@
 // Handlers of the compute worker, the one owner of the device: models, generation, inspection, evaluation and runs. Works in
 // Node too: everything that is the browser's comes in through ComputeEnvironment.
 import { evaluate } from '../eval/evaluate';
+import { onPassedOver } from '../gpu/backend';
 import { exportRun, importRun } from '../interop/runFile';
-import { autotune, withTuned } from '../labs/bench/autotune';
+import { autotune, kernelVersion, withTuned } from '../labs/bench/autotune';
 import { compareEngines } from '../labs/bench/compare';
 import { profileStep } from '../labs/bench/profile';
+import { compareWithWasm } from '../labs/bench/wasmComparison';
 import { runVector, VECTORS } from '../labs/conformance/registry';
 import { RecipeRun } from '../labs/runRecipe';
 import { validateRecipe } from '../labs/validateRecipe';
@@ -12,7 +14,7 @@ import { ConfigError, DeviceError } from '../lib/errors';
 import { generate } from '../nn/generate';
 import { inspect } from '../nn/inspect';
 import { gpuContext } from '../nn/recorded/context';
-import type { TunedForms } from '../protocol/engineReport';
+import type { Calibration, TunedForms, WasmComparison } from '../protocol/engineReport';
 import type { ComputeEvent } from '../protocol/events';
 import type { BackendInfo, BackendName } from '../protocol/model';
 import type { ComputeRequests, ConformanceResult, Handlers, TextRequests } from '../protocol/requests';
@@ -32,8 +34,9 @@ import { type Connection, transferring } from './rpc';
 import type { RunLocks } from './runLocks';
 import { TrainingRuns } from './trainingRuns';
 
-/** Table of tuned forms by adapter. */
+/** Tables by adapter: tuned forms; a product beside WebAssembly's. */
 const TUNED = 'kernel-forms';
+const BESIDE_WASM = 'beside-wasm';
 
 export interface ComputeEnvironment {
   storage: Storage;
@@ -72,6 +75,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
   const budget = new MemoryBudget(storage);
   let backend: Promise<BackendInfo> | undefined;
   let backendInfo: BackendInfo | undefined;
+  let besideWasm: WasmComparison | undefined;
   const gpuErrors = new Set<string>();
 
   const models = new Models({
@@ -126,11 +130,18 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     });
     backendInfo = info;
     if (info.backend === 'webgpu' && !info.isFallbackAdapter)
-      takeTuned(await storage.getValue<TunedForms>(TUNED, info.adapter));
-    emit({ kind: 'backend', info });
+      takeTuned(await storage.getValue<Calibration>(TUNED, info.adapter));
+    const software = softwareAdapter();
+    besideWasm = software === undefined ? undefined : await storage.getValue<WasmComparison>(BESIDE_WASM, software);
+    emit({ kind: 'backend', info: told() });
     await training.settleOrphans();
     return info;
   }
+  /** The software adapter that runs, or was passed over. */
+  const softwareAdapter = () =>
+    backendInfo?.backend === 'webgpu' && backendInfo.isFallbackAdapter ? backendInfo.adapter : backendInfo?.passedOver;
+  /** What the page is told: runs record the backend alone. */
+  const told = (): BackendInfo => ({ ...backendInfo!, ...(besideWasm && { besideWasm }) });
   /** Anything that needs the device before the page asked for one starts the best there is. */
   const ready = (wanted: BackendName | 'auto' = 'auto'): Promise<BackendInfo> => {
     backend ??= init(wanted);
@@ -165,6 +176,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
   };
   /** New recordings take the tuned forms; runs that are being recorded keep theirs. */
   const takeTuned = (tuned: TunedForms | undefined) => {
+    if (tuned?.version !== kernelVersion()) return;
     const context = gpuContext(false);
     context.forms = withTuned(context.forms, tuned);
   };
@@ -176,7 +188,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
   });
 
   const handlers: Handlers<ComputeRequests> = {
-    init: ({ backend: wanted }) => ready(wanted),
+    init: ({ backend: wanted }) => ready(wanted).then(told),
     loadModel: ({ ref }, { progress, signal }) =>
       onDevice('loading the model', async () => {
         const info = await models.info(ref, (loadedBytes, totalBytes) => progress({ loadedBytes, totalBytes }), signal);
@@ -271,18 +283,42 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       ),
     tuneKernels: ({ measure }, { progress, signal }) =>
       onDevice('measuring', async () => {
-        const { adapter, ...context } = gpu();
-        if (backendInfo!.isFallbackAdapter)
+        const { backend: kind, adapter, isFallbackAdapter } = backendInfo!;
+        if (kind !== 'webgpu') gpu(); // which says so
+        if (isFallbackAdapter)
           throw new DeviceError(
             'A software adapter is not tuned: its forms were measured already, and timing them would take longer than it saves.',
           );
-        if (!measure) return { tuned: await storage.getValue<TunedForms>(TUNED, adapter) };
+        if (!measure) {
+          const remembered = await storage.getValue<Calibration>(TUNED, adapter);
+          return { ...(remembered && { tuned: remembered, isStale: remembered.version !== kernelVersion() }) };
+        }
         if (training.ids().length > 0)
           throw new ConfigError('A run trains. Calibrate before or after it: a run keeps its kernels to the end.');
-        const tuned = await queue.run('training', () => autotune(context, measuring(signal, progress)), signal);
+        const calibrate = async () => {
+          const forms = await autotune(gpu(), measuring(signal, progress));
+          takeTuned(forms); // before anybody else has the device: what is made from now on has them
+          return { ...forms, measuredAt: now() };
+        };
+        const tuned = await queue.run('training', calibrate, signal);
         await storage.setValue(TUNED, adapter, tuned);
-        takeTuned(tuned);
-        return { tuned };
+        return { tuned, isStale: false };
+      }),
+    compareWithWasm: (_, { signal }) =>
+      onDevice('measuring', async () => {
+        const adapter = softwareAdapter();
+        if (adapter === undefined)
+          throw new DeviceError('Only a software WebGPU adapter is timed beside WebAssembly, and there is none here.');
+        if (training.ids().length > 0)
+          throw new ConfigError('A run trains. Measure before or after it: both would tell less than they can.');
+        const task = () =>
+          backendInfo!.backend === 'webgpu'
+            ? compareWithWasm(gpu().device, env.clock)
+            : onPassedOver((device) => compareWithWasm(device, env.clock));
+        besideWasm = { ...(await queue.run('training', task, signal)), measuredAt: now() };
+        await storage.setValue(BESIDE_WASM, adapter, besideWasm);
+        emit({ kind: 'backend', info: told() });
+        return besideWasm;
       }),
     benchmark: ({ shape, rounds }, { progress, signal }) =>
       onDevice('measuring', () =>

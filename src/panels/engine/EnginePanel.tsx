@@ -16,13 +16,13 @@ import {
   DEFAULT_SHAPE,
   kernelRows,
   kernelWords,
-  LAYOUT_NAMES,
   PRESET_NAMES,
   profileFacts,
   ratioTo,
   reportText,
   shapeWords,
   sweepOf,
+  TUNED_NAMES,
   timeWords,
   tunedWords,
 } from './engineView';
@@ -217,8 +217,8 @@ export function EnginePanel() {
           {tuned && (
             <dl className="facts">
               {tuned.forms.map((found) => (
-                <div key={found.layout} className="facts-pair">
-                  <dt>{LAYOUT_NAMES[found.layout]}</dt>
+                <div key={found.what} className="facts-pair">
+                  <dt>{TUNED_NAMES[found.what]}</dt>
                   <dd>{tunedWords(found)}</dd>
                 </div>
               ))}

@@ -85,8 +85,11 @@ test('kernels have a plain word', () => {
 
 test('what calibration chose', () => {
   const form = { kind: 'tiled', bm: 128, bn: 64, bk: 16, tm: 8, tn: 8 } as const;
-  expect(tunedWords({ layout: 'NT', form, ms: 1, defaultMs: 1.5 })).toBe(
+  expect(tunedWords({ what: 'NT', form, ms: 1, defaultMs: 1.5 })).toBe(
     '128 × 64 × 16 tiles, 8 × 8 a thread: 1.50 × the default',
   );
-  expect(tunedWords({ layout: 'NT', form, ms: 1, defaultMs: 1 })).toContain('the default is fastest');
+  expect(tunedWords({ what: 'NT', form, ms: 1, defaultMs: 1 })).toContain('the default is fastest');
+  expect(tunedWords({ what: 'row', form: 'rowPerThread', ms: 1, defaultMs: 2 })).toBe(
+    'a row a thread: 2.00 × the default',
+  );
 });

@@ -1,6 +1,6 @@
 // The Engine panel's words and sums. Pure.
 import { count, number } from '../../lib/words';
-import type { BenchmarkReport, KernelCost, StepProfile, StepShape, TunedForms } from '../../protocol/engineReport';
+import type { BenchmarkReport, KernelCost, StepProfile, StepShape, TunedForm } from '../../protocol/engineReport';
 
 export const PRESET_NAMES = ['nano', 'micro', 'mini'] as const;
 export const DEFAULT_SHAPE: StepShape = { preset: 'nano', B: 4, T: 64, vocab_size: 1024, r: 0 };
@@ -75,17 +75,27 @@ export function kernelWords(name: string): string {
   return words.find(([start]) => name.startsWith(start))?.[1] ?? '';
 }
 
-export const LAYOUT_NAMES: Record<TunedForms['forms'][number]['layout'], string> = {
+export const TUNED_NAMES: Record<TunedForm['what'], string> = {
   NT: 'products forward',
   NN: 'gradients of inputs',
   TN: 'gradients of weights',
+  row: 'norms and the head',
+  attention: 'attention',
 };
+const FORM_NAMES = {
+  rowPerThread: 'a row a thread',
+  rowPerWorkgroup: 'a row a workgroup',
+  rowsPerThread: 'four rows a thread, in registers',
+  tiled: 'tiles in workgroup memory',
+} as const;
 /** `128 × 64 × 16 tiles, 8 × 8 a thread: 1.4 × the default`. */
-export function tunedWords({ form, ms, defaultMs }: TunedForms['forms'][number]): string {
+export function tunedWords({ form, ms, defaultMs }: TunedForm): string {
   const tile =
-    form.kind === 'tiled'
-      ? `${form.bm} × ${form.bn} × ${form.bk} tiles, ${form.tm} × ${form.tn} a thread`
-      : `${form.tm} × ${form.tn} a thread`;
+    typeof form === 'string'
+      ? FORM_NAMES[form]
+      : form.kind === 'tiled'
+        ? `${form.bm} × ${form.bn} × ${form.bk} tiles, ${form.tm} × ${form.tn} a thread`
+        : `${form.tm} × ${form.tn} a thread`;
   return `${tile}: ${ms < defaultMs ? `${number(defaultMs / ms)} × the default` : 'the default is fastest'}`;
 }
 

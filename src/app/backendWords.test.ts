@@ -1,0 +1,32 @@
+import { expect, test } from 'vitest';
+import type { BackendInfo } from '../protocol/model';
+import { softwareWords } from './backendWords';
+
+const software: BackendInfo = { backend: 'webgpu', adapter: 'a rasteriser', isFallbackAdapter: true };
+const wasm: BackendInfo = { backend: 'wasm', adapter: 'WebAssembly SIMD', isFallbackAdapter: false };
+const besideWasm = { product: [1024, 704, 128] as [number, number, number], gpuMs: 45.6, wasmMs: 12, measuredAt: 0 };
+
+test('on a card there is nothing to tell', () => {
+  expect(softwareWords({ ...software, isFallbackAdapter: false })).toBeUndefined();
+});
+test('a software GPU offers WebAssembly with the measured reason, and nothing before it was measured', () => {
+  expect(softwareWords(software)).toEqual({ lead: 'Training runs on a software GPU.', isMeasurable: true });
+  expect(softwareWords({ ...software, besideWasm })).toEqual({
+    lead: 'Training runs on a software GPU.',
+    measured:
+      'WebAssembly multiplies 3.80 times as fast here: 12.0 ms against 45.6 ms for a product of 1,024 × 704 × 128.',
+    better: 'wasm',
+    isMeasurable: false,
+  });
+});
+test('WebAssembly that passed a software GPU over says so, and gives it back where it turns out slower', () => {
+  const passed = { ...wasm, passedOver: 'a rasteriser' };
+  expect(softwareWords(passed)!.isMeasurable).toBe(true);
+  expect(softwareWords({ ...passed, besideWasm })!.better).toBeUndefined();
+  const slower = softwareWords({ ...passed, besideWasm: { ...besideWasm, wasmMs: 91.2 } })!;
+  expect(slower.better).toBe('webgpu');
+  expect(slower.measured).toContain('The software GPU multiplies 2.00 times as fast as WebAssembly here');
+});
+test('without any adapter there is nothing to measure', () => {
+  expect(softwareWords(wasm)).toEqual({ lead: 'Training runs on WebAssembly SIMD.', isMeasurable: false });
+});
