@@ -67,6 +67,17 @@ export interface Inspection {
   topkTexts: string[];
 }
 
+/** Norms of each token's vectors on the way through a model; each list by layer, each entry [T]. */
+export interface LayerNorms {
+  tokens: number;
+  /** As transformers counts them: 0 is the embedding, i the output of layer i; the last before its norm. */
+  hidden_states: Float32Array[];
+  /** Queries, keys and values together; the sum over heads before o_proj; gate and up before SwiGLU. */
+  qkv: Float32Array[];
+  attention: Float32Array[];
+  gate_up: Float32Array[];
+}
+
 /** One measured metric: value with a 95 % bootstrap interval and the rows that it counted. */
 export interface MetricResult {
   id: string;
@@ -131,6 +142,8 @@ export interface ComputeRequests {
     progress: { index: number; text: string };
   };
   inspect: { params: { ref: ModelRef; ids: Int32Array; k: number }; reply: Inspection; progress: never };
+  /** What stands between the parts of a forward pass of one row, by its size. */
+  layerNorms: { params: { ref: ModelRef; ids: Int32Array }; reply: LayerNorms; progress: never };
   /** Held-out evaluation by generation. */
   evaluate: {
     params: {

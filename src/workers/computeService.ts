@@ -13,6 +13,7 @@ import { validateRecipe } from '../labs/validateRecipe';
 import { ConfigError, DeviceError } from '../lib/errors';
 import { generate } from '../nn/generate';
 import { inspect } from '../nn/inspect';
+import { layerNorms } from '../nn/layerNorms';
 import { gpuContext } from '../nn/recorded/context';
 import type { Calibration, TunedForms, WasmComparison } from '../protocol/engineReport';
 import type { ComputeEvent } from '../protocol/events';
@@ -224,6 +225,8 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
         const read = await models.use(ref, (engine) => inspect(engine, ids, k), signal);
         return { ...read, topkTexts: Array.from(read.topkIds, (id) => tokenizer.tokenText(id)) };
       }),
+    layerNorms: ({ ref, ids }, { signal }) =>
+      onDevice('reading the row', () => models.use(ref, (engine) => layerNorms(engine, ids), signal)),
     evaluate: ({ ref, metrics, cases, seed, promptStyle, template }, { progress, signal }) =>
       onDevice('evaluating', async () => {
         const result = await evaluate(

@@ -141,3 +141,28 @@ export function reportText(profile: StepProfile | undefined, benchmark: Benchmar
   }
   return lines.join('\n');
 }
+
+/** What LayersCard shows, by the names of the engine's intermediates. */
+export const LAYER_KINDS = [
+  { id: 'hidden_states', label: 'hidden states' },
+  { id: 'qkv', label: 'q, k and v' },
+  { id: 'attention', label: 'attention' },
+  { id: 'gate_up', label: 'gate and up' },
+] as const;
+export type LayerKind = (typeof LAYER_KINDS)[number]['id'];
+/** Hidden states are counted as transformers does: 0 is the embedding. */
+export const layerName = (kind: LayerKind, i: number): string =>
+  kind !== 'hidden_states' ? `layer ${i + 1}` : i === 0 ? 'embedding' : `layer ${i}`;
+/** Background of a cell: by the logarithm, since one token may be a hundred times as large as the others. */
+export function heatOf(norm: number, most: number): string {
+  const share = most > 0 ? Math.log1p(norm) / Math.log1p(most) : 0;
+  return `color-mix(in srgb, var(--accent) ${Math.round(45 * share)}%, transparent)`;
+}
+
+/** `Calibrated on 3 May 2026, 14:05.`, or why what is remembered is not used. */
+export function calibrationWords(measuredAt: number, isStale: boolean): string {
+  const when = new Intl.DateTimeFormat('en-GB', { dateStyle: 'long', timeStyle: 'short' }).format(measuredAt);
+  return isStale
+    ? `Calibrated on ${when}, for kernels that have changed since: not used. Calibrate again.`
+    : `Calibrated on ${when}. Runs use and record what was found.`;
+}
