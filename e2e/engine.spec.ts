@@ -26,6 +26,8 @@ test('a step is taken apart, and what makes it dear is measured', async ({ page 
   const libraries = page.locator('table', { hasText: 'ours is faster by' }).locator('tbody tr');
   await expect(libraries).toHaveCount(4, { timeout: 110_000 });
   for (const words of await libraries.allInnerTexts()) expect(words).toMatch(/\d (ms|s)\b/);
+  // The whole step, here and on WebAssembly, is what the banner tells from now on.
+  await expect(page.getByText(/is [\d.]+ times as fast as .* a step \(nano, 2 × 32 tokens\)/)).toBeVisible();
 });
 
 test('an impossible size is refused by name, and a measurement can be stopped', async ({ page }) => {
@@ -46,7 +48,7 @@ test('a software GPU is timed beside WebAssembly, and the figure is there again 
 }) => {
   await openStudio(page, '?backend=webgpu', 'engine');
   await page.getByRole('button', { name: 'Time it beside WebAssembly' }).click();
-  const measured = page.getByText(/multiplies [\d.]+ times as fast.*1,024 × 704 × 128/);
+  const measured = page.getByText(/multiplies [\d.]+ times as fast as .*1,024 × 704 × 128/);
   await expect(measured).toBeVisible({ timeout: 30_000 });
   const words = await measured.innerText();
   await page.reload();
@@ -60,8 +62,11 @@ test('a software GPU is timed beside WebAssembly, and the figure is there again 
 });
 
 test('#/bench is the comparison, and a row is read layer by layer without WebGPU too', async ({ page }) => {
+  await page.setViewportSize({ width: 390, height: 600 });
   await openStudio(page, '?backend=wasm', 'bench');
   await expect(page.getByRole('heading', { name: 'Beside other libraries' })).toBeInViewport();
+  await expect(page.getByRole('heading', { level: 1, name: 'Engine' })).toBeAttached();
+  await page.setViewportSize({ width: 1280, height: 800 });
   await expect(page.getByRole('link', { name: 'Engine' })).toHaveAttribute('aria-current', 'page');
   await page.getByRole('textbox', { name: 'text' }).fill('The balance is');
   await page.getByRole('button', { name: 'Read the row' }).click();

@@ -126,7 +126,7 @@ test('calibration times each candidate, keeps the default unless one is clearly 
 test('a software adapter is timed beside WebAssembly, and tfjs goes on where it was', async () => {
   const { device } = context();
   const found = await compareWithWasm(device, () => performance.now());
-  expect(found.product).toEqual([1024, 704, 128]);
+  expect(found.work).toEqual({ kind: 'product', sizes: [1024, 704, 128] });
   // 185 MFLOP: no machine does it in a microsecond, none takes ten seconds.
   for (const ms of [found.gpuMs, found.wasmMs]) {
     expect(ms).toBeGreaterThan(0.01);

@@ -85,10 +85,10 @@ export interface Calibration extends TunedForms {
   measuredAt: number;
 }
 
-/** The same matrix product on WebGPU and on WebAssembly, where WebGPU is a software adapter. */
+/** The same work on WebGPU and on WebAssembly, where WebGPU is a software adapter. */
 export interface WasmComparison {
-  /** m × n × k. */
-  product: [m: number, n: number, k: number];
+  /** A matrix product m × n × k, or a whole training step. */
+  work: { kind: 'product'; sizes: [m: number, n: number, k: number] } | { kind: 'step'; shape: StepShape };
   gpuMs: number;
   wasmMs: number;
   /** Milliseconds since the epoch. */

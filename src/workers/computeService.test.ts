@@ -253,7 +253,7 @@ test('held-out evaluation answers with metrics and cases, and can be stopped', a
 
 test('what was measured on an adapter is told when the studio opens, and runs record the backend alone', async () => {
   const storage = new MemoryStorage();
-  const besideWasm = { product: [1024, 704, 128], gpuMs: 45, wasmMs: 9, measuredAt: 5 };
+  const besideWasm = { work: { kind: 'product', sizes: [1024, 704, 128] }, gpuMs: 45, wasmMs: 9, measuredAt: 5 };
   await storage.setValue('beside-wasm', 'a rasteriser', besideWasm);
   const startBackend = async () => ({ ...(await initNodeBackend('wasm')), passedOver: 'a rasteriser' });
   const made = bed({ storage, environment: { startBackend } });

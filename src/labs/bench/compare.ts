@@ -12,7 +12,7 @@ import { benchBatch, interleave, OPTIONS, sftStep } from './setup';
 import { TfjsPlain } from './tfjsPlain';
 
 /** Names of the works, ours first. */
-const NAMES = {
+export const NAMES = {
   ours: 'recorded engine',
   wasm: 'our engine on WebAssembly',
   tfjs: 'plain tfjs ops',

@@ -52,7 +52,7 @@ export async function compareWithWasm(
       }
       tf.dispose([x, W]);
     });
-    return { product: [M, N, K], gpuMs, wasmMs };
+    return { work: { kind: 'product', sizes: [M, N, K] }, gpuMs, wasmMs };
   } finally {
     timer.dispose();
     for (const buffer of own) buffer.destroy();

@@ -44,7 +44,7 @@ export function LayersCard() {
       <div className="engine-shape">
         <label className="inline-field">
           model{' '}
-          <select value={ref} onChange={(event) => setRef(event.target.value)}>
+          <select className="select" value={ref} onChange={(event) => setRef(event.target.value)}>
             {BASES.map((name) => (
               <option key={name} value={`builtin:${name}`}>
                 {name}-base
@@ -58,7 +58,7 @@ export function LayersCard() {
           </select>
         </label>
         <label className="inline-field engine-text">
-          text <input value={text} maxLength={400} onChange={(event) => setText(event.target.value)} />
+          text <input className="field-input" value={text} maxLength={400} onChange={(event) => setText(event.target.value)} />
         </label>
         <Segmented label="Vectors" options={LAYER_KINDS} value={kind} onChange={setKind} />
       </div>
@@ -100,8 +100,8 @@ export function LayersCard() {
         </section>
       ) : (
         <p className="quiet">
-          Euclidean norms, of the engine that runs here. The stream grows from layer to layer; a first token that grows
-          far beyond the others is where attention rests when it has nothing to look at.
+          Euclidean norms, as the engine that runs here finds them. Every layer adds its part to the stream, so hidden
+          states tend to grow; the others show at which tokens a layer has most to do.
         </p>
       )}
     </Card>
