@@ -62,7 +62,7 @@ test('a software GPU is timed beside WebAssembly, and the figure is there again 
 });
 
 test('#/bench is the comparison, and a row is read layer by layer without WebGPU too', async ({ page }) => {
-  await page.setViewportSize({ width: 390, height: 600 });
+  await page.setViewportSize({ width: 1280, height: 450 });
   await openStudio(page, '?backend=wasm', 'bench');
   await expect(page.getByRole('heading', { name: 'Beside other libraries' })).toBeInViewport();
   await expect(page.getByRole('heading', { level: 1, name: 'Engine' })).toBeAttached();

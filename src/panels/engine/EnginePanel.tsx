@@ -160,8 +160,11 @@ export function EnginePanel() {
         <div className="note warn">
           <div>
             <b>There is nothing to take apart here.</b> The recorded engine runs on WebGPU and this page runs on{' '}
-            {backend.adapter}. {backend.reason ?? ''} <a className="link" href="?backend=webgpu#/engine">Open it on WebGPU</a>, a
-            software adapter included.
+            {backend.adapter}. {backend.reason ?? ''}{' '}
+            <a className="link" href="?backend=webgpu#/engine">
+              Open it on WebGPU
+            </a>
+            , a software adapter included.
           </div>
         </div>
       )}

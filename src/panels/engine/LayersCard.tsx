@@ -58,7 +58,13 @@ export function LayersCard() {
           </select>
         </label>
         <label className="inline-field engine-text">
-          text <input className="field-input" value={text} maxLength={400} onChange={(event) => setText(event.target.value)} />
+          text{' '}
+          <input
+            className="field-input"
+            value={text}
+            maxLength={400}
+            onChange={(event) => setText(event.target.value)}
+          />
         </label>
         <Segmented label="Vectors" options={LAYER_KINDS} value={kind} onChange={setKind} />
       </div>
