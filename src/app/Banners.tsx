@@ -66,8 +66,8 @@ function SoftwareNote({ backend }: { backend: BackendInfo }) {
     }
   };
   return (
-    <div className="note warn">
-      <div style={{ flex: 1 }}>
+    <div className="note warn" style={{ flexWrap: 'wrap' }}>
+      <div style={{ flex: '1 1 260px' }}>
         <b>{words.lead}</b> {backend.reason ?? ''} {words.measured ?? ''} {failure ?? ''} The results are the same; it
         is slower than a graphics card, so start with the nano model.
       </div>
