@@ -5,10 +5,12 @@ import { beforeAll, expect, test } from 'vitest';
 import { initBackend } from '../src/gpu/backend';
 import { HARDWARE_FORMS } from '../src/gpu/kernels/forms';
 import type { GemmForm } from '../src/gpu/kernels/gemm';
+import { GpuRunner } from '../src/gpu/runner';
 import { autotune, withTuned } from '../src/labs/bench/autotune';
 import { compareEngines } from '../src/labs/bench/compare';
 import { profileStep } from '../src/labs/bench/profile';
 import { benchBatch, sftStep } from '../src/labs/bench/setup';
+import { compareWithWasm } from '../src/labs/bench/wasmComparison';
 import { generate } from '../src/nn/generate';
 import { initWeights } from '../src/nn/init';
 import { PRESETS } from '../src/nn/presets';
@@ -19,7 +21,7 @@ import type { StepShape } from '../src/protocol/engineReport';
 
 const errors: string[] = [];
 beforeAll(async () => {
-  await initBackend({ prefer: 'webgpu', gpu: navigator.gpu, wasmPath: '', onGpuError: (message) => errors.push(message) }); // biome-ignore format: one call
+  await initBackend({ prefer: 'webgpu', gpu: navigator.gpu, wasmPath: '/wasm/', onGpuError: (message) => errors.push(message) }); // biome-ignore format: one call
 });
 const context = () => ({ ...gpuContext(true), adapter: 'test' });
 const shape: StepShape = { preset: 'nano', B: 2, T: 16, vocab_size: 64, r: 0 };
@@ -42,6 +44,22 @@ test('a step taken apart: its kernels are its dispatches, and each has taken tim
   expect(found.peakGflops!).toBeGreaterThan(0.1);
   expect(found.readbacks).toBe(1);
   expect(told.at(-1)).toBe(`${kernels.length + 1}/${kernels.length + 1}`);
+});
+
+test('a step is sent in few submits once the speed of a card is known', async () => {
+  const { device } = context();
+  let ms = 0;
+  // A clock that barely moves: what a card takes for a step of nano.
+  const runner = new GpuRunner(device, () => (ms += 0.02));
+  const config = { ...PRESETS.nano, vocab_size: 64 };
+  const engine = new RecordedEngine({ ...context(), runner }, config, initWeights(config, 1));
+  const batch = benchBatch(2, 16, 64);
+  for (let i = 0; i < 3; i++) await sftStep(engine, batch, () => performance.now());
+  const before = { ...runner.counts };
+  await sftStep(engine, batch, () => performance.now());
+  expect(runner.counts.submits - before.submits).toBeLessThanOrEqual(4);
+  expect(runner.counts.readbacks - before.readbacks).toBe(1);
+  engine.dispose();
 });
 
 test('LoRA: fewer bytes of moments, more dispatches; longer rows: more activations', async () => {
@@ -132,15 +150,21 @@ test('a run takes no more than its plan says, and a model that only answers has 
 test('calibration times each candidate, keeps the default unless one is clearly faster, and holds to its budget', async () => {
   const slow: GemmForm = { kind: 'tiled', bm: 32, bn: 32, bk: 8, tm: 4, tn: 8 };
   const fast: GemmForm = { kind: 'direct', tm: 16, tn: 16, wx: 2, wy: 4 };
-  const candidates = { NT: [slow, fast], NN: [slow], TN: [slow] };
+  const candidates = {
+    ...{ NT: [slow, fast], NN: [slow], TN: [slow] },
+    row: ['rowPerWorkgroup', 'rowPerThread'] as const,
+    attention: ['rowsPerThread'] as const, // SwiftShader compiles the other for half a minute
+  };
   // On a software adapter barriers are dear: the direct form must win by far.
   const tuned = await autotune(context(), measuring(), candidates, 60_000);
-  const of = (layout: string) => tuned.forms.find((f) => f.layout === layout)!;
+  const of = (what: string) => tuned.forms.find((f) => f.what === what)!;
   expect(of('NT').form).toEqual(fast);
   expect(of('NT').ms).toBeLessThan(0.95 * of('NT').defaultMs);
   expect(of('NN').form).toEqual(slow);
   expect(withTuned(HARDWARE_FORMS, tuned).gemm.NT).toEqual(fast);
-  expect(withTuned(HARDWARE_FORMS, tuned).row).toBe('rowPerWorkgroup');
+  expect(of('row').form).toBe('rowPerThread');
+  expect(withTuned(HARDWARE_FORMS, tuned).row).toBe('rowPerThread');
+  expect(withTuned(HARDWARE_FORMS, tuned).attention).toBe('rowsPerThread');
   // Kernels have changed since: the choice is void.
   expect(withTuned(HARDWARE_FORMS, { ...tuned, version: 'older' })).toBe(HARDWARE_FORMS);
   const told: string[] = [];
@@ -149,10 +173,28 @@ test('calibration times each candidate, keeps the default unless one is clearly 
   expect(cut.forms.length).toBe(1);
 });
 
+test('a software adapter is timed beside WebAssembly, and tfjs goes on where it was', async () => {
+  const { device } = context();
+  const found = await compareWithWasm(device, () => performance.now());
+  expect(found.work).toEqual({ kind: 'product', sizes: [1024, 704, 128] });
+  // 185 MFLOP: no machine does it in a microsecond, none takes ten seconds.
+  for (const ms of [found.gpuMs, found.wasmMs]) {
+    expect(ms).toBeGreaterThan(0.01);
+    expect(ms).toBeLessThan(10_000);
+  }
+  expect(tf.getBackend()).toBe('webgpu');
+});
+
 test('the peers take the same step in the page', async () => {
   const { rows } = await compareEngines(context(), shape, 1, measuring());
-  expect(rows.map(({ name }) => name)).toEqual(['recorded engine', 'plain tfjs ops', 'jax-js 0.1.25, jitted']);
+  expect(rows.map(({ name }) => name)).toEqual([
+    'recorded engine',
+    'our engine on WebAssembly',
+    'plain tfjs ops',
+    'jax-js 0.1.25, jitted',
+  ]);
   for (const { ms, failure, name } of rows) expect(ms.length, failure ?? name).toBe(1);
+  expect(tf.getBackend()).toBe('webgpu');
 }, 120_000);
 
 test('impossible shapes are refused by name, and a stop ends it', async () => {

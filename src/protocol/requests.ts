@@ -12,7 +12,7 @@ import type {
   ToolSchema,
   TruncationMode,
 } from './chat';
-import type { BenchmarkReport, StepProfile, StepShape, TunedForms } from './engineReport';
+import type { BenchmarkReport, Calibration, StepProfile, StepShape, WasmComparison } from './engineReport';
 import type { BackendInfo, BackendName, LlamaConfig, LoraConfig, SamplingOptions } from './model';
 import type { Recipe } from './recipe';
 import type { RunRecord } from './run';
@@ -79,6 +79,17 @@ export interface Inspection {
   k: number;
   /** Text of each alternative [T·k]. */
   topkTexts: string[];
+}
+
+/** Norms of each token's vectors on the way through a model; each list by layer, each entry [T]. */
+export interface LayerNorms {
+  tokens: number;
+  /** As transformers counts them: 0 is the embedding, i the output of layer i; the last before its norm. */
+  hidden_states: Float32Array[];
+  /** Queries, keys and values together; the sum over heads before o_proj; gate and up before SwiGLU. */
+  qkv: Float32Array[];
+  attention: Float32Array[];
+  gate_up: Float32Array[];
 }
 
 /** One measured metric: value with a 95 % bootstrap interval and the rows that it counted. */
@@ -254,6 +265,8 @@ export interface ComputeRequests {
     progress: { index: number; text: string };
   };
   inspect: { params: { ref: ModelRef; ids: Int32Array; k: number }; reply: Inspection; progress: never };
+  /** What stands between the parts of a forward pass of one row, by its size. */
+  layerNorms: { params: { ref: ModelRef; ids: Int32Array }; reply: LayerNorms; progress: never };
   /** Held-out evaluation by generation. */
   evaluate: {
     params: {
@@ -283,14 +296,16 @@ export interface ComputeRequests {
     progress: { done: number; total: number };
   };
   /**
-   * Finds the fastest tiles of this adapter, uses and remembers them. Only on WebGPU hardware; without `measure` it tells what is
-   * remembered.
+   * Finds the fastest forms of the kernels on this adapter, uses and remembers them. Only on WebGPU hardware; without `measure` it
+   * tells what is remembered. `isStale`: for kernels that have changed since, so it is not used.
    */
   tuneKernels: {
     params: { measure: boolean };
-    reply: { tuned?: TunedForms };
+    reply: { tuned?: Calibration; isStale?: boolean };
     progress: { done: number; total: number };
   };
+  /** Times a product on the software adapter and on WebAssembly, and remembers it; told in the next `backend` event too. */
+  compareWithWasm: { params: Record<string, never>; reply: WasmComparison; progress: never };
   /** The same step beside plain tfjs and jax-js. Only on WebGPU. */
   benchmark: {
     params: { shape: StepShape; rounds: number };

@@ -54,14 +54,19 @@ export function gradientNorm(): Kernel<'parts' | 'maxNorm' | 'firstLoss' | 'loss
       { name: 'norm', type: 'array<f32>', access: 'write' },
     ],
     // WGSL may assume that no number is NaN or infinite, so finiteness is read from the bits.
-    code: `var<workgroup> sums: array<f32, 256>;
-@compute @workgroup_size(256)
+    // Four sums a lane, so that four loads are under way at once; SwiftShader compiles wider workgroups for longer.
+    code: `var<workgroup> sums: array<f32, ${THREADS}>;
+@compute @workgroup_size(${THREADS})
 fn main(@builtin(local_invocation_index) lane: u32) {
-  var sum = 0.0;
-  for (var i = lane; i < p.parts; i += 256u) { sum += parts[i]; }
-  sums[lane] = sum;
+  var four = vec4f();
+  var i = lane;
+  for (; i + ${3 * THREADS}u < p.parts; i += ${4 * THREADS}u) {
+    four += vec4f(parts[i], parts[i + ${THREADS}u], parts[i + ${2 * THREADS}u], parts[i + ${3 * THREADS}u]);
+  }
+  for (; i < p.parts; i += ${THREADS}u) { four.x += parts[i]; }
+  sums[lane] = dot(four, vec4f(1.0));
   workgroupBarrier();
-  for (var step = 128u; step > 0u; step /= 2u) {
+  for (var step = ${THREADS / 2}u; step > 0u; step /= 2u) {
     if (lane < step) { sums[lane] += sums[lane + step]; }
     workgroupBarrier();
   }
