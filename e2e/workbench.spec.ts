@@ -7,7 +7,7 @@ import { finished } from 'node:stream/promises';
 import AxeBuilder from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
 import { expect, test } from './guarded';
-import { openStudio, showPanel } from './studio';
+import { loggedStep, openStudio, runButton, setRecipe, showPanel } from './studio';
 
 const WASM = '?backend=wasm';
 test.describe.configure({ timeout: 180_000 });
@@ -20,6 +20,27 @@ async function isAccessible(page: Page, where: string): Promise<void> {
   expect.soft(found, where).toEqual([]);
 }
 const inHand = (page: Page) => page.getByLabel('Template in hand');
+/** A run of three steps with nano, from the recipe as it is: nothing stops it, and it logs a loss at each step. */
+async function trainAFew(page: Page): Promise<void> {
+  await setRecipe(page, {
+    per_device_train_batch_size: 2,
+    max_steps: 3,
+    warmup_ratio: 0,
+    logging_steps: 1,
+    eval_steps: 0,
+    max_eval_samples: 2,
+    generate_steps: 0,
+    generation_max_new_tokens: 4,
+  });
+  await runButton(page).click();
+  await loggedStep(page, 3);
+  await expect(page.getByRole('alert')).toHaveCount(0);
+  await expect(page.getByRole('main')).toContainText('Finished', { timeout: 60_000 });
+}
+async function toSft(page: Page): Promise<void> {
+  await page.getByRole('button', { name: 'Use these settings in SFT' }).click();
+  await expect(page.getByRole('heading', { level: 1, name: 'Supervised fine-tuning' })).toBeVisible();
+}
 const verdict = (page: Page) => page.locator('.mask-verdict');
 
 test('a mask of zeros is found, and cured twice: by derived spans, and by markers with their proof', async ({
@@ -39,6 +60,19 @@ test('a mask of zeros is found, and cured twice: by derived spans, and by marker
   const derived = await verdict(page).textContent();
   await page.locator('.strip .t.m').first().click();
   await expect(page.locator('.facts').first()).toContainText('starts after the generation prompt');
+
+  // The cure reaches the recipe, template and all, and the gate lets the run start.
+  await toSft(page);
+  const note = page.getByRole('region', { name: 'Settings from Mask' });
+  await expect(note).toContainText('assistant_spans generation → derived');
+  await expect(note).toContainText('template ChatML (built-in) → ChatML without markers, as most are published');
+  await expect(page.getByLabel('template', { exact: true }).locator('option:checked')).toHaveText(
+    'ChatML without markers, as most are published',
+  );
+  await isAccessible(page, 'SFT with settings from Mask');
+  await trainAFew(page);
+  await showPanel(page, '#/mask');
+  await expect(page.getByText('trains with these settings')).toBeVisible();
 
   await page.getByLabel('assistant spans').selectOption('generation');
   await expect(verdict(page)).toContainText('nothing supervised');
@@ -97,6 +131,27 @@ test('a cut target is found and cured: the limit is dragged, raised, or the long
   await page.getByRole('button', { name: 'The idea in ten tokens' }).click();
   await expect(page.getByText('6 of context, 4 of answer: Σ m = 4')).toBeVisible();
   await isAccessible(page, 'mask with ten tokens');
+});
+
+test('a cut target is cured by leaving the long rows out, and the run trains on the others', async ({ page }) => {
+  await openStudio(page, WASM, 'mask');
+  await expect(verdict(page)).toContainText('in 4,000 rows');
+  await page.getByRole('spinbutton', { name: 'max_length' }).fill('120');
+  await expect(verdict(page)).toContainText('Training is blocked');
+  // Carried as they are, the settings are stopped by the gate, as Mask said.
+  await toSft(page);
+  const note = page.getByRole('region', { name: 'Settings from Mask' });
+  await note.getByRole('button', { name: /^Train on/ }).click();
+  await setRecipe(page, { max_steps: 3 });
+  await runButton(page).click();
+  const gate = page.getByRole('alert', { name: 'Pre-flight check' });
+  await expect(gate).toContainText('trained tokens are cut away', { timeout: 60_000 });
+  await gate.getByRole('button', { name: 'Look at the rows in Mask' }).click();
+  await expect(page.getByRole('spinbutton', { name: 'max_length' })).toHaveValue('120');
+  await page.getByLabel('longer rows').selectOption('drop');
+  await toSft(page);
+  await expect(note).toContainText('truncation_mode keep_start → drop');
+  await trainAFew(page);
 });
 
 test('golden samples see one blank in the template, at the level of ids; comparing says how many rows it touches', async ({

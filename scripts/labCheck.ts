@@ -5,9 +5,9 @@ import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { parseJsonl } from '../src/data/jsonl';
 import { type CheckedRow, type CheckReport, checkRows } from '../src/labs/check';
-import { maskMode, recipeRows } from '../src/labs/recipeRows';
+import { recipeRows } from '../src/labs/recipeRows';
+import { settingsOf } from '../src/labs/recipeSettings';
 import { StudioError } from '../src/lib/errors';
-import { parseConfig } from '../src/lib/fields';
 import { count, percent, plural } from '../src/lib/words';
 import { FINDING_KINDS } from '../src/protocol/chat';
 import { BUILTIN_TEMPLATE, BUILTIN_TOKENS } from '../src/text/builtinTemplate';
@@ -16,7 +16,6 @@ import { compileTemplate } from '../src/text/chatTemplate';
 import { checkGolden, parseGoldens } from '../src/text/goldens';
 import type { RenderContext, RenderSettings } from '../src/text/render';
 import { Tokenizer } from '../src/text/tokenizer';
-import { trainers } from '../src/trainers/registry';
 import { loadRenderContext } from './nodeModels';
 import { importedRows, readRecipe, UsageError } from './recipeFile';
 
@@ -138,15 +137,7 @@ function rowsOf(path: string | undefined): CheckedRow[] {
 /** The rows of a recipe under its own settings; what it overrides is allowed. */
 function checkRecipe(source: string, allow: readonly string[]): CheckReport {
   const recipe = readRecipe(source);
-  const args = parseConfig(trainers.sft.fields, recipe.args);
-  const { max_length, truncation_mode, assistant_spans, assistant_turns, train_on_eos } = args;
-  const settings = {
-    ...loadRenderContext(recipe.template),
-    mode: maskMode(args),
-    max_length,
-    truncation_mode,
-    mask: { assistant_spans, assistant_turns, train_on_eos },
-  };
+  const settings = { ...loadRenderContext(recipe.template), ...settingsOf(recipe) };
   const [train, held] = (['train', 'eval'] as const).map((part) => recipeRows(recipe, part, importedRows));
   return checkRows(train!, held!, settings, { allow: [...allow, ...(recipe.overrides ?? [])] });
 }

@@ -235,6 +235,8 @@ export interface TemplateSettings {
   /** Jinja source, or the ref of a saved template; undefined = the kit's template. */
   template?: string;
   mode: MaskMode | 'default';
+  /** Under assistant_only_loss: whether the prompt of prompt + completion rows is masked too, as in TRL unless it is false. */
+  completion_only_loss?: boolean;
   max_length: number;
   truncation_mode?: TruncationMode;
   mask?: Partial<MaskOptions>;

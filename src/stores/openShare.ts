@@ -49,6 +49,7 @@ export async function openShared(text: string): Promise<ShareState['panel']> {
   useWorkbench.setState({
     kit: known,
     templateSource: template,
+    templateName: undefined,
     settings,
     conversation: { messages, tools, add_generation_prompt, continue_final_message },
     sharedRow: row,

@@ -152,9 +152,10 @@ const rowFields = {
 };
 const row = object<DatasetRow>(rowFields, Object.keys(rowFields) as (keyof DatasetRow)[], 'json');
 type Settings = ShareState['settings'];
-const settings = object<Settings>(
+const settingsFields = object<Settings>(
   {
     mode: oneOf<Settings['mode']>({ default: true, full: true, completion_only_loss: true, assistant_only_loss: true }),
+    completion_only_loss: flag,
     max_length: whole(1),
     truncation_mode: oneOf<Settings['truncation_mode']>({ keep_start: true, keep_end: true, drop: true, refuse: true }),
     mask: object<MaskOptions>(
@@ -173,6 +174,9 @@ const settings = object<Settings>(
   [],
   'refused',
 );
+/** Links from before completion_only_loss was a setting were looked at with both masks, as TRL has it. */
+const settings: Reader<Settings> = (value, path) =>
+  settingsFields(isPlain(value) ? { completion_only_loss: true, ...value } : value, path);
 
 const state = object<ShareState>(
   {

@@ -14,6 +14,7 @@ import { RowInspector, type RowPadding } from './RowInspector';
 import { RowsTable } from './RowsTable';
 import { type Cut, type ReportRows, summarize } from './report';
 import { TenTokens } from './TenTokens';
+import { UseInSft } from './UseInSft';
 import { useReport } from './useReport';
 import { Verdict } from './Verdict';
 import '../../ui/parts.css';
@@ -78,11 +79,12 @@ export function MaskPanel() {
             )),
           )}
         </select>
-        <MaskChoices />
+        <MaskChoices hasPrompts={info?.type === 'prompt-completion'} />
         <span className="grow" />
         <button type="button" className="link" aria-expanded={isTen} onClick={() => setTen(!isTen)}>
           The idea in ten tokens
         </button>
+        <UseInSft data={info && shownSplit ? { info, split: shownSplit } : undefined} />
       </div>
       {isTen && <TenTokens onClose={() => setTen(false)} />}
       {info && shownSplit && (

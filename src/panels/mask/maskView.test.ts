@@ -3,7 +3,6 @@ import type { EncodedRow } from '../../protocol/chat';
 import {
   boundaries,
   enough,
-  isFault,
   KIND_WORDS,
   lengthSentence,
   reportSentence,
@@ -12,7 +11,7 @@ import {
   underCut,
   visible,
 } from './maskView';
-import type { CutSummary } from './report';
+import { type Cut, type CutSummary, isFault } from './report';
 
 const tokens = ['<|im_start|>', 'assistant', '\n', 'ok', ' yes', '<|im_end|>', '\n'];
 const row = (mask: number[]): EncodedRow => ({
@@ -110,10 +109,12 @@ test('a cut row keeps what is cut away in sight, trained nowhere', () => {
 
 test('every kind has words; what the gate lets pass is no fault', () => {
   expect(new Set(Object.values(KIND_WORDS)).size).toBe(Object.keys(KIND_WORDS).length);
-  expect(['none', 'truncated', 'target_cut', 'unreadable'].map((kind) => isFault(kind as never))).toEqual([
-    false,
-    false,
-    true,
-    true,
-  ]);
+  const faults = (truncation_mode: Cut['truncation_mode']) =>
+    (['none', 'truncated', 'special_in_text', 'target_cut', 'unreadable', 'too_long'] as const).filter((kind) =>
+      isFault(kind, { truncation_mode }),
+    );
+  expect(faults('keep_start')).toEqual(['target_cut', 'unreadable', 'too_long']);
+  expect(faults('refuse')).toEqual(['target_cut', 'unreadable', 'too_long']);
+  // The person chose to leave long rows out: the run goes on without them.
+  expect(faults('drop')).toEqual(['target_cut', 'unreadable']);
 });

@@ -109,10 +109,6 @@ export const KIND_WORDS: Record<MaskRowKind, string> = {
   truncated: 'context cut',
   special_in_text: 'special token as text',
 };
-/** Kinds that stop a run, as the gate does; the others are worth knowing. */
-export const isFault = (kind: MaskRowKind): boolean =>
-  kind !== 'none' && kind !== 'truncated' && kind !== 'special_in_text';
-
 /** One sentence on the whole split: how many tokens teach. */
 export function reportSentence({ rows, tokens, trained }: CutSummary, total = rows): string {
   if (rows === 0) return 'No rows: choose a split that has some, or import a file in Data.';

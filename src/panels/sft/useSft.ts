@@ -7,8 +7,8 @@ import type { GateFinding } from '../../protocol/requests';
 import type { RunRecord } from '../../protocol/run';
 import { pauseRun, resumeRun, startRun, stepRunOnce, stopRun, unpauseRun, useRuns } from '../../stores/runs';
 import { useSession } from '../../stores/session';
+import { suggested, useSftDraft } from '../../stores/sftDraft';
 import { useWorkbench } from '../../stores/workbench';
-import { useSftDraft } from './draft';
 import { isLive } from './modelStates';
 
 const newestFirst = (a: RunRecord, b: RunRecord) => b.createdAt - a.createdAt;
@@ -18,12 +18,7 @@ export function useSft() {
   const { recipe: chosen, edit, isUntouched } = useSftDraft();
   const { runId, openRun: show } = useWorkbench();
   const backend = useSession((s) => s.backend);
-  // Until the person has chosen: the small model where there is no graphics card.
-  const isSlow = backend !== undefined && (backend.backend !== 'webgpu' || backend.isFallbackAdapter);
-  const recipe = useMemo(
-    () => (isUntouched && isSlow ? { ...chosen, model: { ref: 'builtin:nano' } } : chosen),
-    [chosen, isUntouched, isSlow],
-  );
+  const recipe = useMemo(() => suggested({ recipe: chosen, isUntouched }, backend), [chosen, isUntouched, backend]);
   const runs = useRuns((s) => s.runs);
   const stats = useRuns((s) => s.stats);
   const startedHere = useRuns((s) => s.startedHere);

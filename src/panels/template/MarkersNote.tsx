@@ -13,7 +13,7 @@ export function MarkersNote({ hasGeneration, conversation }: { hasGeneration: bo
   const [done, setDone] = useState<MarkerInsertion>();
   const [error, setError] = useState<string>();
   const [isBusy, setBusy] = useState(false);
-  const { templateSource, datasetId, split, editTemplate } = workbench;
+  const { templateSource, templateName, datasetId, split, editTemplate } = workbench;
   const insert = async () => {
     setBusy(true);
     setError(undefined);
@@ -25,7 +25,7 @@ export function MarkersNote({ hasGeneration, conversation }: { hasGeneration: bo
         tools: tools.length > 0 ? tools : undefined,
         ...(datasetId ? { datasetId, split } : FALLBACK),
       });
-      editTemplate(inserted.source);
+      editTemplate(inserted.source, templateName && `${templateName}, with markers`);
       setDone(inserted);
     } catch (cause) {
       setError((cause as Error).message);

@@ -73,7 +73,7 @@ export function TemplatePanel() {
   const loadExample = (example: TemplateExample | undefined) => {
     if (!example) return;
     converse(conversationOf(example));
-    if (example.template !== undefined) editTemplate(example.template);
+    if (example.template !== undefined) editTemplate(example.template, example.title);
   };
   return (
     <Panel
@@ -212,7 +212,7 @@ const positionOf = (error: StudioError | undefined) =>
 
 /** Which template is in hand: built-in, saved, from the library, or edited and not saved yet. */
 function TemplateBar({ source, own }: { source: string /** The tokenizer's own template. */; own?: string }) {
-  const { templateSource, editTemplate } = useWorkbench();
+  const { templateSource, templateName, editTemplate } = useWorkbench();
   const saved = useTemplates();
   const [name, setName] = useState<string>();
   const [failure, setFailure] = useState<string>();
@@ -236,7 +236,7 @@ function TemplateBar({ source, own }: { source: string /** The tokenizer's own t
           value={current?.ref ?? ''}
           onChange={(event) => {
             const next = all.find(({ ref }) => ref === event.currentTarget.value);
-            if (next) editTemplate(next.source === own ? undefined : next.source);
+            if (next) editTemplate(next.source === own ? undefined : next.source, next.name);
           }}
         >
           {!current && (
@@ -254,7 +254,7 @@ function TemplateBar({ source, own }: { source: string /** The tokenizer's own t
           type="button"
           className="button"
           disabled={templateSource === undefined || saved.some((info) => info.source === source)}
-          onClick={() => setName(current?.name ?? 'My template')}
+          onClick={() => setName(current?.name ?? templateName ?? 'My template')}
         >
           Save
         </button>
