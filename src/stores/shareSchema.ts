@@ -117,6 +117,7 @@ const message = object<Message>(
     tool_calls: list(toolCall),
     name: text,
     content_is_null: flag,
+    content_parts: list(object<{ type: 'text'; text: string }>({ type: oneOf({ text: true }), text }, [], 'json')),
     tool_call_id: text,
     reasoning_content: text,
     train: flag,
@@ -128,7 +129,16 @@ const message = object<Message>(
       ),
     ),
   },
-  ['tool_calls', 'name', 'content_is_null', 'tool_call_id', 'reasoning_content', 'train', 'train_spans'],
+  [
+    'tool_calls',
+    'name',
+    'content_is_null',
+    'content_parts',
+    'tool_call_id',
+    'reasoning_content',
+    'train',
+    'train_spans',
+  ],
   'json',
 );
 /** As lenient as the panel's own editor: templates print tools in many shapes, a name is what all have. */

@@ -1,5 +1,5 @@
 // The golden samples of this browser.
-import { withNullContent } from '../data/jsonl';
+import { asItCame } from '../data/jsonl';
 import { ConfigError, DataError } from '../lib/errors';
 import type { DatasetRow } from '../protocol/chat';
 import type { Golden, GoldenCheck } from '../protocol/requests';
@@ -31,7 +31,7 @@ export class Goldens {
     return { goldens, checks: goldens.map((golden) => checkGolden(golden, context)) };
   }
   async export(): Promise<{ fileName: string; bytes: Uint8Array }> {
-    const text = `${JSON.stringify(goldenFile(await this.list()), withNullContent, 1)}\n`;
+    const text = `${JSON.stringify(goldenFile(await this.list()), asItCame, 1)}\n`;
     return { fileName: 'goldens.json', bytes: new TextEncoder().encode(text) };
   }
   async import(bytes: Uint8Array): Promise<{ added: number }> {
