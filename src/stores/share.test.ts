@@ -104,6 +104,7 @@ const anyState = fc.record(
       fc.record({ type: fc.constant('function'), function: fc.record({ name: anyText, parameters: anyObject }) }),
       { maxLength: 2 },
     ),
+    documents: fc.array(anyObject, { maxLength: 2 }),
     template: anyText,
     settings: fc.record({
       mode: fc.constantFrom('default', 'full', 'completion_only_loss', 'assistant_only_loss'),

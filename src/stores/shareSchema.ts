@@ -9,6 +9,7 @@ export interface ShareState {
   panel: 'template' | 'mask';
   messages: Message[];
   tools: ToolSchema[];
+  documents?: { [key: string]: Json }[];
   /** Edited Jinja source; absent = the tokenizer's own. */
   template?: string;
   /** Id (a hash of the files) of the tokenizer it was made with, to be brought by the receiver; absent = the studio's. */
@@ -194,12 +195,13 @@ const state = object<ShareState>(
     panel: oneOf<ShareState['panel']>({ template: true, mask: true }),
     messages: list(message),
     tools: list(tool),
+    documents: list(jsonObject),
     template: text,
     kit: text,
     settings,
     row,
   },
-  ['template', 'kit', 'row'],
+  ['documents', 'template', 'kit', 'row'],
   'refused',
 );
 

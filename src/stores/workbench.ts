@@ -2,7 +2,7 @@
 import { create } from 'zustand';
 import { type RecipeSettings, settingsOf } from '../labs/recipeSettings';
 import { defaultSftRecipe } from '../labs/registry';
-import type { DatasetRow, Message, ToolSchema } from '../protocol/chat';
+import type { DatasetRow, Json, Message, ToolSchema } from '../protocol/chat';
 import type { TemplateSettings } from '../protocol/requests';
 
 /** What the person chose; fields as in TemplateSettings. */
@@ -14,6 +14,8 @@ export const DEFAULT_SETTINGS: WorkbenchSettings = { ...settingsOf(defaultSftRec
 export interface Conversation {
   messages: Message[];
   tools: ToolSchema[];
+  /** What retrieval found, for templates that print it. */
+  documents: { [key: string]: Json }[];
   add_generation_prompt: boolean;
   continue_final_message: boolean;
 }

@@ -20,7 +20,13 @@ import { Verdict } from './Verdict';
 import '../../ui/parts.css';
 import './mask.css';
 
-const NO_CONVERSATION = { messages: [], tools: [], add_generation_prompt: false, continue_final_message: false };
+const NO_CONVERSATION = {
+  messages: [],
+  tools: [],
+  documents: [],
+  add_generation_prompt: false,
+  continue_final_message: false,
+};
 const BATCH = trainers.sft.fields.per_device_train_batch_size.default;
 
 export function MaskPanel() {

@@ -16,6 +16,7 @@ import { EXAMPLES, LIBRARY, type TemplateExample } from './examples';
 import { GoldensCard } from './GoldensCard';
 import { JsonField } from './JsonField';
 import { KitBar } from './KitBar';
+import { KwargsEditor, withDocuments } from './KwargsEditor';
 import { LintCard } from './LintCard';
 import { MarkersNote } from './MarkersNote';
 import { MessagesEditor } from './MessagesEditor';
@@ -26,11 +27,12 @@ import { conversationProblem, errorPosition, messagesProblem, shortHash, toolsPr
 import '../../ui/parts.css';
 import './template.css';
 
-const SIDES = ['messages', 'tools', 'json', 'source'] as const;
-const conversationOf = ({ messages, tools = [], add_generation_prompt = false }: TemplateExample): Conversation => ({
-  messages,
-  tools,
-  add_generation_prompt,
+const SIDES = ['messages', 'tools', 'kwargs', 'json', 'source'] as const;
+const conversationOf = (example: TemplateExample): Conversation => ({
+  messages: example.messages,
+  tools: example.tools ?? [],
+  documents: example.documents ?? [],
+  add_generation_prompt: example.add_generation_prompt ?? false,
   continue_final_message: false,
 });
 
@@ -38,7 +40,7 @@ export function TemplatePanel() {
   const workbench = useWorkbench();
   const { templateSource, editTemplate, converse } = workbench;
   const conversation = workbench.conversation ?? conversationOf(EXAMPLES[0]!);
-  const { messages, tools } = conversation;
+  const { messages, tools, documents } = conversation;
   const change = (part: Partial<Conversation>) => converse({ ...conversation, ...part });
   const [side, setSide] = useState<(typeof SIDES)[number]>('messages');
   const { kit } = workbench;
@@ -53,7 +55,10 @@ export function TemplatePanel() {
   );
   const problem = messagesProblem(messages);
   const { add_generation_prompt, continue_final_message } = conversation;
-  const settings = { ...requestSettings(workbench), add_generation_prompt, continue_final_message };
+  const inMask = requestSettings(workbench);
+  // The documents are this conversation's; the other variables are everybody's.
+  const here = { ...inMask, chat_template_kwargs: withDocuments(inMask.chat_template_kwargs, documents) };
+  const settings = { ...here, add_generation_prompt, continue_final_message };
   const rendered = useLoaded(
     messages.length === 0 ? undefined : JSON.stringify([messages, tools, settings]),
     (signal) =>
@@ -73,7 +78,8 @@ export function TemplatePanel() {
   const loadExample = (example: TemplateExample | undefined) => {
     if (!example) return;
     converse(conversationOf(example));
-    if (example.template !== undefined) editTemplate(example.template, example.title);
+    if (example.template !== undefined)
+      editTemplate(example.template, LIBRARY.find(({ source: known }) => known === example.template)?.name);
   };
   return (
     <Panel
@@ -93,7 +99,7 @@ export function TemplatePanel() {
       <KitBar />
       <TemplateBar source={source} own={own.value?.source} />
       {inHand.value && !inHand.error && (
-        <MarkersNote hasGeneration={inHand.value.hasGeneration} conversation={conversation} />
+        <MarkersNote hasGeneration={inHand.value.hasGeneration} conversation={conversation} settings={here} />
       )}
       <div className="template-grid">
         <Card
@@ -156,6 +162,9 @@ export function TemplatePanel() {
                   onChange={(next) => change({ tools: next as unknown as Conversation['tools'] })}
                 />
               )}
+              {side === 'kwargs' && (
+                <KwargsEditor documents={documents} onDocuments={(next) => change({ documents: next })} />
+              )}
               {side === 'json' && (
                 <JsonField
                   label="Messages as JSON"
@@ -171,6 +180,14 @@ export function TemplatePanel() {
                   <span className="mono">{tools.map((t) => t.function.name).join(', ')}</span>{' '}
                   <button type="button" className="link" onClick={() => change({ tools: [] })}>
                     Offer none
+                  </button>
+                </p>
+              )}
+              {documents.length > 0 && side !== 'kwargs' && (
+                <p className="quiet tools-line">
+                  {documents.length} {documents.length === 1 ? 'document' : 'documents'} given{' '}
+                  <button type="button" className="link" onClick={() => change({ documents: [] })}>
+                    Give none
                   </button>
                 </p>
               )}
@@ -198,9 +215,9 @@ export function TemplatePanel() {
         />
       </div>
       <div className="template-checks">
-        <LintCard conversation={conversation} settings={requestSettings(workbench)} />
-        <GoldensCard conversation={conversation} settings={requestSettings(workbench)} />
-        <CompareCard settings={requestSettings(workbench)} />
+        <LintCard conversation={conversation} settings={here} />
+        <GoldensCard conversation={conversation} settings={inMask} />
+        <CompareCard settings={inMask} />
       </div>
       {source && kit === undefined && <MismatchCard source={source} />}
     </Panel>
