@@ -186,17 +186,59 @@ test('golden samples see one blank in the template, at the level of ids; compari
   const golden = page.locator('.goldens tbody tr');
   await expect(golden).toContainText(/token \d+: id \d+ became \d+/);
   await page.getByRole('button', { name: /^Compare/ }).click();
-  await expect(page.getByText(/differ as strings/)).toContainText('500 (100 %) differ as strings, 500 (100 %) as ids', {
-    timeout: 60_000,
-  });
+  await expect(page.getByText(/differ as strings/)).toContainText(
+    'Of 4,000 rows: 4,000 (100 %) differ as strings, 4,000 (100 %) as ids',
+    {
+      timeout: 60_000,
+    },
+  );
   await expect(page.locator('.mismatch')).toContainText(/The prompts part at token \d+|Both give the same/);
   await isAccessible(page, 'template with goldens and comparison');
   const download = page.waitForEvent('download');
   await page.getByRole('button', { name: 'Export', exact: true }).click();
-  const file = JSON.parse(readFileSync(await (await download).path(), 'utf8'));
+  const path = await (await download).path();
+  const file = JSON.parse(readFileSync(path, 'utf8'));
   expect(file).toMatchObject({ format: 'posttrain-studio/goldens', version: 1 });
-  await page.getByRole('button', { name: 'Undo all edits' }).click();
+  // The same name, another sample: pinning and importing ask first.
+  await page.getByRole('button', { name: 'Pin this conversation' }).click();
+  await page.getByLabel('Name of the golden sample').fill(file.goldens[0].name);
+  await expect(page.getByText('A sample of that name is there already.')).toBeVisible();
+  await page.getByRole('button', { name: 'Replace', exact: true }).click();
   await expect(page.getByText('1 sample, all as they were pinned')).toBeVisible();
+  await page.getByLabel('Golden samples file').setInputFiles(path);
+  await expect(page.getByText('1 name of that file is taken by other samples:')).toBeVisible();
+  await isAccessible(page, 'goldens with names that are taken');
+  await page.getByRole('button', { name: 'Import under new names' }).click();
+  await expect(page.getByText('1 of 2 changed')).toBeVisible();
+  await page.getByRole('button', { name: 'Undo all edits' }).click();
+  // The one that was pinned with the blank is changed now.
+  await expect(page.getByText('1 of 2 changed')).toBeVisible();
+});
+
+test('documents and variables reach the template; a comparison can be stopped, and says how far it came', async ({
+  page,
+}) => {
+  await openStudio(page, WASM, 'template');
+  await page.getByLabel('Load an example').selectOption({ label: 'Retrieval: two documents' });
+  await page.getByRole('radio', { name: 'string' }).click();
+  const text = page.locator('.rendered-text');
+  await expect(text).toContainText('[2] P2: Above that, the treasurer approves.');
+  await page.getByRole('radio', { name: 'kwargs' }).click();
+  await page.getByLabel('Documents as JSON').fill('[{ "title": "P3", "text": "Only this one." }, 7]');
+  await expect(page.getByText('Document 2 is no object')).toBeVisible();
+  await page.getByLabel('Documents as JSON').fill('[{ "title": "P3", "text": "Only this one." }]');
+  await expect(text).toContainText('[1] P3: Only this one.');
+  await page
+    .getByLabel('chat_template_kwargs as JSON')
+    .fill('{ "documents": [{ "title": "Q", "text": "of all rows" }] }');
+  await page.getByRole('radio', { name: 'messages' }).click();
+  await page.getByRole('button', { name: 'Give none' }).click();
+  await expect(text).toContainText('[1] Q: of all rows');
+  await isAccessible(page, 'template with documents');
+  await page.getByRole('button', { name: /^Compare/ }).click();
+  await expect(page.getByText(/Of the first [\d,]+ rows/)).toBeVisible();
+  await page.getByRole('button', { name: /^Stop at/ }).click();
+  await expect(page.getByText(/You stopped there; the split has 4,000\./)).toBeVisible();
 });
 
 test("another model's tokenizer and template: a folder is read, masked, kept over a reload; what cannot be read is told", async ({

@@ -89,6 +89,40 @@ test('a recipe is masked as its run masks it, completion_only_loss included', as
   expect(JSON.parse(last!.stdout).trained).toBe(2);
 });
 
+test('template variables: for rows from the command line, for golden samples those that they were pinned with', async () => {
+  const source = `{{ 'think ' if enable_thinking else '' }}${BUILTIN_TEMPLATE}`;
+  const thinking = file('thinking.jinja', source);
+  const settings = {
+    tokenizer: Tokenizer.fromJson(readFileSync('public/models/tokenizer.json', 'utf8')),
+    template: compileTemplate(source),
+    ...BUILTIN_TOKENS,
+    mode: 'full' as const,
+  };
+  const kwargs = { enable_thinking: true };
+  const golden = await makeGolden(
+    'thinks',
+    JSON.parse(chat('A')),
+    { mode: 'full', chat_template_kwargs: kwargs },
+    settings,
+  );
+  const goldens = file('thinking.json', JSON.stringify(goldenFile([golden])));
+  const data = ['--data', sound, '--mode', 'full', '--template', thinking, '--json'];
+  const [plain, thinks, pinned, bad] = await Promise.all([
+    check(...data),
+    check(...data, '--chat_template_kwargs', JSON.stringify(kwargs)),
+    check('--goldens', goldens, '--template', thinking),
+    check('--data', sound, '--chat_template_kwargs', '[1]'),
+  ]);
+  expect(JSON.parse(thinks.stdout).tokens).toBeGreaterThan(JSON.parse(plain.stdout).tokens);
+  expect(pinned).toMatchObject({ code: 0, stdout: expect.stringContaining('1 golden sample, 0 changed') });
+  expect(bad).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining(
+      '--chat_template_kwargs must be a JSON object, such as {"enable_thinking": true}, got [1]',
+    ),
+  });
+});
+
 test('golden samples: the same ends with 0, a changed template with 1 and the place', async () => {
   const template = compileTemplate(BUILTIN_TEMPLATE);
   const tokenizer = Tokenizer.fromJson(readFileSync('public/models/tokenizer.json', 'utf8'));
