@@ -7,9 +7,12 @@ import { finished } from 'node:stream/promises';
 import AxeBuilder from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
 import { expect, test } from './guarded';
+import { mainThreadTasks } from './mainThread';
 import { loggedStep, openStudio, runButton, setRecipe, showPanel } from './studio';
 
 const WASM = '?backend=wasm';
+/** A task that holds the page longer is felt. */
+const LONGEST_TASK_MS = 50;
 test.describe.configure({ timeout: 180_000 });
 
 async function isAccessible(page: Page, where: string): Promise<void> {
@@ -359,6 +362,55 @@ test('100,000 rows: read with progress, cancelled, read again; the mask report c
   await rows.evaluate((element) => element.scrollTo(0, 10_000));
   await expect(page.locator('.mask-rows-item').first()).toBeVisible();
   expect(await page.locator('.mask-rows-item').count()).toBeLessThan(60);
+  rmSync(folder, { recursive: true });
+});
+
+test('100,000 rows in the table: scrolling, sorting and filtering them blocks the page no longer than 50 ms at a time', async ({
+  page,
+  browser,
+}) => {
+  const folder = mkdtempSync(join(tmpdir(), 'rows-'));
+  const path = join(folder, 'big.jsonl');
+  const stream = createWriteStream(path);
+  // Of two shapes, some without an answer: filters and sorting have something to do.
+  for (let i = 0; i < 112_000; i++)
+    stream.write(
+      `{"messages":[{"role":"user","content":"${'q'.repeat(1 + (i % 17))}"}${i % 5 ? `,{"role":"assistant","content":"${'a'.repeat(1 + (i % 29))}"}` : ''}]}\n`,
+    );
+  stream.end();
+  await finished(stream);
+  await openStudio(page, WASM, 'data');
+  await page.getByLabel('JSONL file').setInputFiles(path);
+  await expect(page.getByText('112,000').first()).toBeVisible({ timeout: 60_000 });
+  await showPanel(page, '#/mask');
+  // While rows come in, the counts and the order are made anew again and again: the dearest are the last ones.
+  await expect(verdict(page)).toContainText(/[678]\d,\d{3} of 100,800 rows read/, { timeout: 150_000 });
+  const reading = await mainThreadTasks(browser, page, async () => {
+    await page.waitForTimeout(3000);
+  });
+  expect(reading.longest[0], `while reading: ${reading.longest.join(', ')}`).toBeLessThan(LONGEST_TASK_MS);
+  await expect(page.locator('.mask-lower')).toContainText('100,800', { timeout: 150_000 });
+  await expect(verdict(page)).toContainText('22,400 rows: nothing supervised');
+
+  const rows = page.getByLabel('Rows of the split');
+  const first = rows.locator('.mask-rows-item').first();
+  const tasks = await mainThreadTasks(browser, page, async () => {
+    for (let i = 0; i < 20; i++) {
+      await rows.evaluate((element, to) => element.scrollTo(0, to), i * 137_000);
+      await page.waitForTimeout(30);
+    }
+    await page.getByLabel('Show rows with').selectOption('faulty');
+    await expect(page.locator('.mask-lower')).toContainText('22,400 of');
+    await page.getByLabel('Show rows with').selectOption('all');
+    await page.getByTitle('Sort by tokens').click();
+    await page.getByTitle('Sort by tokens').click();
+    await rows.evaluate((element) => element.scrollTo(0, 0));
+    await expect(page.locator('.mask-lower')).toContainText('100,800');
+    await expect(first).toBeVisible();
+    await page.getByRole('spinbutton', { name: 'max_length' }).fill('40');
+    await expect(page.locator('.mask-lower')).toContainText('cut at the end');
+  });
+  expect(tasks.longest[0], `longest tasks, ms of CPU: ${tasks.longest.join(', ')}`).toBeLessThan(LONGEST_TASK_MS);
   rmSync(folder, { recursive: true });
 });
 

@@ -72,22 +72,22 @@ export function Verdict({ report, summary }: { report: LoadedReport; summary: Cu
         </div>
       </div>
     );
-  const [kind, { rows, first }] = worst;
-  const told = report.first.find((f) => f.kind === kind)?.message;
-  const isCuts = summary.cut > 0 && CUT_WORDS[kind as FindingKind] !== undefined && told === undefined;
+  const [kind, { rows, first, byCut }] = worst;
+  // The report comes with its sentences at the end; until then the kind has to do.
+  const told = byCut ? CUT_WORDS[kind as FindingKind] : report.first.find((f) => f.kind === kind)?.message;
   const underives =
     kind === 'nothing_trained' &&
     settings.mode === 'assistant_only_loss' &&
     settings.mask.assistant_spans === 'generation' &&
     /no \{% generation %\}/.test(told ?? '');
-  const isTooLong = summary.cut > 0 && (isCuts || kind === 'too_long');
+  const isTooLong = faults.some(([other, { byCut: cuts }]) => cuts || other === 'too_long');
   return (
     <div className="note bad" role="alert">
       <div>
         <b>
           Training is blocked: {plural(rows, 'row')}: {KIND_WORDS[kind]}.
         </b>{' '}
-        {told ?? CUT_WORDS[kind as FindingKind] ?? ''}{' '}
+        {told}{' '}
         {faults.length > 1 && (
           <>
             Also:{' '}

@@ -148,7 +148,8 @@ export interface CutSummary {
   /** Rows whose every trained end-of-turn token is cut away. */
   rowsWithoutStop: number;
   longest: number;
-  byKind: Map<MaskRowKind, { rows: number; first: number }>;
+  /** `byCut`: the first of them has the fault from the cut alone. */
+  byKind: Map<MaskRowKind, { rows: number; first: number; byCut: boolean }>;
 }
 export function summarize(rows: ReportRows, cut: Cut): CutSummary {
   const out: CutSummary = {
@@ -177,7 +178,7 @@ export function summarize(rows: ReportRows, cut: Cut): CutSummary {
     const kind = kindUnder(rows, i, cut);
     const known = out.byKind.get(kind);
     if (known) known.rows++;
-    else out.byKind.set(kind, { rows: 1, first: rows.index.at(i) });
+    else out.byKind.set(kind, { rows: 1, first: rows.index.at(i), byCut: kind !== rows.kind(i) });
   }
   return out;
 }
