@@ -267,7 +267,7 @@ test("another model's tokenizer and template: a folder is read, masked, kept ove
   await expect(verdict(page)).toContainText('nothing supervised');
   await page.getByRole('button', { name: 'Derive the assistant spans' }).click();
   await expect(verdict(page)).toContainText('Cut into the tokens of tiny-llama-');
-  await expect(page.locator('.facts').nth(1)).toContainText('</s> · 2'); // last trained: the stop token
+  await expect(page.locator('.boundaries')).toContainText('</s> · 2'); // last trained: the stop token
 
   await page.reload();
   await showPanel(page, '#/template');

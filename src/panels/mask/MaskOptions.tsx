@@ -28,25 +28,25 @@ const CHOICES: {
     key: 'assistant_spans',
     label: 'assistant spans',
     options: [
-      { id: 'generation', label: '{% generation %} markers' },
-      { id: 'derived', label: 'derived from the template' },
+      { id: 'generation', label: '{% generation %}' },
+      { id: 'derived', label: 'derived' },
     ],
   },
   {
     key: 'assistant_turns',
     label: 'turns',
     options: [
-      { id: 'all', label: 'all turns' },
-      { id: 'last', label: 'last turn only' },
+      { id: 'all', label: 'all' },
+      { id: 'last', label: 'last only' },
     ],
   },
   {
     key: 'train_on_eos',
     label: 'train_on_eos',
     options: [
-      { id: 'turn', label: 'turn: as the span says' },
-      { id: 'all', label: 'all end-of-turn tokens' },
-      { id: 'last', label: 'last: the row’s last one' },
+      { id: 'turn', label: 'turn: of the span' },
+      { id: 'all', label: 'all of the row' },
+      { id: 'last', label: 'last of the row' },
       { id: 'none', label: 'none' },
     ],
   },

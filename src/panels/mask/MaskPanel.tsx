@@ -66,6 +66,7 @@ export function MaskPanel() {
     >
       <div className="mask-verdict">
         <Verdict report={sets.error ? { ...report, error: sets.error } : report} summary={summary} />
+        <UseInSft data={info && shownSplit ? { info, split: shownSplit } : undefined} />
       </div>
       <div className="mask-bar">
         <select
@@ -90,7 +91,6 @@ export function MaskPanel() {
         <button type="button" className="link" aria-expanded={isTen} onClick={() => setTen(!isTen)}>
           The idea in ten tokens
         </button>
-        <UseInSft data={info && shownSplit ? { info, split: shownSplit } : undefined} />
       </div>
       {isTen && <TenTokens onClose={() => setTen(false)} />}
       {info && shownSplit && (

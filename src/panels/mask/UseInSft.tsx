@@ -36,16 +36,16 @@ export function UseInSft({ data }: { data: SettingsOrigin['data'] }) {
     }
   };
   return (
-    <>
+    <div className="use-in-sft">
       {isSame ? (
-        <span className="quiet use-in-sft">
+        <span className="quiet">
           <a className="link" href="#/sft">
             SFT
           </a>{' '}
           trains with these settings
         </span>
       ) : (
-        <button type="button" className="button use-in-sft" onClick={() => void use()}>
+        <button type="button" className="button" onClick={() => void use()}>
           Use these settings in SFT
         </button>
       )}
@@ -54,7 +54,7 @@ export function UseInSft({ data }: { data: SettingsOrigin['data'] }) {
           {error}
         </p>
       )}
-    </>
+    </div>
   );
 }
 

@@ -82,7 +82,16 @@ test('sentences carry the numbers', () => {
   expect(lengthSentence(summary({ cut: 3, rowsLost: 1, trainedLost: 14, stopsLost: 2 }), cut)).toBe(
     '3 rows cut at the end: 1 row lost, 14 trained tokens lost, 2 end-of-turn tokens lost.',
   );
-  expect(lengthSentence(summary({ cut: 1 }), { ...cut, truncation_mode: 'drop' })).toMatch(/^1 row left out/);
+  const gone = summary({ cut: 3, rowsLost: 3, trainedLost: 14, stopsLost: 3, rowsWithoutStop: 3 });
+  expect(lengthSentence(gone, { ...cut, truncation_mode: 'drop' })).toBe(
+    '3 rows left out, and 14 trained tokens with them. No other row is cut.',
+  );
+  expect(lengthSentence(gone, { ...cut, truncation_mode: 'refuse' })).toBe(
+    '3 rows are longer than 256 tokens, so a run would be refused.',
+  );
+  expect(lengthSentence({ ...gone, cut: 5 }, cut)).toMatch(
+    /3 end-of-turn tokens lost\. 3 of them lose their end of turn: the model would not learn to stop\.$/,
+  );
   expect(enough(summary())).toBe(200);
 });
 

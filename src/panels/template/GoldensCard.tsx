@@ -153,45 +153,47 @@ export function GoldensCard({ conversation, settings }: { conversation: Conversa
           of the template is held against them, and the exported file does the same in your CI.
         </p>
       ) : (
-        <table className="changes goldens" aria-live="polite">
-          <thead>
-            <tr>
-              <th scope="col">sample</th>
-              <th scope="col">string</th>
-              <th scope="col">ids</th>
-              <th scope="col">supervised</th>
-              <th scope="col">first difference</th>
-              <th scope="col">
-                <span className="sr-only">remove</span>
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {checks.map((check, i) => (
-              <tr key={check.name}>
-                <td>{check.name}</td>
-                <Status value={check.text} />
-                <Status value={check.ids} />
-                <td className={check.supervised === 'same' ? 'ok-text' : 'bad-text'}>
-                  {check.supervised === 'same'
-                    ? goldens[i]!.supervised_tokens
-                    : `${goldens[i]!.supervised_tokens} → ${check.supervised_tokens}`}
-                </td>
-                <td className="mono">{goldenWords(check)}</td>
-                <td>
-                  <button
-                    type="button"
-                    className="icon-button"
-                    aria-label={`Remove ${check.name}`}
-                    onClick={() => void act(studioClient().text.request('removeGolden', { name: check.name }))}
-                  >
-                    ×
-                  </button>
-                </td>
+        <div className="goldens-scroll">
+          <table className="changes goldens" aria-live="polite">
+            <thead>
+              <tr>
+                <th scope="col">sample</th>
+                <th scope="col">string</th>
+                <th scope="col">ids</th>
+                <th scope="col">supervised</th>
+                <th scope="col">first difference</th>
+                <th scope="col">
+                  <span className="sr-only">remove</span>
+                </th>
               </tr>
-            ))}
-          </tbody>
-        </table>
+            </thead>
+            <tbody>
+              {checks.map((check, i) => (
+                <tr key={check.name}>
+                  <td>{check.name}</td>
+                  <Status value={check.text} />
+                  <Status value={check.ids} />
+                  <td className={check.supervised === 'same' ? 'ok-text' : 'bad-text'}>
+                    {check.supervised === 'same'
+                      ? goldens[i]!.supervised_tokens
+                      : `${goldens[i]!.supervised_tokens} → ${check.supervised_tokens}`}
+                  </td>
+                  <td className="mono">{goldenWords(check)}</td>
+                  <td>
+                    <button
+                      type="button"
+                      className="icon-button"
+                      aria-label={`Remove ${check.name}`}
+                      onClick={() => void act(studioClient().text.request('removeGolden', { name: check.name }))}
+                    >
+                      ×
+                    </button>
+                  </td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
       )}
     </Card>
   );

@@ -25,7 +25,7 @@ export function KwargsEditor({
       <h3 className="mono field-title">chat_template_kwargs</h3>
       <JsonField
         label="chat_template_kwargs as JSON"
-        rows={5}
+        rows={3}
         value={settings.chat_template_kwargs}
         problemOf={kwargsProblem}
         onChange={(next) => edit({ chat_template_kwargs: next as Kwargs })}
@@ -37,7 +37,7 @@ export function KwargsEditor({
       <h3 className="mono field-title">documents</h3>
       <JsonField
         label="Documents as JSON"
-        rows={8}
+        rows={7}
         value={documents}
         problemOf={documentsProblem}
         onChange={(next) => onDocuments(next as Kwargs[])}

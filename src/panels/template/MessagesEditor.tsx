@@ -100,6 +100,7 @@ export function MessagesEditor({
           )}
           <textarea
             aria-label={`Text of message ${i + 1}, ${message.role}`}
+            placeholder={message.tool_calls?.length ? 'no text beside the call' : undefined}
             rows={Math.min(5, Math.max(1, Math.ceil((message.content ?? '').length / 48)))}
             value={message.content ?? ''}
             onChange={(event) =>

@@ -85,47 +85,45 @@ export function TemplatePanel() {
     <Panel
       title="Template"
       lede="How a conversation becomes one string. First lever when training and serving disagree on roles or line ends; do not retrain before the rendered strings are the same, character for character."
-      actions={
-        <>
+      actions={<ShareButton makeLink={() => shareLink('template', conversation)} />}
+    >
+      <KitBar
+        facts={
           <span className="mono quiet hashes">
             template {inHand.error ? 'does not parse' : shortHash(inHand.value?.templateId ?? '…')} · tokenizer{' '}
             {shortHash(inHand.value?.tokenizerId ?? '…')} · ends turns with{' '}
             {inHand.value?.turnEnds.join(' ') || 'nothing known'}
           </span>
-          <ShareButton makeLink={() => shareLink('template', conversation)} />
-        </>
-      }
-    >
-      <KitBar />
-      <TemplateBar source={source} own={own.value?.source} />
+        }
+      >
+        <TemplateBar source={source} own={own.value?.source} />
+      </KitBar>
       {inHand.value && !inHand.error && (
         <MarkersNote hasGeneration={inHand.value.hasGeneration} conversation={conversation} settings={here} />
       )}
       <div className="template-grid">
         <Card
           title="Input"
-          actions={
-            <>
-              {side !== 'source' && (
-                <select
-                  className="select"
-                  aria-label="Load an example"
-                  value=""
-                  onChange={(event) => loadExample(EXAMPLES[Number(event.currentTarget.value)])}
-                >
-                  <option value="" disabled>
-                    Load an example
+          note={
+            side !== 'source' && (
+              <select
+                className="select"
+                aria-label="Load an example"
+                value=""
+                onChange={(event) => loadExample(EXAMPLES[Number(event.currentTarget.value)])}
+              >
+                <option value="" disabled>
+                  Load an example
+                </option>
+                {EXAMPLES.map((example, i) => (
+                  <option key={example.title} value={i}>
+                    {example.title}
                   </option>
-                  {EXAMPLES.map((example, i) => (
-                    <option key={example.title} value={i}>
-                      {example.title}
-                    </option>
-                  ))}
-                </select>
-              )}
-              <Segmented label="Edit" options={SIDES} value={side} onChange={setSide} />
-            </>
+                ))}
+              </select>
+            )
           }
+          actions={<Segmented label="Edit" options={SIDES} value={side} onChange={setSide} />}
           className="template-input"
         >
           {side === 'source' ? (
