@@ -4,7 +4,8 @@ import { expect, test } from 'vitest';
 import { findMetrics } from '../eval/registry';
 import type { Recipe } from '../protocol/recipe';
 import { lossPair } from './pair';
-import { maskMode, recipeRows } from './recipeRows';
+import { recipeRows } from './recipeRows';
+import { settingsOf } from './recipeSettings';
 import { sftDefault } from './recipes/sft';
 import { labs } from './registry';
 import { RECIPE_SCHEMA, schemaProblem, validateRecipe } from './validateRecipe';
@@ -97,7 +98,7 @@ test.each([
 
 test('the arms of the pair differ in the mask alone', () => {
   const { full, completion } = lossPair(sftDefault);
-  const modes = [full, completion].map(({ args }) => maskMode(args as never));
+  const modes = [full, completion].map((recipe) => settingsOf(recipe).mode);
   expect(modes).toEqual(['full', 'completion_only_loss']);
   const rest = ({ name: _, overrides: __, args, ...others }: Recipe) => ({
     ...others,

@@ -22,6 +22,8 @@ export interface Message {
   name?: string;
   /** The row has null here, or nothing: templates can tell that from an empty string. */
   content_is_null?: boolean;
+  /** The row has the content as a list of text parts: templates get the list, all else their texts joined. */
+  content_parts?: { type: 'text'; text: string }[];
   /** Tool messages: which call is answered. */
   tool_call_id?: string;
   /** What reasoning models thought before the content; templates print it in their own way. */

@@ -444,6 +444,8 @@ export interface TemplateSettings {
   /** Jinja source, or the ref of a saved template; undefined = the kit's template. */
   template?: string;
   mode: MaskMode | 'default';
+  /** Under assistant_only_loss: whether the prompt of prompt + completion rows is masked too, as in TRL unless it is false. */
+  completion_only_loss?: boolean;
   max_length: number;
   truncation_mode?: TruncationMode;
   mask?: Partial<MaskOptions>;
@@ -534,6 +536,9 @@ export interface Golden {
   row: DatasetRow;
   mode: MaskMode | 'default';
   mask?: Partial<MaskOptions>;
+  completion_only_loss?: boolean;
+  /** Variables of the template beside those of the row. */
+  chat_template_kwargs?: { [key: string]: Json };
   text: string;
   ids: number[];
   supervised_tokens: number;
@@ -652,12 +657,17 @@ export interface TextRequests {
   };
   /** The rows of a split under two settings. */
   compare: {
-    params: { datasetId: string; split: string; limit: number; a: TemplateSettings; b: TemplateSettings };
+    params: { datasetId: string; split: string; limit?: number; a: TemplateSettings; b: TemplateSettings };
     reply: ComparisonReport;
-    progress: { done: number; total: number };
+    /** What was found in the first rows, for a person who has seen enough. */
+    progress: { report: ComparisonReport; total: number };
   };
-  /** Keeps what the row gives now; another of that name is replaced. */
-  pinGolden: { params: { name: string; row: DatasetRow; settings: TemplateSettings }; reply: Golden; progress: never };
+  /** Keeps what the row gives now. Throws ConfigError when the name is taken, unless it is to be replaced. */
+  pinGolden: {
+    params: { name: string; row: DatasetRow; settings: TemplateSettings; replace?: boolean };
+    reply: Golden;
+    progress: never;
+  };
   removeGolden: { params: { name: string }; reply: { name: string }; progress: never };
   /** All goldens, and what became of them under this tokenizer and template. */
   checkGoldens: {
@@ -670,8 +680,15 @@ export interface TextRequests {
     reply: { fileName: string; bytes: ArrayBuffer };
     progress: never;
   };
-  /** Throws DataError naming the field; nothing is added then. */
-  importGoldens: { params: { bytes: ArrayBuffer }; reply: { added: number }; progress: never };
+  /**
+   * Throws DataError naming the field; nothing is added then. Nor is anything when names are taken by other samples, unless
+   * `taken` says what to do with those: the reply lists them.
+   */
+  importGoldens: {
+    params: { bytes: ArrayBuffer; taken?: 'replace' | 'rename' };
+    reply: { added: number; taken: string[] };
+    progress: never;
+  };
   listKits: { params: Record<string, never>; reply: { kits: KitInfo[] }; progress: never };
   /** `files`: any of a model's folder; those that matter are kept. Throws DataError naming file and field. */
   importKit: {

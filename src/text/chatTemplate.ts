@@ -86,8 +86,12 @@ function run(program: Program, data: TemplateData, options: RenderOptions, marks
 export function renderText(program: Program, messages: readonly Message[], options: RenderOptions = {}): string {
   const data = { messages: messages.map(asGiven), tools: options.tools?.length ? options.tools : undefined };
   const none = { base: -1 } as MarkSet;
-  return run(program, { ...data, documents: options.documents }, options, { generation: ['', ''] }, none);
+  return run(program, { ...data, documents: documentsOf(options) }, options, { generation: ['', ''] }, none);
 }
+
+/** As for apply_chat_template, `documents` among the kwargs are the documents. */
+const documentsOf = ({ documents, kwargs }: RenderOptions): TemplateData['documents'] =>
+  documents ?? ((kwargs?.documents ?? undefined) as TemplateData['documents']);
 
 const CONTINUE_TAG = 'CONTINUE_FINAL_MESSAGE_TAG ';
 
@@ -123,7 +127,8 @@ const REASONING = ['reasoning_content', 'thinking', 'reasoning'] as const;
  * read. The studio's own keys are left out.
  */
 function asGiven(message: Message): GivenMessage {
-  const { content_is_null, train: _train, train_spans: _spans, ...rest } = message;
+  const { content_is_null, content_parts, train: _train, train_spans: _spans, ...rest } = message;
+  if (content_parts) Object.assign(rest, { content: content_parts });
   const given = Object.fromEntries(
     Object.entries(rest).filter(([key, value]) => value !== null && !(key === 'content' && content_is_null)),
   ) as GivenMessage & { [key: string]: unknown };
@@ -144,7 +149,7 @@ function render(program: Program, source: string, messages: readonly Message[], 
     messages: given,
     // Llama's templates print tool boilerplate for an empty list.
     tools: options.tools?.length ? options.tools : undefined,
-    documents: options.documents,
+    documents: documentsOf(options),
   };
   const set = chooseMarks(source, JSON.stringify([data, options.kwargs]));
   const cut = (rendered: Rendered): Rendered =>
@@ -169,7 +174,7 @@ function render(program: Program, source: string, messages: readonly Message[], 
   return cut({
     text: plain.text,
     generation: plain.generation,
-    content: searchContent(plain.text, given, turns),
+    content: searchContent(plain.text, given.map(joined), turns),
     turns,
     located: 'search',
     source,
@@ -185,6 +190,11 @@ function tryRun(program: Program, data: TemplateData, options: RenderOptions, se
     throw error;
   }
 }
+
+/** A message with the texts of its parts as one. */
+const joined = ({ content }: GivenMessage): { content: unknown } => ({
+  content: Array.isArray(content) ? content.map(({ text }) => text ?? '').join('') : content,
+});
 
 function clip({ text, generation, content, turns, located, source }: Rendered, end: number): Rendered {
   const shorten = <S extends Stretch>(stretches: S[]) =>

@@ -18,7 +18,7 @@ import type { Sft } from './useSft';
 /** In sight, in this order; `loss on`, the model and the seed are beside them. */
 const SHOWN = ['learning_rate', 'per_device_train_batch_size', 'max_steps', 'packing'];
 /** Chosen through `loss on`. */
-const HIDDEN = ['assistant_only_loss', 'completion_only_loss', 'seed'];
+const HIDDEN = ['assistant_only_loss', 'seed'];
 const MODELS = [
   { id: 'builtin:nano', label: 'nano' },
   { id: 'builtin:micro', label: 'micro' },
@@ -34,7 +34,9 @@ export function RecipeCard({ sft, datasets }: { sft: Sft; datasets: readonly Dat
   const pick = (wanted: (key: string) => boolean): Fields =>
     Object.fromEntries(Object.entries(fields).filter(([key]) => wanted(key)));
   const shown = Object.fromEntries(SHOWN.flatMap((key) => (fields[key] ? [[key, fields[key]]] : [])));
-  const rest = pick((key) => !SHOWN.includes(key) && !HIDDEN.includes(key));
+  // Under assistant_only_loss the other switch is a choice of its own: whether answers in the prompt are trained.
+  const hidden = recipe.args.assistant_only_loss === true ? HIDDEN : [...HIDDEN, 'completion_only_loss'];
+  const rest = pick((key) => !SHOWN.includes(key) && !hidden.includes(key));
   const change = (args: { [key: string]: Json }) => edit({ ...recipe, args: { ...recipe.args, ...args } });
   if (isFolded)
     return (

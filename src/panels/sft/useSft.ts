@@ -8,9 +8,9 @@ import type { RunRecord } from '../../protocol/run';
 import { studioClient } from '../../stores/client';
 import { pauseRun, resumeRun, startRun, stepRunOnce, stopRun, unpauseRun, useRuns } from '../../stores/runs';
 import { useSession } from '../../stores/session';
+import { suggested, useSftDraft } from '../../stores/sftDraft';
 import { useLoaded } from '../../stores/useLoaded';
 import { useWorkbench } from '../../stores/workbench';
-import { useSftDraft } from './draft';
 import { isLive } from './modelStates';
 import { typedComplaints, useTypedFields } from './typedFields';
 
@@ -21,12 +21,7 @@ export function useSft() {
   const { recipe: chosen, edit, isUntouched } = useSftDraft();
   const { runId, openRun: show } = useWorkbench();
   const backend = useSession((s) => s.backend);
-  // Until the person has chosen: the small model where there is no graphics card.
-  const isSlow = backend !== undefined && (backend.backend !== 'webgpu' || backend.isFallbackAdapter);
-  const recipe = useMemo(
-    () => (isUntouched && isSlow ? { ...chosen, model: { ref: 'builtin:nano' } } : chosen),
-    [chosen, isUntouched, isSlow],
-  );
+  const recipe = useMemo(() => suggested({ recipe: chosen, isUntouched }, backend), [chosen, isUntouched, backend]);
   const runs = useRuns((s) => s.runs);
   const stats = useRuns((s) => s.stats);
   const startedHere = useRuns((s) => s.startedHere);
