@@ -76,6 +76,20 @@ describe('choices', () => {
     expect(trained(row)).toBe('B and C<|im_end|>');
     expect(ruleOf(row, 'A<')).toBe('an earlier assistant turn: only the last one is trained');
   });
+  test('assistant_turns: last keeps every piece of the last message, however many the template marks', () => {
+    const pieces = compileTemplate(
+      "{% for m in messages %}<|im_start|>{{ m.role }}\n{% if m.role == 'assistant' %}{% generation %}{{ m.content }}{% endgeneration %}{% generation %}<|im_end|>{% endgeneration %}{% else %}{{ m.content }}<|im_end|>{% endif %}{% endfor %}",
+    );
+    const chat = CHAT.filter(({ role, tool_calls }) => role !== 'tool' && !tool_calls);
+    const generation = { assistant_turns: 'last', assistant_spans: 'generation' } as const;
+    expect(trained(encode(chat, generation, { template: pieces }))).toBe('B and C<|im_end|>');
+    // Tool results inside the turn part what the spans derive, too.
+    const inner = compileTemplate(
+      "{% for m in messages %}{% if m.role == 'user' %}<u>{{ m.content }}{% elif m.role == 'assistant' %}<a>{% for c in m.tool_calls or [] %}{{ c.function.arguments.x }}{{ messages[-1].content }}{% endfor %}{{ m.content }}<|im_end|>{% endif %}{% endfor %}{% if add_generation_prompt %}<a>{% endif %}",
+    );
+    const calls = [CHAT[0]!, CHAT[3]!, CHAT[4]!, { ...CHAT[1]!, content: 'Done' }, CHAT[2]!];
+    expect(trained(encode(calls, { assistant_turns: 'last' }, { template: inner }))).toBe('y|Done<|im_end|>');
+  });
   test('train: false takes a message out, its end-of-turn token too', () => {
     const chat = CHAT.map((m, i) => (i === 3 ? { ...m, train: false } : m));
     const row = encode(chat);

@@ -53,7 +53,8 @@ export function buildMask(input: MaskInput): BuiltMask {
   const ends = endChoice(input, spanOf);
   /** Where the content of messages with train_spans begins in the text. */
   const starts = new Map<number, number>();
-  const lastSpan = spans ? spans.length - 1 : -1;
+  const owners = spans ? ownersOf(encoded, messages, spans, spanOf!) : [];
+  const lastOwner = Math.max(-1, ...owners);
   for (let t = 0; t < total; t++) {
     const verdict = decide(t);
     mask[t] = verdict.train ? 1 : 0;
@@ -72,7 +73,7 @@ export function buildMask(input: MaskInput): BuiltMask {
       const where = options.assistant_spans === 'generation' ? 'outside {% generation %}' : 'outside assistant turns';
       return no(`${where}: ${OUTSIDE_WORDS[encoded.role[t]!]}, not trained`);
     }
-    if (spans && at >= 0 && options.assistant_turns === 'last' && at !== lastSpan && !end?.train)
+    if (spans && at >= 0 && options.assistant_turns === 'last' && owners[at] !== lastOwner && !end?.train)
       return no('an earlier assistant turn: only the last one is trained');
     if (message?.train === false) return no('train: false on this message');
     if (end) return end;
@@ -117,6 +118,33 @@ function spanOfToken(encoded: EncodedText, spans: readonly Stretch[]): Int32Arra
     if (at < spans.length && spans[at]!.start < encoded.spanEnd[t]!) out[t] = at;
   }
   return out;
+}
+
+/**
+ * The message that each span is of: a template may print one turn in several. That of most of its content, for an end-of-turn
+ * token alone the assistant's before it.
+ */
+function ownersOf(
+  encoded: EncodedText,
+  messages: readonly Message[],
+  spans: readonly (Stretch | AssistantSpan)[],
+  spanOf: Int32Array,
+): number[] {
+  const votes = spans.map(() => new Map<number, number>());
+  spanOf.forEach((span, t) => {
+    const message = encoded.message[t]!;
+    if (span < 0 || messages[message]?.role !== 'assistant') return;
+    // One word of content outweighs the scaffold around it.
+    const weight = encoded.origin[t] === 1 ? encoded.ids.length : 1;
+    votes[span]!.set(message, (votes[span]!.get(message) ?? 0) + weight);
+  });
+  let before = -1;
+  return votes.map((of, i) => {
+    const span = spans[i]!;
+    if (isDerived(span)) return span.message;
+    for (const [message, n] of of) if (n === Math.max(...of.values())) before = message;
+    return before;
+  });
 }
 
 /** What train_on_eos (Axolotl's names) says of each end-of-turn token; undefined entries: the other masks decide. */
