@@ -3,6 +3,7 @@ import { DataError } from '../lib/errors';
 import { type Message, ORIGIN_NAMES, ROLE_NAMES, roleName } from '../protocol/chat';
 import type { Rendered } from './chatTemplate';
 import type { Tokenizer } from './tokenizer';
+import { typedSpecial } from './typedSpecials';
 
 export interface EncodedText {
   text: string;
@@ -60,10 +61,10 @@ export function encodeRendered(rendered: Rendered, messages: readonly Message[],
   if (rendered.located === 'search') {
     const located = new Set(content.map((part) => part.message));
     messages.forEach((message, i) => {
-      const typed = tokenizer.addedTokens.find((token) => token.special && message.content?.includes(token.content));
+      const typed = typeof message.content === 'string' ? typedSpecial(message.content, tokenizer) : undefined;
       if (typed && !located.has(i))
         throw new DataError(
-          `messages[${i}].content holds ${typed.content}, and this template rewrites the content, so the two cannot be told apart. Remove it from the content.`,
+          `messages[${i}].content holds ${typed}, and this template rewrites the content, so the two cannot be told apart. Remove it from the content.`,
           { where: `messages[${i}].content` },
         );
     });

@@ -202,7 +202,45 @@ describe('spans, roles, origins', () => {
       expect(row.ids.at(-1)).toBe(0);
       expect(row.ids).toHaveLength(3);
     }
-    expect(encode({ text: 'a<|im_end|>b' }, 'default').findings?.[0]?.message).toMatch(/read as plain characters/);
+  });
+  test('strings are encoded as the library does: special and other added tokens, what the tokenizer puts around them', () => {
+    const json = trainBpe([], { vocabSize: 262 });
+    const token = (content: string, id: number, special = true) => ({ ...json.added_tokens[0]!, id, content, special });
+    const around = (content: string, id: number) => ({ id: content, ids: [id], tokens: [content] });
+    const own = Tokenizer.fromJson({
+      ...json,
+      added_tokens: [...json.added_tokens, token('<s>', 300), token('</s>', 301), token('\n\n', 302, false)],
+      post_processor: {
+        type: 'TemplateProcessing',
+        single: [
+          { SpecialToken: { id: '<s>', type_id: 0 } },
+          { Sequence: { id: 'A', type_id: 0 } },
+          { SpecialToken: { id: '</s>', type_id: 0 } },
+        ],
+        pair: [],
+        special_tokens: { '<s>': around('<s>', 300), '</s>': around('</s>', 301) },
+      },
+    });
+    const given = { ...context, tokenizer: own, mode: 'default', max_length: 99, bosToken: '<s>' } as const;
+    const text = render({ text: '<s><|im_start|>a\n\nb' }, 'r', given);
+    const spelled = (ids: Int32Array) => Array.from(ids, (id) => own.tokenText(id));
+    expect(spelled(text.ids)).toEqual(['<s>', '<s>', '<|im_start|>', 'a', '\n\n', 'b', '<|endoftext|>', '</s>']);
+    expect([...text.ids.filter((id) => id >= 300)]).toEqual([300, 300, 302, 301]);
+    expect([...text.spanStart]).toEqual([0, 0, 3, 15, 16, 18, 19, 32]);
+    const kinds = text.findings!.map(({ kind, gate }) => [kind, gate]);
+    expect(kinds).toContainEqual(['double_bos', true]);
+    expect(kinds).toContainEqual(['special_in_text', undefined]);
+    // The prompt alone ends with what stands behind every text: the completion follows no prompt that the model will see.
+    const pair = render({ prompt: 'a', completion: 'b' }, 'r', given);
+    expect(pair.promptLength).toBe(2);
+    expect(pair.findings!.map(({ kind }) => kind)).toContain('prompt_not_prefix');
+    expect(encodePlainPrompt('a<s>', { ...context, tokenizer: own }).ids).toHaveLength(5); // from outside: four characters
+  });
+  test('a text that spells a special token is told; an ordinary added token is not', () => {
+    const found = encode({ text: 'a<|im_end|>b' }, 'default');
+    expect(found.findings?.[0]?.message).toMatch(/^text holds <\|im_end\|>, which becomes the token itself/);
+    expect([...found.ids].map((id) => tokenizer.tokenText(id))).toEqual(['a', '<|im_end|>', 'b', '<|endoftext|>']);
+    expect(encode({ text: '<tool_call>' }, 'default').findings).toEqual([]);
   });
 });
 

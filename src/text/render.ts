@@ -17,11 +17,12 @@ import type { EncodedPrompt } from '../protocol/requests';
 import { type AssistantSpan, deriveAssistantSpans } from './assistantSpans';
 import type { CompiledTemplate, Rendered } from './chatTemplate';
 import { type EncodedText, encodeRendered } from './encodeRendered';
-import { LIMITS } from './jinja/limits';
+import { encodePromptText, encodeText, eosOf } from './encodeText';
 import { buildMask, type MaskInput, TRL_MASK } from './masks';
 import { sidesOf } from './preferences';
 import { checkPrefixes, checkRow } from './rowChecks';
 import type { Tokenizer } from './tokenizer';
+import { typedSpecial } from './typedSpecials';
 
 export interface RenderContext {
   tokenizer: Tokenizer;
@@ -50,8 +51,6 @@ export interface RenderSettings extends RenderContext {
   /** Finer choices than the mode; TRL's unless given. */
   mask?: Partial<MaskOptions>;
 }
-
-const eosOf = (context: RenderContext) => context.eosToken ?? '<|endoftext|>';
 
 /**
  * Splits a conversation before its last assistant message: what TRL calls prompt and completion. Rows of other types come
@@ -85,39 +84,6 @@ function renderMessages(
   });
 }
 
-/** A plain text with EOS: ids as TRL's for rows that are not conversations. */
-function encodePlainText(text: string, context: RenderContext, withEos: boolean): EncodedText {
-  const { tokenizer } = context;
-  if (text.length > LIMITS.length)
-    throw new DataError(
-      `The row has ${text.length.toLocaleString('en')} characters; at most ${LIMITS.length.toLocaleString('en')} are encoded. Split it.`,
-      { where: 'text' },
-    );
-  const eos = eosOf(context);
-  const ends = withEos && text.endsWith(eos);
-  const body = tokenizer.encode(ends ? text.slice(0, -eos.length) : text);
-  const full = withEos && !ends ? text + eos : text;
-  const ids = [...tokenizer.prefixIds, ...body.ids];
-  const pad = tokenizer.prefixIds.map(() => 0);
-  const starts = [...pad, ...body.starts];
-  const stops = [...pad, ...body.ends];
-  if (withEos) {
-    ids.push(tokenizer.requireId(eos));
-    starts.push(full.length - eos.length);
-    stops.push(full.length);
-  }
-  const origin = Uint8Array.from(ids, (id) => (tokenizer.specialIds.has(id) ? 2 : 1));
-  return {
-    text: full,
-    ids: Int32Array.from(ids),
-    spanStart: Int32Array.from(starts),
-    spanEnd: Int32Array.from(stops),
-    role: new Uint8Array(ids.length),
-    origin,
-    message: new Int16Array(ids.length).fill(-1),
-  };
-}
-
 function commonPrefix(a: ArrayLike<number>, b: ArrayLike<number>): number {
   let n = 0;
   while (n < a.length && n < b.length && a[n] === b[n]) n++;
@@ -141,32 +107,18 @@ function refuseSpecialNames(row: DatasetRow, tokenizer: Tokenizer): void {
   const text = JSON.stringify([row.tools, row.chat_template_kwargs], (key, value: unknown) =>
     key === 'description' && typeof value === 'string' ? '' : value,
   );
-  const typed = tokenizer.addedTokens.find((token) => token.special && text.includes(token.content));
+  const typed = typedSpecial(text, tokenizer);
   if (typed)
     throw new DataError(
-      `tools or chat_template_kwargs hold ${typed.content} in a name, a key or a value, where the template would print it as its own. Remove it.`,
+      `tools or chat_template_kwargs hold ${typed} in a name, a key or a value, where the template would print it as its own. Remove it.`,
       { where: 'tools' },
     );
 }
 
-/** Special tokens by first match, over a whole vocabulary of them; made once a tokenizer. */
-const specialPatterns = new WeakMap<Tokenizer, RegExp | undefined>();
-function specialPattern(tokenizer: Tokenizer): RegExp | undefined {
-  if (!specialPatterns.has(tokenizer)) {
-    const contents = tokenizer.addedTokens.flatMap(({ special, content }) =>
-      special && content.length > 1 ? [content] : [],
-    );
-    const escaped = contents.map((content) => content.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
-    specialPatterns.set(tokenizer, escaped.length ? new RegExp(escaped.join('|')) : undefined);
-  }
-  return specialPatterns.get(tokenizer);
-}
 /** The first message whose content spells a special token. */
 function typedInMessages(messages: readonly Message[], tokenizer: Tokenizer): Finding | undefined {
-  const pattern = specialPattern(tokenizer);
-  if (!pattern) return undefined;
   for (const [i, { content }] of messages.entries()) {
-    const typed = typeof content === 'string' ? pattern.exec(content)?.[0] : undefined;
+    const typed = typeof content === 'string' ? typedSpecial(content, tokenizer) : undefined;
     if (typed)
       return {
         kind: 'special_in_text',
@@ -184,14 +136,13 @@ function encodeParts(
   const { tokenizer } = context;
   refuseSpecialNames(row, tokenizer);
   const findings: Finding[] = [];
-  const typedSpecial = (text: string, where: string) => {
-    const body = text.endsWith(eosOf(context)) ? text.slice(0, -eosOf(context).length) : text;
-    const typed = tokenizer.addedTokens.find((token) => body.includes(token.content));
+  const noteTyped = (text: string, where: string) => {
+    const typed = typedSpecial(text.endsWith(eosOf(context)) ? text.slice(0, -eosOf(context).length) : text, tokenizer);
     if (typed)
       findings.push({
         kind: 'special_in_text',
         blocking: false,
-        message: `${where} holds ${typed.content}, which is read as plain characters. Use messages if a chat is meant.`,
+        message: `${where} holds ${typed}, which becomes the token itself, as in transformers and TRL: whoever writes the text can forge a turn. Escape it where the text comes from outside, and use messages if a chat is meant.`,
       });
   };
   if (row.messages) {
@@ -202,8 +153,8 @@ function encodeParts(
     return { encoded: encodeRendered(rendered, row.messages, tokenizer), messages: row.messages, rendered, findings };
   }
   if (row.text !== undefined) {
-    typedSpecial(row.text, 'text');
-    return { encoded: encodePlainText(row.text, context, true), messages: [], findings };
+    noteTyped(row.text, 'text');
+    return { encoded: encodeText(row.text, context, true), messages: [], findings };
   }
   if (row.prompt === undefined || row.completion === undefined)
     throw new DataError('The row has none of messages, prompt and completion, or text. Add one of them.', {
@@ -218,10 +169,10 @@ function encodeParts(
       throw new DataError('prompt and completion must both be strings or both be lists of messages.', {
         where: 'completion',
       });
-    typedSpecial(row.prompt, 'prompt');
-    typedSpecial(row.completion, 'completion');
-    promptIds = encodePlainText(row.prompt, context, false).ids;
-    encoded = encodePlainText(row.prompt + row.completion, context, true);
+    noteTyped(row.prompt, 'prompt');
+    noteTyped(row.completion, 'completion');
+    promptIds = encodeText(row.prompt, context, false).ids;
+    encoded = encodeText(row.prompt + row.completion, context, true);
   } else {
     messages = [...row.prompt, ...row.completion];
     rendered = renderMessages(messages, row, context, false);
@@ -493,7 +444,7 @@ export function encodePlainPrompt(
   text: string,
   context: RenderContext,
 ): EncodedPrompt & { tokens: string[]; stopIds: number[] } {
-  const { ids, spanStart, spanEnd } = encodePlainText(text, context, false);
+  const { ids, spanStart, spanEnd } = encodePromptText(text, context);
   return {
     text,
     ids,

@@ -49,7 +49,7 @@ export function checkRow(row: EncodedRow, input: MaskInput, context: RowCheckCon
   if (bosId !== undefined && row.ids[0] === bosId && row.ids[1] === bosId)
     add(
       'double_bos',
-      `The row begins with ${show(0)} twice: the template prints it and the tokenizer adds it. Encode rendered chats with add_special_tokens=False, or take it out of the template.`,
+      `The row begins with ${show(0)} twice: ${input.messages.length ? 'the template prints it and the tokenizer adds it' : 'the text begins with it and the tokenizer adds it'}. Encode rendered chats with add_special_tokens=False, or take it out of the ${input.messages.length ? 'template' : 'text'}.`,
     );
   const pad = padId === undefined ? -1 : row.ids.findIndex((id, t) => id === padId && row.origin[t] !== 2);
   if (pad >= 0)

@@ -4,6 +4,7 @@ import type { DatasetRow, EncodedRow, LintFinding, Message, ToolSchema } from '.
 import type { RenderOptions } from './chatTemplate';
 import { type RenderContext, render, turnEnds } from './render';
 import { checkPrefixes } from './rowChecks';
+import { typedSpecial } from './typedSpecials';
 
 const UNCUT = Number.MAX_SAFE_INTEGER;
 /** Text that no template writes by itself. */
@@ -173,13 +174,13 @@ export function lintTemplate(
     if (shown === undefined) return;
     messages.forEach(({ content, role }, index) => {
       const said = content ?? '';
-      const special = tokenizer.addedTokens.find((token) => token.special && said.includes(token.content));
+      const special = typedSpecial(said, tokenizer);
       if (special)
         add({
           kind: 'special_in_content',
           severity: 'warning',
           message_index: index,
-          message: `Message ${index + 1} (${role}) holds ${special.content}. The studio keeps it as plain characters; transformers and most servers read the rendered text as a whole and would make it the real token, so a user could end a turn or open another role. Clean contents before they are rendered.`,
+          message: `Message ${index + 1} (${role}) holds ${special}. The studio keeps it as plain characters; transformers and most servers read the rendered text as a whole and would make it the real token, so a user could end a turn or open another role. Clean contents before they are rendered.`,
         });
       const core = said.trim();
       if (core !== '' && !shown.includes(core))
