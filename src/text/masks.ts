@@ -38,6 +38,13 @@ if (OUTSIDE_WORDS.length !== ROLE_NAMES.length) throw new Error('OUTSIDE_WORDS m
 const isEndToken = ({ encoded, eosIds }: MaskInput, t: number) =>
   encoded.origin[t] !== 1 && eosIds.has(encoded.ids[t]!);
 
+/**
+ * Of a rule that trains: which kind of mask it belongs to, such as `completion` or `inside {% generation %}`, however a span
+ * was found. Undefined for end-of-turn tokens: they come with any of them.
+ */
+export const maskKindOf = (rule: string): string | undefined =>
+  rule.startsWith('end-of-turn token') ? undefined : rule.split(':', 1)[0];
+
 /** The mask of a whole row, before anything is cut. */
 export function buildMask(input: MaskInput): BuiltMask {
   const { encoded, messages, promptLength = 0, spans, options } = input;

@@ -266,15 +266,23 @@ function renderRow(given: DatasetRow, rowId: string, settings: RenderSettings): 
   }
   const trainedBefore = sum(mask);
   const trained = sum(keptMask);
+  // A row that is left out or refused as it is has no fault of a cut: nobody trains what would remain.
+  const isOut = over > 0 && (truncation_mode === 'drop' || truncation_mode === 'refuse');
+  if (isOut) findings.length = 0;
   if (over > 0) findings.push(tooLong(total, max_length, truncation_mode));
-  if (trained === 0)
+  if (trained === 0 && !isOut)
     findings.push({
       kind: 'nothing_trained',
       blocking: true,
       gate: true,
       message: whyNothing(trainedBefore, assistantOnly, settings),
     });
-  if (rendered && (assistantOnly || mode === 'full') && (options.assistant_turns === 'all' || mode === 'full')) {
+  if (
+    !isOut &&
+    rendered &&
+    (assistantOnly || mode === 'full') &&
+    (options.assistant_turns === 'all' || mode === 'full')
+  ) {
     const finding = checkPrefixes(
       messages,
       rendered.text,
@@ -301,6 +309,7 @@ function renderRow(given: DatasetRow, rowId: string, settings: RenderSettings): 
     promptLength: keptPrompt,
     findings,
   };
+  if (isOut) return out;
   const { tokenizer, bosToken, padToken } = settings;
   findings.push(
     ...checkRow(out, input, {
