@@ -41,13 +41,15 @@ export type RenderText = (messages: readonly Message[], addGenerationPrompt: boo
 
 /**
  * Spans of all assistant messages, in order, as UTF-16 offsets into `full.text`. `specials`: contents of the tokenizer's
- * special tokens, to know an end-of-turn token by. A message whose part of the text cannot be told is left out.
+ * special tokens, to know an end-of-turn token by; `tokens`: of all its added tokens, which no border cuts in two. A message
+ * whose part of the text cannot be told is left out.
  */
 export function deriveAssistantSpans(
   messages: readonly Message[],
   full: Rendered,
   renderText: RenderText,
   specials: readonly string[],
+  tokens: readonly string[] = specials,
 ): AssistantSpan[] {
   const tryText: RenderText = (part, prompt) => {
     if (part.length === 0) return '';
@@ -72,10 +74,17 @@ export function deriveAssistantSpans(
       const start =
         piece > 0
           ? { at: limits.contentStart!, rule: 'content' as const }
-          : findStart(full.text, limits, tryText(before, true), () => tryText(before, false), specials, header);
+          : findStart(
+              full.text,
+              limits,
+              tryText(before, true),
+              { bare: tryText(before, false), finished: whole },
+              tokens,
+              header,
+            );
       if (!start) return;
       const end = limits.interrupted
-        ? beforeOthers(full.text, start.at, limits, specials, whole())
+        ? beforeOthers(full.text, start.at, limits, tokens, whole())
         : findEnd(full.text, start.at, limits, specials, whole);
       if (end.end > start.at)
         spans.push({ message: index, start: start.at, startRule: start.rule, ...end } satisfies AssistantSpan);
@@ -169,21 +178,23 @@ function beforeOthers(
   text: string,
   start: number,
   { to, contentEnd }: Limits,
-  specials: readonly string[],
+  tokens: readonly string[],
   upTo: string,
 ): { end: number; contentEnd: number; endRule: EndRule } {
   const from = Math.max(start, contentEnd ?? start);
-  const shared = beforeToken(text, commonPrefix(upTo, text), specials);
+  const shared = beforeToken(text, commonPrefix(upTo, text), tokens);
   const end = shared >= from && shared <= to ? shared : from;
   return { end, contentEnd: end, endRule: end > from ? 'turn' : 'content' };
 }
 
-/** The place itself, or where the special token begins that stands across it. */
-function beforeToken(text: string, at: number, specials: readonly string[]): number {
+/** The place itself, or where the token begins that stands across it. */
+function beforeToken(text: string, at: number, tokens: readonly string[]): number {
   let out = at;
-  for (const token of specials) {
-    const start = text.indexOf(token, Math.max(0, at - token.length + 1));
-    if (token !== '' && start >= 0 && start < at) out = Math.min(out, start);
+  for (const token of tokens) {
+    // Vocabularies have thousands of added tokens: only what could stand across is looked at.
+    const from = Math.max(0, at - token.length + 1);
+    const start = text.slice(from, at + token.length - 1).indexOf(token);
+    if (token !== '' && start >= 0) out = Math.min(out, from + start);
   }
   return out;
 }
@@ -192,14 +203,13 @@ function findStart(
   text: string,
   { from, to, contentStart, startsInCall, turn }: Limits,
   prompted: string,
-  plain: () => string,
-  specials: readonly string[],
+  { bare, finished }: { bare: string; finished: () => string },
+  tokens: readonly string[],
   usual: string,
 ): { at: number; rule: StartRule } | undefined {
   const latest = contentStart ?? Math.min(turn?.end ?? to, to);
   const shared = commonPrefix(prompted, text);
   const isPrefix = prompted !== '' && shared === prompted.length && shared >= from && shared <= latest;
-  const bare = plain();
   // Where nothing is added but the whole has the usual header, the turn goes on from an earlier one in the prompt only.
   if (isPrefix && prompted === bare && usual && text.startsWith(usual, shared) && shared + usual.length <= latest)
     return { at: shared + usual.length, rule: 'header' };
@@ -207,10 +217,12 @@ function findStart(
   // What the generation prompt alone adds. Templates that ignore add_generation_prompt add nothing.
   const added = bare && prompted.startsWith(bare) ? prompted.slice(bare.length) : '';
   // Parting inside the prompt that the template adds, not in some turn before it.
-  const parting = beforeToken(text, shared, specials);
+  const parting = beforeToken(text, shared, tokens);
   if (prompted && parting > bare.length && parting >= from && parting <= latest && bare && text.startsWith(bare))
     return { at: parting, rule: 'shared' };
-  const at = headerEnd(text, [added, usual], turn ? Math.max(from, turn.start) : from, latest, specials, turn);
+  if (prompted === bare && parting >= from && parting <= latest && parting > standingPrompt(bare, finished(), tokens))
+    return { at: parting, rule: 'shared' };
+  const at = headerEnd(text, [added, usual], turn ? Math.max(from, turn.start) : from, latest, tokens, turn);
   if (at !== undefined) return { at, rule: 'header' };
   if (contentStart === undefined) return undefined;
   return {
@@ -219,13 +231,25 @@ function findStart(
   };
 }
 
+/**
+ * Where the generation prompt begins that a template prints whatever it is asked: behind the token that ends the question, in
+ * what it prints after a question as after an answer. The text's length when there is none.
+ */
+function standingPrompt(asked: string, answered: string, tokens: readonly string[]): number {
+  let shared = 0;
+  while (shared < asked.length && asked.at(-1 - shared) === answered.at(-1 - shared)) shared++;
+  const tail = asked.slice(asked.length - shared);
+  const end = firstToken(tail, tokens)?.end;
+  return end === undefined || tail.slice(end).trim() === '' ? asked.length : asked.length - shared + end;
+}
+
 /** Behind the generation prompt, or the longest beginning of it, that is found again between two places. */
 function headerEnd(
   text: string,
   prompts: readonly string[],
   from: number,
   latest: number,
-  specials: readonly string[],
+  tokens: readonly string[],
   turn: Stretch | undefined,
 ): number | undefined {
   for (const prompt of new Set(prompts))
@@ -235,7 +259,7 @@ function headerEnd(
       // Of several in one turn the first: what follows it, such as a thought, is the assistant's too.
       const at = turn ? text.indexOf(header, from) : text.lastIndexOf(header, latest - length);
       const end = at + length;
-      if (at >= from && end <= latest && beforeToken(text, end, specials) === end) return end;
+      if (at >= from && end <= latest && beforeToken(text, end, tokens) === end) return end;
     }
   return undefined;
 }
@@ -243,14 +267,16 @@ function headerEnd(
 function findEnd(
   text: string,
   start: number,
-  { to, contentEnd, turn }: Limits,
+  { from: earliest, to, contentStart, contentEnd, turn }: Limits,
   specials: readonly string[],
   whole: () => string,
 ): { end: number; contentEnd: number; endRule: EndRule } {
   const from = Math.max(start, contentEnd ?? start);
   const upTo = whole();
   // Where the render of the conversation up to this message ends, unless later turns changed what is before.
-  const bound = upTo && text.startsWith(upTo) ? upTo.length : turn?.end;
+  const reach = upTo && text.startsWith(upTo) ? upTo.length : turn?.end;
+  const header = text.slice(earliest, contentStart ?? start);
+  const bound = reach === undefined ? undefined : beforePrompt(text, from, reach, header, specials, turn);
   const isBound = bound !== undefined && bound >= from && bound <= Math.max(to, from);
   const tail = text.slice(from, isBound ? bound : to);
   const eot = isBound ? lastToken(tail, specials) : firstToken(tail, specials);
@@ -260,6 +286,39 @@ function findEnd(
   if (!isBound) return { end: from, contentEnd: from, endRule: 'content' };
   const written = from + tail.trimEnd().length;
   return { end: written, contentEnd: written, endRule: 'turn' };
+}
+
+/**
+ * The end of a stretch without the header of the next turn, which some templates print whatever add_generation_prompt says:
+ * what follows the end-of-turn token and stands before the assistant's content too.
+ */
+function beforePrompt(
+  text: string,
+  from: number,
+  to: number,
+  header: string,
+  specials: readonly string[],
+  turn: Stretch | undefined,
+): number {
+  if (turn && turn.end > from && turn.end < to) {
+    const own = text.slice(from, turn.end);
+    const eot = lastToken(own, specials);
+    const added = text.slice(turn.end, to).trim();
+    const first = firstToken(added, specials);
+    // Of several tokens the first tells: a thought that the header opens may differ.
+    const sign = first?.start === 0 ? added.slice(0, first.end) : added;
+    if (eot && own.slice(eot.end).trim() === '' && sign !== '' && header.includes(sign)) return turn.end;
+  }
+  // Where turns are not known, only the whole header is one.
+  const usual = header.trimEnd();
+  for (let at = from, eot = firstToken(text.slice(at, to), specials); eot; ) {
+    at += eot.end;
+    const rest = text.slice(at, to).trim();
+    if (rest === '') break;
+    if (usual.endsWith(rest)) return at;
+    eot = firstToken(text.slice(at, to), specials);
+  }
+  return to;
 }
 
 /** The special token that begins first; of two at one place the longer. */

@@ -244,6 +244,31 @@ describe('spans, roles, origins', () => {
   });
 });
 
+test('derived spans keep whole an added token that is not special, and nothing straddles their border', () => {
+  const json = trainBpe([], { vocabSize: 262 });
+  const token = (content: string, i: number) => ({ ...json.added_tokens[0]!, id: 300 + i, content, special: false });
+  const own = Tokenizer.fromJson({
+    ...json,
+    added_tokens: [...json.added_tokens, ...['<think>', '</think>'].map(token)],
+  });
+  const template = compileTemplate(
+    "{% for m in messages %}<{{ m.role[0] }}>{{ '</think>' if m.role == 'assistant' }}{{ m.content }}<|im_end|>{% endfor %}{% if add_generation_prompt %}<a><think>{% endif %}",
+  );
+  const messages: Message[] = [
+    { role: 'user', content: 'x' },
+    { role: 'assistant', content: 'y' },
+  ];
+  const row = render({ messages }, 'r', {
+    tokenizer: own,
+    template,
+    mode: 'assistant_only_loss',
+    max_length: 99,
+    mask: { assistant_spans: 'derived' },
+  });
+  expect(Array.from(row.ids.filter((_, t) => row.mask[t]))).toEqual([301, own.idOf('y'), own.idOf('<|im_end|>')]);
+  expect(row.findings).toEqual([]);
+});
+
 describe('refusals', () => {
   test('a row longer than max_length is cut at its end, and says so', () => {
     const row = encode({ messages: tool }, 'assistant_only_loss', 60);

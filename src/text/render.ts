@@ -333,12 +333,13 @@ function assistantSpans(
   settings: RenderSettings,
 ): readonly (Rendered['generation'][number] | AssistantSpan)[] {
   if (assistant_spans === 'generation') return rendered.generation;
-  const specials = settings.tokenizer.addedTokens.filter((token) => token.special).map((token) => token.content);
+  const { addedTokens } = settings.tokenizer;
   return deriveAssistantSpans(
     messages,
     rendered,
     (part, prompt) => renderMessages([...part], row, settings, prompt).text,
-    specials,
+    addedTokens.filter((token) => token.special).map((token) => token.content),
+    addedTokens.map((token) => token.content),
   );
 }
 
