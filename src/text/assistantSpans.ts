@@ -1,10 +1,12 @@
 // Where the assistant's part of a conversation stands in its render, for templates without {% generation %} — nearly all that
 // are published. The template itself is asked: what it prints as generation prompt is given, what follows is learned. So
 // each span begins where the model would be handed the pen, and ends with the token at which it should put it down.
+import { commonPrefix } from '../lib/arrays';
 import { StudioError } from '../lib/errors';
 import type { Message } from '../protocol/chat';
 import type { Rendered } from './chatTemplate';
 import type { Stretch } from './marks';
+import { beforeToken, firstToken, lastToken } from './tokensInText';
 
 /** How the start of a span was found, the surest first. */
 export const START_RULES = {
@@ -187,18 +189,6 @@ function beforeOthers(
   return { end, contentEnd: end, endRule: end > from ? 'turn' : 'content' };
 }
 
-/** The place itself, or where the token begins that stands across it. */
-function beforeToken(text: string, at: number, tokens: readonly string[]): number {
-  let out = at;
-  for (const token of tokens) {
-    // Vocabularies have thousands of added tokens: only what could stand across is looked at.
-    const from = Math.max(0, at - token.length + 1);
-    const start = text.slice(from, at + token.length - 1).indexOf(token);
-    if (token !== '' && start >= 0) out = Math.min(out, from + start);
-  }
-  return out;
-}
-
 function findStart(
   text: string,
   { from, to, contentStart, startsInCall, turn }: Limits,
@@ -315,37 +305,10 @@ function beforePrompt(
     at += eot.end;
     const rest = text.slice(at, to).trim();
     if (rest === '') break;
-    if (usual.endsWith(rest)) return at;
+    const next = firstToken(rest, specials);
+    // A token alone may as well be the end of the turn.
+    if (usual.endsWith(rest) && !(next && next.end - next.start === rest.length)) return at;
     eot = firstToken(text.slice(at, to), specials);
   }
   return to;
-}
-
-/** The special token that begins first; of two at one place the longer. */
-function firstToken(tail: string, specials: readonly string[]): Stretch | undefined {
-  let found: Stretch | undefined;
-  for (const token of specials) {
-    const start = token === '' ? -1 : tail.indexOf(token);
-    const end = start + token.length;
-    if (start >= 0 && (!found || start < found.start || (start === found.start && end > found.end)))
-      found = { start, end };
-  }
-  return found;
-}
-/** The special token that ends last; of two at one place the longer. */
-function lastToken(tail: string, specials: readonly string[]): Stretch | undefined {
-  let found: Stretch | undefined;
-  for (const token of specials) {
-    const start = token === '' ? -1 : tail.lastIndexOf(token);
-    const end = start + token.length;
-    if (start >= 0 && (!found || end > found.end || (end === found.end && start < found.start))) found = { start, end };
-  }
-  return found;
-}
-
-function commonPrefix(a: string, b: string): number {
-  const most = Math.min(a.length, b.length);
-  let n = 0;
-  while (n < most && a.charCodeAt(n) === b.charCodeAt(n)) n++;
-  return n;
 }

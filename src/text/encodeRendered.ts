@@ -12,7 +12,7 @@ export interface EncodedText {
   spanEnd: Int32Array;
   /** Index into ROLE_NAMES. */
   role: Uint8Array;
-  /** Index into ORIGIN_NAMES. */
+  /** Index into ORIGIN_NAMES; an added token that a message holds, such as an unknown character, is content. */
   origin: Uint8Array;
   message: Int16Array;
 }
@@ -107,8 +107,7 @@ export function encodeRendered(rendered: Rendered, messages: readonly Message[],
         out.origin[t] = CONTENT;
         break;
       }
-    if (added.has(encoding.ids[t]!)) out.origin[t] = SPECIAL;
-    else if (out.origin[t] !== CONTENT) out.origin[t] = SCAFFOLD;
+    if (out.origin[t] !== CONTENT) out.origin[t] = added.has(encoding.ids[t]!) ? SPECIAL : SCAFFOLD;
     const index = owner[at] ?? -1;
     out.message[t] = index;
     const role = messages[index]?.role;

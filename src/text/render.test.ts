@@ -11,8 +11,8 @@ import {
   encodePlainPrompt,
   encodePrompt,
   render,
-  stopIds,
   trainedTokens,
+  turnEnds,
 } from './render';
 import { Tokenizer } from './tokenizer';
 
@@ -315,7 +315,7 @@ describe('prompts', () => {
   test('a plain prompt gets neither template nor EOS', () => {
     const prompt = encodePlainPrompt('ab', context);
     expect([...prompt.ids].map((id) => tokenizer.tokenText(id))).toEqual(['a', 'b']);
-    expect(stopIds(context)).toEqual(prompt.stopIds);
+    expect([...turnEnds(context)]).toEqual(prompt.stopIds);
     expect(() => encodePrompt([], context)).toThrow(/conversation is empty/);
   });
 });

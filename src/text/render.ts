@@ -1,7 +1,7 @@
 // The one way from a dataset row to ids, spans and loss mask: all of one render, so they cannot drift (TRL's SFT, facts §1–2).
 
-import { firstDifference } from '../lib/arrays';
-import { ConfigError, DataError, StudioError } from '../lib/errors';
+import { commonPrefix, firstDifference } from '../lib/arrays';
+import { ConfigError, DataError } from '../lib/errors';
 import type {
   DatasetRow,
   EncodedRow,
@@ -22,6 +22,7 @@ import { buildMask, type MaskInput, TRL_MASK } from './masks';
 import { sidesOf } from './preferences';
 import { checkPrefixes, checkRow } from './rowChecks';
 import type { Tokenizer } from './tokenizer';
+import { turnEnds, turnTokens } from './turnEnds';
 import { typedSpecial } from './typedSpecials';
 
 export interface RenderContext {
@@ -48,6 +49,8 @@ export interface RenderSettings extends RenderContext {
   /** Rows of messages: with the generation prompt, or with the last message left open. For looking, never for training. */
   add_generation_prompt?: boolean;
   continue_final_message?: boolean;
+  /** How padding is kept out of the loss where these rows are trained; by its length, as TRL does, unless given. */
+  pad_masked_by?: 'length' | 'id';
   /** Finer choices than the mode; TRL's unless given. */
   mask?: Partial<MaskOptions>;
 }
@@ -82,12 +85,6 @@ function renderMessages(
     now: context.now,
     expired: context.expired,
   });
-}
-
-function commonPrefix(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  let n = 0;
-  while (n < a.length && n < b.length && a[n] === b[n]) n++;
-  return n;
 }
 
 interface Parts {
@@ -286,7 +283,8 @@ function renderRow(given: DatasetRow, rowId: string, settings: RenderSettings): 
     const finding = checkPrefixes(
       messages,
       rendered.text,
-      (part) => renderMessages([...part], row, settings, false).text,
+      (part) => renderMessages([...part], row, settings, false),
+      turnTokens(settings),
     );
     if (finding) findings.push(finding);
   }
@@ -312,11 +310,13 @@ function renderRow(given: DatasetRow, rowId: string, settings: RenderSettings): 
   if (isOut) return out;
   const { tokenizer, bosToken, padToken } = settings;
   findings.push(
-    ...checkRow(out, input, {
+    ...checkRow(out, input, from, {
       tokenizer,
       stopIds: stops,
+      isPadGiven: padToken !== undefined,
       bosId: bosToken === undefined ? undefined : tokenizer.idOf(bosToken),
-      padId: padToken === undefined ? undefined : tokenizer.idOf(padToken),
+      padId: tokenizer.idOf(padToken ?? eosOf(settings)),
+      padMaskedBy: settings.pad_masked_by,
     }),
   );
   return out;
@@ -383,41 +383,6 @@ export const trainedTokens = (row: EncodedRow): number => row.mask.reduce((a, b)
 export const blockingFinding = (row: EncodedRow): string | undefined => row.findings?.find((f) => f.blocking)?.message;
 
 /**
- * Ids at which generation stops: the end-of-turn token that the template prints after an assistant's content, and EOS.
- */
-export function stopIds(context: RenderContext): number[] {
-  const { tokenizer } = context;
-  const ids = new Set<number>();
-  const eos = tokenizer.idOf(eosOf(context));
-  if (eos !== undefined) ids.add(eos);
-  const probe: Message[] = [
-    { role: 'user', content: 'question' },
-    { role: 'assistant', content: 'answer' },
-  ];
-  const rendered = renderMessages(probe, {}, context, false);
-  const at = rendered.text.lastIndexOf('answer') + 'answer'.length;
-  const tail = tokenizer.encode(rendered.text.slice(at), { allowSpecial: true }).ids;
-  const end = tail.find((id) => tokenizer.specialIds.has(id));
-  if (end !== undefined) ids.add(end);
-  return [...ids];
-}
-
-const stopCache = new WeakMap<RenderContext['template'], { key: unknown; stops: ReadonlySet<number> }>();
-/** stopIds, once per template and tokenizer; empty when the template refuses the probe. */
-export function turnEnds(context: RenderContext): ReadonlySet<number> {
-  const known = stopCache.get(context.template);
-  if (known?.key === context.tokenizer) return known.stops;
-  let stops: ReadonlySet<number> = new Set();
-  try {
-    stops = new Set(stopIds(context));
-  } catch (error) {
-    if (!(error instanceof StudioError)) throw error;
-  }
-  stopCache.set(context.template, { key: context.tokenizer, stops });
-  return stops;
-}
-
-/**
  * What the model reads before it answers. The last message decides, as in TRL: user or tool → generation prompt;
  * assistant → that message is continued.
  */
@@ -445,7 +410,7 @@ export function encodePrompt(
     role,
     origin,
     tokens: Array.from(ids, (id) => context.tokenizer.tokenText(id)),
-    stopIds: stopIds(context),
+    stopIds: [...turnEnds(context)],
   };
 }
 
@@ -461,6 +426,8 @@ export function encodePlainPrompt(
     spanStart,
     spanEnd,
     tokens: Array.from(ids, (id) => context.tokenizer.tokenText(id)),
-    stopIds: stopIds(context),
+    stopIds: [...turnEnds(context)],
   };
 }
+
+export { turnEnds };

@@ -2,8 +2,9 @@
 import { StudioError } from '../lib/errors';
 import type { DatasetRow, EncodedRow, LintFinding, Message, ToolSchema } from '../protocol/chat';
 import type { RenderOptions } from './chatTemplate';
-import { type RenderContext, render, turnEnds } from './render';
+import { type RenderContext, render } from './render';
 import { checkPrefixes } from './rowChecks';
+import { turnEnds, turnTokens } from './turnEnds';
 import { typedSpecial } from './typedSpecials';
 
 const UNCUT = Number.MAX_SAFE_INTEGER;
@@ -28,13 +29,14 @@ export function lintTemplate(
   const found: LintFinding[] = [];
   const add = (finding: LintFinding) => found.push(finding);
   const { template, tokenizer } = context;
-  const text = (messages: readonly Message[], options: RenderOptions = {}): string =>
+  const print = (messages: readonly Message[], options: RenderOptions = {}) =>
     template.render(messages, {
       kwargs: context.templateVariables,
       now: context.now,
       expired: context.expired,
       ...options,
-    }).text;
+    });
+  const text = (messages: readonly Message[], options?: RenderOptions): string => print(messages, options).text;
   /** Undefined when the template refuses the conversation. */
   const tryText: typeof text | ((...args: Parameters<typeof text>) => string | undefined) = (messages, options) => {
     try {
@@ -191,7 +193,7 @@ export function lintTemplate(
           message: `Message ${index + 1} (${role}) is not printed as it is: the template changes or leaves out what it says.`,
         });
     });
-    const finding = checkPrefixes(messages, shown, (part) => text(part, options));
+    const finding = checkPrefixes(messages, shown, (part) => print(part, options), turnTokens(context));
     if (finding) add({ kind: 'earlier_turn_changed', severity: 'warning', message: finding.message });
   }
 }
