@@ -134,12 +134,16 @@ function withoutEnd(
       if (isOpen) known.add(-1);
       continue;
     }
+    // Some templates print the end of a turn when they are at the next, or at no message at all.
     let next = t + 1;
     while (next < n && isBlank(next)) next++;
-    // Some templates print the end of a turn when they are at the next.
-    const ends = isSign(t)
-      ? stopIds.has(row.ids[t]!) || !left.has(message)
-      : isSign(next) && row.mask[next] === 1 && row.message[next] !== message;
+    const isNear = isSign(next) && row.mask[next] === 1;
+    while (next < n && row.mask[next] === 1 && row.origin[next] !== CONTENT && !stopIds.has(row.ids[next]!)) next++;
+    const isLater = next < n && row.mask[next] === 1 && stopIds.has(row.ids[next]!) && row.origin[next] !== CONTENT;
+    // Or go on with the next answer where a tool's result was printed inside the turn.
+    const goesOn =
+      row.mask[t + 1] === 1 && row.origin[t + 1] === CONTENT && messages[row.message[t + 1]!]?.role === 'assistant';
+    const ends = isSign(t) ? stopIds.has(row.ids[t]!) || !left.has(message) : isNear || isLater || goesOn;
     if (!ends) found = { last: t, message };
   }
   if (found) return found;
@@ -171,7 +175,7 @@ function straddling({ encoded, spans }: MaskInput, from: number): number {
 export function checkPrefixes(
   messages: readonly Message[],
   text: string,
-  renderPart: (part: readonly Message[]) => Pick<Rendered, 'text' | 'content'>,
+  renderPart: (part: readonly Message[]) => Pick<Rendered, 'text' | 'content' | 'turns'>,
   { ends, specials }: { ends: readonly string[]; specials: readonly string[] },
 ): Finding | undefined {
   for (let i = 1; i < messages.length; i++) {
@@ -190,7 +194,10 @@ export function checkPrefixes(
       gate: true,
       message: `${what} Train the last turn only, or split the row into one per turn.`,
     });
-    const said = Math.max(-1, ...part.content.filter(({ message }) => message === i - 1).map(({ end }) => end));
+    const own = part.content.filter(({ message }) => message === i - 1).map(({ end }) => end);
+    // Of a turn without content the end follows the header.
+    const turn = part.turns.find(({ message }) => message === i - 1);
+    const said = own.length > 0 ? Math.max(...own) : (turn?.start ?? -1);
     if (said >= 0 && at >= said) {
       const tail = part.text.slice(said);
       const end = firstToken(tail, ends) ?? firstToken(tail, specials);
