@@ -19,6 +19,7 @@ export const GATE_TITLES: Record<FindingKind, string> = {
   prompt_not_prefix: 'the prompt is not a prefix of prompt + completion',
   not_prefix_preserving: 'earlier turns change when later ones are added',
   tool_result_trained: 'tool results are trained',
+  train_spans_lost: 'parts of a message that are not to be trained cannot be found',
   straddles_boundary: 'a token straddles the border of the trained part',
   double_bos: 'the row begins with two BOS tokens',
   pad_in_text: 'the padding token stands inside the text',

@@ -157,7 +157,7 @@ function render(program: Program, source: string, messages: readonly Message[], 
       return cut({
         text: plain.text,
         generation: plain.generation,
-        content: found.content,
+        content: withLost(plain.text, found, given),
         turns: found.turns,
         located: 'marks',
         source,
@@ -174,6 +174,25 @@ function render(program: Program, source: string, messages: readonly Message[], 
     located: 'search',
     source,
   });
+}
+
+/**
+ * The content that marks found, and of messages whose marks the template cut off (it prints what stands behind a thought) what
+ * a search in their turn finds.
+ */
+function withLost(
+  text: string,
+  { content, turns }: Pick<Rendered, 'content' | 'turns'>,
+  messages: readonly GivenMessage[],
+): Rendered['content'] {
+  const known = new Set(content.map(({ message }) => message));
+  const printed = new Set(turns.map(({ message }) => message));
+  const lost = messages.map((message, i) => (known.has(i) || !printed.has(i) ? { content: null } : message));
+  if (lost.every((message) => typeof message.content !== 'string' || message.content.trim() === '')) return content;
+  const found = searchContent(text, lost, turns).filter(
+    (part) => !content.some(({ start, end }) => start < part.end && part.start < end),
+  );
+  return [...content, ...found].sort((a, b) => a.start - b.start || b.end - a.end);
 }
 
 /** A run with marks; undefined when the template fails over them. */

@@ -58,17 +58,18 @@ export function encodeRendered(rendered: Rendered, messages: readonly Message[],
   const isContent = new Uint8Array(text.length);
   for (const part of content) isContent.fill(1, part.start, part.end);
   const owner = messageOfChar(rendered);
-  if (rendered.located === 'search') {
-    const located = new Set(content.map((part) => part.message));
-    messages.forEach((message, i) => {
-      const typed = typeof message.content === 'string' ? typedSpecial(message.content, tokenizer) : undefined;
-      if (typed && !located.has(i))
-        throw new DataError(
-          `messages[${i}].content holds ${typed}, and this template rewrites the content, so the two cannot be told apart. Remove it from the content.`,
-          { where: `messages[${i}].content` },
-        );
-    });
-  }
+  const located = new Set(content.map((part) => part.message));
+  const wrote = new Set(turns.map((turn) => turn.message));
+  messages.forEach((message, i) => {
+    // What left no trace at all is not printed.
+    if (located.has(i) || (rendered.located === 'marks' && !wrote.has(i))) return;
+    const typed = typeof message.content === 'string' ? typedSpecial(message.content, tokenizer) : undefined;
+    if (typed)
+      throw new DataError(
+        `messages[${i}].content holds ${typed}, and this template rewrites the content, so the two cannot be told apart. Remove it from the content.`,
+        { where: `messages[${i}].content` },
+      );
+  });
   const printed = new Map<string, boolean>();
   const isPrinted = (token: string): boolean => {
     const known = printed.get(token) ?? rendered.source.includes(token);

@@ -102,6 +102,36 @@ describe('choices', () => {
     expect(trained(row)).toBe('B| C<|im_end|>');
     expect(ruleOf(row, 'and')).toBe('train_spans of this message leave it out');
   });
+  test('train_spans find what a template prints of a thought and an answer; what it rewrites is not trained', () => {
+    const content = '<think>\nhmm, SECRET one\n</think>\n\nThe SECRET two';
+    const spans = [...content.matchAll(/SECRET/g)].map(({ index }) => ({ start: index, end: index + 6, train: false }));
+    const chat: Message[] = [
+      { role: 'user', content: 'Q' },
+      { role: 'assistant', content, train_spans: spans },
+    ];
+    const said = (print: string) =>
+      encode(
+        chat,
+        {},
+        {
+          template: compileTemplate(
+            `{% for m in messages %}<|im_start|>{{ m.role }}\n{{ ${print} if m.role == 'assistant' else m.content }}<|im_end|>{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}`,
+          ),
+        },
+      );
+    expect(trained(said("m.content.split('</think>')[1].lstrip()"))).toBe('The | two<|im_end|>');
+    const thought =
+      "'[' ~ m.content.split('<think>')[1].split('</think>')[0].strip() ~ ']' ~ m.content.split('</think>')[1].strip()";
+    expect(trained(said(thought))).toBe('[hmm, | one]The | two<|im_end|>');
+    expect(said(thought).findings).toEqual([]);
+    const rewritten = said("m.content | upper | replace('\n', ' ')");
+    expect(trained(rewritten)).not.toContain('SECRET');
+    expect(rewritten.findings!.map(({ kind, gate }) => [kind, gate])).toContainEqual(['train_spans_lost', true]);
+  });
+  test('a row whose every assistant message has train: false says so', () => {
+    const off = CHAT.map((m) => (m.role === 'assistant' ? { ...m, train: false } : m));
+    expect(blockingFinding(encode(off))).toMatch(/^Every assistant message of the row has train: false/);
+  });
   test.each([
     ['turn', `${CALL}<|im_end|>|A<|im_end|>|B and C<|im_end|>`],
     ['none', `${CALL}|A|B and C`],

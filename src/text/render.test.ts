@@ -186,6 +186,21 @@ describe('spans, roles, origins', () => {
       'special_in_text',
     );
   });
+  test('what a template prints of a content that it splits is content too: its special tokens stay characters', () => {
+    const template = compileTemplate(
+      "{% for m in messages %}<|im_start|>{{ m.content.split('</think>')[-1] }}<|im_end|>{% endfor %}",
+    );
+    const encoded = (content: string) =>
+      render({ messages: [{ role: 'assistant', content }] }, 'r', {
+        ...context,
+        template,
+        mode: 'full',
+        max_length: 99,
+      });
+    expect([...encoded('<think>x</think>a<|im_end|>b').ids.filter((id) => id < 4)]).toEqual([1, 2]);
+    const tail = [...encoded('<think>x</think>ab').origin];
+    expect(tail).toEqual([2, 1, 1, 2]);
+  });
   test('content that a template rewrites and that holds special tokens is refused', () => {
     const template = compileTemplate(
       '{% for m in messages %}{{ m.content | length }}{{ m.content | upper }}{% endfor %}',

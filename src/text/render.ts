@@ -247,7 +247,14 @@ function renderRow(given: DatasetRow, rowId: string, settings: RenderSettings): 
     options,
     eosIds: stops,
   };
-  const { mask, rule, rules } = buildMask(input);
+  const { mask, rule, rules, unplaced } = buildMask(input);
+  if (unplaced.length > 0)
+    findings.push({
+      kind: 'train_spans_lost',
+      blocking: false,
+      gate: true,
+      message: `The template prints the content of message ${unplaced[0]! + 1} otherwise than the row has it, so its train_spans cannot be placed; nothing of it is trained. Mark the whole message with train: false, or use a template that prints contents as they are.`,
+    });
 
   const total = encoded.ids.length;
   const over = Math.max(0, total - max_length);
@@ -272,7 +279,7 @@ function renderRow(given: DatasetRow, rowId: string, settings: RenderSettings): 
       kind: 'nothing_trained',
       blocking: true,
       gate: true,
-      message: whyNothing(trainedBefore, assistantOnly, settings),
+      message: whyNothing(trainedBefore, assistantOnly, messages, settings),
     });
   if (
     !isOut &&
@@ -366,12 +373,22 @@ function tooLong(total: number, max_length: number, mode: TruncationMode): Findi
   };
 }
 
-function whyNothing(trainedBefore: number, assistantOnly: boolean, settings: RenderSettings): string {
+function whyNothing(
+  trainedBefore: number,
+  assistantOnly: boolean,
+  messages: readonly Message[],
+  settings: RenderSettings,
+): string {
   const { template, max_length } = settings;
   if (trainedBefore > 0)
     return `All ${trainedBefore} trained tokens stand beyond max_length ${max_length}, so nothing of the row is trained. Raise max_length or shorten the prompt.`;
   if (assistantOnly && settings.mask?.assistant_spans !== 'derived' && !template.hasGeneration)
     return 'The chat template has no {% generation %} block, so assistant_only_loss trains nothing. Put {% generation %} … {% endgeneration %} around what the assistant writes, or choose another mode.';
+  const answers = messages.filter(({ role }) => role === 'assistant');
+  if (answers.length > 0 && answers.every(({ train }) => train === false))
+    return 'Every assistant message of the row has train: false, so nothing of it is trained. Take it from one of them, or leave the row out.';
+  if (assistantOnly && answers.length > 0)
+    return 'Nothing of the assistant messages is trained: the template prints none of them inside what the mask takes, or train_spans and turns leave all of it out. Look at the rules in Mask.';
   if (assistantOnly)
     return 'The row has no assistant message, so nothing of it is trained. Add one, or leave the row out.';
   return 'The row has no token to train. Add a completion, or leave the row out.';

@@ -69,6 +69,15 @@ const cases: Record<
       ),
     control: () => kinds({ messages: [user('Q'), { role: 'tool', content: '{"amount":12}' }, assistant('12')] }),
   },
+  train_spans_lost: {
+    has: () =>
+      kinds(
+        { messages: [user('Q'), { ...assistant('abc'), train_spans: [{ start: 0, end: 1, train: false }] }] },
+        settings(swapped("{{ message.content or '' -}}", '{{ message.content | upper -}}')),
+      ),
+    control: () =>
+      kinds({ messages: [user('Q'), { ...assistant('abc'), train_spans: [{ start: 0, end: 1, train: false }] }] }),
+  },
   straddles_boundary: {
     // "b" + "udget": the border of the marker stands inside of a token.
     has: () =>
