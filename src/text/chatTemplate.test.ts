@@ -189,3 +189,16 @@ describe('faults', () => {
     expect(() => compileTemplate(`{{ ${'('.repeat(50_000)}${')'.repeat(50_000)} }}`)).toThrow(TemplateError);
   });
 });
+
+test('every message of a long conversation keeps its own place', () => {
+  const messages = Array.from({ length: 5000 }, (_, i) => ({
+    role: i % 2 ? ('assistant' as const) : ('user' as const),
+    content: `c${i}`,
+  }));
+  const { text, content, turns } = compileTemplate('{% for m in messages %}[{{ m.content }}]{% endfor %}').render(
+    messages,
+  );
+  expect(content.map(({ message }) => message)).toEqual(messages.map((_, i) => i));
+  expect(turns.map(({ message }) => message)).toEqual(messages.map((_, i) => i));
+  expect(text.slice(content[4999]!.start, content[4999]!.end)).toBe('c4999');
+});

@@ -22,6 +22,9 @@ const ASSISTANT = ROLE_NAMES.indexOf('assistant');
 const [SCAFFOLD, CONTENT, SPECIAL] = [0, 1, 2] satisfies [number, number, number];
 if (ORIGIN_NAMES[SPECIAL] !== 'special') throw new Error('ORIGIN_NAMES changed');
 
+/** Messages are told by 16 bits. */
+const MOST_MESSAGES = 32_767;
+
 /** Per UTF-16 unit of the text: message index; −1 outside all. */
 function messageOfChar(rendered: Rendered): Int16Array {
   const { text, turns, content } = rendered;
@@ -58,6 +61,11 @@ export function encodeRendered(rendered: Rendered, messages: readonly Message[],
   const isContent = new Uint8Array(text.length);
   for (const part of content) isContent.fill(1, part.start, part.end);
   const owner = messageOfChar(rendered);
+  if (messages.length > MOST_MESSAGES)
+    throw new DataError(
+      `The conversation has ${messages.length.toLocaleString('en')} messages; at most ${MOST_MESSAGES.toLocaleString('en')} are encoded. Split it.`,
+      { where: 'messages' },
+    );
   const located = new Set(content.map((part) => part.message));
   const wrote = new Set(turns.map((turn) => turn.message));
   messages.forEach((message, i) => {
