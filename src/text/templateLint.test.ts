@@ -53,6 +53,16 @@ test('no generation prompt', () => {
   expect(kinds(chatml().replace(/\{%- if add_generation_prompt[\s\S]*$/, ''))).toEqual(['missing_generation_prompt']);
 });
 
+test('a generation prompt that is always printed, and formats that need none', () => {
+  const always = chatml()
+    .replace('{%- if add_generation_prompt %}', '')
+    .replace(/\{% endif -%\}$/, '');
+  expect(kinds(always)).toEqual(['generation_prompt_always']);
+  const inst =
+    "{% for m in messages %}{% if m.role == 'assistant' %}{% generation %}{{ m.content }}{% for c in m.tool_calls or [] %}{{ c.function | tojson }}{% endfor %}<|im_end|>{% endgeneration %}{% else %}[INST]{{ m.content }}[/INST]{% endif %}{% endfor %}{{ tools | tojson if tools }}";
+  expect(kinds(inst)).toEqual([]);
+});
+
 test('BOS of template and tokenizer', () => {
   const more = {
     tokenizer: llama,
