@@ -128,6 +128,10 @@ describe('odd templates', () => {
     expect(texts(source, [u('x'), a('y')])).toEqual(['/think>y</s>']);
     expect(texts(source, [u('x'), a('y')], SPECIALS, [...SPECIALS, '<think>', '</think>'])).toEqual(['</think>y</s>']);
   });
+  test('a thought that both the prompt and the row open: what the prompt gives is given', () => {
+    const source = `{% for m in messages %}<{{ m.role[0] }}>{{ m.content.split('</x>')[-1] }}</s>{% endfor %}{% if add_generation_prompt %}{{ '<a><think>' }}{% endif %}`;
+    expect(texts(source, [u('x'), a('<think>hm</think>y')])).toEqual(['hm</think>y</s>']);
+  });
   test('special tokens are not cut where the whole parts from the prompt', () => {
     const source = `{% for m in messages %}<{{ m.role[0] }}>{{ '<|im_start|>' if m.role == 'assistant' }}{{ m.content }}<|im_end|>{% endfor %}{% if add_generation_prompt %}{{ '<a><think>' }}{% endif %}`;
     expect(texts(source, [u('x'), a('y')])).toEqual(['<|im_start|>y<|im_end|>']);

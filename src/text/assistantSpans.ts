@@ -191,7 +191,7 @@ function beforeOthers(
 
 function findStart(
   text: string,
-  { from, to, contentStart, startsInCall, turn }: Limits,
+  { from, to, contentStart, contentEnd, startsInCall, turn }: Limits,
   prompted: string,
   { bare, finished }: { bare: string; finished: () => string },
   tokens: readonly string[],
@@ -199,7 +199,12 @@ function findStart(
 ): { at: number; rule: StartRule } | undefined {
   const latest = contentStart ?? Math.min(turn?.end ?? to, to);
   const shared = commonPrefix(prompted, text);
-  const isPrefix = prompted !== '' && shared === prompted.length && shared >= from && shared <= latest;
+  // It may reach into the content: a thought that the row opens itself, and the prompt too.
+  const isPrefix =
+    prompted !== '' &&
+    shared === prompted.length &&
+    shared >= from &&
+    shared <= Math.max(latest, (contentEnd ?? 0) - 1);
   // Where nothing is added but the whole has the usual header, the turn goes on from an earlier one in the prompt only.
   if (isPrefix && prompted === bare && usual && text.startsWith(usual, shared) && shared + usual.length <= latest)
     return { at: shared + usual.length, rule: 'header' };
