@@ -19,7 +19,7 @@ import { Rng } from '../src/lib/rng';
 import type { Recipe } from '../src/protocol/recipe';
 import { readSafetensors, writeSafetensors } from '../src/storage/safetensors';
 import { compileTemplate } from '../src/text/chatTemplate';
-import type { RenderContext } from '../src/text/render';
+import type { RenderContext } from '../src/text/renderContext';
 import { builtinWorld } from '../src/world/registry';
 import { builtinModelIds, loadNodeModel, loadRenderContext, type NodeModel } from './nodeModels';
 import { type Figure, renderResults } from './resultsTable';

@@ -2,7 +2,8 @@
 import { StudioError } from '../lib/errors';
 import { type DatasetRow, type EncodedRow, FINDING_KINDS, type FindingKind } from '../protocol/chat';
 import type { GateFinding } from '../protocol/requests';
-import { blockingFinding, type RenderSettings, render, trainedTokens } from '../text/render';
+import { blockingFinding, render, trainedTokens } from '../text/render';
+import type { RenderSettings } from '../text/renderContext';
 import { gateFindings, type PartFindings, partFindings } from './preflight';
 
 export interface CheckedRow {

@@ -5,7 +5,7 @@ import type { Recipe } from '../protocol/recipe';
 import { trainBpe } from '../text/bpe';
 import { BUILTIN_TEMPLATE } from '../text/builtinTemplate';
 import { compileTemplate } from '../text/chatTemplate';
-import type { RenderSettings } from '../text/render';
+import type { RenderSettings } from '../text/renderContext';
 import { Tokenizer } from '../text/tokenizer';
 import { checkRows } from './check';
 import { lossPair } from './pair';

@@ -5,16 +5,11 @@ import type { DatasetRow, Message } from '../protocol/chat';
 import { SPECIAL_TOKENS, trainBpe } from './bpe';
 import { BUILTIN_TEMPLATE } from './builtinTemplate';
 import { compileTemplate } from './chatTemplate';
-import {
-  asPromptCompletion,
-  blockingFinding,
-  encodePlainPrompt,
-  encodePrompt,
-  render,
-  trainedTokens,
-  turnEnds,
-} from './render';
+import { encodePlainPrompt, encodePrompt } from './encodePrompt';
+import { asPromptCompletion } from './encodeRow';
+import { blockingFinding, render, trainedTokens } from './render';
 import { Tokenizer } from './tokenizer';
+import { turnEnds } from './turnEnds';
 
 // No merges: one token a byte, so that masks can be written by hand.
 const tokenizer = Tokenizer.fromJson(trainBpe([], { vocabSize: 262 }));

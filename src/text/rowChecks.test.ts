@@ -4,7 +4,8 @@ import { describe, expect, test } from 'vitest';
 import { type DatasetRow, FINDING_KINDS, type FindingKind, type Message } from '../protocol/chat';
 import { BUILTIN_TEMPLATE, BUILTIN_TOKENS } from './builtinTemplate';
 import { compileTemplate } from './chatTemplate';
-import { type RenderSettings, render } from './render';
+import { render } from './render';
+import type { RenderSettings } from './renderContext';
 import { Tokenizer } from './tokenizer';
 import { turnEnds } from './turnEnds';
 

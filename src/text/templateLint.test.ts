@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import type { Message, ToolSchema } from '../protocol/chat';
 import { BUILTIN_TEMPLATE, BUILTIN_TOKENS } from './builtinTemplate';
 import { compileTemplate } from './chatTemplate';
-import type { RenderContext } from './render';
+import type { RenderContext } from './renderContext';
 import { lintTemplate } from './templateLint';
 import { Tokenizer } from './tokenizer';
 

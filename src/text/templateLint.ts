@@ -2,7 +2,8 @@
 import { StudioError } from '../lib/errors';
 import type { DatasetRow, EncodedRow, LintFinding, Message, ToolSchema } from '../protocol/chat';
 import type { RenderOptions } from './chatTemplate';
-import { type RenderContext, render } from './render';
+import { render } from './render';
+import type { RenderContext } from './renderContext';
 import { checkPrefixes } from './rowChecks';
 import { firstToken } from './tokensInText';
 import { turnEnds, turnTokens } from './turnEnds';
