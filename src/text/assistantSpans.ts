@@ -220,8 +220,10 @@ function findStart(
   const at = headerEnd(text, [added, usual], turn ? Math.max(from, turn.start) : from, latest, tokens, turn);
   if (at !== undefined) return { at, rule: 'header' };
   if (contentStart === undefined) return undefined;
+  // Where no header is printed all of the turn is the assistant's: a blank before the content, what stands before a call.
+  const isBare = turn !== undefined && usual === '' && text.slice(turn.start, contentStart).trim() === '';
   return {
-    at: startsInCall && turn ? Math.max(from, Math.min(turn.start, contentStart)) : contentStart,
+    at: turn && (startsInCall || isBare) ? Math.max(from, Math.min(turn.start, contentStart)) : contentStart,
     rule: 'content',
   };
 }
