@@ -177,7 +177,7 @@ test('properties: masks combine by AND, and no token of a tool result is ever tr
   );
   const options = fc.record({
     assistant_turns: fc.constantFrom('all' as const, 'last' as const),
-    train_on_eos: fc.constantFrom('turn' as const, 'last' as const, 'none' as const),
+    train_on_eos: fc.constantFrom('turn' as const, 'all' as const, 'last' as const, 'none' as const),
   });
   fc.assert(
     fc.property(fc.array(message, { minLength: 1, maxLength: 6 }), options, (messages, some) => {
@@ -187,6 +187,12 @@ test('properties: masks combine by AND, and no token of a tool result is ever tr
       const row = encode(messages as Message[], some);
       expect([...row.ids]).toEqual([...widest.ids]);
       row.mask.forEach((m, t) => {
+        // A tool result never; of other turns the end-of-turn token, where all of them were chosen.
+        if (m && messages[row.message[t]!]?.role === 'tool') expect(row.origin[t]).not.toBe(1);
+        if (m && some.train_on_eos === 'all' && row.origin[t] === 2) {
+          expect(tokenizer.tokenText(row.ids[t]!)).toBe('<|im_end|>');
+          return;
+        }
         if (m) expect(widest.mask[t]).toBe(1);
         if (m) expect(messages[row.message[t]!]?.role).toBe('assistant');
         if (m && messages[row.message[t]!] && (messages[row.message[t]!] as Message).train === false)

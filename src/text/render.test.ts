@@ -1,4 +1,5 @@
 // Literal masks, origins and refusals of render().
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { DatasetRow, Message } from '../protocol/chat';
@@ -328,4 +329,32 @@ describe('prompts', () => {
     expect([...turnEnds(context)]).toEqual(prompt.stopIds);
     expect(() => encodePrompt([], context)).toThrow(/conversation is empty/);
   });
+});
+
+test('a conversation of 2,000 tokens is rendered again, with derived spans, in less than 100 ms of CPU time', () => {
+  const own = Tokenizer.fromJson(readFileSync('public/models/tokenizer.json', 'utf8'));
+  const bare = BUILTIN_TEMPLATE.replace(/\{%-?\s*(end)?generation\s*-?%\}/g, '');
+  const messages: Message[] = Array.from({ length: 24 }, (_, i) => ({
+    role: i % 2 ? 'assistant' : 'user',
+    content:
+      `Turn ${i}: the budget of the department is spent on travel, training and repairs, and what is left goes back. `.repeat(
+        2,
+      ),
+  }));
+  const costs = Array.from({ length: 6 }, (_, i) => {
+    // Each keystroke gives a template that was never compiled before.
+    const before = process.cpuUsage();
+    const row = render({ messages }, 'r', {
+      tokenizer: own,
+      template: compileTemplate(`${bare}{# ${i} #}`),
+      mode: 'assistant_only_loss',
+      max_length: 9999,
+      mask: { assistant_spans: 'derived' },
+    });
+    const { user, system } = process.cpuUsage(before);
+    expect(row.ids.length).toBeGreaterThan(2000);
+    return (user + system) / 1000;
+  });
+  // The first runs pay for compiling the code itself; CPU time of other threads of the process counts too, so the least tells.
+  expect(Math.min(...costs)).toBeLessThan(100);
 });
