@@ -199,18 +199,16 @@ function findStart(
 ): { at: number; rule: StartRule } | undefined {
   const latest = contentStart ?? Math.min(turn?.end ?? to, to);
   const shared = commonPrefix(prompted, text);
+  // What the generation prompt alone adds. Templates that ignore add_generation_prompt add nothing.
+  const added = bare && prompted.startsWith(bare) ? prompted.slice(bare.length) : '';
   // It may reach into the content: a thought that the row opens itself, and the prompt too.
-  const isPrefix =
-    prompted !== '' &&
-    shared === prompted.length &&
-    shared >= from &&
-    shared <= Math.max(latest, (contentEnd ?? 0) - 1);
+  const reach =
+    contentStart === undefined ? latest : Math.max(latest, Math.min(contentStart + added.length, contentEnd!) - 1);
+  const isPrefix = prompted !== '' && shared === prompted.length && shared >= from && shared <= reach;
   // Where nothing is added but the whole has the usual header, the turn goes on from an earlier one in the prompt only.
   if (isPrefix && prompted === bare && usual && text.startsWith(usual, shared) && shared + usual.length <= latest)
     return { at: shared + usual.length, rule: 'header' };
   if (isPrefix) return { at: shared, rule: prompted === bare ? 'bare' : 'prompt' };
-  // What the generation prompt alone adds. Templates that ignore add_generation_prompt add nothing.
-  const added = bare && prompted.startsWith(bare) ? prompted.slice(bare.length) : '';
   // Parting inside the prompt that the template adds, not in some turn before it.
   const parting = beforeToken(text, shared, tokens);
   if (prompted && parting > bare.length && parting >= from && parting <= latest && bare && text.startsWith(bare))
