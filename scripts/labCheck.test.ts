@@ -66,7 +66,8 @@ test("a model's folder: its tokenizer, template and tokens", async () => {
   ]);
   expect(markers).toMatchObject({ code: 1, stdout: expect.stringContaining('no {% generation %} block') });
   const report = JSON.parse(derived.stdout);
-  expect(report.findings.map(({ kind }: { kind: string }) => kind)).toEqual(['pad_is_eos']);
+  expect(derived.code).toBe(0);
+  expect(report.notes.map(({ kind }: { kind: string }) => kind)).toEqual(['pad_is_eos']);
   expect(report.trained).toBe(4); // A </s>, B </s>
 });
 

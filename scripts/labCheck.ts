@@ -14,7 +14,7 @@ import { BUILTIN_TEMPLATE, BUILTIN_TOKENS } from '../src/text/builtinTemplate';
 import { chatKitOf, compileKit, isKitFile } from '../src/text/chatKit';
 import { compileTemplate } from '../src/text/chatTemplate';
 import { checkGolden, parseGoldens } from '../src/text/goldens';
-import type { RenderContext, RenderSettings } from '../src/text/render';
+import type { RenderContext, RenderSettings } from '../src/text/renderContext';
 import { Tokenizer } from '../src/text/tokenizer';
 import { loadRenderContext } from './nodeModels';
 import { importedRows, readRecipe, UsageError } from './recipeFile';

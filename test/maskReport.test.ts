@@ -6,8 +6,9 @@ import { histogram, kindUnder, orderOf, ReportRows, summarize } from '../src/pan
 import type { EncodedRow, TruncationMode } from '../src/protocol/chat';
 import { BUILTIN_TEMPLATE } from '../src/text/builtinTemplate';
 import { compileTemplate } from '../src/text/chatTemplate';
-import { render, trainedTokens, turnEnds } from '../src/text/render';
+import { render, trainedTokens } from '../src/text/render';
 import { Tokenizer } from '../src/text/tokenizer';
+import { turnEnds } from '../src/text/turnEnds';
 import { readTestFile } from '../src/workers/testBed';
 import { builtinItems } from '../src/world/registry';
 

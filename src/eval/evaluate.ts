@@ -2,7 +2,8 @@
 import { Rng } from '../lib/rng';
 import type { Json } from '../protocol/chat';
 import type { GradedCase, MetricResult } from '../protocol/requests';
-import { encodePlainPrompt, encodePrompt, type RenderContext } from '../text/render';
+import { encodePlainPrompt, encodePrompt } from '../text/encodePrompt';
+import type { RenderContext } from '../text/renderContext';
 import { bestPrompt, type EvaluationCase, evaluationCases } from '../world/cases';
 import { gradeTurn } from '../world/grade';
 import type { Split } from '../world/item';

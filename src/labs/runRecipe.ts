@@ -11,7 +11,7 @@ import type { ModelEngine } from '../nn/seam';
 import type { EncodedRow } from '../protocol/chat';
 import type { Recipe } from '../protocol/recipe';
 import type { SampleGeneration } from '../protocol/run';
-import type { RenderContext } from '../text/render';
+import type { RenderContext } from '../text/renderContext';
 import { loadTrainer } from '../trainers/load';
 import { type LoopCheckpoint, type LoopState, type RowGroup, type StepReport, TrainingRun } from '../trainers/loop';
 import { trainers } from '../trainers/registry';

@@ -9,7 +9,7 @@ import { LIMITS, limited } from './jinja/limits';
 import { strip } from './jinja/strings';
 import { fromJson } from './jinja/values';
 import { chooseMarks, MARK_COUNT, type MarkSet, markData, readMarks, type Stretch, type TemplateData } from './marks';
-import { searchContent } from './searchContent';
+import { type RenderOther, searchContent } from './searchContent';
 import { parseTemplate } from './templateSyntax';
 
 export interface RenderOptions {
@@ -156,13 +156,17 @@ function render(program: Program, source: string, messages: readonly Message[], 
     final === undefined ? rendered : clip(rendered, cutAtFinal(rendered.text, final));
 
   const plain = readMarks(run(program, data, options, { generation: set.generation }, set), set);
+  const other: RenderOther = (index, content) => {
+    const changed = given.map((message, i) => (i === index ? { ...message, content } : message));
+    return tryRun(program, { ...data, messages: changed }, options, set)?.text;
+  };
   for (const level of ['all', 'calls', 'content'] as const) {
     const found = tryRun(program, markData(data, set, level), options, set);
     if (found?.text === plain.text)
       return cut({
         text: plain.text,
         generation: plain.generation,
-        content: found.content,
+        content: withLost(plain.text, found, given, other),
         turns: found.turns,
         located: 'marks',
         source,
@@ -174,11 +178,31 @@ function render(program: Program, source: string, messages: readonly Message[], 
   return cut({
     text: plain.text,
     generation: plain.generation,
-    content: searchContent(plain.text, given.map(joined), turns),
+    content: searchContent(plain.text, given.map(joined), turns, other),
     turns,
     located: 'search',
     source,
   });
+}
+
+/**
+ * The content that marks found, and of messages whose marks the template cut off (it prints what stands behind a thought) what
+ * a search in their turn finds.
+ */
+function withLost(
+  text: string,
+  { content, turns }: Pick<Rendered, 'content' | 'turns'>,
+  messages: readonly GivenMessage[],
+  other: RenderOther,
+): Rendered['content'] {
+  const known = new Set(content.map(({ message }) => message));
+  const printed = new Set(turns.map(({ message }) => message));
+  const lost = messages.map((message, i) => (known.has(i) || !printed.has(i) ? { content: null } : message));
+  if (lost.every((message) => typeof message.content !== 'string' || message.content.trim() === '')) return content;
+  const found = searchContent(text, lost, turns, other).filter(
+    (part) => !content.some(({ start, end }) => start < part.end && part.start < end),
+  );
+  return [...content, ...found].sort((a, b) => a.start - b.start || b.end - a.end);
 }
 
 /** A run with marks; undefined when the template fails over them. */

@@ -3,7 +3,8 @@ import { firstDifference } from '../lib/arrays';
 import { StudioError } from '../lib/errors';
 import type { DatasetRow, EncodedRow } from '../protocol/chat';
 import type { RowComparison, TokenAt } from '../protocol/requests';
-import { type RenderSettings, render, trainedTokens } from './render';
+import { render, trainedTokens } from './render';
+import type { RenderSettings } from './renderContext';
 import type { Tokenizer } from './tokenizer';
 
 const AROUND = 24;

@@ -7,7 +7,7 @@ import { BUILTIN_TEMPLATE, BUILTIN_TOKENS } from './builtinTemplate';
 import { compileTemplate } from './chatTemplate';
 import { compareRow } from './compareRenders';
 import { checkGolden, goldenFile, makeGolden, parseGoldens } from './goldens';
-import type { RenderSettings } from './render';
+import type { RenderSettings } from './renderContext';
 import { Tokenizer } from './tokenizer';
 
 const tokenizer = Tokenizer.fromJson(readFileSync('public/models/tokenizer.json', 'utf8'));

@@ -8,7 +8,8 @@ import { hashBytes } from '../storage/hash';
 import { excerptAt, tokenAt } from './compareRenders';
 import { fail, isObject, parseJson, shown } from './jsonFields';
 import { parseRow } from './parseRow';
-import { type RenderSettings, render, trainedTokens } from './render';
+import { render, trainedTokens } from './render';
+import type { RenderSettings } from './renderContext';
 
 const FORMAT = 'posttrain-studio/goldens';
 const FILE = 'goldens.json';

@@ -1,7 +1,7 @@
 // Rows under two settings, a few at a time.
 import type { ComparisonReport, DatasetRowView } from '../protocol/requests';
 import { compareRow } from '../text/compareRenders';
-import type { RenderSettings } from '../text/render';
+import type { RenderSettings } from '../text/renderContext';
 import { yieldToMessages } from './deviceQueue';
 
 /** A batch of rows ends after so many of them or so many milliseconds, whichever comes first. */

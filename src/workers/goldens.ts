@@ -5,7 +5,7 @@ import type { DatasetRow } from '../protocol/chat';
 import type { Golden, GoldenCheck, TemplateSettings } from '../protocol/requests';
 import type { Storage } from '../storage/storage';
 import { checkGolden, goldenFile, makeGolden, parseGoldens } from '../text/goldens';
-import type { RenderContext, RenderSettings } from '../text/render';
+import type { RenderContext, RenderSettings } from '../text/renderContext';
 
 const TABLE = 'goldens';
 

@@ -6,7 +6,7 @@ import { artifactId, manifestOf } from '../storage/hash';
 import type { Storage } from '../storage/storage';
 import { BUILTIN_TEMPLATE, BUILTIN_TOKENS } from '../text/builtinTemplate';
 import { type CompiledTemplate, compileTemplate } from '../text/chatTemplate';
-import type { RenderContext } from '../text/render';
+import type { RenderContext } from '../text/renderContext';
 import { Tokenizer } from '../text/tokenizer';
 import { Kits } from './kits';
 import { type ReadModelFile, requireModelFile } from './modelFiles';

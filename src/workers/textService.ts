@@ -7,9 +7,11 @@ import type { Recipe } from '../protocol/recipe';
 import type { Handlers, TemplateSettings, TextRequests } from '../protocol/requests';
 import { artifactId, manifestOf } from '../storage/hash';
 import type { Storage } from '../storage/storage';
+import { encodePlainPrompt, encodePrompt } from '../text/encodePrompt';
 import { insertGenerationMarkers } from '../text/insertMarkers';
-import { encodePlainPrompt, encodePrompt, render, turnEnds } from '../text/render';
+import { render } from '../text/render';
 import { lintTemplate } from '../text/templateLint';
+import { turnEnds } from '../text/turnEnds';
 import { compareRows } from './compareRows';
 import { Datasets } from './datasets';
 import { Goldens } from './goldens';
@@ -98,6 +100,7 @@ export function createTextService(env: TextEnvironment): Handlers<TextRequests> 
       return insertGenerationMarkers(template.source, {
         conversations,
         specials: tokenizer.addedTokens.filter((token) => token.special).map((token) => token.content),
+        tokens: tokenizer.addedTokens.map((token) => token.content),
         variables: templateVariables,
         now,
       });

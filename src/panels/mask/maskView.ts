@@ -99,6 +99,7 @@ export const KIND_WORDS: Record<MaskRowKind, string> = {
   prompt_not_prefix: 'prompt is no prefix',
   not_prefix_preserving: 'earlier turns change',
   tool_result_trained: 'tool result supervised',
+  train_spans_lost: 'parts not found',
   straddles_boundary: 'straddles a boundary',
   double_bos: 'double BOS',
   pad_in_text: 'padding token in text',
