@@ -1,6 +1,7 @@
 // Handlers of the compute worker, the one owner of the device: models, generation, inspection, evaluation and runs. Works in
 // Node too: everything that is the browser's comes in through ComputeEnvironment.
 import { evaluate } from '../eval/evaluate';
+import { adapterZip, mergedZip } from '../interop/adapterExport';
 import { exportRun, importRun } from '../interop/runFile';
 import { autotune, withTuned } from '../labs/bench/autotune';
 import { compareEngines } from '../labs/bench/compare';
@@ -217,7 +218,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
         const read = await models.use(ref, (engine) => inspect(engine, ids, k), signal);
         return { ...read, topkTexts: Array.from(read.topkIds, (id) => tokenizer.tokenText(id)) };
       }),
-    evaluate: ({ ref, metrics, cases, seed, promptStyle, template }, { progress, signal }) =>
+    evaluate: ({ ref, metrics, cases, seed, promptStyle, dataset, template }, { progress, signal }) =>
       onDevice('evaluating', async () => {
         const result = await evaluate(
           {
@@ -225,6 +226,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
             cases,
             seed,
             promptStyle,
+            dataset,
             signal,
             onProgress: (done, total) => progress({ done, total }),
             batch: 32,
@@ -311,6 +313,17 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       if (!map)
         throw new ConfigError(`The adapter does not sit on ${path}. Choose a module that it sits on.`, { where: path });
       return map;
+    },
+    exportAdapter: async ({ ref, form }, { signal }) => {
+      const trained = await models.adapterOf(ref, signal);
+      const { fileName, bytes } =
+        form === 'peft'
+          ? adapterZip(trained)
+          : mergedZip(trained, {
+              tokenizer: await requireModelFile(env.readModelFile, 'tokenizer.json', signal),
+              template: await contexts.source(await templateOf(ref)),
+            });
+      return transferring({ fileName, bytes: bytes.buffer }, [bytes.buffer]);
     },
     startRun: (params, { signal }) => onDevice('preparing the run', () => training.start(params, signal)),
     resumeRun: ({ runId }, { signal }) =>

@@ -1,4 +1,5 @@
 // Models by ref: what they are, and their engines on the device, of which the few used last are kept.
+import type { TrainedAdapter } from '../interop/adapterExport';
 import { ADAPTER_CONFIG, ADAPTER_WEIGHTS, readAdapter, toEngine, writeAdapter, writeAdapters } from '../interop/peft';
 import { recipeAdapters } from '../labs/recipeAdapters';
 import { ConfigError, DataError } from '../lib/errors';
@@ -31,7 +32,7 @@ export interface ModelSource {
   info: ModelInfo;
   files: ModelFiles;
   /** Beside the base that `files` hold. */
-  adapters?: { list: LoraAdapter[]; tensors: NamedTensorMap };
+  adapters?: { list: LoraAdapter[]; tensors: NamedTensorMap; baseName: string };
 }
 export interface ModelsEnvironment {
   storage: Storage;
@@ -126,10 +127,13 @@ export class Models {
     return { key: `${source.key}#${name ?? ''}`, info: plain, files: { config: files.config, weights: merged } };
   }
 
-  /** The adapter that a ref means, as it is now, with the weights of its base. Throws ConfigError where there is none. */
-  async adapterOf(ref: ModelRef, signal?: AbortSignal) {
+  /**
+   * The adapter that a ref means, as it is now, with its base at full precision: what a base in four bits rounds is not the
+   * adapter's, so a run is read the same while it trains and after. Throws ConfigError where there is no adapter.
+   */
+  async adapterOf(ref: ModelRef, signal?: AbortSignal): Promise<TrainedAdapter> {
     const live = this.live(ref);
-    const { adapter: name } = runOf(ref);
+    const { runId, adapter: name } = runOf(ref);
     const choose = (list: readonly LoraAdapter[]): LoraAdapter => {
       const chosen = list.find((a) => a.name === (name ?? list[0]?.name));
       if (!chosen)
@@ -144,18 +148,14 @@ export class Models {
     if (live) {
       const { engine } = live;
       const adapter = choose(engine.adapters);
-      const [weights, tensors] = await this.env.queue.run(
-        'interactive',
-        async () => [await engine.exportWeights(), await engine.exportTrained()] as const,
-        signal,
-      );
-      return { config: engine.config, weights, adapter, tensors: tensorsOf(adapter.name, tensors) };
+      const head = await this.env.runs.get(runId!);
+      const base = await this.whole(head.recipe.model.ref, signal);
+      const tensors = await this.env.queue.run('interactive', () => engine.exportTrained(), signal);
+      return trainedAdapter(base.files, { ...base.info, name: head.name }, base.info.name, adapter, tensors);
     }
-    const { files, info, adapters } = await this.source(ref, undefined, signal);
+    const { adapters, files, info } = await this.source(ref, undefined, signal);
     const adapter = choose(adapters?.list ?? []);
-    const weights =
-      files.weights instanceof Uint8Array ? readSafetensors(files.weights, 'model.safetensors') : files.weights;
-    return { config: info.config, weights, adapter, tensors: tensorsOf(adapter.name, adapters!.tensors) };
+    return trainedAdapter(files, info, adapters!.baseName, adapter, adapters!.tensors);
   }
 
   /** A new engine that belongs to the caller, with `fresh` adapters to be trained. Only while the device is held. */
@@ -254,7 +254,7 @@ export class Models {
         key: `${key}${quantization ? '/nf4' : ''}`,
         info,
         files: { ...base.files, quantization },
-        adapters: { list, tensors: weights },
+        adapters: { list, tensors: weights, baseName },
       };
     }
     const files = modelFiles(base.files.config, weights);
@@ -281,7 +281,7 @@ export class Models {
       readAdapter(config, { config: configBytes!, weights: weights! }),
     );
     const info = { ref, name, artifactId: ref, config, ...sizes(config), ...adapterInfos(config, [adapter]) };
-    return { key: ref, info, files: base.files, adapters: { list: [adapter], tensors } };
+    return { key: ref, info, files: base.files, adapters: { list: [adapter], tensors, baseName: base.info.name } };
   }
 
   /**
@@ -306,6 +306,25 @@ export class Models {
     }
     return outputs;
   }
+}
+
+function trainedAdapter(
+  files: ModelFiles,
+  { config, name }: Pick<ModelInfo, 'config' | 'name'>,
+  baseName: string,
+  adapter: LoraAdapter,
+  tensors: NamedTensorMap,
+): TrainedAdapter {
+  const { weights } = files;
+  return {
+    config,
+    hfConfig: files.config,
+    weights: weights instanceof Uint8Array ? readSafetensors(weights, 'model.safetensors') : weights,
+    baseName,
+    name,
+    adapter,
+    tensors: tensorsOf(adapter.name, tensors),
+  };
 }
 
 /** `run:<id>` or `run:<id>@<step>`, with `#<adapter>` behind it where the run has several. */
