@@ -35,10 +35,7 @@ export function curveWords(points: readonly MetricPoint[], train: string, evalua
   const t = metricSeries(points, train).at(-1);
   const e = metricSeries(points, evaluation).at(-1);
   const isOld = e !== undefined && e.step < Math.max(0, ...points.map((p) => p.step));
-  return [
-    t && `train ${number(t.value)}`,
-    e && `held-out ${number(e.value)}${isOld ? ` (step ${count(e.step)})` : ''}`,
-  ]
+  return [t && `train ${number(t.value)}`, e && `held-out ${number(e.value)}${isOld ? ` (step ${count(e.step)})` : ''}`]
     .filter(Boolean)
     .join(' · ');
 }

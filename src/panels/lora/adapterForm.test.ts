@@ -3,11 +3,11 @@ import { parseLoraConfig } from '../../protocol/peft';
 import {
   adapterValues,
   nearestStop,
+  PRESETS,
   parseTargets,
   patternRows,
   patternTable,
   plainOpsOn,
-  PRESETS,
   presetOf,
   RANK_STOPS,
   targetsText,

@@ -48,7 +48,11 @@ export const adapterValues = (peft: Peft): AdapterValues => {
 /** The adapter with changed fields. lora_alpha stays what it is: moving r alone shows what the scale does. */
 export function withValues(peft: Peft, change: { [key: string]: Json }): Peft {
   const { init_lora_weights: init, ...rest } = change;
-  return { ...peft, ...rest, ...(init !== undefined && { init_lora_weights: init === 'gaussian' ? 'gaussian' : true }) };
+  return {
+    ...peft,
+    ...rest,
+    ...(init !== undefined && { init_lora_weights: init === 'gaussian' ? 'gaussian' : true }),
+  };
 }
 
 /** Stops of the slider: powers of two up to the rank of the smallest matrix that is offered. */
@@ -56,8 +60,7 @@ export const RANK_STOPS = [1, 2, 4, 8, 16, 32, 64] as const;
 /** The stop nearest to r, by ratio. */
 export const nearestStop = (r: number): number =>
   RANK_STOPS.reduce(
-    (best, stop, i) =>
-      Math.abs(Math.log2(stop / r)) < Math.abs(Math.log2(RANK_STOPS[best]! / r)) ? i : best,
+    (best, stop, i) => (Math.abs(Math.log2(stop / r)) < Math.abs(Math.log2(RANK_STOPS[best]! / r)) ? i : best),
     0,
   );
 
@@ -82,7 +85,7 @@ export const NF4 = (doubleQuant: boolean): Quantization => ({
 });
 
 /** Keys set to undefined are taken out: recipes are compared and hashed as JSON. */
-export const without = (peft: { [key: string]: Json | undefined }): Peft =>
+export const withoutUndefined = (peft: { [key: string]: Json | undefined }): Peft =>
   Object.fromEntries(Object.entries(peft).filter(([, value]) => value !== undefined)) as Peft;
 
 /** Settings that the recorded kernels have no form for; with one of them a run takes plain tensor operations on WebGPU too. */

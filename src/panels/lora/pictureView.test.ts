@@ -44,10 +44,7 @@ test('the verdict needs an update above the rounding error and a share that is l
   expect(one({ update_norm: 2, survival: 0.3 }).verdict).toBe('lost');
   expect(one({ update_norm: 0, survival: null }).verdict).toBe('none');
   // √((0.09 + 4) / (0.25 + 0.25)), and shares weighed by energy.
-  const mixed = survivalOf([
-    module(q, { update_norm: 0.3, survival: 0 }),
-    module(up, { update_norm: 2, survival: 1 }),
-  ]);
+  const mixed = survivalOf([module(q, { update_norm: 0.3, survival: 0 }), module(up, { update_norm: 2, survival: 1 })]);
   expect(mixed.ratio).toBeCloseTo(Math.sqrt(4.09 / 0.5), 10);
   expect(mixed.share).toBeCloseTo(4 / 4.09, 10);
   expect(mixed.words).toContain('smaller than that error in 1 of 2 modules, least in 0 · q_proj (0.600 ×)');

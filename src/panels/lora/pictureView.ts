@@ -103,7 +103,10 @@ export function errorRows(tensors: readonly QuantizationErrorOf[]): (Quantizatio
     .sort((a, b) => b.relativeFrobenius - a.relativeFrobenius);
 }
 /** What double quantisation adds, in a sentence. Both lists hold the same tensors. */
-export function doubleQuantWords(plain: readonly QuantizationErrorOf[], nested: readonly QuantizationErrorOf[]): string {
+export function doubleQuantWords(
+  plain: readonly QuantizationErrorOf[],
+  nested: readonly QuantizationErrorOf[],
+): string {
   const rms = (of: readonly QuantizationErrorOf[]) => {
     const size = (t: QuantizationErrorOf) => t.shape.reduce((a, b) => a * b, 1);
     const values = of.reduce((sum, t) => sum + size(t), 0);
