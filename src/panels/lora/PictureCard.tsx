@@ -80,6 +80,7 @@ function Spectra({
   chosen: string;
   onChoose: (path: string) => void;
 }) {
+  const energy = modules.reduce((sum, m) => sum + m.update_norm ** 2, 0);
   return (
     <Scroll label="Singular values by module" className="lora-spectra">
       <table className="data-table">
@@ -95,6 +96,9 @@ function Spectra({
             </th>
             <th scope="col" className="n">
               ‖ΔW‖ / ‖W‖
+            </th>
+            <th scope="col" className="n">
+              energy
             </th>
           </tr>
         </thead>
@@ -120,6 +124,7 @@ function Spectra({
               </td>
               <td className="n">{number(m.update_norm)}</td>
               <td className="n">{percent(m.update_norm / m.weight_norm)}</td>
+              <td className="n">{energy === 0 ? '–' : percent(m.update_norm ** 2 / energy)}</td>
             </tr>
           ))}
         </tbody>

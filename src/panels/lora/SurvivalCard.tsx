@@ -68,6 +68,10 @@ export function SurvivalCard({ run, modules }: { run: RunRecord; modules: readon
           </tbody>
         </table>
       </Scroll>
+      <p className="quiet lora-small">
+        Little error, not much left of ΔW, is what to look for: rounding moves weights by whole steps of the code, which
+        comes out right on the average and wrong one by one.
+      </p>
       <Export run={run} />
     </Card>
   );

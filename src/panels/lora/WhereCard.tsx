@@ -10,6 +10,7 @@ import { Card } from '../../ui/Card';
 import { LineChart } from '../../ui/LineChart';
 import { intervalWords, metricWords } from '../../ui/metricWords';
 import { isLive, lastValue, metricSeries, progressWords } from '../../ui/runWords';
+import { Segmented } from '../../ui/Segmented';
 import { BaseSelect } from './AdapterCard';
 import { baseChoices } from './baseChoice';
 import { measureRequest } from './measureRuns';
@@ -28,22 +29,18 @@ export function WhereCard({ lora }: { lora: Lora }) {
       title="Where to modify"
       note="the same rows, steps and seed; only what is trained differs"
       actions={
-        <select
-          className="select"
-          aria-label="Experiment"
+        <Segmented
+          label="Experiment"
+          options={WHERE_EXPERIMENTS.map((e) => ({ id: e.id, label: e.id.replace('_', ' ') }))}
           value={id}
-          onChange={(event) => setId(event.currentTarget.value)}
-        >
-          {WHERE_EXPERIMENTS.map((e) => (
-            <option key={e.id} value={e.id}>
-              {e.title}
-            </option>
-          ))}
-        </select>
+          onChange={setId}
+        />
       }
       className="lora-where"
     >
-      <p>{experiment.question}</p>
+      <p>
+        <b>{experiment.title}.</b> {experiment.question}
+      </p>
       <div className="lora-sweep-form">
         <div className="inline-field">
           <span>base</span>

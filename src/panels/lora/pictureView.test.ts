@@ -65,6 +65,7 @@ test('errors are sorted, the worst sets the scale; double quantisation is compar
   ]);
   // √((9·3 + 1) / 4) = 2.646
   const words = doubleQuantWords(plain, [error('a', 0, 3.3, 3), error('b', 0, 1.1, 1)]);
-  expect(words).toContain('2.65 with f32 block scales');
-  expect(words).toContain('(+10 %)');
+  expect(words).toContain('2.646 with f32 block scales');
+  expect(words).toContain(', +10 %.');
+  expect(doubleQuantWords(plain, plain)).toContain('the same to 0.05 %');
 });
