@@ -29,7 +29,12 @@ export function PatternTable({
     <div className="lora-pattern">
       <div className="lora-pattern-head">
         <span className="mono lora-key">{name}</span>
-        <button type="button" className="link" onClick={() => setRows([...rows, { pattern: '', value: fallback }])}>
+        <button
+          type="button"
+          className="link"
+          aria-label={`Add to ${name}`}
+          onClick={() => setRows([...rows, { pattern: '', value: fallback }])}
+        >
           Add
         </button>
       </div>
@@ -38,7 +43,7 @@ export function PatternTable({
         <div key={i} className="lora-pattern-row">
           <input
             className="field-input mono"
-            aria-label={`${name} ${i + 1}: end of the module's path`}
+            aria-label={`${name} ${i + 1}: end of the module’s path`}
             placeholder="layers\.0\..*q_proj"
             spellCheck={false}
             value={row.pattern}
