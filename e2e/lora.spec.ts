@@ -114,19 +114,21 @@ test('an adapter: costs, a refused target, a run, its picture, the verdict and t
 
 test('a sweep is paused and outlives a reload; its figure is made from its runs', async ({ page }) => {
   await openLora(page);
-  await shortRun(page, 3);
+  await shortRun(page, 40);
   const sweep = page.locator('.lora-sweep');
   await sweep.getByLabel('8', { exact: true }).uncheck();
   await sweep.getByLabel('attention', { exact: true }).uncheck();
   await sweep.getByRole('button', { name: 'Train 2 runs' }).click();
-  await expect(sweep.getByText(/of 2 runs begun/)).toBeVisible();
+  // At once: the first run is still being prepared.
   await sweep.getByRole('button', { name: 'Pause all' }).click();
   await expect(sweep.getByText(/paused, 1 of 2 runs begun/)).toBeVisible();
+  await expect(sweep.getByText(/^(paused|queued)/).last()).toBeVisible();
+  await expect(sweep.getByText('finished, 40 steps')).toHaveCount(0);
   await page.reload();
   await showPanel(page, '#/lora');
   await expect(sweep.getByText(/paused, 1 of 2 runs begun/)).toBeVisible();
   await sweep.getByRole('button', { name: 'Continue all' }).click();
-  await expect(sweep.getByText('finished, 3 steps')).toHaveCount(2, { timeout: 120_000 });
+  await expect(sweep.getByText('finished, 40 steps')).toHaveCount(2, { timeout: 120_000 });
   await expect(sweep.getByRole('button', { name: /^Train 5 runs|^Train \d run/ })).toBeEnabled();
   const table = sweep.getByRole('region', { name: 'Runs of the sweep' });
   await expect(table.getByRole('row', { name: /attention \+ MLP 2 7,008/ })).toBeVisible();

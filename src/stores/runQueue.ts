@@ -77,8 +77,13 @@ async function advance(): Promise<void> {
   if (step.kind === 'done') return keep(undefined);
   isAdvancing = true;
   try {
-    if (step.kind === 'resume') await resumeRun(step.runId);
-    else await startRun({ ...step.item, group: queue.group });
+    let { runId } = step.kind === 'resume' ? step : { runId: '' };
+    if (step.kind === 'resume') await resumeRun(runId);
+    else runId = await startRun({ ...step.item, group: queue.group });
+    // Paused or stopped while the run was being prepared, when there was no run yet to tell.
+    const now = useRunQueue.getState().queue;
+    if (now?.group !== queue.group) await stopRun(runId);
+    else if (now.state === 'paused') await pauseRun(runId);
   } catch (cause) {
     const { kind, details, message } = cause as StudioError;
     // Stopped meanwhile: there is nobody to tell.

@@ -321,7 +321,7 @@ function trainedAdapter(
     hfConfig: files.config,
     weights: weights instanceof Uint8Array ? readSafetensors(weights, 'model.safetensors') : weights,
     baseName,
-    name,
+    name: adapter.name === DEFAULT_ADAPTER ? name : `${name} ${adapter.name}`,
     adapter,
     tensors: tensorsOf(adapter.name, tensors),
   };

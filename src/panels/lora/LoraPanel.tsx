@@ -1,5 +1,5 @@
 // LoRA: an adapter and what it costs, its run, what it has learnt, whether it survives four bits, sweeps, and where to modify.
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 import type { RunRecord } from '../../protocol/run';
 import { studioClient } from '../../stores/client';
 import { useLoaded } from '../../stores/useLoaded';
@@ -14,6 +14,7 @@ import { CostCard, WorkedExample } from './CostCard';
 import { MeasuredCard } from './MeasuredCard';
 import { ModulesTable } from './ModulesTable';
 import { PictureCard } from './PictureCard';
+import { adapterRefs, runOfRef } from './pictureView';
 import { QuantizationCard } from './QuantizationCard';
 import { SurvivalCard } from './SurvivalCard';
 import { SweepCard } from './SweepCard';
@@ -28,25 +29,24 @@ const REREAD_STEPS = 10;
 /** Which state of the adapter a picture shows. */
 const versionOf = (run: RunRecord): string =>
   run.status === 'running' ? `live ${Math.floor(run.step / REREAD_STEPS)}` : `${run.status} ${run.step}`;
-const hasAdapter = (run: RunRecord): boolean =>
-  run.recipe.peft !== null &&
-  (run.status === 'running' ||
-    run.status === 'paused' ||
-    run.checkpoints.length > 0 ||
-    run.outputs.adapter !== undefined);
-
 export function LoraPanel() {
   const lora = useLora();
   const { run, recipe } = lora;
   const [path, setPath] = useState<string>();
   const [hasExample, setExample] = useState(false);
   const sets = useLoaded('datasets', (signal) => studioClient().text.request('listDatasets', {}, { signal }));
-  const trained = lora.runs.filter(hasAdapter);
-  const pictured = run && hasAdapter(run) ? run : trained[0];
+  const [wanted, setWanted] = useState<string>();
+  const adapters = adapterRefs(lora.runs);
+  // The run in view, unless another adapter was chosen after it came into view.
+  const own = adapters.find(({ ref }) => runOfRef(ref) === run?.id);
+  const adapter = (adapters.find(({ ref }) => ref === wanted) ?? own ?? adapters[0])?.ref;
+  const pictured = adapter === undefined ? undefined : lora.runs.find(({ id }) => id === runOfRef(adapter));
   const version = pictured && versionOf(pictured);
-  const picture = useLoaded(pictured && `picture ${pictured.id} ${version}`, (signal) =>
-    studioClient().compute.request('adapterPicture', { ref: `run:${pictured!.id}` }, { signal }),
+  const picture = useLoaded(adapter && `picture ${adapter} ${version}`, (signal) =>
+    studioClient().compute.request('adapterPicture', { ref: adapter! }, { signal }),
   );
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a new run is what the person wants to see
+  useEffect(() => setWanted(undefined), [run?.id]);
   const example = hasExample && <WorkedExample onClose={() => setExample(false)} />;
   return (
     <Panel
@@ -89,11 +89,19 @@ export function LoraPanel() {
         </div>
       </div>
       {run && <Answers key={run.id} generations={run.generations} isOver={!isLive(run)} />}
-      {run && (run.status === 'finished' || run.status === 'stopped') && <MeasuredCard run={run} />}
+      {run && (run.status === 'finished' || run.status === 'stopped') && (
+        <MeasuredCard run={run} starts={run.status === 'finished' && lora.finishedHere && !run.group} />
+      )}
       {pictured && version !== undefined ? (
         <>
-          <PictureCard run={pictured} runs={trained} onRun={lora.show} picture={picture} version={version} />
-          {picture.value && <SurvivalCard run={pictured} modules={picture.value.modules} />}
+          <PictureCard
+            adapter={adapter!}
+            adapters={adapters}
+            onChoose={setWanted}
+            picture={picture}
+            version={version}
+          />
+          {picture.value && <SurvivalCard run={pictured} adapter={adapter!} modules={picture.value.modules} />}
         </>
       ) : (
         <Card title="What it has learnt" note="no adapter yet">

@@ -1,4 +1,5 @@
 // What training changed, on held-out cases: the base beside the trained adapter.
+import { useEffect } from 'react';
 import { count } from '../../lib/words';
 import type { RunRecord } from '../../protocol/run';
 import {
@@ -13,7 +14,14 @@ import { ChangesTable } from '../../ui/ChangesTable';
 import { metricChanges } from '../../ui/metricWords';
 import { CASES, measureRequest } from './measureRuns';
 
-export function MeasuredCard({ run }: { run: RunRecord }) {
+export function MeasuredCard({
+  run,
+  starts,
+}: {
+  run: RunRecord;
+  /** Measure without being asked: the run has just finished before the person's eyes. */
+  starts: boolean;
+}) {
   const after: MeasureRequest = measureRequest(run);
   const before: MeasureRequest = { ...after, ref: run.recipe.model.ref };
   const byKey = useMeasurements((s) => s.byKey);
@@ -21,6 +29,11 @@ export function MeasuredCard({ run }: { run: RunRecord }) {
   const busy = a?.status === 'measuring' ? after : b?.status === 'measuring' ? before : undefined;
   const progress = busy && byKey[measurementKey(busy)];
   const failure = a?.error ?? b?.error;
+  const start = () => void measure(after).then(() => measure(before));
+  // biome-ignore lint/correctness/useExhaustiveDependencies: once a run, not once a render
+  useEffect(() => {
+    if (starts && !a) start();
+  }, [starts, run.id]);
   return (
     <Card
       title="What changed"
@@ -32,7 +45,7 @@ export function MeasuredCard({ run }: { run: RunRecord }) {
           </button>
         ) : (
           (a?.status !== 'ready' || b?.status !== 'ready') && (
-            <button type="button" className="button" onClick={() => void measure(after).then(() => measure(before))}>
+            <button type="button" className="button" onClick={start}>
               Measure before and after
             </button>
           )

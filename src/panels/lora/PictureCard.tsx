@@ -3,28 +3,27 @@
 import { useMemo, useState } from 'react';
 import { number, percent } from '../../lib/words';
 import type { ModulePicture } from '../../protocol/requests';
-import type { RunRecord } from '../../protocol/run';
 import { studioClient } from '../../stores/client';
 import { type Loaded, useLoaded } from '../../stores/useLoaded';
 import { Card } from '../../ui/Card';
 import { HeatMap } from '../../ui/HeatMap';
-import { energyGrid, energyWords } from './pictureView';
+import { type AdapterRef, energyGrid, energyWords } from './pictureView';
 import { moduleLabel, shape } from './planView';
 import { Scroll } from './Scroll';
 
 const MAP_SIDE = 64;
 
 export function PictureCard({
-  run,
-  runs,
-  onRun,
+  adapter,
+  adapters,
+  onChoose,
   picture,
   version,
 }: {
-  run: RunRecord;
-  /** Runs that have trained an adapter. */
-  runs: readonly RunRecord[];
-  onRun: (runId: string) => void;
+  /** Its ref. */
+  adapter: string;
+  adapters: readonly AdapterRef[];
+  onChoose: (ref: string) => void;
   picture: Loaded<{ modules: ModulePicture[] }>;
   version: string;
 }) {
@@ -38,13 +37,13 @@ export function PictureCard({
       actions={
         <select
           className="select"
-          aria-label="Run in the picture"
-          value={run.id}
-          onChange={(event) => onRun(event.currentTarget.value)}
+          aria-label="Adapter in the picture"
+          value={adapter}
+          onChange={(event) => onChoose(event.currentTarget.value)}
         >
-          {runs.map(({ id, name, step }) => (
-            <option key={id} value={id}>
-              {name}, step {step}
+          {adapters.map(({ ref, label }) => (
+            <option key={ref} value={ref}>
+              {label}
             </option>
           ))}
         </select>
@@ -62,7 +61,7 @@ export function PictureCard({
           <Spectra modules={modules} chosen={chosen.path} onChoose={setWanted} />
           <div className="lora-maps">
             <Energy modules={modules} />
-            <UpdateMap runId={run.id} module={chosen} version={version} />
+            <UpdateMap adapter={adapter} module={chosen} version={version} />
           </div>
         </div>
       )}
@@ -181,10 +180,10 @@ function Energy({ modules }: { modules: readonly ModulePicture[] }) {
   );
 }
 
-function UpdateMap({ runId, module, version }: { runId: string; module: ModulePicture; version: string }) {
+function UpdateMap({ adapter, module, version }: { adapter: string; module: ModulePicture; version: string }) {
   const { path } = module;
-  const { value, error } = useLoaded(`map ${runId} ${path} ${version}`, (signal) =>
-    studioClient().compute.request('updateMap', { ref: `run:${runId}`, path, side: MAP_SIDE }, { signal }),
+  const { value, error } = useLoaded(`map ${adapter} ${path} ${version}`, (signal) =>
+    studioClient().compute.request('updateMap', { ref: adapter, path, side: MAP_SIDE }, { signal }),
   );
   return (
     <div>

@@ -12,7 +12,16 @@ import { Scroll } from './Scroll';
 
 const TONE = { survives: 'good', part: 'warn', lost: 'bad', none: '' } as const;
 
-export function SurvivalCard({ run, modules }: { run: RunRecord; modules: readonly ModulePicture[] }) {
+export function SurvivalCard({
+  run,
+  adapter,
+  modules,
+}: {
+  run: RunRecord;
+  /** Its ref. */
+  adapter: string;
+  modules: readonly ModulePicture[];
+}) {
   const survival = survivalOf(modules);
   return (
     <Card title="Would this update survive merging into 4 bit?" note={run.name} className="lora-survival">
@@ -72,7 +81,7 @@ export function SurvivalCard({ run, modules }: { run: RunRecord; modules: readon
         Little error, not much left of ΔW, is what to look for: rounding moves weights by whole steps of the code, which
         comes out right on the average and wrong one by one.
       </p>
-      <Export run={run} />
+      <Export adapter={adapter} isBiased={run.recipe.peft?.lora_bias === true} />
     </Card>
   );
 }
@@ -82,13 +91,12 @@ const FORMS = {
   merged: 'Merged model, Hugging Face layout',
 } as const;
 
-function Export({ run }: { run: RunRecord }) {
+function Export({ adapter, isBiased }: { adapter: string; isBiased: boolean }) {
   const [state, setState] = useState<{ busy?: keyof typeof FORMS; error?: string; done?: string }>({});
-  const isBiased = run.recipe.peft?.lora_bias === true;
   const save = async (form: keyof typeof FORMS) => {
     setState({ busy: form });
     try {
-      const { fileName, bytes } = await studioClient().compute.request('exportAdapter', { ref: `run:${run.id}`, form });
+      const { fileName, bytes } = await studioClient().compute.request('exportAdapter', { ref: adapter, form });
       saveFile(fileName, bytes, 'application/zip');
       setState({ done: fileName });
     } catch (cause) {

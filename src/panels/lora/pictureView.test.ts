@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
+import { defaultLoraRecipe } from '../../labs/registry';
 import type { ModulePicture } from '../../protocol/requests';
-import { doubleQuantWords, energyGrid, energyWords, errorRows, survivalOf } from './pictureView';
+import type { RunRecord } from '../../protocol/run';
+import { adapterRefs, doubleQuantWords, energyGrid, energyWords, errorRows, runOfRef, survivalOf } from './pictureView';
 
 const module = (path: string, change: Partial<ModulePicture> = {}): ModulePicture => ({
   path: `model.layers.${path}`,
@@ -68,4 +70,21 @@ test('errors are sorted, the worst sets the scale; double quantisation is compar
   expect(words).toContain('2.646 with f32 block scales');
   expect(words).toContain(', +10 %.');
   expect(doubleQuantWords(plain, plain)).toContain('the same to 0.05 %');
+});
+
+test('adapters that can be looked at: live ones, those with a checkpoint, and each of several in one run', () => {
+  const run = (id: string, change: Partial<RunRecord>) =>
+    ({ id, name: id, step: 5, createdAt: 0, status: 'finished', checkpoints: [], recipe: defaultLoraRecipe, ...change }) as unknown as RunRecord; // biome-ignore format: one record
+  const kept = { checkpoints: [{}] as RunRecord['checkpoints'] };
+  const tenants = [{ ref: 'a', adapter: '17' }, { ref: 'b', adapter: '42' }, { ref: 'c', adapter: '17' }]; // biome-ignore format: a list
+  const refs = adapterRefs([
+    run('none', {}),
+    run('live', { status: 'running', createdAt: 2 }),
+    run('kept', { ...kept, createdAt: 1 }),
+    run('full', { ...kept, recipe: { ...defaultLoraRecipe, peft: null } }),
+    run('two', { ...kept, recipe: { ...defaultLoraRecipe, data: { ...defaultLoraRecipe.data, train: tenants } } }),
+  ]);
+  expect(refs.map(({ ref }) => ref)).toEqual(['run:live', 'run:kept', 'run:two#17', 'run:two#42']);
+  expect(refs[3]!.label).toBe('two · 42, step 5');
+  expect(refs.map(({ ref }) => runOfRef(ref))).toEqual(['live', 'kept', 'two', 'two']);
 });

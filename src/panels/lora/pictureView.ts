@@ -1,10 +1,35 @@
 // What an adapter has learnt, as the panel shows it: energy by layer and module, spectra, and whether the update survives
 // being merged into four bits. Pure.
 import { number, percent } from '../../lib/words';
+import { DEFAULT_ADAPTER } from '../../protocol/peft';
 import type { ModulePicture, QuantizationErrorOf } from '../../protocol/requests';
+import type { RunRecord } from '../../protocol/run';
 import { moduleLabel } from './planView';
 
 const lastPart = (path: string): string => path.slice(path.lastIndexOf('.') + 1);
+
+/** A trained adapter: of a run, or one of several that a run trains. */
+export interface AdapterRef {
+  ref: string;
+  label: string;
+}
+/** Every adapter that can be looked at, newest run first: of runs that train, and of those that kept a checkpoint. */
+export function adapterRefs(runs: readonly RunRecord[]): AdapterRef[] {
+  return runs
+    .filter(
+      ({ recipe, status, checkpoints }) =>
+        recipe.peft !== null && (status === 'running' || status === 'paused' || checkpoints.length > 0),
+    )
+    .toSorted((a, b) => b.createdAt - a.createdAt)
+    .flatMap(({ id, name, step, recipe }) => {
+      const adapters = [...new Set(recipe.data.train.map(({ adapter = DEFAULT_ADAPTER }) => adapter))];
+      return adapters.map((adapter) => ({
+        ref: `run:${id}${adapters.length === 1 ? '' : `#${adapter}`}`,
+        label: `${name}${adapters.length === 1 ? '' : ` · ${adapter}`}, step ${step}`,
+      }));
+    });
+}
+export const runOfRef = (ref: string): string => ref.replace(/^run:|#.*$/g, '');
 
 export interface EnergyGrid {
   layers: number[];
