@@ -7,6 +7,7 @@ import type { Recipe } from '../protocol/recipe';
 import { BUILTIN_TEMPLATE, BUILTIN_TOKENS } from '../text/builtinTemplate';
 import { compileTemplate } from '../text/chatTemplate';
 import { Tokenizer } from '../text/tokenizer';
+import { casesOf } from './casesOf';
 import { lossPair } from './pair';
 import { gateFindings, passGate } from './preflight';
 import { encodeRecipe, maskMode, recipeRows } from './recipeRows';
@@ -160,4 +161,14 @@ test('the rows of every lab pass the pre-flight gate', () => {
     const [train, held] = (['train', 'eval'] as const).map((part) => encodeRecipe(few, part, context));
     expect(() => passGate(few, gateFindings(train!, held!)), recipe.name).not.toThrow();
   }
+});
+
+test('a task of its own is measured on its own cases, a mixture on the four shapes', () => {
+  const on = (...refs: string[]) => casesOf({ data: { train: refs.map((ref) => ({ ref })), eval: [] } });
+  for (const { arms, dataset } of WHERE_EXPERIMENTS)
+    for (const { recipe } of arms) expect(casesOf(recipe)).toBe(dataset);
+  expect(casesOf(sftDefault)).toBeUndefined();
+  expect(on('builtin:tenant/A')).toBe('builtin:tenant/A');
+  expect(on('builtin:tenant/A', 'builtin:tenant/B')).toBeUndefined();
+  expect(on('sha256:00')).toBeUndefined();
 });
