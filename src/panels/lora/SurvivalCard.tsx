@@ -77,9 +77,9 @@ export function SurvivalCard({
           </tbody>
         </table>
       </Scroll>
-      <p className="quiet lora-small">
-        Little error, not much left of ΔW, is what to look for: rounding moves weights by whole steps of the code, which
-        comes out right on the average and wrong one by one.
+      <p className="quiet lora-small lora-hint">
+        Read the error beside what is left of ΔW: rounding moves weights by whole steps of the code, which comes out
+        right on the average and wrong one by one.
       </p>
       <Export adapter={adapter} isBiased={run.recipe.peft?.lora_bias === true} />
     </Card>
