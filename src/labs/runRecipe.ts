@@ -17,6 +17,7 @@ import { type LoopCheckpoint, type LoopState, type RowGroup, type StepReport, Tr
 import { trainers } from '../trainers/registry';
 import { evaluationCases } from '../world/cases';
 import type { World } from '../world/state';
+import { casesOf } from './casesOf';
 import { validateRecipe } from './validateRecipe';
 
 export interface RecipeEnvironment {
@@ -155,11 +156,18 @@ export class RecipeRun {
   checkpoint(): Promise<LoopCheckpoint> {
     return this.run.checkpoint();
   }
-  /** Held-out evaluation of the weights as they are; the recipe's metrics unless others are named. */
+  /** Held-out evaluation of the weights as they are, on the recipe's own task; its metrics unless others are named. */
   evaluate(options: Partial<EvaluateOptions> = {}): ReturnType<typeof evaluate> {
     const { engine, world, render, yieldToOthers } = this.environment;
     return evaluate(
-      { metrics: this.recipe.evaluation, cases: 40, seed: this.recipe.seed, promptStyle: 'plain', ...options },
+      {
+        metrics: this.recipe.evaluation,
+        cases: 40,
+        seed: this.recipe.seed,
+        promptStyle: 'plain',
+        dataset: casesOf(this.recipe),
+        ...options,
+      },
       { world, render, sampler: greedySampler(engine, yieldToOthers) },
     );
   }

@@ -275,6 +275,8 @@ export interface ComputeRequests {
       cases: number;
       seed: number;
       promptStyle: 'plain' | 'best_prompt';
+      /** Cases of this built-in set (`builtin:where/style`); of the four SFT shapes unless given. */
+      dataset?: string;
       /** Serve with this template, source or ref; the one that the model was trained with unless given. */
       template?: string;
     };
@@ -381,6 +383,15 @@ export interface ComputeRequests {
   updateMap: {
     params: { ref: ModelRef; path: string; side: number };
     reply: { rows: number; columns: number; values: Float32Array };
+    progress: never;
+  };
+  /**
+   * The adapter of a model as one zip: PEFT's two files, or the base with the adapter merged into it as transformers reads it.
+   * Throws ConfigError where there is no adapter, and for merging one that cannot be (lora_bias).
+   */
+  exportAdapter: {
+    params: { ref: ModelRef; form: 'peft' | 'merged' };
+    reply: { fileName: string; bytes: ArrayBuffer };
     progress: never;
   };
   startRun: {

@@ -2,6 +2,7 @@
 // Node too: everything that is the browser's comes in through ComputeEnvironment.
 import { evaluate } from '../eval/evaluate';
 import { onPassedOver } from '../gpu/backend';
+import { adapterZip, mergedZip } from '../interop/adapterExport';
 import { exportRun, importRun } from '../interop/runFile';
 import { autotune, kernelVersion, withTuned } from '../labs/bench/autotune';
 import { compareEngines, NAMES } from '../labs/bench/compare';
@@ -276,7 +277,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       }),
     layerNorms: ({ ref, ids }, { signal }) =>
       onDevice('reading the row', () => models.use(ref, (engine) => layerNorms(engine, ids), signal)),
-    evaluate: ({ ref, metrics, cases, seed, promptStyle, template }, { progress, signal }) =>
+    evaluate: ({ ref, metrics, cases, seed, promptStyle, dataset, template }, { progress, signal }) =>
       onDevice('evaluating', async () => {
         const result = await evaluate(
           {
@@ -284,6 +285,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
             cases,
             seed,
             promptStyle,
+            dataset,
             signal,
             onProgress: (done, total) => progress({ done, total }),
             batch: 32,
@@ -437,6 +439,17 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       if (!map)
         throw new ConfigError(`The adapter does not sit on ${path}. Choose a module that it sits on.`, { where: path });
       return map;
+    },
+    exportAdapter: async ({ ref, form }, { signal }) => {
+      const trained = await models.adapterOf(ref, signal);
+      const { fileName, bytes } =
+        form === 'peft'
+          ? adapterZip(trained)
+          : mergedZip(trained, {
+              tokenizer: await requireModelFile(env.readModelFile, 'tokenizer.json', signal),
+              template: await contexts.source(await templateOf(ref)),
+            });
+      return transferring({ fileName, bytes: bytes.buffer }, [bytes.buffer]);
     },
     startRun: (params, { signal }) => onDevice('preparing the run', () => training.start(params, signal)),
     resumeRun: ({ runId }, { signal }) =>

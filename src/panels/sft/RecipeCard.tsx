@@ -4,6 +4,7 @@ import type { Fields } from '../../lib/fields';
 import type { Json } from '../../protocol/chat';
 import type { DatasetInfo } from '../../protocol/requests';
 import { useTemplates } from '../../stores/templates';
+import { SEED_FIELD, useTypedFields } from '../../stores/typedFields';
 import { trainers } from '../../trainers/registry';
 import { Card } from '../../ui/Card';
 import { ConfigForm } from '../../ui/ConfigForm';
@@ -12,7 +13,6 @@ import { TemplateSelect } from '../../ui/TemplateSelect';
 import { dataHint, dataOf, withData } from './dataChoice';
 import { LOSS_ON, lossOn, withLossOn } from './lossOn';
 import { MemoryNote } from './MemoryNote';
-import { SEED_FIELD, useTypedFields } from './typedFields';
 import type { Sft } from './useSft';
 
 /** In sight, in this order; `loss on`, the model and the seed are beside them. */
@@ -27,7 +27,7 @@ const MODELS = [
 export function RecipeCard({ sft, datasets }: { sft: Sft; datasets: readonly DatasetInfo[] }) {
   const [isOpen, setOpen] = useState(false);
   const { recipe, edit, isBusy } = sft;
-  const { typed, type } = useTypedFields();
+  const { typed, type } = useTypedFields('sft');
   const templates = useTemplates();
   const [isFolded, setFolded] = useState(() => matchMedia('(max-width: 700px)').matches);
   const fields: Fields = trainers.sft.fields;

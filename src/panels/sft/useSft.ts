@@ -9,10 +9,11 @@ import { studioClient } from '../../stores/client';
 import { pauseRun, resumeRun, startRun, stepRunOnce, stopRun, unpauseRun, useRuns } from '../../stores/runs';
 import { useSession } from '../../stores/session';
 import { suggested, useSftDraft } from '../../stores/sftDraft';
+import { SEED_FIELD, typedComplaints, useTypedFields } from '../../stores/typedFields';
 import { useLoaded } from '../../stores/useLoaded';
 import { useWorkbench } from '../../stores/workbench';
+import { trainers } from '../../trainers/registry';
 import { isLive } from './modelStates';
-import { typedComplaints, useTypedFields } from './typedFields';
 
 const newestFirst = (a: RunRecord, b: RunRecord) => b.createdAt - a.createdAt;
 const PAIR = 'loss pair ';
@@ -36,7 +37,7 @@ export function useSft() {
   const group = list.find((r) => r.group?.startsWith(PAIR))?.group;
 
   const recovering = useRuns((s) => s.recovering);
-  const complaints = typedComplaints(useTypedFields((s) => s.typed));
+  const complaints = typedComplaints(useTypedFields('sft').typed, { ...trainers.sft.fields, ...SEED_FIELD });
   const restarts = useSession((s) => s.restarts);
   const isReady = backend !== undefined && backend.backend !== 'cpu';
   const memory = useLoaded(
