@@ -31,7 +31,7 @@ import type { Storage } from '../storage/storage';
 import { builtinWorld } from '../world/registry';
 import { DeviceQueue, yieldToMessages } from './deviceQueue';
 import { EndedRuns } from './endedRuns';
-import { inWords, isOutOfMemory, isWasmAbort, lossWords } from './inWords';
+import { gpuErrorWords, inWords, isOutOfMemory, isWasmAbort, lossWords } from './inWords';
 import { MemoryBudget, recipeMemory } from './memoryBudget';
 import { type ReadModelFile, requireModelFile } from './modelFiles';
 import { Models } from './models';
@@ -157,7 +157,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       onGpuError(message) {
         if (gpuErrors.has(message)) return; // a bad kernel would repeat it at every step
         gpuErrors.add(message);
-        emit({ kind: 'warning', message: inWords(new Error(message), 'using the GPU').message });
+        emit({ kind: 'warning', message: gpuErrorWords(message).message, raw: message });
       },
     });
     backendInfo = info;
