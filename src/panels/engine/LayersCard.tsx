@@ -66,7 +66,9 @@ export function LayersCard() {
             onChange={(event) => setText(event.target.value)}
           />
         </label>
-        <Segmented label="Vectors" options={LAYER_KINDS} value={kind} onChange={setKind} />
+        <div className="engine-layers-choice">
+          <Segmented label="Vectors" options={LAYER_KINDS} value={kind} onChange={setKind} />
+        </div>
       </div>
       {read.error && (
         <p className="bad" role="alert">
