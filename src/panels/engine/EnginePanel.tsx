@@ -149,7 +149,11 @@ export function EnginePanel() {
         ) : (
           isReady && (
             <p className="quiet engine-line" aria-busy={memory.isLoading}>
-              {plan ? planWords(plan, shape.r > 0) : shape ? 'Counting memory …' : 'Sizes that fit come first.'}
+              {plan
+                ? planWords(plan, shape.r > 0)
+                : shape
+                  ? 'Counting memory …'
+                  : 'Its memory is counted once every size fits.'}
             </p>
           )
         )}
@@ -296,6 +300,8 @@ function CopyReport({ isSoftware }: { isSoftware: boolean }) {
   useEffect(() => {
     void readBuild().then(setBuild);
   }, []);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: what was copied is of the results before these
+  useEffect(() => setState(undefined), [profile, sweep, benchmark]);
   const copy = async () => {
     const head = { version, build, browser: browserWords(navigator), isSoftware, at: Date.now() };
     const text = reportText(head, { profile, sweep, benchmark });
