@@ -177,14 +177,14 @@ export function EnginePanel() {
         note="one size halved and doubled, or ranks of LoRA"
         actions={button('sweep', 'Measure', (base) => runSweep(base, axis))}
       >
-        <div className="engine-choice">
+        <fieldset className="engine-sizes engine-choice" disabled={!isReady}>
           <Segmented
             label="Change"
             options={AXES.map((id) => ({ id, label: SIZE_NAMES[id] }))}
             value={axis}
             onChange={(next: Axis) => useEngineMeasures.setState({ axis: next })}
           />
-        </div>
+        </fieldset>
         {failed('sweep')}
         <p className="quiet engine-line" aria-live="polite">
           {status('sweep', undefined)}

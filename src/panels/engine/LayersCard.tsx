@@ -107,7 +107,7 @@ export function LayersCard() {
           </table>
         </section>
       ) : (
-        <p className="quiet">
+        <p className="quiet engine-line">
           Euclidean norms, as the engine that runs here finds them. Every layer adds its part to the stream, so hidden
           states tend to grow; the others show at which tokens a layer has most to do.
         </p>
