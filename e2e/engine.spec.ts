@@ -3,7 +3,7 @@
 import { expect, test } from './guarded';
 import { openStudio } from './studio';
 
-test('a step is taken apart, and what makes it dear is measured', async ({ page }) => {
+test('a step is taken apart, and what makes it slower is measured', async ({ page }) => {
   await openStudio(page, '?backend=webgpu', 'engine');
   await page.getByRole('spinbutton', { name: 'rows (B)' }).fill('2');
   await page.getByRole('spinbutton', { name: 'tokens a row (T)' }).fill('32');
@@ -16,13 +16,23 @@ test('a step is taken apart, and what makes it dear is measured', async ({ page 
   expect(await fact('readbacks')).toBe('1');
   await page.getByRole('radio', { name: 'LoRA rank (r)' }).click();
   await page.getByRole('button', { name: 'Measure' }).click();
-  const ranks = page.locator('table', { hasText: 'beside the dearest' }).locator('tbody tr');
+  const ranks = page.locator('table', { hasText: 'beside the slowest' }).locator('tbody tr');
   await expect(ranks).toHaveCount(3, { timeout: 90_000 });
   // Adapters need fewer moments, and more of them at a higher rank.
   const moments = (await ranks.locator('td:last-child').allInnerTexts()).map((text) => Number.parseFloat(text));
   expect(moments[1]!).toBeLessThan(moments[0]!);
   expect(moments[2]!).toBeGreaterThan(moments[1]!);
+  // Results carry the sizes they were measured with, through another panel and beside other sizes.
+  await page.getByRole('link', { name: 'Runs' }).click();
+  await page.getByRole('link', { name: 'Engine' }).click();
+  await expect(page.getByRole('spinbutton', { name: 'tokens a row (T)' })).toHaveValue('32');
+  await expect(page.getByText('Measured with nano, 2 × 32 tokens, vocabulary 1,024, all weights.')).toHaveCount(2);
+  await page.getByRole('spinbutton', { name: 'tokens a row (T)' }).fill('16');
+  await expect(page.getByText(/2 × 32 tokens.*; the fields say something else now/)).toHaveCount(2);
+  await page.getByRole('spinbutton', { name: 'tokens a row (T)' }).fill('32');
+  await expect(page.getByText('the fields say something else now')).toHaveCount(0);
   await page.getByRole('button', { name: 'Compare' }).click();
+  await expect(page.getByText(/^plain tfjs ops: \d+ of 16/)).toBeVisible({ timeout: 60_000 });
   const libraries = page.locator('table', { hasText: 'ours is faster by' }).locator('tbody tr');
   await expect(libraries).toHaveCount(4, { timeout: 110_000 });
   for (const words of await libraries.allInnerTexts()) expect(words).toMatch(/\d (ms|s)\b/);
@@ -32,14 +42,30 @@ test('a step is taken apart, and what makes it dear is measured', async ({ page 
 
 test('an impossible size is refused by name, and a measurement can be stopped', async ({ page }) => {
   await openStudio(page, '?backend=webgpu', 'engine');
-  await page.getByRole('spinbutton', { name: 'LoRA r' }).fill('100');
-  await page.getByRole('button', { name: 'Take it apart' }).click();
-  await expect(page.getByRole('alert')).toContainText('r must be a whole number from 0 to 32');
-  await page.getByRole('spinbutton', { name: 'LoRA r' }).fill('0');
+  const rank = page.getByRole('spinbutton', { name: 'LoRA rank' });
+  const start = page.getByRole('button', { name: 'Take it apart' });
+  await rank.fill('100');
+  await expect(page.getByRole('alert')).toHaveText('LoRA rank (r) must be in [0, 32], got 100');
+  await expect(start).toBeDisabled();
+  await rank.fill('');
+  await expect(page.getByRole('alert')).toHaveText('LoRA rank (r) must be a number, got nothing');
+  await rank.fill('0');
+  await expect(page.getByText(/Takes \d+ MiB on the GPU/)).toBeVisible();
+  // Before anything is allocated: a step that no browser would get memory for.
+  await page.getByRole('radio', { name: 'mini' }).click();
+  await page.getByRole('spinbutton', { name: 'rows (B)' }).fill('256');
+  await page.getByRole('spinbutton', { name: 'tokens a row (T)' }).fill('2048');
+  await expect(page.getByRole('alert')).toContainText(
+    /This would not fit\. (One tensor|This step needs).* Set rows \(B\) to \d+/,
+  );
+  await expect(start).toBeDisabled();
+  await page.getByRole('radio', { name: 'nano' }).click();
+  await page.getByRole('spinbutton', { name: 'tokens a row (T)' }).fill('64');
   await page.getByRole('spinbutton', { name: 'rows (B)' }).fill('16');
-  await page.getByRole('button', { name: 'Take it apart' }).click();
+  await start.click();
   await page.getByRole('button', { name: 'Stop' }).click();
-  await expect(page.getByRole('button', { name: 'Take it apart' })).toBeEnabled();
+  await expect(page.getByText('You stopped it before it ended.')).toBeVisible({ timeout: 60_000 });
+  await expect(start).toBeEnabled();
   await expect(page.getByRole('alert')).toHaveCount(0);
 });
 
@@ -85,4 +111,6 @@ test('on WebAssembly the panel says why there is nothing to take apart', async (
   await openStudio(page, '?backend=wasm', 'engine');
   await expect(page.getByText('There is nothing to take apart here.')).toBeVisible();
   await expect(page.getByRole('button', { name: 'Take it apart' })).toBeDisabled();
+  await expect(page.getByRole('spinbutton', { name: 'rows (B)' })).toBeDisabled();
+  await expect(page.getByText('Not measured yet')).toHaveCount(0);
 });

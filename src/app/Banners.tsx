@@ -7,6 +7,7 @@ import { studioClient } from '../stores/client';
 import { resumeRun, useRuns } from '../stores/runs';
 import { useSession } from '../stores/session';
 import { useWorkbench } from '../stores/workbench';
+import { RawText } from '../ui/RawText';
 import { softwareWords } from './backendWords';
 
 const isLive = ({ status }: RunRecord): boolean => status === 'running' || status === 'paused' || status === 'queued';
@@ -35,7 +36,9 @@ export function Banners() {
       <div aria-live="polite">
         {notice && (
           <div className={`note ${notice.tone}`} role="status">
-            <div style={{ flex: 1 }}>{notice.text}</div>
+            <div style={{ flex: 1 }}>
+              {notice.text} <RawText text={notice.raw} />
+            </div>
             <button type="button" className="link" onClick={dismiss}>
               Dismiss
             </button>

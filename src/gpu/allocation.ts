@@ -54,8 +54,9 @@ export function allocating<T>(device: GPUDevice, task: () => T, remedy = LOWER):
   }
 }
 
-/** What WebGPU said when it left commands out. */
-export const refused = (message: string): DeviceError =>
+/** WebGPU left commands out; what it said about that, in names of buffers and calls, is kept beside the sentence. */
+export const refused = (raw: string): DeviceError =>
   new DeviceError(
-    `The GPU refused a command, so its results are not to be trusted: ${message.split('\n')[0]} Start again; if it happens again, please report it with the size of the model and batch.`,
+    'The GPU refused a command, so its results are not to be trusted. Start again; if it happens again, please report it with the size of the model and batch.',
+    { details: { raw } },
   );

@@ -53,6 +53,12 @@ export class PreflightError extends errorClass('preflight') {}
 /** The person cancelled; never shown as a failure. */
 export class CancelledError extends errorClass('cancelled') {}
 
+/** What a browser said in its own words, for who reports the error; undefined where `details` are something else. */
+export function rawText(details: unknown): string | undefined {
+  const raw = typeof details === 'object' && details !== null && 'raw' in details ? details.raw : undefined;
+  return typeof raw === 'string' ? raw : undefined;
+}
+
 /** Structured-cloneable form of an error. */
 export interface ErrorData {
   kind: ErrorKind;

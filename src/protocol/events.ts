@@ -16,4 +16,5 @@ export type ComputeEvent =
   | { kind: 'deviceLost'; reason: string }
   /** From the page's client: these runs are being taken up by a new worker; none, once that has ended. */
   | { kind: 'recovering'; runIds: string[] }
-  | { kind: 'warning'; message: string };
+  /** `raw`: what the browser said, in its own words. */
+  | { kind: 'warning'; message: string; raw?: string };

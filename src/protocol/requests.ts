@@ -12,7 +12,14 @@ import type {
   ToolSchema,
   TruncationMode,
 } from './chat';
-import type { BenchmarkReport, Calibration, StepProfile, StepShape, WasmComparison } from './engineReport';
+import type {
+  BenchmarkReport,
+  Calibration,
+  StepMemoryPlan,
+  StepProfile,
+  StepShape,
+  WasmComparison,
+} from './engineReport';
 import type { BackendInfo, BackendName, LlamaConfig, LoraConfig, SamplingOptions } from './model';
 import type { Recipe } from './recipe';
 import type { RunRecord } from './run';
@@ -291,6 +298,10 @@ export interface ComputeRequests {
   };
   /** Memory of a recipe's steps before it is run; none on the CPU backend, which has the page's memory. */
   memoryPlan: { params: { recipe: Recipe }; reply: { plan?: MemoryPlan }; progress: never };
+  /** Memory of a step that is to be measured; none where the recorded engine does not run. */
+  stepMemory: { params: { shape: StepShape }; reply: { plan?: StepMemoryPlan }; progress: never };
+  /** Answered once what was begun before, and may have been cancelled, has left the device. */
+  deviceFree: { params: Record<string, never>; reply: Record<string, never>; progress: never };
   /** A step of the recorded engine taken apart; `isWhole`: each kernel too. Only on WebGPU. */
   profileStep: {
     params: { shape: StepShape; isWhole: boolean };
@@ -312,7 +323,8 @@ export interface ComputeRequests {
   benchmark: {
     params: { shape: StepShape; rounds: number };
     reply: BenchmarkReport;
-    progress: { done: number; total: number };
+    /** `name`: the library whose turn it is. */
+    progress: { done: number; total: number; name?: string };
   };
   /** What an adapter of this config costs beside the model. Throws ConfigError, in words, for one that does not fit. */
   loraPlan: { params: { ref: ModelRef; peft: { [key: string]: Json } }; reply: LoraPlan; progress: never };

@@ -14,7 +14,7 @@ interface Session {
   /** GPU kernels that are being compiled before a first step or answer. */
   compiling?: { done: number; total: number };
   /** The newest thing to tell; read aloud. */
-  notice?: { tone: 'warn' | 'bad'; text: string };
+  notice?: { tone: 'warn' | 'bad'; text: string; raw?: string };
   theme: Theme;
   setTheme(theme: Theme): void;
   dismiss(): void;
@@ -55,7 +55,8 @@ export async function startSession(): Promise<void> {
         backendError: undefined,
         restarts: backend ? restarts + 1 : restarts,
       }));
-    else if (event.kind === 'warning') useSession.setState({ notice: { tone: 'warn', text: event.message } });
+    else if (event.kind === 'warning')
+      useSession.setState({ notice: { tone: 'warn', text: event.message, raw: event.raw } });
     else if (event.kind === 'compiling') {
       const { done, total } = event;
       useSession.setState({ compiling: done < total ? { done, total } : undefined });

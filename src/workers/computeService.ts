@@ -19,7 +19,7 @@ import { layerNorms } from '../nn/layerNorms';
 import { loraPlan } from '../nn/loraPlan';
 import { quantizationErrors, quantizeBase } from '../nn/quantizedBase';
 import { gpuContext, onCompiling } from '../nn/recorded/context';
-import type { Calibration, TunedForms, WasmComparison } from '../protocol/engineReport';
+import type { Calibration, StepShape, TunedForms, WasmComparison } from '../protocol/engineReport';
 import type { ComputeEvent } from '../protocol/events';
 import type { BackendInfo, BackendName } from '../protocol/model';
 import { parseLoraConfig } from '../protocol/peft';
@@ -31,7 +31,7 @@ import type { Storage } from '../storage/storage';
 import { builtinWorld } from '../world/registry';
 import { DeviceQueue, yieldToMessages } from './deviceQueue';
 import { EndedRuns } from './endedRuns';
-import { inWords, isWasmAbort, lossWords } from './inWords';
+import { gpuErrorWords, inWords, isOutOfMemory, isWasmAbort, lossWords } from './inWords';
 import { MemoryBudget, recipeMemory } from './memoryBudget';
 import { type ReadModelFile, requireModelFile } from './modelFiles';
 import { Models } from './models';
@@ -157,7 +157,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       onGpuError(message) {
         if (gpuErrors.has(message)) return; // a bad kernel would repeat it at every step
         gpuErrors.add(message);
-        emit({ kind: 'warning', message: inWords(new Error(message), 'using the GPU').message });
+        emit({ kind: 'warning', message: gpuErrorWords(message).message, raw: message });
       },
     });
     backendInfo = info;
@@ -231,11 +231,34 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     emit({ kind: 'backend', info: told() });
     return besideWasm;
   };
-  const measuring = (signal: AbortSignal, progress: (message: { done: number; total: number }) => void) => ({
+  /** A step that does not fit is refused before anything is allocated; one that trained beside a run is marked. */
+  const measureStep = <T extends { duringRun?: boolean }>(shape: StepShape, task: () => Promise<T>): Promise<T> =>
+    onDevice('measuring', async () => {
+      gpu(); // which says where there is none
+      await budget.checkStep(shape, backendInfo!);
+      const isTraining = () => training.ids().some((id) => training.get(id)?.status === 'running');
+      const before = isTraining();
+      try {
+        const report = await task();
+        return before || isTraining() ? { ...report, duringRun: true } : report;
+      } catch (error) {
+        if (!isOutOfMemory(error)) throw error;
+        const { weights, activations } = await budget.stepPlan(shape, backendInfo!);
+        await budget.remember(backendInfo!.adapter, weights + activations);
+        throw new DeviceError(
+          'The device ran out of memory while measuring. Lower rows (B), tokens a row (T) or vocabulary (V), or choose a smaller model.',
+          { cause: error },
+        );
+      }
+    });
+  const measuring = (
+    signal: AbortSignal,
+    progress: (message: { done: number; total: number; name?: string }) => void,
+  ) => ({
     signal,
     clock: env.clock,
     yieldToOthers: () => queue.giveWay(),
-    progress: (done: number, total: number) => progress({ done, total }),
+    progress: (done: number, total: number, name?: string) => progress({ done, total, ...(name && { name }) }),
   });
 
   const handlers: Handlers<ComputeRequests> = {
@@ -339,8 +362,13 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       );
       return { plan: { ...plan, refusal } };
     },
+    stepMemory: async ({ shape }) => {
+      const info = await ready();
+      return info.backend === 'webgpu' ? { plan: await budget.stepPlan(shape, info) } : {};
+    },
+    deviceFree: () => onDevice('waiting', () => queue.run('training', async () => ({}))),
     profileStep: ({ shape, isWhole }, { progress, signal }) =>
-      onDevice('measuring', () =>
+      measureStep(shape, () =>
         queue.run('training', () => profileStep(gpu(), shape, isWhole, measuring(signal, progress)), signal),
       ),
     tuneKernels: ({ measure }, { progress, signal }) =>
@@ -380,7 +408,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
         return rememberBesideWasm(adapter, await queue.run('training', task, signal));
       }),
     benchmark: ({ shape, rounds }, { progress, signal }) =>
-      onDevice('measuring', async () => {
+      measureStep({ ...shape, r: 0 }, async () => {
         const task = () => compareEngines(gpu(), shape, rounds, measuring(signal, progress));
         const report = await queue.run('training', task, signal);
         // A whole step says more than the product that was timed before.

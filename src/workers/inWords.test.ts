@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { DeviceError } from '../lib/errors';
-import { inWords, isDeviceLoss, isOutOfMemory, isWasmAbort, lossWords } from './inWords';
+import { DeviceError, fromErrorData, rawText, toErrorData } from '../lib/errors';
+import { gpuErrorWords, inWords, isDeviceLoss, isOutOfMemory, isWasmAbort, lossWords } from './inWords';
 
 test('an abort of WebAssembly is out of memory, of its own heap and not of the GPU', () => {
   const abort = new WebAssembly.RuntimeError('Aborted(). Build with -sASSERTIONS for more info.');
@@ -21,4 +21,16 @@ test('a loss is told without the words that browsers use among themselves', () =
     'The GPU device was lost (Device was removed by the driver).',
   );
   expect(isDeviceLoss(new DeviceError(chromium))).toBe(true);
+});
+
+test('what WebGPU says of its buffers stands beside the sentence, not in it, and survives the way to the page', () => {
+  const raw =
+    'Buffer size (1476395008) exceeds the max buffer size limit (1073741824).\n - While calling [Device].CreateBuffer';
+  for (const error of [gpuErrorWords(raw), inWords(Object.assign(new Error(raw), { name: 'GPUPipelineError' }), 'x')]) {
+    expect(error.message).toMatch(/^The GPU refused a command.*Start again/);
+    expect(error.message).not.toMatch(/1476395008|CreateBuffer/);
+    expect(rawText(fromErrorData(toErrorData(error)).details)).toBe(raw);
+  }
+  expect(gpuErrorWords('Out of memory').message).toMatch(/ran out of memory while using the GPU/);
+  expect(rawText([{ id: 'finding' }])).toBeUndefined();
 });

@@ -1,4 +1,5 @@
 // Turns what browsers and tfjs throw into sentences with a remedy. Our own errors pass as they are.
+import { refused } from '../gpu/allocation';
 import { DeviceError, StudioError } from '../lib/errors';
 
 const OUT_OF_MEMORY =
@@ -7,6 +8,8 @@ const OUT_OF_MEMORY =
 export const WASM_HEAP_BYTES = 2 ** 32 - 2 ** 16;
 /** What emscripten throws once it has run out of heap; after it every call into the module fails. */
 const ABORTED = /^Aborted\(|memory access out of bounds/;
+/** Names of what WebGPU throws when it does not do what was asked. */
+const REFUSALS: ReadonlySet<string> = new Set(['GPUValidationError', 'GPUInternalError', 'GPUPipelineError']);
 const LOST = /device (is |was )?lost|lost device|GPUDevice.*lost/i;
 
 /** The device or the page had no memory left. */
@@ -26,6 +29,13 @@ export function lossWords(reason: string): string {
   return `The GPU device was lost (${text}).`;
 }
 
+/** What WebGPU reports outside of any call, with no more than its message. */
+export function gpuErrorWords(raw: string): Error {
+  const error = new Error(raw);
+  const told = inWords(error, 'using the GPU');
+  return told === error ? refused(raw) : told;
+}
+
 /** `during` completes "… while <during>", e.g. "training". */
 export function inWords(cause: unknown, during: string): Error {
   if (cause instanceof StudioError) return cause;
@@ -41,6 +51,7 @@ export function inWords(cause: unknown, during: string): Error {
       { cause },
     );
   if (LOST.test(error.message)) return new DeviceError(`The GPU device was lost while ${during}.`, { cause });
+  if (REFUSALS.has(error.name)) return refused(error.message);
   return error;
 }
 

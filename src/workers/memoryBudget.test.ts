@@ -97,3 +97,37 @@ describe('the budget', () => {
     await expect(budget.check(one, PRESETS.micro, gpu)).rejects.toThrow('Choose a smaller model.');
   });
 });
+
+describe('a step of the Engine panel', () => {
+  const shape = { preset: 'micro', B: 8, T: 128, vocab_size: 1024, r: 0 };
+  test('has its bytes before anything is allocated; adapters spare the moments of the base', async () => {
+    const budget = new MemoryBudget(new MemoryStorage());
+    const whole = await budget.stepPlan(shape, gpu);
+    const lora = await budget.stepPlan({ ...shape, r: 4 }, gpu);
+    expect(whole.refusal).toBeUndefined();
+    expect(whole.weights / (16 * 870_000)).toBeCloseTo(1, 1);
+    expect(lora.weights).toBeLessThan(whole.weights / 2);
+    expect(lora.weights).toBeGreaterThan(whole.weights / 4);
+    await expect(budget.stepPlan({ ...shape, B: 0 }, gpu)).rejects.toThrow('rows (B) must be in [1, 256], got 0');
+  });
+  test('one above what failed once is refused with sizes that fit', async () => {
+    const budget = new MemoryBudget(new MemoryStorage());
+    const { weights, activations } = await budget.stepPlan(shape, gpu);
+    await budget.checkStep(shape, gpu);
+    await budget.remember(gpu.adapter, weights + activations);
+    const { refusal } = await budget.stepPlan(shape, gpu);
+    expect(refusal).toMatch(
+      /^This step needs \d+ MiB on the GPU, above the \d+ MiB that a card is trusted with\. Set /,
+    );
+    await expect(budget.checkStep(shape, gpu)).rejects.toThrow(refusal);
+    const rows = Number(/rows \(B\) to (\d+)/.exec(refusal!)![1]);
+    expect((await budget.stepPlan({ ...shape, B: rows }, gpu)).refusal).toBeUndefined();
+  });
+  test('a tensor above what the GPU binds is refused though there is memory', async () => {
+    const budget = new MemoryBudget(new MemoryStorage());
+    const phone = { ...gpu, largestBuffer: 2 ** 20 };
+    const { refusal } = await budget.stepPlan(shape, phone);
+    expect(refusal).toMatch(/^One tensor of this step takes \d+ MiB, and a card binds at most 1 MiB at once\./);
+    expect((await budget.stepPlan(shape, gpu)).refusal).toBeUndefined();
+  });
+});

@@ -1,11 +1,13 @@
 // How much a run may take on this adapter: WebGPU tells nobody how much memory there is, so a first guess holds until an
 // allocation fails; what failed is remembered for the adapter, and the next run is refused before it starts.
 import { KERNEL_FORMS } from '../gpu/kernels/forms';
+import { adaptersOf, configOf } from '../labs/bench/profile';
 import { recipeAdapters } from '../labs/recipeAdapters';
 import { FIXED_PROMPTS } from '../labs/runRecipe';
 import { ConfigError } from '../lib/errors';
 import { parseConfig } from '../lib/fields';
-import { type RunShapes, runMemory, type StepMemory } from '../nn/recorded/stepMemory';
+import { type RunShapes, runMemory, type StepMemory, stepMemory } from '../nn/recorded/stepMemory';
+import { SIZE_NAMES, type SizeKey, type StepMemoryPlan, type StepShape, sizeLimits } from '../protocol/engineReport';
 import type { BackendInfo, LlamaConfig } from '../protocol/model';
 import type { Recipe } from '../protocol/recipe';
 import type { MemoryPlan } from '../protocol/requests';
@@ -51,6 +53,11 @@ const halved = (value: number, least: number, isEnough: (v: number) => boolean):
   return undefined;
 };
 
+/** What a step of the Engine panel takes: no measurements and no answers beside it. Throws ConfigError for an impossible shape. */
+function shapeMemory(shape: StepShape, { isFallbackAdapter }: BackendInfo): StepMemory {
+  return stepMemory(configOf(shape), shape.B, shape.T, KERNEL_FORMS(isFallbackAdapter), false, adaptersOf(shape));
+}
+
 const bothOf = (v: number, B: number, E: number) => ({ B: Math.min(B, v), evaluationRows: Math.min(E, v) });
 
 export class MemoryBudget {
@@ -64,6 +71,32 @@ export class MemoryBudget {
   async remember(adapter: string, failedBytes: number): Promise<void> {
     const bytes = Math.min(await this.bytes(adapter), Math.round(SAFE_SHARE * failedBytes));
     await this.storage.setValue(TABLE, adapter, { bytes });
+  }
+
+  /** Of a step that is to be measured. Throws ConfigError for an impossible shape. */
+  async stepPlan(shape: StepShape, backend: BackendInfo): Promise<StepMemoryPlan> {
+    const memory = shapeMemory(shape, backend);
+    const budget = await this.bytes(backend.adapter);
+    const { largestBuffer } = backend;
+    const plan = { ...memory, budget, ...(largestBuffer !== undefined && { largestBuffer }) };
+    if (fits(memory, budget, backend)) return plan;
+    const isFit = (changed: Partial<StepShape>) =>
+      fits(shapeMemory({ ...shape, ...changed }, backend), budget, backend);
+    const remedies = (['B', 'T', 'vocab_size'] as SizeKey[]).flatMap((key) => {
+      const enough = halved(shape[key], sizeLimits(shape.preset)[key][0], (v) => isFit({ [key]: v }));
+      return enough === undefined ? [] : [`${SIZE_NAMES[key]} to ${enough}`];
+    });
+    const remedy = remedies.length > 0 ? `Set ${remedies.join(' or ')}.` : 'Choose a smaller model.';
+    const what =
+      memory.largest > (largestBuffer ?? Number.POSITIVE_INFINITY)
+        ? `One tensor of this step takes ${size(memory.largest)}, and ${backend.adapter} binds at most ${size(largestBuffer!)} at once.`
+        : `This step needs ${size(total(memory))} on the GPU, above the ${size(budget)} that ${backend.adapter} is trusted with.`;
+    return { ...plan, refusal: `${what} ${remedy}` };
+  }
+  /** Throws ConfigError, with what would fit, for a step above the budget or with a tensor that the GPU cannot bind. */
+  async checkStep(shape: StepShape, backend: BackendInfo): Promise<void> {
+    const { refusal } = await this.stepPlan(shape, backend);
+    if (refusal) throw new ConfigError(refusal);
   }
 
   /** Undefined where the recorded engine does not run: tfjs plans nothing. */

@@ -76,6 +76,25 @@ test('webgpu is taken when asked for, on a software adapter too; the model loads
   expect(read.topkTexts).toHaveLength(2 * longer.length);
 });
 
+test('a step that is measured while a run trains is marked, one without is not, and one that cannot fit is refused', async () => {
+  const shape = { preset: 'nano', B: 1, T: 16, vocab_size: 64, r: 0 };
+  const measure = () => client.compute.request('profileStep', { shape, isWhole: false });
+  expect((await measure()).duringRun).toBeUndefined();
+  const { plan } = await client.compute.request('stepMemory', { shape });
+  expect(plan!.refusal).toBeUndefined();
+  expect((await measure()).plannedBytes).toBeLessThanOrEqual(plan!.activations);
+  const huge = { ...shape, preset: 'mini', B: 256, T: 2048 };
+  await expect(client.compute.request('profileStep', { shape: huge, isWhole: false })).rejects.toThrow(
+    /^(One tensor of|This step needs).* Set rows \(B\) to \d+/,
+  );
+  const ownRun = `beside-${crypto.randomUUID()}`;
+  const long = { ...recipe, args: { ...recipe.args, max_steps: 1000 } };
+  await client.compute.request('startRun', { runId: ownRun, name: 'beside', recipe: long });
+  expect((await measure()).duringRun).toBe(true);
+  await client.compute.request('stop', { runId: ownRun });
+  await client.compute.request('deleteRun', { runId: ownRun });
+});
+
 test('a run is killed with its worker, is found interrupted and goes on', async () => {
   expect((await trainer.compute.request('init', { backend: 'wasm' })).backend).toBe('wasm');
   await trainer.compute.request('startRun', { runId, name: 'gpu', recipe });

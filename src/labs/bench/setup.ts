@@ -13,6 +13,13 @@ export const OPTIONS = {
   max_grad_norm: 1,
 };
 
+/** NaN of none. */
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const [low, high] = [sorted[(sorted.length - 1) >> 1], sorted[sorted.length >> 1]];
+  return low === undefined || high === undefined ? Number.NaN : (low + high) / 2;
+}
+
 /** Every token is a target but the last of a row. */
 export function benchBatch(B: number, T: number, vocabulary: number): Batch {
   const N = B * T;

@@ -90,16 +90,18 @@ function weightBytes(config: LlamaConfig, adapters?: AdapterLayout, quantization
   return adapters ? base + 16 * adapters.floats : 16 * floats;
 }
 
-/** Of an SFT step with B rows of T tokens that trains all weights. */
+/** Of an SFT step with B rows of T tokens that trains all weights, or adapters beside a frozen base. */
 export function stepMemory(
   config: LlamaConfig,
   B: number,
   T: number,
   forms: KernelForms,
   checkpointing = false,
+  adapters: readonly LoraAdapter[] = [],
 ): StepMemory {
-  const plan = stepPlan(config, B, T, forms, checkpointing);
-  return { weights: weightBytes(config), activations: plan.bytes, largest: Math.max(...plan.slots) };
+  const layout = layoutFor(config, adapters);
+  const plan = stepPlan(config, B, T, forms, checkpointing, layout);
+  return { weights: weightBytes(config, layout), activations: plan.bytes, largest: Math.max(...plan.slots) };
 }
 
 /**

@@ -1,160 +1,119 @@
 // The engine taken apart: what a training step costs on this device, kernel by kernel, and beside other libraries.
-import { useEffect, useRef, useState } from 'react';
+import { type ReactNode, useEffect, useRef, useState } from 'react';
 import { useLocation } from 'wouter';
-import { CancelledError } from '../../lib/errors';
-import { count, number, percent } from '../../lib/words';
-import type { BenchmarkReport, Calibration, StepProfile, StepShape } from '../../protocol/engineReport';
+import { version } from '../../../package.json';
+import { count } from '../../lib/words';
+import { SIZE_NAMES, type StepShape } from '../../protocol/engineReport';
 import { studioClient } from '../../stores/client';
-import { useSession } from '../../stores/session';
-import { Card } from '../../ui/Card';
-import { Panel } from '../../ui/Panel';
-import { Segmented } from '../../ui/Segmented';
 import {
   AXES,
-  AXIS_NAMES,
   type Axis,
-  bytesWords,
+  calibrate,
+  compareLibraries,
+  readCalibration,
+  readShape,
+  runSweep,
+  stopMeasuring,
+  takeApart,
+  useEngineMeasures,
+  type Work,
+} from '../../stores/engineMeasures';
+import { pauseRun, useRuns } from '../../stores/runs';
+import { useSession } from '../../stores/session';
+import { useLoaded } from '../../stores/useLoaded';
+import { Card } from '../../ui/Card';
+import { Panel } from '../../ui/Panel';
+import { RawText } from '../../ui/RawText';
+import { Segmented } from '../../ui/Segmented';
+import { BenchmarkView, ProfileView, SweepView } from './EngineTables';
+import {
+  browserWords,
   calibrationWords,
-  DEFAULT_SHAPE,
-  kernelRows,
-  kernelWords,
-  PRESET_NAMES,
-  profileFacts,
-  ratioTo,
+  isSameShape,
+  planWords,
   reportText,
   shapeWords,
-  sweepOf,
   TUNED_NAMES,
-  timeWords,
   tunedWords,
 } from './engineView';
 import { LayersCard } from './LayersCard';
+import { SizeFields } from './SizeFields';
 import '../../ui/parts.css';
 import './engine.css';
 
 /** Also a way to this panel, see app/panels: straight to the comparison. */
 const BENCH_PATH = '/bench';
-
-type Work = 'profile' | 'sweep' | 'benchmark' | 'tune';
-interface Running {
-  work: Work;
-  done: number;
-  total: number;
-}
+/** A typed size settles before its memory is planned. */
+const TYPING_MS = 200;
+const FAILED: Record<Work, string> = {
+  profile: 'The step was not taken apart.',
+  sweep: 'The sizes were not measured.',
+  benchmark: 'The libraries were not compared.',
+  tune: 'The adapter was not calibrated.',
+};
 
 export function EnginePanel() {
   const backend = useSession((s) => s.backend);
-  const [shape, setShape] = useState<StepShape>(DEFAULT_SHAPE);
-  const [axis, setAxis] = useState<Axis>('T');
-  const [profile, setProfile] = useState<StepProfile>();
-  const [sweep, setSweep] = useState<StepProfile[]>([]);
-  const [benchmark, setBenchmark] = useState<BenchmarkReport>();
-  const [running, setRunning] = useState<Running>();
-  const [error, setError] = useState<string>();
-  const [calibration, setCalibration] = useState<{ tuned?: Calibration; isStale?: boolean }>({});
-  const [copied, setCopied] = useState(false);
-  const controller = useRef<AbortController>(undefined);
+  const measures = useEngineMeasures();
+  const { preset, sizes, axis, profile, sweep, benchmark, running, failure, stopped } = measures;
+  const { tuned, isStale = false } = measures.calibration;
+  const { shape, problems } = readShape(preset, sizes);
+  const training = useRuns((s) => Object.values(s.runs).find(({ status }) => status === 'running'));
 
-  const start = async (work: Work, task: (signal: AbortSignal) => Promise<void>) => {
-    const abort = new AbortController();
-    controller.current = abort;
-    setError(undefined);
-    setCopied(false);
-    setRunning({ work, done: 0, total: 0 });
-    try {
-      await task(abort.signal);
-    } catch (cause) {
-      if (!(cause instanceof CancelledError)) setError((cause as Error).message);
-    } finally {
-      setRunning(undefined);
-    }
-  };
-  const onProgress = ({ done, total }: { done: number; total: number }) =>
-    setRunning((old) => old && { ...old, done, total });
-  const { compute } = studioClient();
-  const takeApart = () =>
-    start('profile', async (signal) => {
-      setProfile(undefined);
-      setProfile(await compute.request('profileStep', { shape, isWhole: true }, { signal, onProgress }));
-    });
-  const runSweep = () =>
-    start('sweep', async (signal) => {
-      setSweep([]);
-      const shapes = sweepOf(shape, axis);
-      for (const [i, one] of shapes.entries()) {
-        onProgress({ done: i, total: shapes.length });
-        const found = await compute.request('profileStep', { shape: one, isWhole: false }, { signal });
-        setSweep((old) => [...old, found]);
-      }
-    });
-  const compare = () =>
-    start('benchmark', async (signal) => {
-      setBenchmark(undefined);
-      setBenchmark(await compute.request('benchmark', { shape, rounds: 3 }, { signal, onProgress }));
-    });
-  const copy = async () => {
-    try {
-      await navigator.clipboard.writeText(reportText(profile, benchmark));
-      setCopied(true);
-    } catch {
-      setError('The browser does not let this page copy. Select the report below instead.');
-    }
-  };
-
-  const tune = () =>
-    start('tune', async (signal) => {
-      setCalibration(await compute.request('tuneKernels', { measure: true }, { signal, onProgress }));
-    });
   const isReady = backend?.backend === 'webgpu';
   const isTunable = isReady && !backend.isFallbackAdapter;
   useEffect(() => {
-    if (!isTunable) return;
-    // What is remembered of this adapter; a failure to read it is no more than nothing remembered.
-    studioClient()
-      .compute.request('tuneKernels', { measure: false })
-      .then(setCalibration, (cause: Error) => setError(cause.message));
+    if (isTunable) void readCalibration();
   }, [isTunable]);
-  const { tuned, isStale = false } = calibration;
+  const memory = useLoaded(
+    isReady && shape ? JSON.stringify(shape) : undefined,
+    (signal) => studioClient().compute.request('stepMemory', { shape: shape! }, { signal }),
+    TYPING_MS,
+  );
+  const plan = shape && memory.value?.plan;
+  const canMeasure = shape !== undefined && plan?.refusal === undefined;
+
   const [path] = useLocation();
   const comparison = useRef<HTMLDivElement>(null);
   useEffect(() => {
     if (path === BENCH_PATH) comparison.current?.scrollIntoView({ block: 'start' });
   }, [path]);
-  const numbers: [keyof StepShape & ('B' | 'T' | 'vocab_size' | 'r'), string, number, number][] = [
-    ['B', 'rows (B)', 1, 256],
-    ['T', 'tokens a row (T)', 2, 4096],
-    ['vocab_size', 'vocabulary (V)', 16, 65_536],
-    ['r', 'LoRA r (0: all weights)', 0, 128],
-  ];
-  const words = (work: Work) =>
-    running?.work !== work ? '' : running.total ? `${count(running.done)} of ${count(running.total)} …` : 'compiling …';
-  const button = (work: Work, label: string, run: () => Promise<void>) =>
+
+  const button = (work: Work, label: string, run: (shape: StepShape) => Promise<void>, isPossible = canMeasure) =>
     running?.work === work ? (
-      <button type="button" className="button" onClick={() => controller.current?.abort()}>
-        Stop
+      <button type="button" className="button" disabled={running.isStopping} onClick={stopMeasuring}>
+        {running.isStopping ? 'Stopping …' : 'Stop'}
       </button>
     ) : (
       <button
         type="button"
         className={work === 'profile' ? 'button primary' : 'button'}
-        disabled={!isReady || running !== undefined}
-        onClick={() => void run()}
+        disabled={!isReady || running !== undefined || !isPossible}
+        onClick={() => void run(shape!)}
       >
         {label}
       </button>
+    );
+  /** What a card says of its work: under way, stopped, failed, or `otherwise`. */
+  const status = (work: Work, otherwise: string | undefined): ReactNode => {
+    if (running?.work === work) return <WorkWords />;
+    if (failure?.work === work) return undefined;
+    return stopped === work ? 'You stopped it before it ended.' : otherwise;
+  };
+  const failed = (work: Work) =>
+    failure?.work === work && (
+      <div className="note bad engine-failure" role="alert">
+        <div>
+          <b>{FAILED[work]}</b> {failure.message} <RawText text={failure.raw} />
+        </div>
+      </div>
     );
 
   return (
     <Panel
       title="Engine"
       lede="What a training step costs on this device: each kernel, the memory, and the same step in other libraries. Random weights, the real kernels; nothing of yours is touched."
-      actions={
-        (profile || benchmark) && (
-          <button type="button" className="button" onClick={() => void copy()}>
-            {copied ? 'Copied' : 'Copy the report'}
-          </button>
-        )
-      }
+      actions={(profile || sweep || benchmark) && <CopyReport isSoftware={backend?.isFallbackAdapter === true} />}
     >
       {backend && !isReady && (
         <div className="note warn">
@@ -168,76 +127,100 @@ export function EnginePanel() {
           </div>
         </div>
       )}
-      {error && (
-        <div className="note bad" role="alert">
-          <div>
-            <b>The measurement did not end.</b> {error}
+      {isReady && training && (
+        <div className="note warn" role="status">
+          <div style={{ flex: 1 }}>
+            <b>“{training.name}” trains.</b> It waits while something is measured here, and what it still has on the GPU
+            makes the figures too large. Pause it for figures that can be trusted; others are marked.
           </div>
+          <button type="button" className="link" onClick={() => void pauseRun(training.id).catch(() => undefined)}>
+            Pause the run
+          </button>
         </div>
       )}
-      <Card title="The step" note={shapeWords(shape)} actions={button('profile', 'Take it apart', takeApart)}>
-        <div className="engine-shape">
-          <Segmented
-            label="Model"
-            options={PRESET_NAMES}
-            value={shape.preset}
-            onChange={(preset) => setShape({ ...shape, preset })}
-          />
-          {numbers.map(([key, label, least, most]) => (
-            <label key={key} className="inline-field">
-              {label}
-              <input
-                type="number"
-                min={least}
-                max={most}
-                value={shape[key]}
-                onChange={(event) => setShape({ ...shape, [key]: event.target.valueAsNumber || 0 })}
-              />
-            </label>
-          ))}
-        </div>
-        <p className="quiet" aria-live="polite">
-          {running?.work === 'profile'
-            ? words('profile')
-            : profile
-              ? ''
-              : 'Not measured yet. On a graphics card it takes seconds, on a software adapter up to a minute.'}
+      <Card title="The step" actions={button('profile', 'Take it apart', takeApart)}>
+        <SizeFields problems={problems} isDisabled={!isReady} />
+        {plan?.refusal ? (
+          <div className="note bad engine-failure" role="alert">
+            <div>
+              <b>This would not fit.</b> {plan.refusal}
+            </div>
+          </div>
+        ) : (
+          isReady && (
+            <p className="quiet engine-line" aria-busy={memory.isLoading}>
+              {plan
+                ? planWords(plan, shape.r > 0)
+                : shape
+                  ? 'Counting memory …'
+                  : 'Its memory is counted once every size fits.'}
+            </p>
+          )
+        )}
+        {failed('profile')}
+        <p className="quiet engine-line" aria-live="polite">
+          {status(
+            'profile',
+            profile || !isReady
+              ? undefined
+              : 'Not measured yet. On a graphics card it takes seconds, on a software adapter up to a minute.',
+          )}
         </p>
-        {profile && <ProfileView profile={profile} />}
+        {profile && (
+          <Result of={profile.shape} wanted={shape} isBesideRun={profile.duringRun}>
+            <ProfileView profile={profile} />
+          </Result>
+        )}
       </Card>
       <Card
-        title="What makes it dear"
+        title="What makes a step slower"
         note="one size halved and doubled, or ranks of LoRA"
-        actions={button('sweep', 'Measure', runSweep)}
+        actions={button('sweep', 'Measure', (base) => runSweep(base, axis))}
       >
-        <Segmented
-          label="Change"
-          options={AXES.map((id) => ({ id, label: AXIS_NAMES[id] }))}
-          value={axis}
-          onChange={(next) => {
-            setAxis(next);
-            setSweep([]);
-          }}
-        />
-        <p className="quiet" aria-live="polite">
-          {running?.work === 'sweep' ? words('sweep') : ''}
+        <fieldset className="engine-sizes engine-choice" disabled={!isReady}>
+          <Segmented
+            label="Change"
+            options={AXES.map((id) => ({ id, label: SIZE_NAMES[id] }))}
+            value={axis}
+            onChange={(next: Axis) => useEngineMeasures.setState({ axis: next })}
+          />
+        </fieldset>
+        {failed('sweep')}
+        <p className="quiet engine-line" aria-live="polite">
+          {status('sweep', undefined)}
         </p>
-        {sweep.length > 0 && <SweepView sweep={sweep} axis={axis} />}
+        {running?.rows ? (
+          <SweepView sweep={{ axis, rows: running.rows }} />
+        ) : (
+          sweep && (
+            <Result
+              of={sweep.shape}
+              wanted={sweep.axis === axis ? shape : undefined}
+              isBesideRun={sweep.rows.some((row) => row.profile?.duringRun)}
+            >
+              <SweepView sweep={sweep} />
+            </Result>
+          )
+        )}
       </Card>
-      {isTunable && (
+      {isReady && (
         <Card
           title="Calibration"
           note="the fastest forms of the kernels on this adapter, remembered for it"
-          actions={button('tune', 'Calibrate', tune)}
+          actions={isTunable && button('tune', 'Calibrate', calibrate, true)}
         >
-          <p className="quiet" aria-live="polite">
-            {running?.work === 'tune'
-              ? words('tune')
-              : tuned
-                ? calibrationWords(tuned.measuredAt, isStale)
-                : 'Times a few tile sizes of each matrix product, and the forms of norms, head and attention, some three seconds. Runs from then on use the fastest and record them.'}
+          {failed('tune')}
+          <p className="quiet engine-line" aria-live="polite">
+            {isTunable
+              ? status(
+                  'tune',
+                  tuned
+                    ? calibrationWords(tuned.measuredAt, isStale)
+                    : 'Times a few tile sizes of each matrix product, and the forms of norms, head and attention, some three seconds. Runs from then on use the fastest and record them.',
+                )
+              : 'A software adapter is not calibrated: it keeps the forms that were measured for it, and timing them would take longer than it saves.'}
           </p>
-          {tuned && !isStale && (
+          {isTunable && tuned && !isStale && (
             <dl className="facts">
               {tuned.forms.map((found) => (
                 <div key={found.what} className="facts-pair">
@@ -252,19 +235,23 @@ export function EnginePanel() {
       <div ref={comparison} className="engine-comparison">
         <Card
           title="Beside other libraries"
-          note={
-            benchmark ? shapeWords(benchmark.shape) : 'the same Llama, weights and batch, in turn; all weights trained'
-          }
-          actions={button('benchmark', 'Compare', compare)}
+          note="the same Llama, weights and batch, in turn; all weights trained"
+          actions={button('benchmark', 'Compare', compareLibraries)}
         >
-          <p className="quiet" aria-live="polite">
-            {running?.work === 'benchmark'
-              ? words('benchmark')
-              : benchmark
-                ? ''
-                : 'Our own engine without a GPU; plain tfjs, which writes the step in stock ops; jax-js, which compiles it. Each is measured three times after a round to warm up.'}
+          {failed('benchmark')}
+          <p className="quiet engine-line" aria-live="polite">
+            {status(
+              'benchmark',
+              benchmark
+                ? undefined
+                : 'Our own engine without a GPU; plain tfjs, which writes the step in stock ops; jax-js, which compiles it. Each is measured three times after a round to warm up.',
+            )}
           </p>
-          {benchmark && <BenchmarkView benchmark={benchmark} />}
+          {benchmark && (
+            <Result of={benchmark.shape} wanted={shape && { ...shape, r: 0 }} isBesideRun={benchmark.duringRun}>
+              <BenchmarkView benchmark={benchmark} />
+            </Result>
+          )}
         </Card>
       </div>
       <LayersCard />
@@ -272,144 +259,78 @@ export function EnginePanel() {
   );
 }
 
-function ProfileView({ profile }: { profile: StepProfile }) {
-  const rows = kernelRows(profile);
+/** Results say what they were measured with, and are dimmed once the fields say something else. */
+function Result(props: {
+  of: StepShape;
+  /** What would be measured now; none where that differs in any case. */
+  wanted: StepShape | undefined;
+  isBesideRun: boolean | undefined;
+  children: ReactNode;
+}) {
+  const isCurrent = isSameShape(props.wanted, props.of);
+  return (
+    <div className={isCurrent ? undefined : 'engine-stale'}>
+      <p className="engine-line">
+        Measured with {shapeWords(props.of)}
+        {isCurrent ? '.' : '; the fields say something else now.'}
+        {props.isBesideRun && (
+          <span className="warn-text"> A run trained meanwhile, so the figures may be too large.</span>
+        )}
+      </p>
+      {props.children}
+    </div>
+  );
+}
+
+function WorkWords() {
+  const running = useEngineMeasures((s) => s.running);
+  const compiling = useSession((s) => s.compiling);
+  if (!running) return null;
+  const { isStopping, done, total, name } = running;
+  if (isStopping) return 'Stopping: what the GPU has begun still has to end.';
+  if (total > 0) return `${name ? `${name}: ` : ''}${count(done)} of ${count(total)} …`;
+  return compiling ? `compiling ${count(compiling.done)} of ${count(compiling.total)} kernels …` : 'the first steps …';
+}
+
+function CopyReport({ isSoftware }: { isSoftware: boolean }) {
+  const { profile, sweep, benchmark } = useEngineMeasures();
+  const [build, setBuild] = useState<string>();
+  const [state, setState] = useState<'copied' | 'refused'>();
+  const [shown, setShown] = useState('');
+  useEffect(() => {
+    void readBuild().then(setBuild);
+  }, []);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: what was copied is of the results before these
+  useEffect(() => setState(undefined), [profile, sweep, benchmark]);
+  const copy = async () => {
+    const head = { version, build, browser: browserWords(navigator), isSoftware, at: Date.now() };
+    const text = reportText(head, { profile, sweep, benchmark });
+    try {
+      await navigator.clipboard.writeText(text);
+      setState('copied');
+    } catch {
+      setState('refused');
+      setShown(text);
+    }
+  };
   return (
     <>
-      <dl className="facts engine-facts">
-        {profileFacts(profile).map(([label, value]) => (
-          <div key={label} className="facts-pair">
-            <dt>{label}</dt>
-            <dd>{value}</dd>
-          </div>
-        ))}
-      </dl>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region must be reachable by keyboard */}
-      <section className="engine-scroll" aria-label="Kernels" tabIndex={0}>
-        <table className="changes engine-kernels">
-          <thead>
-            <tr>
-              <th scope="col">kernel</th>
-              <th scope="col">sizes</th>
-              <th scope="col" className="n">
-                calls
-              </th>
-              <th scope="col" className="n">
-                time
-              </th>
-              <th scope="col">share</th>
-              <th scope="col" className="n">
-                GFLOPS
-              </th>
-              <th scope="col" className="n">
-                of the peak
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {rows.map((row) => (
-              <tr key={`${row.name} ${row.sizes} ${row.calls} ${row.ms}`}>
-                <td>
-                  {kernelWords(row.name)} <span className="quiet mono engine-name">{row.name}</span>
-                </td>
-                <td className="mono">{row.sizes ?? ''}</td>
-                <td className="n">{row.calls}</td>
-                <td className="n">{timeWords(row.ms)}</td>
-                <td>
-                  <span className="engine-bar">
-                    <span style={{ width: `${(100 * row.share).toFixed(1)}%` }} />
-                  </span>{' '}
-                  {percent(row.share)}
-                </td>
-                <td className="n">{row.gflops ? number(row.gflops) : ''}</td>
-                <td className="n">{row.ofPeak ? percent(row.ofPeak) : ''}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </section>
-      <p className="quiet">
-        Timed one by one, by {profile.timing === 'timestamps' ? "the adapter's own timestamps" : 'the clock'}; in a step
-        they follow each other without a gap, so the sum may differ from the step's time.
-      </p>
+      <button type="button" className="button" onClick={() => void copy()}>
+        {state === 'copied' ? 'Copied' : 'Copy the report'}
+      </button>
+      {state === 'refused' && (
+        <textarea className="engine-report mono" aria-label="The report, to be copied by hand" readOnly value={shown} />
+      )}
     </>
   );
 }
-
-function SweepView({ sweep, axis }: { sweep: StepProfile[]; axis: Axis }) {
-  const longest = Math.max(...sweep.map(({ stepMs }) => stepMs));
-  return (
-    <table className="changes">
-      <thead>
-        <tr>
-          <th scope="col">{AXIS_NAMES[axis]}</th>
-          <th scope="col" className="n">
-            a step
-          </th>
-          <th scope="col">beside the dearest</th>
-          <th scope="col" className="n">
-            activations
-          </th>
-          <th scope="col" className="n">
-            weights, moments
-          </th>
-        </tr>
-      </thead>
-      <tbody>
-        {sweep.map((p) => (
-          <tr key={p.shape[axis]}>
-            <td>{axis === 'r' && p.shape.r === 0 ? 'all weights' : count(p.shape[axis])}</td>
-            <td className="n">{timeWords(p.stepMs)}</td>
-            <td>
-              <span className="engine-bar">
-                <span style={{ width: `${((100 * p.stepMs) / longest).toFixed(1)}%` }} />
-              </span>
-            </td>
-            <td className="n">{bytesWords(p.plannedBytes)}</td>
-            <td className="n">{bytesWords(p.weightBytes)}</td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
-  );
-}
-
-function BenchmarkView({ benchmark }: { benchmark: BenchmarkReport }) {
-  return (
-    <table className="changes">
-      <thead>
-        <tr>
-          <th scope="col">library</th>
-          <th scope="col" className="n">
-            fastest step
-          </th>
-          <th scope="col" className="n">
-            slowest
-          </th>
-          <th scope="col" className="n">
-            ours is faster by
-          </th>
-        </tr>
-      </thead>
-      <tbody>
-        {benchmark.rows.map(({ name, ms, failure }, i) => {
-          const ratio = ratioTo(benchmark, name);
-          return (
-            <tr key={name}>
-              <td>{name}</td>
-              {failure ? (
-                <td colSpan={3}>{failure}</td>
-              ) : (
-                <>
-                  <td className="n">{timeWords(Math.min(...ms))}</td>
-                  <td className="n">{timeWords(Math.max(...ms))}</td>
-                  <td className="n">{i === 0 || ratio === undefined ? '' : `${number(ratio)} ×`}</td>
-                </>
-              )}
-            </tr>
-          );
-        })}
-      </tbody>
-    </table>
-  );
+/** A few digits of the hash of the sources, as the build wrote it; undefined while developing or offline. */
+async function readBuild(): Promise<string | undefined> {
+  if (!navigator.onLine) return undefined;
+  try {
+    const { sources } = await (await fetch(new URL('build.json', document.baseURI))).json();
+    return String(sources).slice(0, 8);
+  } catch {
+    return undefined;
+  }
 }

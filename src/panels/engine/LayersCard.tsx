@@ -66,7 +66,9 @@ export function LayersCard() {
             onChange={(event) => setText(event.target.value)}
           />
         </label>
-        <Segmented label="Vectors" options={LAYER_KINDS} value={kind} onChange={setKind} />
+        <div className="engine-layers-choice">
+          <Segmented label="Vectors" options={LAYER_KINDS} value={kind} onChange={setKind} />
+        </div>
       </div>
       {read.error && (
         <p className="bad" role="alert">
@@ -105,7 +107,7 @@ export function LayersCard() {
           </table>
         </section>
       ) : (
-        <p className="quiet">
+        <p className="quiet engine-line">
           Euclidean norms, as the engine that runs here finds them. Every layer adds its part to the stream, so hidden
           states tend to grow; the others show at which tokens a layer has most to do.
         </p>

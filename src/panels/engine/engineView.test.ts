@@ -1,16 +1,19 @@
 import { describe, expect, test } from 'vitest';
 import type { BenchmarkReport, StepProfile } from '../../protocol/engineReport';
+import type { Sweep } from '../../stores/engineMeasures';
 import {
+  browserWords,
   calibrationWords,
-  DEFAULT_SHAPE,
+  doubtWords,
   heatOf,
+  isSameShape,
   kernelRows,
   kernelWords,
   layerName,
+  planWords,
   profileFacts,
   ratioTo,
   reportText,
-  sweepOf,
   tunedWords,
 } from './engineView';
 
@@ -60,22 +63,105 @@ describe('a profile', () => {
   });
 });
 
-test('a sweep keeps everything but its axis', () => {
-  const shapes = sweepOf(DEFAULT_SHAPE, 'T');
-  expect(shapes.map(({ T }) => T)).toEqual([32, 64, 128]);
-  for (const shape of shapes) expect({ ...shape, T: 0 }).toEqual({ ...DEFAULT_SHAPE, T: 0 });
-  expect(sweepOf(DEFAULT_SHAPE, 'r').map(({ r }) => r)).toEqual([0, 4, 16]);
-});
-
 test('a ratio is of the fastest rounds; a peer that did not run has none', () => {
   expect(ratioTo(benchmark, 'plain tfjs ops')).toBe(15);
   expect(ratioTo(benchmark, 'jax-js')).toBeUndefined();
 });
 
-test('the report names the adapter, each kernel and each failure', () => {
-  const text = reportText(profile, benchmark);
-  for (const part of ['a card', 'gemm NT 1024×128×128', '10.0 GFLOPS', 'jax-js: no device', '93'])
-    expect(text).toContain(part);
+const head = { version: '0.1.0', browser: 'Chrome 138 on Windows', isSoftware: false, at: Date.UTC(2026, 4, 3, 14, 5) };
+describe('the report', () => {
+  const sweep: Sweep = {
+    shape: profile.shape,
+    axis: 'r',
+    rows: [
+      { shape: profile.shape, profile },
+      { shape: { ...profile.shape, r: 4 }, profile: { ...profile, stepMs: 400 } },
+      { shape: { ...profile.shape, r: 16 }, failure: 'This step needs 5 GiB.' },
+    ],
+  };
+  test('says where, when and with what, each kernel in words, shares, ratios, failures and the sweep', () => {
+    const text = reportText({ ...head, build: '0123abcd' }, { profile, sweep, benchmark });
+    for (const part of [
+      'Posttrain Studio 0.1.0 (build 0123abcd)',
+      'date: 2026-05-03 14:05 UTC',
+      'browser: Chrome 138 on Windows',
+      'adapter: a card\n',
+      'logits (gemm NT 1024×128×128)  10.0 GFLOPS  50 % of the peak',
+      '75 %',
+      'plain tfjs ops: 150 ms, 160 ms a step; ours is faster by 15.0 ×',
+      'jax-js: no device',
+      'LoRA rank (r) changed',
+      'all weights: 512 ms a step',
+      '4: 400 ms a step',
+      '16: This step needs 5 GiB.',
+    ])
+      expect(text).toContain(part);
+    expect(text).not.toMatch(/software adapter|a run trained/);
+  });
+  test('marks a software adapter, and what was measured while a run trained', () => {
+    const beside = { ...profile, duringRun: true };
+    const text = reportText({ ...head, isSoftware: true }, { profile: beside, benchmark });
+    expect(text).toContain('adapter: a card (a software adapter: it runs on the CPU)');
+    expect(text.match(/a run trained/g)).toHaveLength(1);
+    expect(reportText(head, { sweep: { ...sweep, rows: [{ shape: beside.shape, profile: beside }] } })).toContain(
+      'a run trained',
+    );
+  });
+});
+
+describe('kernels that contradict the step', () => {
+  const quiet = { ...profile, stepMs: 42 };
+  test('are told: a sum far above the step, or more than the peak', () => {
+    expect(doubtWords(quiet)).toBeUndefined();
+    expect(doubtWords({ ...quiet, stepMs: 30 })).toMatch(/add up to 40 ms, and a whole step takes 30 ms\. .* again/);
+    expect(doubtWords({ ...quiet, peakGflops: 8 })).toMatch(/^1 kernel came out faster than the adapter's own peak/);
+  });
+  test('a step alone has none to doubt', () => {
+    expect(doubtWords({ ...quiet, kernels: undefined })).toBeUndefined();
+  });
+});
+
+test('results are of the shape in the fields only if every size agrees', () => {
+  expect(isSameShape(profile.shape, { ...profile.shape })).toBe(true);
+  for (const change of [{ preset: 'mini' }, { B: 9 }, { T: 129 }, { vocab_size: 512 }, { r: 1 }])
+    expect(isSameShape({ ...profile.shape, ...change }, profile.shape)).toBe(false);
+  expect(isSameShape(undefined, profile.shape)).toBe(false);
+});
+
+test('the planned bytes, and whose moments they are', () => {
+  const MIB = 2 ** 20;
+  const plan = { weights: 14 * MIB, activations: 27 * MIB, largest: 2 * MIB, budget: 2 ** 32 };
+  expect(planWords(plan, false)).toBe(
+    'Takes 41 MiB on the GPU: 14 MiB of weights, gradients and moments, 27 MiB of activations; its largest tensor 2 MiB.',
+  );
+  expect(planWords(plan, true)).toContain('moments of the adapters');
+});
+
+test('a browser and its system in words', () => {
+  const brands = [
+    { brand: 'Not)A;Brand', version: '8' },
+    { brand: 'Chromium', version: '138' },
+    { brand: 'Google Chrome', version: '138' },
+  ];
+  const userAgent =
+    'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/138.0.0.0 Safari/537.36';
+  expect(browserWords({ userAgent, userAgentData: { brands, platform: 'Windows' } })).toBe(
+    'Google Chrome 138 on Windows',
+  );
+  expect(browserWords({ userAgent, userAgentData: { brands: brands.slice(0, 2), platform: '' } })).toBe(
+    'Chromium 138 on Linux',
+  );
+  expect(browserWords({ userAgent })).toBe('Chrome 138 on Linux');
+  expect(browserWords({ userAgent: `${userAgent} Edg/138.0` })).toBe('Edge 138 on Linux');
+  expect(
+    browserWords({ userAgent: 'Mozilla/5.0 (Macintosh; Intel Mac OS X 10.15; rv:140.0) Gecko/20100101 Firefox/140.0' }),
+  ).toBe('Firefox 140 on macOS');
+  expect(
+    browserWords({
+      userAgent:
+        'Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 Version/18.5 Mobile/15E148 Safari/604.1',
+    }),
+  ).toBe('Safari 18.5 on iOS');
 });
 
 test('kernels have a plain word', () => {

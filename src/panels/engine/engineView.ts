@@ -1,23 +1,17 @@
 // The Engine panel's words and sums. Pure.
-import { count, number } from '../../lib/words';
-import type { BenchmarkReport, KernelCost, StepProfile, StepShape, TunedForm } from '../../protocol/engineReport';
+import { count, number, percent, plural, sizeWords } from '../../lib/words';
+import {
+  type BenchmarkReport,
+  type KernelCost,
+  SIZE_NAMES,
+  type StepMemoryPlan,
+  type StepProfile,
+  type StepShape,
+  type TunedForm,
+} from '../../protocol/engineReport';
+import type { Axis, Sweep } from '../../stores/engineMeasures';
 
 export const PRESET_NAMES = ['nano', 'micro', 'mini'] as const;
-export const DEFAULT_SHAPE: StepShape = { preset: 'nano', B: 4, T: 64, vocab_size: 1024, r: 0 };
-
-/** What a sweep changes, with its three values around the shape's own. */
-export const AXES = ['T', 'B', 'vocab_size', 'r'] as const;
-export type Axis = (typeof AXES)[number];
-export const AXIS_NAMES: Record<Axis, string> = {
-  T: 'tokens a row (T)',
-  B: 'rows (B)',
-  vocab_size: 'vocabulary (V)',
-  r: 'LoRA rank (r)',
-};
-export function sweepOf(shape: StepShape, axis: Axis): StepShape[] {
-  if (axis === 'r') return [0, 4, 16].map((r) => ({ ...shape, r }));
-  return [0.5, 1, 2].map((factor) => ({ ...shape, [axis]: Math.max(2, Math.round(shape[axis] * factor)) }));
-}
 
 /** `12.4 ms`, `1.9 s`. */
 export const timeWords = (ms: number): string =>
@@ -36,7 +30,7 @@ export interface KernelRow extends KernelCost {
   ofPeak?: number;
 }
 /** The table: each kernel with its share, products with their speed. */
-export function kernelRows({ kernels = [], peakGflops }: StepProfile): KernelRow[] {
+export function kernelRows({ kernels = [], peakGflops }: Pick<StepProfile, 'kernels' | 'peakGflops'>): KernelRow[] {
   const total = kernels.reduce((sum, { ms }) => sum + ms, 0);
   return kernels.map((kernel) => {
     const gflops = kernel.flops > 0 && kernel.ms > 0 ? kernel.flops / kernel.ms / 1e6 : undefined;
@@ -123,24 +117,133 @@ export function ratioTo({ rows }: BenchmarkReport, name: string): number | undef
   return ours === undefined || other === undefined ? undefined : other / ours;
 }
 
+/** Kernels timed alone may take somewhat more than in a step. */
+const CREDIBLE = 1.25;
+/** Why the kernels' times are not to be taken at their word; undefined when they agree with the step. */
+export function doubtWords({ kernels = [], stepMs, peakGflops }: StepProfile): string | undefined {
+  const sum = kernels.reduce((total, { ms }) => total + ms, 0);
+  const above = kernelRows({ kernels, peakGflops }).filter(({ ofPeak = 0 }) => ofPeak > 1.005).length;
+  const found = [
+    sum > CREDIBLE * stepMs && `The kernels add up to ${timeWords(sum)}, and a whole step takes ${timeWords(stepMs)}.`,
+    above > 0 && `${plural(above, 'kernel')} came out faster than the adapter's own peak.`,
+  ].filter(Boolean);
+  if (found.length === 0) return undefined;
+  return `${found.join(' ')} Something else kept this machine busy while it was measured: take the step apart again when nothing else runs.`;
+}
+
+export const isSameShape = (a: StepShape | undefined, b: StepShape): boolean =>
+  a !== undefined &&
+  a.preset === b.preset &&
+  a.B === b.B &&
+  a.T === b.T &&
+  a.vocab_size === b.vocab_size &&
+  a.r === b.r;
+
+/** `27 MiB on the GPU: 14 MiB of weights, gradients and moments, 13 MiB of activations; the largest tensor 2 MiB.` */
+export const planWords = ({ weights, activations, largest }: StepMemoryPlan, isFrozen: boolean): string =>
+  `Takes ${sizeWords(weights + activations)} on the GPU: ${sizeWords(weights)} of ${isFrozen ? 'weights, and of gradients and moments of the adapters' : 'weights, gradients and moments'}, ${sizeWords(activations)} of activations; its largest tensor ${sizeWords(largest)}.`;
+
+interface BrowserFacts {
+  userAgent: string;
+  /** Chromium's own answer, where it is given. */
+  userAgentData?: { brands: readonly { brand: string; version: string }[]; platform: string };
+}
+/** `Chrome 138 on Windows`, as far as the browser tells. */
+export function browserWords({ userAgent, userAgentData }: BrowserFacts): string {
+  if (userAgentData && userAgentData.brands.length > 0) {
+    // One brand is made up, so that nobody relies on the list; "Chromium" says less than the browser's own name.
+    const real = userAgentData.brands.filter(({ brand }) => !/not.?a.?brand/i.test(brand.replace(/[^a-z]/gi, ' ')));
+    const best = real.find(({ brand }) => brand !== 'Chromium') ?? real[0];
+    if (best) return `${best.brand} ${best.version} on ${userAgentData.platform || systemOf(userAgent)}`;
+  }
+  const names: [name: string, pattern: RegExp][] = [
+    ['Edge', /Edg\/(\d+)/],
+    ['Firefox', /(?:Firefox|FxiOS)\/(\d+)/],
+    ['Chrome', /(?:Chrome|CriOS)\/(\d+)/],
+    ['Safari', /Version\/(\d+[.\d]*).*Safari/],
+  ];
+  for (const [name, pattern] of names) {
+    const version = pattern.exec(userAgent)?.[1];
+    if (version) return `${name} ${version} on ${systemOf(userAgent)}`;
+  }
+  return userAgent;
+}
+const systemOf = (userAgent: string): string =>
+  /Windows/.test(userAgent) ? 'Windows' : /iPhone|iPad/.test(userAgent) ? 'iOS' : /Android/.test(userAgent) ? 'Android' : /Mac OS X/.test(userAgent) ? 'macOS' : /CrOS/.test(userAgent) ? 'ChromeOS' : /Linux/.test(userAgent) ? 'Linux' : 'an unnamed system'; // biome-ignore format: one choice
+
+/** Where and when it was measured. */
+export interface ReportHead {
+  /** Of the studio, and a few digits of the hash of its sources where the build tells. */
+  version: string;
+  build?: string;
+  browser: string;
+  isSoftware: boolean;
+  /** Milliseconds since the epoch. */
+  at: number;
+}
+const MARK = '  measured while a run trained: the figures may be too large';
 /** A report to paste into an issue or a message. */
-export function reportText(profile: StepProfile | undefined, benchmark: BenchmarkReport | undefined): string {
-  const lines: string[] = ['Posttrain Studio, engine report'];
+export function reportText(
+  { version, build, browser, isSoftware, at }: ReportHead,
+  { profile, sweep, benchmark }: { profile?: StepProfile; sweep?: Sweep; benchmark?: BenchmarkReport },
+): string {
+  const adapter =
+    profile?.adapter ?? benchmark?.adapter ?? sweep?.rows.find((row) => row.profile)?.profile?.adapter ?? 'unknown';
+  const lines = [
+    `Posttrain Studio ${version}${build ? ` (build ${build})` : ''}, engine report`,
+    `date: ${new Date(at).toISOString().slice(0, 16).replace('T', ' ')} UTC`,
+    `browser: ${browser}`,
+    `adapter: ${adapter}${isSoftware ? ' (a software adapter: it runs on the CPU)' : ''}`,
+  ];
   if (profile) {
-    lines.push(`adapter: ${profile.adapter}`, `step: ${shapeWords(profile.shape)}`);
+    lines.push('', `step: ${shapeWords(profile.shape)}`);
+    if (profile.duringRun) lines.push(MARK);
     for (const [label, value] of profileFacts(profile)) lines.push(`  ${label}: ${value}`);
-    for (const row of kernelRows(profile))
+    for (const row of kernelRows(profile)) {
+      const detail = `${row.name}${row.sizes ? ` ${row.sizes}` : ''}`;
+      const words = kernelWords(row.name);
       lines.push(
-        `  ${timeWords(row.ms).padStart(9)}  ${String(row.calls).padStart(3)} ×  ${row.name}${row.sizes ? ` ${row.sizes}` : ''}${row.gflops ? `  ${number(row.gflops)} GFLOPS` : ''}`,
+        [
+          `  ${timeWords(row.ms).padStart(9)}`,
+          percent(row.share).padStart(5),
+          `${String(row.calls).padStart(3)} ×`,
+          words ? `${words} (${detail})` : detail,
+          row.gflops && `${number(row.gflops)} GFLOPS`,
+          row.ofPeak && `${percent(row.ofPeak)} of the peak`,
+        ]
+          .filter(Boolean)
+          .join('  '),
       );
+    }
+    const doubt = doubtWords(profile);
+    if (doubt) lines.push(`  ${doubt}`);
+  }
+  if (sweep) {
+    lines.push('', `${SIZE_NAMES[sweep.axis]} changed, around ${shapeWords(sweep.shape)}`);
+    for (const { shape, profile: found, failure } of sweep.rows)
+      lines.push(
+        `  ${axisWords(sweep.axis, shape)}: ${
+          found
+            ? `${timeWords(found.stepMs)} a step, activations ${bytesWords(found.plannedBytes)}, weights and moments ${bytesWords(found.weightBytes)}`
+            : failure
+        }`,
+      );
+    if (sweep.rows.some((row) => row.profile?.duringRun)) lines.push(MARK);
   }
   if (benchmark) {
-    lines.push(`benchmark on ${benchmark.adapter}: ${shapeWords(benchmark.shape)}`);
-    for (const { name, ms, failure } of benchmark.rows)
-      lines.push(`  ${name}: ${failure ?? ms.map((x) => timeWords(x)).join(', ')}`);
+    lines.push('', `beside other libraries: ${shapeWords(benchmark.shape)}`);
+    if (benchmark.duringRun) lines.push(MARK);
+    for (const [i, { name, ms, failure }] of benchmark.rows.entries()) {
+      const ratio = ratioTo(benchmark, name);
+      const times = failure ?? `${ms.map((x) => timeWords(x)).join(', ')} a step`;
+      lines.push(`  ${name}: ${times}${i > 0 && ratio !== undefined ? `; ours is faster by ${number(ratio)} ×` : ''}`);
+    }
   }
   return lines.join('\n');
 }
+/** The value that a row of a sweep stands for. */
+export const axisWords = (axis: Axis, shape: StepShape): string =>
+  axis === 'r' && shape.r === 0 ? 'all weights' : count(shape[axis]);
 
 /** What LayersCard shows, by the names of the engine's intermediates. */
 export const LAYER_KINDS = [

@@ -1,6 +1,8 @@
 // What state the run is in and what to do about it: one notice for each state that needs words.
+import { rawText } from '../../lib/errors';
 import { count } from '../../lib/words';
 import type { RunRecord } from '../../protocol/run';
+import { RawText } from '../../ui/RawText';
 import { lossFinding } from './runView';
 
 export function RunNotice({ run, onContinue }: { run: RunRecord; onContinue: () => void }) {
@@ -21,6 +23,7 @@ export function RunNotice({ run, onContinue }: { run: RunRecord; onContinue: () 
               The weights of step {count(last)} are kept. {goOn}
             </>
           )}
+          <RawText text={rawText(run.error?.details)} />
         </div>
       </div>
     );
