@@ -25,6 +25,12 @@ export const PANELS: readonly PanelEntry[] = [
   panel('template', 'Template', 'Build', async () => (await import('../panels/template/TemplatePanel')).TemplatePanel),
   panel('mask', 'Mask', 'Build', async () => (await import('../panels/mask/MaskPanel')).MaskPanel),
   panel('sft', 'SFT', 'Train', async () => (await import('../panels/sft/SftPanel')).SftPanel),
+  panel(
+    'adapters',
+    'Adapters',
+    'Serve and judge',
+    async () => (await import('../panels/adapters/AdaptersPanel')).AdaptersPanel,
+  ),
   panel('chat', 'Chat', 'Serve and judge', async () => (await import('../panels/chat/ChatPanel')).ChatPanel),
   panel('runs', 'Runs', 'Records', async () => (await import('../panels/runs/RunsPanel')).RunsPanel),
   panel(

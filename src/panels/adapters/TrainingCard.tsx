@@ -1,0 +1,135 @@
+// Trains the three tenants in one run and registers what comes out: the way out of an empty registry, and to next versions.
+import { useState } from 'react';
+import { typedNumber } from '../../lib/fields';
+import { count, duration, number } from '../../lib/words';
+import type { TenancyView } from '../../protocol/requests';
+import { secondsLeft, stopRun, useRuns } from '../../stores/runs';
+import { useSession } from '../../stores/session';
+import { Card } from '../../ui/Card';
+import { LineChart } from '../../ui/LineChart';
+import { NumberField, WorkState } from './parts';
+import { DEFAULT_TRAINING, registerRun, runToRegister, type TrainingSize, trainTenants, useTenants } from './tenants';
+
+const KEYS = ['max_steps', 'per_device_train_batch_size', 'rows', 'seed'] as const;
+const LEAST: Record<(typeof KEYS)[number], number> = {
+  max_steps: 1,
+  per_device_train_batch_size: 3,
+  rows: 12,
+  seed: 0,
+};
+
+export function TrainingCard({ view, isEmpty = false }: { view: TenancyView; isEmpty?: boolean }) {
+  const [typed, setTyped] = useState<Record<string, string>>({});
+  const isStarting = useTenants((s) => 'train' in s.work || 'registry' in s.work);
+  const awaited = useTenants((s) => s.awaited);
+  const runs = useRuns((s) => s.runs);
+  const stats = useRuns((s) => s.stats);
+  const backend = useSession((s) => s.backend);
+  const live = Object.values(runs).find(
+    (run) =>
+      run.group === 'tenants' && (run.status === 'running' || run.status === 'paused' || run.status === 'queued'),
+  );
+  const ready = isEmpty ? runToRegister() : undefined;
+  const values = { ...DEFAULT_TRAINING };
+  let problem: string | undefined;
+  for (const key of KEYS) {
+    const value = typed[key] === undefined ? values[key] : typedNumber(typed[key]);
+    if (typeof value === 'number' && Number.isInteger(value) && value >= LEAST[key]) values[key] = value;
+    else
+      problem ??= `${key} must be a whole number of at least ${LEAST[key]}, got ${value === '' ? 'nothing' : value}.`;
+  }
+  const fields = (
+    <div className="ad-row">
+      {KEYS.map((key) => (
+        <NumberField
+          key={key}
+          label={key}
+          value={typed[key] ?? String(DEFAULT_TRAINING[key])}
+          onChange={(text) => setTyped((old) => ({ ...old, [key]: text }))}
+        />
+      ))}
+    </div>
+  );
+  const missing = view.entries.filter(({ active }) => active === null).map(({ id, name }) => `${id} (${name})`);
+  return (
+    <Card
+      className="ad-training"
+      title={isEmpty ? 'No adapter serves yet' : 'Train the next versions'}
+      note={
+        isEmpty
+          ? `without an active version: ${missing.join(', ')}`
+          : 'all three in one run, from the same rows or another seed'
+      }
+      actions={
+        live ? (
+          <button type="button" className="button" onClick={() => void stopRun(live.id)}>
+            Stop the run
+          </button>
+        ) : ready && ready !== awaited ? (
+          <button
+            type="button"
+            className="button primary"
+            disabled={isStarting}
+            onClick={() => void registerRun(ready)}
+          >
+            Register the adapters of “{runs[ready]?.name}”
+          </button>
+        ) : (
+          <button
+            type="button"
+            className={`button${isEmpty ? ' primary' : ''}`}
+            disabled={isStarting || problem !== undefined}
+            onClick={() => void trainTenants(values as TrainingSize)}
+          >
+            Train the three tenants
+          </button>
+        )
+      }
+    >
+      {live ? (
+        <LiveRun runId={live.id} stepMs={stats[live.id]?.stepMs} />
+      ) : (
+        <>
+          <p className="quiet">
+            Rows of bank_A, retail_B and saas_C share each batch over the frozen base; every row trains its own adapter,
+            so the three come out as if each had been trained alone. When the run has finished, they become versions
+            here
+            {isEmpty ? ' and serve' : '; each needs its check before it serves'}.
+            {backend &&
+              (backend.backend !== 'webgpu' || backend.isFallbackAdapter) &&
+              ` Without a graphics card ${count(DEFAULT_TRAINING.max_steps)} steps take a quarter of an hour or more; 60 give a first impression.`}
+          </p>
+          {fields}
+        </>
+      )}
+      {problem && (
+        <p className="bad-text" role="alert">
+          {problem}
+        </p>
+      )}
+      <WorkState name="train" unit="steps" />
+      {isEmpty && <WorkState name="registry" unit="adapters" />}
+    </Card>
+  );
+}
+
+function LiveRun({ runId, stepMs }: { runId: string; stepMs: number | undefined }) {
+  const run = useRuns((s) => s.runs[runId]);
+  if (!run) return null;
+  const points = run.points.flatMap(({ step, loss }) => (typeof loss === 'number' ? [{ step, value: loss }] : []));
+  const left = secondsLeft(run.step, run.maxSteps, stepMs);
+  return (
+    <>
+      <p className="quiet" role="status">
+        {run.name}: step {count(run.step)} of {count(run.maxSteps)}
+        {points.length > 0 && `, loss ${number(points.at(-1)!.value)}`}
+        {Number.isFinite(left) && `, ${duration(left)} left`}. Curves and settings are in{' '}
+        <a className="link" href="#/runs">
+          Runs
+        </a>
+        .
+      </p>
+      <LineChart title="loss" series={[{ id: 'loss', label: 'loss', points }]} height={80} xMax={run.maxSteps} />
+    </>
+  );
+}
