@@ -24,8 +24,10 @@ test('a step is taken apart, and what makes it dear is measured', async ({ page 
   expect(moments[2]!).toBeGreaterThan(moments[1]!);
   await page.getByRole('button', { name: 'Compare' }).click();
   const libraries = page.locator('table', { hasText: 'ours is faster by' }).locator('tbody tr');
-  await expect(libraries).toHaveCount(3, { timeout: 110_000 });
+  await expect(libraries).toHaveCount(4, { timeout: 110_000 });
   for (const words of await libraries.allInnerTexts()) expect(words).toMatch(/\d (ms|s)\b/);
+  // The whole step, here and on WebAssembly, is what the banner tells from now on.
+  await expect(page.getByText(/is [\d.]+ times as fast as .* a step \(nano, 2 × 32 tokens\)/)).toBeVisible();
 });
 
 test('an impossible size is refused by name, and a measurement can be stopped', async ({ page }) => {
@@ -39,6 +41,44 @@ test('an impossible size is refused by name, and a measurement can be stopped', 
   await page.getByRole('button', { name: 'Stop' }).click();
   await expect(page.getByRole('button', { name: 'Take it apart' })).toBeEnabled();
   await expect(page.getByRole('alert')).toHaveCount(0);
+});
+
+test('a software GPU is timed beside WebAssembly, and the figure is there again when the studio opens', async ({
+  page,
+}) => {
+  await openStudio(page, '?backend=webgpu', 'engine');
+  await page.getByRole('button', { name: 'Time it beside WebAssembly' }).click();
+  const measured = page.getByText(/multiplies [\d.]+ times as fast as .*1,024 × 704 × 128/);
+  await expect(measured).toBeVisible({ timeout: 30_000 });
+  const words = await measured.innerText();
+  await page.reload();
+  await expect(measured).toHaveText(words);
+  // The other backend is one click away, on the same screen.
+  const other = page.getByRole('link', { name: 'Go on with WebAssembly' });
+  if (/WebAssembly multiplies/.test(words)) {
+    await other.click();
+    await expect(page).toHaveURL(/backend=wasm#\/engine/);
+  }
+});
+
+test('#/bench is the comparison, and a row is read layer by layer without WebGPU too', async ({ page }) => {
+  await page.setViewportSize({ width: 1280, height: 450 });
+  await openStudio(page, '?backend=wasm', 'bench');
+  await expect(page.getByRole('heading', { name: 'Beside other libraries' })).toBeInViewport();
+  await expect(page.getByRole('heading', { level: 1, name: 'Engine' })).toBeAttached();
+  await page.setViewportSize({ width: 1280, height: 800 });
+  await expect(page.getByRole('link', { name: 'Engine' })).toHaveAttribute('aria-current', 'page');
+  await page.getByRole('textbox', { name: 'text' }).fill('The balance is');
+  await page.getByRole('button', { name: 'Read the row' }).click();
+  const picture = page.getByRole('region', { name: 'Norms by layer and token' });
+  await expect(picture.getByRole('rowheader', { name: 'embedding' })).toBeVisible({ timeout: 30_000 });
+  const columns = await picture.locator('thead th').count();
+  const cells = await picture.locator('tbody td').allInnerTexts();
+  // Nano has three layers: the embedding and what each of them gives.
+  expect(cells).toHaveLength(4 * (columns - 1));
+  for (const cell of cells) expect(Number(cell.replace(',', ''))).toBeGreaterThan(0);
+  await page.getByRole('radio', { name: 'gate and up' }).click();
+  await expect(picture.locator('tbody tr')).toHaveCount(3);
 });
 
 test('on WebAssembly the panel says why there is nothing to take apart', async ({ page }) => {

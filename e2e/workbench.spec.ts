@@ -7,9 +7,12 @@ import { finished } from 'node:stream/promises';
 import AxeBuilder from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
 import { expect, test } from './guarded';
-import { openStudio, showPanel } from './studio';
+import { mainThreadTasks } from './mainThread';
+import { loggedStep, openStudio, runButton, setRecipe, showPanel } from './studio';
 
 const WASM = '?backend=wasm';
+/** A task that holds the page longer is felt. */
+const LONGEST_TASK_MS = 50;
 test.describe.configure({ timeout: 180_000 });
 
 async function isAccessible(page: Page, where: string): Promise<void> {
@@ -20,6 +23,27 @@ async function isAccessible(page: Page, where: string): Promise<void> {
   expect.soft(found, where).toEqual([]);
 }
 const inHand = (page: Page) => page.getByLabel('Template in hand');
+/** A run of three steps with nano, from the recipe as it is: nothing stops it, and it logs a loss at each step. */
+async function trainAFew(page: Page): Promise<void> {
+  await setRecipe(page, {
+    per_device_train_batch_size: 2,
+    max_steps: 3,
+    warmup_ratio: 0,
+    logging_steps: 1,
+    eval_steps: 0,
+    max_eval_samples: 2,
+    generate_steps: 0,
+    generation_max_new_tokens: 4,
+  });
+  await runButton(page).click();
+  await loggedStep(page, 3);
+  await expect(page.getByRole('alert')).toHaveCount(0);
+  await expect(page.getByRole('main')).toContainText('Finished', { timeout: 60_000 });
+}
+async function toSft(page: Page): Promise<void> {
+  await page.getByRole('button', { name: 'Use these settings in SFT' }).click();
+  await expect(page.getByRole('heading', { level: 1, name: 'Supervised fine-tuning' })).toBeVisible();
+}
 const verdict = (page: Page) => page.locator('.mask-verdict');
 
 test('a mask of zeros is found, and cured twice: by derived spans, and by markers with their proof', async ({
@@ -39,6 +63,19 @@ test('a mask of zeros is found, and cured twice: by derived spans, and by marker
   const derived = await verdict(page).textContent();
   await page.locator('.strip .t.m').first().click();
   await expect(page.locator('.facts').first()).toContainText('starts after the generation prompt');
+
+  // The cure reaches the recipe, template and all, and the gate lets the run start.
+  await toSft(page);
+  const note = page.getByRole('region', { name: 'Settings from Mask' });
+  await expect(note).toContainText('assistant_spans generation → derived');
+  await expect(note).toContainText('template ChatML (built-in) → ChatML without markers, as most are published');
+  await expect(page.getByLabel('template', { exact: true }).locator('option:checked')).toHaveText(
+    'ChatML without markers, as most are published',
+  );
+  await isAccessible(page, 'SFT with settings from Mask');
+  await trainAFew(page);
+  await showPanel(page, '#/mask');
+  await expect(page.getByText('trains with these settings')).toBeVisible();
 
   await page.getByLabel('assistant spans').selectOption('generation');
   await expect(verdict(page)).toContainText('nothing supervised');
@@ -99,6 +136,27 @@ test('a cut target is found and cured: the limit is dragged, raised, or the long
   await isAccessible(page, 'mask with ten tokens');
 });
 
+test('a cut target is cured by leaving the long rows out, and the run trains on the others', async ({ page }) => {
+  await openStudio(page, WASM, 'mask');
+  await expect(verdict(page)).toContainText('in 4,000 rows');
+  await page.getByRole('spinbutton', { name: 'max_length' }).fill('120');
+  await expect(verdict(page)).toContainText('Training is blocked');
+  // Carried as they are, the settings are stopped by the gate, as Mask said.
+  await toSft(page);
+  const note = page.getByRole('region', { name: 'Settings from Mask' });
+  await note.getByRole('button', { name: /^Train on/ }).click();
+  await setRecipe(page, { max_steps: 3 });
+  await runButton(page).click();
+  const gate = page.getByRole('alert', { name: 'Pre-flight check' });
+  await expect(gate).toContainText('trained tokens are cut away', { timeout: 60_000 });
+  await gate.getByRole('button', { name: 'Look at the rows in Mask' }).click();
+  await expect(page.getByRole('spinbutton', { name: 'max_length' })).toHaveValue('120');
+  await page.getByLabel('longer rows').selectOption('drop');
+  await toSft(page);
+  await expect(note).toContainText('truncation_mode keep_start → drop');
+  await trainAFew(page);
+});
+
 test('golden samples see one blank in the template, at the level of ids; comparing says how many rows it touches', async ({
   page,
 }) => {
@@ -131,17 +189,59 @@ test('golden samples see one blank in the template, at the level of ids; compari
   const golden = page.locator('.goldens tbody tr');
   await expect(golden).toContainText(/token \d+: id \d+ became \d+/);
   await page.getByRole('button', { name: /^Compare/ }).click();
-  await expect(page.getByText(/differ as strings/)).toContainText('500 (100 %) differ as strings, 500 (100 %) as ids', {
-    timeout: 60_000,
-  });
+  await expect(page.getByText(/differ as strings/)).toContainText(
+    'Of 4,000 rows: 4,000 (100 %) differ as strings, 4,000 (100 %) as ids',
+    {
+      timeout: 60_000,
+    },
+  );
   await expect(page.locator('.mismatch')).toContainText(/The prompts part at token \d+|Both give the same/);
   await isAccessible(page, 'template with goldens and comparison');
   const download = page.waitForEvent('download');
   await page.getByRole('button', { name: 'Export', exact: true }).click();
-  const file = JSON.parse(readFileSync(await (await download).path(), 'utf8'));
+  const path = await (await download).path();
+  const file = JSON.parse(readFileSync(path, 'utf8'));
   expect(file).toMatchObject({ format: 'posttrain-studio/goldens', version: 1 });
-  await page.getByRole('button', { name: 'Undo all edits' }).click();
+  // The same name, another sample: pinning and importing ask first.
+  await page.getByRole('button', { name: 'Pin this conversation' }).click();
+  await page.getByLabel('Name of the golden sample').fill(file.goldens[0].name);
+  await expect(page.getByText('A sample of that name is there already.')).toBeVisible();
+  await page.getByRole('button', { name: 'Replace', exact: true }).click();
   await expect(page.getByText('1 sample, all as they were pinned')).toBeVisible();
+  await page.getByLabel('Golden samples file').setInputFiles(path);
+  await expect(page.getByText('1 name of that file is taken by other samples:')).toBeVisible();
+  await isAccessible(page, 'goldens with names that are taken');
+  await page.getByRole('button', { name: 'Import under new names' }).click();
+  await expect(page.getByText('1 of 2 changed')).toBeVisible();
+  await page.getByRole('button', { name: 'Undo all edits' }).click();
+  // The one that was pinned with the blank is changed now.
+  await expect(page.getByText('1 of 2 changed')).toBeVisible();
+});
+
+test('documents and variables reach the template; a comparison can be stopped, and says how far it came', async ({
+  page,
+}) => {
+  await openStudio(page, WASM, 'template');
+  await page.getByLabel('Load an example').selectOption({ label: 'Retrieval: two documents' });
+  await page.getByRole('radio', { name: 'string' }).click();
+  const text = page.locator('.rendered-text');
+  await expect(text).toContainText('[2] P2: Above that, the treasurer approves.');
+  await page.getByRole('radio', { name: 'kwargs' }).click();
+  await page.getByLabel('Documents as JSON').fill('[{ "title": "P3", "text": "Only this one." }, 7]');
+  await expect(page.getByText('Document 2 is no object')).toBeVisible();
+  await page.getByLabel('Documents as JSON').fill('[{ "title": "P3", "text": "Only this one." }]');
+  await expect(text).toContainText('[1] P3: Only this one.');
+  await page
+    .getByLabel('chat_template_kwargs as JSON')
+    .fill('{ "documents": [{ "title": "Q", "text": "of all rows" }] }');
+  await page.getByRole('radio', { name: 'messages' }).click();
+  await page.getByRole('button', { name: 'Give none' }).click();
+  await expect(text).toContainText('[1] Q: of all rows');
+  await isAccessible(page, 'template with documents');
+  await page.getByRole('button', { name: /^Compare/ }).click();
+  await expect(page.getByText(/Of the first [\d,]+ rows/)).toBeVisible();
+  await page.getByRole('button', { name: /^Stop at/ }).click();
+  await expect(page.getByText(/You stopped there; the split has 4,000\./)).toBeVisible();
 });
 
 test("another model's tokenizer and template: a folder is read, masked, kept over a reload; what cannot be read is told", async ({
@@ -167,7 +267,7 @@ test("another model's tokenizer and template: a folder is read, masked, kept ove
   await expect(verdict(page)).toContainText('nothing supervised');
   await page.getByRole('button', { name: 'Derive the assistant spans' }).click();
   await expect(verdict(page)).toContainText('Cut into the tokens of tiny-llama-');
-  await expect(page.locator('.facts').nth(1)).toContainText('</s> · 2'); // last trained: the stop token
+  await expect(page.locator('.boundaries')).toContainText('</s> · 2'); // last trained: the stop token
 
   await page.reload();
   await showPanel(page, '#/template');
@@ -262,6 +362,55 @@ test('100,000 rows: read with progress, cancelled, read again; the mask report c
   await rows.evaluate((element) => element.scrollTo(0, 10_000));
   await expect(page.locator('.mask-rows-item').first()).toBeVisible();
   expect(await page.locator('.mask-rows-item').count()).toBeLessThan(60);
+  rmSync(folder, { recursive: true });
+});
+
+test('100,000 rows in the table: scrolling, sorting and filtering them blocks the page no longer than 50 ms at a time', async ({
+  page,
+  browser,
+}) => {
+  const folder = mkdtempSync(join(tmpdir(), 'rows-'));
+  const path = join(folder, 'big.jsonl');
+  const stream = createWriteStream(path);
+  // Of two shapes, some without an answer: filters and sorting have something to do.
+  for (let i = 0; i < 112_000; i++)
+    stream.write(
+      `{"messages":[{"role":"user","content":"${'q'.repeat(1 + (i % 17))}"}${i % 5 ? `,{"role":"assistant","content":"${'a'.repeat(1 + (i % 29))}"}` : ''}]}\n`,
+    );
+  stream.end();
+  await finished(stream);
+  await openStudio(page, WASM, 'data');
+  await page.getByLabel('JSONL file').setInputFiles(path);
+  await expect(page.getByText('112,000').first()).toBeVisible({ timeout: 60_000 });
+  await showPanel(page, '#/mask');
+  // While rows come in, the counts and the order are made anew again and again: the dearest are the last ones.
+  await expect(verdict(page)).toContainText(/[678]\d,\d{3} of 100,800 rows read/, { timeout: 150_000 });
+  const reading = await mainThreadTasks(browser, page, async () => {
+    await page.waitForTimeout(3000);
+  });
+  expect(reading.longest[0], `while reading: ${reading.longest.join(', ')}`).toBeLessThan(LONGEST_TASK_MS);
+  await expect(page.locator('.mask-lower')).toContainText('100,800', { timeout: 150_000 });
+  await expect(verdict(page)).toContainText('22,400 rows: nothing supervised');
+
+  const rows = page.getByLabel('Rows of the split');
+  const first = rows.locator('.mask-rows-item').first();
+  const tasks = await mainThreadTasks(browser, page, async () => {
+    for (let i = 0; i < 20; i++) {
+      await rows.evaluate((element, to) => element.scrollTo(0, to), i * 137_000);
+      await page.waitForTimeout(30);
+    }
+    await page.getByLabel('Show rows with').selectOption('faulty');
+    await expect(page.locator('.mask-lower')).toContainText('22,400 of');
+    await page.getByLabel('Show rows with').selectOption('all');
+    await page.getByTitle('Sort by tokens').click();
+    await page.getByTitle('Sort by tokens').click();
+    await rows.evaluate((element) => element.scrollTo(0, 0));
+    await expect(page.locator('.mask-lower')).toContainText('100,800');
+    await expect(first).toBeVisible();
+    await page.getByRole('spinbutton', { name: 'max_length' }).fill('40');
+    await expect(page.locator('.mask-lower')).toContainText('cut at the end');
+  });
+  expect(tasks.longest[0], `longest tasks, ms of CPU: ${tasks.longest.join(', ')}`).toBeLessThan(LONGEST_TASK_MS);
   rmSync(folder, { recursive: true });
 });
 

@@ -4,6 +4,7 @@ import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } fro
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
+import { sftNano } from '../src/labs/recipes/sft';
 import { BUILTIN_TEMPLATE, BUILTIN_TOKENS } from '../src/text/builtinTemplate';
 import { compileTemplate } from '../src/text/chatTemplate';
 import { goldenFile, makeGolden } from '../src/text/goldens';
@@ -65,8 +66,62 @@ test("a model's folder: its tokenizer, template and tokens", async () => {
   ]);
   expect(markers).toMatchObject({ code: 1, stdout: expect.stringContaining('no {% generation %} block') });
   const report = JSON.parse(derived.stdout);
-  expect(report.findings.map(({ kind }: { kind: string }) => kind)).toEqual(['pad_is_eos']);
+  expect(derived.code).toBe(0);
+  expect(report.notes.map(({ kind }: { kind: string }) => kind)).toEqual(['pad_is_eos']);
   expect(report.trained).toBe(4); // A </s>, B </s>
+});
+
+test('a recipe is masked as its run masks it, completion_only_loss included', async () => {
+  const turn = (role: string, content: string) => ({ role, content });
+  const two = {
+    prompt: [turn('user', 'Q'), turn('assistant', 'A'), turn('user', 'R')],
+    completion: [turn('assistant', 'B')],
+  };
+  const path = file('two.jsonl', `${JSON.stringify(two)}\n`);
+  const recipe = (completion_only_loss: boolean) => ({
+    ...sftNano,
+    data: { train: [{ ref: `file:${path}` }], eval: [] },
+    args: { assistant_only_loss: true, completion_only_loss },
+  });
+  const [both, last] = await Promise.all(
+    [false, true].map((only) => check(file(`${only}.json`, JSON.stringify(recipe(only))), '--json')),
+  );
+  expect(JSON.parse(both!.stdout).trained).toBe(4); // A <|im_end|>, B <|im_end|>
+  expect(JSON.parse(last!.stdout).trained).toBe(2);
+});
+
+test('template variables: for rows from the command line, for golden samples those that they were pinned with', async () => {
+  const source = `{{ 'think ' if enable_thinking else '' }}${BUILTIN_TEMPLATE}`;
+  const thinking = file('thinking.jinja', source);
+  const settings = {
+    tokenizer: Tokenizer.fromJson(readFileSync('public/models/tokenizer.json', 'utf8')),
+    template: compileTemplate(source),
+    ...BUILTIN_TOKENS,
+    mode: 'full' as const,
+  };
+  const kwargs = { enable_thinking: true };
+  const golden = await makeGolden(
+    'thinks',
+    JSON.parse(chat('A')),
+    { mode: 'full', chat_template_kwargs: kwargs },
+    settings,
+  );
+  const goldens = file('thinking.json', JSON.stringify(goldenFile([golden])));
+  const data = ['--data', sound, '--mode', 'full', '--template', thinking, '--json'];
+  const [plain, thinks, pinned, bad] = await Promise.all([
+    check(...data),
+    check(...data, '--chat_template_kwargs', JSON.stringify(kwargs)),
+    check('--goldens', goldens, '--template', thinking),
+    check('--data', sound, '--chat_template_kwargs', '[1]'),
+  ]);
+  expect(JSON.parse(thinks.stdout).tokens).toBeGreaterThan(JSON.parse(plain.stdout).tokens);
+  expect(pinned).toMatchObject({ code: 0, stdout: expect.stringContaining('1 golden sample, 0 changed') });
+  expect(bad).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining(
+      '--chat_template_kwargs must be a JSON object, such as {"enable_thinking": true}, got [1]',
+    ),
+  });
 });
 
 test('golden samples: the same ends with 0, a changed template with 1 and the place', async () => {

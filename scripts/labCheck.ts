@@ -5,18 +5,17 @@ import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { parseJsonl } from '../src/data/jsonl';
 import { type CheckedRow, type CheckReport, checkRows } from '../src/labs/check';
-import { maskMode, recipeRows } from '../src/labs/recipeRows';
+import { recipeRows } from '../src/labs/recipeRows';
+import { settingsOf } from '../src/labs/recipeSettings';
 import { StudioError } from '../src/lib/errors';
-import { parseConfig } from '../src/lib/fields';
 import { count, percent, plural } from '../src/lib/words';
-import { FINDING_KINDS } from '../src/protocol/chat';
+import { FINDING_KINDS, type Json } from '../src/protocol/chat';
 import { BUILTIN_TEMPLATE, BUILTIN_TOKENS } from '../src/text/builtinTemplate';
 import { chatKitOf, compileKit, isKitFile } from '../src/text/chatKit';
 import { compileTemplate } from '../src/text/chatTemplate';
 import { checkGolden, parseGoldens } from '../src/text/goldens';
-import type { RenderContext, RenderSettings } from '../src/text/render';
+import type { RenderContext, RenderSettings } from '../src/text/renderContext';
 import { Tokenizer } from '../src/text/tokenizer';
-import { trainers } from '../src/trainers/registry';
 import { loadRenderContext } from './nodeModels';
 import { importedRows, readRecipe, UsageError } from './recipeFile';
 
@@ -24,7 +23,8 @@ const USAGE = `Usage: npm run lab -- check <recipe.json | lab id>, or
   npm run lab -- check --data rows.jsonl [--eval held.jsonl] [--tokenizer folder|tokenizer.json]
   [--template chat_template.jinja] [--mode assistant_only_loss|completion_only_loss|full|default] [--max_length 1024]
   [--truncation_mode keep_start|keep_end|drop|refuse] [--assistant_spans generation|derived] [--assistant_turns all|last]
-  [--train_on_eos turn|all|last|none] [--pad_token T] [--eos_token T] [--goldens goldens.json] [--allow kind,kind] [--json]`;
+  [--train_on_eos turn|all|last|none] [--pad_token T] [--eos_token T] [--chat_template_kwargs '{…}']
+  [--goldens goldens.json] [--allow kind,kind] [--json]`;
 
 const OPTIONS = {
   data: { type: 'string' },
@@ -39,6 +39,7 @@ const OPTIONS = {
   train_on_eos: { type: 'string', default: 'turn' },
   pad_token: { type: 'string' },
   eos_token: { type: 'string' },
+  chat_template_kwargs: { type: 'string', default: '{}' },
   goldens: { type: 'string' },
   allow: { type: 'string', default: '' },
   json: { type: 'boolean', default: false },
@@ -68,10 +69,22 @@ function readOptions(args: readonly string[]) {
     const [recipe] = positionals;
     if (!recipe && !values.data && !values.goldens)
       throw new Error('Name a recipe, rows with --data, or golden samples with --goldens.');
-    return { ...values, recipe, max_length, allow };
+    return { ...values, recipe, max_length, allow, chat_template_kwargs: readKwargs(values.chat_template_kwargs) };
   } catch (error) {
     throw new UsageError((error as Error).message, USAGE);
   }
+}
+
+function readKwargs(given: string): { [key: string]: Json } {
+  let value: unknown;
+  try {
+    value = JSON.parse(given);
+  } catch {
+    // Told below, with what was found.
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new Error(`--chat_template_kwargs must be a JSON object, such as {"enable_thinking": true}, got ${given}.`);
+  return value as { [key: string]: Json };
 }
 
 function readText(path: string): string {
@@ -138,15 +151,7 @@ function rowsOf(path: string | undefined): CheckedRow[] {
 /** The rows of a recipe under its own settings; what it overrides is allowed. */
 function checkRecipe(source: string, allow: readonly string[]): CheckReport {
   const recipe = readRecipe(source);
-  const args = parseConfig(trainers.sft.fields, recipe.args);
-  const { max_length, truncation_mode, assistant_spans, assistant_turns, train_on_eos } = args;
-  const settings = {
-    ...loadRenderContext(recipe.template),
-    mode: maskMode(args),
-    max_length,
-    truncation_mode,
-    mask: { assistant_spans, assistant_turns, train_on_eos },
-  };
+  const settings = { ...loadRenderContext(recipe.template), ...settingsOf(recipe) };
   const [train, held] = (['train', 'eval'] as const).map((part) => recipeRows(recipe, part, importedRows));
   return checkRows(train!, held!, settings, { allow: [...allow, ...(recipe.overrides ?? [])] });
 }
@@ -161,6 +166,7 @@ export async function check(args: readonly string[]): Promise<number> {
     notes = told;
     const settings = {
       ...context,
+      templateVariables: { ...context.templateVariables, ...options.chat_template_kwargs },
       mode: options.mode,
       max_length: options.max_length,
       truncation_mode: options.truncation_mode,

@@ -8,7 +8,7 @@ import type { Quantization } from '../src/protocol/recipe';
 import { artifactId, manifestOf } from '../src/storage/hash';
 import { BUILTIN_TEMPLATE, BUILTIN_TOKENS } from '../src/text/builtinTemplate';
 import { compileTemplate } from '../src/text/chatTemplate';
-import type { RenderContext } from '../src/text/render';
+import type { RenderContext } from '../src/text/renderContext';
 import { Tokenizer } from '../src/text/tokenizer';
 
 export interface NodeModel {

@@ -16,7 +16,7 @@ import { sftMeasured, sftNano } from '../src/labs/recipes/sft';
 import { Rng } from '../src/lib/rng';
 import type { Recipe } from '../src/protocol/recipe';
 import { compileTemplate } from '../src/text/chatTemplate';
-import type { RenderContext } from '../src/text/render';
+import type { RenderContext } from '../src/text/renderContext';
 import { builtinWorld } from '../src/world/registry';
 import { commitNow } from './commit';
 import { builtinModelIds, loadNodeModel, loadRenderContext } from './nodeModels';

@@ -55,6 +55,15 @@ try {
     { timeout: 600_000 },
   );
   await shot('sft');
+  // An adapter that has learnt something, so that its update can be seen.
+  await open('lora');
+  await page.getByLabel('model', { exact: true }).selectOption({ label: 'nano-base' });
+  await page.getByLabel('max_steps').first().fill(values.steps);
+  await page.getByLabel('max_steps').first().press('Tab');
+  await page.getByRole('button', { name: 'Train this adapter' }).click();
+  await page.getByText(/^Finished: LoRA/).waitFor({ timeout: 600_000 });
+  await page.locator('.lora-picture canvas').first().waitFor();
+  await shot('lora');
   for (const panel of ['overview', 'data', 'template', 'mask', 'chat', 'runs']) {
     await open(panel);
     await shot(panel);

@@ -6,8 +6,9 @@ import { histogram, kindUnder, orderOf, ReportRows, summarize } from '../src/pan
 import type { EncodedRow, TruncationMode } from '../src/protocol/chat';
 import { BUILTIN_TEMPLATE } from '../src/text/builtinTemplate';
 import { compileTemplate } from '../src/text/chatTemplate';
-import { render, trainedTokens, turnEnds } from '../src/text/render';
+import { render, trainedTokens } from '../src/text/render';
 import { Tokenizer } from '../src/text/tokenizer';
+import { turnEnds } from '../src/text/turnEnds';
 import { readTestFile } from '../src/workers/testBed';
 import { builtinItems } from '../src/world/registry';
 
@@ -98,4 +99,27 @@ test('100,000 rows are summed up and sorted in a blink', () => {
     { key: 'trained', descending: false },
   );
   expect(new Set(order).size).toBe(100_000);
+});
+
+test('a row that is left out for its length has no other fault', () => {
+  const { messages } = items.find(({ row }) => row.messages)!.row;
+  const silent = render({ messages: messages!.filter(({ role }) => role !== 'assistant') }, 'silent', settings);
+  const rows = collect([silent], 1);
+  const long = silent.ids.length;
+  expect(kindUnder(rows, 0, { max_length: long, truncation_mode: 'drop' })).toBe('nothing_trained');
+  expect(kindUnder(rows, 0, { max_length: long - 1, truncation_mode: 'drop' })).toBe('too_long');
+  expect(kindUnder(rows, 0, { max_length: long - 1, truncation_mode: 'keep_start' })).toBe('nothing_trained');
+  // The sentence on the page names the limit only where the limit is to blame.
+  const blames = (max_length: number) =>
+    summarize(rows, { max_length, truncation_mode: 'keep_start' }).byKind.get('nothing_trained');
+  expect(blames(long)).toEqual({ rows: 1, first: 0, byCut: false });
+  const cutAnswer = collect([render({ messages: messages! }, 'cut', settings)], 1);
+  const atTheQuestion = { max_length: cutAnswer.prompt.at(0), truncation_mode: 'keep_start' } as const;
+  expect(summarize(cutAnswer, atTheQuestion).byKind.get('nothing_trained')).toMatchObject({ byCut: true });
+  const faulty = (max_length: number, truncation_mode: TruncationMode) =>
+    orderOf(rows, { max_length, truncation_mode }, { kind: 'faulty', shape: '' }, { key: 'row', descending: false })
+      .length;
+  expect(faulty(long, 'drop')).toBe(1);
+  expect(faulty(long - 1, 'drop')).toBe(0);
+  expect(faulty(long - 1, 'refuse')).toBe(1);
 });

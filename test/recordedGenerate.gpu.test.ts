@@ -2,6 +2,7 @@
 // depend on their batch, prompts are shared, ended rows stay ended.
 import { beforeAll, expect, test } from 'vitest';
 import { initBackend } from '../src/gpu/backend';
+import { DECODE_WORDS } from '../src/gpu/kernels/decodeState';
 import { CancelledError } from '../src/lib/errors';
 import { TfEngine } from '../src/nn/engine';
 import { type GeneratedRow, generate } from '../src/nn/generate';
@@ -85,6 +86,9 @@ test('ended rows leave the batch: fewer rows are computed, and the others go on 
   const bytes: number[] = [];
   runner.read = (ranges) => {
     bytes.push(ranges[0]!.bytes);
+    // Two tokens of 20 bytes a row, whatever the length.
+    const rows = ranges[0]!.bytes / (4 * DECODE_WORDS);
+    expect(ranges[1]!.bytes + ranges[2]!.bytes).toBeLessThanOrEqual(2 * 20 * rows);
     return read(ranges);
   };
   try {
@@ -126,6 +130,49 @@ test('a mask over the logits: only what it allows is drawn, the same on the host
   await expect(generate(other, { prompts, sampling: greedy, stopIds: [], allowed: none })).rejects.toThrow(
     'Prompt 1 may go on with no token at all',
   );
+  other.dispose();
+});
+
+test('a row gets what its own prompt leaves of the context, whatever its neighbours are', async () => {
+  const sampling = { ...SETTINGS[1]!, max_new_tokens: 90 };
+  const mixed = [[5], Array.from({ length: 90 }, (_, i) => i % 61), [7, 9, 11]];
+  const together = await generate(engine, { prompts: mixed, sampling, stopIds: [] });
+  expect(together.map(({ ids }) => ids.length)).toEqual([90, 6, 90]);
+  const alone = await generate(engine, { prompts: [mixed[0]!], sampling, stopIds: [] });
+  expect(alone[0]!.ids).toEqual(together[0]!.ids);
+});
+
+test('at ties, and with more stop ids than sixteen, the tokens of the general way', async () => {
+  // All ids but the first ten are one and the same to the model.
+  const tied = initWeights(config, 7);
+  const { data } = tied['model.embed_tokens.weight']!;
+  const D = config.hidden_size;
+  for (let id = 11; id < 61; id++) data.copyWithin(id * D, 10 * D, 11 * D);
+  const stopIds = Array.from({ length: 25 }, (_, i) => 36 + i);
+  const settings = [{ ...greedy, temperature: 1, top_k: 3, seed: 3 }, { ...greedy, temperature: 1, top_p: 0.5, seed: 5 }, { ...greedy, temperature: 2, top_k: 12, top_p: 0.8, seed: 6 }]; // biome-ignore format: one list
+  await initBackend({ prefer: 'cpu', wasmPath: '' });
+  const tfEngine = new TfEngine(config, tied);
+  const expected: GeneratedRow[][] = [];
+  for (const sampling of settings) expected.push(await generate(tfEngine, { prompts, sampling, stopIds }));
+  await initBackend({ prefer: 'webgpu', gpu: navigator.gpu, wasmPath: '', onGpuError: (message) => errors.push(message) }); // biome-ignore format: one call
+  const other = new RecordedEngine(gpuContext(true), config, tied);
+  for (const [i, sampling] of settings.entries()) {
+    const rows = await generate(other, { prompts, sampling, stopIds });
+    expect(rows.map(({ ids }) => ids)).toEqual(expected[i]!.map(({ ids }) => ids));
+    expect(rows.map(({ terminated }) => terminated)).toEqual(expected[i]!.map(({ terminated }) => terminated));
+  }
+  other.dispose();
+  expect(expected.flat().some(({ terminated }) => terminated)).toBe(true);
+});
+
+test('weights that are no numbers are told, not written out as an id that does not exist', async () => {
+  const broken = initWeights(config, 7);
+  broken['model.norm.weight']!.data.fill(Number.NaN);
+  const other = new RecordedEngine(gpuContext(true), config, broken);
+  for (const temperature of [0, 1])
+    await expect(generate(other, { prompts, sampling: { ...greedy, temperature }, stopIds: [] })).rejects.toThrow(
+      /no numbers for prompt \d: its weights hold NaN/,
+    );
   other.dispose();
 });
 

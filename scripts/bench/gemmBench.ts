@@ -1,8 +1,9 @@
-// Matrix products of a micro step and the adapter's own peak, timed one dispatch at a time, in turn.
+// Matrix products of a micro step, large square ones and the adapter's own peak, in turn, by timestamps where there are any.
 import type { KernelForms } from '../../src/gpu/kernels/forms';
 import { type GemmLayout, gemm, gemmValues } from '../../src/gpu/kernels/gemm';
-import { peakKernel } from '../../src/gpu/kernels/peak';
 import { Pipelines, writeBlock } from '../../src/gpu/pipelines';
+import { KernelTimer } from '../../src/gpu/timing';
+import { measurePeak } from '../../src/labs/bench/peak';
 
 const SHAPES: Record<GemmLayout, [m: number, n: number, k: number][]> = {
   NT: [
@@ -25,9 +26,16 @@ const SHAPES: Record<GemmLayout, [m: number, n: number, k: number][]> = {
 /** Side of the large square product: hardware is far from its peak on the step's small ones. */
 const LARGE = 2048;
 export const largeName = (layout: string): string => `${layout} ${LARGE}³`;
-/** GFLOPS by name, best of `rounds`. */
-export async function gemmSpeeds(device: GPUDevice, forms: KernelForms, rounds: number): Promise<Map<string, number>> {
+export interface GemmSpeeds {
+  /** GFLOPS by name, best of the rounds. */
+  speeds: Map<string, number>;
+  peak: number;
+  timing: KernelTimer['kind'];
+}
+
+export async function gemmSpeeds(device: GPUDevice, forms: KernelForms, rounds: number): Promise<GemmSpeeds> {
   const pipelines = new Pipelines(device);
+  const timer = new KernelTimer(device, () => performance.now());
   const storage = () => {
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST;
     const floats = LARGE ** 2;
@@ -36,45 +44,32 @@ export async function gemmSpeeds(device: GPUDevice, forms: KernelForms, rounds: 
     return buffer;
   };
   const buffers = [storage(), storage(), storage()];
-  const works = [
-    { name: 'peak', kernel: peakKernel, values: { groups: 128 } },
-    ...Object.entries(SHAPES).flatMap(([layout, shapes]) =>
-      [...shapes, [LARGE, LARGE, LARGE] as const].map(([m, n, k]) => ({
-        name: m === LARGE ? largeName(layout) : `${layout} ${m}×${n}×${k}`,
-        kernel: gemm({
-          layout: layout as GemmLayout,
-          form: forms.gemm[layout as GemmLayout],
-          epilogue: { kind: 'store' },
-        }),
-        values: gemmValues(layout as GemmLayout, { m, n, k }),
-      })),
-    ),
-  ] as { name: string; kernel: ReturnType<typeof gemm>; values: ReturnType<typeof gemmValues> }[];
+  const works = Object.entries(SHAPES).flatMap(([name, shapes]) => {
+    const layout = name as GemmLayout;
+    const kernel = gemm({ layout, form: forms.gemm[layout], epilogue: { kind: 'store' } });
+    return [...shapes, [LARGE, LARGE, LARGE] as const].map(([m, n, k]) => ({
+      name: m === LARGE ? largeName(layout) : `${layout} ${m}×${n}×${k}`,
+      kernel,
+      values: gemmValues(layout, { m, n, k }),
+    }));
+  });
   await pipelines.compile(works.map(({ kernel }) => kernel));
   const ready = works.map(({ name, kernel, values }) => {
     const block = device.createBuffer({ size: 256, usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST });
     const bytes = new ArrayBuffer(256);
     writeBlock(new DataView(bytes), 0, kernel, values);
     device.queue.writeBuffer(block, 0, bytes);
-    const group = pipelines.bind(
-      kernel,
-      { buffer: block },
-      buffers.map((buffer) => ({ buffer })),
-    );
-    return { name, kernel, values, group, best: 0 };
+    const bound = buffers.map((buffer) => ({ buffer }));
+    const group = pipelines.bind(kernel, { buffer: block }, bound);
+    const command = { pipeline: pipelines.get(kernel), group, grid: kernel.grid(values) };
+    return { name, command, flops: kernel.flops!(values), best: 0 };
   });
-  for (let r = 0; r < rounds; r++)
-    for (const work of ready) {
-      const started = performance.now();
-      const encoder = device.createCommandEncoder();
-      const pass = encoder.beginComputePass();
-      pass.setPipeline(pipelines.get(work.kernel));
-      pass.setBindGroup(0, work.group);
-      pass.dispatchWorkgroups(...work.kernel.grid(work.values));
-      pass.end();
-      device.queue.submit([encoder.finish()]);
-      await device.queue.onSubmittedWorkDone();
-      work.best = Math.max(work.best, work.kernel.flops!(work.values) / (performance.now() - started) / 1e6);
-    }
-  return new Map(ready.map(({ name, best }) => [name, best]));
+  let peak = 0;
+  for (let r = 0; r < rounds; r++) {
+    peak = Math.max(peak, await measurePeak(device, pipelines, timer));
+    for (const work of ready) work.best = Math.max(work.best, work.flops / (await timer.time(work.command)) / 1e6);
+  }
+  const timing = timer.kind;
+  timer.dispose();
+  return { speeds: new Map(ready.map(({ name, best }) => [name, best])), peak, timing };
 }

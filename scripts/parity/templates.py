@@ -1,7 +1,8 @@
 """Renders the conversations of templateChats.py through every chat template of test/fixtures/templates/styles.
 
-Writes chats.json and styles/NAME.json there: text or class of error, ids, and for templates with {% generation %} the mask
-of what the assistant wrote. The markers are left out of the render itself, which must not change. Needs
+Writes chats.json and styles/NAME.json there: text or class of error, ids, and the mask of what the assistant wrote, by the
+markers of the style or of its twin (templateMarks.py, written as `marked`). The markers are left out of the render itself,
+which must not change. Needs
 scripts/parity/requirements.txt; no network.
 """
 
@@ -16,6 +17,7 @@ import tokenizers
 import transformers
 from jinja import NOW, chat_template_utils  # sets the clock of strftime_now
 from templateChats import CHATS, TOOLS
+from templateMarks import with_marks
 from transformers import PreTrainedTokenizerFast
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -117,7 +119,7 @@ def rendered(tokenizer, template, marked, chat, kwargs):
     except Exception as error:
         return {"error": type(error).__name__}
     out = {"text": text, "ids": tokenizer(text, add_special_tokens=False)["input_ids"]}
-    if marked and "continue_final_message" not in options:
+    if "continue_final_message" not in options:
         encoded = tokenizer.apply_chat_template(
             chat["messages"], chat_template=marked, return_dict=True, return_assistant_tokens_mask=True, **options
         )
@@ -128,11 +130,12 @@ def rendered(tokenizer, template, marked, chat, kwargs):
 
 
 def main():
-    total = 0
+    total = masks = 0
     assert {p.stem for p in (FOLDER / "styles").glob("*.jinja")} == set(STYLES)
     for name, style in STYLES.items():
         source = (FOLDER / "styles" / f"{name}.jinja").read_text()
         plain = MARKER.sub("", source)
+        marked = with_marks(name, source)
         backend, new = tokenizer_with(style.get("specials", []))
         names = {"bos_token": style.get("bos"), "eos_token": style.get("eos", "<|endoftext|>"), "pad_token": "<|pad|>"}
         names = {key: value for key, value in names.items() if value is not None}
@@ -140,18 +143,19 @@ def main():
         runs = [(chat, {}) for chat in CHATS] + list(style.get("extra", []))
         cases = [
             {"chat": chat, **({"kwargs": kwargs} if kwargs else {}),
-             **rendered(tokenizer, plain, source if plain != source else None, CHATS[chat], kwargs)}
+             **rendered(tokenizer, plain, marked, CHATS[chat], kwargs)}
             for chat, kwargs in runs
         ]  # fmt: skip
         total += len(cases)
+        masks += sum("mask" in case for case in cases)
         body = ",\n".join(json.dumps(case, ensure_ascii=False, separators=(",", ":")) for case in cases)
-        head = json.dumps({"specials": new, "names": names}, ensure_ascii=False)[1:-1]
+        head = json.dumps({"specials": new, "names": names, **({"marked": marked} if marked != source else {})}, ensure_ascii=False)[1:-1]
         (FOLDER / "styles" / f"{name}.json").write_text(f"{{{head},\n\"cases\":[\n{body}\n]}}\n")
     chats = {"versions": {"transformers": transformers.__version__, "tokenizers": tokenizers.__version__},
              "now": NOW.isoformat(timespec="milliseconds"), "tools": TOOLS,
              "chats": {k: {**v, **({"tools": "tools"} if "tools" in v else {})} for k, v in CHATS.items()}}  # fmt: skip
     (FOLDER / "chats.json").write_text(json.dumps(chats, ensure_ascii=False, indent=1) + "\n")
-    print(f"{len(STYLES)} styles, {total} renders")
+    print(f"{len(STYLES)} styles, {total} renders, {masks} masks")
 
 
 if __name__ == "__main__":

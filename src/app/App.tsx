@@ -10,7 +10,7 @@ import { CommandPalette } from './CommandPalette';
 import { ErrorBoundary } from './ErrorBoundary';
 import { Navigation } from './Navigation';
 import { OpenShared } from './OpenShared';
-import { PANELS } from './panels';
+import { panelOf } from './panels';
 import { TopBar } from './TopBar';
 
 export function App() {
@@ -45,7 +45,7 @@ function Shell() {
     addEventListener('keydown', onKey);
     return () => removeEventListener('keydown', onKey);
   }, []);
-  const panel = PANELS.find((p) => `/${p.id}` === path) ?? PANELS[0]!;
+  const panel = panelOf(path);
   useEffect(() => {
     document.title = `${panel.title} · Posttrain Studio`;
     setMenu(false);

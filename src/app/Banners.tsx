@@ -1,9 +1,13 @@
 // What a person should know before going on: no GPU, a lost device, a run that was cut off.
+import { useState } from 'react';
 import { useLocation } from 'wouter';
+import type { BackendInfo } from '../protocol/model';
 import type { RunRecord } from '../protocol/run';
+import { studioClient } from '../stores/client';
 import { resumeRun, useRuns } from '../stores/runs';
 import { useSession } from '../stores/session';
 import { useWorkbench } from '../stores/workbench';
+import { softwareWords } from './backendWords';
 
 const isLive = ({ status }: RunRecord): boolean => status === 'running' || status === 'paused' || status === 'queued';
 
@@ -18,7 +22,6 @@ export function Banners() {
   const interrupted = all.filter(
     (r) => r.status === 'interrupted' && !(r === onShow && path === `/${r.recipe.trainer}`),
   );
-  const isSoftware = backend && (backend.backend !== 'webgpu' || backend.isFallbackAdapter);
   return (
     <div className="banners">
       {backendError && (
@@ -28,15 +31,7 @@ export function Banners() {
           </div>
         </div>
       )}
-      {isSoftware && (
-        <div className="note warn">
-          <div>
-            <b>Training runs on {backend.backend === 'webgpu' ? 'a software GPU' : backend.adapter}.</b>{' '}
-            {backend.reason ?? ''} The results are the same; it is slower than a graphics card, so start with the nano
-            model.
-          </div>
-        </div>
-      )}
+      {backend && <SoftwareNote backend={backend} />}
       <div aria-live="polite">
         {notice && (
           <div className={`note ${notice.tone}`} role="status">
@@ -62,6 +57,42 @@ export function Banners() {
           </button>
         </div>
       ))}
+    </div>
+  );
+}
+
+function SoftwareNote({ backend }: { backend: BackendInfo }) {
+  const [isTiming, setTiming] = useState(false);
+  const [failure, setFailure] = useState<string>();
+  const words = softwareWords(backend);
+  if (!words) return null;
+  const time = async () => {
+    setTiming(true);
+    setFailure(undefined);
+    try {
+      await studioClient().compute.request('compareWithWasm', {}); // what it finds comes with the next backend event
+    } catch (cause) {
+      setFailure((cause as Error).message);
+    } finally {
+      setTiming(false);
+    }
+  };
+  return (
+    <div className="note warn" style={{ flexWrap: 'wrap' }}>
+      <div style={{ flex: '1 1 260px' }}>
+        <b>{words.lead}</b> {backend.reason ?? ''} {words.measured ?? ''} {failure ?? ''} The results are the same; it
+        is slower than a graphics card, so start with the nano model.
+      </div>
+      {words.isMeasurable && (
+        <button type="button" className="link" disabled={isTiming} onClick={() => void time()}>
+          {isTiming ? 'Timing …' : 'Time it beside WebAssembly'}
+        </button>
+      )}
+      {words.better && (
+        <a className="link" href={`?backend=${words.better}${location.hash}`}>
+          Go on with {words.better === 'wasm' ? 'WebAssembly' : 'the software GPU'}
+        </a>
+      )}
     </div>
   );
 }

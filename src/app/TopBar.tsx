@@ -67,7 +67,10 @@ function RunPill() {
   const run = useRuns((s) => Object.values(s.runs).find((r) => r.status === 'running' || r.status === 'paused'));
   const pace = useRuns((s) => (run ? s.stats[run.id] : undefined));
   const isRecovering = useRuns((s) => run !== undefined && s.recovering.includes(run.id));
-  if (!run) return <span className="pill wide">no run</span>;
+  const compiling = useSession((s) => s.compiling);
+  // At the first step of a run and the first answer of a model; both wait for it.
+  const compilingWords = compiling && `Compiling kernels, ${compiling.done} of ${compiling.total}`;
+  if (!run) return <span className="pill wide">{compilingWords ?? 'no run'}</span>;
   const left = secondsLeft(run.step, run.maxSteps, pace?.stepMs);
   const isPaused = run.status === 'paused';
   const words = isPaused
@@ -96,7 +99,7 @@ function RunPill() {
         >
           <i style={{ width: `${(100 * run.step) / Math.max(1, run.maxSteps)}%` }} />
         </span>
-        <span className="wide">{words}</span>
+        <span className="wide">{compilingWords ?? words}</span>
       </span>
       <button
         type="button"

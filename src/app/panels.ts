@@ -19,12 +19,21 @@ const panel = (
   component: lazy(async () => ({ default: await load() })),
 });
 
+/** Other names of a panel's address. */
+const ALIASES: Record<string, string> = { bench: 'engine' };
+/** The panel of a hash route, e.g. /mask; the first for an unknown one. */
+export function panelOf(path: string): PanelEntry {
+  const id = path.slice(1);
+  return PANELS.find((panel) => panel.id === (ALIASES[id] ?? id)) ?? PANELS[0]!;
+}
+
 export const PANELS: readonly PanelEntry[] = [
   panel('overview', 'Overview', 'Build', async () => (await import('../panels/overview/OverviewPanel')).OverviewPanel),
   panel('data', 'Data', 'Build', async () => (await import('../panels/data/DataPanel')).DataPanel),
   panel('template', 'Template', 'Build', async () => (await import('../panels/template/TemplatePanel')).TemplatePanel),
   panel('mask', 'Mask', 'Build', async () => (await import('../panels/mask/MaskPanel')).MaskPanel),
   panel('sft', 'SFT', 'Train', async () => (await import('../panels/sft/SftPanel')).SftPanel),
+  panel('lora', 'LoRA', 'Train', async () => (await import('../panels/lora/LoraPanel')).LoraPanel),
   panel(
     'adapters',
     'Adapters',

@@ -110,6 +110,8 @@ describe('JSONL', () => {
     expect(type).toBe('messages');
     expect(parseJsonl(bytes(toJsonl(rows))).rows).toEqual(rows);
     expect(rows).toHaveLength(2);
+    const parts = '{"messages":[{"role":"user","content":[{"type":"text","text":"hi"}]}]}\n';
+    expect(toJsonl(parseJsonl(bytes(parts)).rows)).toBe(parts);
   });
   test('prompt + completion, text, ShareGPT, tools and arguments as JSON strings', () => {
     expect(parseJsonl(bytes('{"prompt":"a","completion":"b"}')).type).toBe('prompt-completion');
@@ -142,7 +144,7 @@ describe('JSONL', () => {
     ],
     ['missing role', '{"messages":[{"content":"a"}]}', /messages\[0\]\.role is missing/],
     ['missing content', '{"messages":[{"role":"user"}]}', /messages\[0\]\.content is missing/],
-    ['content list', '{"messages":[{"role":"user","content":[]}]}', /messages\[0\]\.content must be a string/],
+    ['content list', '{"messages":[{"role":"user","content":[]}]}', /messages\[0\]\.content is an empty list/],
     ['no column', '{"question":"a"}', /none of the columns.*found: question/],
     ['no completion', '{"prompt":"a"}', /completion is missing/],
     [

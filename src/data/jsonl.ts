@@ -137,12 +137,19 @@ function parseLine(text: string, line: number): DatasetRow {
   return parseRow(value);
 }
 
-/** One object a line, with a final newline; null contents are null again. */
+/** One object a line, with a final newline; contents that were null or in parts are so again. */
 export const toJsonl = (rows: readonly unknown[]): string =>
-  rows.map((row) => `${JSON.stringify(row, withNullContent)}\n`).join('');
-/** Replacer for JSON.stringify: contents that were null in the row are null again. */
-export const withNullContent = (_key: string, value: unknown): unknown => {
-  if (typeof value !== 'object' || value === null || !('content_is_null' in value)) return value;
-  const { content_is_null: _own, ...message } = value;
-  return { ...message, content: null };
+  rows.map((row) => `${JSON.stringify(row, asItCame)}\n`).join('');
+/** Replacer for JSON.stringify: contents that were null or in parts are so again. */
+export const asItCame = (_key: string, value: unknown): unknown => {
+  if (typeof value !== 'object' || value === null) return value;
+  if ('content_is_null' in value) {
+    const { content_is_null: _own, ...message } = value;
+    return { ...message, content: null };
+  }
+  if ('content_parts' in value) {
+    const { content_parts: content, ...message } = value;
+    return { ...message, content };
+  }
+  return value;
 };

@@ -8,11 +8,14 @@ export interface FailedRow {
   message: string;
 }
 
-/** The weightiest first: what blocks, then what the gate stops, then the rest, each in the order of FINDING_KINDS. */
+/**
+ * The weightiest first: what blocks, then what the gate stops, then the rest, each in the order of FINDING_KINDS. That pad is
+ * eos is no fault of a row where padding is masked by its length.
+ */
 export function mainFinding(row: Pick<EncodedRow, 'findings'>): { kind: FindingKind; message: string } | undefined {
   const weight = (f: NonNullable<EncodedRow['findings']>[number]) =>
     (f.blocking ? 0 : f.gate ? 100 : 200) + FINDING_KINDS.indexOf(f.kind);
-  return row.findings?.toSorted((a, b) => weight(a) - weight(b))[0];
+  return row.findings?.filter((f) => f.kind !== 'pad_is_eos' || f.gate).toSorted((a, b) => weight(a) - weight(b))[0];
 }
 
 /** Collects encoded rows; `take` hands over what came since the last time. */

@@ -2,10 +2,12 @@
 import { Rng } from '../lib/rng';
 import type { Json } from '../protocol/chat';
 import type { GradedCase, MetricResult } from '../protocol/requests';
-import { encodePlainPrompt, encodePrompt, type RenderContext } from '../text/render';
+import { encodePlainPrompt, encodePrompt } from '../text/encodePrompt';
+import type { RenderContext } from '../text/renderContext';
 import { bestPrompt, type EvaluationCase, evaluationCases } from '../world/cases';
 import { gradeTurn } from '../world/grade';
 import type { Split } from '../world/item';
+import { builtinCases } from '../world/registry';
 import type { World } from '../world/state';
 import { type Graded, measureMetric } from './metric';
 import { findMetrics } from './registry';
@@ -24,6 +26,8 @@ export interface EvaluateOptions {
   cases: number;
   seed: number;
   promptStyle: PromptStyle;
+  /** Cases of this built-in set; of the four SFT shapes unless given. */
+  dataset?: string;
   split?: Split;
   /** Longest turn; the references have at most 78 tokens. */
   max_new_tokens?: number;
@@ -68,16 +72,21 @@ function newlineIds({ tokenizer }: RenderContext): number[] {
   return ids;
 }
 
-/** Generates and grades held-out cases of the four SFT shapes; the metrics' intervals are seeded by `seed`. */
+/**
+ * Generates and grades held-out cases of the four SFT shapes, or of `dataset`; the metrics' intervals are seeded by `seed`.
+ * Throws DataError for an unknown dataset.
+ */
 export function evaluate(options: EvaluateOptions, context: EvaluateContext): ReturnType<typeof evaluateCases> {
-  const { cases: n, seed, split = 'heldout' } = options;
-  return evaluateCases(evaluationCases(context.world, { n, seed, split }), options, context);
+  const { cases: n, seed, split = 'heldout', dataset } = options;
+  const which = { n, seed, split };
+  const cases = dataset === undefined ? evaluationCases(context.world, which) : builtinCases(dataset, which);
+  return evaluateCases(cases, options, context);
 }
 
 /** The same for cases in hand: a tenant's slice, or those of another dataset. */
 export async function evaluateCases(
   cases: readonly EvaluationCase[],
-  options: Omit<EvaluateOptions, 'cases' | 'split'>,
+  options: Omit<EvaluateOptions, 'cases' | 'split' | 'dataset'>,
   context: EvaluateContext,
 ): Promise<{ metrics: MetricResult[]; cases: GradedCase[]; graded: Graded[] }> {
   const { seed, promptStyle, onProgress, signal, max_new_tokens = 112, batch = 64 } = options;

@@ -8,6 +8,7 @@ import { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { DeviceError } from '../lib/errors';
 import type { BackendInfo, BackendName } from '../protocol/model';
+import { largestBuffer } from './allocation';
 
 export interface BackendOptions {
   prefer: BackendName | 'auto';
@@ -34,6 +35,7 @@ const WANTED_FEATURES: GPUFeatureName[] = ['timestamp-query', 'shader-f16', 'sub
 let device: GPUDevice | undefined;
 let isSoftware = false;
 let clock: (() => number) | undefined;
+let started: BackendOptions | undefined;
 /** The clock that the backend was started with. */
 export const backendClock = (): (() => number) | undefined => clock;
 /** Whether WebGPU runs on the CPU, so that kernels take other forms. */
@@ -44,7 +46,8 @@ const describe = (info: GPUAdapterInfo): string =>
     .filter((x, i, all) => x && all.indexOf(x) === i)
     .join(' ') || 'unnamed GPU';
 
-async function startWebGpu(o: BackendOptions): Promise<BackendInfo> {
+/** Information on the backend, or the software adapter that `auto` passes over. */
+async function startWebGpu(o: BackendOptions): Promise<BackendInfo | { passedOver: string }> {
   if (!o.gpu) throw new DeviceError('this browser offers no WebGPU');
   const adapter = await o.gpu.requestAdapter({ powerPreference: 'high-performance' });
   if (!adapter) throw new DeviceError('WebGPU found no graphics adapter');
@@ -54,8 +57,7 @@ async function startWebGpu(o: BackendOptions): Promise<BackendInfo> {
       adapter.info.isFallbackAdapter ?? (adapter as unknown as { isFallbackAdapter?: boolean }).isFallbackAdapter,
     ) || /swiftshader|llvmpipe/i.test(describe(adapter.info));
   const info: BackendInfo = { backend: 'webgpu', adapter: describe(adapter.info), isFallbackAdapter };
-  if (isFallbackAdapter && o.prefer === 'auto')
-    throw new DeviceError(`the only WebGPU adapter (${info.adapter}) is a software one, slower than WASM`);
+  if (isFallbackAdapter && o.prefer === 'auto') return { passedOver: info.adapter };
   const requiredLimits = Object.fromEntries(WANTED_LIMITS.map((name) => [name, adapter.limits[name]]));
   device = await adapter.requestDevice({
     requiredLimits,
@@ -74,7 +76,7 @@ async function startWebGpu(o: BackendOptions): Promise<BackendInfo> {
   clock = o.now;
   await tf.setBackend('webgpu');
   await tf.ready();
-  return info;
+  return { ...info, largestBuffer: largestBuffer(lost) };
 }
 
 async function startWasm(o: BackendOptions, reason?: string): Promise<BackendInfo> {
@@ -88,20 +90,25 @@ async function startWasm(o: BackendOptions, reason?: string): Promise<BackendInf
 
 /**
  * Starts the best backend, or the one asked for. A named backend that fails falls back as well, and `reason` says why.
- * On `auto` a software GPU adapter is passed over: WASM is several times faster there.
+ * On `auto` a software GPU adapter is passed over, and named: WASM was several times faster on those that were measured.
  */
 export async function initBackend(options: BackendOptions): Promise<BackendInfo> {
+  started = options;
   let reason: string | undefined;
+  let passedOver: string | undefined;
   if (options.prefer === 'auto' || options.prefer === 'webgpu') {
     try {
-      return await startWebGpu(options);
+      const found = await startWebGpu(options);
+      if ('backend' in found) return found;
+      passedOver = found.passedOver;
+      reason = `No WebGPU: its only adapter here (${passedOver}) is a software one.`;
     } catch (error) {
       reason = `No WebGPU: ${error instanceof Error ? error.message : String(error)}.`;
     }
   }
   if (options.prefer !== 'cpu') {
     try {
-      return await startWasm(options, reason);
+      return { ...(await startWasm(options, reason)), ...(passedOver !== undefined && { passedOver }) };
     } catch (error) {
       reason = `${reason ?? ''} No WebAssembly: ${error instanceof Error ? error.message : String(error)}.`.trim();
     }
@@ -109,4 +116,38 @@ export async function initBackend(options: BackendOptions): Promise<BackendInfo>
   await tf.setBackend('cpu');
   await tf.ready();
   return { backend: 'cpu', adapter: 'JavaScript', isFallbackAdapter: false, reason };
+}
+
+/**
+ * Runs a task with WebAssembly as tfjs' backend, whichever runs otherwise. Nothing else may use tfjs meanwhile. Throws DeviceError
+ * where it does not start.
+ */
+export async function onWasm<T>(task: () => Promise<T>): Promise<T> {
+  const before = tf.getBackend();
+  if (before !== 'wasm') {
+    setWasmPaths(started!.wasmPath);
+    // tfjs goes on with another backend where this one fails.
+    const isSet = await tf.setBackend('wasm').catch(() => false);
+    if (!isSet) {
+      await tf.setBackend(before);
+      throw new DeviceError('WebAssembly does not start in this browser.');
+    }
+  }
+  try {
+    return await task();
+  } finally {
+    if (before !== 'wasm') await tf.setBackend(before);
+  }
+}
+
+/** Runs a task on a device of the adapter that was passed over, which is destroyed after it. Throws DeviceError without one. */
+export async function onPassedOver<T>(task: (device: GPUDevice) => Promise<T>): Promise<T> {
+  const adapter = await started?.gpu?.requestAdapter();
+  if (!adapter) throw new DeviceError('WebGPU found no graphics adapter.');
+  const own = await adapter.requestDevice();
+  try {
+    return await task(own);
+  } finally {
+    own.destroy();
+  }
 }

@@ -7,6 +7,9 @@ export class Pipelines {
   private readonly pipelines = new Map<string, Promise<GPUComputePipeline>>();
   private readonly ready = new Map<string, GPUComputePipeline>();
   private readonly layouts = new Map<string, GPUBindGroupLayout>();
+  private readonly progress = { done: 0, total: 0 };
+  /** Told whenever a new pipeline is begun or done: of those that are being compiled together, how many are done. */
+  onProgress?: (done: number, total: number) => void;
 
   constructor(readonly device: GPUDevice) {}
 
@@ -39,30 +42,33 @@ export class Pipelines {
     return pipeline;
   }
 
-  /**
-   * Compiles what is new among `kernels`, all at once; `onProgress` counts the finished ones. Throws DeviceError with the
-   * compiler's words.
-   */
-  async compile(kernels: readonly Kernel[], onProgress?: (done: number, total: number) => void): Promise<void> {
-    const distinct = [...new Map(kernels.map((kernel) => [kernel.wgsl, kernel])).values()];
-    let done = 0;
-    await Promise.all(
-      distinct.map(async (kernel) => {
-        await this.one(kernel);
-        done++;
-        onProgress?.(done, distinct.length);
-      }),
-    );
+  /** Compiles what is new among `kernels`, all at once. Throws DeviceError with the compiler's words. */
+  async compile(kernels: readonly Kernel[]): Promise<void> {
+    const distinct = new Map(kernels.map((kernel) => [kernel.wgsl, kernel]));
+    await Promise.all([...distinct.values()].map((kernel) => this.one(kernel)));
   }
   private one(kernel: Kernel): Promise<GPUComputePipeline> {
     let pipeline = this.pipelines.get(kernel.wgsl);
     if (!pipeline) {
       pipeline = this.create(kernel);
+      this.count(pipeline);
       this.pipelines.set(kernel.wgsl, pipeline);
       // One that failed may succeed later, on a device with more memory left.
       pipeline.catch(() => this.pipelines.delete(kernel.wgsl));
     }
     return pipeline;
+  }
+  private count(pipeline: Promise<GPUComputePipeline>): void {
+    const { progress } = this;
+    const tell = () => this.onProgress?.(progress.done, progress.total);
+    progress.total++;
+    tell();
+    const settled = () => {
+      progress.done++;
+      tell();
+      if (progress.done === progress.total) progress.done = progress.total = 0;
+    };
+    pipeline.then(settled, settled);
   }
   private async create(kernel: Kernel): Promise<GPUComputePipeline> {
     const { device } = this;

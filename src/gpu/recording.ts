@@ -26,7 +26,7 @@ export interface View {
 export type Memory = Planned | Fixed | View;
 
 /** Values of a call, from what changes from batch to batch. */
-export type ValuesOf<S> = (sizes: S) => Values;
+export type ValuesOf<S, P extends string = string> = (sizes: S) => Values<P>;
 
 export interface Call<S> {
   readonly kernel: Kernel;

@@ -1,5 +1,6 @@
 // A recording made ready: memory, pipelines and bind groups exist, so that a step only writes its uniform blocks and encodes
 // the same list again. Work is cut into submits of a few milliseconds, by measured time, so that the page stays smooth.
+import { checkBuffer } from './allocation';
 import { BLOCK_BYTES, type Grid, type Kernel } from './kernel';
 import { type Pipelines, writeBlock } from './pipelines';
 import { type Plan, planMemory } from './planner';
@@ -58,6 +59,8 @@ export class SlotPool {
 
 export class Replay<S> {
   readonly plan: Plan;
+  /** Parts that WebGPU has taken once: see GpuRunner.send. */
+  readonly proven = new Set<string>();
   private commands: Command[] = [];
   private boundTo = -1;
   private buffers: readonly GPUBuffer[] = [];
@@ -66,12 +69,19 @@ export class Replay<S> {
   private readonly view: DataView;
   private readonly uniform: GPUBuffer;
 
+  /** Throws ConfigError when one tensor is above the device's limit of a buffer; nothing is allocated then. */
   constructor(
     private readonly pipelines: Pipelines,
     private readonly pool: SlotPool,
     private readonly recording: Recording<S>,
+    remedy?: string,
   ) {
     this.plan = planMemory(recording);
+    this.plan.slots.forEach((bytes, slot) => {
+      const tenants = [...this.plan.slotOf].filter(([, at]) => at === slot).map(([tensor]) => tensor);
+      const widest = tenants.reduce((a, b) => (b.bytes > a.bytes ? b : a));
+      checkBuffer(pipelines.device, bytes, `The tensor ${widest.name}`, remedy);
+    });
     // Slots in the pool's order: largest first.
     const order = this.plan.slots.map((_, i) => i).sort((a, b) => this.plan.slots[b]! - this.plan.slots[a]!);
     this.rank = [];

@@ -1,9 +1,9 @@
 // Time of single kernels on the device, by timestamp queries where the adapter has them, else by the clock around a submit.
 import type { Command } from './replay';
 
-/** Repeats are added until a pass takes this long: timestamps step by 100 µs in browsers, submits cost as much. */
-const LONG_ENOUGH_MS = 4;
-const MOST_REPEATS = 512;
+/** Repeats are added until a pass takes this long: timestamps step by 100 µs in browsers, and a submit costs as much. */
+const LONG_ENOUGH_MS = 5;
+const MOST_REPEATS = 4096;
 
 export class KernelTimer {
   private readonly queries?: GPUQuerySet;

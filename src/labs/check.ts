@@ -2,7 +2,8 @@
 import { StudioError } from '../lib/errors';
 import { type DatasetRow, type EncodedRow, FINDING_KINDS, type FindingKind } from '../protocol/chat';
 import type { GateFinding } from '../protocol/requests';
-import { type RenderSettings, render, trainedTokens } from '../text/render';
+import { blockingFinding, render, trainedTokens } from '../text/render';
+import type { RenderSettings } from '../text/renderContext';
 import { gateFindings, type PartFindings, partFindings } from './preflight';
 
 export interface CheckedRow {
@@ -12,6 +13,7 @@ export interface CheckedRow {
 }
 export interface CheckReport {
   rows: number;
+  /** Of rows that are not left out. */
   tokens: number;
   trained: number;
   /** Kinds that stop a run, the gravest first; kinds that are allowed among them, marked. */
@@ -45,8 +47,10 @@ function checkPart(
     onRow();
     try {
       const one = render(row, rowId, settings);
-      out.tokens += one.ids.length;
-      out.trained += trainedTokens(one);
+      if (!blockingFinding(one)) {
+        out.tokens += one.ids.length;
+        out.trained += trainedTokens(one);
+      }
       for (const { kind, gate, message } of one.findings ?? []) {
         if (gate) continue;
         const note = out.notes.get(kind) ?? { rows: 0, first: message };

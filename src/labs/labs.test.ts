@@ -1,11 +1,19 @@
+import { readFileSync } from 'node:fs';
 import Ajv from 'ajv';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { findMetrics } from '../eval/registry';
 import type { Recipe } from '../protocol/recipe';
+import { BUILTIN_TEMPLATE, BUILTIN_TOKENS } from '../text/builtinTemplate';
+import { compileTemplate } from '../text/chatTemplate';
+import { Tokenizer } from '../text/tokenizer';
+import { casesOf } from './casesOf';
 import { lossPair } from './pair';
-import { maskMode, recipeRows } from './recipeRows';
+import { gateFindings, passGate } from './preflight';
+import { encodeRecipe, recipeRows } from './recipeRows';
+import { settingsOf } from './recipeSettings';
 import { sftDefault } from './recipes/sft';
+import { WHERE_EXPERIMENTS } from './recipes/where';
 import { labs } from './registry';
 import { RECIPE_SCHEMA, schemaProblem, validateRecipe } from './validateRecipe';
 
@@ -97,7 +105,7 @@ test.each([
 
 test('the arms of the pair differ in the mask alone', () => {
   const { full, completion } = lossPair(sftDefault);
-  const modes = [full, completion].map(({ args }) => maskMode(args as never));
+  const modes = [full, completion].map((recipe) => settingsOf(recipe).mode);
   expect(modes).toEqual(['full', 'completion_only_loss']);
   const rest = ({ name: _, overrides: __, args, ...others }: Recipe) => ({
     ...others,
@@ -127,4 +135,41 @@ test('rows are shared out by weight, seeded, and apart from the held-out ones', 
   expect(() => recipeRows({ ...recipe, data: { ...recipe.data, train: [{ ref: 'builtin:none' }] } }, 'train')).toThrow(
     /no built-in dataset "none"/,
   );
+});
+
+test('arms of a where-to-modify experiment differ in what is trained alone', () => {
+  for (const { arms, metrics } of WHERE_EXPERIMENTS) {
+    const [first, ...others] = arms.map(({ recipe }) => recipe);
+    for (const { name: _, peft, args, ...rest } of others) {
+      const { name: __, peft: firstPeft, args: firstArgs, ...firstRest } = first!;
+      expect(rest).toEqual(firstRest);
+      expect(peft).not.toEqual(firstPeft);
+      // Full tuning takes another rate, or it would diverge.
+      const { learning_rate: ___, ...same } = args;
+      const { learning_rate: ____, ...firstSame } = firstArgs;
+      expect(same).toEqual(firstSame);
+    }
+    expect(new Set(arms.map(({ recipe }) => recipe.name)).size).toBe(arms.length);
+    expect(first!.evaluation).toEqual([...metrics]);
+  }
+});
+
+test('the rows of every lab pass the pre-flight gate', () => {
+  const tokenizer = Tokenizer.fromJson(readFileSync('public/models/tokenizer.json', 'utf8'));
+  const context = { tokenizer, template: compileTemplate(BUILTIN_TEMPLATE), ...BUILTIN_TOKENS };
+  for (const { recipe } of labs) {
+    const few = { ...recipe, data: { ...recipe.data, rows: 40 }, args: { ...recipe.args, max_eval_samples: 10 } };
+    const [train, held] = (['train', 'eval'] as const).map((part) => encodeRecipe(few, part, context));
+    expect(() => passGate(few, gateFindings(train!, held!)), recipe.name).not.toThrow();
+  }
+});
+
+test('a task of its own is measured on its own cases, a mixture on the four shapes', () => {
+  const on = (...refs: string[]) => casesOf({ data: { train: refs.map((ref) => ({ ref })), eval: [] } });
+  for (const { arms, dataset } of WHERE_EXPERIMENTS)
+    for (const { recipe } of arms) expect(casesOf(recipe)).toBe(dataset);
+  expect(casesOf(sftDefault)).toBeUndefined();
+  expect(on('builtin:tenant/A')).toBe('builtin:tenant/A');
+  expect(on('builtin:tenant/A', 'builtin:tenant/B')).toBeUndefined();
+  expect(on('sha256:00')).toBeUndefined();
 });

@@ -5,7 +5,9 @@ import type { Recipe } from '../protocol/recipe';
 import { trainBpe } from '../text/bpe';
 import { BUILTIN_TEMPLATE } from '../text/builtinTemplate';
 import { compileTemplate } from '../text/chatTemplate';
+import type { RenderSettings } from '../text/renderContext';
 import { Tokenizer } from '../text/tokenizer';
+import { checkRows } from './check';
 import { lossPair } from './pair';
 import { gateFindings, passGate } from './preflight';
 import { encodeRecipe } from './recipeRows';
@@ -37,6 +39,23 @@ function check(
     encodeRecipe(recipe, part, context, { imported: () => rows });
   const findings = gateFindings(encode('train', train), encode('eval', held));
   return { recipe, findings, kinds: findings.map(({ kind }) => kind) };
+}
+
+/** The same gate headless, where settings are TRL's names. */
+function checked(
+  train: DatasetRow[],
+  held: DatasetRow[],
+  settings: Partial<RenderSettings> = {},
+  template = BUILTIN_TEMPLATE,
+) {
+  const named = (rows: DatasetRow[]) => rows.map((row, i) => ({ rowId: `line ${i + 1}`, row }));
+  return checkRows(named(train), named(held), {
+    tokenizer,
+    template: compileTemplate(template),
+    mode: 'assistant_only_loss',
+    max_length: 512,
+    ...settings,
+  });
 }
 
 test('clean rows pass', () => {
@@ -110,7 +129,39 @@ test('held-out rows that are masked by another rule than training rows stop the 
   const rows = check([chat('A')], {}, BUILTIN_TEMPLATE, [
     { prompt: chat('A').messages!.slice(0, 1), completion: chat('A').messages!.slice(1) },
   ]);
-  expect(rows.kinds).toEqual([]); // the same rule names both
+  expect(rows.kinds).toEqual([]); // the same kind of mask for both
+  // TRL's default: messages are trained in full, of prompt and completion the completion alone.
+  const pair: DatasetRow = { prompt: 'ab', completion: 'cd' };
+  const report = checked([chat('A')], [pair], { mode: 'default' });
+  expect(report.findings.map(({ kind, first }) => [kind, first])).toEqual([
+    ['eval_masked_otherwise', expect.stringContaining('"completion", where training rows have "full sequence"')],
+  ]);
+  expect(checked([pair, chat('A')], [pair], { mode: 'default' }).findings).toEqual([]);
+});
+
+test('spans that are found by other rules are masked alike', () => {
+  // The generation prompt opens a thought only for a first turn: there the whole parts from it, elsewhere it is a prefix.
+  const source = `{% for m in messages %}{{ '<' ~ m.role ~ '>' ~ m.content ~ '<|im_end|>' }}{% endfor %}{% if add_generation_prompt %}{{ '<assistant>' ~ ('<think>' if messages | length == 1) }}{% endif %}`;
+  const several = { messages: [{ role: 'system' as const, content: 'S' }, ...chat('B').messages!] };
+  const given = { mode: 'assistant_only_loss', mask: { assistant_spans: 'derived' } } as const;
+  const rules = [chat('A'), several].map((row) => checked([row], [], given, source));
+  expect(rules.every(({ trained }) => trained > 0)).toBe(true);
+  expect(checked([chat('A')], [several], given, source).findings).toEqual([]);
+});
+
+test('rows that are dropped for their length stop no run and count in no mask', () => {
+  const long = chat('an answer that is longer than all the others by far');
+  const args = { max_length: 48, truncation_mode: 'drop' };
+  const { recipe, findings } = check([chat('A'), long], { args });
+  expect(findings).toEqual([]);
+  expect(() => passGate(recipe, findings)).not.toThrow();
+  expect(check([chat('A'), long], { args: { max_length: 48 } }).kinds).toContain('target_cut');
+  const report = checked([chat('A'), long], [], { max_length: 48, truncation_mode: 'drop' });
+  expect([report.isClean, report.notes.map(({ kind, rows }) => [kind, rows])]).toEqual([true, [['too_long', 1]]]);
+  expect(report.tokens).toBeLessThanOrEqual(48);
+  // Refused, such a row stops the run, and for that alone.
+  const refused = checked([chat('A'), long], [], { max_length: 48, truncation_mode: 'refuse' });
+  expect(refused.findings.map(({ kind }) => kind)).toEqual(['too_long']);
 });
 
 test('the full-sequence arm of the pair says what it overrides', () => {

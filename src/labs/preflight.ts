@@ -5,6 +5,8 @@ import { plural } from '../lib/words';
 import { type EncodedRow, FINDING_KINDS, type FindingKind } from '../protocol/chat';
 import type { Recipe } from '../protocol/recipe';
 import type { GateFinding } from '../protocol/requests';
+import { maskKindOf } from '../text/masks';
+import { blockingFinding } from '../text/render';
 
 /** Row ids that a finding names at most. */
 const NAMED_ROWS = 20;
@@ -17,6 +19,7 @@ export const GATE_TITLES: Record<FindingKind, string> = {
   prompt_not_prefix: 'the prompt is not a prefix of prompt + completion',
   not_prefix_preserving: 'earlier turns change when later ones are added',
   tool_result_trained: 'tool results are trained',
+  train_spans_lost: 'parts of a message that are not to be trained cannot be found',
   straddles_boundary: 'a token straddles the border of the trained part',
   double_bos: 'the row begins with two BOS tokens',
   pad_in_text: 'the padding token stands inside the text',
@@ -28,14 +31,14 @@ export const GATE_TITLES: Record<FindingKind, string> = {
   special_in_text: 'special tokens stand in plain text',
 };
 
-/** What the rows of one part say, kind by kind, and the rules that train their tokens. */
+/** What the rows of one part say, kind by kind, and by which kinds of mask their tokens are trained. */
 export interface PartFindings {
   findings: GateFinding[];
   rules: string[];
 }
 export function partFindings(part: 'train' | 'eval', rows: readonly EncodedRow[]): PartFindings {
   const byKind = new Map<FindingKind, GateFinding>();
-  const rules = new Set<string>();
+  const masks = new Set<string>();
   for (const row of rows) {
     for (const { kind, gate, message } of row.findings ?? []) {
       if (!gate) continue;
@@ -44,17 +47,22 @@ export function partFindings(part: 'train' | 'eval', rows: readonly EncodedRow[]
       found.rows++;
       if (found.rowIds.length < NAMED_ROWS) found.rowIds.push(row.rowId);
     }
-    for (const [r, sentence] of row.rules.entries())
-      if (!rules.has(sentence) && row.rule.some((rule, t) => rule === r && row.mask[t] === 1)) rules.add(sentence);
+    // Of a row that is left out nothing is trained.
+    if (blockingFinding(row)) continue;
+    for (const [r, sentence] of row.rules.entries()) {
+      const mask = maskKindOf(sentence);
+      if (mask === undefined || masks.has(mask)) continue;
+      if (row.rule.some((rule, t) => rule === r && row.mask[t] === 1)) masks.add(mask);
+    }
   }
-  return { findings: FINDING_KINDS.flatMap((kind) => byKind.get(kind) ?? []), rules: [...rules] };
+  return { findings: FINDING_KINDS.flatMap((kind) => byKind.get(kind) ?? []), rules: [...masks] };
 }
 
 /** Both parts together; the gravest first. Held-out rows only add what the training rows do not have. */
 export function gateFindings(train: PartFindings, held: PartFindings): GateFinding[] {
   const kinds = new Set(train.findings.map(({ kind }) => kind));
   const found = [...train.findings, ...held.findings.filter(({ kind }) => !kinds.has(kind))];
-  const unlike = held.rules.find((rule) => !train.rules.includes(rule));
+  const unlike = held.rules.find((mask) => !train.rules.includes(mask));
   if (train.rules.length && unlike)
     found.push({
       kind: 'eval_masked_otherwise',
@@ -62,7 +70,7 @@ export function gateFindings(train: PartFindings, held: PartFindings): GateFindi
       rows: 0,
       rowIds: [],
       part: 'eval',
-      first: `Held-out rows train tokens by a rule that no training row uses: "${unlike}". Their eval_loss would measure something else. Use rows of one type in both splits.`,
+      first: `Held-out rows are masked as no training row is: "${unlike}", where training rows have "${train.rules.join('" and "')}". Their eval_loss would measure something else. Use rows of one type in both splits.`,
     });
   return FINDING_KINDS.flatMap((kind) => found.filter((finding) => finding.kind === kind));
 }

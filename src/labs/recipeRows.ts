@@ -1,13 +1,15 @@
 // The rows that a recipe names, and their encoding under its mask mode. The one way, for the text worker and headless.
 import { DataError } from '../lib/errors';
 import { parseConfig } from '../lib/fields';
-import type { DatasetRow, EncodedRow, MaskMode } from '../protocol/chat';
+import type { DatasetRow, EncodedRow } from '../protocol/chat';
 import { DEFAULT_ADAPTER } from '../protocol/peft';
 import type { DataRef, Recipe } from '../protocol/recipe';
-import { blockingFinding, type RenderContext, render } from '../text/render';
+import { blockingFinding, render } from '../text/render';
+import type { RenderContext } from '../text/renderContext';
 import { trainers } from '../trainers/registry';
 import { builtinItems } from '../world/registry';
 import { type PartFindings, partFindings } from './preflight';
+import { settingsOf } from './recipeSettings';
 
 /** Rows of built-in sets when the recipe does not say. */
 const TRAIN_ROWS = 4000;
@@ -45,10 +47,6 @@ export function recipeRows(
   });
 }
 
-/** TRL's two switches as one mode. */
-export const maskMode = (args: { assistant_only_loss: boolean; completion_only_loss: boolean }): MaskMode =>
-  args.assistant_only_loss ? 'assistant_only_loss' : args.completion_only_loss ? 'completion_only_loss' : 'full';
-
 export interface EncodedRows extends PartFindings {
   rows: EncodedRow[];
   /** Rows left out, as TRL does, because nothing of them would be trained. */
@@ -62,11 +60,7 @@ export function encodeRecipe(
   context: RenderContext,
   { imported, onProgress }: { imported?: ImportedRows; onProgress?: (done: number, total: number) => void } = {},
 ): EncodedRows {
-  const args = parseConfig(trainers.sft.fields, recipe.args);
-  const { max_length, completion_only_loss, truncation_mode } = args;
-  const { assistant_spans, assistant_turns, train_on_eos } = args;
-  const mask = { assistant_spans, assistant_turns, train_on_eos };
-  const settings = { ...context, mode: maskMode(args), completion_only_loss, max_length, truncation_mode, mask };
+  const settings = { ...context, ...settingsOf(recipe) };
   const given = recipeRows(recipe, part, imported);
   const preference = given.find(({ row }) => row.chosen !== undefined);
   if (preference)

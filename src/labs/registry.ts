@@ -1,12 +1,14 @@
 // Labs: recipes with the finding that they reproduce. Data only, so the page may read it.
 import type { Recipe } from '../protocol/recipe';
 import { lossPair } from './pair';
+import { loraRecipe } from './recipes/lora';
 import { sftDefault, sftNano } from './recipes/sft';
+import { WHERE_EXPERIMENTS } from './recipes/where';
 
 export interface Lab {
   id: string;
   title: string;
-  /** What to expect, in one sentence. */
+  /** What to expect, or what is compared where it has to be measured: one sentence or two. */
   finding: string;
   recipe: Recipe;
 }
@@ -38,6 +40,23 @@ export const labs: readonly Lab[] = [
     finding: 'The other arm of the pair: the prompt is read, but not learned.',
     recipe: pair.completion,
   },
+  {
+    id: 'lora-default',
+    title: 'A patch beside a frozen model',
+    finding: 'Compared with full tuning over the same steps: held-out loss, valid answers, and the parameters trained.',
+    recipe: loraRecipe(8, 'all'),
+  },
+  ...WHERE_EXPERIMENTS.flatMap(({ id, title, question, arms }) =>
+    arms.map(
+      (arm): Lab => ({
+        id: `where-${id}-${arm.id}`,
+        title: `${title}: ${arm.label}`,
+        finding: question,
+        recipe: arm.recipe,
+      }),
+    ),
+  ),
 ];
 
 export const defaultSftRecipe: Recipe = sftDefault;
+export const defaultLoraRecipe: Recipe = loraRecipe(8, 'all');

@@ -8,7 +8,7 @@ import { PRESETS } from '../nn/presets';
 import type { Recipe } from '../protocol/recipe';
 import { BUILTIN_TEMPLATE } from '../text/builtinTemplate';
 import { compileTemplate } from '../text/chatTemplate';
-import type { RenderContext } from '../text/render';
+import type { RenderContext } from '../text/renderContext';
 import { Tokenizer } from '../text/tokenizer';
 import { builtinWorld } from '../world/registry';
 import { encodeRecipe } from './recipeRows';

@@ -11,12 +11,13 @@ import type { ModelEngine } from '../nn/seam';
 import type { EncodedRow } from '../protocol/chat';
 import type { Recipe } from '../protocol/recipe';
 import type { SampleGeneration } from '../protocol/run';
-import type { RenderContext } from '../text/render';
+import type { RenderContext } from '../text/renderContext';
 import { loadTrainer } from '../trainers/load';
 import { type LoopCheckpoint, type LoopState, type RowGroup, type StepReport, TrainingRun } from '../trainers/loop';
 import { trainers } from '../trainers/registry';
 import { evaluationCases } from '../world/cases';
 import type { World } from '../world/state';
+import { casesOf } from './casesOf';
 import { validateRecipe } from './validateRecipe';
 
 export interface RecipeEnvironment {
@@ -40,7 +41,7 @@ export interface ResumePoint {
 }
 
 /** One fixed prompt of each shape, from the dev split: never trained on, never in the held-out figures. */
-const FIXED_PROMPTS = 4;
+export const FIXED_PROMPTS = 4;
 const FIXED_SEED = 5;
 
 /** Throws ConfigError for a bad recipe and DataError when there is nothing to train on. */
@@ -155,11 +156,18 @@ export class RecipeRun {
   checkpoint(): Promise<LoopCheckpoint> {
     return this.run.checkpoint();
   }
-  /** Held-out evaluation of the weights as they are; the recipe's metrics unless others are named. */
+  /** Held-out evaluation of the weights as they are, on the recipe's own task; its metrics unless others are named. */
   evaluate(options: Partial<EvaluateOptions> = {}): ReturnType<typeof evaluate> {
     const { engine, world, render, yieldToOthers } = this.environment;
     return evaluate(
-      { metrics: this.recipe.evaluation, cases: 40, seed: this.recipe.seed, promptStyle: 'plain', ...options },
+      {
+        metrics: this.recipe.evaluation,
+        cases: 40,
+        seed: this.recipe.seed,
+        promptStyle: 'plain',
+        dataset: casesOf(this.recipe),
+        ...options,
+      },
       { world, render, sampler: greedySampler(engine, yieldToOthers) },
     );
   }

@@ -269,4 +269,50 @@ test('what does not fit is refused in words', async () => {
   expect(() => parseLlamaConfig({ ...json, model_type: 'mamba' })).toThrow(/"mamba"/);
   expect(() => parseLlamaConfig({ ...json, hidden_size: undefined })).toThrow(/hidden_size/);
   expect(() => parseLlamaConfig({ ...json, rope_parameters: { rope_type: 'yarn' } })).toThrow(/yarn/);
+  const other: [field: string, value: unknown][] = [
+    ['rope_scaling', { type: 'linear', factor: 2 }],
+    ['rope_scaling', { rope_type: 'llama3', factor: 8 }],
+    ['rope_scaling', { factor: 2 }],
+    ['rope_parameters', { rope_type: 'default', partial_rotary_factor: 0.5 }],
+    ['hidden_act', 'gelu'],
+    ['attention_bias', true],
+    ['qkv_bias', true],
+    ['mlp_bias', true],
+    ['partial_rotary_factor', 0.5],
+    ['attention_dropout', 0.1],
+    ['final_logit_softcapping', 30],
+    ['attention_multiplier', 0.0078125],
+    ['quantization_config', { quant_method: 'gptq' }],
+  ];
+  for (const [field, value] of other)
+    expect(() => parseLlamaConfig({ ...json, [field]: value }), field).toThrow(`config.json says ${field} `);
+  // What says nothing new is read: as transformers 4 and 5 write it.
+  const same = {
+    rope_scaling: null,
+    hidden_act: 'silu',
+    attention_bias: false,
+    mlp_bias: false,
+    attention_dropout: 0.0,
+    pretraining_tp: 1,
+    rope_parameters: { rope_type: 'default', rope_theta: json.rope_theta },
+  };
+  expect(parseLlamaConfig({ ...json, ...same })).toEqual(parseLlamaConfig(json));
+  expect(parseLlamaConfig({ ...json, rope_scaling: { type: 'default' } })).toEqual(parseLlamaConfig(json));
+});
+
+test('targets and positions that the model does not have are refused; what is not learned may be anything', async () => {
+  const engine = new TfEngine(config, initWeights(config, 1));
+  const measure = (change: (batch: Batch) => void) => {
+    const batch = sampleBatch();
+    change(batch);
+    return engine.evaluate(batch, { want: ['logps'] });
+  };
+  await expect(measure(({ targets }) => targets.set([70], 1))).rejects.toThrow('Target id 70 is outside');
+  await expect(measure(({ positions }) => positions.set([40], 3))).rejects.toThrow('Position 40 is outside');
+  await expect(measure((batch) => Object.assign(batch, { mask: batch.mask.slice(1) }))).rejects.toThrow(
+    'A batch of 2×6 needs 12 mask, got 11.',
+  );
+  const outputs = await measure(({ targets }) => targets.set([-100], 0)); // mask 0 there
+  tf.dispose(outputs as unknown as tf.TensorContainer);
+  engine.dispose();
 });

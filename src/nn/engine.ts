@@ -62,6 +62,8 @@ export class TfEngine implements ModelEngine {
   /** grad_norm of the last update, until it is read. */
   private unreadNorm?: tf.Scalar;
   private grads: Record<string, tf.Tensor> = {};
+  /** Sum of the losses behind `grads`: not finite when one of them is not. */
+  private lossSum?: tf.Scalar;
   /** 1 where AdamW decays; norms and biases come after those. */
   private decayMask: tf.Tensor1D;
 
@@ -322,6 +324,10 @@ export class TfEngine implements ModelEngine {
       >;
       return this.backwardAll(batch, t, { hidden, saved: saved!, rows, f, teacherLogSoftmax, pass }, d, options);
     });
+    const earlier = this.lossSum;
+    const { loss: found } = result!.sums as Record<string, tf.Scalar>;
+    if (found) this.lossSum = tf.keep(earlier ? tf.add<tf.Scalar>(earlier, found) : tf.clone(found));
+    if (found) earlier?.dispose();
     for (const [name, g] of Object.entries(newGrads)) {
       const old = this.grads[name];
       this.grads[name] = old ? tf.add(old, g) : g;
@@ -390,7 +396,10 @@ export class TfEngine implements ModelEngine {
         return g ? tf.reshape(g, [size]) : tf.zeros([size]);
       });
       const g = tf.concat1d(parts as tf.Tensor1D[]);
-      return { g, gradNorm: tf.sqrt(squareSum(g)) as tf.Scalar };
+      const norm = tf.sqrt(squareSum(g)) as tf.Scalar;
+      // A loss that is not finite spoils the step as a gradient does.
+      const { lossSum } = this;
+      return { g, gradNorm: lossSum ? (tf.where(tf.isFinite(lossSum), norm, lossSum) as tf.Scalar) : norm };
     });
     this.clearGradients();
     // Where reading is free a bad step ends here; on WebGPU it would be a second readback, so the GPU itself decides.
@@ -448,6 +457,8 @@ export class TfEngine implements ModelEngine {
   /** Drops gradients gathered so far, e.g. after a cancelled step. */
   clearGradients(): void {
     tf.dispose(this.grads);
+    this.lossSum?.dispose();
+    this.lossSum = undefined;
     this.grads = {};
     this.micro = 0;
   }

@@ -30,6 +30,20 @@ export function checkBatch(batch: Batch, config: LlamaConfig, head: HeadKind, op
       throw new ShapeError(
         `Token id ${id} is outside the model's vocabulary of ${config.vocab_size}. Use the model's own tokenizer.`,
       );
+  for (const name of ['positions', 'segmentIds', 'targets', 'mask'] as const)
+    if (batch[name].length !== B * T)
+      throw new ShapeError(`A batch of ${B}×${T} needs ${B * T} ${name}, got ${batch[name].length}.`);
+  for (let n = 0; n < B * T; n++) {
+    const [position, target] = [batch.positions[n]!, batch.targets[n]!];
+    if (position < 0 || position >= config.max_position_embeddings)
+      throw new ShapeError(
+        `Position ${position} is outside the model's context of ${config.max_position_embeddings}. Set max_length lower.`,
+      );
+    if (batch.mask[n] !== 0 && (target < 0 || target >= config.vocab_size))
+      throw new ShapeError(
+        `Target id ${target} is outside the model's vocabulary of ${config.vocab_size}. Use the model's own tokenizer, and mask what is not to be learned.`,
+      );
+  }
   checkRoutes(batch.rowAdapter, routes);
   if ((options.head ?? 'lm') !== 'lm' && options.head !== head)
     throw new ConfigError(`This engine has the head "${head}", not "${options.head}".`);

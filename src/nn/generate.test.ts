@@ -48,6 +48,16 @@ test('a row does not depend on its batch, nor on rows that ended before it', asy
   });
 });
 
+test('a row gets what its own prompt leaves of the context, whatever its neighbours are', async () => {
+  const sampling = { ...greedy, max_new_tokens: 90 };
+  const mixed = [[5], Array.from({ length: 90 }, (_, i) => i % 61), [7, 9, 11]];
+  const together = await generate(engine, { prompts: mixed, sampling, stopIds: [] });
+  expect(together.map(({ ids }) => ids.length)).toEqual([90, 6, 90]);
+  const alone = await generate(engine, { prompts: [mixed[0]!], sampling, stopIds: [] });
+  expect(alone[0]!.ids).toEqual(together[0]!.ids);
+  expect(together.map(({ terminated }) => terminated)).toEqual([false, false, false]);
+});
+
 test('the same seed gives the same text, another seed another', async () => {
   const run = (seed: number) =>
     generate(engine, { prompts, sampling: { ...greedy, temperature: 1, seed }, stopIds: [] });
@@ -128,4 +138,34 @@ test('generation under a mask draws nothing else, and refuses an empty one', asy
   });
   const none = generate(engine, { prompts, sampling: greedy, stopIds: [], allowed: () => new Uint32Array(2) });
   await expect(none).rejects.toThrow(/no token at all/);
+});
+
+test('ties with the last id kept by top_k or top_p are kept', () => {
+  const tied = Float32Array.from([2, 1, 1, 1, 0]);
+  const of = (top_k: number, top_p: number) => candidates(tied, { temperature: 1, top_k, top_p }).ids;
+  expect(of(2, 1)).toEqual([0, 1, 2, 3]);
+  expect(of(1, 1)).toEqual([0]);
+  expect(of(4, 1)).toEqual([0, 1, 2, 3]);
+  // e² + 3e + 1 = 16.5: the first has 0.45 of the mass, each of the next three 0.16.
+  expect(of(0, 0.44)).toEqual([0]);
+  expect(of(0, 0.5)).toEqual([0, 1, 2, 3]);
+  expect(of(0, 0.96)).toEqual([0, 1, 2, 3, 4]);
+});
+
+test('weights that are no numbers, and a mask that allows only ids that do not exist, are told', async () => {
+  const broken = initWeights(config, 7);
+  broken['model.norm.weight']!.data.fill(Number.NaN);
+  const other = new TfEngine(config, broken);
+  for (const temperature of [0, 1])
+    await expect(generate(other, { prompts, sampling: { ...greedy, temperature }, stopIds: [] })).rejects.toThrow(
+      /no numbers for prompt \d: its weights hold NaN/,
+    );
+  other.dispose();
+  const beyond = () => Uint32Array.from([0, 0xe0000000]); // ids 61, 62 and 63 of 61
+  await expect(generate(engine, { prompts, sampling: greedy, stopIds: [], allowed: beyond })).rejects.toThrow(
+    'Prompt 1 may go on with no token at all',
+  );
+  const last = () => Uint32Array.from([0, 0xf0000000]); // id 60 too
+  const rows = await generate(engine, { prompts, sampling: greedy, stopIds: [], allowed: last });
+  expect(new Set(rows.flatMap(({ ids }) => ids))).toEqual(new Set([60]));
 });

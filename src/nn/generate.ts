@@ -20,7 +20,7 @@ import {
   w2,
 } from './llama';
 import { batchMatMul } from './products';
-import { checkAllowed, emptyRow, sampleToken } from './sampling';
+import { checkAllowed, checkChoice, emptyRow, newTokens, sampleToken } from './sampling';
 import type { GeneratedRow, GenerateRequest, ModelEngine } from './seam';
 
 export type { GeneratedRow, GenerateRequest } from './seam';
@@ -71,7 +71,8 @@ async function decodeBatch(
   const V = config.vocab_size;
   const longest = Math.max(...rows.map((i) => prompts[i]!.length));
   const width = Math.min(Math.ceil(longest / 16) * 16, config.max_position_embeddings);
-  const budget = Math.min(sampling.max_new_tokens, config.max_position_embeddings - width);
+  const limits = new Map(rows.map((i) => [i, newTokens(prompts[i]!.length, sampling, config)]));
+  const budget = Math.max(...limits.values());
   const slots = Math.ceil((width + budget) / SLOT_STEP) * SLOT_STEP;
   const stop = new Set(request.stopIds);
   const given = rows.map((i) => prompts[i]!);
@@ -94,15 +95,17 @@ async function decodeBatch(
         if (state.isDone[b]) return 0; // decodes on unseen until its row is dropped
         const position = prompts[row]!.length + t;
         const result = out[row]!;
-        const allowed = checkAllowed(request.allowed?.(row, result.ids), row);
+        const allowed = checkAllowed(request.allowed?.(row, result.ids), row, V);
         const choice = sampleToken(values.subarray(b * V, (b + 1) * V), sampling, row, position, allowed);
+        checkChoice(choice, row, V);
         const { id } = choice;
         result.ids.push(id);
         result.logps.push(choice.logp);
         result.samplingLogps.push(choice.samplingLogp);
         result.entropies.push(choice.entropy);
         onToken?.(row, id);
-        if (stop.has(id)) result.terminated = state.isDone[b] = true;
+        if (stop.has(id)) result.terminated = true;
+        state.isDone[b] = result.terminated || t + 1 >= limits.get(row)!;
         return id;
       });
       const alive = state.isDone.flatMap((isDone, b) => (isDone ? [] : [b]));

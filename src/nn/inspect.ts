@@ -1,5 +1,6 @@
 // Reads one row under a model: for every token its logp, rank, entropy and what the model would have said instead.
 import * as tf from '@tensorflow/tfjs-core';
+import { bucketsUpTo } from '../data/buckets';
 import { DataError } from '../lib/errors';
 import type { Batch } from '../protocol/batch';
 import type { Inspection } from '../protocol/requests';
@@ -9,14 +10,18 @@ import type { ModelEngine } from './seam';
 export async function inspect(engine: ModelEngine, ids: Int32Array, k: number): Promise<Omit<Inspection, 'topkTexts'>> {
   const T = ids.length;
   if (T < 2) throw new DataError('A row needs at least two tokens to be read.');
+  // Padded, as in training: few shapes, so that an engine that records each keeps few. A row that is too long is told so there.
+  const W = bucketsUpTo(engine.config.max_position_embeddings).find((bucket) => bucket >= T) ?? T;
+  const words = (of: (t: number) => number, width = T) =>
+    Int32Array.from({ length: W }, (_, t) => (t < width ? of(t) : 0));
   const batch: Batch = {
     B: 1,
-    T,
-    ids,
-    positions: Int32Array.from({ length: T }, (_, t) => t),
-    segmentIds: new Int32Array(T).fill(1),
-    targets: Int32Array.from({ length: T }, (_, t) => ids[t + 1] ?? 0),
-    mask: Float32Array.from({ length: T }, (_, t) => (t + 1 < T ? 1 : 0)),
+    T: W,
+    ids: words((t) => ids[t]!),
+    positions: words((t) => t),
+    segmentIds: words(() => 1),
+    targets: words((t) => ids[t + 1]!, T - 1),
+    mask: Float32Array.from(words(() => 1, T - 1)),
     rowAdapter: new Int32Array([engine.activeRoute]),
   };
   const width = Math.min(k, engine.config.vocab_size);

@@ -10,6 +10,62 @@ import type { LoraAdapter, ModelEngine, NamedTensorMap } from './seam';
 
 type Dict = Record<string, unknown>;
 
+const isOn = (value: unknown): boolean => value !== undefined && value !== null && value !== false && value !== 0;
+const isNotOne = (value: unknown): boolean => value !== undefined && value !== null && value !== 1;
+/** Fields under which a "llama" is another function of its weights, with the spellings that configs in the wild have. */
+const OTHER_MATHS: { fields: string[]; differs: (value: unknown) => boolean; what: string }[] = [
+  {
+    fields: ['attention_bias', 'attn_bias', 'qkv_bias', 'add_qkv_bias', 'mlp_bias', 'use_bias', 'bias'],
+    differs: isOn,
+    what: 'biases in its linear layers',
+  },
+  {
+    fields: ['hidden_act', 'hidden_activation', 'activation_function'],
+    differs: (value) => value !== undefined && value !== null && value !== 'silu' && value !== 'swish',
+    what: 'another activation than silu',
+  },
+  {
+    fields: ['partial_rotary_factor', 'rotary_pct', 'rope_partial_factor'],
+    differs: isNotOne,
+    what: 'RoPE on a part of each head',
+  },
+  { fields: ['attn_logit_softcapping', 'final_logit_softcapping'], differs: isOn, what: 'capped logits' },
+  {
+    fields: ['residual_multiplier', 'embedding_multiplier', 'logits_scaling', 'logit_scale'],
+    differs: isNotOne,
+    what: 'scaled sums or logits',
+  },
+  { fields: ['attention_multiplier', 'query_pre_attn_scalar'], differs: isOn, what: 'another scale of attention' },
+  {
+    fields: ['attention_dropout'],
+    differs: isOn,
+    what: 'dropout in attention while it trains; set it to 0 to go without',
+  },
+  { fields: ['quantization_config'], differs: isOn, what: 'quantised weights; save the model in float16 or float32' },
+];
+
+/** Throws DataError naming the field that asks for what the engines do not compute. */
+function refuseOtherMaths(c: Dict): void {
+  const refuse = (field: string, value: unknown, what: string): never => {
+    throw new DataError(
+      `config.json says ${field} ${JSON.stringify(value)}: ${what}. This is not supported yet, and without it the model would compute something else.`,
+      { where: `config.json ${field}` },
+    );
+  };
+  for (const { fields, differs, what } of OTHER_MATHS)
+    for (const field of fields) if (differs(c[field])) refuse(field, c[field], what);
+  // `rope_parameters` since transformers 5, `rope_scaling` before; its kind was `type` until 4.43.
+  for (const field of ['rope_parameters', 'rope_scaling']) {
+    const rope = c[field] as Dict | null | undefined;
+    if (rope === undefined || rope === null) continue;
+    if (typeof rope !== 'object') refuse(field, rope, 'RoPE scaling in an unknown spelling');
+    const kind = rope.rope_type ?? rope.type;
+    const isPlain = kind === 'default' || (kind === undefined && rope.factor === undefined);
+    if (!isPlain) refuse(field, rope, `RoPE scaling "${kind ?? 'without a type'}"`);
+    if (isNotOne(rope.partial_rotary_factor)) refuse(field, rope, 'RoPE on a part of each head');
+  }
+}
+
 /** Reads HF config.json of a Llama. Throws DataError naming the field; other architectures are refused by name. */
 export function parseLlamaConfig(json: unknown): LlamaConfig {
   if (typeof json !== 'object' || json === null)
@@ -30,16 +86,8 @@ export function parseLlamaConfig(json: unknown): LlamaConfig {
     return value;
   };
   const heads = number('num_attention_heads');
+  refuseOtherMaths(c);
   const rope = (c.rope_parameters ?? {}) as Dict;
-  const kind = (rope.rope_type ?? (c.rope_scaling as Dict | null)?.rope_type ?? 'default') as string;
-  if (kind !== 'default')
-    throw new DataError(`config.json asks for RoPE scaling "${kind}", which is not supported yet.`, {
-      where: 'config.json rope_parameters',
-    });
-  if (c.attention_bias || c.mlp_bias)
-    throw new DataError('config.json has attention_bias or mlp_bias, which are not supported yet.', {
-      where: 'config.json attention_bias',
-    });
   const id = (key: string) => (c[key] === undefined ? null : (c[key] as number | null));
   return {
     vocab_size: number('vocab_size'),

@@ -2,7 +2,7 @@
 // The draw is a hash of (seed, stream, position), so a row's text does not depend on what else is in its batch.
 import { ConfigError } from '../lib/errors';
 import { hash3, hashString } from '../lib/rng';
-import type { SamplingOptions } from '../protocol/model';
+import type { LlamaConfig, SamplingOptions } from '../protocol/model';
 import type { GeneratedRow } from './seam';
 
 export interface Choice {
@@ -33,7 +33,11 @@ export function logSumExp(x: Float32Array): number {
   return max + Math.log(sum);
 }
 
-/** Ids that survive top_k, top_p and min_p (and `allowed`) with their probabilities after temperature (renormalised), likeliest first. */
+/**
+ * Ids that survive top_k, top_p and min_p (and `allowed`) with their probabilities after temperature (renormalised), likeliest
+ * first. Ids that tie with the last one kept are kept too: transformers does so for top_k, and the GPU, which does not sort, for
+ * both.
+ */
 export function candidates(
   logits: Float32Array,
   { temperature, top_k, top_p, min_p = 0 }: Pick<SamplingOptions, 'temperature' | 'top_k' | 'top_p' | 'min_p'>,
@@ -43,7 +47,10 @@ export function candidates(
   let ids = (allowed ? all.filter((id) => isAllowed(allowed, id)) : all).sort(
     (a, b) => logits[b]! - logits[a]! || a - b,
   );
-  if (top_k > 0) ids = ids.slice(0, top_k);
+  if (top_k > 0 && top_k < ids.length) {
+    const least = logits[ids[top_k - 1]!]!;
+    ids = ids.filter((id) => logits[id]! >= least);
+  }
   const max = logits[ids[0]!]!;
   let probabilities = ids.map((id) => Math.exp((logits[id]! - max) / temperature));
   const normalise = () => {
@@ -56,6 +63,7 @@ export function candidates(
     let before = 0;
     let keep = 0;
     while (keep < ids.length && (keep === 0 || before < top_p)) before += probabilities[keep++]!;
+    while (keep < ids.length && logits[ids[keep]!] === logits[ids[keep - 1]!]) keep++;
     ids = ids.slice(0, keep);
     probabilities = probabilities.slice(0, keep);
     normalise();
@@ -102,6 +110,13 @@ export function sampleToken(
 }
 export const SAMPLING_STREAM = hashString('sampling');
 
+/** New tokens that a row may have: what was asked for, as far as its own prompt leaves room in the context. */
+export const newTokens = (
+  promptTokens: number,
+  { max_new_tokens }: Pick<SamplingOptions, 'max_new_tokens'>,
+  { max_position_embeddings }: LlamaConfig,
+): number => Math.min(max_new_tokens, max_position_embeddings - promptTokens);
+
 export const emptyRow = (): GeneratedRow => ({
   ids: [],
   logps: [],
@@ -109,11 +124,26 @@ export const emptyRow = (): GeneratedRow => ({
   entropies: [],
   terminated: false,
 });
-/** Throws ConfigError for a mask that lets nothing through. */
-export function checkAllowed(allowed: Uint32Array | undefined, row: number): Uint32Array | undefined {
-  if (allowed?.every((word) => word === 0))
+/** Throws ConfigError for a mask that lets none of the vocabulary's ids through. */
+export function checkAllowed(
+  allowed: Uint32Array | undefined,
+  row: number,
+  vocabulary: number,
+): Uint32Array | undefined {
+  // Bits above the vocabulary are nobody's.
+  const rest = vocabulary % 32 === 0 ? 0xffffffff : 2 ** (vocabulary % 32) - 1;
+  const last = Math.ceil(vocabulary / 32) - 1;
+  const isEmpty = (word: number, w: number) => w > last || (w === last ? (word & rest) >>> 0 : word) === 0;
+  if (allowed?.every(isEmpty))
     throw new ConfigError(
       `Prompt ${row + 1} may go on with no token at all: the logits mask is empty. Let it allow a stop token at least.`,
     );
   return allowed;
+}
+/** Throws ConfigError for a choice among logits that are no numbers. */
+export function checkChoice({ id, logp }: Pick<Choice, 'id' | 'logp'>, row: number, vocabulary: number): void {
+  if (id >= 0 && id < vocabulary && Number.isFinite(logp)) return;
+  throw new ConfigError(
+    `The model gave no numbers for prompt ${row + 1}: its weights hold NaN or infinite values. Use an earlier checkpoint, or train again with a lower learning_rate.`,
+  );
 }

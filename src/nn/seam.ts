@@ -124,7 +124,7 @@ export interface Engine {
   evaluate(batch: Batch, request: { want: Want[]; options?: StepOptions }): Promise<Outputs>;
   /**
    * Clips by global norm, one AdamW update (decoupled decay; norm weights and biases excluded), clears the accumulator.
-   * Returns the norm BEFORE clipping as a device scalar. A NaN or infinite norm leaves weights and moments untouched.
+   * Returns the norm BEFORE clipping as a device scalar. Where it or a loss is NaN or infinite, weights and moments stay untouched and what is returned is not finite.
    */
   applyGradients(options: AdamWOptions): Promise<{ gradNorm: DeviceScalar }>;
   /** Drops gradients gathered so far, e.g. after a cancelled step. */

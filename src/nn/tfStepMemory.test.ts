@@ -36,23 +36,30 @@ async function peakBytes(task: () => Promise<unknown>): Promise<number> {
   return peak;
 }
 
+const LORA = [{ name: 'a', config: { r: 8, lora_alpha: 16, target_modules: 'all-linear' } }];
 // Rows at which the head, the layers' attention and the vocabulary outweigh the rest.
 test.each([
-  [4, 128],
-  [1, 384],
-  [16, 32],
-])('a step of %i × %i tokens', async (B, T) => {
+  [4, 128, 'all weights'],
+  [1, 384, 'all weights'],
+  [16, 32, 'all weights'],
+  [4, 128, 'LoRA'],
+  [1, 384, 'LoRA'],
+])('a step of %i × %i tokens, %s', async (B, T, trained) => {
   const before = tf.memory().numBytes;
-  const engine = new TfEngine(config, initWeights(config, 1));
+  const adapters = trained === 'LoRA' ? LORA : [];
+  const engine = new TfEngine(config, initWeights(config, 1), 'lm', adapters);
   const sum = ({ logps, mask }: { logps?: tf.Tensor2D; mask: tf.Tensor2D }) => ({
     sums: { loss: tf.neg(tf.sum(tf.mul(logps!, mask))) as tf.Scalar },
     counts: { loss: B * T },
     metrics: {},
   });
   const found = await peakBytes(() =>
-    engine.step(batchOf(B, T), sum, { want: ['logps', 'argmax', 'entropies'], scale: { loss: 1 / (B * T) } }),
+    engine.step({ ...batchOf(B, T), rowAdapter: new Int32Array(B).fill(engine.activeRoute) }, sum, {
+      want: ['logps', 'argmax', 'entropies'],
+      scale: { loss: 1 / (B * T) },
+    }),
   );
-  const { weights, activations } = tfStepMemory(config, B, T);
+  const { weights, activations } = tfStepMemory(config, B, T, adapters);
   expect((found - before) / (weights + activations)).toBeGreaterThan(0.8);
   expect((found - before) / (weights + activations)).toBeLessThan(1.1);
   engine.dispose();

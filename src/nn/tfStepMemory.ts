@@ -1,7 +1,9 @@
 // What a training step of the tfjs engine takes at its peak: its own tensors, counted as engine.ts, llama.ts and head.ts make
 // them. Known before anything is allocated; a test holds it to what tfjs reports.
-import type { LlamaConfig } from '../protocol/model';
+import type { LlamaConfig, LoraConfig } from '../protocol/model';
+import { loraParameterCount, targetModules } from './lora';
 import { parameterCount } from './presets';
+import type { LoraAdapter } from './seam';
 
 export interface TfMemory {
   /** Bytes of weights, their transposed copies, gradients, both moments and the mask of decay. */
@@ -27,18 +29,38 @@ function parts(c: LlamaConfig, B: number, T: number) {
   };
 }
 
-/** An SFT step that trains all weights on every token of B rows of T tokens, and the update after it. */
-export function tfStepMemory(config: LlamaConfig, B: number, T: number): TfMemory {
+const rankOf = (config: LlamaConfig, lora: LoraConfig): number =>
+  targetModules(config, lora).reduce((sum, { r }) => sum + r, 0);
+
+/**
+ * An SFT step on every token of B rows of T tokens, and the update after it; it trains all weights, or adapters beside a frozen
+ * base.
+ */
+export function tfStepMemory(
+  config: LlamaConfig,
+  B: number,
+  T: number,
+  adapters: readonly LoraAdapter[] = [],
+): TfMemory {
   const P = parameterCount(config);
-  const { ND, NI, q, kv, p, logits, constants } = parts(config, B, T);
-  const saved = 4 * ND + 2 * q + 2 * kv + p + 3 * NI; // `Saved` in llama.ts
+  const trained = adapters.reduce((sum, adapter) => sum + loraParameterCount(config, adapter.config), 0);
+  const { N, ND, NI, q, kv, p, logits, constants } = parts(config, B, T);
+  /** Rank columns of a layer, all its adapters together, for N tokens. */
+  const low =
+    (N * adapters.reduce((sum, { config: lora }) => sum + rankOf(config, lora), 0)) / config.num_hidden_layers;
+  const saved = 4 * ND + 2 * q + 2 * kv + p + 3 * NI + low; // `Saved` in llama.ts
   const kept = config.num_hidden_layers * saved + 3 * ND + constants;
   const inHead = kept + 7 * logits + 3 * ND;
   // All that one layer's backward makes lives until its tidy ends.
-  const inLayer = kept + 2 * logits + 9 * NI + 24 * ND + 8 * q + 9 * kv + 7 * p;
+  // Beside a frozen base each input's gradient has two terms and their sum.
+  const terms = trained > 0 ? 2 * NI + 2 * q + 10 * ND + 4 * low : 0;
+  const inLayer = kept + 2 * logits + 9 * NI + 24 * ND + 8 * q + 9 * kv + 7 * p + terms;
   const inEmbedding = constants + 4 * logits + 4 * ND; // one-hot ids, as integers and as floats
-  const inUpdate = 13 * P; // AdamW in plain ops; activations are gone by then
-  return { weights: 4 * 7 * P, activations: 4 * Math.max(inHead, inLayer, inEmbedding, inUpdate) };
+  const inUpdate = 13 * (trained || P); // AdamW in plain ops; activations are gone by then
+  // A frozen base has its weights and their transposes; of adapters both products' operands lie ready beside what AdamW keeps.
+  const weights = trained > 0 ? 2 * P + 9 * trained : 7 * P;
+  const most = trained > 0 ? Math.max(inHead, inLayer, inUpdate) : Math.max(inHead, inLayer, inEmbedding, inUpdate);
+  return { weights: 4 * weights, activations: 4 * most };
 }
 
 /** A forward pass over B rows of T tokens with the losses of every token: a held-out batch. Bytes beside the weights. */

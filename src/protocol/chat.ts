@@ -22,6 +22,8 @@ export interface Message {
   name?: string;
   /** The row has null here, or nothing: templates can tell that from an empty string. */
   content_is_null?: boolean;
+  /** The row has the content as a list of text parts: templates get the list, all else their texts joined. */
+  content_parts?: { type: 'text'; text: string }[];
   /** Tool messages: which call is answered. */
   tool_call_id?: string;
   /** What reasoning models thought before the content; templates print it in their own way. */
@@ -83,6 +85,7 @@ export const FINDING_KINDS = [
   'prompt_not_prefix',
   'not_prefix_preserving',
   'tool_result_trained',
+  'train_spans_lost',
   'straddles_boundary',
   'double_bos',
   'pad_in_text',
@@ -98,6 +101,7 @@ export const LINT_KINDS = [
   'stop_not_trained',
   'double_bos',
   'missing_generation_prompt',
+  'generation_prompt_always',
   'no_generation_markers',
   'special_in_content',
   'content_altered',

@@ -58,16 +58,39 @@ export interface BenchmarkReport {
   rows: BenchmarkRow[];
 }
 
-/** Forms of the matrix product that were fastest on an adapter, for one version of the kernels. */
+/** Which form of a kind of kernel was fastest on an adapter. */
+export type TunedForm = {
+  /** Of the kernels timed: chosen, and what an untuned adapter gets. */
+  ms: number;
+  defaultMs: number;
+} & (
+  | {
+      /** A layout of the matrix product. */
+      what: 'NT' | 'NN' | 'TN';
+      form:
+        | { kind: 'tiled'; bm: number; bn: number; bk: number; tm: number; tn: number }
+        | { kind: 'direct'; tm: number; tn: number; wx: number; wy: number };
+    }
+  | { what: 'row'; form: 'rowPerThread' | 'rowPerWorkgroup' }
+  | { what: 'attention'; form: 'rowsPerThread' | 'tiled' }
+);
+/** For one version of the kernels. */
 export interface TunedForms {
   version: string;
-  forms: {
-    layout: 'NT' | 'NN' | 'TN';
-    form:
-      | { kind: 'tiled'; bm: number; bn: number; bk: number; tm: number; tn: number }
-      | { kind: 'direct'; tm: number; tn: number; wx: number; wy: number };
-    /** Of one product: chosen, and what an untuned adapter gets. */
-    ms: number;
-    defaultMs: number;
-  }[];
+  forms: TunedForm[];
+}
+/** What is remembered for an adapter. */
+export interface Calibration extends TunedForms {
+  /** Milliseconds since the epoch. */
+  measuredAt: number;
+}
+
+/** The same work on WebGPU and on WebAssembly, where WebGPU is a software adapter. */
+export interface WasmComparison {
+  /** A matrix product m × n × k, or a whole training step. */
+  work: { kind: 'product'; sizes: [m: number, n: number, k: number] } | { kind: 'step'; shape: StepShape };
+  gpuMs: number;
+  wasmMs: number;
+  /** Milliseconds since the epoch. */
+  measuredAt: number;
 }

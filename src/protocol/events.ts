@@ -10,6 +10,8 @@ export type ComputeEvent =
   | { kind: 'status'; runId: string; status: RunStatus; step: number; error?: ErrorData }
   | { kind: 'generation'; runId: string; sample: SampleGeneration }
   | { kind: 'checkpoint'; runId: string; checkpoint: CheckpointRef }
+  /** New GPU kernels, before a first step or answer; done = total ends it. */
+  | { kind: 'compiling'; done: number; total: number }
   /** What the device was, and why it is gone: one sentence. Its worker is of no use any more. */
   | { kind: 'deviceLost'; reason: string }
   /** From the page's client: these runs are being taken up by a new worker; none, once that has ended. */

@@ -1,4 +1,5 @@
 // Model shapes, HF spelling.
+import type { WasmComparison } from './engineReport';
 
 /** The subset of HF LlamaConfig that we use; field names are HF's. */
 export interface LlamaConfig {
@@ -58,6 +59,12 @@ export interface BackendInfo {
   isFallbackAdapter: boolean;
   /** Why not WebGPU, when it is not. */
   reason?: string;
+  /** WebGPU: bytes of the largest buffer that a kernel can read. */
+  largestBuffer?: number;
+  /** The software adapter that WebGPU would run on. */
+  passedOver?: string;
+  /** How it does beside WebAssembly, once that was measured. */
+  besideWasm?: WasmComparison;
 }
 
 export interface SamplingOptions {

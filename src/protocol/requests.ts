@@ -12,7 +12,7 @@ import type {
   ToolSchema,
   TruncationMode,
 } from './chat';
-import type { BenchmarkReport, StepProfile, StepShape, TunedForms } from './engineReport';
+import type { BenchmarkReport, Calibration, StepProfile, StepShape, WasmComparison } from './engineReport';
 import type { BackendInfo, BackendName, LlamaConfig, LoraConfig, SamplingOptions } from './model';
 import type { Recipe } from './recipe';
 import type { RunRecord } from './run';
@@ -81,6 +81,17 @@ export interface Inspection {
   topkTexts: string[];
 }
 
+/** Norms of each token's vectors on the way through a model; each list by layer, each entry [T]. */
+export interface LayerNorms {
+  tokens: number;
+  /** As transformers counts them: 0 is the embedding, i the output of layer i; the last before its norm. */
+  hidden_states: Float32Array[];
+  /** Queries, keys and values together; the sum over heads before o_proj; gate and up before SwiGLU. */
+  qkv: Float32Array[];
+  attention: Float32Array[];
+  gate_up: Float32Array[];
+}
+
 /** One measured metric: value with a 95 % bootstrap interval and the rows that it counted. */
 export interface MetricResult {
   id: string;
@@ -130,6 +141,9 @@ export interface MemoryPlan {
   /** Bytes: weights, gradients and moments; activations and gradients on the way. */
   weights: number;
   activations: number;
+  /** The largest single tensor, bytes, and what the GPU binds at once; none on WASM. */
+  largest?: number;
+  largestBuffer?: number;
   /** What the adapter is trusted with. */
   budget: number;
   isOver: boolean;
@@ -262,6 +276,8 @@ export interface ComputeRequests {
     progress: { index: number; text: string };
   };
   inspect: { params: { ref: ModelRef; ids: Int32Array; k: number }; reply: Inspection; progress: never };
+  /** What stands between the parts of a forward pass of one row, by its size. */
+  layerNorms: { params: { ref: ModelRef; ids: Int32Array }; reply: LayerNorms; progress: never };
   /** Held-out evaluation by generation. */
   evaluate: {
     params: {
@@ -270,6 +286,8 @@ export interface ComputeRequests {
       cases: number;
       seed: number;
       promptStyle: 'plain' | 'best_prompt';
+      /** Cases of this built-in set (`builtin:where/style`); of the four SFT shapes unless given. */
+      dataset?: string;
       /** Serve with this template, source or ref; the one that the model was trained with unless given. */
       template?: string;
     };
@@ -291,14 +309,16 @@ export interface ComputeRequests {
     progress: { done: number; total: number };
   };
   /**
-   * Finds the fastest tiles of this adapter, uses and remembers them. Only on WebGPU hardware; without `measure` it tells what is
-   * remembered.
+   * Finds the fastest forms of the kernels on this adapter, uses and remembers them. Only on WebGPU hardware; without `measure` it
+   * tells what is remembered. `isStale`: for kernels that have changed since, so it is not used.
    */
   tuneKernels: {
     params: { measure: boolean };
-    reply: { tuned?: TunedForms };
+    reply: { tuned?: Calibration; isStale?: boolean };
     progress: { done: number; total: number };
   };
+  /** Times a product on the software adapter and on WebAssembly, and remembers it; told in the next `backend` event too. */
+  compareWithWasm: { params: Record<string, never>; reply: WasmComparison; progress: never };
   /** The same step beside plain tfjs and jax-js. Only on WebGPU. */
   benchmark: {
     params: { shape: StepShape; rounds: number };
@@ -380,6 +400,15 @@ export interface ComputeRequests {
     reply: { rows: number; columns: number; values: Float32Array };
     progress: never;
   };
+  /**
+   * The adapter of a model as one zip: PEFT's two files, or the base with the adapter merged into it as transformers reads it.
+   * Throws ConfigError where there is no adapter, and for merging one that cannot be (lora_bias).
+   */
+  exportAdapter: {
+    params: { ref: ModelRef; form: 'peft' | 'merged' };
+    reply: { fileName: string; bytes: ArrayBuffer };
+    progress: never;
+  };
   startRun: {
     params: { runId: string; name: string; recipe: Recipe; group?: string };
     reply: { maxSteps: number };
@@ -441,6 +470,8 @@ export interface TemplateSettings {
   /** Jinja source, or the ref of a saved template; undefined = the kit's template. */
   template?: string;
   mode: MaskMode | 'default';
+  /** Under assistant_only_loss: whether the prompt of prompt + completion rows is masked too, as in TRL unless it is false. */
+  completion_only_loss?: boolean;
   max_length: number;
   truncation_mode?: TruncationMode;
   mask?: Partial<MaskOptions>;
@@ -531,6 +562,9 @@ export interface Golden {
   row: DatasetRow;
   mode: MaskMode | 'default';
   mask?: Partial<MaskOptions>;
+  completion_only_loss?: boolean;
+  /** Variables of the template beside those of the row. */
+  chat_template_kwargs?: { [key: string]: Json };
   text: string;
   ids: number[];
   supervised_tokens: number;
@@ -649,12 +683,17 @@ export interface TextRequests {
   };
   /** The rows of a split under two settings. */
   compare: {
-    params: { datasetId: string; split: string; limit: number; a: TemplateSettings; b: TemplateSettings };
+    params: { datasetId: string; split: string; limit?: number; a: TemplateSettings; b: TemplateSettings };
     reply: ComparisonReport;
-    progress: { done: number; total: number };
+    /** What was found in the first rows, for a person who has seen enough. */
+    progress: { report: ComparisonReport; total: number };
   };
-  /** Keeps what the row gives now; another of that name is replaced. */
-  pinGolden: { params: { name: string; row: DatasetRow; settings: TemplateSettings }; reply: Golden; progress: never };
+  /** Keeps what the row gives now. Throws ConfigError when the name is taken, unless it is to be replaced. */
+  pinGolden: {
+    params: { name: string; row: DatasetRow; settings: TemplateSettings; replace?: boolean };
+    reply: Golden;
+    progress: never;
+  };
   removeGolden: { params: { name: string }; reply: { name: string }; progress: never };
   /** All goldens, and what became of them under this tokenizer and template. */
   checkGoldens: {
@@ -667,8 +706,15 @@ export interface TextRequests {
     reply: { fileName: string; bytes: ArrayBuffer };
     progress: never;
   };
-  /** Throws DataError naming the field; nothing is added then. */
-  importGoldens: { params: { bytes: ArrayBuffer }; reply: { added: number }; progress: never };
+  /**
+   * Throws DataError naming the field; nothing is added then. Nor is anything when names are taken by other samples, unless
+   * `taken` says what to do with those: the reply lists them.
+   */
+  importGoldens: {
+    params: { bytes: ArrayBuffer; taken?: 'replace' | 'rename' };
+    reply: { added: number; taken: string[] };
+    progress: never;
+  };
   listKits: { params: Record<string, never>; reply: { kits: KitInfo[] }; progress: never };
   /** `files`: any of a model's folder; those that matter are kept. Throws DataError naming file and field. */
   importKit: {

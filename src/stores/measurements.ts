@@ -21,6 +21,8 @@ export interface MeasureRequest {
   seed: number;
   /** Template to serve with: ref or source. */
   template: string;
+  /** Built-in set of the cases; the four SFT shapes unless given. */
+  dataset?: string;
 }
 
 interface Measurements {
@@ -28,8 +30,8 @@ interface Measurements {
 }
 export const useMeasurements = create<Measurements>()(() => ({ byKey: {} }));
 
-export const measurementKey = ({ ref, metrics, cases, seed, template }: MeasureRequest): string =>
-  [ref, metrics.join('+'), cases, seed, template].join('|');
+export const measurementKey = ({ ref, metrics, cases, seed, template, dataset }: MeasureRequest): string =>
+  [ref, metrics.join('+'), cases, seed, template, dataset ?? ''].join('|');
 
 const set = (key: string, change: Partial<Measurement>): void =>
   useMeasurements.setState(({ byKey }) => ({

@@ -11,7 +11,7 @@ export const OPEN_PATH = '/open/';
 /** `row`: one of the person's rows, only when they asked for it. Throws ShareError when it does not fit into a link. */
 export async function shareLink(
   panel: ShareState['panel'],
-  { messages, tools, add_generation_prompt, continue_final_message }: Conversation,
+  { messages, tools, documents, add_generation_prompt, continue_final_message }: Conversation,
   row?: DatasetRow,
 ): Promise<string> {
   const { kit, templateSource, settings } = useWorkbench.getState();
@@ -20,6 +20,7 @@ export async function shareLink(
     panel,
     messages,
     tools,
+    ...(documents.length > 0 && { documents }),
     settings: { ...settings, add_generation_prompt, continue_final_message },
     ...(templateSource !== undefined && { template: templateSource }),
     ...(kit !== undefined && { kit }),
@@ -31,7 +32,7 @@ export async function shareLink(
 /** Puts a shared state into the workbench; returns the panel that it belongs to. Throws ShareError; nothing changes then. */
 export async function openShared(text: string): Promise<ShareState['panel']> {
   const state = await decodeShare(text);
-  const { messages, tools, template, kit, row } = state;
+  const { messages, tools, documents = [], template, kit, row } = state;
   const { add_generation_prompt, continue_final_message, ...settings } = state.settings;
   let known = kit;
   if (kit !== undefined) {
@@ -49,8 +50,9 @@ export async function openShared(text: string): Promise<ShareState['panel']> {
   useWorkbench.setState({
     kit: known,
     templateSource: template,
+    templateName: undefined,
     settings,
-    conversation: { messages, tools, add_generation_prompt, continue_final_message },
+    conversation: { messages, tools, documents, add_generation_prompt, continue_final_message },
     sharedRow: row,
   });
   return state.panel;

@@ -11,6 +11,8 @@ interface Session {
   restarts: number;
   /** Why no backend could be started. */
   backendError?: string;
+  /** GPU kernels that are being compiled before a first step or answer. */
+  compiling?: { done: number; total: number };
   /** The newest thing to tell; read aloud. */
   notice?: { tone: 'warn' | 'bad'; text: string };
   theme: Theme;
@@ -54,6 +56,10 @@ export async function startSession(): Promise<void> {
         restarts: backend ? restarts + 1 : restarts,
       }));
     else if (event.kind === 'warning') useSession.setState({ notice: { tone: 'warn', text: event.message } });
+    else if (event.kind === 'compiling') {
+      const { done, total } = event;
+      useSession.setState({ compiling: done < total ? { done, total } : undefined });
+    } else if (event.kind === 'deviceLost') useSession.setState({ compiling: undefined });
   });
   try {
     const backend = await client.compute.request('init', { backend: wantedBackend() });

@@ -64,6 +64,12 @@ test('a state comes back as it was; what was not given stays absent', async () =
   expect(await decodeShare(forgedJson(STATE))).toEqual(STATE);
 });
 
+test('a link from before completion_only_loss was a setting is read with TRL’s default', async () => {
+  const { completion_only_loss: _, ...settings } = STATE.settings;
+  const read = await decodeShare(forgedJson({ ...STATE, settings }));
+  expect(read).toEqual({ ...STATE, settings: { ...STATE.settings, completion_only_loss: true } });
+});
+
 const anyText = fc.string({
   unit: fc.oneof(
     fc.string({ unit: 'binary', minLength: 1, maxLength: 1 }),
@@ -98,9 +104,11 @@ const anyState = fc.record(
       fc.record({ type: fc.constant('function'), function: fc.record({ name: anyText, parameters: anyObject }) }),
       { maxLength: 2 },
     ),
+    documents: fc.array(anyObject, { maxLength: 2 }),
     template: anyText,
     settings: fc.record({
       mode: fc.constantFrom('default', 'full', 'completion_only_loss', 'assistant_only_loss'),
+      completion_only_loss: fc.boolean(),
       max_length: fc.integer({ min: 1, max: 1e9 }),
       truncation_mode: fc.constantFrom('keep_start', 'keep_end', 'drop', 'refuse'),
       mask: fc.record({

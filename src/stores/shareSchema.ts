@@ -9,6 +9,7 @@ export interface ShareState {
   panel: 'template' | 'mask';
   messages: Message[];
   tools: ToolSchema[];
+  documents?: { [key: string]: Json }[];
   /** Edited Jinja source; absent = the tokenizer's own. */
   template?: string;
   /** Id (a hash of the files) of the tokenizer it was made with, to be brought by the receiver; absent = the studio's. */
@@ -117,6 +118,7 @@ const message = object<Message>(
     tool_calls: list(toolCall),
     name: text,
     content_is_null: flag,
+    content_parts: list(object<{ type: 'text'; text: string }>({ type: oneOf({ text: true }), text }, [], 'json')),
     tool_call_id: text,
     reasoning_content: text,
     train: flag,
@@ -128,7 +130,16 @@ const message = object<Message>(
       ),
     ),
   },
-  ['tool_calls', 'name', 'content_is_null', 'tool_call_id', 'reasoning_content', 'train', 'train_spans'],
+  [
+    'tool_calls',
+    'name',
+    'content_is_null',
+    'content_parts',
+    'tool_call_id',
+    'reasoning_content',
+    'train',
+    'train_spans',
+  ],
   'json',
 );
 /** As lenient as the panel's own editor: templates print tools in many shapes, a name is what all have. */
@@ -152,9 +163,10 @@ const rowFields = {
 };
 const row = object<DatasetRow>(rowFields, Object.keys(rowFields) as (keyof DatasetRow)[], 'json');
 type Settings = ShareState['settings'];
-const settings = object<Settings>(
+const settingsFields = object<Settings>(
   {
     mode: oneOf<Settings['mode']>({ default: true, full: true, completion_only_loss: true, assistant_only_loss: true }),
+    completion_only_loss: flag,
     max_length: whole(1),
     truncation_mode: oneOf<Settings['truncation_mode']>({ keep_start: true, keep_end: true, drop: true, refuse: true }),
     mask: object<MaskOptions>(
@@ -173,6 +185,9 @@ const settings = object<Settings>(
   [],
   'refused',
 );
+/** Links from before completion_only_loss was a setting were looked at with both masks, as TRL has it. */
+const settings: Reader<Settings> = (value, path) =>
+  settingsFields(isPlain(value) ? { completion_only_loss: true, ...value } : value, path);
 
 const state = object<ShareState>(
   {
@@ -180,12 +195,13 @@ const state = object<ShareState>(
     panel: oneOf<ShareState['panel']>({ template: true, mask: true }),
     messages: list(message),
     tools: list(tool),
+    documents: list(jsonObject),
     template: text,
     kit: text,
     settings,
     row,
   },
-  ['template', 'kit', 'row'],
+  ['documents', 'template', 'kit', 'row'],
   'refused',
 );
 

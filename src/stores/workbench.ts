@@ -1,28 +1,21 @@
 // What panels have in common: the dataset in hand, the row looked at, how rows are rendered and masked, the run on show.
 import { create } from 'zustand';
-import type { DatasetRow, Message, ToolSchema } from '../protocol/chat';
+import { type RecipeSettings, settingsOf } from '../labs/recipeSettings';
+import { defaultSftRecipe } from '../labs/registry';
+import type { DatasetRow, Json, Message, ToolSchema } from '../protocol/chat';
 import type { TemplateSettings } from '../protocol/requests';
-import { trainers } from '../trainers/registry';
 
-/** What the person chose; fields as in TemplateSettings, everything of the mask spelled out. */
-export type WorkbenchSettings = Required<
-  Omit<TemplateSettings, 'kit' | 'template' | 'mask' | 'add_generation_prompt' | 'continue_final_message'>
-> & {
-  mask: Required<NonNullable<TemplateSettings['mask']>>;
-};
-export const DEFAULT_SETTINGS: WorkbenchSettings = {
-  mode: 'assistant_only_loss',
-  // As the recipe has it, until the person moves it.
-  max_length: trainers.sft.fields.max_length.default,
-  truncation_mode: 'keep_start',
-  mask: { assistant_spans: 'generation', assistant_turns: 'all', train_on_eos: 'turn' },
-  chat_template_kwargs: {},
-};
+/** What the person chose; fields as in TemplateSettings. */
+export type WorkbenchSettings = RecipeSettings & Required<Pick<TemplateSettings, 'chat_template_kwargs'>>;
+/** As the recipe has it, until the person moves it. */
+export const DEFAULT_SETTINGS: WorkbenchSettings = { ...settingsOf(defaultSftRecipe), chat_template_kwargs: {} };
 
 /** What the Template panel renders. */
 export interface Conversation {
   messages: Message[];
   tools: ToolSchema[];
+  /** What retrieval found, for templates that print it. */
+  documents: { [key: string]: Json }[];
   add_generation_prompt: boolean;
   continue_final_message: boolean;
 }
@@ -36,6 +29,8 @@ export interface Workbench {
   kit?: string;
   /** Edited Jinja source; undefined = the kit's template. */
   templateSource?: string;
+  /** What that source is called, as long as it is what it was chosen as. */
+  templateName?: string;
   settings: WorkbenchSettings;
   /** A row that came with a link; shown in Mask in place of the dataset's. */
   sharedRow?: DatasetRow;
@@ -46,7 +41,7 @@ export interface Workbench {
   openDataset(datasetId: string, split?: string): void;
   openSplit(split: string): void;
   openRow(rowIndex: number): void;
-  editTemplate(source: string | undefined): void;
+  editTemplate(source: string | undefined, name?: string): void;
   /** Another tokenizer comes with its own template. */
   openKit(kit: string | undefined): void;
   edit(change: Partial<WorkbenchSettings>): void;
@@ -61,8 +56,8 @@ export const useWorkbench = create<Workbench>()((set) => ({
   openDataset: (datasetId, split = 'train') => set({ datasetId, split, rowIndex: 0, sharedRow: undefined }),
   openSplit: (split) => set({ split, rowIndex: 0 }),
   openRow: (rowIndex) => set({ rowIndex, sharedRow: undefined }),
-  editTemplate: (templateSource) => set({ templateSource }),
-  openKit: (kit) => set({ kit, templateSource: undefined }),
+  editTemplate: (templateSource, templateName) => set({ templateSource, templateName }),
+  openKit: (kit) => set({ kit, templateSource: undefined, templateName: undefined }),
   edit: (change) => set(({ settings }) => ({ settings: { ...settings, ...change } })),
   converse: (conversation) => set({ conversation }),
   openRun: (runId) => set({ runId }),

@@ -86,12 +86,12 @@ test('each span names its rules', () => {
 });
 
 /** Texts of the spans of one bare template. */
-function texts(source: string, messages: Message[], specials = SPECIALS): string[] {
+function texts(source: string, messages: Message[], specials = SPECIALS, tokens = specials): string[] {
   const template = compileTemplate(source);
   const full = template.render(messages);
   const renderText = (part: readonly Message[], addGenerationPrompt: boolean) =>
     template.render(part, { addGenerationPrompt }).text;
-  return deriveAssistantSpans(messages, full, renderText, specials).map(({ start, end }) =>
+  return deriveAssistantSpans(messages, full, renderText, specials, tokens).map(({ start, end }) =>
     full.text.slice(start, end),
   );
 }
@@ -109,6 +109,28 @@ describe('odd templates', () => {
   test('a template that looks through the messages first still has its turns', () => {
     const source = `{% set ns = namespace(n=0) %}{% for m in messages[::-1] %}{% set ns.n = ns.n + 1 %}{% endfor %}{% for m in messages %}<{{ m.role[0] }}>{{ m.content.split('</think>')[-1] }}</s>{% endfor %}${PROMPT}`;
     expect(texts(source, [u('x'), a('<think>y</think>z'), u('x'), a('<think>y</think>z')])).toEqual(['z</s>', 'z</s>']);
+  });
+  test('a template that prints the generation prompt in any case: the next header is no part of the last turn', () => {
+    const always = (header: string, answer: string) =>
+      `{% for m in messages %}<|im_start|>{{ m.role }}\n{{ '${answer}' if m.role == 'assistant' }}{{ m.content }}<|im_end|>\n{% endfor %}<|im_start|>${header}`;
+    const chat = [u('one'), a('first'), u('two'), a('second')];
+    expect(texts(always("assistant{{ '\\n' }}", ''), chat)).toEqual(['first<|im_end|>', 'second<|im_end|>']);
+    // A header that goes on otherwise than those before answers.
+    expect(texts(always('assistant\n<s>', '</s>'), chat)).toEqual(['</s>first<|im_end|>', '</s>second<|im_end|>']);
+    const gathered = `{% set ns = namespace(out='') %}{% for m in messages %}{% set ns.out = ns.out ~ '<|im_start|>' ~ m.role ~ '\n' ~ m.content ~ '<|im_end|>\n' %}{% endfor %}{{ ns.out ~ '<|im_start|>assistant\n' }}`;
+    expect(texts(gathered, chat)).toEqual(['first<|im_end|>', 'second<|im_end|>']);
+    // What closes a finished conversation is no header.
+    const closing = `{% for m in messages %}<s>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}{{ '<s>assistant\n' if add_generation_prompt else '</s>' }}`;
+    expect(texts(closing, chat)[1]).toBe('second<|im_end|>\n</s>');
+  });
+  test('added tokens that are not special are not cut either', () => {
+    const source = `{% for m in messages %}<{{ m.role[0] }}>{{ '</think>' if m.role == 'assistant' }}{{ m.content }}</s>{% endfor %}{% if add_generation_prompt %}{{ '<a><think>' }}{% endif %}`;
+    expect(texts(source, [u('x'), a('y')])).toEqual(['/think>y</s>']);
+    expect(texts(source, [u('x'), a('y')], SPECIALS, [...SPECIALS, '<think>', '</think>'])).toEqual(['</think>y</s>']);
+  });
+  test('a thought that both the prompt and the row open: what the prompt gives is given', () => {
+    const source = `{% for m in messages %}<{{ m.role[0] }}>{{ m.content.split('</x>')[-1] }}</s>{% endfor %}{% if add_generation_prompt %}{{ '<a><think>' }}{% endif %}`;
+    expect(texts(source, [u('x'), a('<think>hm</think>y')])).toEqual(['hm</think>y</s>']);
   });
   test('special tokens are not cut where the whole parts from the prompt', () => {
     const source = `{% for m in messages %}<{{ m.role[0] }}>{{ '<|im_start|>' if m.role == 'assistant' }}{{ m.content }}<|im_end|>{% endfor %}{% if add_generation_prompt %}{{ '<a><think>' }}{% endif %}`;

@@ -1,10 +1,12 @@
 // Where the assistant's part of a conversation stands in its render, for templates without {% generation %} — nearly all that
 // are published. The template itself is asked: what it prints as generation prompt is given, what follows is learned. So
 // each span begins where the model would be handed the pen, and ends with the token at which it should put it down.
+import { commonPrefix } from '../lib/arrays';
 import { StudioError } from '../lib/errors';
 import type { Message } from '../protocol/chat';
 import type { Rendered } from './chatTemplate';
 import type { Stretch } from './marks';
+import { beforeToken, firstToken, lastToken } from './tokensInText';
 
 /** How the start of a span was found, the surest first. */
 export const START_RULES = {
@@ -41,13 +43,15 @@ export type RenderText = (messages: readonly Message[], addGenerationPrompt: boo
 
 /**
  * Spans of all assistant messages, in order, as UTF-16 offsets into `full.text`. `specials`: contents of the tokenizer's
- * special tokens, to know an end-of-turn token by. A message whose part of the text cannot be told is left out.
+ * special tokens, to know an end-of-turn token by; `tokens`: of all its added tokens, which no border cuts in two. A message
+ * whose part of the text cannot be told is left out.
  */
 export function deriveAssistantSpans(
   messages: readonly Message[],
   full: Rendered,
   renderText: RenderText,
   specials: readonly string[],
+  tokens: readonly string[] = specials,
 ): AssistantSpan[] {
   const tryText: RenderText = (part, prompt) => {
     if (part.length === 0) return '';
@@ -72,10 +76,17 @@ export function deriveAssistantSpans(
       const start =
         piece > 0
           ? { at: limits.contentStart!, rule: 'content' as const }
-          : findStart(full.text, limits, tryText(before, true), () => tryText(before, false), specials, header);
+          : findStart(
+              full.text,
+              limits,
+              tryText(before, true),
+              { bare: tryText(before, false), finished: whole },
+              tokens,
+              header,
+            );
       if (!start) return;
       const end = limits.interrupted
-        ? beforeOthers(full.text, start.at, limits, specials, whole())
+        ? beforeOthers(full.text, start.at, limits, tokens, whole())
         : findEnd(full.text, start.at, limits, specials, whole);
       if (end.end > start.at)
         spans.push({ message: index, start: start.at, startRule: start.rule, ...end } satisfies AssistantSpan);
@@ -169,54 +180,62 @@ function beforeOthers(
   text: string,
   start: number,
   { to, contentEnd }: Limits,
-  specials: readonly string[],
+  tokens: readonly string[],
   upTo: string,
 ): { end: number; contentEnd: number; endRule: EndRule } {
   const from = Math.max(start, contentEnd ?? start);
-  const shared = beforeToken(text, commonPrefix(upTo, text), specials);
+  const shared = beforeToken(text, commonPrefix(upTo, text), tokens);
   const end = shared >= from && shared <= to ? shared : from;
   return { end, contentEnd: end, endRule: end > from ? 'turn' : 'content' };
 }
 
-/** The place itself, or where the special token begins that stands across it. */
-function beforeToken(text: string, at: number, specials: readonly string[]): number {
-  let out = at;
-  for (const token of specials) {
-    const start = text.indexOf(token, Math.max(0, at - token.length + 1));
-    if (token !== '' && start >= 0 && start < at) out = Math.min(out, start);
-  }
-  return out;
-}
-
 function findStart(
   text: string,
-  { from, to, contentStart, startsInCall, turn }: Limits,
+  { from, to, contentStart, contentEnd, startsInCall, turn }: Limits,
   prompted: string,
-  plain: () => string,
-  specials: readonly string[],
+  { bare, finished }: { bare: string; finished: () => string },
+  tokens: readonly string[],
   usual: string,
 ): { at: number; rule: StartRule } | undefined {
   const latest = contentStart ?? Math.min(turn?.end ?? to, to);
   const shared = commonPrefix(prompted, text);
-  const isPrefix = prompted !== '' && shared === prompted.length && shared >= from && shared <= latest;
-  const bare = plain();
+  // What the generation prompt alone adds. Templates that ignore add_generation_prompt add nothing.
+  const added = bare && prompted.startsWith(bare) ? prompted.slice(bare.length) : '';
+  // It may reach into the content: a thought that the row opens itself, and the prompt too.
+  const reach =
+    contentStart === undefined ? latest : Math.max(latest, Math.min(contentStart + added.length, contentEnd!) - 1);
+  const isPrefix = prompted !== '' && shared === prompted.length && shared >= from && shared <= reach;
   // Where nothing is added but the whole has the usual header, the turn goes on from an earlier one in the prompt only.
   if (isPrefix && prompted === bare && usual && text.startsWith(usual, shared) && shared + usual.length <= latest)
     return { at: shared + usual.length, rule: 'header' };
   if (isPrefix) return { at: shared, rule: prompted === bare ? 'bare' : 'prompt' };
-  // What the generation prompt alone adds. Templates that ignore add_generation_prompt add nothing.
-  const added = bare && prompted.startsWith(bare) ? prompted.slice(bare.length) : '';
   // Parting inside the prompt that the template adds, not in some turn before it.
-  const parting = beforeToken(text, shared, specials);
+  const parting = beforeToken(text, shared, tokens);
   if (prompted && parting > bare.length && parting >= from && parting <= latest && bare && text.startsWith(bare))
     return { at: parting, rule: 'shared' };
-  const at = headerEnd(text, [added, usual], turn ? Math.max(from, turn.start) : from, latest, specials, turn);
+  if (prompted === bare && parting >= from && parting <= latest && parting > standingPrompt(bare, finished(), tokens))
+    return { at: parting, rule: 'shared' };
+  const at = headerEnd(text, [added, usual], turn ? Math.max(from, turn.start) : from, latest, tokens, turn);
   if (at !== undefined) return { at, rule: 'header' };
   if (contentStart === undefined) return undefined;
+  // Where no header is printed all of the turn is the assistant's: a blank before the content, what stands before a call.
+  const isBare = turn !== undefined && usual === '' && text.slice(turn.start, contentStart).trim() === '';
   return {
-    at: startsInCall && turn ? Math.max(from, Math.min(turn.start, contentStart)) : contentStart,
+    at: turn && (startsInCall || isBare) ? Math.max(from, Math.min(turn.start, contentStart)) : contentStart,
     rule: 'content',
   };
+}
+
+/**
+ * Where the generation prompt begins that a template prints whatever it is asked: behind the token that ends the question, in
+ * what it prints after a question as after an answer. The text's length when there is none.
+ */
+function standingPrompt(asked: string, answered: string, tokens: readonly string[]): number {
+  let shared = 0;
+  while (shared < asked.length && asked.at(-1 - shared) === answered.at(-1 - shared)) shared++;
+  const tail = asked.slice(asked.length - shared);
+  const end = firstToken(tail, tokens)?.end;
+  return end === undefined || tail.slice(end).trim() === '' ? asked.length : asked.length - shared + end;
 }
 
 /** Behind the generation prompt, or the longest beginning of it, that is found again between two places. */
@@ -225,7 +244,7 @@ function headerEnd(
   prompts: readonly string[],
   from: number,
   latest: number,
-  specials: readonly string[],
+  tokens: readonly string[],
   turn: Stretch | undefined,
 ): number | undefined {
   for (const prompt of new Set(prompts))
@@ -235,7 +254,7 @@ function headerEnd(
       // Of several in one turn the first: what follows it, such as a thought, is the assistant's too.
       const at = turn ? text.indexOf(header, from) : text.lastIndexOf(header, latest - length);
       const end = at + length;
-      if (at >= from && end <= latest && beforeToken(text, end, specials) === end) return end;
+      if (at >= from && end <= latest && beforeToken(text, end, tokens) === end) return end;
     }
   return undefined;
 }
@@ -243,14 +262,16 @@ function headerEnd(
 function findEnd(
   text: string,
   start: number,
-  { to, contentEnd, turn }: Limits,
+  { from: earliest, to, contentStart, contentEnd, turn }: Limits,
   specials: readonly string[],
   whole: () => string,
 ): { end: number; contentEnd: number; endRule: EndRule } {
   const from = Math.max(start, contentEnd ?? start);
   const upTo = whole();
   // Where the render of the conversation up to this message ends, unless later turns changed what is before.
-  const bound = upTo && text.startsWith(upTo) ? upTo.length : turn?.end;
+  const reach = upTo && text.startsWith(upTo) ? upTo.length : turn?.end;
+  const header = text.slice(earliest, contentStart ?? start);
+  const bound = reach === undefined ? undefined : beforePrompt(text, from, reach, header, specials, turn);
   const isBound = bound !== undefined && bound >= from && bound <= Math.max(to, from);
   const tail = text.slice(from, isBound ? bound : to);
   const eot = isBound ? lastToken(tail, specials) : firstToken(tail, specials);
@@ -262,31 +283,37 @@ function findEnd(
   return { end: written, contentEnd: written, endRule: 'turn' };
 }
 
-/** The special token that begins first; of two at one place the longer. */
-function firstToken(tail: string, specials: readonly string[]): Stretch | undefined {
-  let found: Stretch | undefined;
-  for (const token of specials) {
-    const start = token === '' ? -1 : tail.indexOf(token);
-    const end = start + token.length;
-    if (start >= 0 && (!found || start < found.start || (start === found.start && end > found.end)))
-      found = { start, end };
+/**
+ * The end of a stretch without the header of the next turn, which some templates print whatever add_generation_prompt says:
+ * what follows the end-of-turn token and stands before the assistant's content too.
+ */
+function beforePrompt(
+  text: string,
+  from: number,
+  to: number,
+  header: string,
+  specials: readonly string[],
+  turn: Stretch | undefined,
+): number {
+  if (turn && turn.end > from && turn.end < to) {
+    const own = text.slice(from, turn.end);
+    const eot = lastToken(own, specials);
+    const added = text.slice(turn.end, to).trim();
+    const first = firstToken(added, specials);
+    // Of several tokens the first tells: a thought that the header opens may differ.
+    const sign = first?.start === 0 ? added.slice(0, first.end) : added;
+    if (eot && own.slice(eot.end).trim() === '' && sign !== '' && header.includes(sign)) return turn.end;
   }
-  return found;
-}
-/** The special token that ends last; of two at one place the longer. */
-function lastToken(tail: string, specials: readonly string[]): Stretch | undefined {
-  let found: Stretch | undefined;
-  for (const token of specials) {
-    const start = token === '' ? -1 : tail.lastIndexOf(token);
-    const end = start + token.length;
-    if (start >= 0 && (!found || end > found.end || (end === found.end && start < found.start))) found = { start, end };
+  // Where turns are not known, only the whole header is one.
+  const usual = header.trimEnd();
+  for (let at = from, eot = firstToken(text.slice(at, to), specials); eot; ) {
+    at += eot.end;
+    const rest = text.slice(at, to).trim();
+    if (rest === '') break;
+    const next = firstToken(rest, specials);
+    // A token alone may as well be the end of the turn.
+    if (usual.endsWith(rest) && !(next && next.end - next.start === rest.length)) return at;
+    eot = firstToken(text.slice(at, to), specials);
   }
-  return found;
-}
-
-function commonPrefix(a: string, b: string): number {
-  const most = Math.min(a.length, b.length);
-  let n = 0;
-  while (n < most && a.charCodeAt(n) === b.charCodeAt(n)) n++;
-  return n;
+  return to;
 }

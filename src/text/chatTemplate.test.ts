@@ -189,3 +189,29 @@ describe('faults', () => {
     expect(() => compileTemplate(`{{ ${'('.repeat(50_000)}${')'.repeat(50_000)} }}`)).toThrow(TemplateError);
   });
 });
+
+test('every message of a long conversation keeps its own place', () => {
+  const messages = Array.from({ length: 5000 }, (_, i) => ({
+    role: i % 2 ? ('assistant' as const) : ('user' as const),
+    content: `c${i}`,
+  }));
+  const { text, content, turns } = compileTemplate('{% for m in messages %}[{{ m.content }}]{% endfor %}').render(
+    messages,
+  );
+  expect(content.map(({ message }) => message)).toEqual(messages.map((_, i) => i));
+  expect(turns.map(({ message }) => message)).toEqual(messages.map((_, i) => i));
+  expect(text.slice(content[4999]!.start, content[4999]!.end)).toBe('c4999');
+});
+
+test('a content that is searched for is told from the same word in the header', () => {
+  const counted = compileTemplate(
+    "{% for m in messages %}<{{ m.role }}>{{ (m.content | length) ~ ':' ~ m.content }}</s>{% endfor %}",
+  );
+  const rendered = counted.render([
+    { role: 'user', content: 'user' },
+    { role: 'assistant', content: 'assistant' },
+  ]);
+  expect(rendered.text).toBe('<user>4:user</s><assistant>9:assistant</s>');
+  expect(rendered.located).toBe('search');
+  expect(rendered.content.map(({ start }) => start)).toEqual([8, 29]);
+});

@@ -9,7 +9,7 @@ import { LIMITS, limited } from './jinja/limits';
 import { strip } from './jinja/strings';
 import { fromJson } from './jinja/values';
 import { chooseMarks, MARK_COUNT, type MarkSet, markData, readMarks, type Stretch, type TemplateData } from './marks';
-import { searchContent } from './searchContent';
+import { type RenderOther, searchContent } from './searchContent';
 import { parseTemplate } from './templateSyntax';
 
 export interface RenderOptions {
@@ -86,8 +86,12 @@ function run(program: Program, data: TemplateData, options: RenderOptions, marks
 export function renderText(program: Program, messages: readonly Message[], options: RenderOptions = {}): string {
   const data = { messages: messages.map(asGiven), tools: options.tools?.length ? options.tools : undefined };
   const none = { base: -1 } as MarkSet;
-  return run(program, { ...data, documents: options.documents }, options, { generation: ['', ''] }, none);
+  return run(program, { ...data, documents: documentsOf(options) }, options, { generation: ['', ''] }, none);
 }
+
+/** As for apply_chat_template, `documents` among the kwargs are the documents. */
+const documentsOf = ({ documents, kwargs }: RenderOptions): TemplateData['documents'] =>
+  documents ?? ((kwargs?.documents ?? undefined) as TemplateData['documents']);
 
 const CONTINUE_TAG = 'CONTINUE_FINAL_MESSAGE_TAG ';
 
@@ -123,7 +127,8 @@ const REASONING = ['reasoning_content', 'thinking', 'reasoning'] as const;
  * read. The studio's own keys are left out.
  */
 function asGiven(message: Message): GivenMessage {
-  const { content_is_null, train: _train, train_spans: _spans, ...rest } = message;
+  const { content_is_null, content_parts, train: _train, train_spans: _spans, ...rest } = message;
+  if (content_parts) Object.assign(rest, { content: content_parts });
   const given = Object.fromEntries(
     Object.entries(rest).filter(([key, value]) => value !== null && !(key === 'content' && content_is_null)),
   ) as GivenMessage & { [key: string]: unknown };
@@ -144,20 +149,24 @@ function render(program: Program, source: string, messages: readonly Message[], 
     messages: given,
     // Llama's templates print tool boilerplate for an empty list.
     tools: options.tools?.length ? options.tools : undefined,
-    documents: options.documents,
+    documents: documentsOf(options),
   };
   const set = chooseMarks(source, JSON.stringify([data, options.kwargs]));
   const cut = (rendered: Rendered): Rendered =>
     final === undefined ? rendered : clip(rendered, cutAtFinal(rendered.text, final));
 
   const plain = readMarks(run(program, data, options, { generation: set.generation }, set), set);
+  const other: RenderOther = (index, content) => {
+    const changed = given.map((message, i) => (i === index ? { ...message, content } : message));
+    return tryRun(program, { ...data, messages: changed }, options, set)?.text;
+  };
   for (const level of ['all', 'calls', 'content'] as const) {
     const found = tryRun(program, markData(data, set, level), options, set);
     if (found?.text === plain.text)
       return cut({
         text: plain.text,
         generation: plain.generation,
-        content: found.content,
+        content: withLost(plain.text, found, given, other),
         turns: found.turns,
         located: 'marks',
         source,
@@ -169,11 +178,31 @@ function render(program: Program, source: string, messages: readonly Message[], 
   return cut({
     text: plain.text,
     generation: plain.generation,
-    content: searchContent(plain.text, given, turns),
+    content: searchContent(plain.text, given.map(joined), turns, other),
     turns,
     located: 'search',
     source,
   });
+}
+
+/**
+ * The content that marks found, and of messages whose marks the template cut off (it prints what stands behind a thought) what
+ * a search in their turn finds.
+ */
+function withLost(
+  text: string,
+  { content, turns }: Pick<Rendered, 'content' | 'turns'>,
+  messages: readonly GivenMessage[],
+  other: RenderOther,
+): Rendered['content'] {
+  const known = new Set(content.map(({ message }) => message));
+  const printed = new Set(turns.map(({ message }) => message));
+  const lost = messages.map((message, i) => (known.has(i) || !printed.has(i) ? { content: null } : message));
+  if (lost.every((message) => typeof message.content !== 'string' || message.content.trim() === '')) return content;
+  const found = searchContent(text, lost, turns, other).filter(
+    (part) => !content.some(({ start, end }) => start < part.end && part.start < end),
+  );
+  return [...content, ...found].sort((a, b) => a.start - b.start || b.end - a.end);
 }
 
 /** A run with marks; undefined when the template fails over them. */
@@ -185,6 +214,11 @@ function tryRun(program: Program, data: TemplateData, options: RenderOptions, se
     throw error;
   }
 }
+
+/** A message with the texts of its parts as one. */
+const joined = ({ content }: GivenMessage): { content: unknown } => ({
+  content: Array.isArray(content) ? content.map(({ text }) => text ?? '').join('') : content,
+});
 
 function clip({ text, generation, content, turns, located, source }: Rendered, end: number): Rendered {
   const shorten = <S extends Stretch>(stretches: S[]) =>

@@ -3,10 +3,13 @@ import { firstDifference } from '../lib/arrays';
 import { StudioError } from '../lib/errors';
 import type { DatasetRow, EncodedRow } from '../protocol/chat';
 import type { RowComparison, TokenAt } from '../protocol/requests';
-import { type RenderSettings, render, trainedTokens } from './render';
+import { render, trainedTokens } from './render';
+import type { RenderSettings } from './renderContext';
 import type { Tokenizer } from './tokenizer';
 
 const AROUND = 24;
+/** Templates are compared on whole rows: a cut would hide where they part, or make it look as if they did. */
+const UNCUT = Number.MAX_SAFE_INTEGER;
 
 /** Some text around a place; a surrogate pair is not cut. */
 export function excerptAt(text: string, at: number): string {
@@ -18,7 +21,7 @@ export const tokenAt = (ids: ArrayLike<number>, at: number, tokenizer: Tokenizer
 
 function encode(row: DatasetRow, rowId: string, settings: RenderSettings): EncodedRow | string {
   try {
-    return render(row, rowId, settings);
+    return render(row, rowId, { ...settings, max_length: UNCUT });
   } catch (error) {
     if (error instanceof StudioError) return error.message;
     throw error;

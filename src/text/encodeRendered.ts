@@ -3,6 +3,7 @@ import { DataError } from '../lib/errors';
 import { type Message, ORIGIN_NAMES, ROLE_NAMES, roleName } from '../protocol/chat';
 import type { Rendered } from './chatTemplate';
 import type { Tokenizer } from './tokenizer';
+import { typedSpecial } from './typedSpecials';
 
 export interface EncodedText {
   text: string;
@@ -11,7 +12,7 @@ export interface EncodedText {
   spanEnd: Int32Array;
   /** Index into ROLE_NAMES. */
   role: Uint8Array;
-  /** Index into ORIGIN_NAMES. */
+  /** Index into ORIGIN_NAMES; an added token that a message holds, such as an unknown character, is content. */
   origin: Uint8Array;
   message: Int16Array;
 }
@@ -20,6 +21,9 @@ const SYSTEM = ROLE_NAMES.indexOf('system');
 const ASSISTANT = ROLE_NAMES.indexOf('assistant');
 const [SCAFFOLD, CONTENT, SPECIAL] = [0, 1, 2] satisfies [number, number, number];
 if (ORIGIN_NAMES[SPECIAL] !== 'special') throw new Error('ORIGIN_NAMES changed');
+
+/** Messages are told by 16 bits. */
+const MOST_MESSAGES = 32_767;
 
 /** Per UTF-16 unit of the text: message index; −1 outside all. */
 function messageOfChar(rendered: Rendered): Int16Array {
@@ -57,17 +61,23 @@ export function encodeRendered(rendered: Rendered, messages: readonly Message[],
   const isContent = new Uint8Array(text.length);
   for (const part of content) isContent.fill(1, part.start, part.end);
   const owner = messageOfChar(rendered);
-  if (rendered.located === 'search') {
-    const located = new Set(content.map((part) => part.message));
-    messages.forEach((message, i) => {
-      const typed = tokenizer.addedTokens.find((token) => token.special && message.content?.includes(token.content));
-      if (typed && !located.has(i))
-        throw new DataError(
-          `messages[${i}].content holds ${typed.content}, and this template rewrites the content, so the two cannot be told apart. Remove it from the content.`,
-          { where: `messages[${i}].content` },
-        );
-    });
-  }
+  if (messages.length > MOST_MESSAGES)
+    throw new DataError(
+      `The conversation has ${messages.length.toLocaleString('en')} messages; at most ${MOST_MESSAGES.toLocaleString('en')} are encoded. Split it.`,
+      { where: 'messages' },
+    );
+  const located = new Set(content.map((part) => part.message));
+  const wrote = new Set(turns.map((turn) => turn.message));
+  messages.forEach((message, i) => {
+    // What left no trace at all is not printed.
+    if (located.has(i) || (rendered.located === 'marks' && !wrote.has(i))) return;
+    const typed = typeof message.content === 'string' ? typedSpecial(message.content, tokenizer) : undefined;
+    if (typed)
+      throw new DataError(
+        `messages[${i}].content holds ${typed}, and this template rewrites the content, so the two cannot be told apart. Remove it from the content.`,
+        { where: `messages[${i}].content` },
+      );
+  });
   const printed = new Map<string, boolean>();
   const isPrinted = (token: string): boolean => {
     const known = printed.get(token) ?? rendered.source.includes(token);
@@ -106,8 +116,7 @@ export function encodeRendered(rendered: Rendered, messages: readonly Message[],
         out.origin[t] = CONTENT;
         break;
       }
-    if (added.has(encoding.ids[t]!)) out.origin[t] = SPECIAL;
-    else if (out.origin[t] !== CONTENT) out.origin[t] = SCAFFOLD;
+    if (out.origin[t] !== CONTENT) out.origin[t] = added.has(encoding.ids[t]!) ? SPECIAL : SCAFFOLD;
     const index = owner[at] ?? -1;
     out.message[t] = index;
     const role = messages[index]?.role;

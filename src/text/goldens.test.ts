@@ -7,7 +7,7 @@ import { BUILTIN_TEMPLATE, BUILTIN_TOKENS } from './builtinTemplate';
 import { compileTemplate } from './chatTemplate';
 import { compareRow } from './compareRenders';
 import { checkGolden, goldenFile, makeGolden, parseGoldens } from './goldens';
-import type { RenderSettings } from './render';
+import type { RenderSettings } from './renderContext';
 import { Tokenizer } from './tokenizer';
 
 const tokenizer = Tokenizer.fromJson(readFileSync('public/models/tokenizer.json', 'utf8'));
@@ -53,6 +53,30 @@ test('a template that prints the date gives the same golden tomorrow', async () 
   expect(checkGolden(golden, on(2))).toMatchObject({ text: 'same', ids: 'same' });
 });
 
+test('a golden is rendered with the variables and the masks that it was pinned with, whatever is in hand later', async () => {
+  const thinking = `{{ 'think ' if enable_thinking else 'answer ' }}${BUILTIN_TEMPLATE}`;
+  const now = settings(thinking);
+  const both: DatasetRow = {
+    prompt: [...row.messages!, { role: 'user', content: 'And Q4?' }],
+    completion: [{ role: 'assistant', content: '13' }],
+  };
+  const pinned = { ...now, completion_only_loss: false, chat_template_kwargs: { enable_thinking: true } };
+  const golden = await makeGolden('thinks', both, pinned, now);
+  expect(golden).toMatchObject({
+    text: expect.stringMatching(/^think /),
+    supervised_tokens: 6,
+    chat_template_kwargs: { enable_thinking: true },
+    completion_only_loss: false,
+  });
+  const [back] = parseGoldens(JSON.stringify(goldenFile([golden])));
+  const later = settings(thinking, { completion_only_loss: true, templateVariables: { enable_thinking: false } });
+  expect(checkGolden(back!, later)).toMatchObject({ text: 'same', ids: 'same', supervised: 'same' });
+  const plain = await makeGolden('plain', row, now, now);
+  expect(plain).not.toHaveProperty('chat_template_kwargs');
+  const damaged = { ...goldenFile([{ ...golden, chat_template_kwargs: 1 as never }]) };
+  expect(() => parseGoldens(JSON.stringify(damaged))).toThrow(/goldens\[0\]\.chat_template_kwargs is not an object/);
+});
+
 test('goldens come back from their file; a damaged file is named by its field', async () => {
   const now = settings(BUILTIN_TEMPLATE, { mask: { train_on_eos: 'none' } });
   const golden = await makeGolden('budget', row, now, now);
@@ -68,6 +92,13 @@ test('goldens come back from their file; a damaged file is named by its field', 
   expect(broken({ goldens: [golden, { ...golden, row: { messages: [{ role: 'bot', content: '' }] } }] })).toThrow(
     /goldens\[1\]\.row: messages\[0\]\.role is "bot"/,
   );
+});
+
+test('templates are compared on whole rows: what stands beyond max_length counts, and short rows are not cut', () => {
+  const long: DatasetRow = { messages: [{ role: 'user', content: 'why '.repeat(50) }, ...row.messages!] };
+  const a = settings(BUILTIN_TEMPLATE, { max_length: 20 });
+  const b = settings(spaced, { max_length: 20, truncation_mode: 'drop' });
+  expect(compareRow(long, 'x', a, b)).toMatchObject({ text: 'differs', ids: 'differs', trainedA: 3, trainedB: 3 });
 });
 
 test('two templates or tokenizers on a row: level, place, and what is trained', () => {

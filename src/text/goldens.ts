@@ -2,13 +2,14 @@
 // here, and in other people's CI from the file.
 import { firstDifference } from '../lib/arrays';
 import { DataError, StudioError } from '../lib/errors';
-import type { DatasetRow, MaskOptions } from '../protocol/chat';
+import type { DatasetRow, Json, MaskOptions } from '../protocol/chat';
 import type { Golden, GoldenCheck, GoldenFile } from '../protocol/requests';
 import { hashBytes } from '../storage/hash';
 import { excerptAt, tokenAt } from './compareRenders';
 import { fail, isObject, parseJson, shown } from './jsonFields';
 import { parseRow } from './parseRow';
-import { type RenderSettings, render, trainedTokens } from './render';
+import { render, trainedTokens } from './render';
+import type { RenderSettings } from './renderContext';
 
 const FORMAT = 'posttrain-studio/goldens';
 const FILE = 'goldens.json';
@@ -19,21 +20,41 @@ const UNCUT = Number.MAX_SAFE_INTEGER;
 /** Templates that print today's date would drift every day: goldens are rendered on this one. */
 const clock = () => new Date(Date.UTC(2026, 0, 1));
 
-type MaskSettings = Pick<RenderSettings, 'mode' | 'mask'>;
+type Pinned = Pick<Golden, 'mode' | 'mask' | 'completion_only_loss' | 'chat_template_kwargs'>;
+type Context = Omit<RenderSettings, 'mode' | 'max_length'>;
+
+/** The context with everything that a golden fixes in place of what is in hand. */
+const settingsFor = (
+  { mode, mask, completion_only_loss, chat_template_kwargs }: Pinned,
+  context: Context,
+): RenderSettings => ({
+  ...context,
+  now: clock,
+  mode,
+  mask,
+  completion_only_loss,
+  templateVariables: { ...context.templateVariables, ...chat_template_kwargs },
+  max_length: UNCUT,
+});
 
 /** Pins what a row gives now. Throws as render does. */
 export async function makeGolden(
   name: string,
   row: DatasetRow,
-  { mode, mask }: MaskSettings,
-  context: Omit<RenderSettings, 'mode' | 'max_length'>,
+  { mode, mask, completion_only_loss, chat_template_kwargs = {} }: Pinned,
+  context: Context,
 ): Promise<Golden> {
-  const { text, ids, ...encoded } = render(row, name, { ...context, now: clock, mode, mask, max_length: UNCUT });
+  const pinned: Pinned = {
+    mode,
+    ...(mask && { mask }),
+    ...(completion_only_loss !== undefined && { completion_only_loss }),
+    ...(Object.keys(chat_template_kwargs).length > 0 && { chat_template_kwargs }),
+  };
+  const { text, ids, ...encoded } = render(row, name, settingsFor(pinned, context));
   return {
     name,
     row,
-    mode,
-    ...(mask && { mask }),
+    ...pinned,
     text,
     ids: Array.from(ids),
     supervised_tokens: trainedTokens({ text, ids, ...encoded }),
@@ -42,10 +63,10 @@ export async function makeGolden(
 }
 
 /** What became of a golden under another template or tokenizer. */
-export function checkGolden(golden: Golden, context: Omit<RenderSettings, 'mode' | 'max_length'>): GoldenCheck {
-  const { name, row, mode, mask } = golden;
+export function checkGolden(golden: Golden, context: Context): GoldenCheck {
+  const { name, row } = golden;
   try {
-    const encoded = render(row, name, { ...context, now: clock, mode, mask, max_length: UNCUT });
+    const encoded = render(row, name, settingsFor(golden, context));
     const offset = firstDifference(golden.text, encoded.text);
     const index = firstDifference(golden.ids, encoded.ids);
     const supervised = trainedTokens(encoded);
@@ -96,7 +117,8 @@ function goldenOf(value: unknown, where: string): Golden {
   const wrong = (key: string, expected: string): never =>
     fail(`${where}.${key}`, `is not ${expected}`, 'Export the file anew.', FILE);
   if (!isObject(value)) return wrong('', 'an object');
-  const { name, row, mode, mask, text, ids, supervised_tokens, template_sha256 } = value;
+  const { name, row, mode, mask, completion_only_loss, chat_template_kwargs, ...given } = value;
+  const { text, ids, supervised_tokens, template_sha256 } = given;
   if (typeof name !== 'string' || name === '') wrong('name', 'a name');
   if (!MODES.includes(mode as (typeof MODES)[number])) wrong('mode', `one of ${MODES.join(', ')}`);
   if (typeof text !== 'string') wrong('text', 'a string');
@@ -104,6 +126,9 @@ function goldenOf(value: unknown, where: string): Golden {
   if (!Number.isInteger(supervised_tokens)) wrong('supervised_tokens', 'a whole number');
   if (typeof template_sha256 !== 'string') wrong('template_sha256', 'a string');
   if (mask !== undefined && !isObject(mask)) wrong('mask', 'an object');
+  if (completion_only_loss !== undefined && typeof completion_only_loss !== 'boolean')
+    wrong('completion_only_loss', 'true or false');
+  if (chat_template_kwargs !== undefined && !isObject(chat_template_kwargs)) wrong('chat_template_kwargs', 'an object');
   let parsed: DatasetRow;
   try {
     parsed = parseRow(row);
@@ -118,6 +143,10 @@ function goldenOf(value: unknown, where: string): Golden {
     row: parsed,
     mode: mode as Golden['mode'],
     ...(mask !== undefined && { mask: mask as Partial<MaskOptions> }),
+    ...(completion_only_loss !== undefined && { completion_only_loss: completion_only_loss as boolean }),
+    ...(chat_template_kwargs !== undefined && {
+      chat_template_kwargs: chat_template_kwargs as { [key: string]: Json },
+    }),
     text: text as string,
     ids: ids as number[],
     supervised_tokens: supervised_tokens as number,

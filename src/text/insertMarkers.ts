@@ -9,7 +9,7 @@ import { compileTemplate, type RenderOptions, renderText } from './chatTemplate'
 import type { Program } from './jinja/ast';
 import { PROBES } from './markerProbes';
 import type { Stretch } from './marks';
-import { conditionOf, operandsOf, type PrintItem, printItems } from './templateItems';
+import { conditionOf, depthsOf, operandsOf, type PrintItem, printItems } from './templateItems';
 
 export interface ProofConversation {
   messages: readonly Message[];
@@ -20,6 +20,8 @@ export interface InsertOptions {
   conversations?: readonly ProofConversation[];
   /** Contents of the tokenizer's special tokens. */
   specials: readonly string[];
+  /** Of all its added tokens, which no border cuts in two; the special ones unless given. */
+  tokens?: readonly string[];
   variables?: RenderOptions['kwargs'];
   now?: () => Date;
 }
@@ -70,7 +72,10 @@ interface ProofCase extends ProofConversation {
 }
 
 /** Conversations that the template renders, with the text and the derived spans of each. */
-function proofCases(source: string, { conversations = [], specials, variables, now }: InsertOptions): ProofCase[] {
+function proofCases(
+  source: string,
+  { conversations = [], specials, tokens, variables, now }: InsertOptions,
+): ProofCase[] {
   const template = compileTemplate(source);
   const out: ProofCase[] = [];
   for (const { messages, tools } of [...PROBES, ...conversations])
@@ -80,7 +85,9 @@ function proofCases(source: string, { conversations = [], specials, variables, n
         const full = template.render(messages, { ...base, addGenerationPrompt });
         const renderText = (part: readonly Message[], prompt: boolean) =>
           template.render(part, { ...base, addGenerationPrompt: prompt }).text;
-        const spans = addGenerationPrompt ? undefined : deriveAssistantSpans(messages, full, renderText, specials);
+        const spans = addGenerationPrompt
+          ? undefined
+          : deriveAssistantSpans(messages, full, renderText, specials, tokens);
         out.push({ messages, tools, options: { ...base, addGenerationPrompt }, text: full.text, spans });
       } catch (error) {
         if (!(error instanceof StudioError)) throw error; // a conversation that the template refuses
@@ -247,14 +254,8 @@ function sliced(item: PrintItem, source: string, torn: readonly Emission[]): str
 const messageOf = ({ loops }: PrintItem): string => loops[0] ?? 'messages[-1]';
 
 /** The first bracket is closed by the last token. */
-function closes({ tokens }: PrintItem): boolean {
-  let depth = 0;
-  return tokens.every((token, i) => {
-    if ('([{'.includes(token.type)) depth++;
-    else if (')]}'.includes(token.type)) depth--;
-    return depth > 0 || i === tokens.length - 1;
-  });
-}
+const closes = ({ tokens }: PrintItem): boolean =>
+  depthsOf(tokens).every((depth, i) => depth > 0 || i === tokens.length - 1);
 const quote = (text: string): string =>
   `'${text.replace(/[\\'\n\r\t]/g, (c) => ({ '\\': '\\\\', "'": "\\'", '\n': '\\n', '\r': '\\r', '\t': '\\t' })[c]!)}'`;
 

@@ -34,6 +34,10 @@ const result = (content: string, i = 0): Message => ({
   content,
 });
 
+/** As a row with null has it: templates can tell that from an empty string. */
+const nothing = (message: Message): Message => ({ ...message, content_is_null: true });
+const thought = (message: Message): Message => ({ ...message, reasoning_content: 'Let me think.' });
+
 export const PROBES: readonly { messages: Message[]; tools?: ToolSchema[] }[] = [
   { messages: [user('One?'), assistant('First.')] },
   { messages: [system, user('One?'), assistant('First.')] },
@@ -73,4 +77,20 @@ export const PROBES: readonly { messages: Message[]; tools?: ToolSchema[] }[] = 
     tools,
   },
   { messages: [user('Sales?'), call('', 'sales')], tools },
+  { messages: [user('Sales?'), nothing(call('', 'sales')), result('{"amount":12}'), assistant('12.')], tools },
+  { messages: [user('Sales?'), thought(call('', 'sales')), result('{"amount":12}'), thought(assistant('12.'))], tools },
+  {
+    messages: [
+      system,
+      user('Sales?'),
+      thought(call('I look it up.', 'sales')),
+      result('1'),
+      thought(assistant('1.')),
+      user('IT?'),
+      thought(nothing(call('', 'it'))),
+      result('2'),
+      assistant('2.'),
+    ],
+    tools,
+  },
 ];

@@ -14,7 +14,8 @@ export interface MarkSet {
   content: { open: (index: number) => string; close: string };
 }
 
-const SLOTS = 4096;
+/** An index is written in two digits of this base. */
+const SLOTS = 500;
 /** Code points from `base` on that are marks. */
 export const MARK_COUNT = 8 + SLOTS;
 /** Private-use areas: one in the basic plane, two whole planes. */
@@ -37,7 +38,10 @@ export function chooseMarks(source: string, data: string): MarkSet {
     }
     if (clash) continue;
     const at = (offset: number) => String.fromCodePoint(base + offset);
-    const open = (mark: number) => (index: number) => at(mark) + at(8 + Math.min(index + 1, SLOTS - 1));
+    const open = (mark: number) => (index: number) => {
+      const slot = Math.min(index + 1, SLOTS * SLOTS - 1);
+      return at(mark) + at(8 + Math.floor(slot / SLOTS)) + at(8 + (slot % SLOTS));
+    };
     return {
       base,
       generation: [at(0), at(1)],
@@ -67,6 +71,8 @@ export function readMarks(marked: string, set: MarkSet): ReadMarks {
   let length = 0;
   let from = 0;
   let pending = -1;
+  /** First digit of an index that is being read. */
+  let digit = -1;
   for (let i = 0; i < marked.length; ) {
     const code = marked.codePointAt(i)!;
     const width = code > 0xffff ? 2 : 1;
@@ -80,16 +86,23 @@ export function readMarks(marked: string, set: MarkSet): ReadMarks {
     i += width;
     from = i;
     if (mark >= 8) {
+      if (pending >= 0 && digit < 0) {
+        digit = mark - 8;
+        continue;
+      }
       if (pending >= 0) {
-        open.push({ mark: pending, start: length, message: mark - 9 });
+        open.push({ mark: pending, start: length, message: digit * SLOTS + mark - 9 });
         opens[pending]!++;
       }
       pending = -1;
+      digit = -1;
     } else if (mark === 0) {
       open.push({ mark, start: length, message: -1 });
       opens[0]!++;
-    } else if (mark === 2 || mark === 4) pending = mark;
-    else {
+    } else if (mark === 2 || mark === 4) {
+      pending = mark;
+      digit = -1;
+    } else {
       const index = opens[mark - 1] ? open.findLastIndex((o) => o.mark === mark - 1) : -1;
       const opened = open[index];
       if (!opened) continue;

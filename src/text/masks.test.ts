@@ -76,6 +76,20 @@ describe('choices', () => {
     expect(trained(row)).toBe('B and C<|im_end|>');
     expect(ruleOf(row, 'A<')).toBe('an earlier assistant turn: only the last one is trained');
   });
+  test('assistant_turns: last keeps every piece of the last message, however many the template marks', () => {
+    const pieces = compileTemplate(
+      "{% for m in messages %}<|im_start|>{{ m.role }}\n{% if m.role == 'assistant' %}{% generation %}{{ m.content }}{% endgeneration %}{% generation %}<|im_end|>{% endgeneration %}{% else %}{{ m.content }}<|im_end|>{% endif %}{% endfor %}",
+    );
+    const chat = CHAT.filter(({ role, tool_calls }) => role !== 'tool' && !tool_calls);
+    const generation = { assistant_turns: 'last', assistant_spans: 'generation' } as const;
+    expect(trained(encode(chat, generation, { template: pieces }))).toBe('B and C<|im_end|>');
+    // Tool results inside the turn part what the spans derive, too.
+    const inner = compileTemplate(
+      "{% for m in messages %}{% if m.role == 'user' %}<u>{{ m.content }}{% elif m.role == 'assistant' %}<a>{% for c in m.tool_calls or [] %}{{ c.function.arguments.x }}{{ messages[-1].content }}{% endfor %}{{ m.content }}<|im_end|>{% endif %}{% endfor %}{% if add_generation_prompt %}<a>{% endif %}",
+    );
+    const calls = [CHAT[0]!, CHAT[3]!, CHAT[4]!, { ...CHAT[1]!, content: 'Done' }, CHAT[2]!];
+    expect(trained(encode(calls, { assistant_turns: 'last' }, { template: inner }))).toBe('y|Done<|im_end|>');
+  });
   test('train: false takes a message out, its end-of-turn token too', () => {
     const chat = CHAT.map((m, i) => (i === 3 ? { ...m, train: false } : m));
     const row = encode(chat);
@@ -87,6 +101,36 @@ describe('choices', () => {
     const row = encode(chat, { assistant_turns: 'last' });
     expect(trained(row)).toBe('B| C<|im_end|>');
     expect(ruleOf(row, 'and')).toBe('train_spans of this message leave it out');
+  });
+  test('train_spans find what a template prints of a thought and an answer; what it rewrites is not trained', () => {
+    const content = '<think>\nhmm, SECRET one\n</think>\n\nThe SECRET two';
+    const spans = [...content.matchAll(/SECRET/g)].map(({ index }) => ({ start: index, end: index + 6, train: false }));
+    const chat: Message[] = [
+      { role: 'user', content: 'Q' },
+      { role: 'assistant', content, train_spans: spans },
+    ];
+    const said = (print: string) =>
+      encode(
+        chat,
+        {},
+        {
+          template: compileTemplate(
+            `{% for m in messages %}<|im_start|>{{ m.role }}\n{{ ${print} if m.role == 'assistant' else m.content }}<|im_end|>{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}`,
+          ),
+        },
+      );
+    expect(trained(said("m.content.split('</think>')[1].lstrip()"))).toBe('The | two<|im_end|>');
+    const thought =
+      "'[' ~ m.content.split('<think>')[1].split('</think>')[0].strip() ~ ']' ~ m.content.split('</think>')[1].strip()";
+    expect(trained(said(thought))).toBe('[hmm, | one]The | two<|im_end|>');
+    expect(said(thought).findings).toEqual([]);
+    const rewritten = said("m.content | upper | replace('\n', ' ')");
+    expect(trained(rewritten)).not.toContain('SECRET');
+    expect(rewritten.findings!.map(({ kind, gate }) => [kind, gate])).toContainEqual(['train_spans_lost', true]);
+  });
+  test('a row whose every assistant message has train: false says so', () => {
+    const off = CHAT.map((m) => (m.role === 'assistant' ? { ...m, train: false } : m));
+    expect(blockingFinding(encode(off))).toMatch(/^Every assistant message of the row has train: false/);
   });
   test.each([
     ['turn', `${CALL}<|im_end|>|A<|im_end|>|B and C<|im_end|>`],
@@ -133,7 +177,7 @@ test('properties: masks combine by AND, and no token of a tool result is ever tr
   );
   const options = fc.record({
     assistant_turns: fc.constantFrom('all' as const, 'last' as const),
-    train_on_eos: fc.constantFrom('turn' as const, 'last' as const, 'none' as const),
+    train_on_eos: fc.constantFrom('turn' as const, 'all' as const, 'last' as const, 'none' as const),
   });
   fc.assert(
     fc.property(fc.array(message, { minLength: 1, maxLength: 6 }), options, (messages, some) => {
@@ -143,6 +187,12 @@ test('properties: masks combine by AND, and no token of a tool result is ever tr
       const row = encode(messages as Message[], some);
       expect([...row.ids]).toEqual([...widest.ids]);
       row.mask.forEach((m, t) => {
+        // A tool result never; of other turns the end-of-turn token, where all of them were chosen.
+        if (m && messages[row.message[t]!]?.role === 'tool') expect(row.origin[t]).not.toBe(1);
+        if (m && some.train_on_eos === 'all' && row.origin[t] === 2) {
+          expect(tokenizer.tokenText(row.ids[t]!)).toBe('<|im_end|>');
+          return;
+        }
         if (m) expect(widest.mask[t]).toBe(1);
         if (m) expect(messages[row.message[t]!]?.role).toBe('assistant');
         if (m && messages[row.message[t]!] && (messages[row.message[t]!] as Message).train === false)

@@ -24,6 +24,8 @@ export interface BuiltMask {
   /** Index into `rules` for each token. */
   rule: Uint8Array;
   rules: string[];
+  /** Messages whose train_spans could not be placed, because the template prints their content otherwise. */
+  unplaced: number[];
 }
 
 const isDerived = (span: Stretch | AssistantSpan): span is AssistantSpan => 'startRule' in span;
@@ -38,6 +40,13 @@ if (OUTSIDE_WORDS.length !== ROLE_NAMES.length) throw new Error('OUTSIDE_WORDS m
 const isEndToken = ({ encoded, eosIds }: MaskInput, t: number) =>
   encoded.origin[t] !== 1 && eosIds.has(encoded.ids[t]!);
 
+/**
+ * Of a rule that trains: which kind of mask it belongs to, such as `completion` or `inside {% generation %}`, however a span
+ * was found. Undefined for end-of-turn tokens: they come with any of them.
+ */
+export const maskKindOf = (rule: string): string | undefined =>
+  rule.startsWith('end-of-turn token') ? undefined : rule.split(':', 1)[0];
+
 /** The mask of a whole row, before anything is cut. */
 export function buildMask(input: MaskInput): BuiltMask {
   const { encoded, messages, promptLength = 0, spans, options } = input;
@@ -51,15 +60,17 @@ export function buildMask(input: MaskInput): BuiltMask {
   };
   const spanOf = spans && spanOfToken(encoded, spans);
   const ends = endChoice(input, spanOf);
-  /** Where the content of messages with train_spans begins in the text. */
-  const starts = new Map<number, number>();
-  const lastSpan = spans ? spans.length - 1 : -1;
+  /** Of messages with train_spans: where their content stands in the text. */
+  const places = new Map<number, Piece[]>();
+  const unplaced = new Set<number>();
+  const owners = spans ? ownersOf(encoded, messages, spans, spanOf!) : [];
+  const lastOwner = Math.max(-1, ...owners);
   for (let t = 0; t < total; t++) {
     const verdict = decide(t);
     mask[t] = verdict.train ? 1 : 0;
     rule[t] = name(verdict.rule);
   }
-  return { mask, rule, rules };
+  return { mask, rule, rules, unplaced: [...unplaced] };
 
   function decide(t: number): { train: boolean; rule: string } {
     const no = (sentence: string) => ({ train: false, rule: sentence });
@@ -72,12 +83,16 @@ export function buildMask(input: MaskInput): BuiltMask {
       const where = options.assistant_spans === 'generation' ? 'outside {% generation %}' : 'outside assistant turns';
       return no(`${where}: ${OUTSIDE_WORDS[encoded.role[t]!]}, not trained`);
     }
-    if (spans && at >= 0 && options.assistant_turns === 'last' && at !== lastSpan && !end?.train)
+    if (spans && at >= 0 && options.assistant_turns === 'last' && owners[at] !== lastOwner && !end?.train)
       return no('an earlier assistant turn: only the last one is trained');
     if (message?.train === false) return no('train: false on this message');
     if (end) return end;
-    if (message?.train_spans && encoded.origin[t] === 1 && !isSpanTrained(message, t))
-      return no('train_spans of this message leave it out');
+    if (message?.train_spans) {
+      const trained = isSpanTrained(message, t);
+      if (trained === undefined && encoded.origin[t] === 1)
+        return no('train_spans of this message cannot be placed: the template prints its content otherwise');
+      if (trained === false) return no('train_spans of this message leave it out');
+    }
     if (!spans)
       return { train: true, rule: promptLength ? 'completion: trained' : 'full sequence: every token is trained' };
     const span = spans[at]!;
@@ -88,24 +103,54 @@ export function buildMask(input: MaskInput): BuiltMask {
     };
   }
 
-  /** Offsets of train_spans count in the message's content; its first content token is where that content begins. */
-  function isSpanTrained(message: Message, t: number): boolean {
+  /** Undefined where the token is of no part of the content that can be told. */
+  function isSpanTrained(message: Message, t: number): boolean | undefined {
     const index = encoded.message[t]!;
-    const begin = starts.get(index) ?? contentStart(encoded, index, message.content);
-    starts.set(index, begin);
-    if (begin < 0) return true;
-    const [from, to] = [encoded.spanStart[t]! - begin, encoded.spanEnd[t]! - begin];
-    const hit = message.train_spans!.find((span) => span.start < to && from < span.end);
+    const pieces = places.get(index) ?? piecesOf(encoded, index, message.content);
+    places.set(index, pieces);
+    const [start, end] = [encoded.spanStart[t]!, encoded.spanEnd[t]!];
+    const piece = pieces.find(({ at, length }) => at < end && start < at + length);
+    if (!piece) {
+      // A string of a tool call is content as well, and has no offsets.
+      if (message.tool_calls && pieces.length > 0) return true;
+      if (encoded.origin[t] === 1 && encoded.text.slice(start, end).trim() !== '') unplaced.add(index);
+      return undefined;
+    }
+    const shift = piece.from - piece.at;
+    const hit = message.train_spans!.find((span) => span.start < end + shift && start + shift < span.end);
     return hit ? hit.train : true;
   }
 }
 
-/** Offset of the message's content in the text: looked for from its first content token on, because templates trim. */
-function contentStart(encoded: EncodedText, index: number, content: string): number {
+/** A stretch of a message's content, from an offset in it, and where it stands in the text. */
+interface Piece {
+  from: number;
+  at: number;
+  length: number;
+}
+
+/** The content whole, or its thought and its answer apart, in order; blanks at the edges do not count. Templates rewrite both. */
+function piecesOf(encoded: EncodedText, index: number, content: string): Piece[] {
   const first = encoded.message.findIndex((m, t) => m === index && encoded.origin[t] === 1);
-  const core = content.trimStart();
-  const at = first < 0 ? -1 : encoded.text.indexOf(core.slice(0, 64), Math.max(0, encoded.spanStart[first]! - 1));
-  return at < 0 ? -1 : at - (content.length - core.length);
+  if (first < 0) return [];
+  // A token that stands across may begin before the content does.
+  const begin = Math.max(0, encoded.spanStart[first]! - 1);
+  const find = (from: number, to: number, after: number): Piece | undefined => {
+    const part = content.slice(from, to);
+    const core = part.trim();
+    const at = core === '' ? -1 : encoded.text.indexOf(core, after);
+    return at < 0 ? undefined : { from: from + part.indexOf(core), at, length: core.length };
+  };
+  const whole = find(0, content.length, begin);
+  if (whole) return [whole];
+  const close = content.lastIndexOf('</think>');
+  if (close < 0) return [];
+  const open = content.indexOf('<think>');
+  // The thought may stand before what is known as content.
+  const own = encoded.spanStart[encoded.message.indexOf(index)]!;
+  const thought = find(open < 0 ? 0 : open + '<think>'.length, close, own);
+  const answer = find(close + '</think>'.length, content.length, thought ? thought.at + thought.length : begin);
+  return [thought, answer].filter((piece) => piece !== undefined);
 }
 
 /** Index of the span that each token lies in; −1 outside all. A token that straddles a border belongs to the span. */
@@ -117,6 +162,33 @@ function spanOfToken(encoded: EncodedText, spans: readonly Stretch[]): Int32Arra
     if (at < spans.length && spans[at]!.start < encoded.spanEnd[t]!) out[t] = at;
   }
   return out;
+}
+
+/**
+ * The message that each span is of: a template may print one turn in several. That of most of its content, for an end-of-turn
+ * token alone the assistant's before it.
+ */
+function ownersOf(
+  encoded: EncodedText,
+  messages: readonly Message[],
+  spans: readonly (Stretch | AssistantSpan)[],
+  spanOf: Int32Array,
+): number[] {
+  const votes = spans.map(() => new Map<number, number>());
+  spanOf.forEach((span, t) => {
+    const message = encoded.message[t]!;
+    if (span < 0 || messages[message]?.role !== 'assistant') return;
+    // One word of content outweighs the scaffold around it.
+    const weight = encoded.origin[t] === 1 ? encoded.ids.length : 1;
+    votes[span]!.set(message, (votes[span]!.get(message) ?? 0) + weight);
+  });
+  let before = -1;
+  return votes.map((of, i) => {
+    const span = spans[i]!;
+    if (isDerived(span)) return span.message;
+    for (const [message, n] of of) if (n === Math.max(...of.values())) before = message;
+    return before;
+  });
 }
 
 /** What train_on_eos (Axolotl's names) says of each end-of-turn token; undefined entries: the other masks decide. */

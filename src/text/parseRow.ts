@@ -63,6 +63,19 @@ function parseTrainSpans(value: unknown, path: string): NonNullable<Message['tra
   });
 }
 
+/** Contents of multimodal formats; of their parts, only texts can be read. */
+function parseParts(value: unknown[], path: string): NonNullable<Message['content_parts']> {
+  if (value.length === 0) fail(path, 'is an empty list; write a string, or at least one part.');
+  return value.map((part, i) => {
+    const at = `${path}[${i}]`;
+    if (!isObject(part)) fail(at, `must be a part { type: "text", text }, got ${show(part)}.`);
+    if (part.type !== 'text')
+      fail(at, `is a part of type ${show(part.type)}; the studio reads parts of type "text" only.`);
+    if (typeof part.text !== 'string') fail(`${at}.text`, `must be a string, got ${show(part.text)}.`);
+    return part as { type: 'text'; text: string };
+  });
+}
+
 export function parseMessage(value: unknown, path: string): Message {
   if (!isObject(value)) fail(path, `must be an object with role and content, got ${show(value)}.`);
   if (value.role === undefined) fail(`${path}.role`, `is missing; use one of ${ROLES.join(', ')}.`);
@@ -73,16 +86,19 @@ export function parseMessage(value: unknown, path: string): Message {
   if (calls !== undefined && calls !== null && !Array.isArray(calls))
     fail(`${path}.tool_calls`, `must be a list, got ${show(calls)}.`);
   const hasCalls = Array.isArray(calls) && calls.length > 0;
+  const parts = Array.isArray(value.content) ? parseParts(value.content, `${path}.content`) : undefined;
+  const content = parts ? parts.map(({ text }) => text).join('') : value.content;
   if (hasCalls && role !== 'assistant') fail(`${path}.tool_calls`, `belongs to an assistant message, not to ${role}.`);
   if (value.content === undefined && !hasCalls) fail(`${path}.content`, 'is missing; write a string.');
-  if (typeof value.content !== 'string' && !(hasCalls && (value.content === null || value.content === undefined)))
-    fail(`${path}.content`, `must be a string, got ${show(value.content)}.`);
+  if (typeof content !== 'string' && !(hasCalls && (content === null || content === undefined)))
+    fail(`${path}.content`, `must be a string or a list of text parts, got ${show(content)}.`);
   if (value.train !== undefined && value.train !== null && typeof value.train !== 'boolean')
     fail(`${path}.train`, `must be true or false, got ${show(value.train)}.`);
   // Keys that the studio does not know are kept as they are: templates may read them.
-  const { tool_calls: _calls, train, train_spans, content_is_null: _own, ...others } = value;
-  const message: Message = { ...others, role, content: typeof value.content === 'string' ? value.content : '' };
-  if (typeof value.content !== 'string') message.content_is_null = true;
+  const { tool_calls: _calls, train, train_spans, content_is_null: _null, content_parts: _parts, ...others } = value;
+  const message: Message = { ...others, role, content: typeof content === 'string' ? content : '' };
+  if (typeof content !== 'string') message.content_is_null = true;
+  if (parts) message.content_parts = parts;
   if (typeof train === 'boolean') message.train = train;
   if (train_spans !== undefined && train_spans !== null)
     message.train_spans = parseTrainSpans(train_spans, `${path}.train_spans`);
@@ -136,32 +152,53 @@ function parseShareGpt(value: unknown, path: string): Message[] {
 
 const COLUMNS = 'messages, prompt and completion, chosen and rejected, or text';
 
-/** TRL's row types: messages | prompt + completion | chosen + rejected | text, with optional tools. Throws DataError naming the path. */
+/** What retrieval found, for templates that print it. */
+function parseDocuments(value: unknown, path: string): { [key: string]: Json }[] {
+  const documents = unpack(value, path);
+  if (!Array.isArray(documents)) fail(path, `must be a list of objects, got ${show(documents)}.`);
+  documents.forEach((document: unknown, i) => {
+    if (!isObject(document))
+      fail(`${path}[${i}]`, `must be an object, such as { title, text }, got ${show(document)}.`);
+  });
+  return documents as { [key: string]: Json }[];
+}
+
+/**
+ * TRL's row types: messages | prompt + completion | chosen + rejected | text, with optional tools, chat_template_kwargs and
+ * documents, which become a kwarg. A column that is null is not there. Throws DataError naming the path.
+ */
 export function parseRow(value: unknown, path = ''): DatasetRow {
   const at = (key: string) => (path ? `${path}.${key}` : key);
   if (!isObject(value)) fail(path || 'The row', `must be an object, got ${show(value)}.`);
+  const has = (key: string) => value[key] !== undefined && value[key] !== null;
+  const textOrMessages = (key: string) => {
+    const part = value[key];
+    return typeof part === 'string' ? part : parseMessages(part, at(key));
+  };
   const row: DatasetRow = {};
-  if (value.messages !== undefined) row.messages = parseMessages(value.messages, at('messages'));
-  else if (value.conversations !== undefined) row.messages = parseShareGpt(value.conversations, at('conversations'));
-  else if (value.chosen !== undefined || value.rejected !== undefined) {
-    for (const key of ['prompt', 'chosen', 'rejected'] as const) {
-      const part = value[key];
-      if (key === 'prompt' && (part === undefined || part === null)) continue;
-      if (part === undefined || part === null) fail(at(key), 'is missing; a preference needs chosen and rejected.');
-      row[key] = typeof part === 'string' ? part : parseMessages(part, at(key));
+  if (has('messages')) row.messages = parseMessages(value.messages, at('messages'));
+  else if (has('conversations')) row.messages = parseShareGpt(value.conversations, at('conversations'));
+  else if (has('chosen') || has('rejected')) {
+    for (const key of ['chosen', 'rejected'] as const) {
+      if (!has(key)) fail(at(key), 'is missing; a preference needs chosen and rejected.');
+      row[key] = textOrMessages(key);
     }
-    for (const key of ['prompt', 'rejected'] as const)
-      if (row[key] !== undefined && typeof row[key] !== typeof row.chosen)
-        fail(at(key), 'and chosen must both be strings or both be lists of messages.');
-  } else if (value.prompt !== undefined || value.completion !== undefined) {
+    if (typeof row.rejected !== typeof row.chosen)
+      fail(at('rejected'), 'and chosen must both be strings or both be lists of messages.');
+    // Conversational sides hold the prompt themselves; a string beside them is left aside (TRL's maybe_extract_prompt).
+    if (has('prompt') && !(typeof value.prompt === 'string' && typeof row.chosen !== 'string')) {
+      row.prompt = textOrMessages('prompt');
+      if (typeof row.prompt !== typeof row.chosen)
+        fail(at('prompt'), 'and chosen must both be strings or both be lists of messages.');
+    }
+  } else if (has('prompt') || has('completion')) {
     for (const key of ['prompt', 'completion'] as const) {
-      const part = value[key];
-      if (part === undefined || part === null) fail(at(key), 'is missing; a row needs both prompt and completion.');
-      row[key] = typeof part === 'string' ? part : parseMessages(part, at(key));
+      if (!has(key)) fail(at(key), 'is missing; a row needs both prompt and completion.');
+      row[key] = textOrMessages(key);
     }
     if (typeof row.prompt !== typeof row.completion)
       fail(at('completion'), 'and prompt must both be strings or both be lists of messages.');
-  } else if (value.text !== undefined) {
+  } else if (has('text')) {
     if (typeof value.text !== 'string' || value.text === '')
       fail(at('text'), `must be a non-empty string, got ${show(value.text)}.`);
     row.text = value.text;
@@ -169,8 +206,16 @@ export function parseRow(value: unknown, path = ''): DatasetRow {
     const found = Object.keys(value).slice(0, 8).join(', ');
     fail(path || 'The row', `has none of the columns ${COLUMNS} (found: ${found || 'none'}). Rename the columns.`);
   }
-  if (value.tools !== undefined && value.tools !== null) row.tools = parseTools(value.tools, at('tools'));
-  if (isObject(value.chat_template_kwargs))
-    row.chat_template_kwargs = value.chat_template_kwargs as { [key: string]: Json };
+  if (has('tools')) row.tools = parseTools(value.tools, at('tools'));
+  if (has('chat_template_kwargs')) {
+    const kwargs = unpack(value.chat_template_kwargs, at('chat_template_kwargs'));
+    if (!isObject(kwargs)) fail(at('chat_template_kwargs'), `must be an object, got ${show(kwargs)}.`);
+    row.chat_template_kwargs = kwargs as { [key: string]: Json };
+  }
+  if (has('documents'))
+    row.chat_template_kwargs = {
+      documents: parseDocuments(value.documents, at('documents')),
+      ...row.chat_template_kwargs,
+    };
   return row;
 }

@@ -1,20 +1,16 @@
 // Literal masks, origins and refusals of render().
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { DatasetRow, Message } from '../protocol/chat';
 import { SPECIAL_TOKENS, trainBpe } from './bpe';
 import { BUILTIN_TEMPLATE } from './builtinTemplate';
 import { compileTemplate } from './chatTemplate';
-import {
-  asPromptCompletion,
-  blockingFinding,
-  encodePlainPrompt,
-  encodePrompt,
-  render,
-  stopIds,
-  trainedTokens,
-} from './render';
+import { encodePlainPrompt, encodePrompt } from './encodePrompt';
+import { asPromptCompletion } from './encodeRow';
+import { blockingFinding, render, trainedTokens } from './render';
 import { Tokenizer } from './tokenizer';
+import { turnEnds } from './turnEnds';
 
 // No merges: one token a byte, so that masks can be written by hand.
 const tokenizer = Tokenizer.fromJson(trainBpe([], { vocabSize: 262 }));
@@ -186,6 +182,21 @@ describe('spans, roles, origins', () => {
       'special_in_text',
     );
   });
+  test('what a template prints of a content that it splits is content too: its special tokens stay characters', () => {
+    const template = compileTemplate(
+      "{% for m in messages %}<|im_start|>{{ m.content.split('</think>')[-1] }}<|im_end|>{% endfor %}",
+    );
+    const encoded = (content: string) =>
+      render({ messages: [{ role: 'assistant', content }] }, 'r', {
+        ...context,
+        template,
+        mode: 'full',
+        max_length: 99,
+      });
+    expect([...encoded('<think>x</think>a<|im_end|>b').ids.filter((id) => id < 4)]).toEqual([1, 2]);
+    const tail = [...encoded('<think>x</think>ab').origin];
+    expect(tail).toEqual([2, 1, 1, 2]);
+  });
   test('content that a template rewrites and that holds special tokens is refused', () => {
     const template = compileTemplate(
       '{% for m in messages %}{{ m.content | length }}{{ m.content | upper }}{% endfor %}',
@@ -202,8 +213,71 @@ describe('spans, roles, origins', () => {
       expect(row.ids.at(-1)).toBe(0);
       expect(row.ids).toHaveLength(3);
     }
-    expect(encode({ text: 'a<|im_end|>b' }, 'default').findings?.[0]?.message).toMatch(/read as plain characters/);
   });
+  test('strings are encoded as the library does: special and other added tokens, what the tokenizer puts around them', () => {
+    const json = trainBpe([], { vocabSize: 262 });
+    const token = (content: string, id: number, special = true) => ({ ...json.added_tokens[0]!, id, content, special });
+    const around = (content: string, id: number) => ({ id: content, ids: [id], tokens: [content] });
+    const own = Tokenizer.fromJson({
+      ...json,
+      added_tokens: [...json.added_tokens, token('<s>', 300), token('</s>', 301), token('\n\n', 302, false)],
+      post_processor: {
+        type: 'TemplateProcessing',
+        single: [
+          { SpecialToken: { id: '<s>', type_id: 0 } },
+          { Sequence: { id: 'A', type_id: 0 } },
+          { SpecialToken: { id: '</s>', type_id: 0 } },
+        ],
+        pair: [],
+        special_tokens: { '<s>': around('<s>', 300), '</s>': around('</s>', 301) },
+      },
+    });
+    const given = { ...context, tokenizer: own, mode: 'default', max_length: 99, bosToken: '<s>' } as const;
+    const text = render({ text: '<s><|im_start|>a\n\nb' }, 'r', given);
+    const spelled = (ids: Int32Array) => Array.from(ids, (id) => own.tokenText(id));
+    expect(spelled(text.ids)).toEqual(['<s>', '<s>', '<|im_start|>', 'a', '\n\n', 'b', '<|endoftext|>', '</s>']);
+    expect([...text.ids.filter((id) => id >= 300)]).toEqual([300, 300, 302, 301]);
+    expect([...text.spanStart]).toEqual([0, 0, 3, 15, 16, 18, 19, 32]);
+    const kinds = text.findings!.map(({ kind, gate }) => [kind, gate]);
+    expect(kinds).toContainEqual(['double_bos', true]);
+    expect(kinds).toContainEqual(['special_in_text', undefined]);
+    // The prompt alone ends with what stands behind every text: the completion follows no prompt that the model will see.
+    const pair = render({ prompt: 'a', completion: 'b' }, 'r', given);
+    expect(pair.promptLength).toBe(2);
+    expect(pair.findings!.map(({ kind }) => kind)).toContain('prompt_not_prefix');
+    expect(encodePlainPrompt('a<s>', { ...context, tokenizer: own }).ids).toHaveLength(5); // from outside: four characters
+  });
+  test('a text that spells a special token is told; an ordinary added token is not', () => {
+    const found = encode({ text: 'a<|im_end|>b' }, 'default');
+    expect(found.findings?.[0]?.message).toMatch(/^text holds <\|im_end\|>, which becomes the token itself/);
+    expect([...found.ids].map((id) => tokenizer.tokenText(id))).toEqual(['a', '<|im_end|>', 'b', '<|endoftext|>']);
+    expect(encode({ text: '<tool_call>' }, 'default').findings).toEqual([]);
+  });
+});
+
+test('derived spans keep whole an added token that is not special, and nothing straddles their border', () => {
+  const json = trainBpe([], { vocabSize: 262 });
+  const token = (content: string, i: number) => ({ ...json.added_tokens[0]!, id: 300 + i, content, special: false });
+  const own = Tokenizer.fromJson({
+    ...json,
+    added_tokens: [...json.added_tokens, ...['<think>', '</think>'].map(token)],
+  });
+  const template = compileTemplate(
+    "{% for m in messages %}<{{ m.role[0] }}>{{ '</think>' if m.role == 'assistant' }}{{ m.content }}<|im_end|>{% endfor %}{% if add_generation_prompt %}<a><think>{% endif %}",
+  );
+  const messages: Message[] = [
+    { role: 'user', content: 'x' },
+    { role: 'assistant', content: 'y' },
+  ];
+  const row = render({ messages }, 'r', {
+    tokenizer: own,
+    template,
+    mode: 'assistant_only_loss',
+    max_length: 99,
+    mask: { assistant_spans: 'derived' },
+  });
+  expect(Array.from(row.ids.filter((_, t) => row.mask[t]))).toEqual([301, own.idOf('y'), own.idOf('<|im_end|>')]);
+  expect(row.findings).toEqual([]);
 });
 
 describe('refusals', () => {
@@ -252,7 +326,35 @@ describe('prompts', () => {
   test('a plain prompt gets neither template nor EOS', () => {
     const prompt = encodePlainPrompt('ab', context);
     expect([...prompt.ids].map((id) => tokenizer.tokenText(id))).toEqual(['a', 'b']);
-    expect(stopIds(context)).toEqual(prompt.stopIds);
+    expect([...turnEnds(context)]).toEqual(prompt.stopIds);
     expect(() => encodePrompt([], context)).toThrow(/conversation is empty/);
   });
+});
+
+test('a conversation of 2,000 tokens is rendered again, with derived spans, in less than 100 ms of CPU time', () => {
+  const own = Tokenizer.fromJson(readFileSync('public/models/tokenizer.json', 'utf8'));
+  const bare = BUILTIN_TEMPLATE.replace(/\{%-?\s*(end)?generation\s*-?%\}/g, '');
+  const messages: Message[] = Array.from({ length: 24 }, (_, i) => ({
+    role: i % 2 ? 'assistant' : 'user',
+    content:
+      `Turn ${i}: the budget of the department is spent on travel, training and repairs, and what is left goes back. `.repeat(
+        2,
+      ),
+  }));
+  const costs = Array.from({ length: 6 }, (_, i) => {
+    // Each keystroke gives a template that was never compiled before.
+    const before = process.cpuUsage();
+    const row = render({ messages }, 'r', {
+      tokenizer: own,
+      template: compileTemplate(`${bare}{# ${i} #}`),
+      mode: 'assistant_only_loss',
+      max_length: 9999,
+      mask: { assistant_spans: 'derived' },
+    });
+    const { user, system } = process.cpuUsage(before);
+    expect(row.ids.length).toBeGreaterThan(2000);
+    return (user + system) / 1000;
+  });
+  // The first runs pay for compiling the code itself; CPU time of other threads of the process counts too, so the least tells.
+  expect(Math.min(...costs)).toBeLessThan(100);
 });

@@ -1,244 +1,17 @@
 // The one way from a dataset row to ids, spans and loss mask: all of one render, so they cannot drift (TRL's SFT, facts §1–2).
-
 import { firstDifference } from '../lib/arrays';
-import { ConfigError, DataError, StudioError } from '../lib/errors';
-import type {
-  DatasetRow,
-  EncodedRow,
-  Finding,
-  Json,
-  MaskMode,
-  MaskOptions,
-  Message,
-  ToolSchema,
-  TruncationMode,
-} from '../protocol/chat';
-import type { EncodedPrompt } from '../protocol/requests';
+import { ConfigError } from '../lib/errors';
+import type { DatasetRow, EncodedRow, MaskOptions, Message } from '../protocol/chat';
 import { type AssistantSpan, deriveAssistantSpans } from './assistantSpans';
-import type { CompiledTemplate, Rendered } from './chatTemplate';
-import { type EncodedText, encodeRendered } from './encodeRendered';
-import { LIMITS } from './jinja/limits';
+import type { Rendered } from './chatTemplate';
+import { asPromptCompletion, encodeParts } from './encodeRow';
+import { eosOf } from './encodeText';
 import { buildMask, type MaskInput, TRL_MASK } from './masks';
 import { sidesOf } from './preferences';
+import { type RenderSettings, renderMessages } from './renderContext';
 import { checkPrefixes, checkRow } from './rowChecks';
-import type { Tokenizer } from './tokenizer';
-
-export interface RenderContext {
-  tokenizer: Tokenizer;
-  template: CompiledTemplate;
-  /** Appended to rows that are not conversations, as TRL does; '<|endoftext|>' unless given. */
-  eosToken?: string;
-  bosToken?: string;
-  padToken?: string;
-  /** Variables of every render: bos_token, eos_token … */
-  templateVariables?: { [key: string]: Json };
-  now?: () => Date;
-  expired?: () => boolean;
-}
-export interface RenderSettings extends RenderContext {
-  /** `default`: completion only for prompt + completion, full sequence otherwise (TRL's completion_only_loss = None). */
-  mode: MaskMode | 'default';
-  /** Under assistant_only_loss: whether the prompt of prompt + completion rows is masked too; TRL's None (yes) unless given. */
-  completion_only_loss?: boolean;
-  /** Most tokens of a row. */
-  max_length: number;
-  /** What happens above max_length; keep_start unless given. */
-  truncation_mode?: TruncationMode;
-  /** Rows of messages: with the generation prompt, or with the last message left open. For looking, never for training. */
-  add_generation_prompt?: boolean;
-  continue_final_message?: boolean;
-  /** Finer choices than the mode; TRL's unless given. */
-  mask?: Partial<MaskOptions>;
-}
-
-const eosOf = (context: RenderContext) => context.eosToken ?? '<|endoftext|>';
-
-/**
- * Splits a conversation before its last assistant message: what TRL calls prompt and completion. Rows of other types come
- * back unchanged. Throws DataError when no assistant message exists.
- */
-export function asPromptCompletion(row: DatasetRow): DatasetRow {
-  if (!row.messages) return row;
-  const at = row.messages.findLastIndex((message) => message.role === 'assistant');
-  if (at < 1)
-    throw new DataError('messages has no assistant message after a prompt, so it has no completion. Add one.', {
-      where: 'messages',
-    });
-  const { messages, ...rest } = row;
-  return { ...rest, prompt: messages.slice(0, at), completion: messages.slice(at) };
-}
-
-function renderMessages(
-  messages: Message[],
-  row: DatasetRow,
-  context: RenderContext,
-  addGenerationPrompt: boolean,
-  continueFinalMessage = false,
-): Rendered {
-  return context.template.render(messages, {
-    tools: row.tools,
-    addGenerationPrompt,
-    continueFinalMessage,
-    kwargs: { ...context.templateVariables, ...row.chat_template_kwargs },
-    now: context.now,
-    expired: context.expired,
-  });
-}
-
-/** A plain text with EOS: ids as TRL's for rows that are not conversations. */
-function encodePlainText(text: string, context: RenderContext, withEos: boolean): EncodedText {
-  const { tokenizer } = context;
-  if (text.length > LIMITS.length)
-    throw new DataError(
-      `The row has ${text.length.toLocaleString('en')} characters; at most ${LIMITS.length.toLocaleString('en')} are encoded. Split it.`,
-      { where: 'text' },
-    );
-  const eos = eosOf(context);
-  const ends = withEos && text.endsWith(eos);
-  const body = tokenizer.encode(ends ? text.slice(0, -eos.length) : text);
-  const full = withEos && !ends ? text + eos : text;
-  const ids = [...tokenizer.prefixIds, ...body.ids];
-  const pad = tokenizer.prefixIds.map(() => 0);
-  const starts = [...pad, ...body.starts];
-  const stops = [...pad, ...body.ends];
-  if (withEos) {
-    ids.push(tokenizer.requireId(eos));
-    starts.push(full.length - eos.length);
-    stops.push(full.length);
-  }
-  const origin = Uint8Array.from(ids, (id) => (tokenizer.specialIds.has(id) ? 2 : 1));
-  return {
-    text: full,
-    ids: Int32Array.from(ids),
-    spanStart: Int32Array.from(starts),
-    spanEnd: Int32Array.from(stops),
-    role: new Uint8Array(ids.length),
-    origin,
-    message: new Int16Array(ids.length).fill(-1),
-  };
-}
-
-function commonPrefix(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  let n = 0;
-  while (n < a.length && n < b.length && a[n] === b[n]) n++;
-  return n;
-}
-
-interface Parts {
-  encoded: EncodedText;
-  messages: Message[];
-  rendered?: Rendered;
-  promptLength?: number;
-  findings: Finding[];
-}
-
-/**
- * Names, enum values and keys of tools are printed by the template as its own text, so a special token in them would become a
- * special id. Descriptions and contents are marked, and are safe.
- */
-function refuseSpecialNames(row: DatasetRow, tokenizer: Tokenizer): void {
-  if (!row.tools && !row.chat_template_kwargs) return;
-  const text = JSON.stringify([row.tools, row.chat_template_kwargs], (key, value: unknown) =>
-    key === 'description' && typeof value === 'string' ? '' : value,
-  );
-  const typed = tokenizer.addedTokens.find((token) => token.special && text.includes(token.content));
-  if (typed)
-    throw new DataError(
-      `tools or chat_template_kwargs hold ${typed.content} in a name, a key or a value, where the template would print it as its own. Remove it.`,
-      { where: 'tools' },
-    );
-}
-
-/** Special tokens by first match, over a whole vocabulary of them; made once a tokenizer. */
-const specialPatterns = new WeakMap<Tokenizer, RegExp | undefined>();
-function specialPattern(tokenizer: Tokenizer): RegExp | undefined {
-  if (!specialPatterns.has(tokenizer)) {
-    const contents = tokenizer.addedTokens.flatMap(({ special, content }) =>
-      special && content.length > 1 ? [content] : [],
-    );
-    const escaped = contents.map((content) => content.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
-    specialPatterns.set(tokenizer, escaped.length ? new RegExp(escaped.join('|')) : undefined);
-  }
-  return specialPatterns.get(tokenizer);
-}
-/** The first message whose content spells a special token. */
-function typedInMessages(messages: readonly Message[], tokenizer: Tokenizer): Finding | undefined {
-  const pattern = specialPattern(tokenizer);
-  if (!pattern) return undefined;
-  for (const [i, { content }] of messages.entries()) {
-    const typed = typeof content === 'string' ? pattern.exec(content)?.[0] : undefined;
-    if (typed)
-      return {
-        kind: 'special_in_text',
-        blocking: false,
-        message: `messages[${i}].content holds ${typed}, which is read as plain characters here. transformers and TRL would make the token of it, so that whoever writes it can forge a turn. Remove it, or escape it before it reaches them.`,
-      };
-  }
-  return undefined;
-}
-
-function encodeParts(
-  row: DatasetRow,
-  context: RenderContext & Pick<RenderSettings, 'add_generation_prompt' | 'continue_final_message'>,
-): Parts {
-  const { tokenizer } = context;
-  refuseSpecialNames(row, tokenizer);
-  const findings: Finding[] = [];
-  const typedSpecial = (text: string, where: string) => {
-    const body = text.endsWith(eosOf(context)) ? text.slice(0, -eosOf(context).length) : text;
-    const typed = tokenizer.addedTokens.find((token) => body.includes(token.content));
-    if (typed)
-      findings.push({
-        kind: 'special_in_text',
-        blocking: false,
-        message: `${where} holds ${typed.content}, which is read as plain characters. Use messages if a chat is meant.`,
-      });
-  };
-  if (row.messages) {
-    const { add_generation_prompt = false, continue_final_message = false } = context;
-    const rendered = renderMessages(row.messages, row, context, add_generation_prompt, continue_final_message);
-    const typed = typedInMessages(row.messages, tokenizer);
-    if (typed) findings.push(typed);
-    return { encoded: encodeRendered(rendered, row.messages, tokenizer), messages: row.messages, rendered, findings };
-  }
-  if (row.text !== undefined) {
-    typedSpecial(row.text, 'text');
-    return { encoded: encodePlainText(row.text, context, true), messages: [], findings };
-  }
-  if (row.prompt === undefined || row.completion === undefined)
-    throw new DataError('The row has none of messages, prompt and completion, or text. Add one of them.', {
-      where: 'row',
-    });
-  let promptIds: Int32Array;
-  let encoded: EncodedText;
-  let rendered: Rendered | undefined;
-  let messages: Message[] = [];
-  if (typeof row.prompt === 'string' || typeof row.completion === 'string') {
-    if (typeof row.prompt !== 'string' || typeof row.completion !== 'string')
-      throw new DataError('prompt and completion must both be strings or both be lists of messages.', {
-        where: 'completion',
-      });
-    typedSpecial(row.prompt, 'prompt');
-    typedSpecial(row.completion, 'completion');
-    promptIds = encodePlainText(row.prompt, context, false).ids;
-    encoded = encodePlainText(row.prompt + row.completion, context, true);
-  } else {
-    messages = [...row.prompt, ...row.completion];
-    rendered = renderMessages(messages, row, context, false);
-    const prompt = renderMessages(row.prompt, row, context, true);
-    promptIds = encodeRendered(prompt, row.prompt, tokenizer).ids;
-    encoded = encodeRendered(rendered, messages, tokenizer);
-  }
-  const promptLength = commonPrefix(promptIds, encoded.ids);
-  if (promptLength < promptIds.length)
-    findings.push({
-      kind: 'prompt_not_prefix',
-      blocking: false,
-      gate: true,
-      message: `The prompt alone gives tokens that prompt + completion does not begin with; they part at token ${promptLength}: ${JSON.stringify(tokenizer.decode(promptIds.slice(promptLength)))} is lost. The model is trained on a context that it will not see. End the prompt on a token boundary, or use a template that prints both alike.`,
-    });
-  return { encoded, messages, rendered, promptLength, findings };
-}
+import { tooLong, whyNothing } from './rowWords';
+import { turnEnds, turnTokens } from './turnEnds';
 
 /**
  * Renders, encodes and masks one row. Throws DataError for a malformed row, TemplateError from the template, ConfigError
@@ -299,7 +72,14 @@ function renderRow(given: DatasetRow, rowId: string, settings: RenderSettings): 
     options,
     eosIds: stops,
   };
-  const { mask, rule, rules } = buildMask(input);
+  const { mask, rule, rules, unplaced } = buildMask(input);
+  if (unplaced.length > 0)
+    findings.push({
+      kind: 'train_spans_lost',
+      blocking: false,
+      gate: true,
+      message: `The template prints the content of message ${unplaced[0]! + 1} otherwise than the row has it, so its train_spans cannot be placed; nothing of it is trained. Mark the whole message with train: false, or use a template that prints contents as they are.`,
+    });
 
   const total = encoded.ids.length;
   const over = Math.max(0, total - max_length);
@@ -315,19 +95,28 @@ function renderRow(given: DatasetRow, rowId: string, settings: RenderSettings): 
   }
   const trainedBefore = sum(mask);
   const trained = sum(keptMask);
+  // A row that is left out or refused as it is has no fault of a cut: nobody trains what would remain.
+  const isOut = over > 0 && (truncation_mode === 'drop' || truncation_mode === 'refuse');
+  if (isOut) findings.length = 0;
   if (over > 0) findings.push(tooLong(total, max_length, truncation_mode));
-  if (trained === 0)
+  if (trained === 0 && !isOut)
     findings.push({
       kind: 'nothing_trained',
       blocking: true,
       gate: true,
-      message: whyNothing(trainedBefore, assistantOnly, settings),
+      message: whyNothing(trainedBefore, assistantOnly, messages, settings),
     });
-  if (rendered && (assistantOnly || mode === 'full') && (options.assistant_turns === 'all' || mode === 'full')) {
+  if (
+    !isOut &&
+    rendered &&
+    (assistantOnly || mode === 'full') &&
+    (options.assistant_turns === 'all' || mode === 'full')
+  ) {
     const finding = checkPrefixes(
       messages,
       rendered.text,
-      (part) => renderMessages([...part], row, settings, false).text,
+      (part) => renderMessages([...part], row, settings, false),
+      turnTokens(settings),
     );
     if (finding) findings.push(finding);
   }
@@ -350,13 +139,16 @@ function renderRow(given: DatasetRow, rowId: string, settings: RenderSettings): 
     promptLength: keptPrompt,
     findings,
   };
+  if (isOut) return out;
   const { tokenizer, bosToken, padToken } = settings;
   findings.push(
-    ...checkRow(out, input, {
+    ...checkRow(out, input, from, {
       tokenizer,
       stopIds: stops,
+      isPadGiven: padToken !== undefined,
       bosId: bosToken === undefined ? undefined : tokenizer.idOf(bosToken),
-      padId: padToken === undefined ? undefined : tokenizer.idOf(padToken),
+      padId: tokenizer.idOf(padToken ?? eosOf(settings)),
+      padMaskedBy: settings.pad_masked_by,
     }),
   );
   return out;
@@ -373,133 +165,17 @@ function assistantSpans(
   settings: RenderSettings,
 ): readonly (Rendered['generation'][number] | AssistantSpan)[] {
   if (assistant_spans === 'generation') return rendered.generation;
-  const specials = settings.tokenizer.addedTokens.filter((token) => token.special).map((token) => token.content);
+  const { addedTokens } = settings.tokenizer;
   return deriveAssistantSpans(
     messages,
     rendered,
     (part, prompt) => renderMessages([...part], row, settings, prompt).text,
-    specials,
+    addedTokens.filter((token) => token.special).map((token) => token.content),
+    addedTokens.map((token) => token.content),
   );
-}
-
-function tooLong(total: number, max_length: number, mode: TruncationMode): Finding {
-  const over = total - max_length;
-  const size = `The row has ${total} tokens, ${over} more than max_length ${max_length}`;
-  if (mode === 'keep_start')
-    return {
-      kind: 'truncated',
-      blocking: false,
-      message: `${size}: its end is cut, and with it the end of the last turn. Raise max_length or shorten the row.`,
-    };
-  if (mode === 'keep_end')
-    return {
-      kind: 'truncated',
-      blocking: false,
-      message: `${size}: its beginning is cut, and with it the start of the prompt. Raise max_length or shorten the row.`,
-    };
-  return {
-    kind: 'too_long',
-    blocking: true,
-    gate: mode === 'refuse',
-    message: `${size}, so it is ${mode === 'drop' ? 'left out' : 'refused'}. Raise max_length or shorten the row.`,
-  };
-}
-
-function whyNothing(trainedBefore: number, assistantOnly: boolean, settings: RenderSettings): string {
-  const { template, max_length } = settings;
-  if (trainedBefore > 0)
-    return `All ${trainedBefore} trained tokens stand beyond max_length ${max_length}, so nothing of the row is trained. Raise max_length or shorten the prompt.`;
-  if (assistantOnly && settings.mask?.assistant_spans !== 'derived' && !template.hasGeneration)
-    return 'The chat template has no {% generation %} block, so assistant_only_loss trains nothing. Put {% generation %} … {% endgeneration %} around what the assistant writes, or choose another mode.';
-  if (assistantOnly)
-    return 'The row has no assistant message, so nothing of it is trained. Add one, or leave the row out.';
-  return 'The row has no token to train. Add a completion, or leave the row out.';
 }
 
 /** Number of tokens of a row that are trained. */
 export const trainedTokens = (row: EncodedRow): number => row.mask.reduce((a, b) => a + b, 0);
 /** The sentence that forbids training on a row; undefined = it may be trained. */
 export const blockingFinding = (row: EncodedRow): string | undefined => row.findings?.find((f) => f.blocking)?.message;
-
-/**
- * Ids at which generation stops: the end-of-turn token that the template prints after an assistant's content, and EOS.
- */
-export function stopIds(context: RenderContext): number[] {
-  const { tokenizer } = context;
-  const ids = new Set<number>();
-  const eos = tokenizer.idOf(eosOf(context));
-  if (eos !== undefined) ids.add(eos);
-  const probe: Message[] = [
-    { role: 'user', content: 'question' },
-    { role: 'assistant', content: 'answer' },
-  ];
-  const rendered = renderMessages(probe, {}, context, false);
-  const at = rendered.text.lastIndexOf('answer') + 'answer'.length;
-  const tail = tokenizer.encode(rendered.text.slice(at), { allowSpecial: true }).ids;
-  const end = tail.find((id) => tokenizer.specialIds.has(id));
-  if (end !== undefined) ids.add(end);
-  return [...ids];
-}
-
-const stopCache = new WeakMap<RenderContext['template'], { key: unknown; stops: ReadonlySet<number> }>();
-/** stopIds, once per template and tokenizer; empty when the template refuses the probe. */
-export function turnEnds(context: RenderContext): ReadonlySet<number> {
-  const known = stopCache.get(context.template);
-  if (known?.key === context.tokenizer) return known.stops;
-  let stops: ReadonlySet<number> = new Set();
-  try {
-    stops = new Set(stopIds(context));
-  } catch (error) {
-    if (!(error instanceof StudioError)) throw error;
-  }
-  stopCache.set(context.template, { key: context.tokenizer, stops });
-  return stops;
-}
-
-/**
- * What the model reads before it answers. The last message decides, as in TRL: user or tool → generation prompt;
- * assistant → that message is continued.
- */
-export function encodePrompt(
-  messages: Message[],
-  context: RenderContext & { tools?: ToolSchema[]; kwargs?: { [key: string]: Json } },
-): EncodedPrompt & { tokens: string[]; stopIds: number[]; role: Uint8Array; origin: Uint8Array } {
-  if (messages.length === 0)
-    throw new DataError('The conversation is empty. Write a message first.', { where: 'messages' });
-  const continued = messages.at(-1)!.role === 'assistant';
-  const rendered = context.template.render(messages, {
-    tools: context.tools,
-    addGenerationPrompt: !continued,
-    continueFinalMessage: continued,
-    kwargs: { ...context.templateVariables, ...context.kwargs },
-    now: context.now,
-    expired: context.expired,
-  });
-  const { text, ids, spanStart, spanEnd, role, origin } = encodeRendered(rendered, messages, context.tokenizer);
-  return {
-    text,
-    ids,
-    spanStart,
-    spanEnd,
-    role,
-    origin,
-    tokens: Array.from(ids, (id) => context.tokenizer.tokenText(id)),
-    stopIds: stopIds(context),
-  };
-}
-
-/** A plain continuation without template: what a base model is given. */
-export function encodePlainPrompt(
-  text: string,
-  context: RenderContext,
-): EncodedPrompt & { tokens: string[]; stopIds: number[] } {
-  const { ids, spanStart, spanEnd } = encodePlainText(text, context, false);
-  return {
-    text,
-    ids,
-    spanStart,
-    spanEnd,
-    tokens: Array.from(ids, (id) => context.tokenizer.tokenText(id)),
-    stopIds: stopIds(context),
-  };
-}

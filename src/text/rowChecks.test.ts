@@ -4,8 +4,10 @@ import { describe, expect, test } from 'vitest';
 import { type DatasetRow, FINDING_KINDS, type FindingKind, type Message } from '../protocol/chat';
 import { BUILTIN_TEMPLATE, BUILTIN_TOKENS } from './builtinTemplate';
 import { compileTemplate } from './chatTemplate';
-import { type RenderSettings, render } from './render';
+import { render } from './render';
+import type { RenderSettings } from './renderContext';
 import { Tokenizer } from './tokenizer';
+import { turnEnds } from './turnEnds';
 
 const tokenizer = Tokenizer.fromJson(readFileSync('public/models/tokenizer.json', 'utf8'));
 const settings = (source = BUILTIN_TEMPLATE, more: Partial<RenderSettings> = {}): RenderSettings => ({
@@ -68,6 +70,15 @@ const cases: Record<
       ),
     control: () => kinds({ messages: [user('Q'), { role: 'tool', content: '{"amount":12}' }, assistant('12')] }),
   },
+  train_spans_lost: {
+    has: () =>
+      kinds(
+        { messages: [user('Q'), { ...assistant('abc'), train_spans: [{ start: 0, end: 1, train: false }] }] },
+        settings(swapped("{{ message.content or '' -}}", '{{ message.content | upper -}}')),
+      ),
+    control: () =>
+      kinds({ messages: [user('Q'), { ...assistant('abc'), train_spans: [{ start: 0, end: 1, train: false }] }] }),
+  },
   straddles_boundary: {
     // "b" + "udget": the border of the marker stands inside of a token.
     has: () =>
@@ -87,7 +98,7 @@ const cases: Record<
     has: () => kinds(chat, settings(undefined, { padToken: '?' })),
   },
   pad_is_eos: {
-    has: () => kinds(chat, settings(undefined, { padToken: '<|im_end|>' })),
+    has: () => kinds(chat, settings(undefined, { padToken: '<|im_end|>', pad_masked_by: 'id' })),
   },
   chosen_is_rejected: {
     has: () =>
@@ -116,6 +127,132 @@ describe('findings of a row', () => {
     expect(control()).not.toContain(kind);
   });
   test('a sound row has none', () => expect(kinds(chat)).toEqual([]));
+});
+
+const found = (row: DatasetRow, given: RenderSettings, kind: FindingKind) =>
+  (render(row, 'x', given).findings ?? []).find((finding) => finding.kind === kind);
+/** The studio's tokenizer with more special tokens. */
+const tokenizerWith = (...contents: string[]) => {
+  const json = tokenizer.toJson();
+  const first = tokenizer.vocabSize;
+  const added = contents.map((content, i) => ({ ...json.added_tokens[0]!, id: first + i, content }));
+  return Tokenizer.fromJson({ ...json, added_tokens: [...json.added_tokens, ...added] });
+};
+const turns = [user('one'), assistant('first'), user('two'), assistant('second')];
+const derived = { assistant_spans: 'derived' } as const;
+
+describe('the end of each turn', () => {
+  test('a stop that is trained elsewhere does not count: the turn that lacks its own is named', () => {
+    const source = (end: string) =>
+      `{% for m in messages %}{{ m.role }}: {{ m.content }}{% if ${end} %}<|im_end|>{% endif %}\n{% endfor %}`;
+    const full = (end: string) =>
+      found({ messages: turns }, settings(source(end), { mode: 'full' }), 'stop_not_trained');
+    expect(full("m.role == 'user'")?.message).toMatch(/^The turn of message 2 \(assistant\) trains no end-of-turn/);
+    expect(full('not loop.last')?.message).toMatch(/^The turn of message 4 .* The turn holds none/);
+    expect(full('true')).toBeUndefined();
+    // Of markers that leave one turn's end out.
+    const marked = `{% for m in messages %}{{ m.role }}: {% generation %}{{ m.content }}{{ '<|im_end|>' if loop.last }}{% endgeneration %}{{ '<|im_end|>' if not loop.last }}\n{% endfor %}`;
+    const one = found({ messages: turns }, settings(marked), 'stop_not_trained');
+    expect(one?.message).toMatch(/^The turn of message 2 .* Move the end-of-turn token inside/);
+    const last = { train_on_eos: 'last' } as const;
+    expect(found({ messages: turns }, settings(undefined, { mask: last }), 'stop_not_trained')).toBeUndefined();
+  });
+  test('the end of a turn that is printed with the next one counts', () => {
+    const late = `{% for m in messages %}{{ '<|im_end|>' if not loop.first }}{{ m.role }}: {{ m.content }}{% endfor %}<|im_end|>`;
+    expect(found({ messages: turns }, settings(late, { mode: 'full' }), 'stop_not_trained')).toBeUndefined();
+  });
+  test('a tool call may end with a token of its own', () => {
+    const own = tokenizerWith('<|call|>');
+    const source = `{% for m in messages %}<|im_start|>{{ m.role }}\n{% if m.tool_calls %}{{ m.tool_calls[0].function.name }}<|call|>{% else %}{{ m.content }}<|im_end|>{% endif %}\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}`;
+    const call: Message = {
+      ...assistant(''),
+      tool_calls: [{ type: 'function', function: { name: 'f', arguments: { a: 'b' } } }],
+    };
+    const given = settings(source, { tokenizer: own, mask: derived });
+    expect(kinds({ messages: [user('one'), call] }, given)).toEqual([]);
+    expect([...turnEnds(given)].map((id) => own.tokenText(id))).toContain('<|call|>');
+    // One that is known only from the row itself, because the probe does not get it.
+    const probeless = `{% if messages[0].content == 'question' %}{{ raise_exception('no') }}{% endif %}${source}`;
+    expect(kinds({ messages: [user('one'), call] }, { ...given, template: compileTemplate(probeless) })).toEqual([]);
+  });
+  test('a template that refuses a conversation without tools still has its turn ends; without its probe, EOS', () => {
+    const refusing = (what: string) =>
+      `{% if ${what} %}{{ raise_exception('no') }}{% endif %}{% for m in messages %}<|im_start|>{{ m.content }}<|im_end|>{% endfor %}`;
+    const names = (source: string) => [...turnEnds(settings(source))].map((id) => tokenizer.tokenText(id));
+    expect(names(refusing('not tools'))).toEqual(['<|endoftext|>', '<|im_end|>']);
+    expect(names(refusing('messages[0].content == "question"'))).toEqual(['<|endoftext|>']);
+    // What does not print the answer says nothing of what stands behind it.
+    expect(names('{{ messages | length }}<|im_start|>')).toEqual(['<|endoftext|>']);
+  });
+});
+
+describe('the history of a conversation', () => {
+  const history = (source: string, more: Partial<RenderSettings> = {}) =>
+    found({ messages: turns }, settings(source, { mode: 'full', ...more }), 'not_prefix_preserving')?.message;
+  test('what closes a finished conversation behind its last turn changes no earlier one', () => {
+    const phi = `{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}{{ '<|im_start|>assistant\n' if add_generation_prompt else '<|endoftext|>' }}`;
+    expect(history(phi)).toBeUndefined();
+    expect(history(phi.replace("if add_generation_prompt else '<|endoftext|>'", ''))).toBeUndefined();
+  });
+  test('another end-of-turn token than the last turn has is told as what it is', () => {
+    const own = tokenizerWith('<|return|>');
+    const oss = `{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}{{ '<|return|>' if loop.last and m.role == 'assistant' else '<|im_end|>' }}{% endfor %}`;
+    expect(history(oss, { tokenizer: own, eosToken: '<|return|>' })).toMatch(
+      /^As the last of its conversation message 2 \(assistant\) ends with <\|return\|>; once message 3 \(user\) is added, it ends with <\|im_end\|>/,
+    );
+  });
+});
+
+describe('padding', () => {
+  test('pad = eos blocks where padding is masked by its id, and is a note where by its length', () => {
+    const same = { padToken: '<|im_end|>' };
+    expect(found(chat, settings(undefined, same), 'pad_is_eos')).toMatchObject({ blocking: false });
+    expect(found(chat, settings(undefined, same), 'pad_is_eos')?.gate).toBeUndefined();
+    expect(found(chat, settings(undefined, { ...same, pad_masked_by: 'id' }), 'pad_is_eos')?.gate).toBe(true);
+    // Without a pad_token rows are padded with EOS.
+    const none = { padToken: undefined, eosToken: '<|im_end|>' };
+    expect(found(chat, settings(undefined, { ...none, pad_masked_by: 'id' }), 'pad_is_eos')?.message).toMatch(
+      /^There is no pad_token/,
+    );
+    expect(found(chat, settings(undefined, none), 'pad_is_eos')).toBeUndefined();
+  });
+  test('a padding token that a row holds is found, though it is an added one', () => {
+    const word = {
+      type: 'WordLevel',
+      vocab: { '<unk>': 0, '</s>': 1, user: 2, assistant: 3, one: 4 },
+      unk_token: '<unk>',
+    };
+    const json = { ...tokenizer.toJson(), model: word, normalizer: null, pre_tokenizer: { type: 'Whitespace' } };
+    const added = ['<unk>', '</s>'].map((content, id) => ({ ...json.added_tokens[0]!, id, content }));
+    const own = Tokenizer.fromJson({ ...json, added_tokens: added, decoder: null });
+    const given = settings('{% for m in messages %}{{ m.role }} {{ m.content }} </s>{% endfor %}', {
+      tokenizer: own,
+      mode: 'full',
+      eosToken: '</s>',
+      padToken: '<unk>',
+    });
+    expect(kinds({ messages: [user('one'), assistant('never seen')] }, given)).toContain('pad_in_text');
+    expect(kinds({ messages: [user('one'), assistant('one')] }, given)).not.toContain('pad_in_text');
+    const text = settings(undefined, { mode: 'default', padToken: '<|im_start|>' });
+    expect(kinds({ text: 'a <|im_start|> b' }, text)).toContain('pad_in_text');
+    expect(kinds({ text: 'a b<|endoftext|>' }, { ...text, padToken: '<|endoftext|>' })).not.toContain('pad_in_text');
+  });
+});
+
+test('a straddling token is named where it stands after a cut at the left end', () => {
+  const source =
+    "{% for m in messages %}{{ m.role ~ ': ' ~ m.content ~ ('<|im_end|>' if m.role == 'assistant' else ' ') }}{% endfor %}{% if add_generation_prompt %}{{ 'assistant: ' }}{% endif %}";
+  const row = { messages: [user('how much is it all in all'), assistant('first second third')] };
+  const at = (max_length: number) => {
+    const given = settings(source, { mask: derived, max_length, truncation_mode: 'keep_end' });
+    const message = found(row, given, 'straddles_boundary')?.message;
+    return message === undefined ? undefined : Number(/^Token (\d+)/.exec(message)![1]);
+  };
+  const { length } = render(row, 'x', settings(source, { mask: derived })).ids;
+  const whole = at(length) as number;
+  expect(whole).toBeGreaterThan(3);
+  expect(at(length - 3)).toBe(whole - 3);
+  expect(at(length - whole - 1)).toBeUndefined(); // it is cut away itself
 });
 
 describe('preferences', () => {

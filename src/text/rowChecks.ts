@@ -1,8 +1,11 @@
 // What is wrong with how a row will be trained: the faults that frameworks pass over in silence or with a warning that nobody
 // reads. Each is found on the encoded row itself, so it is what training would see.
+import { commonPrefix } from '../lib/arrays';
 import { type EncodedRow, type Finding, type Message, ROLE_NAMES } from '../protocol/chat';
+import type { Rendered } from './chatTemplate';
 import type { MaskInput } from './masks';
 import type { Tokenizer } from './tokenizer';
+import { firstToken } from './tokensInText';
 
 const TOOL = ROLE_NAMES.indexOf('tool');
 const CONTENT = 1;
@@ -12,26 +15,35 @@ export interface RowCheckContext {
   /** Ids that end a turn. */
   stopIds: ReadonlySet<number>;
   bosId?: number;
+  /** What rows are padded with: without a pad_token of its own, EOS. */
   padId?: number;
+  /** The model has a pad_token. */
+  isPadGiven?: boolean;
+  padMaskedBy?: 'length' | 'id';
 }
 
-/** Findings on a finished row, in the order of their weight. Every one of them blocks a run until it is overridden. */
-export function checkRow(row: EncodedRow, input: MaskInput, context: RowCheckContext): Finding[] {
+/**
+ * Findings on a finished row, in the order of their weight. All but a harmless pad = eos block a run until overridden.
+ * `from`: tokens of the input that were cut away before the row.
+ */
+export function checkRow(row: EncodedRow, input: MaskInput, from: number, context: RowCheckContext): Finding[] {
   const found: Finding[] = [];
-  const { tokenizer, stopIds, bosId, padId } = context;
+  const { tokenizer, stopIds, bosId, padId, padMaskedBy = 'length', isPadGiven = true } = context;
   const show = (t: number) => JSON.stringify(tokenizer.tokenText(row.ids[t]!));
   const add = (kind: Finding['kind'], message: string) => found.push({ kind, blocking: false, gate: true, message });
   const trained = row.mask.reduce((n, m) => n + m, 0);
-  if (trained > 0 && !row.ids.some((id, t) => row.mask[t] === 1 && stopIds.has(id))) {
-    const last = row.mask.lastIndexOf(1);
+  const open = trained > 0 ? withoutEnd(row, input, context) : undefined;
+  if (open) {
+    const { last, message } = open;
+    const wasCut = row.truncated > 0 && !row.cutLeft && !row.ids.some((id, t) => row.mask[t] === 1 && stopIds.has(id));
     add(
       'stop_not_trained',
-      `No end-of-turn token is trained: the last trained token is ${show(last)} at ${last}. The model never learns to stop. ${
-        row.truncated > 0 && !row.cutLeft
+      `${message === undefined ? 'No end-of-turn token is trained' : `The turn of message ${message + 1} (assistant) trains no end-of-turn token`}: the last trained token is ${show(last)} at ${last}. The model never learns to stop. ${
+        wasCut
           ? 'It was cut away: raise max_length.'
-          : row.ids.some((id) => stopIds.has(id))
+          : row.ids.some((id, t) => stopIds.has(id) && (message === undefined || row.message[t] === message))
             ? 'Move the end-of-turn token inside the trained part: {% endgeneration %} after it, or train_on_eos.'
-            : 'The row holds none at all: the template prints no end of a turn that is a token of this tokenizer. Let it print eos_token behind each answer.'
+            : `The ${message === undefined ? 'row holds none at all' : 'turn holds none'}: the template prints no end of a turn that is a token of this tokenizer. Let it print eos_token behind each answer.`
       }`,
     );
   }
@@ -49,9 +61,13 @@ export function checkRow(row: EncodedRow, input: MaskInput, context: RowCheckCon
   if (bosId !== undefined && row.ids[0] === bosId && row.ids[1] === bosId)
     add(
       'double_bos',
-      `The row begins with ${show(0)} twice: the template prints it and the tokenizer adds it. Encode rendered chats with add_special_tokens=False, or take it out of the template.`,
+      `The row begins with ${show(0)} twice: ${input.messages.length ? 'the template prints it and the tokenizer adds it' : 'the text begins with it and the tokenizer adds it'}. Encode rendered chats with add_special_tokens=False, or take it out of the ${input.messages.length ? 'template' : 'text'}.`,
     );
-  const pad = padId === undefined ? -1 : row.ids.findIndex((id, t) => id === padId && row.origin[t] !== 2);
+  // Of a text without messages the row wrote all, special tokens too, but for the EOS that is appended.
+  const isWritten = (t: number) =>
+    row.origin[t] === CONTENT ||
+    (input.messages.length === 0 && row.spanEnd[t]! > row.spanStart[t]! && !stopIds.has(row.ids[t]!));
+  const pad = padId === undefined ? -1 : row.ids.findIndex((id, t) => id === padId && isWritten(t));
   if (pad >= 0)
     add(
       'pad_in_text',
@@ -59,12 +75,23 @@ export function checkRow(row: EncodedRow, input: MaskInput, context: RowCheckCon
     );
   const padded =
     padId === undefined || !stopIds.has(padId) ? -1 : row.ids.findIndex((id, t) => id === padId && row.mask[t] === 1);
-  if (padded >= 0)
-    add(
-      'pad_is_eos',
-      `pad_token and the end-of-turn token are the same, ${show(padded)}: a collator that masks padding by its id takes every one of them out of the loss, the one at ${padded} too, and the model never learns to stop. Set another pad_token, or mask padding by position.`,
-    );
-  const straddle = straddling(input);
+  if (padded >= 0) {
+    const why = isPadGiven
+      ? `pad_token and the end-of-turn token are the same, ${show(padded)}`
+      : `There is no pad_token, so rows are padded with the end-of-turn token ${show(padded)}`;
+    if (padMaskedBy === 'id')
+      add(
+        'pad_is_eos',
+        `${why}: padding is masked by its id, which takes every one of them out of the loss, the one at ${padded} too, and the model never learns to stop. Set another pad_token, or mask padding by its length.`,
+      );
+    else if (isPadGiven)
+      found.push({
+        kind: 'pad_is_eos',
+        blocking: false,
+        message: `${why}. TRL masks padding by its length, so all is well there; a collator that masks by id would take the one at ${padded} out of the loss.`,
+      });
+  }
+  const straddle = straddling(input, from);
   if (straddle >= 0 && straddle < row.ids.length)
     add(
       'straddles_boundary',
@@ -73,8 +100,59 @@ export function checkRow(row: EncodedRow, input: MaskInput, context: RowCheckCon
   return found;
 }
 
-/** First token that a span's border cuts in two; −1 when none. */
-function straddling({ encoded, spans }: MaskInput): number {
+/**
+ * The first assistant turn that trains something but not its end, with its last trained token; without a message when the
+ * row as a whole trains none. A turn that the cut left open counts only if it was the last hope.
+ */
+function withoutEnd(
+  row: EncodedRow,
+  { messages, options }: MaskInput,
+  { tokenizer: { specialIds }, stopIds }: RowCheckContext,
+): { last: number; message?: number } | undefined {
+  const n = row.ids.length;
+  const isSign = (t: number) => t < n && row.origin[t] !== CONTENT && specialIds.has(row.ids[t]!);
+  const isBlank = (t: number) => row.text.slice(row.spanStart[t]!, row.spanEnd[t]!).trim() === '' && !isSign(t);
+  const isCut = row.truncated > 0 && !row.cutLeft;
+  const known = new Set<number>();
+  /** Messages with an end-of-turn token that is not trained, behind the token in hand. */
+  const left = new Set<number>();
+  let found: { last: number; message?: number } | undefined;
+  let isStopped = false;
+  for (let t = n - 1; t >= 0; t--) {
+    const message = row.message[t]!;
+    if (row.mask[t] !== 1) {
+      if (stopIds.has(row.ids[t]!) && row.origin[t] !== CONTENT) left.add(message);
+      continue;
+    }
+    if (stopIds.has(row.ids[t]!)) isStopped = true;
+    if (messages[message]?.role !== 'assistant' || known.has(message) || isBlank(t)) continue;
+    const isOpen = isCut && !row.message.subarray(t).some((later) => later !== message);
+    // train_on_eos: last means the last turn's alone.
+    const isAsked = !isOpen && (options.train_on_eos !== 'last' || known.size === 0);
+    known.add(message);
+    if (!isAsked) {
+      if (isOpen) known.add(-1);
+      continue;
+    }
+    // Some templates print the end of a turn when they are at the next, or at no message at all.
+    let next = t + 1;
+    while (next < n && isBlank(next)) next++;
+    const isNear = isSign(next) && row.mask[next] === 1;
+    while (next < n && row.mask[next] === 1 && row.origin[next] !== CONTENT && !stopIds.has(row.ids[next]!)) next++;
+    const isLater = next < n && row.mask[next] === 1 && stopIds.has(row.ids[next]!) && row.origin[next] !== CONTENT;
+    // Or go on with the next answer where a tool's result was printed inside the turn.
+    const goesOn =
+      row.mask[t + 1] === 1 && row.origin[t + 1] === CONTENT && messages[row.message[t + 1]!]?.role === 'assistant';
+    const ends = isSign(t) ? stopIds.has(row.ids[t]!) || !left.has(message) : isNear || isLater || goesOn;
+    if (!ends) found = { last: t, message };
+  }
+  if (found) return found;
+  const isTold = known.size > 0 && !known.has(-1);
+  return isStopped || isTold ? undefined : { last: row.mask.lastIndexOf(1) };
+}
+
+/** First token of the row that a span's border cuts in two; −1 when none. `from`: where the row begins in the input. */
+function straddling({ encoded, spans }: MaskInput, from: number): number {
   if (!spans) return -1;
   let at = 0;
   for (let t = 0; t < encoded.ids.length && at < spans.length; t++) {
@@ -83,37 +161,56 @@ function straddling({ encoded, spans }: MaskInput): number {
     const span = spans[at];
     if (!span) break;
     // Byte tokens of one character share its span; a border never lies inside a character.
-    if ((start < span.start && end > span.start) || (start < span.end && end > span.end)) return t;
+    const isCut = (start < span.start && end > span.start) || (start < span.end && end > span.end);
+    if (isCut && t >= from) return t - from;
   }
   return -1;
 }
 
 /**
  * Whether earlier turns are printed otherwise once later ones exist: each conversation up to a user or tool message must be a
- * prefix of the whole. `renderText` as for a conversation that ends there.
+ * prefix of the whole, but for what closes a finished conversation behind the end of its turn. `renderPart` as for a
+ * conversation that ends there; `ends` and `specials`: contents of the tokens that end turns, and of all special ones.
  */
 export function checkPrefixes(
   messages: readonly Message[],
   text: string,
-  renderText: (part: readonly Message[]) => string,
+  renderPart: (part: readonly Message[]) => Pick<Rendered, 'text' | 'content' | 'turns'>,
+  { ends, specials }: { ends: readonly string[]; specials: readonly string[] },
 ): Finding | undefined {
   for (let i = 1; i < messages.length; i++) {
     if (messages[i - 1]!.role !== 'assistant') continue;
-    let part: string;
+    let part: ReturnType<typeof renderPart>;
     try {
-      part = renderText(messages.slice(0, i));
+      part = renderPart(messages.slice(0, i));
     } catch {
       continue; // the template refuses a conversation that ends there: nobody will serve it so
     }
-    if (text.startsWith(part)) continue;
-    let at = 0;
-    while (at < part.length && part[at] === text[at]) at++;
-    return {
+    if (text.startsWith(part.text)) continue;
+    const at = commonPrefix(part.text, text);
+    const finding = (what: string): Finding => ({
       kind: 'not_prefix_preserving',
       blocking: false,
       gate: true,
-      message: `Once message ${i} (${messages[i]!.role}) is added, what stands before it is printed otherwise: ${quote(part, at)} becomes ${quote(text, at)}. The model is trained on a history that it did not see when it wrote its turn. Train the last turn only, or split the row into one per turn.`,
-    };
+      message: `${what} Train the last turn only, or split the row into one per turn.`,
+    });
+    const own = part.content.filter(({ message }) => message === i - 1).map(({ end }) => end);
+    // Of a turn without content the end follows the header.
+    const turn = part.turns.find(({ message }) => message === i - 1);
+    const said = own.length > 0 ? Math.max(...own) : (turn?.start ?? -1);
+    if (said >= 0 && at >= said) {
+      const tail = part.text.slice(said);
+      const end = firstToken(tail, ends) ?? firstToken(tail, specials);
+      if (end && at >= said + end.end) continue;
+      const other = firstToken(text.slice(said), specials);
+      if (end && other && end.start === other.start)
+        return finding(
+          `As the last of its conversation message ${i} (assistant) ends with ${tail.slice(end.start, end.end)}; once message ${i + 1} (${messages[i]!.role}) is added, it ends with ${text.slice(said + other.start, said + other.end)}. Trained as an earlier turn, it teaches to stop with another token than the one that ends an answer.`,
+        );
+    }
+    return finding(
+      `Once message ${i + 1} (${messages[i]!.role}) is added, what stands before it is printed otherwise: ${quote(part.text, at)} becomes ${quote(text, at)}. The model is trained on a history that it did not see when it wrote its turn.`,
+    );
   }
   return undefined;
 }

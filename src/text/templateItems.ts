@@ -85,15 +85,23 @@ export function printItems(source: string): { program: Program; items: PrintItem
   return { program, items };
 }
 
+/** How many brackets are open behind each token. */
+export function depthsOf(tokens: readonly Token[]): number[] {
+  let depth = 0;
+  return tokens.map(({ type }) => {
+    if ('([{'.includes(type)) depth++;
+    else if (')]}'.includes(type)) depth--;
+    return depth;
+  });
+}
+
 /** Source offsets [start, end) of the operands of a print that joins strings with + or ~; undefined when it does not. */
 export function operandsOf({ tokens, end }: PrintItem, source: string): { start: number; end: number }[] | undefined {
-  let depth = 0;
+  const depths = depthsOf(tokens);
   const cuts: Token[] = [];
-  for (const token of tokens) {
-    if ('([{'.includes(token.type)) depth++;
-    else if (')]}'.includes(token.type)) depth--;
-    else if (depth > 0) continue;
-    else if (token.type === '+' || token.type === '~') cuts.push(token);
+  for (const [i, token] of tokens.entries()) {
+    if (depths[i]! > 0) continue;
+    if (token.type === '+' || token.type === '~') cuts.push(token);
     // What binds weaker than + would be torn apart.
     else if (/^(?:-|==|!=|<=?|>=?|,)$/.test(token.type)) return undefined;
     else if (token.type === 'name' && /^(?:if|else|and|or|not|in|is)$/.test(token.text)) return undefined;
@@ -110,13 +118,11 @@ export function conditionOf(
   { tokens, end }: PrintItem,
   source: string,
 ): { value: string; test: string; otherwise?: string } | undefined {
-  let depth = 0;
+  const depths = depthsOf(tokens);
   let condition: Token | undefined;
   let alternative: Token | undefined;
-  for (const token of tokens) {
-    if ('([{'.includes(token.type)) depth++;
-    else if (')]}'.includes(token.type)) depth--;
-    if (depth > 0 || token.type !== 'name') continue;
+  for (const [i, token] of tokens.entries()) {
+    if (depths[i]! > 0 || token.type !== 'name') continue;
     if (token.text === 'if' && !condition) condition = token;
     else if (token.text === 'else' && condition && !alternative) alternative = token;
   }

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import type { Message, ToolSchema } from '../protocol/chat';
 import { BUILTIN_TEMPLATE, BUILTIN_TOKENS } from './builtinTemplate';
 import { compileTemplate } from './chatTemplate';
-import type { RenderContext } from './render';
+import type { RenderContext } from './renderContext';
 import { lintTemplate } from './templateLint';
 import { Tokenizer } from './tokenizer';
 
@@ -51,6 +51,16 @@ test('a stop token outside of the markers, or none at all', () => {
 
 test('no generation prompt', () => {
   expect(kinds(chatml().replace(/\{%- if add_generation_prompt[\s\S]*$/, ''))).toEqual(['missing_generation_prompt']);
+});
+
+test('a generation prompt that is always printed, and formats that need none', () => {
+  const always = chatml()
+    .replace('{%- if add_generation_prompt %}', '')
+    .replace(/\{% endif -%\}$/, '');
+  expect(kinds(always)).toEqual(['generation_prompt_always']);
+  const inst =
+    "{% for m in messages %}{% if m.role == 'assistant' %}{% generation %}{{ m.content }}{% for c in m.tool_calls or [] %}{{ c.function | tojson }}{% endfor %}<|im_end|>{% endgeneration %}{% else %}[INST]{{ m.content }}[/INST]{% endif %}{% endfor %}{{ tools | tojson if tools }}";
+  expect(kinds(inst)).toEqual([]);
 });
 
 test('BOS of template and tokenizer', () => {

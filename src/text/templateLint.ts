@@ -2,12 +2,17 @@
 import { StudioError } from '../lib/errors';
 import type { DatasetRow, EncodedRow, LintFinding, Message, ToolSchema } from '../protocol/chat';
 import type { RenderOptions } from './chatTemplate';
-import { type RenderContext, render, turnEnds } from './render';
+import { render } from './render';
+import type { RenderContext } from './renderContext';
 import { checkPrefixes } from './rowChecks';
+import { firstToken } from './tokensInText';
+import { turnEnds, turnTokens } from './turnEnds';
+import { typedSpecial } from './typedSpecials';
 
 const UNCUT = Number.MAX_SAFE_INTEGER;
 /** Text that no template writes by itself. */
 const WORD = 'zyxprobe';
+const ANSWER = 'zyxanswer';
 const TOOL: ToolSchema = {
   type: 'function',
   function: {
@@ -27,13 +32,14 @@ export function lintTemplate(
   const found: LintFinding[] = [];
   const add = (finding: LintFinding) => found.push(finding);
   const { template, tokenizer } = context;
-  const text = (messages: readonly Message[], options: RenderOptions = {}): string =>
+  const print = (messages: readonly Message[], options: RenderOptions = {}) =>
     template.render(messages, {
       kwargs: context.templateVariables,
       now: context.now,
       expired: context.expired,
       ...options,
-    }).text;
+    });
+  const text = (messages: readonly Message[], options?: RenderOptions): string => print(messages, options).text;
   /** Undefined when the template refuses the conversation. */
   const tryText: typeof text | ((...args: Parameters<typeof text>) => string | undefined) = (messages, options) => {
     try {
@@ -45,14 +51,7 @@ export function lintTemplate(
   };
 
   const bare = tryText([user(WORD)]);
-  const prompted = tryText([user(WORD)], { addGenerationPrompt: true });
-  if (bare !== undefined && bare === prompted)
-    add({
-      kind: 'missing_generation_prompt',
-      severity: 'warning',
-      message:
-        'add_generation_prompt changes nothing: in serving the model has to write the header of its turn itself, and may write another role. Print the header at the end when add_generation_prompt is true.',
-    });
+  generationPrompt();
   const bos = context.bosToken;
   if (bos && bare?.startsWith(bos) && tokenizer.prefixIds.includes(tokenizer.idOf(bos) ?? -1))
     add({
@@ -82,6 +81,36 @@ export function lintTemplate(
     });
   const weight = { error: 0, warning: 1, note: 2 };
   return found.sort((a, b) => weight[a.severity] - weight[b.severity]);
+
+  /** What stands between a question and its answer, and what of it add_generation_prompt gives. */
+  function generationPrompt(): void {
+    if (bare === undefined || bare !== tryText([user(WORD)], { addGenerationPrompt: true })) return;
+    const answered = tryText([user(WORD), assistant(ANSWER)]);
+    const before = answered?.indexOf(ANSWER) ?? -1;
+    if (answered === undefined || before < 0) return;
+    const asked = bare.slice(bare.lastIndexOf(WORD) + WORD.length);
+    const between = answered.slice(answered.lastIndexOf(WORD, before) + WORD.length, before);
+    const after = answered.slice(before + ANSWER.length);
+    // A template that prints the header in any case prints it behind an answer too.
+    const { specials } = turnTokens(context);
+    const end = firstToken(asked, specials);
+    const header = end?.start === 0 ? asked.slice(end.end).trim() : asked.trim();
+    if (header !== '' && after.trim().length > header.length && after.trimEnd().endsWith(header))
+      add({
+        kind: 'generation_prompt_always',
+        severity: 'warning',
+        message:
+          'The generation prompt is printed whatever add_generation_prompt says: a finished conversation ends with the header of an answer that never comes, and training shows it. Print it only when add_generation_prompt is true.',
+      });
+    // In formats without a header the answer follows the question as it is printed.
+    else if (between.trim() !== asked.trim())
+      add({
+        kind: 'missing_generation_prompt',
+        severity: 'warning',
+        message:
+          'add_generation_prompt changes nothing: in serving the model has to write the header of its turn itself, and may write another role. Print the header at the end when add_generation_prompt is true.',
+      });
+  }
 
   /** Under the markers, or derived spans where there are none. */
   function stopTrained(): void {
@@ -173,13 +202,13 @@ export function lintTemplate(
     if (shown === undefined) return;
     messages.forEach(({ content, role }, index) => {
       const said = content ?? '';
-      const special = tokenizer.addedTokens.find((token) => token.special && said.includes(token.content));
+      const special = typedSpecial(said, tokenizer);
       if (special)
         add({
           kind: 'special_in_content',
           severity: 'warning',
           message_index: index,
-          message: `Message ${index + 1} (${role}) holds ${special.content}. The studio keeps it as plain characters; transformers and most servers read the rendered text as a whole and would make it the real token, so a user could end a turn or open another role. Clean contents before they are rendered.`,
+          message: `Message ${index + 1} (${role}) holds ${special}. The studio keeps it as plain characters; transformers and most servers read the rendered text as a whole and would make it the real token, so a user could end a turn or open another role. Clean contents before they are rendered.`,
         });
       const core = said.trim();
       if (core !== '' && !shown.includes(core))
@@ -190,7 +219,7 @@ export function lintTemplate(
           message: `Message ${index + 1} (${role}) is not printed as it is: the template changes or leaves out what it says.`,
         });
     });
-    const finding = checkPrefixes(messages, shown, (part) => text(part, options));
+    const finding = checkPrefixes(messages, shown, (part) => print(part, options), turnTokens(context));
     if (finding) add({ kind: 'earlier_turn_changed', severity: 'warning', message: finding.message });
   }
 }

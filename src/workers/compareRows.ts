@@ -1,37 +1,45 @@
 // Rows under two settings, a few at a time.
 import type { ComparisonReport, DatasetRowView } from '../protocol/requests';
 import { compareRow } from '../text/compareRenders';
-import type { RenderSettings } from '../text/render';
+import type { RenderSettings } from '../text/renderContext';
 import { yieldToMessages } from './deviceQueue';
 
-const BATCH_ROWS = 25;
+/** A batch of rows ends after so many of them or so many milliseconds, whichever comes first. */
+const BATCH_ROWS = 50;
+const BATCH_MS = 100;
 const EXAMPLES = 50;
 
 export async function compareRows(
   rows: readonly DatasetRowView[],
   [a, b]: readonly [RenderSettings, RenderSettings],
-  { signal, onProgress }: { signal: AbortSignal; onProgress: (message: { done: number; total: number }) => void },
+  {
+    now,
+    signal,
+    onProgress,
+  }: {
+    now: () => number;
+    signal: AbortSignal;
+    onProgress: (message: { report: ComparisonReport; total: number }) => void;
+  },
 ): Promise<ComparisonReport> {
-  const report: ComparisonReport = {
-    rows: rows.length,
-    textDiffers: 0,
-    idsDiffer: 0,
-    maskDiffers: 0,
-    errors: 0,
-    examples: [],
-  };
-  for (const [i, { index, rowId, row }] of rows.entries()) {
+  const report: ComparisonReport = { rows: 0, textDiffers: 0, idsDiffer: 0, maskDiffers: 0, errors: 0, examples: [] };
+  let told = 0;
+  let since = now();
+  for (const { index, rowId, row } of rows) {
     const found = compareRow(row, rowId, a, b);
+    report.rows++;
     if (found.text === 'error') report.errors++;
     if (found.text === 'differs') report.textDiffers++;
     if (found.ids === 'differs') report.idsDiffer++;
     if (found.mask === 'differs') report.maskDiffers++;
     const isSame = found.text === 'same' && found.ids === 'same' && found.mask === 'same';
     if (!isSame && report.examples.length < EXAMPLES) report.examples.push({ index, rowId, ...found });
-    if (i % BATCH_ROWS !== BATCH_ROWS - 1) continue;
-    onProgress({ done: i + 1, total: rows.length });
+    if (report.rows === rows.length || (report.rows - told < BATCH_ROWS && now() - since < BATCH_MS)) continue;
+    onProgress({ report, total: rows.length });
     await yieldToMessages();
     signal.throwIfAborted();
+    told = report.rows;
+    since = now();
   }
   return report;
 }

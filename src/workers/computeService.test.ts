@@ -1,4 +1,5 @@
 import { afterEach, expect, test, vi } from 'vitest';
+import { initNodeBackend } from '../gpu/node';
 import type { Recipe } from '../protocol/recipe';
 import type { MetricPoint } from '../protocol/run';
 import { CheckpointStore } from '../storage/checkpoints';
@@ -266,3 +267,33 @@ test('held-out evaluation answers with metrics and cases, and can be stopped', a
   await expect(stopped).rejects.toMatchObject({ kind: 'cancelled' });
   await made.compute.request('loadModel', { ref: 'builtin:tiny' }); // the device is free again
 }, 60_000);
+
+test('what was measured on an adapter is told when the studio opens, and runs record the backend alone', async () => {
+  const storage = new MemoryStorage();
+  const besideWasm = { work: { kind: 'product', sizes: [1024, 704, 128] }, gpuMs: 45, wasmMs: 9, measuredAt: 5 };
+  await storage.setValue('beside-wasm', 'a rasteriser', besideWasm);
+  const startBackend = async () => ({ ...(await initNodeBackend('wasm')), passedOver: 'a rasteriser' });
+  const made = bed({ storage, environment: { startBackend } });
+  expect(await made.compute.request('init', { backend: 'auto' })).toMatchObject({ backend: 'wasm', besideWasm });
+  await start(made);
+  await until(made, 'finished');
+  const { backend } = await run(made);
+  expect(backend).toMatchObject({ backend: 'wasm', passedOver: 'a rasteriser' });
+  expect(backend).not.toHaveProperty('besideWasm');
+  // Without an adapter that could be timed there is nothing to time.
+  const plain = bed();
+  await expect(plain.compute.request('compareWithWasm', {})).rejects.toThrow('there is none here');
+});
+
+test('a calibration of other kernels is told as that, and is not used', async () => {
+  const storage = new MemoryStorage();
+  const tuned = { version: 'older', forms: [], measuredAt: 5 };
+  await storage.setValue('kernel-forms', 'a card', tuned);
+  const startBackend = async () => {
+    await initNodeBackend('wasm');
+    return { backend: 'webgpu', adapter: 'a card', isFallbackAdapter: false } as const;
+  };
+  const made = bed({ storage, environment: { startBackend } });
+  expect(await made.compute.request('tuneKernels', { measure: false })).toEqual({ tuned, isStale: true });
+  await expect(bed().compute.request('tuneKernels', { measure: false })).rejects.toThrow('runs on WebGPU');
+});

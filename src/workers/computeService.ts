@@ -1,10 +1,13 @@
 // Handlers of the compute worker, the one owner of the device: models, generation, inspection, evaluation and runs. Works in
 // Node too: everything that is the browser's comes in through ComputeEnvironment.
 import { evaluate } from '../eval/evaluate';
+import { onPassedOver } from '../gpu/backend';
+import { adapterZip, mergedZip } from '../interop/adapterExport';
 import { exportRun, importRun } from '../interop/runFile';
-import { autotune, withTuned } from '../labs/bench/autotune';
-import { compareEngines } from '../labs/bench/compare';
+import { autotune, kernelVersion, withTuned } from '../labs/bench/autotune';
+import { compareEngines, NAMES } from '../labs/bench/compare';
 import { profileStep } from '../labs/bench/profile';
+import { compareWithWasm } from '../labs/bench/wasmComparison';
 import { runVector, VECTORS } from '../labs/conformance/registry';
 import { RecipeRun } from '../labs/runRecipe';
 import { validateRecipe } from '../labs/validateRecipe';
@@ -12,10 +15,11 @@ import { ConfigError, DeviceError } from '../lib/errors';
 import { adapterPicture, updateMap } from '../nn/adapterPicture';
 import { generate } from '../nn/generate';
 import { inspect } from '../nn/inspect';
+import { layerNorms } from '../nn/layerNorms';
 import { loraPlan } from '../nn/loraPlan';
 import { quantizationErrors, quantizeBase } from '../nn/quantizedBase';
 import { gpuContext } from '../nn/recorded/context';
-import type { TunedForms } from '../protocol/engineReport';
+import type { Calibration, TunedForms, WasmComparison } from '../protocol/engineReport';
 import type { ComputeEvent } from '../protocol/events';
 import type { BackendInfo, BackendName } from '../protocol/model';
 import { parseLoraConfig } from '../protocol/peft';
@@ -39,8 +43,11 @@ import { Tenancy } from './tenancy';
 import { TrainingRuns } from './trainingRuns';
 import { checkWasm, wasmPlan } from './wasmBudget';
 
-/** Table of tuned forms by adapter. */
+/** Counts of compiled kernels go to the page at most this often. */
+const EMIT_EVERY_MS = 200;
+/** Tables by adapter: tuned forms; a product beside WebAssembly's. */
 const TUNED = 'kernel-forms';
+const BESIDE_WASM = 'beside-wasm';
 
 export interface ComputeEnvironment {
   storage: Storage;
@@ -81,6 +88,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
   const budget = new MemoryBudget(storage);
   let backend: Promise<BackendInfo> | undefined;
   let backendInfo: BackendInfo | undefined;
+  let besideWasm: WasmComparison | undefined;
   const gpuErrors = new Set<string>();
   let hasAborted = false;
 
@@ -110,7 +118,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     }),
     ranOutOfMemory(driver) {
       if (!(driver instanceof RecipeRun) || backendInfo?.backend !== 'webgpu') return;
-      const { memory } = recipeMemory(driver.recipe, driver.engine.config, backendInfo.isFallbackAdapter);
+      const { memory } = recipeMemory(driver.recipe, driver.engine.config, backendInfo);
       void budget.remember(backendInfo.adapter, memory.weights + memory.activations);
     },
     failed: (cause) => endIfAborted(cause),
@@ -154,11 +162,29 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     });
     backendInfo = info;
     if (info.backend === 'webgpu' && !info.isFallbackAdapter)
-      takeTuned(await storage.getValue<TunedForms>(TUNED, info.adapter));
-    emit({ kind: 'backend', info });
+      takeTuned(await storage.getValue<Calibration>(TUNED, info.adapter));
+    if (info.backend === 'webgpu') gpuContext(info.isFallbackAdapter).pipelines.onProgress = tellCompiling();
+    const software = softwareAdapter();
+    besideWasm = software === undefined ? undefined : await storage.getValue<WasmComparison>(BESIDE_WASM, software);
+    emit({ kind: 'backend', info: told() });
     await training.settleOrphans();
     return info;
   }
+  /** Seldom enough for the page; the end always. */
+  const tellCompiling = () => {
+    let toldAt = Number.NEGATIVE_INFINITY;
+    return (done: number, total: number) => {
+      const at = env.clock();
+      if (done < total && at - toldAt < EMIT_EVERY_MS) return;
+      toldAt = at;
+      emit({ kind: 'compiling', done, total });
+    };
+  };
+  /** The software adapter that runs, or was passed over. */
+  const softwareAdapter = () =>
+    backendInfo?.backend === 'webgpu' && backendInfo.isFallbackAdapter ? backendInfo.adapter : backendInfo?.passedOver;
+  /** What the page is told: runs record the backend alone. */
+  const told = (): BackendInfo => ({ ...backendInfo!, ...(besideWasm && { besideWasm }) });
   /** Anything that needs the device before the page asked for one starts the best there is. */
   const ready = (wanted: BackendName | 'auto' = 'auto'): Promise<BackendInfo> => {
     backend ??= init(wanted);
@@ -193,10 +219,17 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       );
     return { ...gpuContext(backendInfo.isFallbackAdapter), adapter: backendInfo.adapter };
   };
-  /** New recordings take the tuned forms; runs that are being recorded keep theirs. */
+  /** New engines take the tuned forms; those that are there keep theirs. */
   const takeTuned = (tuned: TunedForms | undefined) => {
+    if (tuned?.version !== kernelVersion()) return;
     const context = gpuContext(false);
     context.forms = withTuned(context.forms, tuned);
+  };
+  const rememberBesideWasm = async (adapter: string, found: Omit<WasmComparison, 'measuredAt'>) => {
+    besideWasm = { ...found, measuredAt: now() };
+    await storage.setValue(BESIDE_WASM, adapter, besideWasm);
+    emit({ kind: 'backend', info: told() });
+    return besideWasm;
   };
   const measuring = (signal: AbortSignal, progress: (message: { done: number; total: number }) => void) => ({
     signal,
@@ -206,7 +239,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
   });
 
   const handlers: Handlers<ComputeRequests> = {
-    init: ({ backend: wanted }) => ready(wanted),
+    init: ({ backend: wanted }) => ready(wanted).then(told),
     loadModel: ({ ref }, { progress, signal }) =>
       onDevice('loading the model', async () => {
         const info = await models.info(ref, (loadedBytes, totalBytes) => progress({ loadedBytes, totalBytes }), signal);
@@ -242,7 +275,9 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
         const read = await models.use(ref, (engine) => inspect(engine, ids, k), signal);
         return { ...read, topkTexts: Array.from(read.topkIds, (id) => tokenizer.tokenText(id)) };
       }),
-    evaluate: ({ ref, metrics, cases, seed, promptStyle, template }, { progress, signal }) =>
+    layerNorms: ({ ref, ids }, { signal }) =>
+      onDevice('reading the row', () => models.use(ref, (engine) => layerNorms(engine, ids), signal)),
+    evaluate: ({ ref, metrics, cases, seed, promptStyle, dataset, template }, { progress, signal }) =>
       onDevice('evaluating', async () => {
         const result = await evaluate(
           {
@@ -250,6 +285,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
             cases,
             seed,
             promptStyle,
+            dataset,
             signal,
             onProgress: (done, total) => progress({ done, total }),
             batch: 32,
@@ -309,23 +345,52 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       ),
     tuneKernels: ({ measure }, { progress, signal }) =>
       onDevice('measuring', async () => {
-        const { adapter, ...context } = gpu();
-        if (backendInfo!.isFallbackAdapter)
+        const { backend: kind, adapter, isFallbackAdapter } = backendInfo!;
+        if (kind !== 'webgpu') gpu(); // which says so
+        if (isFallbackAdapter)
           throw new DeviceError(
             'A software adapter is not tuned: its forms were measured already, and timing them would take longer than it saves.',
           );
-        if (!measure) return { tuned: await storage.getValue<TunedForms>(TUNED, adapter) };
+        if (!measure) {
+          const remembered = await storage.getValue<Calibration>(TUNED, adapter);
+          return { ...(remembered && { tuned: remembered, isStale: remembered.version !== kernelVersion() }) };
+        }
         if (training.ids().length > 0)
           throw new ConfigError('A run trains. Calibrate before or after it: a run keeps its kernels to the end.');
-        const tuned = await queue.run('training', () => autotune(context, measuring(signal, progress)), signal);
+        const calibrate = async () => {
+          const forms = await autotune(gpu(), measuring(signal, progress));
+          takeTuned(forms); // before anybody else has the device: what is made from now on has them
+          return { ...forms, measuredAt: now() };
+        };
+        const tuned = await queue.run('training', calibrate, signal);
         await storage.setValue(TUNED, adapter, tuned);
-        takeTuned(tuned);
-        return { tuned };
+        return { tuned, isStale: false };
+      }),
+    compareWithWasm: (_, { signal }) =>
+      onDevice('measuring', async () => {
+        const adapter = softwareAdapter();
+        if (adapter === undefined)
+          throw new DeviceError('Only a software WebGPU adapter is timed beside WebAssembly, and there is none here.');
+        if (training.ids().length > 0)
+          throw new ConfigError('A run trains. Measure before or after it: both would tell less than they can.');
+        const task = () =>
+          backendInfo!.backend === 'webgpu'
+            ? compareWithWasm(gpu().device, env.clock)
+            : onPassedOver((device) => compareWithWasm(device, env.clock));
+        return rememberBesideWasm(adapter, await queue.run('training', task, signal));
       }),
     benchmark: ({ shape, rounds }, { progress, signal }) =>
-      onDevice('measuring', () =>
-        queue.run('training', () => compareEngines(gpu(), shape, rounds, measuring(signal, progress)), signal),
-      ),
+      onDevice('measuring', async () => {
+        const task = () => compareEngines(gpu(), shape, rounds, measuring(signal, progress));
+        const report = await queue.run('training', task, signal);
+        // A whole step says more than the product that was timed before.
+        const fastest = (name: string) => Math.min(...(report.rows.find((row) => row.name === name)?.ms ?? []));
+        const [gpuMs, wasmMs] = [fastest(NAMES.ours), fastest(NAMES.wasm)];
+        const adapter = softwareAdapter();
+        if (adapter !== undefined && Number.isFinite(gpuMs) && Number.isFinite(wasmMs))
+          await rememberBesideWasm(adapter, { work: { kind: 'step', shape: report.shape }, gpuMs, wasmMs });
+        return report;
+      }),
     tenancy: () => tenancy.view(),
     previewRoute: ({ metadata }) => tenancy.preview(metadata),
     mergeDifference: ({ id }, { signal }) => onDevice('merging', () => tenancy.mergeDifference(id, { signal })),
@@ -376,6 +441,17 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       if (!map)
         throw new ConfigError(`The adapter does not sit on ${path}. Choose a module that it sits on.`, { where: path });
       return map;
+    },
+    exportAdapter: async ({ ref, form }, { signal }) => {
+      const trained = await models.adapterOf(ref, signal);
+      const { fileName, bytes } =
+        form === 'peft'
+          ? adapterZip(trained)
+          : mergedZip(trained, {
+              tokenizer: await requireModelFile(env.readModelFile, 'tokenizer.json', signal),
+              template: await contexts.source(await templateOf(ref)),
+            });
+      return transferring({ fileName, bytes: bytes.buffer }, [bytes.buffer]);
     },
     startRun: (params, { signal }) => onDevice('preparing the run', () => training.start(params, signal)),
     resumeRun: ({ runId }, { signal }) =>

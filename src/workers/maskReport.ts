@@ -3,7 +3,9 @@
 import { MaskColumnsBuilder } from '../data/maskColumns';
 import { StudioError } from '../lib/errors';
 import type { DatasetRowView, MaskColumns, MaskReport } from '../protocol/requests';
-import { type RenderSettings, render, turnEnds } from '../text/render';
+import { render } from '../text/render';
+import type { RenderSettings } from '../text/renderContext';
+import { turnEnds } from '../text/turnEnds';
 import { yieldToMessages } from './deviceQueue';
 
 /** A batch of rows ends after so many of them or so many milliseconds, whichever comes first. */

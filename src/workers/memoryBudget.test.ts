@@ -14,7 +14,9 @@ describe('the plan of a run', () => {
     const of = async (B: number, T: number) =>
       (await budget.plan(recipe({ per_device_train_batch_size: B, max_length: T }), PRESETS.micro, gpu))!;
     const [small, wide, long] = [await of(8, 128), await of(16, 128), await of(8, 256)];
-    expect(wide.activations / small.activations).toBeCloseTo(2, 1);
+    // Measurements and answers on the way do not grow with the rows of a step.
+    expect(wide.activations / small.activations).toBeGreaterThan(1.8);
+    expect(wide.activations / small.activations).toBeLessThan(2.05);
     expect(long.activations / small.activations).toBeLessThan(2.2);
     expect(long.weights).toBe(small.weights);
     // Weights, gradients and two moments of 0.87M parameters.
@@ -27,6 +29,23 @@ describe('the plan of a run', () => {
     expect(await budget.plan(huge, PRESETS.mini, wasm)).toBeUndefined();
     await budget.check(huge, PRESETS.mini, wasm);
   });
+});
+
+test('rows of a measurement and answers on the way count, and a run that only they make too large is told so', async () => {
+  const budget = new MemoryBudget(new MemoryStorage());
+  const of = async (args: Record<string, number>) => (await budget.plan(recipe(args), PRESETS.micro, gpu))!.activations;
+  const shape = { per_device_train_batch_size: 2, max_length: 256 };
+  const small = await of({ ...shape, per_device_eval_batch_size: 2 });
+  const measured = await of({ ...shape, per_device_eval_batch_size: 128 });
+  expect(measured).toBeGreaterThan(2 * small);
+  // Four answers of 1024 tokens: 512 floats a token, layer and cache.
+  const talkative = await of({ ...shape, per_device_eval_batch_size: 2, generation_max_new_tokens: 512 });
+  const brief = await of({ ...shape, per_device_eval_batch_size: 2, generation_max_new_tokens: 32 });
+  expect(talkative - brief).toBeGreaterThan(4 * 4 * 256 * 3 * 128 * 4);
+  await budget.remember(gpu.adapter, measured);
+  await expect(budget.check(recipe({ ...shape, per_device_eval_batch_size: 128 }), PRESETS.micro, gpu)).rejects.toThrow(
+    /Set per_device_eval_batch_size to \d+/,
+  );
 });
 
 describe('the budget', () => {
@@ -52,6 +71,18 @@ describe('the budget', () => {
     expect((await later.plan(wanted, PRESETS.micro, gpu))!.isOver).toBe(true);
     // Another adapter is not blamed.
     await later.check(wanted, PRESETS.micro, { ...gpu, adapter: 'another card' });
+  });
+  test('a tensor above what the GPU binds at once is refused, far below the budget, with settings that fit', async () => {
+    const budget = new MemoryBudget(new MemoryStorage());
+    const phone = { ...gpu, largestBuffer: 16 * 2 ** 20 };
+    // gate|up of micro: 16 · 512 rows of 704 floats are 22 MiB.
+    const wanted = recipe({ per_device_train_batch_size: 16, max_length: 512 });
+    await expect(budget.check(wanted, PRESETS.micro, phone)).rejects.toThrow(
+      /One tensor of this run, at 16 × 512 tokens, takes 22 MiB, and a card binds at most 16 MiB at once. Set per_device_train_batch_size to 8 or max_length to 256/,
+    );
+    expect((await budget.plan(wanted, PRESETS.micro, phone))!.isOver).toBe(true);
+    await budget.check(wanted, PRESETS.micro, gpu);
+    await budget.check(recipe({ per_device_train_batch_size: 8, max_length: 512 }), PRESETS.micro, phone);
   });
   test('a later, larger failure does not raise it', async () => {
     const budget = new MemoryBudget(new MemoryStorage());

@@ -1,9 +1,11 @@
 // How much a run may take on this adapter: WebGPU tells nobody how much memory there is, so a first guess holds until an
 // allocation fails; what failed is remembered for the adapter, and the next run is refused before it starts.
 import { KERNEL_FORMS } from '../gpu/kernels/forms';
+import { recipeAdapters } from '../labs/recipeAdapters';
+import { FIXED_PROMPTS } from '../labs/runRecipe';
 import { ConfigError } from '../lib/errors';
 import { parseConfig } from '../lib/fields';
-import { type StepMemory, stepMemory } from '../nn/recorded/stepMemory';
+import { type RunShapes, runMemory, type StepMemory } from '../nn/recorded/stepMemory';
 import type { BackendInfo, LlamaConfig } from '../protocol/model';
 import type { Recipe } from '../protocol/recipe';
 import type { MemoryPlan } from '../protocol/requests';
@@ -21,21 +23,34 @@ const SAFE_SHARE = 0.8;
 const size = (bytes: number): string =>
   bytes >= GIB ? `${(bytes / GIB).toFixed(1)} GiB` : `${Math.max(1, Math.round(bytes / 2 ** 20))} MiB`;
 const total = ({ weights, activations }: StepMemory): number => weights + activations;
+const fits = (memory: StepMemory, budget: number, { largestBuffer = Number.POSITIVE_INFINITY }: BackendInfo): boolean =>
+  total(memory) <= budget && memory.largest <= largestBuffer;
 
-/** What a micro step of the recipe takes at most: its longest rows. */
-export function recipeMemory(recipe: Recipe, config: LlamaConfig, isSoftware: boolean) {
+/** What the recipe's run takes at most: its longest rows, in training and in measurements, and its answers on the way. */
+export function recipeMemory(recipe: Recipe, config: LlamaConfig, backend: BackendInfo) {
   const args = parseConfig(trainers[recipe.trainer as keyof typeof trainers].fields, recipe.args);
-  const B = args.per_device_train_batch_size;
-  const T = Math.min(args.max_length, config.max_position_embeddings);
-  const of = (rows: number, tokens: number) =>
-    stepMemory(config, rows, tokens, KERNEL_FORMS(isSoftware), args.gradient_checkpointing);
-  return { B, T, memory: of(B, T), of };
+  const { largestBuffer = Number.POSITIVE_INFINITY } = backend;
+  const shapes: RunShapes = {
+    B: args.per_device_train_batch_size,
+    T: Math.min(args.max_length, config.max_position_embeddings),
+    checkpointing: args.gradient_checkpointing,
+    evaluationRows: args.per_device_eval_batch_size,
+    prompts: FIXED_PROMPTS,
+    maxNewTokens: args.generation_max_new_tokens,
+    adapters: recipeAdapters(recipe),
+  };
+  const of = (changed: Partial<RunShapes>) =>
+    runMemory(config, { ...shapes, ...changed }, KERNEL_FORMS(backend.isFallbackAdapter), largestBuffer);
+  return { shapes, memory: of({}), of };
 }
 
-const fitsCheckpointed = (recipe: Recipe, config: LlamaConfig, backend: BackendInfo, budget: number): boolean => {
-  const thrifty = { ...recipe, args: { ...recipe.args, gradient_checkpointing: true } };
-  return total(recipeMemory(thrifty, config, backend.isFallbackAdapter).memory) <= budget;
+/** The first half, quarter … of a setting that is enough. */
+const halved = (value: number, least: number, isEnough: (v: number) => boolean): number | undefined => {
+  for (let v = Math.floor(value / 2); v >= least; v = Math.floor(v / 2)) if (isEnough(v)) return v;
+  return undefined;
 };
+
+const bothOf = (v: number, B: number, E: number) => ({ B: Math.min(B, v), evaluationRows: Math.min(E, v) });
 
 export class MemoryBudget {
   constructor(private readonly storage: Pick<Storage, 'getValue' | 'setValue'>) {}
@@ -53,33 +68,39 @@ export class MemoryBudget {
   /** Undefined where the recorded engine does not run: tfjs plans nothing. */
   async plan(recipe: Recipe, config: LlamaConfig, backend: BackendInfo): Promise<MemoryPlan | undefined> {
     if (backend.backend !== 'webgpu') return undefined;
-    const { B, T, memory } = recipeMemory(recipe, config, backend.isFallbackAdapter);
+    const { shapes, memory } = recipeMemory(recipe, config, backend);
+    const { B, T } = shapes;
     const budget = await this.bytes(backend.adapter);
-    return { B, T, weights: memory.weights, activations: memory.activations, budget, isOver: total(memory) > budget };
+    const { weights, activations, largest } = memory;
+    const { largestBuffer } = backend;
+    return { B, T, weights, activations, largest, largestBuffer, budget, isOver: !fits(memory, budget, backend) };
   }
 
-  /** Throws ConfigError, with what would fit, for a run above the budget. */
+  /** Throws ConfigError, with what would fit, for a run above the budget or with a tensor that the GPU cannot bind. */
   async check(recipe: Recipe, config: LlamaConfig, backend: BackendInfo): Promise<void> {
     const plan = await this.plan(recipe, config, backend);
     if (!plan?.isOver) return;
-    const { B, T, of } = recipeMemory(recipe, config, backend.isFallbackAdapter);
-    const fits = (rows: number, tokens: number) => total(of(rows, tokens)) <= plan.budget;
-    const halved = (value: number, isFit: (v: number) => boolean): number | undefined => {
-      for (let v = Math.floor(value / 2); v >= 1; v = Math.floor(v / 2)) if (isFit(v)) return v;
-      return undefined;
-    };
-    const rows = halved(B, (v) => fits(v, T));
-    const tokens = halved(T, (v) => v >= 8 && fits(B, v));
-    const thrifty = !recipe.args.gradient_checkpointing && fitsCheckpointed(recipe, config, backend, plan.budget);
+    const { shapes, of } = recipeMemory(recipe, config, backend);
+    const { B, T, checkpointing, evaluationRows: E } = shapes;
+    const isFit = (changed: Partial<RunShapes>) => fits(of(changed), plan.budget, backend);
+    const rows = halved(B, 1, (v) => isFit({ B: v }));
+    const measured = halved(E, 1, (v) => isFit({ evaluationRows: v }));
+    const both = rows || measured ? undefined : halved(Math.max(B, E), 1, (v) => isFit(bothOf(v, B, E)));
+    const tokens = halved(T, 8, (v) => isFit({ T: v }));
     const remedies = [
-      thrifty && 'gradient_checkpointing to true',
+      !checkpointing && isFit({ checkpointing: true }) && 'gradient_checkpointing to true',
       rows && `per_device_train_batch_size to ${rows}`,
+      measured && `per_device_eval_batch_size to ${measured}`,
+      both &&
+        `per_device_train_batch_size to ${bothOf(both, B, E).B} and per_device_eval_batch_size to ${bothOf(both, B, E).evaluationRows}`,
       tokens && `max_length to ${tokens}`,
     ].filter(Boolean);
     const remedy = remedies.length > 0 ? `Set ${remedies.join(' or ')}.` : 'Choose a smaller model.';
-    throw new ConfigError(
-      `This run needs up to ${size(plan.weights + plan.activations)} on the GPU (weights and moments ${size(plan.weights)}, activations of ${B} × ${T} tokens ${size(plan.activations)}), above the ${size(plan.budget)} that ${backend.adapter} is trusted with. ${remedy}`,
-      { where: 'per_device_train_batch_size' },
-    );
+    const { largest = 0, largestBuffer = Number.POSITIVE_INFINITY } = plan;
+    const what =
+      largest > largestBuffer
+        ? `One tensor of this run, at ${B} × ${T} tokens, takes ${size(largest)}, and ${backend.adapter} binds at most ${size(largestBuffer)} at once.`
+        : `This run needs up to ${size(plan.weights + plan.activations)} on the GPU (weights and moments ${size(plan.weights)}, activations of ${B} × ${T} tokens, measurements and answers ${size(plan.activations)}), above the ${size(plan.budget)} that ${backend.adapter} is trusted with.`;
+    throw new ConfigError(`${what} ${remedy}`, { where: 'per_device_train_batch_size' });
   }
 }

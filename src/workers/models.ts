@@ -1,4 +1,5 @@
 // Models by ref: what they are, and their engines on the device, of which the few used last are kept.
+import type { TrainedAdapter } from '../interop/adapterExport';
 import {
   ADAPTER_CONFIG,
   ADAPTER_WEIGHTS,
@@ -42,10 +43,9 @@ export interface ModelSource {
   info: ModelInfo;
   files: ModelFiles;
   /** Beside the base that `files` hold. */
-  adapters?: { list: LoraAdapter[]; tensors: NamedTensorMap };
+  adapters?: { list: LoraAdapter[]; tensors: NamedTensorMap; baseName: string };
   /** Of the base beside which the adapters lie. */
   baseId?: string;
-  baseName?: string;
   /** Keeps it as artifacts, for what is built on it; absent where it is one, or ships with the studio. */
   keep?: () => Promise<void>;
 }
@@ -150,17 +150,20 @@ export class Models {
 
   /** Artifact id of one adapter of a source: as keepAdapters gives. */
   private async adapterId(
-    { info, adapters, baseId, baseName }: ModelSource,
+    { info, adapters, baseId }: ModelSource,
     { name, config }: LoraAdapter,
   ): Promise<string | undefined> {
     if (!adapters || baseId === undefined) return undefined;
-    const files = writeAdapter(info.config, config, tensorsOf(name, adapters.tensors), baseName ?? '');
+    const files = writeAdapter(info.config, config, tensorsOf(name, adapters.tensors), adapters.baseName);
     return artifactId(await manifestOf('adapter', files, { base: baseId }));
   }
-  /** The adapter that a ref means, as it is now, with the weights of its base. Throws ConfigError where there is none. */
-  async adapterOf(ref: ModelRef, signal?: AbortSignal) {
+  /**
+   * The adapter that a ref means, as it is now, with its base at full precision: what a base in four bits rounds is not the
+   * adapter's, so a run is read the same while it trains and after. Throws ConfigError where there is no adapter.
+   */
+  async adapterOf(ref: ModelRef, signal?: AbortSignal): Promise<TrainedAdapter> {
     const live = this.live(ref);
-    const { adapter: name } = runOf(ref);
+    const { runId, adapter: name } = runOf(ref);
     const choose = (list: readonly LoraAdapter[]): LoraAdapter => {
       const chosen = list.find((a) => a.name === (name ?? list[0]?.name));
       if (!chosen)
@@ -175,18 +178,14 @@ export class Models {
     if (live) {
       const { engine } = live;
       const adapter = choose(engine.adapters);
-      const [weights, tensors] = await this.env.queue.run(
-        'interactive',
-        async () => [await engine.exportWeights(), await engine.exportTrained()] as const,
-        signal,
-      );
-      return { config: engine.config, weights, adapter, tensors: tensorsOf(adapter.name, tensors) };
+      const head = await this.env.runs.get(runId!);
+      const base = await this.whole(head.recipe.model.ref, signal);
+      const tensors = await this.env.queue.run('interactive', () => engine.exportTrained(), signal);
+      return trainedAdapter(base.files, { ...base.info, name: head.name }, base.info.name, adapter, tensors);
     }
-    const { files, info, adapters } = await this.source(ref, undefined, signal);
+    const { adapters, files, info } = await this.source(ref, undefined, signal);
     const adapter = choose(adapters?.list ?? []);
-    const weights =
-      files.weights instanceof Uint8Array ? readSafetensors(files.weights, 'model.safetensors') : files.weights;
-    return { config: info.config, weights, adapter, tensors: tensorsOf(adapter.name, adapters!.tensors) };
+    return trainedAdapter(files, info, adapters!.baseName, adapter, adapters!.tensors);
   }
 
   /** A new engine that belongs to the caller, with `fresh` adapters to be trained. Only while the device is held. */
@@ -290,7 +289,7 @@ export class Models {
     const file = readAdapter(config, { config: configBytes, weights });
     const { adapter, tensors } = toEngine(DEFAULT_ADAPTER, file);
     const info = { ref, name, artifactId: id, config, ...sizes(config), ...adapterInfos(config, [adapter]), ...(report && { report }) }; // biome-ignore format: one object
-    return { key: id, info, files: base.files, adapters: { list: [adapter], tensors }, baseId, baseName };
+    return { key: id, info, files: base.files, adapters: { list: [adapter], tensors, baseName }, baseId };
   }
   private async artifactSource(ref: ModelRef): Promise<ModelSource> {
     const known = await this.artifacts.get(ref);
@@ -327,9 +326,8 @@ export class Models {
         key: `${key}${quantization ? '/nf4' : ''}`,
         info,
         files: { ...base.files, quantization },
-        adapters: { list, tensors: weights },
+        adapters: { list, tensors: weights, baseName },
         baseId: base.info.artifactId,
-        baseName,
         keep: async () => {
           await this.keepAdapters(base, list, weights, name);
         },
@@ -422,6 +420,25 @@ export class Models {
     }
     return outputs;
   }
+}
+
+function trainedAdapter(
+  files: ModelFiles,
+  { config, name }: Pick<ModelInfo, 'config' | 'name'>,
+  baseName: string,
+  adapter: LoraAdapter,
+  tensors: NamedTensorMap,
+): TrainedAdapter {
+  const { weights } = files;
+  return {
+    config,
+    hfConfig: files.config,
+    weights: weights instanceof Uint8Array ? readSafetensors(weights, 'model.safetensors') : weights,
+    baseName,
+    name: adapter.name === DEFAULT_ADAPTER ? name : `${name} ${adapter.name}`,
+    adapter,
+    tensors: tensorsOf(adapter.name, tensors),
+  };
 }
 
 /** `run:<id>` or `run:<id>@<step>`, with `#<adapter>` behind it where the run has several. */

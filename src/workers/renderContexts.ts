@@ -6,7 +6,7 @@ import { artifactId, manifestOf } from '../storage/hash';
 import type { Storage } from '../storage/storage';
 import { BUILTIN_TEMPLATE, BUILTIN_TOKENS } from '../text/builtinTemplate';
 import { type CompiledTemplate, compileTemplate } from '../text/chatTemplate';
-import type { RenderContext } from '../text/render';
+import type { RenderContext } from '../text/renderContext';
 import { Tokenizer } from '../text/tokenizer';
 import { Kits } from './kits';
 import { type ReadModelFile, requireModelFile } from './modelFiles';
@@ -88,8 +88,8 @@ export class RenderContexts {
       tokenizerId: (await this.tokenizer()).id,
     };
   }
-  /** Jinja source of a ref. Throws ConfigError when it is none, CheckpointError when it is not in this browser. */
-  async source(ref: Ref): Promise<string> {
+  /** Jinja source of a ref, the built-in one by default. Throws ConfigError when it is none, CheckpointError when it is not in this browser. */
+  async source(ref: Ref = BUILTIN_REF): Promise<string> {
     if (ref === BUILTIN_REF) return BUILTIN_TEMPLATE;
     if (!ref.startsWith('sha256:'))
       throw new ConfigError(`template must be builtin:chatml or sha256:…, got "${ref}".`, { where: 'template' });

@@ -449,5 +449,8 @@ function sliceCheck(item: EvaluationCase, text: string): SliceCheck | undefined 
   const reads = verdicts.schema_valid ? 'It is valid JSON by the schema' : 'It is not valid by the schema';
   return verdicts.tenant_policy_correct
     ? { verdict: 'pass', why: `${reads}, and decides as ${item.tenant}’s policy does.` }
-    : { verdict: 'fail', why: `${reads}, but decides otherwise than ${item.tenant}’s policy.` };
+    : {
+        verdict: 'fail',
+        why: `${reads}, ${verdicts.schema_valid ? 'but' : 'and'} decides otherwise than ${item.tenant}’s policy.`,
+      };
 }

@@ -329,9 +329,33 @@ test('goldens are kept, checked under what is in hand, exported and imported', a
   const { bytes } = await text.request('exportGoldens', {});
   await text.request('removeGolden', { name: 'budget' });
   expect((await text.request('checkGoldens', { settings })).goldens).toEqual([]);
-  expect(await text.request('importGoldens', { bytes: bytes.slice(0) })).toEqual({ added: 1 });
+  expect(await text.request('importGoldens', { bytes: bytes.slice(0) })).toEqual({ added: 1, taken: [] });
   expect((await text.request('checkGoldens', { settings })).checks).toEqual(checks);
   await expect(text.request('importGoldens', { bytes: bytesOf('{}') })).rejects.toThrow(/format/);
+});
+
+test('a golden sample never replaces another unasked: neither when it is pinned nor when a file is imported', async () => {
+  const text = bed();
+  const other = { messages: [{ role: 'user' as const, content: 'Other' }, row.messages[1]!] };
+  const names = async () => (await text.request('checkGoldens', { settings })).goldens.map(({ name }) => name);
+  const contentOf = async (name: string) =>
+    (await text.request('checkGoldens', { settings })).goldens.find((g) => g.name === name)!.row.messages![0]!.content;
+  await text.request('pinGolden', { name: 'a', row, settings });
+  await text.request('pinGolden', { name: 'b', row, settings });
+  const { bytes } = await text.request('exportGoldens', {});
+  await expect(text.request('pinGolden', { name: ' a ', row: other, settings })).rejects.toThrow(
+    /already a golden sample "a"/,
+  );
+  await text.request('pinGolden', { name: 'a', row: other, settings, replace: true });
+  const give = (taken?: 'replace' | 'rename') => text.request('importGoldens', { bytes: bytes.slice(0), taken });
+  // b is the same sample: nothing to ask about.
+  expect(await give()).toEqual({ added: 0, taken: ['a'] });
+  expect(await contentOf('a')).toBe('Other');
+  expect(await give('rename')).toEqual({ added: 1, taken: [] });
+  expect(await names()).toEqual(['a', 'a (2)', 'b']);
+  expect(await contentOf('a')).toBe('Other');
+  expect(await give('replace')).toEqual({ added: 1, taken: [] });
+  expect(await contentOf('a')).toBe(row.messages[0]!.content);
 });
 
 test('two settings are compared over the rows of a split, and lint answers', async () => {
@@ -344,11 +368,17 @@ test('two settings are compared over the rows of a split, and lint answers', asy
   const mask = await text.request(
     'compare',
     { ...split, a: settings, b },
-    { onProgress: ({ done }) => seen.push(done) },
+    { onProgress: ({ report }) => seen.push(report.rows) },
   );
-  expect(mask).toMatchObject({ idsDiffer: 0, maskDiffers: 60 });
+  expect(mask).toMatchObject({ rows: 60, idsDiffer: 0, maskDiffers: 60 });
   expect(mask.examples).toHaveLength(50);
-  expect(seen).toEqual([25, 50]);
+  expect(seen.length).toBeGreaterThan(0);
+  expect(seen.every((rows, i) => rows > 0 && rows <= 60 && rows > (seen[i - 1] ?? 0))).toBe(true);
+  // Without a limit, all rows of the split.
+  const { limit: _, ...whole } = split;
+  const { datasets } = await text.request('listDatasets', {});
+  const { dev } = datasets.find(({ id }) => id === split.datasetId)!.splits;
+  expect(await text.request('compare', { ...whole, a: settings, b })).toMatchObject({ rows: dev, maskDiffers: dev });
   const { findings } = await text.request('lintTemplate', { messages: row.messages, settings });
   expect(findings).toEqual([]);
 });

@@ -7,9 +7,11 @@ import type { Recipe } from '../protocol/recipe';
 import type { Handlers, TemplateSettings, TextRequests } from '../protocol/requests';
 import { artifactId, manifestOf } from '../storage/hash';
 import type { Storage } from '../storage/storage';
+import { encodePlainPrompt, encodePrompt } from '../text/encodePrompt';
 import { insertGenerationMarkers } from '../text/insertMarkers';
-import { encodePlainPrompt, encodePrompt, render, turnEnds } from '../text/render';
+import { render } from '../text/render';
 import { lintTemplate } from '../text/templateLint';
+import { turnEnds } from '../text/turnEnds';
 import { compareRows } from './compareRows';
 import { Datasets } from './datasets';
 import { Goldens } from './goldens';
@@ -36,7 +38,12 @@ export function createTextService(env: TextEnvironment): Handlers<TextRequests> 
   const templates = new Templates(env.storage, env.now);
   const settingsOf = async ({ kit, template, chat_template_kwargs, ...settings }: TemplateSettings) => {
     const context = await contexts.ofKit(kit, template);
-    return { ...context, ...settings, templateVariables: { ...context.templateVariables, ...chat_template_kwargs } };
+    return {
+      ...context,
+      ...settings,
+      chat_template_kwargs,
+      templateVariables: { ...context.templateVariables, ...chat_template_kwargs },
+    };
   };
 
   return {
@@ -93,23 +100,29 @@ export function createTextService(env: TextEnvironment): Handlers<TextRequests> 
       return insertGenerationMarkers(template.source, {
         conversations,
         specials: tokenizer.addedTokens.filter((token) => token.special).map((token) => token.content),
+        tokens: tokenizer.addedTokens.map((token) => token.content),
         variables: templateVariables,
         now,
       });
     },
     async compare({ datasetId, split, limit, a, b }, { signal, progress }) {
-      const { rows } = await datasets.page(datasetId, split, { offset: 0, limit });
-      return compareRows(rows, [await settingsOf(a), await settingsOf(b)], { signal, onProgress: progress });
+      const { rows } = await datasets.page(datasetId, split, { offset: 0, limit: limit ?? Number.MAX_SAFE_INTEGER });
+      return compareRows(rows, [await settingsOf(a), await settingsOf(b)], {
+        now: env.now,
+        signal,
+        onProgress: progress,
+      });
     },
-    pinGolden: async ({ name, row, settings }) => goldens.pin(name, row, await settingsOf(settings)),
+    pinGolden: async ({ name, row, settings, replace }) => goldens.pin(name, row, await settingsOf(settings), replace),
     removeGolden: ({ name }) => goldens.remove(name),
-    checkGoldens: async ({ settings }) => goldens.check(await settingsOf(settings)),
+    // Each with the variables that it was pinned with.
+    checkGoldens: async ({ settings: { kit, template } }) => goldens.check(await contexts.ofKit(kit, template)),
     async exportGoldens() {
       const { fileName, bytes } = await goldens.export();
       const buffer = bytes.buffer as ArrayBuffer;
       return transferring({ fileName, bytes: buffer }, [buffer]);
     },
-    importGoldens: ({ bytes }) => goldens.import(new Uint8Array(bytes)),
+    importGoldens: ({ bytes, taken }) => goldens.import(new Uint8Array(bytes), taken),
     listKits: async () => ({ kits: await contexts.kits.list() }),
     importKit: ({ name, files }) => contexts.kits.import(name, files),
     deleteKit: ({ id }) => contexts.kits.remove(id),

@@ -76,6 +76,7 @@ interface Options {
   failAt?: Record<number, Error | 'hang'>;
   measuresFirst?: boolean;
   checkpointEveryMs?: number;
+  kernelVariants?: Record<string, string>;
 }
 function worker(options: Options = {}) {
   const { storage = new MemoryStorage(), locks = processLocks(), maxSteps = 20, saveSteps = 5 } = options;
@@ -88,7 +89,12 @@ function worker(options: Options = {}) {
   const prepare: PrepareRun = async (given, { resumeFrom }) => {
     if (given.trainer !== 'toy') throw new DataError('No rows left to train on.');
     const from = resumeFrom && { step: resumeFrom.step, w: resumeFrom.weights.w!.data[0]! };
-    return { driver: toyDriver(maxSteps, from, options), parents: {}, kernelVariants: {}, saveSteps };
+    return {
+      driver: toyDriver(maxSteps, from, options),
+      parents: {},
+      kernelVariants: options.kernelVariants ?? {},
+      saveSteps,
+    };
   };
   const all = new TrainingRuns({
     runs,
@@ -202,10 +208,10 @@ test.each([{ stopAfter: 7 }, { stopAfter: 13 }])(
   async ({ stopAfter }) => {
     const storage = new MemoryStorage();
     // The worker dies in a step: nothing of it runs any more, its locks are gone.
-    const first = worker({ storage, failAt: { [stopAfter + 1]: 'hang' } });
+    const first = worker({ storage, failAt: { [stopAfter + 1]: 'hang' }, kernelVariants: { rows: 'rowPerThread' } });
     await first.start();
     await vi.waitFor(() => expect(first.all.require('r').step).toBe(stopAfter));
-    const second = worker({ storage });
+    const second = worker({ storage, kernelVariants: { rows: 'rowPerWorkgroup' } });
     const [record] = await second.all.list();
     expect(record!.status).toBe('interrupted');
     const { step } = await second.all.resume('r');
@@ -214,6 +220,8 @@ test.each([{ stopAfter: 7 }, { stopAfter: 13 }])(
     const whole = await unbroken();
     expect(await losses(second.runs)).toEqual(whole.points);
     expect((await second.checkpoints.latest('r'))!.weights.w!.data[0]).toBe(whole.w);
+    // The record says which kernels the rest was made by.
+    expect((await second.runs.head('r'))!.kernelVariants).toEqual({ rows: 'rowPerWorkgroup' });
   },
 );
 

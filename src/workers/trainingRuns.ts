@@ -121,6 +121,7 @@ export class TrainingRuns {
           error: undefined,
           backend: this.env.backend(),
           versions: this.env.versions,
+          kernelVariants: prepared.kernelVariants,
         });
       });
     });

@@ -1,5 +1,7 @@
 // How much a run takes of WebAssembly's heap, which grows to 4 GiB and no further. Past that tfjs-wasm aborts in the middle of
 // a step, and its worker with it; so what cannot fit is refused before it starts.
+
+import { recipeAdapters } from '../labs/recipeAdapters';
 import { ConfigError } from '../lib/errors';
 import { parseConfig } from '../lib/fields';
 import { sizeWords } from '../lib/words';
@@ -21,7 +23,7 @@ function sizes(recipe: Recipe, config: LlamaConfig) {
   const { per_device_train_batch_size: trainRows, per_device_eval_batch_size: evalRows } = args;
   const T = Math.min(args.max_length, config.max_position_embeddings);
   const hasEval = recipe.data.eval.length > 0;
-  const step = tfStepMemory(config, trainRows, T);
+  const step = tfStepMemory(config, trainRows, T, recipeAdapters(recipe));
   const evaluation = hasEval ? tfEvaluationBytes(config, evalRows, T) : 0;
   return { step, evaluation, trainRows, evalRows, T };
 }

@@ -53,12 +53,20 @@ test('webgpu is taken when asked for, on a software adapter too; the model loads
   expect(model).toMatchObject({ name: 'nano-base', parameterCount: 204224 });
   const { ids, stopIds, text } = await client.text.request('encodeText', { text: 'The balance of account' });
   expect(text).toBe('The balance of account');
+  const compiling: number[][] = [];
+  client.onEvent((event) => {
+    if (event.kind === 'compiling') compiling.push([event.done, event.total]);
+  });
   const { completions } = await client.compute.request('generate', {
     ref: 'builtin:nano',
     prompts: [ids],
     sampling: greedy,
     stopIds,
   });
+  expect(compiling[0]![0]).toBe(0);
+  const [done, total] = compiling.at(-1)!;
+  expect(total).toBeGreaterThan(5);
+  expect(done).toBe(total);
   const [first] = completions;
   expect(first!.ids.length).toBeGreaterThan(0);
   const longer = Int32Array.from([...ids, first!.ids[0]!]);

@@ -35,37 +35,53 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) threa
 
 /**
  * norm[0] = √Σ parts, norm[1] = clip factor min(1, max_grad_norm / (norm + 1e-6)) as torch's clip_grad_norm_ (1 without
- * clipping), norm[2] = 1 when the norm is finite, else 0. Buffers: parts, norm [4].
+ * clipping), norm[2] = 1 when the norm and the step's losses are finite, else 0; norm[0] is then not finite either. The losses are
+ * every fourth float of a ring of `places`, `losses` of them from place `firstLoss` on. Buffers: parts, ring, norm [4].
  */
-export function gradientNorm(): Kernel<'parts' | 'maxNorm'> {
+export function gradientNorm(): Kernel<'parts' | 'maxNorm' | 'firstLoss' | 'losses' | 'places'> {
   return makeKernel({
     name: 'gradient norm',
     params: [
       ['parts', 'u32'],
       ['maxNorm', 'f32'],
+      ['firstLoss', 'u32'],
+      ['losses', 'u32'],
+      ['places', 'u32'],
     ],
     buffers: [
       { name: 'parts', type: 'array<f32>', access: 'read' },
+      { name: 'ring', type: 'array<u32>', access: 'read' },
       { name: 'norm', type: 'array<f32>', access: 'write' },
     ],
     // WGSL may assume that no number is NaN or infinite, so finiteness is read from the bits.
-    code: `var<workgroup> sums: array<f32, 256>;
-@compute @workgroup_size(256)
+    // Four sums a lane, so that four loads are under way at once; SwiftShader compiles wider workgroups for longer.
+    code: `var<workgroup> sums: array<f32, ${THREADS}>;
+@compute @workgroup_size(${THREADS})
 fn main(@builtin(local_invocation_index) lane: u32) {
-  var sum = 0.0;
-  for (var i = lane; i < p.parts; i += 256u) { sum += parts[i]; }
-  sums[lane] = sum;
+  var four = vec4f();
+  var i = lane;
+  for (; i + ${3 * THREADS}u < p.parts; i += ${4 * THREADS}u) {
+    four += vec4f(parts[i], parts[i + ${THREADS}u], parts[i + ${2 * THREADS}u], parts[i + ${3 * THREADS}u]);
+  }
+  for (; i < p.parts; i += ${THREADS}u) { four.x += parts[i]; }
+  sums[lane] = dot(four, vec4f(1.0));
   workgroupBarrier();
-  for (var step = 128u; step > 0u; step /= 2u) {
+  for (var step = ${THREADS / 2}u; step > 0u; step /= 2u) {
     if (lane < step) { sums[lane] += sums[lane + step]; }
     workgroupBarrier();
   }
   if (lane == 0u) {
     let isFinite = (bitcast<u32>(sums[0]) & 0x7f800000u) != 0x7f800000u;
     let length = sqrt(sums[0]);
-    norm[0] = select(sums[0], length, isFinite);
+    var told = bitcast<u32>(select(sums[0], length, isFinite));
+    var isGood = isFinite;
+    for (var i = 0u; i < p.losses; i++) {
+      let loss = ring[4u * ((p.firstLoss + i) % p.places)];
+      if ((loss & 0x7f800000u) == 0x7f800000u) { isGood = false; told = loss; }
+    }
+    norm[0] = bitcast<f32>(told);
     norm[1] = select(1.0, min(1.0, p.maxNorm / (length + 1e-6)), p.maxNorm > 0.0);
-    norm[2] = select(0.0, 1.0, isFinite);
+    norm[2] = select(0.0, 1.0, isGood);
   }
 }`,
     grid: () => [1, 1, 1],

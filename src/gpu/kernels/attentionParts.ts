@@ -70,7 +70,10 @@ export function loadRows(spec: AttentionSpec, sources: Record<string, string>, m
   ${gather.join(' ')} }`;
 }
 
-/** Above this many vectors a head is gone through by loops over private arrays: unrolled, it takes seconds to compile. */
+/**
+ * Above this many vectors a software adapter goes through a head by loops over private arrays: unrolled, it takes seconds to
+ * compile there. On hardware an array that is indexed in a loop leaves the registers, so heads of every size are unrolled.
+ */
 const UNROLLED = 8;
 
 export interface Naming {
@@ -90,7 +93,7 @@ export interface Naming {
 export function attentionNames(spec: AttentionSpec): Naming {
   const v = spec.headDim / 4;
   const { rows } = attentionShape(spec);
-  const isUnrolled = v <= UNROLLED;
+  const isUnrolled = spec.form === 'tiled' || v <= UNROLLED;
   const index = (d: string, by = 0) => (isUnrolled ? String(Number.parseInt(d, 10) + by) : `${d} + ${by}u`);
   const of = (base: string, r: number, d: string) =>
     isUnrolled ? `${base}${r}_${index(d)}` : `${base}[${r * v}u + ${index(d)}]`;

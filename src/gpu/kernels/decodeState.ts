@@ -16,6 +16,8 @@ export const DECODE = {
   stream: 7,
   /** New tokens so far. */
   count: 8,
+  /** New tokens at most: its own, whatever its neighbours are. */
+  limit: 9,
 } as const;
 export const DECODE_WORDS = Object.keys(DECODE).length;
 /** WGSL: word of a section for row `row`; `rows` is the number of rows. */

@@ -132,6 +132,11 @@ test.each(formsOf('NT').map((form) => [nameOf(form), form] as const))(
             product('NT', x, W, m, n, k).map((v, i) => v + R[i]!),
           ),
         ).toBeLessThan(1e-5);
+        // The same pipeline without what it adds: whatever lies in R must not matter.
+        const kernel = gemm({ layout: 'NT', form, epilogue: { kind: 'residual' } });
+        const values = gemmValues('NT', { m, n, k, bare: 1 });
+        const [, , , alone] = await runKernel(device, kernel, values, [x, W, R.fill(Number.NaN), zeros(m * n)]);
+        expect(relativeError(alone!, product('NT', x, W, m, n, k))).toBeLessThan(1e-5);
       }
       {
         // Two q heads and one k head are rotated, one v head is not.
@@ -240,6 +245,8 @@ test.each(formsOf('TN').map((form) => [nameOf(form), form] as const))(
       const values = gemmValues('TN', { m, n, k: rows });
       const out = await runKernel(device, kernel, values, [dY, x, gamma, Float32Array.from(rstd), zeros(m * n)]);
       expect(relativeError(out[4]!, product('TN', dY, y, m, n, rows))).toBeLessThan(1e-5);
+      const bare = await runKernel(device, kernel, { ...values, bare: 1 }, [dY, x, x, dY, zeros(m * n)]);
+      expect(relativeError(bare[4]!, product('TN', dY, x, m, n, rows))).toBeLessThan(1e-5);
     }
   },
 );

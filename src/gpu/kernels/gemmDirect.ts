@@ -138,7 +138,7 @@ function bodyTN({ norm }: GemmSpec, tm: number, tn: number): string {
         .join(' '),
     );
   lines.push('for (var k = 0u; k < p.k; k++) {');
-  if (norm) lines.push('let rs = rstd[k];');
+  if (norm) lines.push('let rs = select(rstd[k], 1.0, p.bare != 0u);');
   for (const i of range(tm / 4)) lines.push(`let a${i} = A[k * (p.lda / 4u) + a${i}at]${norm ? ' * rs' : ''};`);
   for (const j of range(groups)) {
     const sums = range(tm).map((i) => `c${i}_${j} = fma(vec4f(a${i >> 2}.${'xyzw'[i & 3]}), b, c${i}_${j});`);

@@ -74,10 +74,10 @@ function storePair({ epilogue }: GemmSpec, q: string, a: string, b: string): str
 }
 /** One column group of row r. */
 function storeGroup({ epilogue, norm, layout }: GemmSpec, c: string, value: string): string {
-  const v = norm && layout === 'TN' ? `${value} * gamma[c / 4u]` : value;
+  const v = norm && layout === 'TN' ? `${value} * select(gamma[c / 4u], vec4f(1.0), p.bare != 0u)` : value;
   const body =
     epilogue.kind === 'residual'
-      ? `let at = (r * p.ldc + c) / 4u; C[at] = residual[at] + ${v};`
+      ? `let at = (r * p.ldc + c) / 4u; var v = ${v}; if (p.bare == 0u) { v += residual[at]; } C[at] = v;`
       : epilogue.kind === 'swigluBackward'
         ? swigluBackwardStore(v)
         : epilogue.kind === 'route'

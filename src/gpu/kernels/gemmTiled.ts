@@ -138,7 +138,7 @@ function loadA({ layout, norm }: GemmSpec, { bm, bk }: Tiled, threads: number, {
       threads,
       `
       let k = k0 + block / ${bm / 4}u; let m = min(m0 + 4u * (block % ${bm / 4}u), p.lda - 4u);
-      var v = vec4f(); if (k < p.k) { v = A[(k * p.lda + m) / 4u]${norm ? ' * rstd[k]' : ''}; }
+      var v = vec4f(); if (k < p.k) { v = A[(k * p.lda + m) / 4u]${norm ? ' * select(rstd[k], 1.0, p.bare != 0u)' : ''}; }
       As[block] = v;`,
     );
   return loop(

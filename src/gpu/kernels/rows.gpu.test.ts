@@ -267,9 +267,15 @@ test('AdamW: three updates equal f64; a gradient that is not finite changes noth
   const [W, Mm, Vv] = [Float64Array.from(w!), new Float64Array(floats), new Float64Array(floats)];
   const [lr, wd, b1, b2, epsilon, maxNorm] = [0.01, 0.1, 0.9, 0.999, 1e-8, 1];
   const P = squareParts(floats);
-  const update = async (g: KernelData, t: number) => {
+  const update = async (g: KernelData, t: number, losses = [0.5, 2]) => {
     const [, parts] = await runKernel(device, squares(), { floats, first: 0 }, [g, zeros(P)]);
-    const [, norm] = await runKernel(device, gradientNorm(), { parts: P, maxNorm }, [parts!, zeros(4)]);
+    // Losses stand at places 3, 0, 1 … of a ring of 4; place 2 is of an older step.
+    const ring = new Float32Array(16).fill(Number.NaN);
+    losses.forEach((loss, i) => {
+      ring[4 * ((3 + i) % 4)] = loss;
+    });
+    const args = { parts: P, maxNorm, firstLoss: 3, losses: losses.length, places: 4 };
+    const [, , norm] = await runKernel(device, gradientNorm(), args, [parts!, ring, zeros(4)]);
     const values = { floats, first: 0, decayed, rate: lr / (1 - b1 ** t), decay: lr * wd, take1: 1 - b1, take2: 1 - b2, epsilon, root2: Math.sqrt(1 - b2 ** t) }; // biome-ignore format: one list
     [w, , m, v] = await runKernel(device, adamw(), values, [w!, g, m!, v!, norm!]);
     return norm!;
@@ -289,6 +295,13 @@ test('AdamW: three updates equal f64; a gradient that is not finite changes noth
     });
     expect(relativeError(w!, W)).toBeLessThan(1e-6);
     expect(relativeError(v!, Vv)).toBeLessThan(1e-5);
+  }
+  for (const bad of [Number.NaN, Number.NEGATIVE_INFINITY]) {
+    const before = [w!, m!, v!].map((x) => Array.from(x));
+    const norm = await update(noise(floats, 20), 4, [1, 2, bad]);
+    expect(norm[0]).toBe(bad);
+    expect(norm[2]).toBe(0);
+    expect([w!, m!, v!].map((x) => Array.from(x))).toEqual(before);
   }
   for (const bad of [Number.NaN, Number.POSITIVE_INFINITY, 3e38]) {
     const before = [w!, m!, v!].map((x) => Array.from(x));

@@ -6,15 +6,16 @@ import { stateAt } from './decodeState';
 import { logitStride } from './head';
 import { type RowForm, rowTemplate } from './rowForm';
 
-export type SampleParam = 'rows' | 'temperature' | 'topK' | 'topP' | 'minP' | 'seed' | 'mix' | 'maxNew' | 'stops';
+export type SampleParam = 'rows' | 'temperature' | 'topK' | 'topP' | 'minP' | 'seed' | 'mix' | 'ring' | 'stops';
 
 /** Floats that a new token leaves: logp (temperature 1, all ids), logp of the draw itself, entropy (temperature 1). */
 export const CHOICE_FLOATS = 4;
 
 /**
- * Buffers: logits [R, stride], state (written: token, position, caches and done move on), stopIds [≥ stops] u32, tokens
- * [R, maxNew] u32, choices [R, maxNew, 4], (masked) allowed [R, ⌈V/32⌉] u32, a bit an id. `mix` is xor-ed into the position, so
- * that sampling has a random stream of its own. Temperature 0 takes the likeliest id, the lowest of ties.
+ * Buffers: logits [R, stride], state (written: token, position, caches and done move on), stopIds [≥ stops] u32, tokens [ring, R]
+ * u32 and choices [ring, R, 4], where a row's i-th new token stands at i mod ring, (masked) allowed [R, ⌈V/32⌉] u32, a bit an id.
+ * `mix` is xor-ed into the position, so that sampling has a random stream of its own. Temperature 0 takes the likeliest id, the
+ * lowest of ties.
  */
 export function sampleTokens(spec: { vocabulary: number; form: RowForm; masked: boolean }): Kernel<SampleParam> {
   const { vocabulary: V, form, masked } = spec;
@@ -43,7 +44,7 @@ export function sampleTokens(spec: { vocabulary: number; form: RowForm; masked: 
       ['minP', 'f32'],
       ['seed', 'u32'],
       ['mix', 'u32'],
-      ['maxNew', 'u32'],
+      ['ring', 'u32'],
       ['stops', 'u32'],
     ],
     buffers: [
@@ -120,9 +121,10 @@ ${row.begin('p.rows')}
   }
   if (${row.isFirst} && !isDone) {
     let count = ${stateAt('count')};
-    tokens[row * p.maxNew + count] = pick;
-    choices[row * p.maxNew + count] = vec4f(logits[at + pick] - rawTop - log(rawMass), drawLogp, log(rawMass) - weighted / rawMass, 0.0);
-    var ends = count + 1u >= p.maxNew;
+    let place = (count % p.ring) * p.rows + row;
+    tokens[place] = pick;
+    choices[place] = vec4f(logits[at + pick] - rawTop - log(rawMass), drawLogp, log(rawMass) - weighted / rawMass, 0.0);
+    var ends = count + 1u >= ${stateAt('limit')};
     for (var i = 0u; i < p.stops; i++) { ends = ends || stopIds[i] == pick; }
     ${stateAt('count')} = count + 1u;
     if (ends) { ${stateAt('done')} = 1u; } else {

@@ -1,5 +1,8 @@
-// The same training step in our engine, in plain tfjs and in jax-js, in turn on the person's own device.
+// The same training step in our engine, in our engine without a GPU, in plain tfjs and in jax-js, in turn on the person's own
+// device.
+import { onWasm } from '../../gpu/backend';
 import { ConfigError, StudioError } from '../../lib/errors';
+import { TfEngine } from '../../nn/engine';
 import { initWeights } from '../../nn/init';
 import type { GpuContext } from '../../nn/recorded/context';
 import { RecordedEngine } from '../../nn/recorded/engine';
@@ -9,7 +12,12 @@ import { benchBatch, interleave, OPTIONS, sftStep } from './setup';
 import { TfjsPlain } from './tfjsPlain';
 
 /** Names of the works, ours first. */
-const NAMES = { ours: 'recorded engine', tfjs: 'plain tfjs ops', jaxjs: 'jax-js 0.1.25, jitted' } as const;
+export const NAMES = {
+  ours: 'recorded engine',
+  wasm: 'our engine on WebAssembly',
+  tfjs: 'plain tfjs ops',
+  jaxjs: 'jax-js 0.1.25, jitted',
+} as const;
 
 /**
  * Rounds of one step each, the first left out. A peer that cannot run here is named with its reason. Throws ConfigError for an
@@ -29,6 +37,12 @@ export async function compareEngines(
   const ours = new RecordedEngine(context, config, weights);
   const plain = new TfjsPlain(config, weights);
   const failures = new Map<string, string>();
+  let wasm: TfEngine | undefined;
+  try {
+    wasm = await onWasm(async () => new TfEngine(config, weights));
+  } catch (error) {
+    failures.set('wasm', (error as Error).message);
+  }
   let jax: { step: () => Promise<number>; dispose: () => void } | undefined;
   try {
     const { JaxjsLlama, startJax } = await import('./jaxjsLlama');
@@ -40,6 +54,10 @@ export async function compareEngines(
   }
   const works = {
     ours: () => sftStep(ours, batch, clock),
+    wasm: async () => {
+      const engine = wasm;
+      if (engine) await onWasm(() => sftStep(engine, batch, clock));
+    },
     tfjs: () => plain.step(batch, OPTIONS),
     jaxjs: async () => {
       if (!jax) return;
@@ -54,7 +72,7 @@ export async function compareEngines(
   let done = 0;
   try {
     const times = await interleave(works, rounds, clock, async () => {
-      progress?.(++done, (rounds + 1) * 3);
+      progress?.(++done, (rounds + 1) * Object.keys(NAMES).length);
       signal.throwIfAborted();
       await yieldToOthers();
     });
@@ -68,6 +86,7 @@ export async function compareEngines(
     throw new StudioError('internal', `The benchmark stopped: ${(error as Error).message}`);
   } finally {
     ours.dispose();
+    wasm?.dispose();
     plain.dispose();
     jax?.dispose();
   }

@@ -1,6 +1,4 @@
 // A training step taken apart on the device at hand: each kernel's time, counts, bytes, and the adapter's own peak.
-
-import { peakKernel } from '../../gpu/kernels/peak';
 import type { Command } from '../../gpu/replay';
 import { KernelTimer } from '../../gpu/timing';
 import { ConfigError } from '../../lib/errors';
@@ -10,6 +8,7 @@ import type { GpuContext } from '../../nn/recorded/context';
 import { RecordedEngine } from '../../nn/recorded/engine';
 import type { KernelCost, StepProfile, StepShape } from '../../protocol/engineReport';
 import type { LlamaConfig } from '../../protocol/model';
+import { measurePeak } from './peak';
 import { benchBatch, sftStep } from './setup';
 
 export interface Measuring {
@@ -93,11 +92,11 @@ export async function profileStep(
         signal.throwIfAborted();
         // No turn for others here: their steps might replace the memory that these commands are bound to.
         const ms = (await timer.time(first)) * calls;
-        kernels.push({ name: first.kernel.name, calls, ms, flops: first.flops * calls, ...(sizes && { sizes }) });
+        kernels.push({ name: nameOf(first), calls, ms, flops: first.flops * calls, ...(sizes && { sizes }) });
         progress?.(++done, groups.length + 1);
       }
       kernels.sort((a, b) => b.ms - a.ms);
-      const peakGflops = await measurePeak(context, timer);
+      const peakGflops = await measurePeak(context.device, context.pipelines, timer);
       progress?.(groups.length + 1, groups.length + 1);
       return { ...profile, kernels, timing: timer.kind, peakGflops };
     } finally {
@@ -108,38 +107,20 @@ export async function profileStep(
   }
 }
 
+/** A kernel that works without its residual or norm is named as one without. */
+const nameOf = ({ kernel, written }: Command): string =>
+  written?.bare ? kernel.name.replace(/ (residual|norm)(?= |$)/, '') : kernel.name;
+
 /** Calls of one kernel with one grid take the same time: the first of each stands for all. */
 function grouped(commands: readonly Command[]): { first: Command; calls: number; sizes?: string }[] {
   const groups = new Map<string, { first: Command; calls: number; sizes?: string }>();
   for (const command of commands) {
     const { m, n, k } = command.written ?? {};
     const sizes = m === undefined || n === undefined || k === undefined ? undefined : `${m}×${n}×${k}`;
-    const key = `${command.kernel.wgsl}\n${command.grid.join()}\n${sizes}`;
+    const key = `${command.kernel.wgsl}\n${command.grid.join()}\n${sizes}\n${command.written?.bare}`;
     const group = groups.get(key);
     if (group) group.calls++;
     else groups.set(key, { first: command, calls: 1, ...(sizes && { sizes }) });
   }
   return [...groups.values()];
-}
-
-/** GFLOPS of multiply-adds in registers alone. */
-async function measurePeak({ device, pipelines, runner }: GpuContext, timer: KernelTimer): Promise<number> {
-  const buffers: GPUBuffer[] = [];
-  const make = (size: number, usage: number) => {
-    const buffer = device.createBuffer({ size, usage });
-    buffers.push(buffer);
-    return buffer;
-  };
-  try {
-    await pipelines.compile([peakKernel]);
-    const block = make(256, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST);
-    const data = [0, 1, 2].map(() => ({ buffer: make(16 * 1024, GPUBufferUsage.STORAGE) }));
-    runner.submit();
-    const values = { groups: 128 };
-    const group = pipelines.bind(peakKernel, { buffer: block }, data);
-    const ms = await timer.time({ pipeline: pipelines.get(peakKernel), group, grid: peakKernel.grid(values) });
-    return peakKernel.flops!(values) / ms / 1e6;
-  } finally {
-    for (const buffer of buffers) buffer.destroy();
-  }
 }

@@ -12,6 +12,17 @@ export interface GpuContext {
   pool: SlotPool;
   runner: GpuRunner;
   forms: KernelForms;
+  /** What a generation left for the next one of its shape, of whichever engine: released before anything trains. */
+  idle: IdleDecoder;
+}
+interface IdleDecoder {
+  decoder?: { dispose(): void };
+  owner?: object;
+  shape?: string;
+}
+export function releaseIdle(idle: IdleDecoder): void {
+  idle.decoder?.dispose();
+  idle.decoder = idle.owner = idle.shape = undefined;
 }
 
 const contexts = new WeakMap<GPUDevice, GpuContext>();
@@ -25,8 +36,9 @@ export function gpuContext(isSoftware: boolean): GpuContext {
       device,
       pipelines: new Pipelines(device),
       pool: new SlotPool(device),
-      runner: new GpuRunner(device, backendClock()),
+      runner: new GpuRunner(device, backendClock(), isSoftware),
       forms: KERNEL_FORMS(isSoftware),
+      idle: {},
     };
     contexts.set(device, context);
   }

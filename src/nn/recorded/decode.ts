@@ -1,28 +1,24 @@
 // Text from the recorded engine: a prompt runs once and is shared by all rows that continue it; then one list of calls makes a
 // token for every row, state and caches on the device, and is encoded several times before the host looks.
-import { attentionDecode, DECODE_KEYS } from '../../gpu/kernels/attentionDecode';
+import { allocating, SHORTEN } from '../../gpu/allocation';
+import type { Kernel } from '../../gpu/kernel';
 import { DECODE, DECODE_WORDS } from '../../gpu/kernels/decodeState';
-import { embed } from '../../gpu/kernels/embedding';
-import { type GemmEpilogue, gemm, gemmValues } from '../../gpu/kernels/gemm';
-import { logitStride } from '../../gpu/kernels/head';
-import { rmsNormRows } from '../../gpu/kernels/norm';
-import { CHOICE_FLOATS, sampleTokens } from '../../gpu/kernels/sample';
-import { type Fixed, type Memory, Recording } from '../../gpu/recording';
+import { CHOICE_FLOATS } from '../../gpu/kernels/sample';
+import type { Fixed } from '../../gpu/recording';
 import { Replay } from '../../gpu/replay';
-import { CancelledError } from '../../lib/errors';
-import type { LlamaConfig, SamplingOptions } from '../../protocol/model';
-import { checkAllowed, SAMPLING_STREAM } from '../sampling';
+import { CancelledError, DeviceError } from '../../lib/errors';
+import type { LlamaConfig } from '../../protocol/model';
+import { checkAllowed, checkChoice, newTokens } from '../sampling';
 import type { GeneratedRow, GenerateRequest } from '../seam';
 import type { GroupKey } from './adapterLayout';
 import { inputLayout, packInputs } from './batchInputs';
 import type { GpuContext } from './context';
+import { recordToken, type SampleSizes, type TokenMemory } from './decodeRecording';
+import { type DecodeShape, decodeBytes, maskWords, RING, rowFloats } from './decodeShapes';
 import { type AdapterMemory, type LlamaMemory, LlamaRecorder, type StepSizes } from './llamaRecording';
 
-/** Tokens encoded before the host looks: on hardware a readback costs more than a token, on a software adapter it does not. */
+/** Tokens encoded before the host looks, at most RING: on hardware a readback costs more than a token, on a software adapter it does not. */
 const TOKENS_A_READ = { hardware: 8, software: 2 };
-/** Stop ids that fit; chat templates have one or two. */
-const STOPS = 16;
-
 export interface DecodeHost {
   gpu: GpuContext;
   config: LlamaConfig;
@@ -30,24 +26,15 @@ export interface DecodeHost {
   table: Fixed;
   adapter(layer: number, key: GroupKey): AdapterMemory | undefined;
   makeBuffer(bytes: number, label: string): GPUBuffer;
+  /** Rejects where the device had no room for the weights. */
+  ready(): Promise<void>;
 }
-interface Shape {
-  /** Distinct prompts, their rows in the prefix, rows of the batch, own slots and tokens at most. */
-  groups: number;
-  prefixRows: number;
-  rows: number;
-  slots: number;
-  maxNew: number;
-  /** Some rows go through adapters. */
-  adapted: boolean;
-  /** The host says before each token which ids may come. */
-  masked: boolean;
-}
-interface SampleSizes extends Shape {
-  /** Rows that have not ended; they come first. */
-  active: number;
-  sampling: SamplingOptions;
-  stops: number;
+/** The pass of some prompts, `count` groups from `first` on. */
+interface Prefill {
+  replay: Replay<StepSizes>;
+  inputs: GPUBuffer;
+  first: number;
+  count: number;
 }
 
 /** Memory and recordings for one shape; kept for the next call of the same shape. */
@@ -62,32 +49,50 @@ export class Decoder {
   private readonly choices: GPUBuffer;
   private readonly caches: Fixed[];
   private readonly prefixes: Fixed[];
-  private prefill?: { replay: Replay<StepSizes>; inputs: GPUBuffer };
+  private readonly prefills: Prefill[] = [];
   private readonly token: Replay<SampleSizes>;
 
   private constructor(
     private readonly host: DecodeHost,
-    readonly shape: Shape,
+    readonly shape: DecodeShape,
   ) {
-    const { config } = host;
+    const { config, gpu } = host;
     const layers = Array.from({ length: config.num_hidden_layers }, (_, i) => i);
-    const W = (config.num_attention_heads + 2 * config.num_key_value_heads) * config.head_dim;
-    const { rows, slots, groups, prefixRows, maxNew } = shape;
-    this.state = this.make(4 * rows * DECODE_WORDS, 'decode state');
-    this.stops = this.make(4 * STOPS, 'stop ids');
-    this.routes = this.make(4 * rows, 'routes of rows');
-    if (shape.masked) this.allowed = this.make(4 * rows * maskWords(config), 'allowed ids');
-    this.tokens = this.make(4 * rows * maxNew, 'tokens');
-    this.choices = this.make(4 * rows * maxNew * CHOICE_FLOATS, 'choices');
-    this.caches = layers.map((i) => this.fixed(this.make(4 * rows * slots * W, `cache ${i}`)));
-    this.prefixes = layers.map((i) => this.fixed(this.make(4 * Math.max(1, groups * prefixRows) * W, `prefix ${i}`)));
-    this.token = new Replay(host.gpu.pipelines, host.gpu.pool, this.tokenRecording(W));
-    if (prefixRows > 0) this.prefill = this.prefillReplay();
+    const bytes = decodeBytes(config, shape);
+    try {
+      this.state = this.make(bytes.state, 'decode state');
+      this.stops = this.make(4 * shape.stopIds, 'stop ids');
+      this.routes = this.make(4 * shape.rows, 'routes of rows');
+      if (shape.masked) this.allowed = this.make(bytes.allowed, 'allowed ids');
+      this.tokens = this.make(bytes.tokens, 'tokens');
+      this.choices = this.make(bytes.choices, 'choices');
+      this.caches = layers.map((i) => this.fixed(this.make(bytes.cache, `cache ${i}`)));
+      this.prefixes = layers.map((i) => this.fixed(this.make(bytes.prefix, `prefix ${i}`)));
+      this.token = new Replay(gpu.pipelines, gpu.pool, recordToken(config, gpu.forms, shape, this.memory()), SHORTEN);
+      this.recordPrompts();
+    } catch (error) {
+      this.dispose();
+      throw error;
+    }
   }
-  static async create(host: DecodeHost, shape: Shape): Promise<Decoder> {
-    const decoder = new Decoder(host, shape);
-    await host.gpu.pipelines.compile([...decoder.token.kernels, ...(decoder.prefill?.replay.kernels ?? [])]);
+  /** Throws ConfigError or DeviceError, in words, where the device has no room for it. */
+  static async create(host: DecodeHost, shape: DecodeShape): Promise<Decoder> {
+    const { device, pipelines } = host.gpu;
+    await host.ready();
+    const { made: decoder, checked } = allocating(device, () => new Decoder(host, shape), SHORTEN);
+    try {
+      await checked;
+      await pipelines.compile(decoder.replays.flatMap(({ kernels }) => kernels));
+      await allocating(device, () => decoder.replays.map((replay) => replay.prepare()), SHORTEN).checked;
+    } catch (error) {
+      host.gpu.pool.release(); // nothing is bound to memory that is not there
+      decoder.dispose();
+      throw error;
+    }
     return decoder;
+  }
+  private get replays(): { kernels: Kernel[]; prepare(): void; dispose(): void }[] {
+    return [this.token, ...this.prefills.map(({ replay }) => replay)];
   }
 
   private make(bytes: number, label: string): GPUBuffer {
@@ -99,115 +104,52 @@ export class Decoder {
     return { kind: 'fixed', name: buffer.label, buffer, offset, bytes };
   }
 
-  private prefillReplay() {
-    const { gpu, config, weight, table } = this.host;
-    const { groups: B, prefixRows: T } = this.shape;
-    const layout = inputLayout(B * T);
-    const inputs = this.make(layout.bytes, 'prompts');
-    const memory: LlamaMemory = {
-      weight,
-      grad: weight,
-      input: (part) => this.fixed(inputs, layout.parts[part].offset, layout.parts[part].bytes),
-      table,
-      ...(this.shape.adapted && { adapter: this.host.adapter }),
-    };
-    const recorder = new LlamaRecorder({ config, B, T, forms: gpu.forms, normStride: 0 }, memory);
-    recorder.forward(false, (layer) => this.prefixes[layer]!);
-    return { replay: new Replay(gpu.pipelines, gpu.pool, recorder.recording), inputs };
-  }
-
-  /** One token for every row. */
-  private tokenRecording(W: number): Recording<SampleSizes> {
-    const { gpu, config, weight, table } = this.host;
-    const { forms } = gpu;
-    const { rows: R, prefixRows, maxNew } = this.shape;
-    const { hidden_size: D, num_attention_heads: H, num_key_value_heads: Hk, head_dim: hd } = config;
-    const { intermediate_size: F, vocab_size: V } = config;
-    const r = new Recording<SampleSizes>();
-    const state = this.fixed(this.state);
-    const routes = this.fixed(this.routes);
-    const product = (
-      sizes: { n: number; k: number; ldc?: number },
-      args: Memory[],
-      epilogue: GemmEpilogue,
-      hasNorm = false,
-      adapter?: AdapterMemory,
-    ) => {
-      const norm = hasNorm ? { norm: { eps: config.rms_norm_eps, save: false } } : {};
-      const k2 = adapter?.rank ?? 0;
-      const [x, weight, ...rest] = args;
-      const low: Memory[] = [];
-      if (adapter) {
-        // x·Aᵀ of all adapters; a row keeps those of its route.
-        const left = r.floats('low', R * k2);
-        const shrink = gemm({ layout: 'NT', form: forms.gemm.NT, epilogue: { kind: 'route' }, ...norm });
-        const gamma = hasNorm ? [rest[0]!] : [];
-        const values = byActive((m) => gemmValues('NT', { m, n: k2, k: adapter.in }));
-        r.call(shrink, [x!, adapter.A, ...gamma, adapter.routes, routes, left], values);
-        low.push(left, adapter.B);
-      }
-      const values = byActive((m) => gemmValues('NT', { ...sizes, m, k2 }));
-      const kernel = gemm({ layout: 'NT', form: forms.gemm.NT, epilogue, ...norm, ...(adapter && { lowRank: true }) });
-      r.call(kernel, [x!, weight!, ...low, ...rest], values);
-    };
-    let x = r.floats('x', R * D);
-    r.call(embed({ d: D }), [weight('model.embed_tokens.weight'), state, x], ({ active }) => ({
-      rows: active,
-      first: DECODE.token * active,
-    }));
-    const keys = config.max_position_embeddings;
-    const attention = attentionDecode({
-      heads: H,
-      kvHeads: Hk,
-      headDim: hd,
-      form: keys > DECODE_KEYS ? 'rowPerThread' : forms.row,
-    });
-    for (let i = 0; i < config.num_hidden_layers; i++) {
-      const w = (suffix: string) => weight(`model.layers.${i}.${suffix}.weight`);
-      const [o, mid, act, next] = [H * hd, D, F, D].map((n, j) => r.floats(`${i}.${j}`, R * n));
-      const rope = { kind: 'rope', headDim: hd, rotatedHeads: H + Hk, positions: keys, append: true } as const;
-      const low = (key: GroupKey) => (this.shape.adapted ? this.host.adapter(i, key) : undefined);
-      const cache = this.caches[i]!;
-      const qkv = [x, w('self_attn.q_proj'), w('input_layernorm'), table, state, cache];
-      product({ n: W, k: D }, qkv, rope, true, low('qkv'));
-      r.call(attention, [cache, this.prefixes[i]!, state, o!], ({ active }) => ({ rows: active, prefixRows }));
-      const output = [o!, w('self_attn.o_proj'), x, mid!];
-      product({ n: D, k: H * hd }, output, { kind: 'residual' }, false, low('o'));
-      const gateUp = [mid!, w('mlp.gate_proj'), w('post_attention_layernorm'), act!];
-      product({ n: 2 * F, k: D }, gateUp, { kind: 'swiglu', save: false }, true, low('gateUp'));
-      const down = [act!, w('mlp.down_proj'), mid!, next!];
-      product({ n: D, k: F }, down, { kind: 'residual' }, false, low('down'));
-      x = next!;
-    }
-    const all = this.make(4 * R, 'all rows');
+  private memory(): TokenMemory {
+    const { gpu, weight, table, adapter } = this.host;
+    const { rows } = this.shape;
+    const all = this.make(4 * rows, 'all rows');
     gpu.runner.write(
       all,
       0,
-      Uint32Array.from({ length: R }, (_, n) => n),
+      Uint32Array.from({ length: rows }, (_, n) => n),
     );
-    const [h, rstd] = [r.floats('h', R * D), r.floats('rstd', R)];
-    const norm = rmsNormRows({ d: D, eps: config.rms_norm_eps, form: forms.row });
-    r.call(norm, [x, weight('model.norm.weight'), this.fixed(all), h, rstd], ({ active }) => ({ rows: active }));
-    const logits = r.floats('logits', R * logitStride(V));
-    const head = weight(config.tie_word_embeddings ? 'model.embed_tokens.weight' : 'lm_head.weight');
-    product({ n: V, k: D, ldc: logitStride(V) }, [h, head, logits], { kind: 'store' });
-    const allowed = this.allowed ? [this.fixed(this.allowed)] : [];
-    r.call(
-      sampleTokens({ vocabulary: V, form: forms.row, masked: this.allowed !== undefined }),
-      [logits, state, this.fixed(this.stops), this.fixed(this.tokens), this.fixed(this.choices), ...allowed],
-      ({ active, sampling, stops }) => ({
-        rows: active,
-        temperature: sampling.temperature,
-        topK: sampling.top_k,
-        topP: sampling.top_p,
-        minP: sampling.min_p ?? 0,
-        seed: sampling.seed,
-        mix: SAMPLING_STREAM,
-        maxNew,
-        stops,
-      }),
-    );
-    return r;
+    return {
+      ...{ weight, table, adapter },
+      state: this.fixed(this.state),
+      routes: this.fixed(this.routes),
+      all: this.fixed(all),
+      stops: this.fixed(this.stops),
+      tokens: this.fixed(this.tokens),
+      choices: this.fixed(this.choices),
+      ...(this.allowed && { allowed: this.fixed(this.allowed) }),
+      cache: (layer) => this.caches[layer]!,
+      prefix: (layer) => this.prefixes[layer]!,
+    };
+  }
+  /** Prompts go through in pieces, so that their activations stay small; what is kept is a part of the prefixes each. */
+  private recordPrompts(): void {
+    const { gpu, config, weight, table } = this.host;
+    const { groups, prefixRows: T, groupsAtOnce, adapted } = this.shape;
+    if (T === 0) return;
+    const inputs = this.make(inputLayout(groupsAtOnce * T).bytes, 'prompts');
+    const groupBytes = 4 * T * rowFloats(config);
+    for (let first = 0; first < groups; first += groupsAtOnce) {
+      const count = Math.min(groupsAtOnce, groups - first);
+      const layout = inputLayout(count * T);
+      const memory: LlamaMemory = {
+        weight,
+        grad: weight,
+        input: (part) => this.fixed(inputs, layout.parts[part].offset, layout.parts[part].bytes),
+        table,
+        ...(adapted && { adapter: this.host.adapter }),
+      };
+      const recorder = new LlamaRecorder({ config, B: count, T, forms: gpu.forms, normStride: 0 }, memory);
+      recorder.forward(false, (layer) =>
+        this.fixed(this.prefixes[layer]!.buffer, first * groupBytes, count * groupBytes),
+      );
+      const replay = new Replay(gpu.pipelines, gpu.pool, recorder.recording, SHORTEN);
+      this.prefills.push({ replay, inputs, first, count });
+    }
   }
 
   /** Completions of `rows` (indices into the request's prompts) into `out`. */
@@ -218,10 +160,12 @@ export class Decoder {
     out: GeneratedRow[],
   ): Promise<void> {
     const { runner } = this.host.gpu;
-    const { rows: R, slots, prefixRows, maxNew, masked } = this.shape;
+    const { rows: R, slots, masked } = this.shape;
     const { prompts, sampling, onToken, signal, yieldToOthers } = request;
-    const stopIds = request.stopIds.slice(0, STOPS);
+    const { stopIds } = request;
     runner.submit();
+    const limits = rows.map((row) => newTokens(prompts[row]!.length, sampling, this.host.config));
+    const maxNew = Math.max(...limits);
     const state = new Uint32Array(R * DECODE_WORDS);
     const set = (name: keyof typeof DECODE, r: number, value: number) => {
       state[DECODE[name] * R + r] = value;
@@ -236,12 +180,13 @@ export class Decoder {
       set('position', r, prompt.length - 1);
       set('token', r, prompt[prompt.length - 1]!);
       set('stream', r, row);
+      set('limit', r, limits[r]!);
     }
     runner.write(this.state, 0, state);
     runner.write(
       this.stops,
       0,
-      Uint32Array.from({ length: STOPS }, (_, i) => stopIds[i] ?? 0),
+      Uint32Array.from({ length: this.shape.stopIds }, (_, i) => stopIds[i] ?? 0),
     );
     const slotOf = (row: number) => request.rowAdapter?.[row] ?? -1;
     const writeRoutes = (live: readonly number[]) =>
@@ -251,7 +196,7 @@ export class Decoder {
         Uint32Array.from(live, (row) => slotOf(row) + 1),
       );
     writeRoutes(rows);
-    if (this.prefill && prefixRows > 0) this.runPrompts(prompts, rows, groupOf, slotOf);
+    for (const prefill of this.prefills) await this.runPrompts(prefill, prompts, rows, groupOf, slotOf);
     const isSoftware = this.host.gpu.forms.row === 'rowPerThread';
     const chunk = masked ? 1 : isSoftware ? TOKENS_A_READ.software : TOKENS_A_READ.hardware;
     let live = [...rows];
@@ -260,20 +205,32 @@ export class Decoder {
       if (masked) this.writeAllowed(request, live, out);
       this.token.prepare();
       this.token.write({ ...this.shape, active, sampling, stops: stopIds.length });
-      for (let k = 0; k < Math.min(chunk, maxNew - t); k++) runner.encode(this.token, '');
+      const made = Math.min(chunk, maxNew - t);
+      for (let k = 0; k < made; k++)
+        if (this.token.proven.has('')) runner.encode(this.token, '');
+        else await runner.send(this.token, '');
       const [words, ids, choices] = await runner.read([
         { buffer: this.state, offset: 0, bytes: 4 * active * DECODE_WORDS },
-        { buffer: this.tokens, offset: 0, bytes: 4 * active * maxNew },
-        { buffer: this.choices, offset: 0, bytes: 4 * active * maxNew * CHOICE_FLOATS },
+        { buffer: this.tokens, offset: 4 * (t % RING) * active, bytes: 4 * made * active },
+        {
+          buffer: this.choices,
+          offset: 4 * (t % RING) * active * CHOICE_FLOATS,
+          bytes: 4 * made * active * CHOICE_FLOATS,
+        },
       ]);
       const now = new Uint32Array(words!);
       const [newIds, told] = [new Uint32Array(ids!), new Float32Array(choices!)];
       live.forEach((row, r) => {
         const result = out[row]!;
+        if (now[DECODE.count * active + r]! <= t)
+          throw new DeviceError(
+            `The GPU made no token for prompt ${row + 1}, and said nothing of it. Try again; if it happens again, open the studio with ?backend=wasm.`,
+          );
         for (let i = t; i < now[DECODE.count * active + r]!; i++) {
-          const at = r * maxNew + i;
+          const at = (i - t) * active + r;
           const id = newIds[at]!;
           const [logp, samplingLogp, entropy] = told.subarray(at * CHOICE_FLOATS);
+          checkChoice({ id, logp: logp! }, row, this.host.config.vocab_size);
           result.ids.push(id);
           result.logps.push(logp!);
           result.samplingLogps.push(samplingLogp!);
@@ -304,28 +261,31 @@ export class Decoder {
     const words = maskWords(this.host.config);
     const all = new Uint32Array(live.length * words).fill(0xffffffff);
     live.forEach((row, r) => {
-      const allowed = checkAllowed(request.allowed?.(row, out[row]!.ids), row);
+      const allowed = checkAllowed(request.allowed?.(row, out[row]!.ids), row, this.host.config.vocab_size);
       if (allowed) all.set(allowed, r * words);
     });
     this.host.gpu.runner.write(this.allowed!, 0, all);
   }
 
-  private runPrompts(
+  private async runPrompts(
+    { replay, inputs, first, count: B }: Prefill,
     prompts: GenerateRequest['prompts'],
     rows: readonly number[],
     groupOf: readonly number[],
     slotOf: (row: number) => number,
-  ): void {
+  ): Promise<void> {
     const { runner } = this.host.gpu;
-    const { groups: B, prefixRows: T } = this.shape;
+    const { prefixRows: T } = this.shape;
     const N = B * T;
     const [ids, positions, segmentIds] = [new Int32Array(N), new Int32Array(N), new Int32Array(N)];
     const rowAdapter = new Int32Array(B).fill(-1);
     rows.forEach((row, r) => {
+      const group = groupOf[r]! - first;
+      if (group < 0 || group >= B) return;
       const prompt = prompts[row]!;
-      rowAdapter[groupOf[r]!] = slotOf(row);
+      rowAdapter[group] = slotOf(row);
       for (let t = 0; t + 1 < prompt.length; t++) {
-        const n = groupOf[r]! * T + t;
+        const n = group * T + t;
         ids[n] = prompt[t]!;
         positions[n] = t;
         segmentIds[n] = 1;
@@ -333,7 +293,6 @@ export class Decoder {
     });
     const mask = new Float32Array(N);
     const batch = { B, T, ids, positions, segmentIds, targets: new Int32Array(N), mask, rowAdapter };
-    const { replay, inputs } = this.prefill!;
     const packed = packInputs(batch);
     runner.write(inputs, 0, packed.words);
     const sizes: StepSizes = {
@@ -349,68 +308,12 @@ export class Decoder {
     };
     replay.prepare();
     replay.write(sizes);
-    runner.encode(replay, '');
-    runner.submit();
+    await runner.send(replay, '');
   }
 
   dispose(): void {
-    this.token.dispose();
-    this.prefill?.replay.dispose();
+    // The token's is missing where there was no room for it.
+    for (const replay of this.replays) replay?.dispose();
     for (const buffer of this.own) buffer.destroy();
   }
-}
-
-const maskWords = ({ vocab_size }: LlamaConfig): number => Math.ceil(vocab_size / 32);
-/** Values that hang on nothing but the number of live rows: one object for each, so that a replay sees what is unchanged. */
-function byActive<V>(make: (active: number) => V): (sizes: SampleSizes) => V {
-  const made = new Map<number, V>();
-  return ({ active }) => {
-    const known = made.get(active) ?? make(active);
-    made.set(active, known);
-    return known;
-  };
-}
-const roundUp = (n: number, step: number): number => Math.ceil(n / step) * step;
-
-/** The rows of a request in batches: like lengths together, as many as `maxBatch` and the largest binding allow. */
-export function decodeBatches(
-  request: GenerateRequest,
-  config: LlamaConfig,
-  maxBytes: number,
-): { rows: number[]; groupOf: number[]; shape: Shape }[] {
-  const { prompts, sampling, maxBatch = 64 } = request;
-  const context = config.max_position_embeddings;
-  const W = (config.num_attention_heads + 2 * config.num_key_value_heads) * config.head_dim;
-  const order = prompts.map((_, i) => i).sort((a, b) => prompts[a]!.length - prompts[b]!.length || a - b);
-  const slots = roundUp(Math.min(sampling.max_new_tokens, context), 32);
-  const most = Math.max(1, Math.min(maxBatch, Math.floor(maxBytes / (4 * slots * W))));
-  const out = [];
-  for (let start = 0; start < order.length; start += most) {
-    const rows = order.slice(start, start + most);
-    const groups = new Map<string, number>();
-    const groupOf = rows.map((row) => {
-      const key = [request.rowAdapter?.[row] ?? -1, ...Array.from(prompts[row]!)].join();
-      const group = groups.get(key) ?? groups.size;
-      groups.set(key, group);
-      return group;
-    });
-    const adapted = rows.some((row) => (request.rowAdapter?.[row] ?? -1) >= 0);
-    const longest = Math.max(...rows.map((row) => prompts[row]!.length));
-    const maxNew = Math.min(sampling.max_new_tokens, context - longest);
-    const prefixRows = longest > 1 ? roundUp(longest - 1, 32) : 0;
-    out.push({
-      rows,
-      groupOf,
-      shape: {
-        groups: groups.size,
-        prefixRows,
-        rows: rows.length,
-        slots,
-        maxNew,
-        adapted,
-        masked: request.allowed !== undefined,
-      },
-    });
-  }
-  return out;
 }

@@ -1,7 +1,7 @@
 // The recorded engine behind the seam (design §6): a step is a fixed list of kernel calls, planned once for a shape and
 // replayed; losses in tf ops run between forward and backward on the same device; fused losses need no tf at all.
 import * as tf from '@tensorflow/tfjs-core';
-import { allocating } from '../../gpu/allocation';
+import { allocating, checkBuffer, largestBuffer, SHORTEN } from '../../gpu/allocation';
 import { bufferOf, tensorFrom } from '../../gpu/bridge';
 import { adamw, gradientNorm, squareParts, squares } from '../../gpu/kernels/adamw';
 import { addInto } from '../../gpu/kernels/embedding';
@@ -9,7 +9,7 @@ import { spreadRows } from '../../gpu/kernels/head';
 import { type Fixed, Recording } from '../../gpu/recording';
 import { type Command, Replay } from '../../gpu/replay';
 import type { GpuScalar } from '../../gpu/runner';
-import { ConfigError, DeviceError } from '../../lib/errors';
+import { CancelledError, ConfigError, DeviceError } from '../../lib/errors';
 import type { Batch } from '../../protocol/batch';
 import type { LlamaConfig } from '../../protocol/model';
 import { AdapterSet } from '../adapterSet';
@@ -35,13 +35,14 @@ import type {
 } from '../seam';
 import { type AdapterLayout, adapterLayout, fromAdapterFloats, type GroupKey, toAdapterFloats } from './adapterLayout';
 import { inputLayout, packInputs } from './batchInputs';
-import type { GpuContext } from './context';
-import { Decoder, decodeBatches } from './decode';
+import { type GpuContext, releaseIdle } from './context';
+import { Decoder } from './decode';
+import { decodeBatches } from './decodeShapes';
 import { type AdapterMemory, type LlamaMemory, LlamaRecorder, type StepSizes } from './llamaRecording';
 import { fromSegments, layoutOf, type ParameterLayout, toSegments } from './parameters';
 
-/** Shapes of generation whose memory waits for the next request. */
-const DECODERS_KEPT = 1;
+/** Recordings that are kept in any case. */
+const CAPTURES_KEPT = 4;
 /** Micro-batches whose totals may wait to be read. */
 const TOTALS = 1024;
 const STORAGE = () => GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
@@ -85,6 +86,8 @@ interface TeacherLink {
   h: GPUBuffer;
 }
 
+const ownBytes = ({ own }: Captured): number => own.reduce((sum, { size }) => sum + size, 0);
+
 /** Sizes of a pass without a loss. */
 const NO_LOSS: Omit<StepSizes, 'supervised' | 'groups'> = {
   inverseTemperature: 1,
@@ -103,12 +106,17 @@ interface Trained {
   /** Floats from the start of each segment that decay. */
   decayed: number[];
   weights: GPUBuffer[];
-  grads: GPUBuffer[];
-  m: GPUBuffer[];
-  v: GPUBuffer[];
+  /** Made when something is first trained: a model that only answers takes a quarter of the memory. */
+  state?: TrainingState;
   pack(tensors: NamedTensorMap, prefix?: string): Float32Array<ArrayBuffer>[];
   unpack(flat: readonly Float32Array[], prefix?: string): NamedTensorMap;
 }
+interface TrainingState {
+  grads: GPUBuffer[];
+  m: GPUBuffer[];
+  v: GPUBuffer[];
+}
+const buffersOf = (state?: TrainingState): GPUBuffer[] => (state ? [...state.grads, ...state.m, ...state.v] : []);
 interface AdapterBuffers {
   layout: AdapterLayout;
   routes: GPUBuffer;
@@ -142,6 +150,8 @@ export class RecordedEngine implements ModelEngine {
   activeRoute: number;
   /** Tells engines apart in keys of recordings. */
   private readonly number = engines++;
+  /** With the forms of this moment: a calibration that ends later does not change what a run has recorded of itself. */
+  private readonly gpu: GpuContext;
   private readonly layout: ParameterLayout;
   private readonly weights: GPUBuffer[];
   private trained: Trained;
@@ -152,15 +162,18 @@ export class RecordedEngine implements ModelEngine {
   private readonly table: Fixed;
   private readonly totals: GPUBuffer;
   private readonly norm: GPUBuffer;
+  /** Bytes of inputs and results that recordings may keep, the ones used last. */
+  captureBytes = 64 * 2 ** 20;
   private readonly captured = new Map<string, Promise<Captured>>();
   private update?: Replay<AdamWOptions>;
   private heads?: HeadReplay;
   private updates = 0;
   private nextTotal = 0;
+  /** Places among the totals of the micro-batches behind the gradients. */
+  private losses = { first: 0, count: 0 };
   /** Whether gradients of earlier micro-batches wait for an update. */
   private hasGradients = false;
   private unreadNorm?: GpuScalar;
-  private readonly decoders = new Map<string, Decoder>();
   private asTensors?: { weights: Weights; transposed: Transposed };
 
   /**
@@ -168,18 +181,15 @@ export class RecordedEngine implements ModelEngine {
    * that is missing or has another shape, ConfigError for adapters that do not fit.
    */
   constructor(
-    private readonly gpu: GpuContext,
+    context: GpuContext,
     readonly config: LlamaConfig,
     weights: NamedTensorMap,
     readonly head: HeadKind = 'lm',
     adapters: readonly LoraAdapter[] = [],
   ) {
-    const { device } = gpu;
-    this.layout = layoutOf(
-      config,
-      HEAD_PARAMETERS[head](config.hidden_size),
-      Math.min(device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize),
-    );
+    this.gpu = { ...context };
+    const { device } = this.gpu;
+    this.layout = layoutOf(config, HEAD_PARAMETERS[head](config.hidden_size), largestBuffer(device));
     const flat = toSegments(this.layout, weights);
     const { layout } = this;
     this.weights = this.make(layout.segments, 'weights');
@@ -207,19 +217,28 @@ export class RecordedEngine implements ModelEngine {
     this.allocations.push(checked);
     return made;
   }
-  private moments(segments: number[]): Pick<Trained, 'grads' | 'm' | 'v'> {
-    return {
-      grads: this.make(segments, 'gradients'),
-      m: this.make(segments, 'adam.m'),
-      v: this.make(segments, 'adam.v'),
-    };
+  /** Gradients and moments of what is trained. */
+  private training(): TrainingState {
+    const { trained, allocations } = this;
+    if (trained.state) return trained.state;
+    const before = allocations.length;
+    const [grads, m, v] = ['gradients', 'adam.m', 'adam.v'].map((label) => this.make(trained.segments, label));
+    const state: TrainingState = { grads: grads!, m: m!, v: v! };
+    trained.state = state;
+    const checks = allocations.slice(before);
+    Promise.all(checks).catch(() => {
+      // Told to whoever records a step; what only answers goes on without.
+      trained.state = undefined;
+      for (const buffer of buffersOf(state)) buffer.destroy();
+      for (const check of checks) allocations.splice(allocations.indexOf(check), 1);
+    });
+    return state;
   }
   private wholeModel(): Trained {
     const { layout } = this;
     return {
       ...layout,
       weights: this.weights,
-      ...this.moments(layout.segments),
       pack: (tensors, prefix) => toSegments(layout, tensors, prefix),
       unpack: (parts, prefix) => fromSegments(layout, parts, prefix),
     };
@@ -233,7 +252,6 @@ export class RecordedEngine implements ModelEngine {
       segments,
       decayed: segments,
       weights: this.make(segments, 'adapters'),
-      ...this.moments(segments),
       pack: (tensors, prefix) => [toAdapterFloats(layout, tensors, prefix)],
       unpack: (parts, prefix) => fromAdapterFloats(layout, parts[0]!, prefix),
     };
@@ -281,8 +299,7 @@ export class RecordedEngine implements ModelEngine {
     runner.submit();
     runner.write(this.trained.weights[0]!, 0, packed);
     runner.write(this.adapted!.routes, 0, layout.routes);
-    const { grads, m, v } = this.trained;
-    for (const buffer of [...grads, ...m, ...v]) runner.clear(buffer);
+    for (const buffer of buffersOf(this.trained.state)) runner.clear(buffer);
     runner.submit();
     this.set = set;
     this.activeRoute = 0;
@@ -299,24 +316,20 @@ export class RecordedEngine implements ModelEngine {
   /** Frees what is trained, and every recording that names it; the base's weights stay. */
   private releaseTrained(): void {
     const { runner } = this.gpu;
-    const { weights, grads, m, v } = this.trained;
-    const own = [...grads, ...m, ...v];
+    const { weights, state } = this.trained;
+    const own = buffersOf(state);
     if (this.adapted) own.push(...weights, this.adapted.routes, this.adapted.blocks);
     runner.submit();
     for (const buffer of own) runner.release(buffer);
     this.update?.dispose();
     this.update = undefined;
-    for (const decoder of this.decoders.values()) decoder.dispose();
-    this.decoders.clear();
+    if (this.gpu.idle.owner === this) releaseIdle(this.gpu.idle);
     this.heads?.replay.dispose();
     for (const buffer of this.heads?.sources.values() ?? []) runner.release(buffer);
     this.heads = undefined;
     for (const captured of this.captured.values())
       void captured.then(
-        ({ replay, own: buffers }) => {
-          replay.dispose();
-          for (const buffer of buffers) runner.release(buffer);
-        },
+        (found) => this.releaseCaptured(found),
         (error: unknown) => {
           if (!(error instanceof DeviceError)) throw error;
         },
@@ -329,7 +342,8 @@ export class RecordedEngine implements ModelEngine {
     const products = Object.entries(gemm).map(([layout, form]) => [`gemm ${layout}`, Object.values(form).join(' ')]);
     return { engine: 'recorded-webgpu', ...Object.fromEntries(products), rows: row, attention };
   }
-  private buffer(bytes: number, label: string): GPUBuffer {
+  private buffer(bytes: number, label: string, remedy?: string): GPUBuffer {
+    checkBuffer(this.gpu.device, bytes, `The buffer "${label}"`, remedy);
     return this.gpu.device.createBuffer({ size: Math.max(16, Math.ceil(bytes / 16) * 16), usage: STORAGE(), label });
   }
   private fixed(buffer: GPUBuffer, offset = 0, bytes = buffer.size): Fixed {
@@ -339,6 +353,9 @@ export class RecordedEngine implements ModelEngine {
     flat.forEach((data, s) => {
       this.gpu.runner.write(buffers[s]!, 0, data);
     });
+  }
+  private async uploadInTurn(buffers: GPUBuffer[], flat: Float32Array<ArrayBuffer>[]): Promise<void> {
+    for (const [s, data] of flat.entries()) await this.gpu.runner.upload(buffers[s]!, data);
   }
   /** cos and sin of all positions, in f64: WGSL's own are good to 11 bits. */
   private ropeTable(): GPUBuffer {
@@ -365,12 +382,33 @@ export class RecordedEngine implements ModelEngine {
   private capture(B: number, T: number, kind: Kind, teacher?: RecordedEngine): Promise<Captured> {
     const key = JSON.stringify([B, T, kind]);
     let captured = this.captured.get(key);
-    if (!captured) {
+    if (captured)
+      this.captured.delete(key); // to the end: used last
+    else {
       captured = this.record(B, T, kind, teacher);
-      this.captured.set(key, captured);
-      captured.catch(() => this.captured.delete(key));
+      captured.then(
+        () => this.dropOldCaptures(),
+        () => this.captured.delete(key),
+      );
     }
+    this.captured.set(key, captured);
     return captured;
+  }
+  private async dropOldCaptures(): Promise<void> {
+    const all = [...this.captured];
+    const bytes = await Promise.all(all.map(([, captured]) => captured.then(ownBytes, () => 0)));
+    let kept = 0;
+    for (let i = all.length - 1; i >= 0; i--) {
+      kept += bytes[i]!;
+      const [key, captured] = all[i]!;
+      if (kept <= this.captureBytes || i >= all.length - CAPTURES_KEPT || this.captured.get(key) !== captured) continue;
+      this.captured.delete(key);
+      this.releaseCaptured(await captured);
+    }
+  }
+  private releaseCaptured({ replay, own }: Captured): void {
+    replay.dispose();
+    for (const buffer of own) this.gpu.runner.release(buffer);
   }
   /** The adapters' memory beside a product of the base. */
   private adapterMemory(layer: number, key: GroupKey): AdapterMemory | undefined {
@@ -378,15 +416,20 @@ export class RecordedEngine implements ModelEngine {
     const group = adapted?.layout.groups.get(`${layer}.${key}`);
     if (!adapted || !group) return undefined;
     const { rank, in: inputs, out, A, B } = group;
-    const [weights, grads] = [trained.weights[0]!, trained.grads[0]!];
+    const weights = trained.weights[0]!;
+    const gradient = (floats: number, count: number) => this.fixed(this.training().grads[0]!, 4 * floats, 4 * count);
     return {
       rank,
       in: inputs,
       out,
       A: this.fixed(weights, 4 * A, 4 * rank * inputs),
       B: this.fixed(weights, 4 * B, 4 * out * rank),
-      dA: this.fixed(grads, 4 * A, 4 * rank * inputs),
-      dB: this.fixed(grads, 4 * B, 4 * out * rank),
+      get dA() {
+        return gradient(A, rank * inputs);
+      },
+      get dB() {
+        return gradient(B, out * rank);
+      },
       routes: this.fixed(adapted.routes, 4 * group.routes, 4 * (this.set.routes.length + 1) * rank),
       blocks: this.fixed(adapted.blocks, 4 * group.blocks, 8 * rank),
     };
@@ -397,7 +440,6 @@ export class RecordedEngine implements ModelEngine {
   }
   private async record(B: number, T: number, kind: Kind, distilled?: RecordedEngine): Promise<Captured> {
     const { gpu, config } = this;
-    await Promise.all(this.allocations);
     const N = B * T;
     const own: GPUBuffer[] = [];
     const make = (floats: number, label: string) => {
@@ -409,7 +451,7 @@ export class RecordedEngine implements ModelEngine {
     const inputs = make(layout.bytes / 4, 'inputs');
     const memory: LlamaMemory = {
       weight: (name) => this.norms(this.weights, name),
-      grad: (name) => this.norms(this.trained.grads, name),
+      grad: (name) => this.norms(this.training().grads, name),
       input: (part) => this.fixed(inputs, layout.parts[part].offset, layout.parts[part].bytes),
       table: this.table,
       ...(kind.adapters && { adapter: (layer, key) => this.adapterMemory(layer, key) }),
@@ -492,9 +534,16 @@ export class RecordedEngine implements ModelEngine {
         if (dh || dHidden) recorder.backward(recorder.finalNormBackward(dh, dHidden), hasGradient);
       }
     }
-    const replay = new Replay(gpu.pipelines, gpu.pool, recording);
+    let replay: Replay<StepSizes>;
+    try {
+      replay = new Replay(gpu.pipelines, gpu.pool, recording);
+    } catch (error) {
+      for (const buffer of own) buffer.destroy();
+      throw error;
+    }
     await gpu.pipelines.compile(replay.kernels);
     try {
+      await Promise.all(this.allocations);
       await allocating(gpu.device, () => replay.prepare()).checked;
     } catch (error) {
       // Nothing is bound to memory that is not there.
@@ -519,7 +568,7 @@ export class RecordedEngine implements ModelEngine {
     const adapters = this.isAdapted(batch.rowAdapter);
     const captured = await this.capture(batch.B, batch.T, { ...FUSED, mode: 'rows', ...(adapters && { adapters }) });
     this.begin(batch, captured, NO_LOSS);
-    runner.encode(captured.replay, 'forward');
+    await runner.send(captured.replay, 'forward');
     runner.copy(captured.results.get('rows')!, 0, into, 0, into.size);
     runner.submit();
   }
@@ -539,10 +588,10 @@ export class RecordedEngine implements ModelEngine {
     return replay.plan.bytes;
   }
 
-  /** Weights, and what is trained with its gradients and moments. */
+  /** Bytes of weights, and of gradients and moments once something was trained. */
   get weightBytes(): number {
-    const { weights, grads, m, v } = this.trained;
-    const all = new Set([...this.weights, ...weights, ...grads, ...m, ...v]);
+    const { weights, state } = this.trained;
+    const all = new Set([...this.weights, ...weights, ...buffersOf(state)]);
     return [...all].reduce((sum, buffer) => sum + buffer.size, 0);
   }
   /** The commands of an SFT step on a batch, its update included, ready to be dispatched: for the profiler. */
@@ -569,16 +618,16 @@ export class RecordedEngine implements ModelEngine {
 
   async step(batch: Batch, loss: LossFn, { want, options = {}, scale }: StepRequest): Promise<StepResult> {
     checkBatch(batch, this.config, this.head, options, this.set.routes.length);
-    const { runner } = this.gpu;
+    const { runner, idle } = this.gpu;
+    releaseIdle(idle);
     const sizes = { ...sizesOf(options), scale: scale.loss ?? 1 };
     if (loss.fused && (options.head ?? 'lm') === 'lm') {
       const { count, dft } = loss.fused;
       const captured = await this.capture(batch.B, batch.T, this.fused(options.gradient_checkpointing));
-      const at = this.nextTotal++ % TOTALS;
+      const at = this.placeOfLoss();
       const accumulate = this.hasGradients ? 1 : 0;
       this.begin(batch, captured, { ...sizes, dft: dft ? 1 : 0, accumulate, at });
-      runner.encode(captured.replay, 'forward');
-      runner.submit();
+      await runner.send(captured.replay, 'forward');
       this.hasGradients = true;
       const total = (place: number, factor: number): GpuScalar => ({
         buffer: this.totals,
@@ -595,6 +644,12 @@ export class RecordedEngine implements ModelEngine {
     return this.stepByTensors(batch, loss, { want, options, scale }, sizes);
   }
 
+  private placeOfLoss(): number {
+    const at = this.nextTotal++ % TOTALS;
+    const { first, count } = this.losses;
+    this.losses = this.hasGradients ? { first, count: Math.min(count + 1, TOTALS) } : { first: at, count: 1 };
+    return at;
+  }
   /** Any loss in tf ops: forward, the loss on the tape over the outputs, backward from its cotangents. */
   private async stepByTensors(
     batch: Batch,
@@ -608,9 +663,9 @@ export class RecordedEngine implements ModelEngine {
     const heads = await this.headReplay();
     await captured.teacher?.engine.writeRows(batch, captured.teacher.h);
     const accumulate = this.hasGradients ? 1 : 0;
+    const at = this.placeOfLoss();
     this.begin(batch, captured, { ...sizes, accumulate });
-    runner.encode(captured.replay, 'forward');
-    runner.submit();
+    await runner.send(captured.replay, 'forward');
     let result: StepResult | undefined;
     const headParameters = this.headTensors(options);
     const cotangents = tf.tidy(() => {
@@ -637,12 +692,15 @@ export class RecordedEngine implements ModelEngine {
       const { grads } = tf.engine().gradients(() => f(...xs), xs, null as unknown as tf.Tensor, true);
       return Object.fromEntries(names.map((name, i) => [name, grads[i]]));
     }) as Record<string, tf.Tensor | undefined>;
+    const found = result?.sums.loss as tf.Scalar | undefined;
+    if (found) runner.copy(bufferOf(found), 0, this.totals, 16 * at, 4);
+    else runner.clear(this.totals, 16 * at, 4);
     for (const [name, buffer] of captured.cotangents) {
       const d = cotangents[name];
       if (d) runner.copy(bufferOf(d), 0, buffer, 0, 4 * d.size);
       else runner.clear(buffer);
     }
-    runner.encode(captured.replay, 'backward');
+    await runner.send(captured.replay, 'backward');
     for (const [name, buffer] of heads.sources) {
       const d = cotangents[name];
       if (d) runner.copy(bufferOf(d), 0, buffer, 0, 4 * d.size);
@@ -650,8 +708,7 @@ export class RecordedEngine implements ModelEngine {
     }
     heads.replay.prepare();
     heads.replay.write({ accumulate });
-    runner.encode(heads.replay, '');
-    runner.submit();
+    await runner.send(heads.replay, '');
     this.hasGradients = true;
     tf.dispose([cotangents as tf.TensorContainer, headParameters]);
     return result!;
@@ -737,7 +794,7 @@ export class RecordedEngine implements ModelEngine {
     const recording = new Recording<{ accumulate: number }>();
     const sources = new Map<string, GPUBuffer>();
     for (const [name] of HEAD_PARAMETERS[this.head](this.config.hidden_size)) {
-      const grad = this.block(this.trained.grads, name);
+      const grad = this.block(this.training().grads, name);
       const source = this.buffer(grad.bytes, `d ${name}`);
       sources.set(name, source);
       recording.call(addInto(), [this.fixed(source), grad], ({ accumulate }) => ({
@@ -759,8 +816,7 @@ export class RecordedEngine implements ModelEngine {
     const captured = await this.capture(batch.B, batch.T, kind, teacherIn(request.want, options));
     await captured.teacher?.engine.writeRows(batch, captured.teacher.h);
     this.begin(batch, captured, sizesOf(options));
-    runner.encode(captured.replay, 'forward');
-    runner.submit();
+    await runner.send(captured.replay, 'forward');
     const heads = this.headTensors(options);
     const outputs = tf.tidy(() => {
       const given = this.outputsOf(batch, captured, kind);
@@ -787,7 +843,7 @@ export class RecordedEngine implements ModelEngine {
     const captured = await this.capture(batch.B, batch.T, { ...FUSED, mode: 'intermediates', ...(adapters && { adapters }) }); // biome-ignore format: one call
     const { runner } = this.gpu;
     this.begin(batch, captured, NO_LOSS);
-    runner.encode(captured.replay, 'forward');
+    await runner.send(captured.replay, 'forward');
     const all = [...captured.named];
     const ranges = all.map(([, { memory }]) => {
       const { buffer, offset } = captured.replay.binding(memory);
@@ -805,7 +861,8 @@ export class RecordedEngine implements ModelEngine {
   private async updateReplay(): Promise<Replay<AdamWOptions>> {
     if (this.update) return this.update;
     const recording = new Recording<AdamWOptions>();
-    const { segments, decayed, weights, grads, m, v } = this.trained;
+    const { segments, decayed, weights } = this.trained;
+    const { grads, m, v } = this.training();
     const counts = segments.map(squareParts);
     const total = counts.reduce((a, b) => a + b, 0);
     const parts = recording.floats('squares', total);
@@ -816,7 +873,13 @@ export class RecordedEngine implements ModelEngine {
       recording.call(squares(), [this.fixed(grads[s]!), parts], () => ({ floats, first: from }));
       first += counts[s]!;
     });
-    recording.call(gradientNorm(), [parts, norm], (o) => ({ parts: total, maxNorm: o.max_grad_norm }));
+    recording.call(gradientNorm(), [parts, this.fixed(this.totals), norm], (o) => ({
+      parts: total,
+      maxNorm: o.max_grad_norm,
+      firstLoss: this.losses.first,
+      losses: this.hasGradients ? this.losses.count : 0,
+      places: TOTALS,
+    }));
     segments.forEach((floats, s) => {
       const args = [weights[s]!, grads[s]!, m[s]!, v[s]!].map((buffer) => this.fixed(buffer));
       recording.call(adamw(), [...args, norm], (o) => ({
@@ -840,13 +903,12 @@ export class RecordedEngine implements ModelEngine {
   async applyGradients(options: AdamWOptions): Promise<{ gradNorm: DeviceScalar }> {
     const { runner } = this.gpu;
     const replay = await this.updateReplay();
-    if (!this.hasGradients) for (const buffer of this.trained.grads) runner.clear(buffer);
+    if (!this.hasGradients) for (const buffer of this.training().grads) runner.clear(buffer);
     this.updates++;
     runner.submit();
     replay.prepare();
     replay.write(options);
-    runner.encode(replay, '');
-    runner.submit();
+    await runner.send(replay, '');
     this.hasGradients = false;
     this.dropTensors();
     const gradNorm: GpuScalar = { buffer: this.norm, offset: 0, scale: 1 };
@@ -880,7 +942,7 @@ export class RecordedEngine implements ModelEngine {
   }
   async readGradients(): Promise<NamedTensorMap> {
     if (!this.hasGradients) return {};
-    return this.trained.unpack(await this.download(this.trained.grads));
+    return this.trained.unpack(await this.download(this.training().grads));
   }
   private async download(buffers: GPUBuffer[]): Promise<Float32Array[]> {
     const ranges = buffers.map((buffer) => ({ buffer, offset: 0, bytes: buffer.size }));
@@ -891,62 +953,70 @@ export class RecordedEngine implements ModelEngine {
   }
   async exportOptimizer(): Promise<{ tensors: NamedTensorMap; step: number }> {
     const step = this.updates;
-    const { m, v, unpack } = this.trained;
-    const both = await this.download([...m, ...v]);
+    const { state, segments, unpack } = this.trained;
+    const zeros = () => segments.map((floats) => new Float32Array(floats));
+    const both = state ? await this.download([...state.m, ...state.v]) : [...zeros(), ...zeros()];
     return {
-      tensors: { ...unpack(both.slice(0, m.length), 'adam.m.'), ...unpack(both.slice(m.length), 'adam.v.') },
+      tensors: {
+        ...unpack(both.slice(0, segments.length), 'adam.m.'),
+        ...unpack(both.slice(segments.length), 'adam.v.'),
+      },
       step,
     };
   }
   async importWeights(weights: NamedTensorMap): Promise<void> {
-    this.uploadAll(this.weights, toSegments(this.layout, weights));
+    await this.uploadInTurn(this.weights, toSegments(this.layout, weights));
     this.dropTensors();
   }
   async exportTrained(): Promise<NamedTensorMap> {
     return this.trained.unpack(await this.download(this.trained.weights));
   }
   async importTrained(tensors: NamedTensorMap): Promise<void> {
-    this.uploadAll(this.trained.weights, this.trained.pack(tensors));
+    await this.uploadInTurn(this.trained.weights, this.trained.pack(tensors));
     this.dropTensors();
   }
   async importOptimizer({ tensors, step }: { tensors: NamedTensorMap; step: number }): Promise<void> {
-    const { m, v, pack } = this.trained;
-    this.uploadAll(m, pack(tensors, 'adam.m.'));
-    this.uploadAll(v, pack(tensors, 'adam.v.'));
+    const { pack } = this.trained;
+    const { m, v } = this.training();
+    await this.uploadInTurn(m, pack(tensors, 'adam.m.'));
+    await this.uploadInTurn(v, pack(tensors, 'adam.v.'));
     this.updates = step;
   }
 
-  /** Completions, batch after batch; the last shapes' memory is kept. */
+  /** Completions, batch after batch; the last shape's memory is kept until something trains. */
   async generate(given: GenerateRequest): Promise<GeneratedRow[]> {
     const rowAdapter = given.rowAdapter ?? new Int32Array(given.prompts.length).fill(this.activeRoute);
     const request = { ...given, rowAdapter };
     checkRoutes(rowAdapter, this.set.routes.length);
     const out: GeneratedRow[] = request.prompts.map(emptyRow);
-    const { device } = this.gpu;
-    const maxBytes = Math.min(device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize);
+    const maxBytes = largestBuffer(this.gpu.device);
     for (const { rows, groupOf, shape } of decodeBatches(request, this.config, maxBytes)) {
       const decoder = await this.decoder(shape);
+      let isSound = false;
       try {
         await decoder.run(request, rows, groupOf, out);
+        isSound = true;
+      } catch (error) {
+        isSound = error instanceof CancelledError;
+        throw error;
       } finally {
-        if (this.decoders.size < DECODERS_KEPT) this.decoders.set(JSON.stringify(shape), decoder);
-        else decoder.dispose();
+        if (isSound) {
+          releaseIdle(this.gpu.idle);
+          Object.assign(this.gpu.idle, { decoder, owner: this, shape: JSON.stringify(shape) });
+        } else decoder.dispose();
       }
     }
     return out;
   }
   /** Taken out while it is in use: two conversations at once have memory of their own. */
   private async decoder(shape: Decoder['shape']): Promise<Decoder> {
-    const key = JSON.stringify(shape);
-    const kept = this.decoders.get(key);
+    const { idle } = this.gpu;
+    const kept = idle.owner === this && idle.shape === JSON.stringify(shape) ? idle.decoder : undefined;
     if (kept) {
-      this.decoders.delete(key);
-      return kept;
+      idle.decoder = idle.owner = idle.shape = undefined;
+      return kept as Decoder;
     }
-    for (const [old, decoder] of this.decoders) {
-      this.decoders.delete(old);
-      decoder.dispose();
-    }
+    releaseIdle(idle);
     return Decoder.create(
       {
         gpu: this.gpu,
@@ -954,7 +1024,10 @@ export class RecordedEngine implements ModelEngine {
         weight: (name) => this.norms(this.weights, name),
         table: this.table,
         adapter: (layer, key) => this.adapterMemory(layer, key),
-        makeBuffer: (bytes, label) => this.buffer(bytes, label),
+        makeBuffer: (bytes, label) => this.buffer(bytes, label, SHORTEN),
+        ready: async () => {
+          await Promise.all(this.allocations);
+        },
       },
       shape,
     );

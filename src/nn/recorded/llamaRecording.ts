@@ -6,7 +6,7 @@ import { attentionForward } from '../../gpu/kernels/attentionForward';
 import { divergenceRows } from '../../gpu/kernels/divergence';
 import { addInto, addRows, clear, embed, embedBackward } from '../../gpu/kernels/embedding';
 import type { KernelForms } from '../../gpu/kernels/forms';
-import { type GemmEpilogue, type GemmLayout, gemm, gemmValues } from '../../gpu/kernels/gemm';
+import { type GemmEpilogue, type GemmLayout, type GemmParam, gemm, gemmValues } from '../../gpu/kernels/gemm';
 import {
   CHUNK_ROWS,
   headRows,
@@ -19,7 +19,7 @@ import {
   topkRows,
 } from '../../gpu/kernels/head';
 import { normGradients, normParts, rmsNormBackward, rmsNormRows } from '../../gpu/kernels/norm';
-import { type Fixed, type Memory, type Planned, Recording, view } from '../../gpu/recording';
+import { type Fixed, type Memory, type Planned, Recording, type ValuesOf, view } from '../../gpu/recording';
 import type { LlamaConfig } from '../../protocol/model';
 import type { GroupKey } from './adapterLayout';
 import type { InputPart } from './batchInputs';
@@ -129,6 +129,12 @@ export class LlamaRecorder {
   ): void {
     const { config, forms } = this.shape;
     const { epilogue = { kind: 'store' }, norm, accumulates, low } = options;
+    if (layout === 'TN' && !norm && epilogue.kind === 'store') {
+      this.outerProduct(args[0]!, args[1]!, args[2]!, ({ accumulate }) =>
+        gemmValues('TN', { ...sizes, accumulate: accumulates ? accumulate : 0 }),
+      );
+      return;
+    }
     const kernel = gemm({
       layout,
       form: forms.gemm[layout],
@@ -139,6 +145,30 @@ export class LlamaRecorder {
     const fixed = gemmValues(layout, { ...sizes, k2: low?.rank ?? 0 });
     const all = low ? [...args.slice(0, 2), low.left, low.right, ...args.slice(2)] : args;
     this.recording.call(kernel, all, accumulates ? ({ accumulate }) => ({ ...fixed, accumulate }) : () => fixed);
+  }
+
+  /**
+   * C = Aᵀ · B. On software adapters, which compile for half a second, by the kernel that has a norm in front of B as well.
+   */
+  private outerProduct(A: Memory, B: Memory, C: Memory, values: ValuesOf<StepSizes, GemmParam>): void {
+    const { config, forms } = this.shape;
+    const form = forms.gemm.TN;
+    const isShared = form.kind === 'direct';
+    const kernel = gemm({
+      layout: 'TN',
+      form,
+      epilogue: { kind: 'store' },
+      ...(isShared && { norm: { eps: config.rms_norm_eps, save: false } }),
+    });
+    // What a bare kernel binds as γ and rstd does not matter.
+    if (isShared) this.recording.call(kernel, [A, B, B, A, C], (s) => ({ ...values(s), bare: 1 }));
+    else this.recording.call(kernel, [A, B, C], values);
+  }
+  /** C = A · Bᵀ as it stands: the kernel with a residual, so that there is one pipeline for both. */
+  private plainProduct(A: Memory, B: Memory, C: Memory, values: ValuesOf<StepSizes, GemmParam>): void {
+    const form = this.shape.forms.gemm.NT;
+    const kernel = gemm({ layout: 'NT', form, epilogue: { kind: 'residual' } });
+    this.recording.call(kernel, [A, B, A, C], (s) => ({ ...values(s), bare: 1 }));
   }
 
   /** x·Aᵀ of all adapters of a group, times the coefficients of each row; behind a norm it saves that norm's rstd. */
@@ -348,10 +378,8 @@ export class LlamaRecorder {
     return chunks;
   }
   private logits(h: Planned, logits: Planned, first: number, size: (s: StepSizes) => number): void {
-    const { config, forms } = this.shape;
-    const [D, V] = [config.hidden_size, config.vocab_size];
-    const kernel = gemm({ layout: 'NT', form: forms.gemm.NT, epilogue: { kind: 'store' } });
-    this.recording.call(kernel, [this.rowsOf(h, first), this.memory.weight(this.headName), logits], (s) =>
+    const { hidden_size: D, vocab_size: V } = this.shape.config;
+    this.plainProduct(this.rowsOf(h, first), this.memory.weight(this.headName), logits, (s) =>
       gemmValues('NT', { m: size(s), n: V, k: D, ldc: logitStride(V) }),
     );
   }
@@ -419,13 +447,10 @@ export class LlamaRecorder {
     first: number,
     size: (s: StepSizes) => number,
   ): void {
-    const { config, forms } = this.shape;
-    const kernel = gemm({ layout: 'NT', form: forms.gemm.NT, epilogue: { kind: 'store' } });
+    const { vocab_size: V } = this.shape.config;
     const rows = Math.min(CHUNK_ROWS, this.rows - first);
     const part: Fixed = { ...h, offset: h.offset + 4 * first * d, bytes: 4 * rows * d };
-    this.recording.call(kernel, [part, weight, logits], (s) =>
-      gemmValues('NT', { m: size(s), n: config.vocab_size, k: d, ldc: logitStride(config.vocab_size) }),
-    );
+    this.plainProduct(part, weight, logits, (s) => gemmValues('NT', { m: size(s), n: V, k: d, ldc: logitStride(V) }));
   }
   /** Divergence of every supervised row from the teacher, spread over the tokens [N] into `out`. */
   divergences(teacher: Teacher, out: Memory): void {
@@ -503,9 +528,8 @@ export class LlamaRecorder {
       gemmValues('NN', { m: size(s), n: D, k: V, lda }),
     );
     if (this.isFrozen) return;
-    const weight = gemm({ layout: 'TN', form: shape.forms.gemm.TN, epilogue: { kind: 'store' } });
     // The first chunk sets the gradient, even of no rows at all; empty ones after it have nothing to add.
-    r.call(weight, [logits, this.rowsOf(h, first), memory.grad(this.headName)], (s) => {
+    this.outerProduct(logits, this.rowsOf(h, first), memory.grad(this.headName), (s) => {
       const rows = size(s);
       const isLeftOut = first > 0 && rows === 0;
       return gemmValues('TN', { m: isLeftOut ? 0 : V, n: D, k: rows, lda, accumulate: first > 0 ? 1 : s.accumulate });

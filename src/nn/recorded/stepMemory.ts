@@ -1,9 +1,15 @@
-// What a training step of the recorded engine takes, by its plan: known before anything is allocated, without a device.
+// What a run of the recorded engine takes, by the plans of all it records: known before anything is allocated, without a device.
 import type { KernelForms } from '../../gpu/kernels/forms';
-import { planMemory } from '../../gpu/planner';
+import { type Plan, planMemory } from '../../gpu/planner';
 import type { Fixed } from '../../gpu/recording';
 import type { LlamaConfig } from '../../protocol/model';
-import { LlamaRecorder } from './llamaRecording';
+import { AdapterSet } from '../adapterSet';
+import type { LoraAdapter } from '../seam';
+import { type AdapterLayout, adapterLayout } from './adapterLayout';
+import { inputLayout } from './batchInputs';
+import { recordToken } from './decodeRecording';
+import { decodeBatches, decodeBytes } from './decodeShapes';
+import { type AdapterMemory, LlamaRecorder } from './llamaRecording';
 import { layoutOf } from './parameters';
 
 export interface StepMemory {
@@ -14,6 +20,68 @@ export interface StepMemory {
   /** The largest single buffer. */
   largest: number;
 }
+/** What a run records beside its step; measurements of B × T tokens, answers to prompts of up to T tokens. */
+export interface RunShapes {
+  B: number;
+  T: number;
+  checkpointing?: boolean;
+  /** Rows of a measurement; 0: none. */
+  evaluationRows: number;
+  /** Prompts that are answered on the way, and new tokens of each at most. */
+  prompts: number;
+  maxNewTokens: number;
+  /** Adapters that are trained beside a frozen base. */
+  adapters?: readonly LoraAdapter[];
+}
+
+const nowhere = (name: string): Fixed => ({ kind: 'fixed', name, buffer: undefined as never, offset: 0, bytes: 0 });
+const layoutFor = (config: LlamaConfig, adapters: readonly LoraAdapter[] = []): AdapterLayout | undefined =>
+  adapters.length > 0 ? adapterLayout(config, new AdapterSet(config, adapters)) : undefined;
+const recorderOf = (
+  config: LlamaConfig,
+  B: number,
+  T: number,
+  forms: KernelForms,
+  checkpointing = false,
+  adapters?: AdapterLayout,
+) =>
+  new LlamaRecorder(
+    { config, B, T, forms, normStride: layoutOf(config, [], Number.POSITIVE_INFINITY).normStride, checkpointing },
+    {
+      weight: nowhere,
+      grad: nowhere,
+      input: nowhere,
+      table: nowhere('table'),
+      ...(adapters && {
+        adapter: (layer, key): AdapterMemory | undefined => {
+          const group = adapters.groups.get(`${layer}.${key}`);
+          const { rank, in: inputs, out } = group ?? { rank: 0, in: 0, out: 0 };
+          const [A, B, dA, dB, routes, blocks] = ['A', 'B', 'dA', 'dB', 'routes', 'blocks'].map(nowhere) as Fixed[];
+          return group && { rank, in: inputs, out, A: A!, B: B!, dA: dA!, dB: dB!, routes: routes!, blocks: blocks! };
+        },
+      }),
+    },
+  );
+function stepPlan(
+  config: LlamaConfig,
+  B: number,
+  T: number,
+  forms: KernelForms,
+  checkpointing = false,
+  adapters?: AdapterLayout,
+): Plan {
+  const recorder = recorderOf(config, B, T, forms, checkpointing, adapters);
+  recorder.forward(true);
+  const { stats, dh } = recorder.crossEntropy();
+  recorder.totals(stats, nowhere('totals'));
+  recorder.backward(recorder.finalNormBackward(dh), true);
+  return planMemory(recorder.recording);
+}
+/** Weights, gradients and both moments; of a frozen base the weights alone. */
+function weightBytes(config: LlamaConfig, adapters?: AdapterLayout): number {
+  const floats = layoutOf(config, [], Number.POSITIVE_INFINITY).segments.reduce((sum, one) => sum + one, 0);
+  return adapters ? 4 * floats + 16 * adapters.floats : 16 * floats;
+}
 
 /** Of an SFT step with B rows of T tokens that trains all weights. */
 export function stepMemory(
@@ -23,17 +91,76 @@ export function stepMemory(
   forms: KernelForms,
   checkpointing = false,
 ): StepMemory {
-  const layout = layoutOf(config, [], Number.POSITIVE_INFINITY);
-  const nowhere = (name: string): Fixed => ({ kind: 'fixed', name, buffer: undefined as never, offset: 0, bytes: 0 });
-  const recorder = new LlamaRecorder(
-    { config, B, T, forms, normStride: layout.normStride, checkpointing },
-    { weight: nowhere, grad: nowhere, input: nowhere, table: nowhere('table') },
-  );
-  recorder.forward(true);
-  const { stats, dh } = recorder.crossEntropy();
-  recorder.totals(stats, nowhere('totals'));
-  recorder.backward(recorder.finalNormBackward(dh), true);
-  const plan = planMemory(recorder.recording);
-  const weights = 4 * layout.segments.reduce((sum, floats) => sum + 4 * floats, 0);
-  return { weights, activations: plan.bytes, largest: Math.max(...plan.slots) };
+  const plan = stepPlan(config, B, T, forms, checkpointing);
+  return { weights: weightBytes(config), activations: plan.bytes, largest: Math.max(...plan.slots) };
+}
+
+/**
+ * Of a whole SFT run: one pool serves its steps, measurements and answers in turn (SlotPool: the i-th largest slot fits the i-th
+ * largest of each), and what each keeps of its own is added. `maxBytes`: see decodeBatches.
+ */
+export function runMemory(config: LlamaConfig, shapes: RunShapes, forms: KernelForms, maxBytes: number): StepMemory {
+  const { B, T, checkpointing, evaluationRows, prompts, maxNewTokens } = shapes;
+  const adapters = layoutFor(config, shapes.adapters);
+  const plans = [stepPlan(config, B, T, forms, checkpointing, adapters)];
+  let own = inputLayout(B * T).bytes;
+  let largest = 0;
+  if (evaluationRows > 0) {
+    const recorder = recorderOf(config, evaluationRows, T, forms, false, adapters);
+    recorder.forward(false);
+    const stats = recorder.headStatistics();
+    for (const stat of ['logp', 'argmax', 'entropy'] as const) recorder.spread(stats, stat, nowhere(stat));
+    plans.push(planMemory(recorder.recording));
+    own += inputLayout(evaluationRows * T).bytes + 3 * 4 * evaluationRows * T;
+  }
+  const answers = answerMemory(config, prompts, T, maxNewTokens, forms, maxBytes);
+  plans.push(...answers.plans);
+  own += answers.own;
+  largest = Math.max(largest, answers.largest);
+  const pool: number[] = [];
+  for (const { slots } of plans)
+    [...slots]
+      .sort((a, b) => b - a)
+      .forEach((bytes, i) => {
+        pool[i] = Math.max(pool[i] ?? 0, bytes);
+      });
+  const activations = own + pool.reduce((a, b) => a + b, 0);
+  return { weights: weightBytes(config, adapters), activations, largest: Math.max(largest, ...pool) };
+}
+
+/** Caches, prompts and tokens of the largest batch of answers. */
+function answerMemory(
+  config: LlamaConfig,
+  prompts: number,
+  T: number,
+  max_new_tokens: number,
+  forms: KernelForms,
+  maxBytes: number,
+): { plans: Plan[]; own: number; largest: number } {
+  const length = Math.min(T, config.max_position_embeddings - 1);
+  const request = {
+    // Different from each other, so that none is shared.
+    prompts: Array.from({ length: prompts }, (_, i) => new Array<number>(length).fill(i)),
+    sampling: { temperature: 0, top_k: 0, top_p: 1, max_new_tokens, seed: 0 },
+    stopIds: [],
+  };
+  const out = { plans: [] as Plan[], own: 0, largest: 0 };
+  for (const { shape } of decodeBatches(request, config, maxBytes).slice(0, 1)) {
+    const token = recordToken(config, forms, shape, {
+      ...{ weight: nowhere, table: nowhere('table'), state: nowhere('state'), routes: nowhere('routes') },
+      ...{ all: nowhere('all'), stops: nowhere('stops'), tokens: nowhere('tokens'), choices: nowhere('choices') },
+      cache: () => nowhere('cache'),
+      prefix: () => nowhere('prefix'),
+    });
+    out.plans.push(planMemory(token));
+    const { cache, prefix, state, tokens, choices } = decodeBytes(config, shape);
+    out.own = config.num_hidden_layers * (cache + prefix) + state + tokens + choices;
+    out.largest = Math.max(cache, prefix);
+    if (shape.prefixRows === 0) continue;
+    const recorder = recorderOf(config, shape.groupsAtOnce, shape.prefixRows, forms);
+    recorder.forward(false, () => nowhere('prefix'));
+    out.plans.push(planMemory(recorder.recording));
+    out.own += inputLayout(shape.groupsAtOnce * shape.prefixRows).bytes;
+  }
+  return out;
 }

@@ -1,6 +1,5 @@
 // Adapters of many tenants over one base: routed, versioned, measured slice by slice, served in four ways, logged.
 import { useEffect } from 'react';
-import { plural } from '../../lib/words';
 import { loadRuns } from '../../stores/runs';
 import { useSession } from '../../stores/session';
 import { Panel } from '../../ui/Panel';
@@ -60,9 +59,6 @@ export function AdaptersPanel() {
           {shown === 'slices' && <MatrixView view={view} />}
           {shown === 'serving' && <ServingView view={view} />}
           {shown === 'log' && <LogView view={view} />}
-          <p className="quiet ad-foot">
-            Base {view.base.name}, {plural(view.log.count, 'entry', 'entries')} in the routing log.
-          </p>
         </div>
       )}
     </Panel>

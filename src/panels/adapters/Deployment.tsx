@@ -1,10 +1,11 @@
 // Three ways to bring an adapter to the model, side by side: merged, beside the base, swapped; with what each costs here.
+
 import { number, percent } from '../../lib/words';
 import type { TenancyView } from '../../protocol/requests';
 import type { ServingMode } from '../../protocol/serving';
+import { byteWords } from '../../ui/byteWords';
 import { Card } from '../../ui/Card';
 import { WorkButton, WorkState } from './parts';
-import { bytesWords } from './registryView';
 import { loadCost, timeWords, tokenMs } from './servingView';
 import { compareMerged, useTenants } from './tenants';
 
@@ -38,7 +39,7 @@ export function Deployment({ view }: { view: TenancyView }) {
           </p>
           {whole ? (
             <p>
-              {timeWords(tokenMs(whole))} a token, {bytesWords(whole.peakBytes)} for all tenants,{' '}
+              {timeWords(tokenMs(whole))} a token, {byteWords(whole.peakBytes)} for all tenants,{' '}
               {timeWords(whole.setupMs)} to merge them.
             </p>
           ) : (
@@ -73,7 +74,7 @@ export function Deployment({ view }: { view: TenancyView }) {
           {batched ? (
             <p>
               {timeWords(tokenMs(batched))} a token over {batched.batchSizes.length} passes,{' '}
-              {bytesWords(batched.peakBytes)} for the base and all adapters.
+              {byteWords(batched.peakBytes)} for the base and all adapters.
             </p>
           ) : (
             unknown
@@ -88,7 +89,7 @@ export function Deployment({ view }: { view: TenancyView }) {
           {onRequest ? (
             <p>
               {timeWords(loadCost(onRequest).eachMs)} a swap, {percent(loadCost(onRequest).share)} of the busy time in
-              this trace; {bytesWords(onRequest.peakBytes)} in all.
+              this trace; {byteWords(onRequest.peakBytes)} in all.
             </p>
           ) : (
             unknown

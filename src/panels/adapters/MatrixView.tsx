@@ -101,13 +101,13 @@ function HeatMap({ matrix, ids }: { matrix: TenantMatrixView; ids: readonly numb
           </tr>
         </thead>
         <tbody>
-          {matrix.adapters.map(({ adapterId, tenant }, a) => (
+          {matrixRows(matrix).map(({ adapterId, tenant, cells }) => (
             <tr key={adapterId}>
               <th scope="row">
                 <AdapterId id={adapterId} color={adapterColor(ids, adapterId)} />
                 <span className="quiet"> {tenant}</span>
               </th>
-              {matrix.cells[a]!.map((cell, s) => {
+              {cells.map((cell, s) => {
                 const isOwn = tenant === matrix.tenants[s];
                 return (
                   <td

@@ -1,10 +1,12 @@
 // Entries with their versions: what serves, what may, what each is; the check before a version serves, and the way back.
+
 import { useState } from 'react';
 import { typedNumber } from '../../lib/fields';
 import { plural } from '../../lib/words';
 import type { TenancyView } from '../../protocol/requests';
 import type { AdapterVersion, RegistryEntry } from '../../protocol/serving';
 import { useRuns } from '../../stores/runs';
+import { byteWords } from '../../ui/byteWords';
 import { Card } from '../../ui/Card';
 import { Deployment } from './Deployment';
 import { AdapterId, NumberField, WorkButton, WorkState } from './parts';
@@ -12,7 +14,6 @@ import {
   activationOf,
   adapterColor,
   adapterSources,
-  bytesWords,
   changeWords,
   checkWords,
   madeBy,
@@ -36,11 +37,39 @@ export function RegistryView({ view }: { view: TenancyView }) {
   return (
     <>
       <WorkState name="registry" unit="adapters" />
-      <div className="ad-entries-list">
-        {view.entries.map((entry) => (
-          <Entry key={entry.id} entry={entry} view={view} size={size} />
-        ))}
-      </div>
+      <Card
+        title="Registry"
+        note={
+          <>
+            over the base {view.base.name}{' '}
+            <span className="mono" title={view.base.artifactId}>
+              {shortHash(view.base.artifactId)}
+            </span>
+            , {byteWords(view.base.sizeBytes)}
+          </>
+        }
+      >
+        {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region must be reachable by keyboard */}
+        <section className="ad-scroll" aria-label="Adapters and their versions" tabIndex={0}>
+          <table className="data-table ad-registry">
+            <thead>
+              <tr>
+                <th>adapter</th>
+                <th>artifact</th>
+                <th className="n">size</th>
+                <th>registered</th>
+                <th>check</th>
+                <th>
+                  <span className="sr-only">Actions</span>
+                </th>
+              </tr>
+            </thead>
+            {view.entries.map((entry) => (
+              <Entry key={entry.id} entry={entry} view={view} size={size} />
+            ))}
+          </table>
+        </section>
+      </Card>
       <div className="ad-pair">
         <Card title="Before a version serves" note="the regression check, on its own tenant’s dev cases">
           <p className="quiet">
@@ -87,76 +116,55 @@ function Entry({ entry, view, size }: { entry: RegistryEntry; view: TenancyView;
   const ids = view.entries.map(({ id }) => id);
   const { policy_version, industry } = entry.metadata;
   return (
-    <Card
-      className="ad-entry"
-      title={`Adapter ${entry.id} · ${entry.name}`}
-      note={
-        <>
-          <AdapterId id={entry.id} color={adapterColor(ids, entry.id)} /> for {policy_version}, {industry};{' '}
-          {entry.active === null ? <span className="warn-text">none is active</span> : `version ${entry.active} serves`}
-        </>
-      }
-      actions={
-        <button
-          type="button"
-          className="button"
-          disabled={back === undefined || isBusy}
-          title={
-            back === undefined
-              ? 'No other version was active before'
-              : 'Serves the version from before at once; its weights are still there'
-          }
-          onClick={() => void rollback(entry.id)}
-        >
-          {back === undefined ? 'Roll back' : `Roll back to version ${back}`}
-        </button>
-      }
-    >
-      {entry.versions.length === 0 ? (
-        <p className="quiet">No version yet.</p>
-      ) : (
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region must be reachable by keyboard
-        <section className="ad-scroll" aria-label={`Versions of adapter ${entry.id}`} tabIndex={0}>
-          <table className="data-table">
-            <thead>
-              <tr>
-                <th className="n">version</th>
-                <th>artifact</th>
-                <th className="n">size</th>
-                <th>registered</th>
-                <th>check</th>
-                <th>
-                  <span className="sr-only">Actions</span>
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {[...entry.versions].reverse().map((version) => (
-                <Version
-                  key={version.version}
-                  entry={entry}
-                  version={version}
-                  bytes={view.bytes[version.artifactId]}
-                  size={size}
-                />
-              ))}
-            </tbody>
-          </table>
-        </section>
-      )}
-      {entry.history.length > 0 && (
-        <details className="ad-history">
-          <summary>{plural(entry.history.length, 'change')}</summary>
-          <ol>
-            {[...entry.history].reverse().map((change) => (
-              <li key={`${change.at} ${change.to}`}>
-                <span className="quiet">{timeOfDay(change.at)}</span> {changeWords(change)}
-              </li>
-            ))}
-          </ol>
-        </details>
-      )}
-    </Card>
+    <tbody>
+      <tr className="ad-entry">
+        <th colSpan={5} scope="rowgroup">
+          <AdapterId id={entry.id} color={adapterColor(ids, entry.id)} /> <b>{entry.name}</b> {policy_version},{' '}
+          {industry};{' '}
+          {entry.active === null ? (
+            <span className="warn-text">no version serves</span>
+          ) : (
+            `version ${entry.active} serves`
+          )}
+          {entry.history.length > 0 && (
+            <details className="ad-history">
+              <summary>{plural(entry.history.length, 'change')}</summary>
+              <ol>
+                {[...entry.history].reverse().map((change) => (
+                  <li key={`${change.at} ${change.to}`}>
+                    <span className="quiet">{timeOfDay(change.at)}</span> {changeWords(change)}
+                  </li>
+                ))}
+              </ol>
+            </details>
+          )}
+        </th>
+        <td>
+          {back !== undefined && (
+            <div className="ad-verbs">
+              <button
+                type="button"
+                className="button"
+                disabled={isBusy}
+                title="Serves the version from before at once; its weights are still there"
+                onClick={() => void rollback(entry.id)}
+              >
+                Roll back to version {back}
+              </button>
+            </div>
+          )}
+        </td>
+      </tr>
+      {[...entry.versions].reverse().map((version) => (
+        <Version
+          key={version.version}
+          entry={entry}
+          version={version}
+          bytes={view.bytes[version.artifactId]}
+          size={size}
+        />
+      ))}
+    </tbody>
   );
 }
 
@@ -180,13 +188,13 @@ function Version({
   const words = checkWords(version);
   return (
     <tr className={state === 'active' ? 'on' : undefined}>
-      <td className="n">{version.version}</td>
+      <td className="ad-nowrap">version {version.version}</td>
       <td className="mono" title={`artifact ${version.artifactId}, base ${version.baseId}`}>
         {shortHash(version.artifactId)}
         <br />
         <span className="quiet">base {shortHash(version.baseId)}</span>
       </td>
-      <td className="n">{bytes === undefined ? '–' : bytesWords(bytes)}</td>
+      <td className="n">{bytes === undefined ? '–' : byteWords(bytes)}</td>
       <td>
         {timeOfDay(version.createdAt)}
         <br />

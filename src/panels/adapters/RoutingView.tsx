@@ -9,6 +9,7 @@ import { entryText, entryTitle, entryTone } from './logView';
 import { AdapterId, WorkButton, WorkState } from './parts';
 import { adapterColor, shortHash } from './registryView';
 import {
+  answerParts,
   decisionTitle,
   FIELDS,
   metadataOf,
@@ -47,9 +48,9 @@ function RulesCard({ view }: { view: TenancyView }) {
         <table className="data-table ad-rules">
           <thead>
             <tr>
-              <th>z: tenant_id, policy_version, industry</th>
+              <th>z, the request’s header</th>
               <th>g(z)</th>
-              <th>adapter over {view.base.name}</th>
+              <th>adapter</th>
               <th>answers with</th>
             </tr>
           </thead>
@@ -90,7 +91,7 @@ function RulesCard({ view }: { view: TenancyView }) {
                 <span className="verdict warn">refused</span>
               </td>
               <td colSpan={2} className="quiet">
-                an answer by another tenant’s policy reads as well as a right one, so nobody is guessed
+                never a default: a wrong policy reads as well as a right one
               </td>
             </tr>
           </tbody>
@@ -277,32 +278,49 @@ function Answer({
   );
 }
 
-function AnswerText({ answer: { text, terminated } }: { answer: ServedAnswer }) {
-  return (
-    <p className="answer-text mono">
-      {text || '(nothing)'}
-      {terminated === false && <span className="warn-text"> … cut at max_new_tokens</span>}
-    </p>
-  );
-}
-function Verdicts({ answer: { verdicts, expected, text } }: { answer: ServedAnswer }) {
-  if (!verdicts) return null;
+function AnswerText({ answer: { text = '', terminated } }: { answer: ServedAnswer }) {
+  const parts = answerParts(text);
+  const cut = terminated === false && <span className="warn-text"> … cut at max_new_tokens</span>;
+  if (!parts)
+    return (
+      <p className="answer-text mono">
+        {text || '(nothing)'}
+        {cut}
+      </p>
+    );
   return (
     <>
-      <ul className="ad-verdicts">
-        {verdictRows(verdicts).map(({ id, words, isMet }) => (
-          <li key={id} className={isMet ? 'ok-text' : 'bad-text'} title={id}>
-            <span aria-hidden="true">{isMet ? '✓' : '✗'}</span> {isMet ? '' : 'not '}
-            {words}
-          </li>
+      <p className="ad-said-text">“{parts.answer}”</p>
+      <dl className="ad-parts">
+        {parts.rest.map(([name, value]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd className="mono">{value}</dd>
+          </div>
         ))}
-      </ul>
-      {expected !== undefined && expected !== text && (
-        <details className="ad-expected">
-          <summary>What its policy asks for</summary>
-          <p className="answer-text mono">{expected}</p>
-        </details>
+      </dl>
+    </>
+  );
+}
+function Verdicts({ answer: { verdicts, expected, text = '' } }: { answer: ServedAnswer }) {
+  return (
+    <>
+      {verdicts && (
+        <ul className="ad-verdicts">
+          {verdictRows(verdicts).map(({ id, words, isMet }) => (
+            <li key={id} className={isMet ? 'ok-text' : 'bad-text'} title={id}>
+              <span aria-hidden="true">{isMet ? '✓' : '✗'}</span> {words}
+            </li>
+          ))}
+        </ul>
       )}
+      <details className="ad-expected">
+        <summary>
+          {expected === undefined || expected === text ? 'As written' : 'As written, and as its policy asks'}
+        </summary>
+        <p className="answer-text mono">{text}</p>
+        {expected !== undefined && expected !== text && <p className="answer-text mono ok-text">{expected}</p>}
+      </details>
     </>
   );
 }

@@ -1,14 +1,17 @@
 // The serving simulator: one trace replayed in up to four modes on this device, and what each buys and costs.
+
 import { useState } from 'react';
-import { count, number, percent } from '../../lib/words';
+import { count, number, percent, plural } from '../../lib/words';
 import type { TenancyView } from '../../protocol/requests';
 import type { ServingMode, ServingReport } from '../../protocol/serving';
+import { byteWords } from '../../ui/byteWords';
 import { Card } from '../../ui/Card';
 import { AdapterId, NumberField, WorkButton, WorkState } from './parts';
-import { adapterColor, bytesWords } from './registryView';
+import { adapterColor } from './registryView';
 import {
   batchHistogram,
   checksOf,
+  cutOff,
   defaultBudgetKiB,
   loadCost,
   MODE_HELP,
@@ -78,8 +81,8 @@ export function ServingView({ view }: { view: TenancyView }) {
             />
           ))}
           {isReady && (
-            <span className="quiet">
-              one adapter: {bytesWords(adapterBytes)}; base: {bytesWords(view.base.sizeBytes)}
+            <span className="quiet ad-small">
+              one adapter: {byteWords(adapterBytes)}; base: {byteWords(view.base.sizeBytes)}
             </span>
           )}
         </div>
@@ -97,6 +100,12 @@ export function ServingView({ view }: { view: TenancyView }) {
             </p>
           )}
         </WorkState>
+        {reports && cutOff(reports) > 0 && (
+          <p className="warn-text">
+            {plural(cutOff(reports), 'answer')} of a mode reached max_new_tokens before its end, so its slice check
+            fails whatever the adapter has learnt.
+          </p>
+        )}
         {reports && (
           <p className={`ad-finding${isRunning ? ' ad-old' : ''}`} role="status">
             {servingFinding(reports)}
@@ -121,8 +130,8 @@ function Comparison({ reports, ids, isOld }: { reports: ServingReport[]; ids: re
         />
         <BarChart
           title="memory at most"
-          note="base, adapters, merged models"
-          rows={reports.map((r) => ({ mode: r.mode, value: r.peakBytes, words: bytesWords(r.peakBytes) }))}
+          note="of weights"
+          rows={reports.map((r) => ({ mode: r.mode, value: r.peakBytes, words: byteWords(r.peakBytes) }))}
         />
         <BarChart
           title="loads"
@@ -227,7 +236,7 @@ function Numbers({ reports }: { reports: ServingReport[] }) {
     ['a token', (r) => timeWords(tokenMs(r))],
     ['busy', (r) => timeWords(r.busyMs)],
     ['set-up', (r) => timeWords(r.setupMs)],
-    ['memory at most', (r) => bytesWords(r.peakBytes)],
+    ['memory at most', (r) => byteWords(r.peakBytes)],
     ['loads', (r) => count(r.loads)],
     ['a load', (r) => timeWords(loadCost(r).eachMs)],
     ['share of loads', (r) => percent(loadCost(r).share)],

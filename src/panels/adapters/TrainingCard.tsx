@@ -1,12 +1,13 @@
 // Trains the three tenants in one run and registers what comes out: the way out of an empty registry, and to next versions.
 import { useState } from 'react';
 import { typedNumber } from '../../lib/fields';
-import { count, duration, number } from '../../lib/words';
+import { count } from '../../lib/words';
 import type { TenancyView } from '../../protocol/requests';
-import { secondsLeft, stopRun, useRuns } from '../../stores/runs';
+import { stopRun, useRuns } from '../../stores/runs';
 import { useSession } from '../../stores/session';
 import { Card } from '../../ui/Card';
 import { LineChart } from '../../ui/LineChart';
+import { isLive, metricSeries, progressWords } from '../../ui/runWords';
 import { NumberField, WorkState } from './parts';
 import { DEFAULT_TRAINING, registerRun, runToRegister, type TrainingSize, trainTenants, useTenants } from './tenants';
 
@@ -25,10 +26,7 @@ export function TrainingCard({ view, isEmpty = false }: { view: TenancyView; isE
   const runs = useRuns((s) => s.runs);
   const stats = useRuns((s) => s.stats);
   const backend = useSession((s) => s.backend);
-  const live = Object.values(runs).find(
-    (run) =>
-      run.group === 'tenants' && (run.status === 'running' || run.status === 'paused' || run.status === 'queued'),
-  );
+  const live = Object.values(runs).find((run) => run.group === 'tenants' && isLive(run));
   const ready = isEmpty ? runToRegister() : undefined;
   const values = { ...DEFAULT_TRAINING };
   let problem: string | undefined;
@@ -97,7 +95,7 @@ export function TrainingCard({ view, isEmpty = false }: { view: TenancyView; isE
             {isEmpty ? ' and serve' : '; each needs its check before it serves'}.
             {backend &&
               (backend.backend !== 'webgpu' || backend.isFallbackAdapter) &&
-              ` Without a graphics card ${count(DEFAULT_TRAINING.max_steps)} steps take a quarter of an hour or more; 60 give a first impression.`}
+              ` Without a graphics card ${count(DEFAULT_TRAINING.max_steps)} steps take some ten minutes; 60 give a first impression.`}
           </p>
           {fields}
         </>
@@ -116,20 +114,24 @@ export function TrainingCard({ view, isEmpty = false }: { view: TenancyView; isE
 function LiveRun({ runId, stepMs }: { runId: string; stepMs: number | undefined }) {
   const run = useRuns((s) => s.runs[runId]);
   if (!run) return null;
-  const points = run.points.flatMap(({ step, loss }) => (typeof loss === 'number' ? [{ step, value: loss }] : []));
-  const left = secondsLeft(run.step, run.maxSteps, stepMs);
   return (
     <>
       <p className="quiet" role="status">
-        {run.name}: step {count(run.step)} of {count(run.maxSteps)}
-        {points.length > 0 && `, loss ${number(points.at(-1)!.value)}`}
-        {Number.isFinite(left) && `, ${duration(left)} left`}. Curves and settings are in{' '}
+        {run.name}: {progressWords(run.status, run.step, run.maxSteps, stepMs)}. Settings and all curves are in{' '}
         <a className="link" href="#/runs">
           Runs
         </a>
         .
       </p>
-      <LineChart title="loss" series={[{ id: 'loss', label: 'loss', points }]} height={80} xMax={run.maxSteps} />
+      <LineChart
+        title="loss"
+        series={[
+          { id: 'loss', label: 'train', points: metricSeries(run.points, 'loss') },
+          { id: 'eval_loss', label: 'held-out', points: metricSeries(run.points, 'eval_loss'), isHeldOut: true },
+        ]}
+        height={96}
+        xMax={run.maxSteps}
+      />
     </>
   );
 }

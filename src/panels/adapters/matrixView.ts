@@ -18,6 +18,12 @@ export const heat = (value: number): number => Math.min(4, Math.floor(Math.max(0
 export const cellWords = ({ value, low, high, n }: TenantMatrixView['cells'][number][number]): string =>
   `${percent(value)} of ${plural(n, 'case')}, between ${percent(low)} and ${percent(high)} with 95 % confidence`;
 
+/** Rows in the order of the columns, so that a tenant’s own adapter stands on the diagonal. */
+export const matrixRows = ({ adapters, tenants, cells }: TenantMatrixView) =>
+  adapters
+    .map((adapter, a) => ({ ...adapter, cells: cells[a]! }))
+    .sort((a, b) => tenants.indexOf(a.tenant) - tenants.indexOf(b.tenant));
+
 /** Finding first: is the diagonal clearly best? Clearly: no interval on it overlaps one beside it. */
 export function matrixFinding(matrix: TenantMatrixView): { tone: 'good' | 'warn'; text: string } {
   const { adapters, tenants, cells, diagonalMin, offDiagonalMax, metric } = matrix;
@@ -40,21 +46,22 @@ export function matrixFinding(matrix: TenantMatrixView): { tone: 'good' | 'warn'
   if (others.length === 0)
     return { tone: 'warn', text: `${bounds} There is only one adapter, so nothing can be misrouted.` };
   const worst = others.reduce((a, b) => (b.value > a.value ? b : a));
-  const leak = `Adapter ${worst.adapter.adapterId} on ${worst.tenant}’s slice would be noticed least.`;
+  const leak =
+    worst.value > 0 ? ` Adapter ${worst.adapter.adapterId} on ${worst.tenant}’s slice would be noticed least.` : '';
   const isClear = Math.min(...own.map(({ low }) => low)) > Math.max(...others.map(({ high }) => high));
   if (isClear)
     return {
       tone: 'good',
-      text: `Each tenant is served best by its own adapter, clear of every interval. ${bounds} ${leak}`,
+      text: `Each tenant is served best by its own adapter, clear of every interval. ${bounds}${leak}`,
     };
   return diagonalMin > offDiagonalMax
     ? {
         tone: 'good',
-        text: `Each tenant is served best by its own adapter, though intervals overlap: more cases would tell. ${bounds} ${leak}`,
+        text: `Each tenant is served best by its own adapter, though intervals overlap: more cases would tell. ${bounds}${leak}`,
       }
     : {
         tone: 'warn',
-        text: `Some adapter does as well on another tenant’s slice as on its own. ${bounds} ${leak} Train the adapters longer, or look at their rows.`,
+        text: `Some adapter does as well on another tenant’s slice as on its own. ${bounds}${leak} Train the adapters longer, or look at their rows.`,
       };
 }
 

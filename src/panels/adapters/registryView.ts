@@ -6,13 +6,6 @@ import type { AdapterVersion, RegistryChange, RegistryEntry } from '../../protoc
 /** `sha256:4f3a…` → `4f3a9c02`: enough to tell artifacts apart, the whole id stands in a title. */
 export const shortHash = (id: string): string => id.replace(/^sha256:/, '').slice(0, 8);
 
-/** `412 B`, `292 KiB`, `3.41 MiB`. */
-export function bytesWords(bytes: number): string {
-  if (bytes < 1024) return `${count(bytes)} B`;
-  if (bytes < 2 ** 20) return `${count(Math.round(bytes / 1024))} KiB`;
-  return `${(bytes / 2 ** 20).toFixed(bytes < 100 * 2 ** 20 ? 2 : 0)} MiB`;
-}
-
 const clock = new Intl.DateTimeFormat(undefined, { dateStyle: 'short', timeStyle: 'medium' });
 export const timeOfDay = (ms: number): string => clock.format(ms);
 

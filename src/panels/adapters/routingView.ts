@@ -1,4 +1,5 @@
 // The router in words: what a request says of its tenant, what became of it, and the tries that show each refusal.
+import type { Json } from '../../protocol/chat';
 import type { GradedCase, ServedAnswer } from '../../protocol/requests';
 import type { RefusalReason, RegistryEntry, RequestMetadata, RoutingDecision } from '../../protocol/serving';
 
@@ -51,28 +52,54 @@ export function decisionTitle(metadata: RequestMetadata, decision: RoutingDecisi
 
 /** How the tenants of the running case differ; others are named by nothing. */
 const POLICIES: Record<string, string> = {
-  bank_A: 'strict compliance: the rule first, nobody skips an approval',
-  retail_B: 'efficiency first: few words, a short way below the limit',
-  saas_C: 'full explanations: reason, risk and next step',
+  bank_A: 'strict compliance, the rule first',
+  retail_B: 'efficiency first, few words',
+  saas_C: 'explanations: reason, risk, next step',
 };
 export const policyOf = ({ name }: Pick<RegistryEntry, 'name'>): string => POLICIES[name] ?? '';
 
-/** Verdicts on an answer by its own tenant's policy, in the order in which they are read. */
+/** Verdicts on an answer by its own tenant’s policy, in the order in which they are read: met and not met. */
 const VERDICTS = [
-  ['schema_valid', 'valid by the schema'],
-  ['tenant_policy_correct', 'decides as the policy does'],
-  ['tenant_style', 'in the tenant’s voice'],
-  ['figures', 'no figure made up'],
-  ['sources', 'names the right policy'],
-  ['action', 'right next action'],
+  ['schema_valid', 'valid by the schema', 'not valid by the schema'],
+  ['tenant_policy_correct', 'decides as the policy does', 'decides by another policy'],
+  ['tenant_style', 'in the tenant’s voice', 'not in the tenant’s voice'],
+  ['facts', 'repeats what it was asked about', 'does not repeat what it was asked about'],
+  ['figures', 'no figure made up', 'has a figure that is made up'],
+  ['sources', 'names the policy in force', 'does not name the policy in force'],
+  ['action', 'right next action', 'wrong next action'],
 ] as const;
 export const verdictRows = (
   verdicts: NonNullable<GradedCase['verdicts']>,
 ): { id: string; words: string; isMet: boolean }[] =>
-  VERDICTS.flatMap(([id, words]) => {
+  VERDICTS.flatMap(([id, met, unmet]) => {
     const value = verdicts[id];
-    return typeof value === 'boolean' ? [{ id, words, isMet: value }] : [];
+    return typeof value === 'boolean' ? [{ id, words: value ? met : unmet, isMet: value }] : [];
   });
+
+/** The parts of an answer that is JSON as the assistant writes it; undefined for any other text. */
+export function answerParts(text: string): { answer: string; rest: [name: string, value: string][] } | undefined {
+  try {
+    const { answer, status, sources, action } = JSON.parse(text) as Record<string, Json>;
+    if (typeof answer !== 'string') return undefined;
+    const type = action && typeof action === 'object' && !Array.isArray(action) ? action.type : action;
+    const written = (value: Json | undefined): string =>
+      Array.isArray(value)
+        ? value.join(', ') || 'none'
+        : value === null || value === undefined
+          ? 'none'
+          : String(value);
+    return {
+      answer,
+      rest: [
+        ['status', written(status)],
+        ['action', written(type)],
+        ['sources', written(sources)],
+      ],
+    };
+  } catch {
+    return undefined; // no JSON: it is shown as it stands
+  }
+}
 
 /** What the wrong routing did, in a sentence. */
 export function misroutingWords(

@@ -1,9 +1,10 @@
 // The serving replay in words and numbers: its settings, what each mode buys and costs, and where its requests lie in time.
+
 import { typedNumber } from '../../lib/fields';
 import { count, number, percent, plural } from '../../lib/words';
 import type { ServingSettings } from '../../protocol/requests';
 import type { ServedRequest, ServingMode, ServingReport } from '../../protocol/serving';
-import { bytesWords } from './registryView';
+import { byteWords } from '../../ui/byteWords';
 
 export const MODES: readonly ServingMode[] = ['load_on_request', 'hot_lru', 'batched', 'merged'];
 export const MODE_NAMES: Record<ServingMode, string> = {
@@ -32,7 +33,7 @@ export const START_SERVING: TypedServing = {
   modes: [...MODES],
   requests: '40',
   seed: '1',
-  max_new_tokens: '24',
+  max_new_tokens: '112',
   budgetKiB: '',
   maxBatch: '8',
 };
@@ -73,7 +74,7 @@ export function servingRequest(typed: TypedServing, adapterBytes: number): Servi
   const budgetBytes = Math.round(budgetKiB * 1024);
   if (typed.modes.includes('hot_lru') && budgetBytes < adapterBytes)
     return {
-      problem: `The LRU budget of ${bytesWords(budgetBytes)} is smaller than one adapter, which needs ${bytesWords(adapterBytes)}. Set it to ${count(Math.ceil(adapterBytes / 1024))} KiB or more.`,
+      problem: `The LRU budget of ${byteWords(budgetBytes)} is smaller than one adapter, which needs ${byteWords(adapterBytes)}. Set it to ${count(Math.ceil(adapterBytes / 1024))} KiB or more.`,
     };
   const modes = typed.modes.map((mode): ServingSettings => {
     if (mode === 'hot_lru') return { mode, budgetBytes, max_new_tokens };
@@ -88,11 +89,13 @@ export const defaultBudgetKiB = (adapterBytes: number): number => Math.ceil((2 *
 export const timeWords = (ms: number): string =>
   !Number.isFinite(ms)
     ? '–'
-    : ms >= 1000
-      ? `${number(ms / 1000)} s`
-      : ms >= 10
-        ? `${Math.round(ms)} ms`
-        : `${number(ms)} ms`;
+    : ms === 0
+      ? '0 ms'
+      : ms >= 1000
+        ? `${number(ms / 1000)} s`
+        : ms >= 10
+          ? `${Math.round(ms)} ms`
+          : `${number(ms)} ms`;
 
 const isServed = ({ refusal }: ServedRequest): boolean => refusal === undefined;
 /** Each pass once: its rows share start and times. */
@@ -100,13 +103,13 @@ export function passesOf({ requests }: ServingReport): ServedRequest[] {
   const seen = new Set<number>();
   return requests.filter((r) => isServed(r) && !seen.has(r.startMs) && seen.add(r.startMs));
 }
-/** Of the busy time, how much went into putting adapters in place; and for one load. */
+/** Of the busy time, how much went into putting adapters in place; and for one load, those of the set-up included. */
 export function loadCost(report: ServingReport): { share: number; eachMs: number } {
   const passes = passesOf(report);
   const loading = passes.reduce((sum, { loadMs }) => sum + loadMs, 0);
   return {
     share: report.busyMs > 0 ? loading / report.busyMs : 0,
-    eachMs: report.loads > 0 ? loading / report.loads : 0,
+    eachMs: report.loads > 0 ? (loading + report.setupMs) / report.loads : 0,
   };
 }
 /** Milliseconds of generation a token, over all passes. */
@@ -120,6 +123,9 @@ export function batchHistogram({ batchSizes }: ServingReport): [size: number, pa
   for (const size of batchSizes) counts.set(size, (counts.get(size) ?? 0) + 1);
   return [...counts].sort(([a], [b]) => a - b);
 }
+/** Answers that max_new_tokens cut off: half an answer passes no check. */
+export const cutOff = (reports: readonly ServingReport[]): number =>
+  Math.max(0, ...reports.map(({ requests }) => requests.filter((r) => isServed(r) && !r.terminated).length));
 /** Answers that the slice check of their tenant looked at, and how many passed. */
 export function checksOf({ requests }: ServingReport): { checked: number; passed: number } {
   const checked = requests.filter(({ check }) => check);
@@ -135,12 +141,12 @@ export function modeSentence(report: ServingReport, all: readonly ServingReport[
   const against = (words: string) => (plain ? words : '');
   const served = report.requests.filter(isServed).length;
   if (mode === 'load_on_request')
-    return `Holds the base and one adapter, ${bytesWords(peakBytes)}. Costs ${plural(loads, 'load')} for ${plural(served, 'request')}, ${timeWords(eachMs)} each: ${percent(share)} of the busy time.`;
+    return `Holds the base and one adapter, ${byteWords(peakBytes)}. Costs ${plural(loads, 'load')} for ${plural(served, 'request')}, ${timeWords(eachMs)} each: ${percent(share)} of the busy time.`;
   if (mode === 'hot_lru')
-    return `${plural(loads, 'load')}${against(` instead of ${count(plain?.loads ?? 0)}`)}, ${plural(evictions, 'eviction')}: ${percent(share)} of the busy time goes into loads. Holds ${bytesWords(peakBytes)}${against(`, ${bytesWords(Math.max(0, peakBytes - (plain?.peakBytes ?? 0)))} more`)}.`;
+    return `${plural(loads, 'load')}${against(` instead of ${count(plain?.loads ?? 0)}`)}, ${plural(evictions, 'eviction')}: ${percent(share)} of the busy time goes into loads. Holds ${byteWords(peakBytes)}${against(`, ${byteWords(Math.max(0, peakBytes - (plain?.peakBytes ?? 0)))} more`)}.`;
   if (mode === 'batched')
     return `${plural(batchSizes.length, 'pass', 'passes')} for ${plural(served, 'request')}: ${number(requestsPerSecond)} requests/s${against(`, ${times(requestsPerSecond, plain?.requestsPerSecond ?? 1)} those of loading on request`)}; p95 ${timeWords(latency.p95)}${against(` instead of ${timeWords(plain?.latency.p95 ?? 0)}`)}. A request waits for the longest answer of its pass.`;
-  return `Nothing to load and no adapter on the way: ${timeWords(tokenMs(report))} a token${against(` instead of ${timeWords(plain ? tokenMs(plain) : 0)}`)}. Costs a whole model for each tenant, ${bytesWords(peakBytes)}${against(`, ${times(peakBytes, plain?.peakBytes ?? 1)} the memory`)}, and ${timeWords(setupMs)} beforehand.`;
+  return `Nothing to load and no adapter on the way: ${timeWords(tokenMs(report))} a token${against(` instead of ${timeWords(plain ? tokenMs(plain) : 0)}`)}. Costs a whole model for each tenant, ${byteWords(peakBytes)}${against(`, ${times(peakBytes, plain?.peakBytes ?? 1)} the memory`)}, and ${timeWords(setupMs)} beforehand.`;
 }
 
 /** Best of each kind, in one sentence. */
@@ -151,7 +157,7 @@ export function servingFinding(reports: readonly ServingReport[]): string {
     best((r) => -r.requestsPerSecond),
     best((r) => r.peakBytes),
   ];
-  return `Shortest p95: ${MODE_NAMES[quick.mode]}, ${timeWords(quick.latency.p95)}. Most requests per second: ${MODE_NAMES[busy.mode]}, ${number(busy.requestsPerSecond)}. Least memory: ${MODE_NAMES[small.mode]}, ${bytesWords(small.peakBytes)}.`;
+  return `Shortest p95: ${MODE_NAMES[quick.mode]}, ${timeWords(quick.latency.p95)}. Most requests per second: ${MODE_NAMES[busy.mode]}, ${number(busy.requestsPerSecond)}. Least memory: ${MODE_NAMES[small.mode]}, ${byteWords(small.peakBytes)}.`;
 }
 
 export interface TimelineRow {

@@ -1,8 +1,9 @@
 // The engine taken apart: what a training step costs on this device, kernel by kernel, and beside other libraries.
-import { useRef, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
+import { useLocation } from 'wouter';
 import { CancelledError } from '../../lib/errors';
 import { count, number, percent } from '../../lib/words';
-import type { BenchmarkReport, StepProfile, StepShape, TunedForms } from '../../protocol/engineReport';
+import type { BenchmarkReport, Calibration, StepProfile, StepShape } from '../../protocol/engineReport';
 import { studioClient } from '../../stores/client';
 import { useSession } from '../../stores/session';
 import { Card } from '../../ui/Card';
@@ -13,21 +14,26 @@ import {
   AXIS_NAMES,
   type Axis,
   bytesWords,
+  calibrationWords,
   DEFAULT_SHAPE,
   kernelRows,
   kernelWords,
-  LAYOUT_NAMES,
   PRESET_NAMES,
   profileFacts,
   ratioTo,
   reportText,
   shapeWords,
   sweepOf,
+  TUNED_NAMES,
   timeWords,
   tunedWords,
 } from './engineView';
+import { LayersCard } from './LayersCard';
 import '../../ui/parts.css';
 import './engine.css';
+
+/** Also a way to this panel, see app/panels: straight to the comparison. */
+const BENCH_PATH = '/bench';
 
 type Work = 'profile' | 'sweep' | 'benchmark' | 'tune';
 interface Running {
@@ -45,7 +51,7 @@ export function EnginePanel() {
   const [benchmark, setBenchmark] = useState<BenchmarkReport>();
   const [running, setRunning] = useState<Running>();
   const [error, setError] = useState<string>();
-  const [tuned, setTuned] = useState<TunedForms>();
+  const [calibration, setCalibration] = useState<{ tuned?: Calibration; isStale?: boolean }>({});
   const [copied, setCopied] = useState(false);
   const controller = useRef<AbortController>(undefined);
 
@@ -97,11 +103,23 @@ export function EnginePanel() {
 
   const tune = () =>
     start('tune', async (signal) => {
-      const found = await compute.request('tuneKernels', { measure: true }, { signal, onProgress });
-      setTuned(found.tuned);
+      setCalibration(await compute.request('tuneKernels', { measure: true }, { signal, onProgress }));
     });
   const isReady = backend?.backend === 'webgpu';
   const isTunable = isReady && !backend.isFallbackAdapter;
+  useEffect(() => {
+    if (!isTunable) return;
+    // What is remembered of this adapter; a failure to read it is no more than nothing remembered.
+    studioClient()
+      .compute.request('tuneKernels', { measure: false })
+      .then(setCalibration, (cause: Error) => setError(cause.message));
+  }, [isTunable]);
+  const { tuned, isStale = false } = calibration;
+  const [path] = useLocation();
+  const comparison = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    if (path === BENCH_PATH) comparison.current?.scrollIntoView({ block: 'start' });
+  }, [path]);
   const numbers: [keyof StepShape & ('B' | 'T' | 'vocab_size' | 'r'), string, number, number][] = [
     ['B', 'rows (B)', 1, 256],
     ['T', 'tokens a row (T)', 2, 4096],
@@ -142,8 +160,11 @@ export function EnginePanel() {
         <div className="note warn">
           <div>
             <b>There is nothing to take apart here.</b> The recorded engine runs on WebGPU and this page runs on{' '}
-            {backend.adapter}. {backend.reason ?? ''} <a href="?backend=webgpu#/engine">Open it on WebGPU</a>, a
-            software adapter included.
+            {backend.adapter}. {backend.reason ?? ''}{' '}
+            <a className="link" href="?backend=webgpu#/engine">
+              Open it on WebGPU
+            </a>
+            , a software adapter included.
           </div>
         </div>
       )}
@@ -206,19 +227,21 @@ export function EnginePanel() {
       {isTunable && (
         <Card
           title="Calibration"
-          note="the fastest tiles of this adapter, remembered for it"
+          note="the fastest forms of the kernels on this adapter, remembered for it"
           actions={button('tune', 'Calibrate', tune)}
         >
           <p className="quiet" aria-live="polite">
             {running?.work === 'tune'
               ? words('tune')
-              : 'Times a few tile sizes of each matrix product, some three seconds. Runs from then on use the fastest and record them.'}
+              : tuned
+                ? calibrationWords(tuned.measuredAt, isStale)
+                : 'Times a few tile sizes of each matrix product, and the forms of norms, head and attention, some three seconds. Runs from then on use the fastest and record them.'}
           </p>
-          {tuned && (
+          {tuned && !isStale && (
             <dl className="facts">
               {tuned.forms.map((found) => (
-                <div key={found.layout} className="facts-pair">
-                  <dt>{LAYOUT_NAMES[found.layout]}</dt>
+                <div key={found.what} className="facts-pair">
+                  <dt>{TUNED_NAMES[found.what]}</dt>
                   <dd>{tunedWords(found)}</dd>
                 </div>
               ))}
@@ -226,22 +249,25 @@ export function EnginePanel() {
           )}
         </Card>
       )}
-      <Card
-        title="Beside other libraries"
-        note={
-          benchmark ? shapeWords(benchmark.shape) : 'the same Llama, weights and batch, in turn; all weights trained'
-        }
-        actions={button('benchmark', 'Compare', compare)}
-      >
-        <p className="quiet" aria-live="polite">
-          {running?.work === 'benchmark'
-            ? words('benchmark')
-            : benchmark
-              ? ''
-              : 'Plain tfjs writes the step in stock ops; jax-js compiles it. Each is measured three times after a round to warm up.'}
-        </p>
-        {benchmark && <BenchmarkView benchmark={benchmark} />}
-      </Card>
+      <div ref={comparison} className="engine-comparison">
+        <Card
+          title="Beside other libraries"
+          note={
+            benchmark ? shapeWords(benchmark.shape) : 'the same Llama, weights and batch, in turn; all weights trained'
+          }
+          actions={button('benchmark', 'Compare', compare)}
+        >
+          <p className="quiet" aria-live="polite">
+            {running?.work === 'benchmark'
+              ? words('benchmark')
+              : benchmark
+                ? ''
+                : 'Our own engine without a GPU; plain tfjs, which writes the step in stock ops; jax-js, which compiles it. Each is measured three times after a round to warm up.'}
+          </p>
+          {benchmark && <BenchmarkView benchmark={benchmark} />}
+        </Card>
+      </div>
+      <LayersCard />
     </Panel>
   );
 }

@@ -1,9 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import type { BenchmarkReport, StepProfile } from '../../protocol/engineReport';
 import {
+  calibrationWords,
   DEFAULT_SHAPE,
+  heatOf,
   kernelRows,
   kernelWords,
+  layerName,
   profileFacts,
   ratioTo,
   reportText,
@@ -83,10 +86,29 @@ test('kernels have a plain word', () => {
   expect(kernelWords('something new')).toBe('');
 });
 
+test('a picture of norms: layers as transformers counts them, heat by the logarithm', () => {
+  expect([0, 1, 4].map((i) => layerName('hidden_states', i))).toEqual(['embedding', 'layer 1', 'layer 4']);
+  expect(layerName('attention', 0)).toBe('layer 1');
+  expect(heatOf(0, 100)).toContain('0%');
+  expect(heatOf(100, 100)).toContain('45%');
+  // A tenth of the largest is still well seen.
+  expect(Number(/(\d+)%/.exec(heatOf(10, 100))![1])).toBeGreaterThan(20);
+  expect(heatOf(0, 0)).toContain('0%');
+});
+
+test('when it was calibrated, and that kernels have changed since', () => {
+  const at = new Date(2026, 4, 3, 14, 5).getTime();
+  expect(calibrationWords(at, false)).toMatch(/^Calibrated on 3 May 2026.*14:05\. Runs use/);
+  expect(calibrationWords(at, true)).toContain('not used. Calibrate again');
+});
+
 test('what calibration chose', () => {
   const form = { kind: 'tiled', bm: 128, bn: 64, bk: 16, tm: 8, tn: 8 } as const;
-  expect(tunedWords({ layout: 'NT', form, ms: 1, defaultMs: 1.5 })).toBe(
+  expect(tunedWords({ what: 'NT', form, ms: 1, defaultMs: 1.5 })).toBe(
     '128 × 64 × 16 tiles, 8 × 8 a thread: 1.50 × the default',
   );
-  expect(tunedWords({ layout: 'NT', form, ms: 1, defaultMs: 1 })).toContain('the default is fastest');
+  expect(tunedWords({ what: 'NT', form, ms: 1, defaultMs: 1 })).toContain('the default is fastest');
+  expect(tunedWords({ what: 'row', form: 'rowPerThread', ms: 1, defaultMs: 2 })).toBe(
+    'a row a thread: 2.00 × the default',
+  );
 });

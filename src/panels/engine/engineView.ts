@@ -1,6 +1,6 @@
 // The Engine panel's words and sums. Pure.
 import { count, number } from '../../lib/words';
-import type { BenchmarkReport, KernelCost, StepProfile, StepShape, TunedForms } from '../../protocol/engineReport';
+import type { BenchmarkReport, KernelCost, StepProfile, StepShape, TunedForm } from '../../protocol/engineReport';
 
 export const PRESET_NAMES = ['nano', 'micro', 'mini'] as const;
 export const DEFAULT_SHAPE: StepShape = { preset: 'nano', B: 4, T: 64, vocab_size: 1024, r: 0 };
@@ -75,17 +75,27 @@ export function kernelWords(name: string): string {
   return words.find(([start]) => name.startsWith(start))?.[1] ?? '';
 }
 
-export const LAYOUT_NAMES: Record<TunedForms['forms'][number]['layout'], string> = {
+export const TUNED_NAMES: Record<TunedForm['what'], string> = {
   NT: 'products forward',
   NN: 'gradients of inputs',
   TN: 'gradients of weights',
+  row: 'norms and the head',
+  attention: 'attention',
 };
+const FORM_NAMES = {
+  rowPerThread: 'a row a thread',
+  rowPerWorkgroup: 'a row a workgroup',
+  rowsPerThread: 'four rows a thread, in registers',
+  tiled: 'tiles in workgroup memory',
+} as const;
 /** `128 × 64 × 16 tiles, 8 × 8 a thread: 1.4 × the default`. */
-export function tunedWords({ form, ms, defaultMs }: TunedForms['forms'][number]): string {
+export function tunedWords({ form, ms, defaultMs }: TunedForm): string {
   const tile =
-    form.kind === 'tiled'
-      ? `${form.bm} × ${form.bn} × ${form.bk} tiles, ${form.tm} × ${form.tn} a thread`
-      : `${form.tm} × ${form.tn} a thread`;
+    typeof form === 'string'
+      ? FORM_NAMES[form]
+      : form.kind === 'tiled'
+        ? `${form.bm} × ${form.bn} × ${form.bk} tiles, ${form.tm} × ${form.tn} a thread`
+        : `${form.tm} × ${form.tn} a thread`;
   return `${tile}: ${ms < defaultMs ? `${number(defaultMs / ms)} × the default` : 'the default is fastest'}`;
 }
 
@@ -130,4 +140,29 @@ export function reportText(profile: StepProfile | undefined, benchmark: Benchmar
       lines.push(`  ${name}: ${failure ?? ms.map((x) => timeWords(x)).join(', ')}`);
   }
   return lines.join('\n');
+}
+
+/** What LayersCard shows, by the names of the engine's intermediates. */
+export const LAYER_KINDS = [
+  { id: 'hidden_states', label: 'hidden states' },
+  { id: 'qkv', label: 'q, k and v' },
+  { id: 'attention', label: 'attention' },
+  { id: 'gate_up', label: 'gate and up' },
+] as const;
+export type LayerKind = (typeof LAYER_KINDS)[number]['id'];
+/** Hidden states are counted as transformers does: 0 is the embedding. */
+export const layerName = (kind: LayerKind, i: number): string =>
+  kind !== 'hidden_states' ? `layer ${i + 1}` : i === 0 ? 'embedding' : `layer ${i}`;
+/** Background of a cell: by the logarithm, since one token may be a hundred times as large as the others. */
+export function heatOf(norm: number, most: number): string {
+  const share = most > 0 ? Math.log1p(norm) / Math.log1p(most) : 0;
+  return `color-mix(in srgb, var(--accent) ${Math.round(45 * share)}%, transparent)`;
+}
+
+/** `Calibrated on 3 May 2026, 14:05.`, or why what is remembered is not used. */
+export function calibrationWords(measuredAt: number, isStale: boolean): string {
+  const when = new Intl.DateTimeFormat('en-GB', { dateStyle: 'long', timeStyle: 'short' }).format(measuredAt);
+  return isStale
+    ? `Calibrated on ${when}, for kernels that have changed since: not used. Calibrate again.`
+    : `Calibrated on ${when}. Runs use and record what was found.`;
 }

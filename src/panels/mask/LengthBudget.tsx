@@ -92,10 +92,13 @@ export function LengthBudget({
           </select>
         </label>
       </div>
-      <p className={summary.trainedLost > 0 ? 'warn-text' : 'quiet'} aria-live="polite">
+      <p
+        className={
+          summary.trainedLost > 0 && cut.truncation_mode !== 'drop' ? 'warn-text budget-words' : 'quiet budget-words'
+        }
+        aria-live="polite"
+      >
         {sentence}
-        {summary.rowsWithoutStop > 0 &&
-          ` ${count(summary.rowsWithoutStop)} of them lose their end of turn: the model would not learn to stop.`}
       </p>
       <svg
         ref={chart}

@@ -28,25 +28,25 @@ const CHOICES: {
     key: 'assistant_spans',
     label: 'assistant spans',
     options: [
-      { id: 'generation', label: '{% generation %} markers' },
-      { id: 'derived', label: 'derived from the template' },
+      { id: 'generation', label: '{% generation %}' },
+      { id: 'derived', label: 'derived' },
     ],
   },
   {
     key: 'assistant_turns',
     label: 'turns',
     options: [
-      { id: 'all', label: 'all turns' },
-      { id: 'last', label: 'last turn only' },
+      { id: 'all', label: 'all' },
+      { id: 'last', label: 'last only' },
     ],
   },
   {
     key: 'train_on_eos',
     label: 'train_on_eos',
     options: [
-      { id: 'turn', label: 'turn: as the span says' },
-      { id: 'all', label: 'all end-of-turn tokens' },
-      { id: 'last', label: 'last: the row’s last one' },
+      { id: 'turn', label: 'turn: of the span' },
+      { id: 'all', label: 'all of the row' },
+      { id: 'last', label: 'last of the row' },
       { id: 'none', label: 'none' },
     ],
   },
@@ -58,12 +58,25 @@ export function ModeChoice() {
 }
 
 /** Only where they change something: assistant turns under assistant_only_loss. */
-export function MaskChoices() {
+export function MaskChoices({ hasPrompts }: { /** Rows of prompt + completion. */ hasPrompts: boolean }) {
   const { settings, edit } = useWorkbench();
   const { mask, mode } = settings;
   const shown = CHOICES.filter(({ key }) => key === 'train_on_eos' || mode === 'assistant_only_loss');
   return (
     <div className="mask-choices">
+      {hasPrompts && mode === 'assistant_only_loss' && (
+        <label className="inline-field">
+          <span>answers in the prompt</span>
+          <select
+            className="select"
+            value={String(settings.completion_only_loss)}
+            onChange={(event) => edit({ completion_only_loss: event.currentTarget.value === 'true' })}
+          >
+            <option value="false">trained too</option>
+            <option value="true">masked: completion_only_loss</option>
+          </select>
+        </label>
+      )}
       {shown.map(({ key, label, options }) => (
         <label key={key} className="inline-field">
           <span>{label}</span>

@@ -14,12 +14,19 @@ import { RowInspector, type RowPadding } from './RowInspector';
 import { RowsTable } from './RowsTable';
 import { type Cut, type ReportRows, summarize } from './report';
 import { TenTokens } from './TenTokens';
+import { UseInSft } from './UseInSft';
 import { useReport } from './useReport';
 import { Verdict } from './Verdict';
 import '../../ui/parts.css';
 import './mask.css';
 
-const NO_CONVERSATION = { messages: [], tools: [], add_generation_prompt: false, continue_final_message: false };
+const NO_CONVERSATION = {
+  messages: [],
+  tools: [],
+  documents: [],
+  add_generation_prompt: false,
+  continue_final_message: false,
+};
 const BATCH = trainers.sft.fields.per_device_train_batch_size.default;
 
 export function MaskPanel() {
@@ -59,6 +66,7 @@ export function MaskPanel() {
     >
       <div className="mask-verdict">
         <Verdict report={sets.error ? { ...report, error: sets.error } : report} summary={summary} />
+        <UseInSft data={info && shownSplit ? { info, split: shownSplit } : undefined} />
       </div>
       <div className="mask-bar">
         <select
@@ -78,7 +86,7 @@ export function MaskPanel() {
             )),
           )}
         </select>
-        <MaskChoices />
+        <MaskChoices hasPrompts={info?.type === 'prompt-completion'} />
         <span className="grow" />
         <button type="button" className="link" aria-expanded={isTen} onClick={() => setTen(!isTen)}>
           The idea in ten tokens

@@ -26,7 +26,7 @@ export interface RowPadding {
   to: number;
 }
 /** Padding drawn; the rest is counted, because it all looks alike. */
-const PADS_SHOWN = 48;
+const PADS_SHOWN = 16;
 
 export function RowInspector({
   datasetId,
@@ -151,6 +151,7 @@ export function RowInspector({
             <span className="quiet">← → token</span>
           </p>
         </Card>
+        <BoundariesCard row={row} tokens={tokens} onJump={select} />
         <FindingsCard row={kept} />
       </div>
       <aside className="mask-side">
@@ -166,7 +167,6 @@ export function RowInspector({
         ) : (
           <PadInspector index={token} pad={pad} />
         )}
-        <BoundariesCard row={row} tokens={tokens} onJump={select} />
       </aside>
       <p className="sr-only" aria-live="polite">
         {`token ${token}, ${token < row.ids.length ? ORIGIN_NAMES[row.origin[token]!] : 'padding'}`}

@@ -3,8 +3,17 @@ import { useVirtualizer } from '@tanstack/react-virtual';
 import { useMemo, useRef, useState } from 'react';
 import { count } from '../../lib/words';
 import { Card } from '../../ui/Card';
-import { isFault, KIND_WORDS } from './maskView';
-import { type Cut, type CutSummary, kindUnder, orderOf, type ReportRows, type RowFilter, type SortKey } from './report';
+import { KIND_WORDS } from './maskView';
+import {
+  type Cut,
+  type CutSummary,
+  isFault,
+  kindUnder,
+  orderOf,
+  type ReportRows,
+  type RowFilter,
+  type SortKey,
+} from './report';
 
 const ROW_HEIGHT = 27;
 
@@ -39,7 +48,7 @@ export function RowsTable({
     estimateSize: () => ROW_HEIGHT,
     overscan: 6,
   });
-  const faults = [...summary.byKind].filter(([kind]) => isFault(kind));
+  const faults = [...summary.byKind].filter(([kind]) => isFault(kind, cut));
   const read = rows.length < total ? `${count(rows.length)} of ${count(total)} read` : count(rows.length);
   const note =
     isReading && rows.length === 0
@@ -125,7 +134,7 @@ export function RowsTable({
                 <span>{rows.shape(i)}</span>
                 <span className="n">{count(rows.tokens.at(i))}</span>
                 <span className="n">{count(trained)}</span>
-                <span className={!isFault(kind) ? 'quiet' : trained === 0 ? 'bad-text' : 'warn-text'}>
+                <span className={!isFault(kind, cut) ? 'quiet' : trained === 0 ? 'bad-text' : 'warn-text'}>
                   {KIND_WORDS[kind]}
                 </span>
               </button>

@@ -1,6 +1,6 @@
 // The cards beside the strip: everything about one token, the four tokens where training starts and ends, what is wrong.
 import { number } from '../../lib/words';
-import type { EncodedRow } from '../../protocol/chat';
+import type { EncodedRow, FindingKind } from '../../protocol/chat';
 import type { Inspection } from '../../protocol/requests';
 import { Card } from '../../ui/Card';
 import { boundaries, type TokenRef, tokenFacts, visible } from './maskView';
@@ -23,8 +23,16 @@ export function TokenInspector({
 }) {
   const isTrained = index > 0 && row.mask[index] === 1;
   const logp = inspection?.logps[index];
+  const all = tokenFacts(row, tokens, index);
+  // A rule may take a sentence: it stands last, over the whole width.
+  const facts = all.filter(([label]) => label !== 'rule');
+  const rule = all.find(([label]) => label === 'rule')?.[1];
   return (
-    <Card title={`Token ${index}`} note={<span className="mono">{visible(tokens[index] ?? '')}</span>}>
+    <Card
+      title={`Token ${index}`}
+      note={<span className="mono">{visible(tokens[index] ?? '')}</span>}
+      className="token-card"
+    >
       <dl className="facts" aria-live="polite">
         <dt>
           m<sub>t</sub>
@@ -32,7 +40,7 @@ export function TokenInspector({
         <dd className={isTrained ? 'is-trained' : undefined}>
           {isTrained ? '1 · trained' : isCut ? '0 · cut away' : '0 · context'}
         </dd>
-        {tokenFacts(row, tokens, index).map(([label, value]) => (
+        {facts.map(([label, value]) => (
           <Fact key={label} label={label} value={value} />
         ))}
         <Fact label="bytes" value={bytes[index] ?? ''} />
@@ -44,6 +52,8 @@ export function TokenInspector({
             <Fact label="rank" value={`${inspection.ranks[index]! + 1} of the vocabulary`} />
           </>
         )}
+        <dt>rule</dt>
+        <dd className="rule-words">{rule}</dd>
       </dl>
     </Card>
   );
@@ -52,7 +62,11 @@ export function TokenInspector({
 /** A token after the row's end. `pad` is undefined when the tokenizer names no padding token. */
 export function PadInspector({ index, pad }: { index: number; pad?: { id: number; text: string } }) {
   return (
-    <Card title={`Token ${index}`} note={<span className="mono">{pad ? visible(pad.text) : 'padding'}</span>}>
+    <Card
+      title={`Token ${index}`}
+      note={<span className="mono">{pad ? visible(pad.text) : 'padding'}</span>}
+      className="token-card"
+    >
       <dl className="facts" aria-live="polite">
         <dt>
           m<sub>t</sub>
@@ -87,9 +101,9 @@ export function BoundariesCard({
 }) {
   const found = boundaries(row, tokens);
   return (
-    <Card title="Boundaries">
+    <Card title="Boundaries" className="boundaries">
       {found.firstTrained ? (
-        <dl className="facts">
+        <dl>
           <Boundary label="last prompt" token={found.lastPrompt} onJump={onJump} />
           <Boundary label="first trained" token={found.firstTrained} onJump={onJump} />
           <Boundary label="last trained" token={found.lastTrained} onJump={onJump} />
@@ -104,9 +118,9 @@ export function BoundariesCard({
 
 function Boundary({ label, token, onJump }: { label: string; token?: TokenRef; onJump: (index: number) => void }) {
   return (
-    <>
+    <div>
       <dt>{label}</dt>
-      <dd>
+      <dd className="mono">
         {token ? (
           <button type="button" className="link mono" onClick={() => onJump(token.index)}>
             {token.text} · {token.id}
@@ -115,9 +129,13 @@ function Boundary({ label, token, onJump }: { label: string; token?: TokenRef; o
           'end of row'
         )}
       </dd>
-    </>
+    </div>
   );
 }
+
+/** A row that is left out because the person wants long rows to be is no fault. */
+const toneOf = (kind: FindingKind, blocking: boolean, gate = false): string =>
+  kind === 'too_long' && !gate ? 'quiet' : blocking ? 'bad-text' : gate ? 'warn-text' : 'quiet';
 
 /** What is wrong with this row, each with its remedy. */
 export function FindingsCard({ row }: { row: EncodedRow }) {
@@ -125,9 +143,10 @@ export function FindingsCard({ row }: { row: EncodedRow }) {
   if (findings.length === 0) return null;
   return (
     <Card title="Findings">
-      <ul className="finding-list">
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a list that scrolls must be reachable by keyboard */}
+      <ul className="finding-list" tabIndex={0}>
         {findings.map(({ kind, blocking, gate, message }) => (
-          <li key={`${kind} ${message}`} className={blocking ? 'bad-text' : gate ? 'warn-text' : 'quiet'}>
+          <li key={`${kind} ${message}`} className={toneOf(kind, blocking, gate)}>
             {message}
           </li>
         ))}

@@ -5,8 +5,8 @@ import type { MaskRowKind } from '../../protocol/requests';
 import { useKits } from '../../stores/kits';
 import { useWorkbench } from '../../stores/workbench';
 import { MODE_WORDS } from './MaskOptions';
-import { enough, isFault, KIND_WORDS, reportSentence } from './maskView';
-import type { CutSummary } from './report';
+import { enough, KIND_WORDS, reportSentence } from './maskView';
+import { type CutSummary, isFault } from './report';
 import type { LoadedReport } from './useReport';
 
 /** The gravest first; the sentence of the first is shown. */
@@ -38,7 +38,9 @@ export function Verdict({ report, summary }: { report: LoadedReport; summary: Cu
   const renderedWith =
     (templateSource !== undefined ? ' Rendered with your edited template.' : '') +
     (kitTitle === undefined ? '' : ` Cut into the tokens of ${kitTitle}.`);
-  const faults = [...summary.byKind].filter(([kind]) => isFault(kind)).sort(([a], [b]) => weight(a) - weight(b));
+  const faults = [...summary.byKind]
+    .filter(([kind]) => isFault(kind, settings))
+    .sort(([a], [b]) => weight(a) - weight(b));
   const worst = faults[0];
   const reading = report.isReading && report.rows.length > 0 && report.total > report.rows.length && (
     <>
@@ -51,33 +53,41 @@ export function Verdict({ report, summary }: { report: LoadedReport; summary: Cu
   );
   const stopped =
     report.isStopped && ` Reading was stopped at ${count(report.rows.length)} of ${count(report.total)} rows.`;
+  const leftOut = settings.truncation_mode === 'drop' ? summary.cut : 0;
+  const raise = (
+    <button type="button" className="link" onClick={() => edit({ max_length: enough(summary) })}>
+      Raise max_length to {count(enough(summary))}
+    </button>
+  );
   if (!worst)
     return (
       <div className="note" role="status">
         <div>
           {summary.rows > 0 ? <b>{reportSentence(summary, report.total)}</b> : <b>Reading the rows …</b>} {modeWords}
+          {leftOut > 0 && ` ${plural(leftOut, 'row')} longer than ${count(settings.max_length)} tokens are left out. `}
           {renderedWith}
           {reading}
           {stopped}
+          {leftOut > 0 && <span className="verdict-actions">{raise}</span>}
         </div>
       </div>
     );
-  const [kind, { rows, first }] = worst;
-  const told = report.first.find((f) => f.kind === kind)?.message;
-  const isCuts = summary.cut > 0 && CUT_WORDS[kind as FindingKind] !== undefined && told === undefined;
+  const [kind, { rows, first, byCut }] = worst;
+  // The report comes with its sentences at the end; until then the kind has to do.
+  const told = byCut ? CUT_WORDS[kind as FindingKind] : report.first.find((f) => f.kind === kind)?.message;
   const underives =
     kind === 'nothing_trained' &&
     settings.mode === 'assistant_only_loss' &&
     settings.mask.assistant_spans === 'generation' &&
     /no \{% generation %\}/.test(told ?? '');
-  const isTooLong = summary.cut > 0 && (isCuts || kind === 'too_long');
+  const isTooLong = faults.some(([other, { byCut: cuts }]) => cuts || other === 'too_long');
   return (
     <div className="note bad" role="alert">
       <div>
         <b>
           Training is blocked: {plural(rows, 'row')}: {KIND_WORDS[kind]}.
         </b>{' '}
-        {told ?? CUT_WORDS[kind as FindingKind] ?? ''}{' '}
+        {told}{' '}
         {faults.length > 1 && (
           <>
             Also:{' '}
@@ -109,11 +119,7 @@ export function Verdict({ report, summary }: { report: LoadedReport; summary: Cu
               Insert markers into the template
             </a>
           )}
-          {isTooLong && (
-            <button type="button" className="link" onClick={() => edit({ max_length: enough(summary) })}>
-              Raise max_length to {count(enough(summary))}
-            </button>
-          )}
+          {isTooLong && raise}
           {isTooLong && settings.truncation_mode !== 'drop' && (
             <button type="button" className="link" onClick={() => edit({ truncation_mode: 'drop' })}>
               Drop the {plural(summary.cut, 'long row')}

@@ -3,7 +3,6 @@ import type { EncodedRow } from '../../protocol/chat';
 import {
   boundaries,
   enough,
-  isFault,
   KIND_WORDS,
   lengthSentence,
   reportSentence,
@@ -12,7 +11,7 @@ import {
   underCut,
   visible,
 } from './maskView';
-import type { CutSummary } from './report';
+import { type Cut, type CutSummary, isFault } from './report';
 
 const tokens = ['<|im_start|>', 'assistant', '\n', 'ok', ' yes', '<|im_end|>', '\n'];
 const row = (mask: number[]): EncodedRow => ({
@@ -83,7 +82,16 @@ test('sentences carry the numbers', () => {
   expect(lengthSentence(summary({ cut: 3, rowsLost: 1, trainedLost: 14, stopsLost: 2 }), cut)).toBe(
     '3 rows cut at the end: 1 row lost, 14 trained tokens lost, 2 end-of-turn tokens lost.',
   );
-  expect(lengthSentence(summary({ cut: 1 }), { ...cut, truncation_mode: 'drop' })).toMatch(/^1 row left out/);
+  const gone = summary({ cut: 3, rowsLost: 3, trainedLost: 14, stopsLost: 3, rowsWithoutStop: 3 });
+  expect(lengthSentence(gone, { ...cut, truncation_mode: 'drop' })).toBe(
+    '3 rows left out, and 14 trained tokens with them. No other row is cut.',
+  );
+  expect(lengthSentence(gone, { ...cut, truncation_mode: 'refuse' })).toBe(
+    '3 rows are longer than 256 tokens, so a run would be refused.',
+  );
+  expect(lengthSentence({ ...gone, cut: 5 }, cut)).toMatch(
+    /3 end-of-turn tokens lost\. 3 of them lose their end of turn: the model would not learn to stop\.$/,
+  );
   expect(enough(summary())).toBe(200);
 });
 
@@ -110,10 +118,12 @@ test('a cut row keeps what is cut away in sight, trained nowhere', () => {
 
 test('every kind has words; what the gate lets pass is no fault', () => {
   expect(new Set(Object.values(KIND_WORDS)).size).toBe(Object.keys(KIND_WORDS).length);
-  expect(['none', 'truncated', 'target_cut', 'unreadable'].map((kind) => isFault(kind as never))).toEqual([
-    false,
-    false,
-    true,
-    true,
-  ]);
+  const faults = (truncation_mode: Cut['truncation_mode']) =>
+    (['none', 'truncated', 'special_in_text', 'target_cut', 'unreadable', 'too_long'] as const).filter((kind) =>
+      isFault(kind, { truncation_mode }),
+    );
+  expect(faults('keep_start')).toEqual(['target_cut', 'unreadable', 'too_long']);
+  expect(faults('refuse')).toEqual(['target_cut', 'unreadable', 'too_long']);
+  // The person chose to leave long rows out: the run goes on without them.
+  expect(faults('drop')).toEqual(['target_cut', 'unreadable']);
 });

@@ -99,6 +99,7 @@ export const KIND_WORDS: Record<MaskRowKind, string> = {
   prompt_not_prefix: 'prompt is no prefix',
   not_prefix_preserving: 'earlier turns change',
   tool_result_trained: 'tool result supervised',
+  train_spans_lost: 'parts not found',
   straddles_boundary: 'straddles a boundary',
   double_bos: 'double BOS',
   pad_in_text: 'padding token in text',
@@ -109,10 +110,6 @@ export const KIND_WORDS: Record<MaskRowKind, string> = {
   truncated: 'context cut',
   special_in_text: 'special token as text',
 };
-/** Kinds that stop a run, as the gate does; the others are worth knowing. */
-export const isFault = (kind: MaskRowKind): boolean =>
-  kind !== 'none' && kind !== 'truncated' && kind !== 'special_in_text';
-
 /** One sentence on the whole split: how many tokens teach. */
 export function reportSentence({ rows, tokens, trained }: CutSummary, total = rows): string {
   if (rows === 0) return 'No rows: choose a split that has some, or import a file in Data.';
@@ -122,11 +119,18 @@ export function reportSentence({ rows, tokens, trained }: CutSummary, total = ro
 
 /** What max_length does to the split, in one sentence. */
 export function lengthSentence(summary: CutSummary, { max_length, truncation_mode }: Cut): string {
-  const { cut, rowsLost, trainedLost, stopsLost, longest } = summary;
+  const { cut, rowsLost, trainedLost, stopsLost, rowsWithoutStop, longest } = summary;
   if (cut === 0)
     return `No row is cut: the longest has ${plural(longest, 'token')}, the limit is ${count(max_length)}.`;
-  const verb = { keep_start: 'cut at the end', keep_end: 'cut at the start', drop: 'left out', refuse: 'refused' };
-  return `${plural(cut, 'row')} ${verb[truncation_mode]}: ${plural(rowsLost, 'row')} lost, ${plural(trainedLost, 'trained token')} lost, ${plural(stopsLost, 'end-of-turn token')} lost.`;
+  if (truncation_mode === 'drop')
+    return `${plural(cut, 'row')} left out, and ${plural(trainedLost, 'trained token')} with them. No other row is cut.`;
+  if (truncation_mode === 'refuse')
+    return `${plural(cut, 'row')} ${cut === 1 ? 'is' : 'are'} longer than ${plural(max_length, 'token')}, so a run would be refused.`;
+  const where = truncation_mode === 'keep_start' ? 'end' : 'start';
+  const stops = rowsWithoutStop
+    ? ` ${count(rowsWithoutStop)} of them lose their end of turn: the model would not learn to stop.`
+    : '';
+  return `${plural(cut, 'row')} cut at the ${where}: ${plural(rowsLost, 'row')} lost, ${plural(trainedLost, 'trained token')} lost, ${plural(stopsLost, 'end-of-turn token')} lost.${stops}`;
 }
 
 /** max_length at which nothing trained is lost any more: the longest row. */

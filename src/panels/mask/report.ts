@@ -117,15 +117,22 @@ function renumbered<T>(values: Uint8Array, names: readonly T[], known: T[]): Uin
 /** The fault of a row under a cut: the cut's own first, because it stands above what it hides. */
 export function kindUnder(rows: ReportRows, i: number, cut: Cut): MaskRowKind {
   const kind = rows.kind(i);
-  if (kind === 'unreadable' || kind === 'nothing_trained') return kind;
-  const { trained, trainedLost, stopsLost, stopsKept, kept } = rows.cut(i, cut);
-  if (kept === 0) return 'too_long';
+  if (kind === 'unreadable') return kind;
+  const isOut = cut.truncation_mode === 'drop' || cut.truncation_mode === 'refuse';
+  if (isOut && rows.tokens.at(i) > cut.max_length) return 'too_long';
+  if (kind === 'nothing_trained') return kind;
+  const { trained, trainedLost, stopsLost, stopsKept } = rows.cut(i, cut);
   if (trained === 0) return 'nothing_trained';
   if (stopsLost > 0 && stopsKept === 0) return 'stop_not_trained';
   if (trainedLost > 0) return 'target_cut';
   if (kind === 'none' && rows.tokens.at(i) > cut.max_length) return 'truncated';
   return kind;
 }
+
+/** Kinds that stop a run, as the gate does; the others are worth knowing. Rows that the person lets drop stop nothing. */
+export const isFault = (kind: MaskRowKind, { truncation_mode }: Pick<Cut, 'truncation_mode'>): boolean =>
+  !HARMLESS.has(kind) && !(kind === 'too_long' && truncation_mode === 'drop');
+const HARMLESS: ReadonlySet<MaskRowKind> = new Set(['none', 'truncated', 'special_in_text']);
 
 export interface CutSummary {
   rows: number;
@@ -141,7 +148,8 @@ export interface CutSummary {
   /** Rows whose every trained end-of-turn token is cut away. */
   rowsWithoutStop: number;
   longest: number;
-  byKind: Map<MaskRowKind, { rows: number; first: number }>;
+  /** `byCut`: the first of them has the fault from the cut alone. */
+  byKind: Map<MaskRowKind, { rows: number; first: number; byCut: boolean }>;
 }
 export function summarize(rows: ReportRows, cut: Cut): CutSummary {
   const out: CutSummary = {
@@ -170,7 +178,7 @@ export function summarize(rows: ReportRows, cut: Cut): CutSummary {
     const kind = kindUnder(rows, i, cut);
     const known = out.byKind.get(kind);
     if (known) known.rows++;
-    else out.byKind.set(kind, { rows: 1, first: rows.index.at(i) });
+    else out.byKind.set(kind, { rows: 1, first: rows.index.at(i), byCut: kind !== rows.kind(i) });
   }
   return out;
 }
@@ -195,11 +203,7 @@ export function orderOf(
     if (kind !== 'all') {
       const found = kindUnder(rows, i, cut);
       const passes =
-        kind === 'faulty'
-          ? found !== 'none' && found !== 'truncated'
-          : kind === 'cut'
-            ? rows.tokens.at(i) > cut.max_length
-            : found === kind;
+        kind === 'faulty' ? isFault(found, cut) : kind === 'cut' ? rows.tokens.at(i) > cut.max_length : found === kind;
       if (!passes) continue;
     }
     keys[i] =

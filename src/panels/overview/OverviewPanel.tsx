@@ -24,7 +24,7 @@ export function OverviewPanel() {
   const base = newest?.recipe.model.ref ?? (isSlow ? 'builtin:nano' : defaultSftRecipe.model.ref);
   const trained = newest && `run:${newest.id}`;
   const monday = useMonday();
-  const at = newest ? 'sft' : 'base';
+  const at = newest?.recipe.peft ? 'peft' : newest ? 'sft' : 'base';
   return (
     <Panel
       title="Overview"
@@ -104,7 +104,7 @@ export function OverviewPanel() {
                   <td>
                     {p.id === 'base'
                       ? 'yes'
-                      : p.id === 'sft' && newest
+                      : p.id === at && newest
                         ? `“${newest.name}”, step ${newest.step}`
                         : 'not yet'}
                   </td>

@@ -33,6 +33,7 @@ export const PHASES: readonly Phase[] = [
     role: 'often',
     fixes: 'Many variants are needed and full tuning costs too much.',
     artifact: 'LoRA or QLoRA adapter, adapter routing',
+    href: '#/lora',
   },
   {
     id: 'preference',

@@ -8,7 +8,7 @@ import { useWorkbench } from '../../stores/workbench';
 import { Card } from '../../ui/Card';
 import { LineChart } from '../../ui/LineChart';
 import { Panel } from '../../ui/Panel';
-import { newest, recipeDiff, runColor, STATUS_WORDS, sharedMetrics } from './runsView';
+import { newest, panelOf, recipeDiff, runColor, STATUS_WORDS, sharedMetrics } from './runsView';
 import './runs.css';
 
 const LIMIT = 6;
@@ -164,7 +164,7 @@ function Row({
       <td className="runs-name">
         <span className="run-dot" style={{ background: runColor(run.id) }} />
         {draft === undefined ? (
-          <a className="link" href={`#/${run.recipe.trainer}`} onClick={() => openRun(run.id)}>
+          <a className="link" href={panelOf(run)} onClick={() => openRun(run.id)}>
             {run.name}
           </a>
         ) : (

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { RunRecord } from '../../protocol/run';
-import { newest, recipeDiff, runColor, sharedMetrics } from './runsView';
+import { newest, panelOf, recipeDiff, runColor, sharedMetrics } from './runsView';
 
 const run = (id: string, args: RunRecord['recipe']['args'], points: RunRecord['points'] = []): RunRecord => ({
   id,
@@ -55,4 +55,10 @@ test('metrics of any run are offered, without step and epoch; a colour belongs t
   ];
   expect(sharedMetrics(runs)).toEqual(['eval_loss', 'loss', 'zeta']);
   expect(runColor('a')).toBe(runColor('a'));
+});
+
+test('a run opens where it can be read: adapters in LoRA, all weights in their trainer’s panel', () => {
+  const full = run('a', {});
+  expect(panelOf(full)).toBe('#/sft');
+  expect(panelOf({ recipe: { ...full.recipe, peft: { r: 4 } } })).toBe('#/lora');
 });

@@ -19,6 +19,9 @@ export const STATUS_WORDS: Record<RunRecord['status'], { text: string; tone: '' 
   interrupted: { text: 'interrupted', tone: 'warn' },
 };
 
+/** Address of the panel that shows the run: adapters have one of their own. */
+export const panelOf = ({ recipe }: Pick<RunRecord, 'recipe'>): string => `#/${recipe.peft ? 'lora' : recipe.trainer}`;
+
 /** Newest value of a metric, or undefined. */
 export function newest(run: RunRecord, metric: string): number | undefined {
   for (let i = run.points.length - 1; i >= 0; i--) {

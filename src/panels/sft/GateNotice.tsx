@@ -8,10 +8,13 @@ const shortRow = (rowId: string): string => rowId.replace(/^sha256:\w+\//, '');
 export function GateNotice({
   findings,
   onOverride,
+  onLook,
   onClose,
 }: {
   findings: readonly GateFinding[];
   onOverride: () => void;
+  /** To the rows themselves. */
+  onLook: () => void;
   onClose: () => void;
 }) {
   return (
@@ -38,6 +41,9 @@ export function GateNotice({
       <div className="gate-verbs">
         <button type="button" className="button" onClick={onClose}>
           Back to the recipe
+        </button>
+        <button type="button" className="button" onClick={onLook}>
+          Look at the rows in Mask
         </button>
         <button type="button" className="button" onClick={onOverride}>
           Train all the same

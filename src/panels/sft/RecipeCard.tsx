@@ -4,6 +4,7 @@ import type { Fields } from '../../lib/fields';
 import type { Json } from '../../protocol/chat';
 import type { DatasetInfo } from '../../protocol/requests';
 import { useTemplates } from '../../stores/templates';
+import { SEED_FIELD, useTypedFields } from '../../stores/typedFields';
 import { trainers } from '../../trainers/registry';
 import { Card } from '../../ui/Card';
 import { ConfigForm } from '../../ui/ConfigForm';
@@ -12,13 +13,12 @@ import { TemplateSelect } from '../../ui/TemplateSelect';
 import { dataHint, dataOf, withData } from './dataChoice';
 import { LOSS_ON, lossOn, withLossOn } from './lossOn';
 import { MemoryNote } from './MemoryNote';
-import { SEED_FIELD, useTypedFields } from './typedFields';
 import type { Sft } from './useSft';
 
 /** In sight, in this order; `loss on`, the model and the seed are beside them. */
 const SHOWN = ['learning_rate', 'per_device_train_batch_size', 'max_steps', 'packing'];
 /** Chosen through `loss on`. */
-const HIDDEN = ['assistant_only_loss', 'completion_only_loss', 'seed'];
+const HIDDEN = ['assistant_only_loss', 'seed'];
 const MODELS = [
   { id: 'builtin:nano', label: 'nano' },
   { id: 'builtin:micro', label: 'micro' },
@@ -27,14 +27,16 @@ const MODELS = [
 export function RecipeCard({ sft, datasets }: { sft: Sft; datasets: readonly DatasetInfo[] }) {
   const [isOpen, setOpen] = useState(false);
   const { recipe, edit, isBusy } = sft;
-  const { typed, type } = useTypedFields();
+  const { typed, type } = useTypedFields('sft');
   const templates = useTemplates();
   const [isFolded, setFolded] = useState(() => matchMedia('(max-width: 700px)').matches);
   const fields: Fields = trainers.sft.fields;
   const pick = (wanted: (key: string) => boolean): Fields =>
     Object.fromEntries(Object.entries(fields).filter(([key]) => wanted(key)));
   const shown = Object.fromEntries(SHOWN.flatMap((key) => (fields[key] ? [[key, fields[key]]] : [])));
-  const rest = pick((key) => !SHOWN.includes(key) && !HIDDEN.includes(key));
+  // Under assistant_only_loss the other switch is a choice of its own: whether answers in the prompt are trained.
+  const hidden = recipe.args.assistant_only_loss === true ? HIDDEN : [...HIDDEN, 'completion_only_loss'];
+  const rest = pick((key) => !SHOWN.includes(key) && !hidden.includes(key));
   const change = (args: { [key: string]: Json }) => edit({ ...recipe, args: { ...recipe.args, ...args } });
   if (isFolded)
     return (

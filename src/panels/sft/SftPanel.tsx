@@ -1,22 +1,21 @@
 // SFT: the recipe, the run, its curves, and the glass box under them.
 import { useMemo, useState } from 'react';
-import { type ConfigOf, defaults } from '../../lib/fields';
+import { settingsOf } from '../../labs/recipeSettings';
 import { number } from '../../lib/words';
 import { parseTurn } from '../../protocol/contract';
 import type { Recipe } from '../../protocol/recipe';
-import type { TemplateSettings } from '../../protocol/requests';
 import type { RunRecord } from '../../protocol/run';
 import { studioClient } from '../../stores/client';
 import type { RunStats } from '../../stores/runs';
+import { useTemplates } from '../../stores/templates';
 import { useLoaded } from '../../stores/useLoaded';
-import { trainers } from '../../trainers/registry';
+import { useWorkbench } from '../../stores/workbench';
 import { Card } from '../../ui/Card';
 import { LineChart } from '../../ui/LineChart';
 import { Panel } from '../../ui/Panel';
 import { GateNotice } from './GateNotice';
 import { Generations } from './Generations';
 import { GlassBox } from './GlassBox';
-import { lossOn } from './lossOn';
 import { FinishedNotice, Measured } from './Measured';
 import { isLive, modelStates } from './modelStates';
 import { PairCard } from './PairCard';
@@ -24,6 +23,7 @@ import { RecipeCard } from './RecipeCard';
 import { RunControls } from './RunControls';
 import { RunNotice } from './RunNotice';
 import { curveWords, lossFinding, metricSeries, progressWords } from './runView';
+import { SettingsNote } from './SettingsNote';
 import { useSft } from './useSft';
 import '../../ui/parts.css';
 import './sft.css';
@@ -33,10 +33,11 @@ const CASES = 40;
 export function SftPanel() {
   const sft = useSft();
   const { recipe, run } = sft;
+  const templates = useTemplates();
   const sets = useLoaded('datasets', (signal) => studioClient().text.request('listDatasets', {}, { signal }));
   const shown = run?.recipe ?? recipe;
   const trainSets = (sets.value?.datasets ?? []).filter((d) => shown.data.train.some((t) => t.ref === d.id));
-  const settings = useMemo(() => templateSettings(shown), [shown]);
+  const settings = useMemo(() => ({ ...settingsOf(shown), template: shown.template }), [shown]);
   const states = modelStates(shown.model.ref, run);
   return (
     <Panel
@@ -48,10 +49,12 @@ export function SftPanel() {
       {run?.status === 'finished' && (
         <FinishedNotice run={run} baseRef={shown.model.ref} metrics={shown.evaluation} cases={CASES} />
       )}
+      <SettingsNote recipe={recipe} onEdit={sft.edit} />
       {sft.gate && (
         <GateNotice
           findings={sft.gate.findings}
           onClose={sft.closeGate}
+          onLook={() => lookInMask(recipe, templates.find(({ ref }) => ref === recipe.template)?.source)}
           onOverride={() => sft.gate?.retry(sft.gate.findings.map(({ kind }) => kind))}
         />
       )}
@@ -180,21 +183,14 @@ function Curves({ run, stats, isRecovering }: { run?: RunRecord; stats?: RunStat
   );
 }
 
-const MODE = { assistant: 'assistant_only_loss', completion: 'completion_only_loss', full: 'full' } as const;
-/** As the recipe's rows are encoded for training. */
-function templateSettings({ args, template }: Recipe): TemplateSettings {
-  // A finished run may have args that this version no longer knows; the rows are shown all the same.
-  const { max_length, truncation_mode, assistant_spans, assistant_turns, train_on_eos } = {
-    ...defaults(trainers.sft.fields),
-    ...args,
-  } as ConfigOf<typeof trainers.sft.fields>;
-  return {
-    template,
-    mode: MODE[lossOn(args)],
-    max_length,
-    truncation_mode,
-    mask: { assistant_spans, assistant_turns, train_on_eos },
-  };
+/** Mask with the recipe's rows, template and settings. `source`: of its template. */
+function lookInMask(recipe: Recipe, source: string | undefined): void {
+  const { openKit, editTemplate, edit, openDataset } = useWorkbench.getState();
+  openKit(undefined);
+  editTemplate(recipe.template === 'builtin:chatml' ? undefined : source);
+  edit(settingsOf(recipe));
+  openDataset(recipe.data.train[0]!.ref);
+  location.hash = '#/mask';
 }
 
 const judge = ({ text }: { text: string }): { tone: 'ok' | 'bad' | 'warn'; title: string } => {

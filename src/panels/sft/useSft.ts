@@ -8,11 +8,12 @@ import type { RunRecord } from '../../protocol/run';
 import { studioClient } from '../../stores/client';
 import { pauseRun, resumeRun, startRun, stepRunOnce, stopRun, unpauseRun, useRuns } from '../../stores/runs';
 import { useSession } from '../../stores/session';
+import { suggested, useSftDraft } from '../../stores/sftDraft';
+import { SEED_FIELD, typedComplaints, useTypedFields } from '../../stores/typedFields';
 import { useLoaded } from '../../stores/useLoaded';
 import { useWorkbench } from '../../stores/workbench';
-import { useSftDraft } from './draft';
+import { trainers } from '../../trainers/registry';
 import { isLive } from './modelStates';
-import { typedComplaints, useTypedFields } from './typedFields';
 
 const newestFirst = (a: RunRecord, b: RunRecord) => b.createdAt - a.createdAt;
 const PAIR = 'loss pair ';
@@ -21,12 +22,7 @@ export function useSft() {
   const { recipe: chosen, edit, isUntouched } = useSftDraft();
   const { runId, openRun: show } = useWorkbench();
   const backend = useSession((s) => s.backend);
-  // Until the person has chosen: the small model where there is no graphics card.
-  const isSlow = backend !== undefined && (backend.backend !== 'webgpu' || backend.isFallbackAdapter);
-  const recipe = useMemo(
-    () => (isUntouched && isSlow ? { ...chosen, model: { ref: 'builtin:nano' } } : chosen),
-    [chosen, isUntouched, isSlow],
-  );
+  const recipe = useMemo(() => suggested({ recipe: chosen, isUntouched }, backend), [chosen, isUntouched, backend]);
   const runs = useRuns((s) => s.runs);
   const stats = useRuns((s) => s.stats);
   const startedHere = useRuns((s) => s.startedHere);
@@ -41,7 +37,7 @@ export function useSft() {
   const group = list.find((r) => r.group?.startsWith(PAIR))?.group;
 
   const recovering = useRuns((s) => s.recovering);
-  const complaints = typedComplaints(useTypedFields((s) => s.typed));
+  const complaints = typedComplaints(useTypedFields('sft').typed, { ...trainers.sft.fields, ...SEED_FIELD });
   const restarts = useSession((s) => s.restarts);
   const isReady = backend !== undefined && backend.backend !== 'cpu';
   const memory = useLoaded(

@@ -11,8 +11,11 @@ import { useWorkbench } from '../../stores/workbench';
 import { Card } from '../../ui/Card';
 import { TemplateSelect } from '../../ui/TemplateSelect';
 
-const ROWS = 500;
-type State = { status: 'idle' } | { status: 'reading'; done: number } | { status: 'ready'; report: ComparisonReport };
+type State =
+  | { status: 'idle' }
+  | { status: 'reading'; report?: ComparisonReport }
+  /** `total`: rows of the split; more than those of the report when the person stopped. */
+  | { status: 'ready'; report: ComparisonReport; total: number };
 
 export function CompareCard({ settings }: { settings: TemplateSettings }) {
   const templates = useTemplates();
@@ -24,6 +27,7 @@ export function CompareCard({ settings }: { settings: TemplateSettings }) {
   const [other, setOther] = useState({ template: '', kit: settings.kit ?? '' });
   const [state, setState] = useState<State>({ status: 'idle' });
   const [error, setError] = useState<string>();
+  const total = (shownSplit && info?.splits[shownSplit]) || 0;
   const controller = useRef<AbortController>(undefined);
   const b: TemplateSettings = { ...settings, kit: other.kit || undefined, template: other.template || undefined };
   const run = async () => {
@@ -31,17 +35,25 @@ export function CompareCard({ settings }: { settings: TemplateSettings }) {
     const abort = new AbortController();
     controller.current = abort;
     setError(undefined);
-    setState({ status: 'reading', done: 0 });
+    setState({ status: 'reading' });
+    let seen: { report: ComparisonReport; total: number } | undefined;
     try {
       const report = await studioClient().text.request(
         'compare',
-        { datasetId: info.id, split: shownSplit, limit: ROWS, a: settings, b },
-        { signal: abort.signal, onProgress: ({ done }) => setState({ status: 'reading', done }) },
+        { datasetId: info.id, split: shownSplit, a: settings, b },
+        {
+          signal: abort.signal,
+          onProgress: (found) => {
+            seen = found;
+            setState({ status: 'reading', report: found.report });
+          },
+        },
       );
-      setState({ status: 'ready', report });
+      setState({ status: 'ready', report, total: report.rows });
     } catch (cause) {
-      setState({ status: 'idle' });
-      if (!(cause instanceof CancelledError)) setError((cause as Error).message);
+      const isStopped = cause instanceof CancelledError;
+      setState(isStopped && seen ? { status: 'ready', ...seen } : { status: 'idle' });
+      if (!isStopped) setError((cause as Error).message);
     }
   };
   return (
@@ -51,11 +63,11 @@ export function CompareCard({ settings }: { settings: TemplateSettings }) {
       actions={
         state.status === 'reading' ? (
           <button type="button" className="button" onClick={() => controller.current?.abort()}>
-            Stop at {count(state.done)}
+            Stop at {count(state.report?.rows ?? 0)} of {count(total)}
           </button>
         ) : (
           <button type="button" className="button" disabled={!info} onClick={() => void run()}>
-            Compare {count(ROWS)} rows
+            Compare {plural(total, 'row')}
           </button>
         )
       }
@@ -88,22 +100,35 @@ export function CompareCard({ settings }: { settings: TemplateSettings }) {
           {error}
         </p>
       )}
-      {state.status === 'ready' && <Report report={state.report} />}
+      {state.status !== 'idle' && state.report && (
+        <Report report={state.report} total={state.status === 'ready' ? state.total : undefined} />
+      )}
     </Card>
   );
 }
 
-function Report({ report }: { report: ComparisonReport }) {
+/** `total` undefined: rows are still being read. */
+function Report({ report, total }: { report: ComparisonReport; total?: number }) {
   const { rows, textDiffers, idsDiffer, maskDiffers, errors, examples } = report;
   const share = (n: number) => `${count(n)} (${percent(rows === 0 ? 0 : n / rows)})`;
+  const isWhole = total === rows;
+  const read = isWhole ? plural(rows, 'row') : `the first ${plural(rows, 'row')}`;
+  const stopped = total !== undefined && !isWhole && ` You stopped there; the split has ${count(total)}.`;
   if (examples.length === 0)
-    return <p className="ok-text">All {plural(rows, 'row')} give the same string, ids and mask.</p>;
+    return (
+      <p className="ok-text">
+        {isWhole ? 'All ' : 'So far '}
+        {read} give the same string, ids and mask.{stopped}
+      </p>
+    );
   return (
     <>
       <p aria-live="polite">
-        Of {plural(rows, 'row')}: <b>{share(textDiffers)}</b> differ as strings, <b>{share(idsDiffer)}</b> as ids,{' '}
+        Of {read}: <b>{share(textDiffers)}</b> differ as strings, <b>{share(idsDiffer)}</b> as ids,{' '}
         <b>{share(maskDiffers)}</b> in what is trained
-        {errors > 0 && `, ${share(errors)} cannot be rendered by one side`}.
+        {errors > 0 && `, ${share(errors)} cannot be rendered by one side`}.{stopped}
+        {examples.length < Math.max(textDiffers, idsDiffer, maskDiffers, errors) &&
+          ` The first ${count(examples.length)} are listed.`}
       </p>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region must be reachable by keyboard */}
       <section className="compare-rows" aria-label="Rows that differ" tabIndex={0}>

@@ -7,12 +7,14 @@ import { saveFile } from '../../stores/saveFile';
 import { useLoaded } from '../../stores/useLoaded';
 import type { Conversation } from '../../stores/workbench';
 import { Card } from '../../ui/Card';
-import { goldenWords } from './templateView';
+import { freeGoldenName, goldenWords } from './templateView';
 
 export function GoldensCard({ conversation, settings }: { conversation: Conversation; settings: TemplateSettings }) {
   const [version, setVersion] = useState(0);
   const [name, setName] = useState<string>();
   const [error, setError] = useState<string>();
+  /** A file with samples whose names others have: the person decides. */
+  const [clash, setClash] = useState<{ bytes: ArrayBuffer; taken: string[] }>();
   const picker = useRef<HTMLInputElement>(null);
   const { kit, template } = settings;
   const checked = useLoaded(
@@ -31,11 +33,22 @@ export function GoldensCard({ conversation, settings }: { conversation: Conversa
       setError((cause as Error).message);
     }
   };
+  const isTaken = goldens.some((golden) => golden.name === name?.trim());
   const pin = () => {
-    const { messages, tools } = conversation;
-    const row = { messages, ...(tools.length > 0 && { tools }) };
+    const { messages, tools, documents } = conversation;
+    const row = {
+      messages,
+      ...(tools.length > 0 && { tools }),
+      ...(documents.length > 0 && { chat_template_kwargs: { documents } }),
+    };
     const { text } = studioClient();
-    void act(text.request('pinGolden', { name: name ?? '', row, settings }).then(() => setName(undefined)));
+    const pinned = text.request('pinGolden', { name: name ?? '', row, settings, replace: isTaken });
+    void act(pinned.then(() => setName(undefined)));
+  };
+  const bring = async (bytes: ArrayBuffer, how?: 'replace' | 'rename') => {
+    setClash(undefined);
+    const { taken } = await studioClient().text.request('importGoldens', { bytes, taken: how });
+    if (taken.length > 0) setClash({ bytes, taken });
   };
   const download = async () => {
     const { fileName, bytes } = await studioClient().text.request('exportGoldens', {});
@@ -63,12 +76,7 @@ export function GoldensCard({ conversation, settings }: { conversation: Conversa
             onChange={(event) => {
               const file = event.currentTarget.files?.[0];
               event.currentTarget.value = '';
-              if (file)
-                void act(
-                  file
-                    .arrayBuffer()
-                    .then((bytes) => studioClient().text.request('importGoldens', { bytes }, { transfer: [bytes] })),
-                );
+              if (file) void act(file.arrayBuffer().then((bytes) => bring(bytes)));
             }}
           />
           <button type="button" className="button" onClick={() => picker.current?.click()}>
@@ -80,7 +88,7 @@ export function GoldensCard({ conversation, settings }: { conversation: Conversa
           <button
             type="button"
             className="button"
-            onClick={() => setName(`conversation ${goldens.length + 1}`)}
+            onClick={() => setName(freeGoldenName(goldens.map((golden) => golden.name)))}
             disabled={conversation.messages.length === 0}
           >
             Pin this conversation
@@ -103,12 +111,36 @@ export function GoldensCard({ conversation, settings }: { conversation: Conversa
             onChange={(event) => setName(event.currentTarget.value)}
           />
           <button type="submit" className="button primary">
-            Pin
+            {isTaken ? 'Replace' : 'Pin'}
           </button>
           <button type="button" className="button" onClick={() => setName(undefined)}>
             Cancel
           </button>
+          {isTaken && <span className="warn-text">A sample of that name is there already.</span>}
         </form>
+      )}
+      {clash && (
+        <div className="note warn" role="alert">
+          <div>
+            <b>
+              {plural(clash.taken.length, 'name')} of that file {clash.taken.length === 1 ? 'is' : 'are'} taken by other
+              samples:
+            </b>{' '}
+            {clash.taken.slice(0, 5).join(', ')}
+            {clash.taken.length > 5 && ' …'}. Nothing was imported yet.{' '}
+            <span className="golden-verbs">
+              <button type="button" className="link" onClick={() => void act(bring(clash.bytes, 'replace'))}>
+                Replace them
+              </button>
+              <button type="button" className="link" onClick={() => void act(bring(clash.bytes, 'rename'))}>
+                Import under new names
+              </button>
+              <button type="button" className="link" onClick={() => setClash(undefined)}>
+                Import nothing
+              </button>
+            </span>
+          </div>
+        </div>
       )}
       {error && (
         <p className="bad-text" role="alert">
@@ -121,45 +153,47 @@ export function GoldensCard({ conversation, settings }: { conversation: Conversa
           of the template is held against them, and the exported file does the same in your CI.
         </p>
       ) : (
-        <table className="changes goldens" aria-live="polite">
-          <thead>
-            <tr>
-              <th scope="col">sample</th>
-              <th scope="col">string</th>
-              <th scope="col">ids</th>
-              <th scope="col">supervised</th>
-              <th scope="col">first difference</th>
-              <th scope="col">
-                <span className="sr-only">remove</span>
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {checks.map((check, i) => (
-              <tr key={check.name}>
-                <td>{check.name}</td>
-                <Status value={check.text} />
-                <Status value={check.ids} />
-                <td className={check.supervised === 'same' ? 'ok-text' : 'bad-text'}>
-                  {check.supervised === 'same'
-                    ? goldens[i]!.supervised_tokens
-                    : `${goldens[i]!.supervised_tokens} → ${check.supervised_tokens}`}
-                </td>
-                <td className="mono">{goldenWords(check)}</td>
-                <td>
-                  <button
-                    type="button"
-                    className="icon-button"
-                    aria-label={`Remove ${check.name}`}
-                    onClick={() => void act(studioClient().text.request('removeGolden', { name: check.name }))}
-                  >
-                    ×
-                  </button>
-                </td>
+        <div className="goldens-scroll">
+          <table className="changes goldens" aria-live="polite">
+            <thead>
+              <tr>
+                <th scope="col">sample</th>
+                <th scope="col">string</th>
+                <th scope="col">ids</th>
+                <th scope="col">supervised</th>
+                <th scope="col">first difference</th>
+                <th scope="col">
+                  <span className="sr-only">remove</span>
+                </th>
               </tr>
-            ))}
-          </tbody>
-        </table>
+            </thead>
+            <tbody>
+              {checks.map((check, i) => (
+                <tr key={check.name}>
+                  <td>{check.name}</td>
+                  <Status value={check.text} />
+                  <Status value={check.ids} />
+                  <td className={check.supervised === 'same' ? 'ok-text' : 'bad-text'}>
+                    {check.supervised === 'same'
+                      ? goldens[i]!.supervised_tokens
+                      : `${goldens[i]!.supervised_tokens} → ${check.supervised_tokens}`}
+                  </td>
+                  <td className="mono">{goldenWords(check)}</td>
+                  <td>
+                    <button
+                      type="button"
+                      className="icon-button"
+                      aria-label={`Remove ${check.name}`}
+                      onClick={() => void act(studioClient().text.request('removeGolden', { name: check.name }))}
+                    >
+                      ×
+                    </button>
+                  </td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
       )}
     </Card>
   );

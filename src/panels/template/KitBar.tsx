@@ -1,11 +1,12 @@
 // Which tokenizer: the studio's own, or one that the person brings as the files of a Hugging Face folder.
-import { useRef, useState } from 'react';
+import { type ReactNode, useRef, useState } from 'react';
 import { count } from '../../lib/words';
 import { deleteKit, importKit, useKits } from '../../stores/kits';
 import { useWorkbench } from '../../stores/workbench';
 import { filesToRead, folderName } from './kitFiles';
 
-export function KitBar() {
+/** `facts`: of what is in hand; `children`: the choices that stand beside it. */
+export function KitBar({ facts, children }: { facts: ReactNode; children: ReactNode }) {
   const kits = useKits();
   const { kit, openKit, editTemplate } = useWorkbench();
   const [state, setState] = useState<{ reading?: string; error?: string }>({});
@@ -111,18 +112,19 @@ export function KitBar() {
           Delete {current.title}
         </button>
       )}
-      {state.reading !== undefined ? (
-        <span role="status" className="quiet">
-          Reading {state.reading} …
-        </span>
-      ) : (
-        !current && (
-          <span className="quiet kit-hint">
-            Drop <span className="mono">tokenizer.json</span>, <span className="mono">tokenizer_config.json</span>,{' '}
-            <span className="mono">chat_template.jinja</span> or the whole folder here; they stay in this browser.
+      {children}
+      <div className="kit-line">
+        {facts}
+        {state.reading !== undefined ? (
+          <span role="status" className="quiet">
+            Reading {state.reading} …
           </span>
-        )
-      )}
+        ) : (
+          !current && (
+            <span className="quiet kit-hint">Drop a model’s files or folder here; they stay in this browser.</span>
+          )
+        )}
+      </div>
       {current && (
         <div className="kit-facts">
           <span className="mono quiet">

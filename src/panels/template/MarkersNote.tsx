@@ -1,31 +1,38 @@
 // For a template without {% generation %}: what that means, and the way out in one click, with its proof.
 import { useState } from 'react';
 import { count, plural } from '../../lib/words';
-import type { MarkerInsertion } from '../../protocol/requests';
+import type { MarkerInsertion, TemplateSettings } from '../../protocol/requests';
 import { studioClient } from '../../stores/client';
-import { type Conversation, requestSettings, useWorkbench } from '../../stores/workbench';
+import { type Conversation, useWorkbench } from '../../stores/workbench';
 
 /** Rows of the proof until a dataset is chosen. */
 const FALLBACK = { datasetId: 'builtin:sft/single', split: 'dev' };
 
-export function MarkersNote({ hasGeneration, conversation }: { hasGeneration: boolean; conversation: Conversation }) {
-  const workbench = useWorkbench();
+export function MarkersNote({
+  hasGeneration,
+  conversation,
+  settings,
+}: {
+  hasGeneration: boolean;
+  conversation: Conversation;
+  settings: TemplateSettings;
+}) {
   const [done, setDone] = useState<MarkerInsertion>();
   const [error, setError] = useState<string>();
   const [isBusy, setBusy] = useState(false);
-  const { templateSource, datasetId, split, editTemplate } = workbench;
+  const { templateSource, templateName, datasetId, split, editTemplate } = useWorkbench();
   const insert = async () => {
     setBusy(true);
     setError(undefined);
     try {
       const { messages, tools } = conversation;
       const inserted = await studioClient().text.request('insertMarkers', {
-        settings: requestSettings(workbench),
+        settings,
         messages,
         tools: tools.length > 0 ? tools : undefined,
         ...(datasetId ? { datasetId, split } : FALLBACK),
       });
-      editTemplate(inserted.source);
+      editTemplate(inserted.source, templateName && `${templateName}, with markers`);
       setDone(inserted);
     } catch (cause) {
       setError((cause as Error).message);

@@ -100,9 +100,12 @@ export function MessagesEditor({
           )}
           <textarea
             aria-label={`Text of message ${i + 1}, ${message.role}`}
+            placeholder={message.tool_calls?.length ? 'no text beside the call' : undefined}
             rows={Math.min(5, Math.max(1, Math.ceil((message.content ?? '').length / 48)))}
             value={message.content ?? ''}
-            onChange={(event) => replace(i, { content: event.currentTarget.value, content_is_null: undefined })}
+            onChange={(event) =>
+              replace(i, { content: event.currentTarget.value, content_is_null: undefined, content_parts: undefined })
+            }
           />
           {message.role === 'assistant' &&
             message.tool_calls?.map((call, c) => (

@@ -16,6 +16,7 @@ import { EXAMPLES, LIBRARY, type TemplateExample } from './examples';
 import { GoldensCard } from './GoldensCard';
 import { JsonField } from './JsonField';
 import { KitBar } from './KitBar';
+import { KwargsEditor, withDocuments } from './KwargsEditor';
 import { LintCard } from './LintCard';
 import { MarkersNote } from './MarkersNote';
 import { MessagesEditor } from './MessagesEditor';
@@ -26,11 +27,12 @@ import { conversationProblem, errorPosition, messagesProblem, shortHash, toolsPr
 import '../../ui/parts.css';
 import './template.css';
 
-const SIDES = ['messages', 'tools', 'json', 'source'] as const;
-const conversationOf = ({ messages, tools = [], add_generation_prompt = false }: TemplateExample): Conversation => ({
-  messages,
-  tools,
-  add_generation_prompt,
+const SIDES = ['messages', 'tools', 'kwargs', 'json', 'source'] as const;
+const conversationOf = (example: TemplateExample): Conversation => ({
+  messages: example.messages,
+  tools: example.tools ?? [],
+  documents: example.documents ?? [],
+  add_generation_prompt: example.add_generation_prompt ?? false,
   continue_final_message: false,
 });
 
@@ -38,7 +40,7 @@ export function TemplatePanel() {
   const workbench = useWorkbench();
   const { templateSource, editTemplate, converse } = workbench;
   const conversation = workbench.conversation ?? conversationOf(EXAMPLES[0]!);
-  const { messages, tools } = conversation;
+  const { messages, tools, documents } = conversation;
   const change = (part: Partial<Conversation>) => converse({ ...conversation, ...part });
   const [side, setSide] = useState<(typeof SIDES)[number]>('messages');
   const { kit } = workbench;
@@ -53,7 +55,10 @@ export function TemplatePanel() {
   );
   const problem = messagesProblem(messages);
   const { add_generation_prompt, continue_final_message } = conversation;
-  const settings = { ...requestSettings(workbench), add_generation_prompt, continue_final_message };
+  const inMask = requestSettings(workbench);
+  // The documents are this conversation's; the other variables are everybody's.
+  const here = { ...inMask, chat_template_kwargs: withDocuments(inMask.chat_template_kwargs, documents) };
+  const settings = { ...here, add_generation_prompt, continue_final_message };
   const rendered = useLoaded(
     messages.length === 0 ? undefined : JSON.stringify([messages, tools, settings]),
     (signal) =>
@@ -73,53 +78,52 @@ export function TemplatePanel() {
   const loadExample = (example: TemplateExample | undefined) => {
     if (!example) return;
     converse(conversationOf(example));
-    if (example.template !== undefined) editTemplate(example.template);
+    if (example.template !== undefined)
+      editTemplate(example.template, LIBRARY.find(({ source: known }) => known === example.template)?.name);
   };
   return (
     <Panel
       title="Template"
       lede="How a conversation becomes one string. First lever when training and serving disagree on roles or line ends; do not retrain before the rendered strings are the same, character for character."
-      actions={
-        <>
+      actions={<ShareButton makeLink={() => shareLink('template', conversation)} />}
+    >
+      <KitBar
+        facts={
           <span className="mono quiet hashes">
             template {inHand.error ? 'does not parse' : shortHash(inHand.value?.templateId ?? '…')} · tokenizer{' '}
             {shortHash(inHand.value?.tokenizerId ?? '…')} · ends turns with{' '}
             {inHand.value?.turnEnds.join(' ') || 'nothing known'}
           </span>
-          <ShareButton makeLink={() => shareLink('template', conversation)} />
-        </>
-      }
-    >
-      <KitBar />
-      <TemplateBar source={source} own={own.value?.source} />
+        }
+      >
+        <TemplateBar source={source} own={own.value?.source} />
+      </KitBar>
       {inHand.value && !inHand.error && (
-        <MarkersNote hasGeneration={inHand.value.hasGeneration} conversation={conversation} />
+        <MarkersNote hasGeneration={inHand.value.hasGeneration} conversation={conversation} settings={here} />
       )}
       <div className="template-grid">
         <Card
           title="Input"
-          actions={
-            <>
-              {side !== 'source' && (
-                <select
-                  className="select"
-                  aria-label="Load an example"
-                  value=""
-                  onChange={(event) => loadExample(EXAMPLES[Number(event.currentTarget.value)])}
-                >
-                  <option value="" disabled>
-                    Load an example
+          note={
+            side !== 'source' && (
+              <select
+                className="select"
+                aria-label="Load an example"
+                value=""
+                onChange={(event) => loadExample(EXAMPLES[Number(event.currentTarget.value)])}
+              >
+                <option value="" disabled>
+                  Load an example
+                </option>
+                {EXAMPLES.map((example, i) => (
+                  <option key={example.title} value={i}>
+                    {example.title}
                   </option>
-                  {EXAMPLES.map((example, i) => (
-                    <option key={example.title} value={i}>
-                      {example.title}
-                    </option>
-                  ))}
-                </select>
-              )}
-              <Segmented label="Edit" options={SIDES} value={side} onChange={setSide} />
-            </>
+                ))}
+              </select>
+            )
           }
+          actions={<Segmented label="Edit" options={SIDES} value={side} onChange={setSide} />}
           className="template-input"
         >
           {side === 'source' ? (
@@ -156,6 +160,9 @@ export function TemplatePanel() {
                   onChange={(next) => change({ tools: next as unknown as Conversation['tools'] })}
                 />
               )}
+              {side === 'kwargs' && (
+                <KwargsEditor documents={documents} onDocuments={(next) => change({ documents: next })} />
+              )}
               {side === 'json' && (
                 <JsonField
                   label="Messages as JSON"
@@ -171,6 +178,14 @@ export function TemplatePanel() {
                   <span className="mono">{tools.map((t) => t.function.name).join(', ')}</span>{' '}
                   <button type="button" className="link" onClick={() => change({ tools: [] })}>
                     Offer none
+                  </button>
+                </p>
+              )}
+              {documents.length > 0 && side !== 'kwargs' && (
+                <p className="quiet tools-line">
+                  {documents.length} {documents.length === 1 ? 'document' : 'documents'} given{' '}
+                  <button type="button" className="link" onClick={() => change({ documents: [] })}>
+                    Give none
                   </button>
                 </p>
               )}
@@ -198,9 +213,9 @@ export function TemplatePanel() {
         />
       </div>
       <div className="template-checks">
-        <LintCard conversation={conversation} settings={requestSettings(workbench)} />
-        <GoldensCard conversation={conversation} settings={requestSettings(workbench)} />
-        <CompareCard settings={requestSettings(workbench)} />
+        <LintCard conversation={conversation} settings={here} />
+        <GoldensCard conversation={conversation} settings={inMask} />
+        <CompareCard settings={inMask} />
       </div>
       {source && kit === undefined && <MismatchCard source={source} />}
     </Panel>
@@ -212,7 +227,7 @@ const positionOf = (error: StudioError | undefined) =>
 
 /** Which template is in hand: built-in, saved, from the library, or edited and not saved yet. */
 function TemplateBar({ source, own }: { source: string /** The tokenizer's own template. */; own?: string }) {
-  const { templateSource, editTemplate } = useWorkbench();
+  const { templateSource, templateName, editTemplate } = useWorkbench();
   const saved = useTemplates();
   const [name, setName] = useState<string>();
   const [failure, setFailure] = useState<string>();
@@ -236,7 +251,7 @@ function TemplateBar({ source, own }: { source: string /** The tokenizer's own t
           value={current?.ref ?? ''}
           onChange={(event) => {
             const next = all.find(({ ref }) => ref === event.currentTarget.value);
-            if (next) editTemplate(next.source === own ? undefined : next.source);
+            if (next) editTemplate(next.source === own ? undefined : next.source, next.name);
           }}
         >
           {!current && (
@@ -254,7 +269,7 @@ function TemplateBar({ source, own }: { source: string /** The tokenizer's own t
           type="button"
           className="button"
           disabled={templateSource === undefined || saved.some((info) => info.source === source)}
-          onClick={() => setName(current?.name ?? 'My template')}
+          onClick={() => setName(current?.name ?? templateName ?? 'My template')}
         >
           Save
         </button>

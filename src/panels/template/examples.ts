@@ -1,10 +1,11 @@
 // Conversations to start from: the textbook's trajectory and the cases in which templates differ.
-import type { Message, ToolSchema } from '../../protocol/chat';
+import type { Json, Message, ToolSchema } from '../../protocol/chat';
 
 export interface TemplateExample {
   title: string;
   messages: Message[];
   tools?: ToolSchema[];
+  documents?: { [key: string]: Json }[];
   /** Comes with this template of the library. */
   template?: string;
   add_generation_prompt?: boolean;
@@ -34,6 +35,27 @@ ${end}{%- endgeneration -%}
 
 const EOS = '{{ eos_token -}}\n';
 
+/** Templates of models for retrieval print the documents that they are given, each in its own way. */
+const RETRIEVAL = `{%- if documents -%}
+{{ '<|im_start|>system\\nAnswer from these documents.\\n' -}}
+{%- for document in documents -%}
+{{ '[' ~ loop.index ~ '] ' ~ document.title ~ ': ' ~ document.text ~ '\\n' -}}
+{%- endfor -%}
+{{ '<|im_end|>\\n' -}}
+{%- endif -%}
+{%- for message in messages -%}
+{{ '<|im_start|>' ~ message.role ~ '\\n' -}}
+{%- if message.role == 'assistant' -%}
+{%- generation -%}{{ message.content ~ '<|im_end|>' -}}{%- endgeneration -%}
+{%- else -%}
+{{ message.content ~ '<|im_end|>' -}}
+{%- endif -%}
+{{ '\\n' -}}
+{%- endfor -%}
+{%- if add_generation_prompt -%}
+{{ '<|im_start|>assistant\\n' -}}
+{%- endif -%}
+`;
 /** Templates to learn from, beside the built-in one and those that the person saved. */
 export const LIBRARY: { name: string; source: string }[] = [
   { name: 'Textbook: <|assistant|>', source: marked('<|assistant|>', '') },
@@ -64,6 +86,7 @@ export const LIBRARY: { name: string; source: string }[] = [
 {% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif -%}
 `,
   },
+  { name: 'ChatML with documents', source: RETRIEVAL },
 ];
 
 const QUERY_ERP: ToolSchema = {
@@ -144,6 +167,21 @@ export const EXAMPLES: TemplateExample[] = [
     messages: FOUR,
     template: LIBRARY[1]!.source,
     add_generation_prompt: true,
+  },
+  {
+    title: 'Retrieval: two documents',
+    messages: [
+      { role: 'user', content: 'What may a clerk approve?' },
+      {
+        role: 'assistant',
+        content: '{"answer":"Up to 5000 CNY.","sources":["P1"],"action":null,"status":"ok"}',
+      },
+    ],
+    documents: [
+      { title: 'P1', text: 'A clerk approves payments up to 5000 CNY.' },
+      { title: 'P2', text: 'Above that, the treasurer approves.' },
+    ],
+    template: RETRIEVAL,
   },
   {
     title: 'A user who types a special token',

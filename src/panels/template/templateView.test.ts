@@ -3,8 +3,11 @@ import type { EncodedRow } from '../../protocol/chat';
 import {
   callProblem,
   conversationProblem,
+  documentsProblem,
   errorExcerpt,
   errorPosition,
+  freeGoldenName,
+  kwargsProblem,
   messagesProblem,
   parting,
   partingWords,
@@ -13,6 +16,18 @@ import {
   shortHash,
   toolsProblem,
 } from './templateView';
+
+test('variables and documents that are none are told; a golden sample gets a name that is free', () => {
+  expect([kwargsProblem({}), kwargsProblem({ a: 1 })]).toEqual([undefined, undefined]);
+  expect(kwargsProblem([])).toMatch(/are an object/);
+  expect(documentsProblem([{ title: 'a' }])).toBeUndefined();
+  expect(documentsProblem({})).toMatch(/are a list/);
+  expect(documentsProblem([{}, 'b'])).toMatch(/^Document 2/);
+  expect(freeGoldenName([])).toBe('conversation 1');
+  expect(freeGoldenName(['budget'])).toBe('conversation 2');
+  // The first of three was removed: the number of samples alone would name an old one.
+  expect(freeGoldenName(['conversation 2', 'conversation 3'])).toBe('conversation 4');
+});
 
 test('two prompts part at their first differing token, or where one ends', () => {
   const side = (tokens: string[]) => ({ tokens, ids: tokens.map((t) => t.charCodeAt(0)) });

@@ -57,6 +57,21 @@ export function toolsProblem(value: Json): string | undefined {
   return at < 0 ? undefined : `Tool ${at + 1} has no function with a name.`;
 }
 
+const isObject = (value: Json): boolean => typeof value === 'object' && value !== null && !Array.isArray(value);
+/** What is wrong with chat_template_kwargs. */
+export const kwargsProblem = (value: Json): string | undefined =>
+  isObject(value) ? undefined : 'chat_template_kwargs are an object, such as {"enable_thinking": false}.';
+/** What is wrong with the documents of a conversation. */
+export function documentsProblem(value: Json): string | undefined {
+  if (!Array.isArray(value)) return 'Documents are a list: [{ "title": "…", "text": "…" }].';
+  const at = value.findIndex((document) => !isObject(document));
+  return at < 0 ? undefined : `Document ${at + 1} is no object, such as { "title": "…", "text": "…" }.`;
+}
+/** `conversation 1`, or the next number that no golden sample has. */
+export function freeGoldenName(taken: readonly string[]): string {
+  for (let i = taken.length + 1; ; i++) if (!taken.includes(`conversation ${i}`)) return `conversation ${i}`;
+}
+
 /** What is wrong with a conversation as JSON. */
 export function conversationProblem(value: Json): string | undefined {
   if (!Array.isArray(value)) return 'A conversation is a list of messages: [{ "role": "user", "content": "…" }].';

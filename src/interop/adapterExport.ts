@@ -1,0 +1,62 @@
+// A trained adapter as one zip to download: PEFT's two files, or a model folder as transformers reads it, with the adapter
+// merged into the base at full precision.
+import { type Zippable, zipSync } from 'fflate';
+import { mergeLora } from '../nn/lora';
+import type { LoraAdapter, NamedTensorMap } from '../nn/seam';
+import type { LlamaConfig } from '../protocol/model';
+import { writeSafetensors } from '../storage/safetensors';
+import { builtinTokenizerConfig } from '../text/builtinTemplate';
+import { writeAdapter } from './peft';
+
+export interface TrainedAdapter {
+  config: LlamaConfig;
+  /** config.json of the base, as it was read. */
+  hfConfig: unknown;
+  /** Of the base. */
+  weights: NamedTensorMap;
+  /** What base_model_name_or_path says. */
+  baseName: string;
+  /** Of the run or artifact; the file is called after it. */
+  name: string;
+  adapter: LoraAdapter;
+  /** Under PEFT's names. */
+  tensors: NamedTensorMap;
+}
+export interface ExportedFile {
+  fileName: string;
+  bytes: Uint8Array<ArrayBuffer>;
+}
+
+function zipped(name: string, ending: string, files: Record<string, Uint8Array>): ExportedFile {
+  const zippable: Zippable = {};
+  // Weights do not compress: level 0 stores them as they are.
+  for (const [path, bytes] of Object.entries(files))
+    zippable[path] = [bytes, { level: path.endsWith('.safetensors') ? 0 : 6 }];
+  const slug = name.toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-|-$/g, '') || 'adapter'; // biome-ignore format: reads as one idea
+  // A fixed time, so that the same adapter gives the same file.
+  return { fileName: `${slug}.${ending}.zip`, bytes: zipSync(zippable, { mtime: '2000-01-01T00:00:00' }) };
+}
+
+/** adapter_config.json and adapter_model.safetensors: what PeftModel.from_pretrained reads. */
+export function adapterZip({ config, adapter, tensors, baseName, name }: TrainedAdapter): ExportedFile {
+  return zipped(name, 'peft', writeAdapter(config, adapter.config, tensors, baseName));
+}
+
+const json = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value, undefined, 2));
+
+/**
+ * The folder of a whole model. `tokenizer`: bytes of tokenizer.json; `template`: Jinja source that it was trained with. Throws
+ * ConfigError for an adapter with lora_bias, which cannot be merged.
+ */
+export function mergedZip(
+  { config, hfConfig, weights, adapter, tensors, name }: TrainedAdapter,
+  { tokenizer, template }: { tokenizer: Uint8Array; template: string },
+): ExportedFile {
+  return zipped(name, 'merged', {
+    'config.json': json(hfConfig),
+    'model.safetensors': writeSafetensors(mergeLora(config, weights, adapter, tensors), { format: 'pt' }),
+    'tokenizer.json': tokenizer,
+    'tokenizer_config.json': json({ ...builtinTokenizerConfig(), chat_template: template }),
+    'chat_template.jinja': new TextEncoder().encode(template),
+  });
+}

@@ -1,0 +1,81 @@
+// What training changed, on held-out cases: the base beside the trained adapter.
+import { useEffect } from 'react';
+import { count } from '../../lib/words';
+import type { RunRecord } from '../../protocol/run';
+import {
+  cancelMeasurement,
+  type MeasureRequest,
+  measure,
+  measurementKey,
+  useMeasurements,
+} from '../../stores/measurements';
+import { Card } from '../../ui/Card';
+import { ChangesTable } from '../../ui/ChangesTable';
+import { metricChanges } from '../../ui/metricWords';
+import { CASES, measureRequest } from './measureRuns';
+
+export function MeasuredCard({
+  run,
+  starts,
+}: {
+  run: RunRecord;
+  /** Measure without being asked: the run has just finished before the person's eyes. */
+  starts: boolean;
+}) {
+  const after: MeasureRequest = measureRequest(run);
+  const before: MeasureRequest = { ...after, ref: run.recipe.model.ref };
+  const byKey = useMeasurements((s) => s.byKey);
+  const [b, a] = [byKey[measurementKey(before)], byKey[measurementKey(after)]];
+  const busy = a?.status === 'measuring' ? after : b?.status === 'measuring' ? before : undefined;
+  const progress = busy && byKey[measurementKey(busy)];
+  const failure = a?.error ?? b?.error;
+  const start = () => void measure(after).then(() => measure(before));
+  // biome-ignore lint/correctness/useExhaustiveDependencies: once a run, not once a render
+  useEffect(() => {
+    if (starts && !a) start();
+  }, [starts, run.id]);
+  return (
+    <Card
+      title="What changed"
+      note={`${CASES} held-out cases, answered greedily, 95 % intervals`}
+      actions={
+        busy ? (
+          <button type="button" className="button" onClick={() => cancelMeasurement(busy)}>
+            Stop measuring
+          </button>
+        ) : (
+          (a?.status !== 'ready' || b?.status !== 'ready') && (
+            <button type="button" className="button" onClick={start}>
+              Measure before and after
+            </button>
+          )
+        )
+      }
+    >
+      {busy && progress && (
+        <p role="status" className="quiet">
+          {busy === after ? 'With the adapter' : 'Base alone'}: {count(progress.done)} of {count(progress.total)} cases
+          …
+        </p>
+      )}
+      {failure && !busy && (
+        <p className="bad-text" role="alert">
+          {failure}
+        </p>
+      )}
+      {a?.status === 'ready' ? (
+        <ChangesTable
+          labels={['base', 'adapter']}
+          changes={metricChanges(b?.status === 'ready' ? b.metrics : [], a.metrics)}
+          hasBefore={b?.status === 'ready'}
+        />
+      ) : (
+        !busy && (
+          <p className="quiet">
+            The curves say how likely the right tokens have become; measuring lets the model answer, and grades it.
+          </p>
+        )
+      )}
+    </Card>
+  );
+}

@@ -1,0 +1,96 @@
+// The adapter part of a recipe as a form edits it: target presets, patterns, the values of fields. Pure; names are PEFT's.
+import { type ConfigOf, defaults } from '../../lib/fields';
+import type { Json } from '../../protocol/chat';
+import { ATTENTION_MODULES, MLP_MODULES } from '../../protocol/peft';
+import type { Quantization, Recipe } from '../../protocol/recipe';
+import { fields } from '../../trainers/peft/config';
+
+export type Peft = NonNullable<Recipe['peft']>;
+export type AdapterValues = ConfigOf<typeof fields>;
+
+export const PRESETS = [
+  { id: 'attention', label: 'attention', targets: [...ATTENTION_MODULES] as Json },
+  { id: 'all', label: 'attention + MLP', targets: [...ATTENTION_MODULES, ...MLP_MODULES] as Json },
+  { id: 'peft', label: 'q, v', targets: ['q_proj', 'v_proj'] as Json },
+  { id: 'own', label: 'own', targets: null },
+] as const;
+export type PresetId = (typeof PRESETS)[number]['id'];
+
+const sameNames = (a: readonly unknown[], b: readonly unknown[]): boolean =>
+  a.length === b.length && a.every((name) => b.includes(name));
+
+/** Which preset a target_modules is; nothing set is PEFT's own choice. */
+export function presetOf(targets: Json | undefined): PresetId {
+  if (targets === undefined) return 'peft';
+  if (typeof targets === 'string') return targets.toLowerCase() === 'all-linear' ? 'all' : 'own';
+  const found = PRESETS.find(
+    (preset) => Array.isArray(preset.targets) && Array.isArray(targets) && sameNames(preset.targets, targets),
+  );
+  return found?.id ?? 'own';
+}
+
+/** What a person types: names apart by commas or blanks, or one regular expression (PEFT matches it with whole paths). */
+export function parseTargets(text: string): Json {
+  const trimmed = text.trim();
+  if (/[\\^$*+?()[\]{}|]/.test(trimmed) || trimmed.toLowerCase() === 'all-linear') return trimmed;
+  return trimmed.split(/[\s,]+/).filter(Boolean);
+}
+export const targetsText = (targets: Json | undefined): string =>
+  Array.isArray(targets) ? targets.join(', ') : typeof targets === 'string' ? targets : '';
+
+/** The fields of the form; init_lora_weights is a choice of words there, true or "gaussian" in PEFT. */
+export const adapterValues = (peft: Peft): AdapterValues => {
+  const known = Object.fromEntries(Object.entries(peft).filter(([key]) => key in fields));
+  const init = peft.init_lora_weights === 'gaussian' ? 'gaussian' : 'true';
+  return { ...defaults(fields), ...known, init_lora_weights: init } as AdapterValues;
+};
+
+/** The adapter with changed fields. lora_alpha stays what it is: moving r alone shows what the scale does. */
+export function withValues(peft: Peft, change: { [key: string]: Json }): Peft {
+  const { init_lora_weights: init, ...rest } = change;
+  return {
+    ...peft,
+    ...rest,
+    ...(init !== undefined && { init_lora_weights: init === 'gaussian' ? 'gaussian' : true }),
+  };
+}
+
+/** Stops of the slider: powers of two up to the rank of the smallest matrix that is offered. */
+export const RANK_STOPS = [1, 2, 4, 8, 16, 32, 64] as const;
+/** The stop nearest to r, by ratio. */
+export const nearestStop = (r: number): number =>
+  RANK_STOPS.reduce(
+    (best, stop, i) => (Math.abs(Math.log2(stop / r)) < Math.abs(Math.log2(RANK_STOPS[best]! / r)) ? i : best),
+    0,
+  );
+
+export interface PatternRow {
+  pattern: string;
+  value: number;
+}
+export const patternRows = (table: Json | undefined): PatternRow[] =>
+  typeof table === 'object' && table !== null && !Array.isArray(table)
+    ? Object.entries(table).map(([pattern, value]) => ({ pattern, value: Number(value) }))
+    : [];
+/** Rows without a pattern are still being typed: they are left out. undefined for no row, so that the recipe stays short. */
+export function patternTable(rows: readonly PatternRow[]): Json | undefined {
+  const named = rows.filter(({ pattern }) => pattern.trim() !== '');
+  return named.length === 0 ? undefined : Object.fromEntries(named.map((row) => [row.pattern.trim(), row.value]));
+}
+
+export const NF4 = (doubleQuant: boolean): Quantization => ({
+  load_in_4bit: true,
+  bnb_4bit_quant_type: 'nf4',
+  bnb_4bit_use_double_quant: doubleQuant,
+});
+
+/** Keys set to undefined are taken out: recipes are compared and hashed as JSON. */
+export const withoutUndefined = (peft: { [key: string]: Json | undefined }): Peft =>
+  Object.fromEntries(Object.entries(peft).filter(([, value]) => value !== undefined)) as Peft;
+
+/** Settings that the recorded kernels have no form for; with one of them a run takes plain tensor operations on WebGPU too. */
+export function plainOpsOn({ lora_dropout, use_dora, lora_bias }: AdapterValues): string[] {
+  return [lora_dropout > 0 && 'lora_dropout', use_dora && 'use_dora', lora_bias && 'lora_bias'].filter(
+    (name): name is string => name !== false,
+  );
+}

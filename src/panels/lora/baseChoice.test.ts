@@ -1,0 +1,17 @@
+import { expect, test } from 'vitest';
+import type { RunRecord } from '../../protocol/run';
+import { baseChoices } from './baseChoice';
+
+const run = (name: string, createdAt: number, outputs: Record<string, string>) =>
+  ({ name, createdAt, outputs }) as unknown as RunRecord;
+
+test('bases are the built-in ones and models of full runs, not adapters; the one in hand is never missing', () => {
+  const runs = [run('old', 1, { model: 'sha256:a' }), run('lora', 2, { adapter: 'sha256:b' }), run('new', 3, { model: 'sha256:c' })]; // biome-ignore format: a list
+  expect(baseChoices(runs, 'builtin:nano').map(({ ref }) => ref)).toEqual([
+    'builtin:nano',
+    'builtin:micro',
+    'sha256:c',
+    'sha256:a',
+  ]);
+  expect(baseChoices([], 'sha256:gone').at(-1)).toEqual({ ref: 'sha256:gone', label: 'sha256:gone' });
+});

@@ -1,0 +1,19 @@
+// On which models an adapter can be trained: the built-in bases, and models that runs of all weights have left. Pure.
+import type { RunRecord } from '../../protocol/run';
+
+export interface BaseChoice {
+  ref: string;
+  label: string;
+}
+const BUILTIN: readonly BaseChoice[] = [
+  { ref: 'builtin:nano', label: 'nano-base' },
+  { ref: 'builtin:micro', label: 'micro-base' },
+];
+/** Newest run first; `current` is among them even when its run has been deleted. */
+export function baseChoices(runs: readonly RunRecord[], current: string): BaseChoice[] {
+  const trained = runs
+    .toSorted((a, b) => b.createdAt - a.createdAt)
+    .flatMap(({ name, outputs }) => (outputs.model ? [{ ref: outputs.model, label: `${name} (all weights)` }] : []));
+  const all = [...BUILTIN, ...trained];
+  return all.some(({ ref }) => ref === current) ? all : [...all, { ref: current, label: current.slice(0, 18) }];
+}

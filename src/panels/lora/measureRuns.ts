@@ -1,0 +1,15 @@
+// How runs of this panel are measured: their recipe's metrics on cases of the set that they were trained on. Pure.
+import { casesOf } from '../../labs/casesOf';
+import type { RunRecord } from '../../protocol/run';
+import type { MeasureRequest } from '../../stores/measurements';
+
+export const CASES = 40;
+
+export const measureRequest = ({ id, recipe }: Pick<RunRecord, 'id' | 'recipe'>): MeasureRequest => ({
+  ref: `run:${id}`,
+  metrics: recipe.evaluation,
+  cases: CASES,
+  seed: recipe.seed,
+  template: recipe.template,
+  ...(casesOf(recipe) !== undefined && { dataset: casesOf(recipe) }),
+});

@@ -1,0 +1,73 @@
+// From looking to training: the settings of the mask, and the template, go into the SFT recipe.
+import { useState } from 'react';
+import { settingChanges, withSettings } from '../../labs/recipeSettings';
+import { count } from '../../lib/words';
+import { useKits } from '../../stores/kits';
+import { type SettingsOrigin, useSftDraft } from '../../stores/sftDraft';
+import { saveTemplate, useTemplates } from '../../stores/templates';
+import { useWorkbench, type WorkbenchSettings } from '../../stores/workbench';
+import { trainers } from '../../trainers/registry';
+
+const BUILTIN = 'builtin:chatml';
+const { max: MOST } = trainers.sft.fields.max_length;
+
+export function UseInSft({ data }: { data: SettingsOrigin['data'] }) {
+  const { settings, kit, templateSource, templateName } = useWorkbench();
+  const { recipe, take } = useSftDraft();
+  const templates = useTemplates();
+  const kitTitle = useKits().find(({ id }) => id === kit)?.title;
+  const [error, setError] = useState<string>();
+  /** Ref of the template in hand; undefined while it is not saved. */
+  const ref = templateSource === undefined ? BUILTIN : templates.find(({ source }) => source === templateSource)?.ref;
+  const after = { ...withSettings(recipe, settings, data?.info.type), template: ref ?? '' };
+  const isSame = kit === undefined && ref !== undefined && settingChanges(recipe, after).length === 0;
+  const use = async () => {
+    setError(undefined);
+    try {
+      // A recipe names its template, so an edited one is kept first. A tokenizer from elsewhere stays with its template.
+      const template =
+        kit === undefined
+          ? (ref ?? (await saveTemplate(templateName ?? 'Edited template', templateSource!)).ref)
+          : undefined;
+      take(settings, { data, template, leftBehind: leftBehind(settings, kit && (kitTitle ?? 'your tokenizer')) });
+      location.hash = '#/sft';
+    } catch (cause) {
+      setError((cause as Error).message);
+    }
+  };
+  return (
+    <div className="use-in-sft">
+      {isSame ? (
+        <span className="quiet">
+          <a className="link" href="#/sft">
+            SFT
+          </a>{' '}
+          trains with these settings
+        </span>
+      ) : (
+        <button type="button" className="button" onClick={() => void use()}>
+          Use these settings in SFT
+        </button>
+      )}
+      {error && (
+        <p className="bad-text" role="alert">
+          {error}
+        </p>
+      )}
+    </div>
+  );
+}
+
+/** What a recipe cannot hold, a sentence each. */
+function leftBehind({ max_length, chat_template_kwargs }: WorkbenchSettings, kitTitle: string | undefined): string[] {
+  const out: string[] = [];
+  if (kitTitle)
+    out.push(
+      `The tokenizer and template of ${kitTitle} stay behind: the studio’s models read the studio’s own tokens, and rows have other lengths in them.`,
+    );
+  if (max_length > MOST)
+    out.push(`max_length ${count(max_length)} is more than the ${count(MOST)} tokens that the studio’s models read.`);
+  if (Object.keys(chat_template_kwargs).length > 0)
+    out.push('chat_template_kwargs are no part of a recipe: write them into the rows’ column of that name.');
+  return out;
+}

@@ -1,0 +1,136 @@
+// Several runs under one group, one after the other: started, paused and stopped as one. What is still to be trained outlives
+// the page; what has been is read from the runs themselves.
+import { create } from 'zustand';
+import type { StudioError } from '../lib/errors';
+import type { Recipe } from '../protocol/recipe';
+import type { GateFinding } from '../protocol/requests';
+import type { RunRecord } from '../protocol/run';
+import { pauseRun, resumeRun, startRun, stopRun, unpauseRun, useRuns } from './runs';
+
+/** Names tell the items apart: a run belongs to the item that has its recipe's name. */
+export interface QueueItem {
+  name: string;
+  recipe: Recipe;
+}
+interface Queue {
+  group: string;
+  items: QueueItem[];
+  state: 'running' | 'paused' | 'failed';
+  /** Why it could not go on, in a sentence; findings where the pre-flight gate said so. */
+  error?: string;
+  findings?: GateFinding[];
+}
+export const useRunQueue = create<{ queue?: Queue }>()(() => ({}));
+
+const isLive = ({ status }: RunRecord) => status === 'queued' || status === 'running' || status === 'paused';
+
+export type QueueStep =
+  | { kind: 'start'; item: QueueItem }
+  | { kind: 'resume'; runId: string }
+  | { kind: 'wait' }
+  | { kind: 'done' };
+/** What a queue does next: a run that was cut off goes on, then the first item without a run. Failed and stopped ones stay. */
+export function queueStep({ group, items }: Pick<Queue, 'group' | 'items'>, runs: readonly RunRecord[]): QueueStep {
+  const own = runs.filter((run) => run.group === group);
+  if (own.some(isLive)) return { kind: 'wait' };
+  for (const item of items) {
+    const run = own.find(({ recipe }) => recipe.name === item.recipe.name);
+    if (!run) return { kind: 'start', item };
+    if (run.status === 'interrupted') return { kind: 'resume', runId: run.id };
+  }
+  return { kind: 'done' };
+}
+
+const KEY = 'studio-run-queue';
+function keep(queue: Queue | undefined): void {
+  useRunQueue.setState({ queue });
+  try {
+    if (queue) localStorage.setItem(KEY, JSON.stringify(queue));
+    else localStorage.removeItem(KEY);
+  } catch {
+    // Full or forbidden: the queue lives as long as the page.
+  }
+}
+/** After a reload the queue waits to be continued: a machine must not start to train because a page was opened. */
+export function restoreQueue(): void {
+  if (useRunQueue.getState().queue) return;
+  try {
+    const text = localStorage.getItem(KEY);
+    if (text) useRunQueue.setState({ queue: { ...(JSON.parse(text) as Queue), state: 'paused' } });
+  } catch {
+    // Of another version, or storage is off: the runs that were made are there all the same.
+  }
+}
+const change = (part: Partial<Queue>): void => {
+  const { queue } = useRunQueue.getState();
+  if (queue) keep({ ...queue, error: undefined, findings: undefined, ...part });
+};
+const liveRun = ({ group }: Queue): RunRecord | undefined =>
+  Object.values(useRuns.getState().runs).find((run) => run.group === group && isLive(run));
+
+let isAdvancing = false;
+async function advance(): Promise<void> {
+  const { queue } = useRunQueue.getState();
+  if (isAdvancing || queue?.state !== 'running' || !useRuns.getState().isLoaded) return;
+  const step = queueStep(queue, Object.values(useRuns.getState().runs));
+  if (step.kind === 'wait') return;
+  if (step.kind === 'done') return keep(undefined);
+  isAdvancing = true;
+  try {
+    let { runId } = step.kind === 'resume' ? step : { runId: '' };
+    if (step.kind === 'resume') await resumeRun(runId);
+    else runId = await startRun({ ...step.item, group: queue.group });
+    // Paused or stopped while the run was being prepared, when there was no run yet to tell.
+    const now = useRunQueue.getState().queue;
+    if (now?.group !== queue.group) await stopRun(runId);
+    else if (now.state === 'paused') await pauseRun(runId);
+  } catch (cause) {
+    const { kind, details, message } = cause as StudioError;
+    // Stopped meanwhile: there is nobody to tell.
+    change({
+      state: 'failed',
+      error: message,
+      ...(kind === 'preflight' && { findings: details as GateFinding[] }),
+    });
+  } finally {
+    isAdvancing = false;
+  }
+  void advance(); // the run may have ended before this one returned
+}
+useRuns.subscribe(() => void advance());
+
+/** Begins a queue; the one before it, if there is one, must have ended. Resolves when the first run has started or failed to. */
+export async function startQueue(group: string, items: readonly QueueItem[]): Promise<void> {
+  keep({ group, items: [...items], state: 'running' });
+  await advance();
+}
+export async function pauseQueue(): Promise<void> {
+  const { queue } = useRunQueue.getState();
+  if (!queue) return;
+  change({ state: 'paused' });
+  const live = liveRun(queue);
+  if (live?.status === 'running') await pauseRun(live.id);
+}
+/** Goes on; `overrides`: findings of the gate to train in spite of, in all items that are left. */
+export async function continueQueue(overrides: readonly string[] = []): Promise<void> {
+  const { queue } = useRunQueue.getState();
+  if (!queue) return;
+  const items = queue.items.map((item) => ({
+    ...item,
+    recipe: overrides.length
+      ? { ...item.recipe, overrides: [...new Set([...(item.recipe.overrides ?? []), ...overrides])] }
+      : item.recipe,
+  }));
+  change({ items, state: 'running' });
+  const live = liveRun(queue);
+  if (live?.status === 'paused') await unpauseRun(live.id);
+  else await advance();
+}
+/** Ends the run that trains and drops those that have not begun. */
+export async function stopQueue(): Promise<void> {
+  const { queue } = useRunQueue.getState();
+  if (!queue) return;
+  keep(undefined);
+  const live = liveRun(queue);
+  if (live) await stopRun(live.id);
+}

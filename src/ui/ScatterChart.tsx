@@ -1,0 +1,116 @@
+// Points of several series over a logarithmic axis, joined within a series: what is paid against what comes out.
+import { useEffect, useRef, useState } from 'react';
+import { count, number } from '../lib/words';
+import { niceRange, tickText } from './chartScale';
+import { seriesColor } from './LineChart';
+import { logTicks, logX } from './scatterScale';
+import './chart.css';
+
+export interface ScatterPoint {
+  x: number;
+  y: number;
+  /** Stands beside the point: `r 8`. */
+  label: string;
+}
+export interface ScatterSeries {
+  id: string;
+  label: string;
+  points: ScatterPoint[];
+  /** A square without a line: what the others are compared with. */
+  isReference?: boolean;
+}
+
+export function ScatterChart({
+  title,
+  xTitle,
+  series,
+  height,
+}: {
+  title: string;
+  xTitle: string;
+  series: readonly ScatterSeries[];
+  height: number;
+}) {
+  const frame = useRef<HTMLDivElement>(null);
+  const [width, setWidth] = useState(320);
+  useEffect(() => {
+    if (!frame.current) return;
+    const observer = new ResizeObserver(([entry]) => entry && setWidth(Math.max(120, entry.contentRect.width)));
+    observer.observe(frame.current);
+    return () => observer.disconnect();
+  }, []);
+  const all = series.flatMap((s) => s.points);
+  if (all.length === 0)
+    return (
+      <div ref={frame} className="chart chart-empty" style={{ height }}>
+        The first point comes with the first finished run.
+      </div>
+    );
+  const [low, high] = [Math.min(...all.map((p) => p.x)), Math.max(...all.map((p) => p.x))];
+  const range = niceRange(Math.min(...all.map((p) => p.y)), Math.max(...all.map((p) => p.y)));
+  const pad = { left: 16, right: 40, top: 10, bottom: 28 };
+  const x = (value: number) => pad.left + logX(value, low, high) * (width - pad.left - pad.right);
+  const y = (value: number) =>
+    height - pad.bottom - ((value - range.low) / (range.high - range.low)) * (height - pad.top - pad.bottom);
+  const words = series
+    .flatMap((s) => s.points.map((p) => `${s.label} ${p.label}: ${count(p.x)}, ${number(p.y)}`))
+    .join('; ');
+  return (
+    <div ref={frame} className="chart">
+      <svg height={height} role="img" aria-label={`${title} over ${xTitle}: ${words}`}>
+        {range.ticks.map((tick, i) => (
+          <g key={tick}>
+            <line className="grid" x1={0} x2={width} y1={y(tick)} y2={y(tick)} />
+            <text
+              className="axis-label"
+              x={width - 2}
+              y={y(tick) + (i === range.ticks.length - 1 ? 10 : -3)}
+              textAnchor="end"
+            >
+              {tickText(tick)}
+            </text>
+          </g>
+        ))}
+        {logTicks(low, high).map((tick) => (
+          <text key={tick} className="axis-label" x={x(tick)} y={height - 14} textAnchor="middle">
+            {count(tick)}
+          </text>
+        ))}
+        <text className="axis-label" x={2} y={height - 2}>
+          {xTitle}
+        </text>
+        {series.map((s, i) => (
+          <g key={s.id}>
+            {!s.isReference && s.points.length > 1 && (
+              <path
+                className="series"
+                stroke={seriesColor(i)}
+                d={s.points.map((p, k) => `${k === 0 ? 'M' : 'L'}${x(p.x).toFixed(1)} ${y(p.y).toFixed(1)}`).join('')}
+              />
+            )}
+            {s.points.map((p) => (
+              <g key={p.label}>
+                {s.isReference ? (
+                  <rect x={x(p.x) - 4} y={y(p.y) - 4} width={8} height={8} fill={seriesColor(i)} />
+                ) : (
+                  <circle r={3.5} fill={seriesColor(i)} cx={x(p.x)} cy={y(p.y)} />
+                )}
+                <text className="axis-label" x={x(p.x)} y={y(p.y) + (i % 2 === 0 ? -8 : 15)} textAnchor="middle">
+                  {p.label}
+                </text>
+              </g>
+            ))}
+          </g>
+        ))}
+      </svg>
+      <div className="chart-legend">
+        {series.map((s, i) => (
+          <span key={s.id}>
+            <i style={{ borderColor: seriesColor(i) }} />
+            {s.label}
+          </span>
+        ))}
+      </div>
+    </div>
+  );
+}

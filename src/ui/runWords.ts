@@ -1,0 +1,55 @@
+// A run in words and series: progress, curves, what the losses say. Pure: records and metric points in, words out.
+import { count, duration, number, plural } from '../lib/words';
+import type { MetricPoint, RunRecord, RunStatus } from '../protocol/run';
+
+export const isLive = (run: Pick<RunRecord, 'status'>): boolean =>
+  run.status === 'running' || run.status === 'paused' || run.status === 'queued';
+
+/** `step 186 of 300 · 41 s left`. `stepMs`: milliseconds a step. */
+export function progressWords(status: RunStatus, step: number, maxSteps: number, stepMs?: number): string {
+  const at = `step ${count(step)} of ${count(maxSteps)}`;
+  if (status === 'queued') return 'queued: starts when the run before it ends';
+  if (status === 'paused') return `paused at ${at}`;
+  if (status === 'interrupted') return `interrupted at ${at}`;
+  if (status === 'stopped') return `stopped at ${at}`;
+  if (status === 'failed') return `failed at ${at}`;
+  if (status === 'finished') return `finished, ${plural(step, 'step')}`;
+  if (step === 0) return `${at} · the base is measured first`;
+  return stepMs === undefined ? at : `${at} · ${duration((Math.max(0, maxSteps - step) * stepMs) / 1000)} left`;
+}
+
+/** [step, value] of one metric, gaps (null, absent) left out. */
+export function metricSeries(points: readonly MetricPoint[], metric: string): { step: number; value: number }[] {
+  const out: { step: number; value: number }[] = [];
+  for (const point of points) {
+    const value = point[metric];
+    if (typeof value === 'number' && Number.isFinite(value)) out.push({ step: point.step, value });
+  }
+  return out;
+}
+export const lastValue = (points: readonly MetricPoint[], metric: string): number | undefined =>
+  metricSeries(points, metric).at(-1)?.value;
+
+/** `train 0.31 · held-out 0.38 (step 50)`, only what exists; a held-out value is as old as its evaluation. */
+export function curveWords(points: readonly MetricPoint[], train: string, evaluation: string): string {
+  const t = metricSeries(points, train).at(-1);
+  const e = metricSeries(points, evaluation).at(-1);
+  const isOld = e !== undefined && e.step < Math.max(0, ...points.map((p) => p.step));
+  return [t && `train ${number(t.value)}`, e && `held-out ${number(e.value)}${isOld ? ` (step ${count(e.step)})` : ''}`]
+    .filter(Boolean)
+    .join(' · ');
+}
+
+/** What training did to the held-out loss, in one sentence; undefined before two evaluations. */
+export function lossWords(points: readonly MetricPoint[]): string | undefined {
+  const evals = metricSeries(points, 'eval_loss');
+  const first = evals[0];
+  const last = evals.at(-1);
+  if (!first || !last || first === last) return undefined;
+  const best = evals.reduce((low, point) => (point.value < low.value ? point : low));
+  const change = `Held-out loss went from ${number(first.value)} to ${number(last.value)} nats a token`;
+  if (last.value >= first.value) return `${change}: training did not help. Lower learning_rate or check the mask.`;
+  if (last.value > best.value * 1.05)
+    return `${change}, but was ${number(best.value)} at step ${count(best.step)}: train fewer steps, on more rows, or with a lower learning_rate.`;
+  return `${change}.`;
+}
