@@ -5,7 +5,16 @@ import { percent } from '../../lib/words';
 import type { TenancyView, TenantMatrixView } from '../../protocol/requests';
 import { Card } from '../../ui/Card';
 import { Segmented } from '../../ui/Segmented';
-import { cellWords, heat, METRIC_WORDS, METRICS, type MetricId, matrixFinding, sizeOfMatrix } from './matrixView';
+import {
+  cellWords,
+  heat,
+  METRIC_WORDS,
+  METRICS,
+  type MetricId,
+  matrixFinding,
+  matrixRows,
+  sizeOfMatrix,
+} from './matrixView';
 import { AdapterId, NumberField, WorkButton, WorkState } from './parts';
 import { adapterColor } from './registryView';
 import { measureMatrix, useTenants } from './tenants';

@@ -118,16 +118,16 @@ function Entry({ entry, view, size }: { entry: RegistryEntry; view: TenancyView;
   return (
     <tbody>
       <tr className="ad-entry">
-        <th colSpan={5} scope="rowgroup">
-          <AdapterId id={entry.id} color={adapterColor(ids, entry.id)} /> <b>{entry.name}</b> {policy_version},{' '}
-          {industry};{' '}
+        <th className="ad-entry-cell" colSpan={5} scope="rowgroup">
+          <AdapterId id={entry.id} color={adapterColor(ids, entry.id)} /> <b className="ad-entry-name">{entry.name}</b>{' '}
+          {policy_version}, {industry};{' '}
           {entry.active === null ? (
             <span className="warn-text">no version serves</span>
           ) : (
             `version ${entry.active} serves`
           )}
           {entry.history.length > 0 && (
-            <details className="ad-history">
+            <details className="ad-history is-inline">
               <summary>{plural(entry.history.length, 'change')}</summary>
               <ol>
                 {[...entry.history].reverse().map((change) => (
@@ -139,7 +139,7 @@ function Entry({ entry, view, size }: { entry: RegistryEntry; view: TenancyView;
             </details>
           )}
         </th>
-        <td>
+        <td className="ad-entry-cell">
           {back !== undefined && (
             <div className="ad-verbs">
               <button
