@@ -91,7 +91,7 @@ function RulesCard({ view }: { view: TenancyView }) {
                 <span className="verdict warn">refused</span>
               </td>
               <td colSpan={2} className="quiet">
-                never a default: a wrong policy reads as well as a right one
+                a wrong policy would read as well as a right one
               </td>
             </tr>
           </tbody>

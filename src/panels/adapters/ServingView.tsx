@@ -18,6 +18,7 @@ import {
   MODE_NAMES,
   MODES,
   modeSentence,
+  noiseWords,
   SERVING_FIELDS,
   START_SERVING,
   servingFinding,
@@ -100,6 +101,7 @@ export function ServingView({ view }: { view: TenancyView }) {
             </p>
           )}
         </WorkState>
+        {reports && noiseWords(reports) && <p className="quiet">{noiseWords(reports)}</p>}
         {reports && cutOff(reports) > 0 && (
           <p className="warn-text">
             {plural(cutOff(reports), 'answer')} of a mode reached max_new_tokens before its end, so its slice check

@@ -52,20 +52,20 @@ export function decisionTitle(metadata: RequestMetadata, decision: RoutingDecisi
 
 /** How the tenants of the running case differ; others are named by nothing. */
 const POLICIES: Record<string, string> = {
-  bank_A: 'strict compliance, the rule first',
-  retail_B: 'efficiency first, few words',
-  saas_C: 'explanations: reason, risk, next step',
+  bank_A: 'strict compliance',
+  retail_B: 'efficiency first',
+  saas_C: 'detailed explanations',
 };
 export const policyOf = ({ name }: Pick<RegistryEntry, 'name'>): string => POLICIES[name] ?? '';
 
 /** Verdicts on an answer by its own tenant’s policy, in the order in which they are read: met and not met. */
 const VERDICTS = [
   ['schema_valid', 'valid by the schema', 'not valid by the schema'],
-  ['tenant_policy_correct', 'decides as the policy does', 'decides by another policy'],
-  ['tenant_style', 'in the tenant’s voice', 'not in the tenant’s voice'],
-  ['facts', 'repeats what it was asked about', 'does not repeat what it was asked about'],
-  ['figures', 'no figure made up', 'has a figure that is made up'],
-  ['sources', 'names the policy in force', 'does not name the policy in force'],
+  ['tenant_policy_correct', 'decides by its policy', 'decides by another policy'],
+  ['tenant_style', 'in the tenant’s voice', 'not the tenant’s voice'],
+  ['facts', 'facts kept', 'facts lost'],
+  ['figures', 'no figure made up', 'a figure made up'],
+  ['sources', 'policy named', 'policy not named'],
   ['action', 'right next action', 'wrong next action'],
 ] as const;
 export const verdictRows = (

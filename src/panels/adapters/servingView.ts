@@ -160,6 +160,17 @@ export function servingFinding(reports: readonly ServingReport[]): string {
   return `Shortest p95: ${MODE_NAMES[quick.mode]}, ${timeWords(quick.latency.p95)}. Most requests per second: ${MODE_NAMES[busy.mode]}, ${number(busy.requestsPerSecond)}. Least memory: ${MODE_NAMES[small.mode]}, ${byteWords(small.peakBytes)}.`;
 }
 
+/** Modes that do the same work a token differ by this much, above which it is told. */
+const NOISE = 1.1;
+/** How far the clock can be trusted: load on request and the LRU cache generate alike, so what differs between them is noise. */
+export function noiseWords(reports: readonly ServingReport[]): string | undefined {
+  const [a, b] = (['load_on_request', 'hot_lru'] as const).map((mode) => reports.find((one) => one.mode === mode));
+  if (!a || !b) return undefined;
+  const [low, high] = [tokenMs(a), tokenMs(b)].sort((x, y) => x - y) as [number, number];
+  if (!(high > NOISE * low)) return undefined;
+  return `A token took ${percent(high / low - 1)} longer in one of the two modes that generate alike: something else used the device. Smaller differences of time than that say nothing; replay it on an idle one.`;
+}
+
 export interface TimelineRow {
   request: ServedRequest;
   /** On the virtual clock, ms: waits from the first to the second, loads to the third, generates to the last. */
