@@ -205,7 +205,7 @@ function Entries({ entries, ids }: { entries: readonly AuditEntry[]; ids: readon
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region must be reachable by keyboard
     <section className="ad-scroll" aria-label="Entries" tabIndex={0}>
-      <table className="data-table ad-log">
+      <table className="data-table ad-log ad-flow">
         <thead>
           <tr>
             <th className="n">entry</th>
@@ -223,7 +223,7 @@ function Entries({ entries, ids }: { entries: readonly AuditEntry[]; ids: readon
             <tr key={entry.n}>
               <td className="n">{entry.n}</td>
               <td className="ad-nowrap">{timeOfDay(entry.at)}</td>
-              <td className="mono">{entry.requestId}</td>
+              <td className="mono ad-nowrap">{entry.requestId}</td>
               <td className="mono">
                 {entry.metadata.tenant_id || '–'} <span className="quiet">{entry.metadata.policy_version}</span>
               </td>
@@ -241,7 +241,7 @@ function Entries({ entries, ids }: { entries: readonly AuditEntry[]; ids: readon
                 )}
               </td>
               <td className="ad-said">{entryText(entry)}</td>
-              <td className="mono quiet" title={`${entry.hash}; the one before: ${entry.prev}`}>
+              <td className="mono quiet ad-hash" title={`${entry.hash}; the one before: ${entry.prev}`}>
                 {shortHash(entry.hash)}
               </td>
             </tr>

@@ -51,7 +51,7 @@ export function RegistryView({ view }: { view: TenancyView }) {
       >
         {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region must be reachable by keyboard */}
         <section className="ad-scroll" aria-label="Adapters and their versions" tabIndex={0}>
-          <table className="data-table ad-registry">
+          <table className="data-table ad-registry ad-flow">
             <thead>
               <tr>
                 <th>adapter</th>
@@ -191,12 +191,10 @@ function Version({
       <td className="ad-nowrap">version {version.version}</td>
       <td className="mono" title={`artifact ${version.artifactId}, base ${version.baseId}`}>
         {shortHash(version.artifactId)}
-        <br />
-        <span className="quiet">base {shortHash(version.baseId)}</span>
       </td>
-      <td className="n">{bytes === undefined ? '–' : byteWords(bytes)}</td>
+      <td className="n ad-nowrap">{bytes === undefined ? '–' : byteWords(bytes)}</td>
       <td>
-        {timeOfDay(version.createdAt)}
+        <span className="ad-nowrap">{timeOfDay(version.createdAt)}</span>
         <br />
         <span className="quiet">
           {run ? (
@@ -213,7 +211,13 @@ function Version({
           {words ? (
             <CheckResult version={version} words={words} />
           ) : (
-            <span className="quiet">{state === 'active' ? 'serves now' : 'not checked'}</span>
+            <span className="quiet">
+              {state === 'active'
+                ? 'serves now'
+                : state === 'free'
+                  ? 'the first needs none'
+                  : `not compared with version ${entry.active}`}
+            </span>
           )}
         </WorkState>
       </td>
@@ -282,8 +286,8 @@ function Version({
 function CheckResult({ version, words }: { version: AdapterVersion; words: string }) {
   const { regressions, fixed, passes } = version.checks!;
   const lists = [
-    ['got worse', regressions],
-    ['got better', fixed],
+    ['Got worse', regressions],
+    ['Got better', fixed],
   ] as const;
   return (
     <>
@@ -291,15 +295,14 @@ function CheckResult({ version, words }: { version: AdapterVersion; words: strin
       {regressions.length + fixed.length > 0 && (
         <details>
           <summary>Which</summary>
-          <ul className="ad-cases">
-            {lists.flatMap(([what, cases]) =>
-              cases.map((id) => (
-                <li key={id}>
-                  <span className="mono">{id}</span> {what}
-                </li>
-              )),
-            )}
-          </ul>
+          {lists.map(
+            ([what, cases]) =>
+              cases.length > 0 && (
+                <p key={what} className="ad-cases">
+                  {what}: <span className="mono">{cases.join(', ')}</span>
+                </p>
+              ),
+          )}
         </details>
       )}
     </>

@@ -45,7 +45,7 @@ function RulesCard({ view }: { view: TenancyView }) {
     <Card title="i = g(z)" note="the request’s header chooses the adapter, and nothing is a default">
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region must be reachable by keyboard */}
       <section className="ad-scroll" aria-label="Routing rules" tabIndex={0}>
-        <table className="data-table ad-rules">
+        <table className="data-table ad-rules ad-flow">
           <thead>
             <tr>
               <th>z, the request’s header</th>
@@ -97,6 +97,10 @@ function RulesCard({ view }: { view: TenancyView }) {
           </tbody>
         </table>
       </section>
+      <p className="quiet ad-foot">
+        The base W is shared, the adapter aᵢ holds what is one tenant’s own: an answer comes from W plus aᵢ. The router
+        reads the header alone, never the words of the request.
+      </p>
     </Card>
   );
 }

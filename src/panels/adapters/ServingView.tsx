@@ -271,7 +271,7 @@ function Numbers({ reports }: { reports: ServingReport[] }) {
               <tr key={label}>
                 <th scope="row">{label}</th>
                 {reports.map((report) => (
-                  <td key={report.mode} className="n">
+                  <td key={report.mode} className="n ad-number">
                     {of(report)}
                   </td>
                 ))}

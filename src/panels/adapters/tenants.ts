@@ -8,7 +8,7 @@ import type { Recipe } from '../../protocol/recipe';
 import type { MergeDifference, ServedAnswer, TenancyView, TenantMatrixView } from '../../protocol/requests';
 import type { AuditEntry, RegistryEntry, RequestMetadata, ServingReport } from '../../protocol/serving';
 import { studioClient } from '../../stores/client';
-import { startRun, useRuns } from '../../stores/runs';
+import { loadRuns, startRun, useRuns } from '../../stores/runs';
 import { installable } from './registryView';
 import type { ServingRequest } from './servingView';
 
@@ -227,6 +227,7 @@ export const registerRun = (runId: string): Promise<void> =>
       }
     } finally {
       await refresh();
+      await loadRuns(); // with the artifacts that the run left
     }
   });
 /** The run that was started for this, or one from before that nobody has registered. */
