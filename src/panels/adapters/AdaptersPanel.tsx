@@ -25,7 +25,7 @@ const VIEWS: readonly { id: View; label: string }[] = [
 export function AdaptersPanel() {
   const { view, shown, show } = useTenants();
   const isLoading = useTenants((s) => 'view' in s.work);
-  const failed = useTenants((s) => s.failed.view);
+  const failed = useTenants((s) => s.failed.view?.text);
   const restarts = useSession((s) => s.restarts);
   // biome-ignore lint/correctness/useExhaustiveDependencies: a new worker is asked anew
   useEffect(() => {

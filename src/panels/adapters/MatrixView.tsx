@@ -126,7 +126,7 @@ function HeatMap({ matrix, ids }: { matrix: TenantMatrixView; ids: readonly numb
                   >
                     <b className="ad-share">{percent(cell.value)}</b>
                     <span className="ad-interval">
-                      {percent(cell.low)}–{percent(cell.high)}, n {cell.n}
+                      {percent(cell.low).replace(' %', '')}–{percent(cell.high)}, n {cell.n}
                     </span>
                     {isOwn && <span className="sr-only">its own tenant</span>}
                   </td>

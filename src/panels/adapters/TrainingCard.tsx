@@ -3,6 +3,7 @@ import { useState } from 'react';
 import { typedNumber } from '../../lib/fields';
 import { count } from '../../lib/words';
 import type { TenancyView } from '../../protocol/requests';
+import type { RunStatus } from '../../protocol/run';
 import { stopRun, useRuns } from '../../stores/runs';
 import { useSession } from '../../stores/session';
 import { Card } from '../../ui/Card';
@@ -19,6 +20,13 @@ const LEAST: Record<(typeof KEYS)[number], number> = {
   seed: 0,
 };
 
+/** Ends that leave nothing to register. */
+const STATUS: Partial<Record<RunStatus, string>> = {
+  failed: 'failed',
+  stopped: 'was stopped',
+  interrupted: 'was interrupted',
+};
+
 export function TrainingCard({ view, isEmpty = false }: { view: TenancyView; isEmpty?: boolean }) {
   const [typed, setTyped] = useState<Record<string, string>>({});
   const isStarting = useTenants((s) => 'train' in s.work || 'registry' in s.work);
@@ -27,6 +35,8 @@ export function TrainingCard({ view, isEmpty = false }: { view: TenancyView; isE
   const stats = useRuns((s) => s.stats);
   const backend = useSession((s) => s.backend);
   const live = Object.values(runs).find((run) => run.group === 'tenants' && isLive(run));
+  const ended = awaited === undefined ? undefined : runs[awaited];
+  const lost = ended && STATUS[ended.status] ? ended : undefined;
   const ready = isEmpty ? runToRegister() : undefined;
   const values = { ...DEFAULT_TRAINING };
   let problem: string | undefined;
@@ -99,6 +109,20 @@ export function TrainingCard({ view, isEmpty = false }: { view: TenancyView; isE
           </p>
           {fields}
         </>
+      )}
+      {lost && (
+        <div className={`note ${lost.status === 'failed' ? 'bad' : 'warn'}`} role="status">
+          <div>
+            <b>
+              {lost.name} {STATUS[lost.status]} at step {count(lost.step)}.
+            </b>{' '}
+            {lost.error?.message} Its adapters are not registered; continue it in{' '}
+            <a className="link" href="#/runs">
+              Runs
+            </a>
+            , or train anew.
+          </div>
+        </div>
       )}
       {problem && (
         <p className="bad-text" role="alert">

@@ -55,8 +55,8 @@ export function WorkState({ name, unit, children }: { name: string; unit: string
     );
   if (failed)
     return (
-      <p className={failed.startsWith('Stopped') ? 'quiet' : 'bad-text'} role="alert">
-        {failed}
+      <p className={failed.isStop ? 'quiet' : 'bad-text'} role={failed.isStop ? 'status' : 'alert'}>
+        {failed.text}
       </p>
     );
   return children ? <div>{children}</div> : null;

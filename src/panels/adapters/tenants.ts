@@ -28,8 +28,8 @@ interface Tenants {
   view?: TenancyView;
   shown: View;
   work: Record<string, Work>;
-  /** Why work ended without a result, by its name. */
-  failed: Record<string, string>;
+  /** Why work ended without a result, by its name; `isStop`: the person wanted it. */
+  failed: Record<string, { text: string; isStop: boolean }>;
   /** By tenant. */
   answers: Record<string, ServedAnswer>;
   /** What was asked for them. */
@@ -72,9 +72,9 @@ export async function runWork(name: string, task: (working: Working) => Promise<
   try {
     await task({ signal: controller.signal, onProgress: setWork });
   } catch (error) {
-    const message =
-      error instanceof CancelledError ? 'Stopped before it was done; nothing was kept.' : (error as Error).message;
-    set(({ failed }) => ({ failed: { ...failed, [name]: message } }));
+    const isStop = error instanceof CancelledError;
+    const text = isStop ? 'Stopped before the end. What was not finished is not shown.' : (error as Error).message;
+    set(({ failed }) => ({ failed: { ...failed, [name]: { text, isStop } } }));
   } finally {
     controllers.delete(name);
     setWork(undefined);
