@@ -20,6 +20,7 @@ import {
 } from './logView';
 import { AdapterId } from './parts';
 import { adapterColor, shortHash, timeOfDay } from './registryView';
+import { useTyped } from './tenants';
 
 interface Checked {
   what: string;
@@ -29,7 +30,7 @@ interface Checked {
 }
 
 export function LogView({ view }: { view: TenancyView }) {
-  const [filter, setFilter] = useState(NO_FILTER);
+  const [filter, setFilter] = useTyped('log filter', NO_FILTER);
   const [offset, setOffset] = useState(0);
   const [checked, setChecked] = useState<Checked>();
   const [error, setError] = useState<string>();
@@ -71,7 +72,7 @@ export function LogView({ view }: { view: TenancyView }) {
       });
     });
   const change = (part: Partial<LogFilter>) => {
-    setFilter((old) => ({ ...old, ...part }));
+    setFilter({ ...filter, ...part });
     setOffset(0);
   };
   const ids = view.entries.map(({ id }) => id);

@@ -1,5 +1,4 @@
 // Adapter × tenant slice: what each adapter makes of every tenant's held-out requests. Off the diagonal: a wrong routing.
-import { useState } from 'react';
 import { typedNumber } from '../../lib/fields';
 import { percent } from '../../lib/words';
 import type { TenancyView, TenantMatrixView } from '../../protocol/requests';
@@ -17,12 +16,12 @@ import {
 } from './matrixView';
 import { AdapterId, NumberField, WorkButton, WorkState } from './parts';
 import { adapterColor } from './registryView';
-import { measureMatrix, useTenants } from './tenants';
+import { measureMatrix, useTenants, useTyped } from './tenants';
 
 export function MatrixView({ view }: { view: TenancyView }) {
-  const [metric, setMetric] = useState<MetricId>('tenant_policy_correct');
-  const [cases, setCases] = useState('12');
-  const [seed, setSeed] = useState('1');
+  const [metric, setMetric] = useTyped<MetricId>('metric', 'tenant_policy_correct');
+  const [cases, setCases] = useTyped('matrix cases', '12');
+  const [seed, setSeed] = useTyped('matrix seed', '1');
   const matrix = useTenants((s) => s.matrix);
   const isRunning = useTenants((s) => 'matrix' in s.work);
   const isReady = view.entries.some(({ active }) => active !== null);

@@ -22,7 +22,7 @@ import {
   timeOfDay,
 } from './registryView';
 import { TrainingCard } from './TrainingCard';
-import { activate, check, checkName, register, rollback, useTenants } from './tenants';
+import { activate, check, checkName, register, rollback, useTenants, useTyped } from './tenants';
 
 interface CheckSize {
   cases: string;
@@ -32,7 +32,7 @@ interface CheckSize {
 const START: CheckSize = { cases: '24', seed: '1', allowance: '1' };
 
 export function RegistryView({ view }: { view: TenancyView }) {
-  const [size, setSize] = useState(START);
+  const [size, setSize] = useTyped('check', START);
   const isEmpty = view.entries.some(({ active }) => active === null);
   return (
     <>

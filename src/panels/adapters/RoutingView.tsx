@@ -21,7 +21,7 @@ import {
   typedOf,
   verdictRows,
 } from './routingView';
-import { answerAll, misroute, send, useTenants } from './tenants';
+import { answerAll, misroute, send, useTenants, useTyped } from './tenants';
 
 const idsOf = (view: TenancyView): number[] => view.entries.map(({ id }) => id);
 const activeOf = (entry: RegistryEntry | undefined) => entry?.versions.find(({ version }) => version === entry.active);
@@ -106,7 +106,7 @@ function RulesCard({ view }: { view: TenancyView }) {
 }
 
 function TryCard({ view }: { view: TenancyView }) {
-  const [typed, setTyped] = useState<TypedMetadata>(() => typedOf(TRIES[1]!.metadata));
+  const [typed, setTyped] = useTyped<TypedMetadata>('header', typedOf(TRIES[1]!.metadata));
   const metadata = metadataOf(typed);
   const head = view.entries.map(({ id, active }) => `${id}@${active}`).join();
   const { value: decision, error } = useLoaded(
@@ -180,7 +180,7 @@ function sentWords({ decision, adapterId, text, check }: ServedAnswer): string {
 
 function ThreeAnswers({ view }: { view: TenancyView }) {
   const chapter = view.chapterMessages.at(-1)?.content ?? '';
-  const [text, setText] = useState(chapter);
+  const [text, setText] = useTyped('request', chapter);
   const { answers, asked } = useTenants();
   const isRunning = useTenants((s) => 'answers' in s.work);
   const isReady = view.entries.some(({ active }) => active !== null);

@@ -1,6 +1,5 @@
 // The serving simulator: one trace replayed in up to four modes on this device, and what each buys and costs.
 
-import { useState } from 'react';
 import { count, number, percent, plural } from '../../lib/words';
 import type { TenancyView } from '../../protocol/requests';
 import type { ServingMode, ServingReport } from '../../protocol/serving';
@@ -28,10 +27,10 @@ import {
   tokenMs,
 } from './servingView';
 import { Timeline } from './Timeline';
-import { replayTrace, useTenants } from './tenants';
+import { replayTrace, useTenants, useTyped } from './tenants';
 
 export function ServingView({ view }: { view: TenancyView }) {
-  const [typed, setTyped] = useState(START_SERVING);
+  const [typed, setTyped] = useTyped('serving', START_SERVING);
   const reports = useTenants((s) => s.reports);
   const isRunning = useTenants((s) => 'serve' in s.work);
   const sizes = view.entries.flatMap(({ versions, active }) =>

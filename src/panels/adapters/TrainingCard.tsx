@@ -1,5 +1,4 @@
 // Trains the three tenants in one run and registers what comes out: the way out of an empty registry, and to next versions.
-import { useState } from 'react';
 import { typedNumber } from '../../lib/fields';
 import { count } from '../../lib/words';
 import type { TenancyView } from '../../protocol/requests';
@@ -10,7 +9,15 @@ import { Card } from '../../ui/Card';
 import { LineChart } from '../../ui/LineChart';
 import { isLive, metricSeries, progressWords } from '../../ui/runWords';
 import { NumberField, WorkState } from './parts';
-import { DEFAULT_TRAINING, registerRun, runToRegister, type TrainingSize, trainTenants, useTenants } from './tenants';
+import {
+  DEFAULT_TRAINING,
+  registerRun,
+  runToRegister,
+  type TrainingSize,
+  trainTenants,
+  useTenants,
+  useTyped,
+} from './tenants';
 
 const KEYS = ['max_steps', 'per_device_train_batch_size', 'rows', 'seed'] as const;
 const LEAST: Record<(typeof KEYS)[number], number> = {
@@ -28,7 +35,7 @@ const STATUS: Partial<Record<RunStatus, string>> = {
 };
 
 export function TrainingCard({ view, isEmpty = false }: { view: TenancyView; isEmpty?: boolean }) {
-  const [typed, setTyped] = useState<Record<string, string>>({});
+  const [typed, setTyped] = useTyped<Record<string, string>>('training', {});
   const isStarting = useTenants((s) => 'train' in s.work || 'registry' in s.work);
   const awaited = useTenants((s) => s.awaited);
   const runs = useRuns((s) => s.runs);
@@ -53,7 +60,7 @@ export function TrainingCard({ view, isEmpty = false }: { view: TenancyView; isE
           key={key}
           label={key}
           value={typed[key] ?? String(DEFAULT_TRAINING[key])}
-          onChange={(text) => setTyped((old) => ({ ...old, [key]: text }))}
+          onChange={(text) => setTyped({ ...typed, [key]: text })}
         />
       ))}
     </div>
@@ -105,7 +112,7 @@ export function TrainingCard({ view, isEmpty = false }: { view: TenancyView; isE
             {isEmpty ? ' and serve' : '; each needs its check before it serves'}.
             {backend &&
               (backend.backend !== 'webgpu' || backend.isFallbackAdapter) &&
-              ` Without a graphics card ${count(DEFAULT_TRAINING.max_steps)} steps take some ten minutes; 60 give a first impression.`}
+              ` Without a graphics card ${count(DEFAULT_TRAINING.max_steps)} steps take ten minutes or more; 60 give a first impression.`}
           </p>
           {fields}
         </>

@@ -29,6 +29,7 @@ test('fields left empty are not sent; decisions and verdicts in words', () => {
   const routed = { decision: 'routed' as const, adapterId: 17, rule };
   const answer = (verdict: 'pass' | 'fail') => ({
     decision: routed,
+    adapterId: 42,
     verdicts: { schema_valid: true },
     check: { verdict, why: '' },
   });
@@ -40,4 +41,5 @@ test('fields left empty are not sent; decisions and verdicts in words', () => {
     tone: 'warn',
     text: expect.stringMatching(/^Not caught/),
   });
+  expect(misroutingWords('bank_A', '17', { ...answer('pass'), adapterId: 17 }).text).toContain('the right routing');
 });

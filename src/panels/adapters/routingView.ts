@@ -110,6 +110,11 @@ export function misroutingWords(
   if (answer.decision.decision === 'refused') return { tone: 'bad', text: answer.decision.message };
   if (!answer.check)
     return { tone: 'warn', text: 'Nobody knows the right answer to a request of your own, so nothing checked it.' };
+  if (answer.decision.adapterId === answer.adapterId)
+    return {
+      tone: 'good',
+      text: `Adapter ${adapter} is ${asked}’s own, so this is the right routing. ${answer.check.why}`,
+    };
   const reads = answer.verdicts?.schema_valid
     ? 'The answer reads like any other: it is valid JSON by the schema.'
     : 'The answer is not even valid by the schema.';

@@ -40,6 +40,8 @@ interface Tenants {
   reports?: ServingReport[];
   /** By adapter id. */
   merged: Record<number, MergeDifference & { version: number }>;
+  /** What stands in fields, by name: leaving a view does not lose it. */
+  typed: Record<string, unknown>;
   /** Run whose adapters are registered once it has finished. */
   awaited?: string;
   show(view: View): void;
@@ -50,11 +52,18 @@ export const useTenants = create<Tenants>()((set) => ({
   failed: {},
   answers: {},
   merged: {},
+  typed: {},
   show: (shown) => set({ shown }),
 }));
 const set = useTenants.setState;
 const compute = () => studioClient().compute;
 const controllers = new Map<string, AbortController>();
+
+/** As useState, but kept when the view is left. */
+export function useTyped<T>(name: string, start: T): [T, (value: T) => void] {
+  const value = useTenants((s) => s.typed[name]) as T | undefined;
+  return [value ?? start, (next) => set(({ typed }) => ({ typed: { ...typed, [name]: next } }))];
+}
 interface Working {
   signal: AbortSignal;
   onProgress: (progress: Work) => void;
