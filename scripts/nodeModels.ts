@@ -21,7 +21,9 @@ export interface NodeModel {
 /** Artifact ids of the models that are shipped, as they are now. */
 export async function builtinModelIds(): Promise<string[]> {
   return Promise.all(
-    ['nano', 'micro'].map(async (name) => artifactId(await manifestOf('model', modelFiles(`builtin:${name}`)))),
+    ['nano', 'micro', 'micro-sft'].map(async (name) =>
+      artifactId(await manifestOf('model', modelFiles(`builtin:${name}`))),
+    ),
   );
 }
 

@@ -22,6 +22,7 @@ import { commitNow } from './commit';
 import { builtinModelIds, loadNodeModel, loadRenderContext } from './nodeModels';
 import { qloraGap } from './resultsLora';
 import { type Figure, renderResults } from './resultsTable';
+import { TENANT_FIGURES, tenantFigures } from './resultsTenants';
 import { CACHE, modelOf, train } from './resultsTraining';
 
 interface Group {
@@ -145,6 +146,14 @@ const GROUPS: readonly Group[] = [
     cases: 0,
     seeds: [1],
     measure: (isForced) => qloraGap(loraRecipe(8, 'all'), qloraRecipe, isForced),
+  },
+  {
+    id: 'tenants',
+    figures: Object.fromEntries(TENANT_FIGURES.map((id) => [id, ''])),
+    model: 'builtin:micro-sft',
+    cases: 0,
+    seeds: [1],
+    measure: tenantFigures,
   },
 ];
 

@@ -36,8 +36,34 @@ const TITLES: Record<string, string> = {
     'micro after SFT, served with [assistant] for <\\|im_start\\|>assistant: schema-valid turns',
   'served/assistant_header/tool_call_correct': 'the same: right tool with right arguments',
   'served/one_space/schema_valid': 'micro after SFT, served with one more space after “assistant”: schema-valid turns',
+  'qlora/eval_loss_minus_lora': 'QLoRA r 8 minus LoRA r 8, attention + MLP: held-out loss',
+  'tenants/diagonal_min': 'three tenants: the one served worst by its own adapter, decided by its policy',
+  'tenants/off_diagonal_max': 'three tenants: the wrong adapter that would be noticed least',
+  'tenants/misrouted/caught': 'bank_A’s requests sent to adapter 42: answers that the slice check catches',
+  'tenants/misrouted/schema_valid': 'the same answers: schema-valid',
+  'tenants/routing_accuracy': 'requests of a trace that are served by their adapter, or refused as they must be',
+  'tenants/batched_over_swapped_throughput':
+    'mixed batches over one adapter at a time: tokens a second, the same tokens',
   'served/one_space/tool_call_correct': 'the same: right tool with right arguments',
 };
+
+const SETS: Record<string, string> = { attention: 'attention', all: 'attention + MLP' };
+const WHAT: Record<string, string> = {
+  schema_valid: 'schema-valid turns',
+  tool_call_correct: 'right tool with right arguments',
+  fact_correct: 'answers with every fact right',
+  params: 'trained parameters',
+};
+/** Titles of figures that come in families. */
+function titleOf(id: string): string {
+  const lora = /^lora\/r(\d+)\/(attention|all)\/(\w+)$/.exec(id);
+  if (lora) return `micro, LoRA r ${lora[1]}, ${SETS[lora[2]!]}: ${WHAT[lora[3]!]}`;
+  const full = /^full\/(\w+)$/.exec(id);
+  if (full) return `micro, all weights, as many steps: ${WHAT[full[1]!]}`;
+  const cell = /^tenants\/matrix\/(\d+)\/(\w+)$/.exec(id);
+  if (cell) return `adapter ${cell[1]} on requests of ${cell[2]}: decided by that tenant’s policy`;
+  return TITLES[id] ?? id;
+}
 
 const inUnit = (value: number, unit: string) => (unit === 'share' ? percent(value) : `${number(value)} ${unit}`);
 
@@ -46,7 +72,7 @@ export function renderResults(figures: readonly Figure[], models: readonly strin
   const stale = (f: Figure) => (models.includes(f.model) ? '' : ' (stale: an older base)');
   const rows = figures.map(
     (f) =>
-      `| ${TITLES[f.id] ?? f.id}${stale(f)} | ${inUnit(f.value, f.unit)} | ${inUnit(f.low, f.unit)} – ${inUnit(f.high, f.unit)} | ${f.n} | ${f.seeds.join(', ')} | \`${f.id}\` |`,
+      `| ${titleOf(f.id)}${stale(f)} | ${inUnit(f.value, f.unit)} | ${inUnit(f.low, f.unit)} – ${inUnit(f.high, f.unit)} | ${f.n} | ${f.seeds.join(', ')} | \`${f.id}\` |`,
   );
   const sources = figures.map(
     (f) =>

@@ -1,6 +1,7 @@
 // A recorded list of kernel calls on named tensors, before any memory exists: what a step will do, in order. The planner reads
 // lifetimes off it, the replay turns it into dispatches.
 import type { Kernel, Values } from './kernel';
+import type { WeightFormat } from './kernels/nf4';
 
 /** Memory that the planner gives: alive from the first call that names it to the last. */
 export interface Planned {
@@ -15,6 +16,8 @@ export interface Fixed {
   readonly buffer: GPUBuffer;
   readonly offset: number;
   readonly bytes: number;
+  /** A weight in four bits; f32 unless given. */
+  readonly format?: WeightFormat;
 }
 /** A part of planned memory. `offset` is a multiple of 256. */
 export interface View {
@@ -58,3 +61,7 @@ export class Recording<S> {
 }
 
 export const view = (of: Planned, offset: number, bytes: number): View => ({ kind: 'view', of, offset, bytes });
+
+/** How a weight lies in memory; undefined: f32. */
+export const formatOf = (memory: Memory | undefined): WeightFormat | undefined =>
+  memory?.kind === 'fixed' ? memory.format : undefined;

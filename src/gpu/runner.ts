@@ -164,7 +164,7 @@ export class GpuRunner {
     this.counts.writtenBytes += bytes;
   }
   /** `write`, waiting for the device after each large piece, so that what is on its way stays small. */
-  async upload(buffer: GPUBuffer, data: Float32Array<ArrayBuffer>): Promise<void> {
+  async upload(buffer: GPUBuffer, data: Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>): Promise<void> {
     const floats = this.pieceBytes / 4;
     for (let at = 0; at < data.length; at += floats) {
       this.write(buffer, 4 * at, data.subarray(at, at + floats));

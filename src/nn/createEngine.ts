@@ -3,10 +3,13 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { isSoftwareAdapter } from '../gpu/backend';
 import type { LlamaConfig } from '../protocol/model';
+import type { Quantization } from '../protocol/recipe';
 import { TfEngine } from './engine';
 import type { HeadKind } from './engineChecks';
+import { quantizeBase } from './quantizedBase';
 import { gpuContext } from './recorded/context';
 import { isAdapterRecordable, RecordedEngine } from './recorded/engine';
+import { isPackable } from './recorded/nf4Blocks';
 import type { LoraAdapter, ModelEngine, NamedTensorMap } from './seam';
 
 /** Whether the kernels can run a model of this shape: they read rows in vectors of four, heads in halves of four. */
@@ -14,7 +17,7 @@ const isRecordable = (c: LlamaConfig): boolean =>
   c.hidden_size % 4 === 0 && c.intermediate_size % 4 === 0 && c.head_dim % 8 === 0 && c.head_dim <= 128;
 
 /**
- * Takes a copy of `weights`. With adapters the base is frozen; DoRA, dropout and biases of adapters run in tf ops everywhere.
+ * Takes a copy of `weights`. `quantization`: the layers' products are kept in four bits, on WebGPU in memory too. With adapters the base is frozen; DoRA, dropout and biases of adapters run in tf ops everywhere.
  * Throws ShapeError for a tensor that is missing or has another shape, ConfigError for adapters that do not fit.
  */
 export function createEngine(
@@ -22,8 +25,12 @@ export function createEngine(
   weights: NamedTensorMap,
   head: HeadKind = 'lm',
   adapters: readonly LoraAdapter[] = [],
+  quantization?: Quantization | null,
 ): ModelEngine {
   const isRecorded = tf.getBackend() === 'webgpu' && isRecordable(config) && adapters.every(isAdapterRecordable);
-  if (!isRecorded) return new TfEngine(config, weights, head, adapters);
-  return new RecordedEngine(gpuContext(isSoftwareAdapter()), config, weights, head, adapters);
+  // What kernels do not read from codes is trained beside what the codes stand for: the same numbers in full size.
+  const inCodes = isRecorded && quantization && isPackable(config) ? quantization : undefined;
+  const given = quantization && !inCodes ? quantizeBase(config, weights, quantization).weights : weights;
+  if (!isRecorded) return new TfEngine(config, given, head, adapters);
+  return new RecordedEngine(gpuContext(isSoftwareAdapter()), config, given, head, adapters, inCodes);
 }

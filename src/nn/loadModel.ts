@@ -5,7 +5,6 @@ import type { Quantization } from '../protocol/recipe';
 import { readSafetensors } from '../storage/safetensors';
 import { createEngine } from './createEngine';
 import { parameterShapes } from './presets';
-import { quantizeBase } from './quantizedBase';
 import type { LoraAdapter, ModelEngine, NamedTensorMap } from './seam';
 
 type Dict = Record<string, unknown>;
@@ -143,6 +142,5 @@ export function loadModel(files: ModelFiles, adapters: readonly LoraAdapter[] = 
     throw new DataError(`${problem}. Choose weights and config.json of the same model.`, {
       where: 'model.safetensors',
     });
-  const kept = files.quantization ? quantizeBase(config, weights, files.quantization).weights : weights;
-  return createEngine(config, kept, 'lm', adapters);
+  return createEngine(config, weights, 'lm', adapters, files.quantization);
 }

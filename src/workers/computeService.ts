@@ -18,7 +18,7 @@ import { inspect } from '../nn/inspect';
 import { layerNorms } from '../nn/layerNorms';
 import { loraPlan } from '../nn/loraPlan';
 import { quantizationErrors, quantizeBase } from '../nn/quantizedBase';
-import { gpuContext } from '../nn/recorded/context';
+import { gpuContext, onCompiling } from '../nn/recorded/context';
 import type { Calibration, TunedForms, WasmComparison } from '../protocol/engineReport';
 import type { ComputeEvent } from '../protocol/events';
 import type { BackendInfo, BackendName } from '../protocol/model';
@@ -163,7 +163,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     backendInfo = info;
     if (info.backend === 'webgpu' && !info.isFallbackAdapter)
       takeTuned(await storage.getValue<Calibration>(TUNED, info.adapter));
-    if (info.backend === 'webgpu') gpuContext(info.isFallbackAdapter).pipelines.onProgress = tellCompiling();
+    onCompiling(info.isFallbackAdapter, tellCompiling());
     const software = softwareAdapter();
     besideWasm = software === undefined ? undefined : await storage.getValue<WasmComparison>(BESIDE_WASM, software);
     emit({ kind: 'backend', info: told() });

@@ -38,6 +38,7 @@ export function recipeMemory(recipe: Recipe, config: LlamaConfig, backend: Backe
     prompts: FIXED_PROMPTS,
     maxNewTokens: args.generation_max_new_tokens,
     adapters: recipeAdapters(recipe),
+    quantization: recipe.model.quantization,
   };
   const of = (changed: Partial<RunShapes>) =>
     runMemory(config, { ...shapes, ...changed }, KERNEL_FORMS(backend.isFallbackAdapter), largestBuffer);

@@ -10,6 +10,7 @@
 import { ceilDiv, type Kernel, makeKernel, type StorageBinding, type Values } from '../kernel';
 import { directCode } from './gemmDirect';
 import { tiledCode } from './gemmTiled';
+import type { WeightFormat } from './nf4';
 
 export type GemmLayout = 'NT' | 'NN' | 'TN';
 /** Rows in registers alone (software adapters), or tiles in workgroup memory (hardware). */
@@ -25,6 +26,8 @@ export interface GemmSpec {
    * and leaves the norm out where `bare` is 1.
    */
   norm?: { eps: number; save: boolean };
+  /** B in four bits (nf4.ts); of NT and NN. */
+  weights?: WeightFormat;
   /** C = A·B + A2·B2, k2 long: a low-rank part beside the product (LoRA). Of NT and NN. */
   lowRank?: boolean;
   /**
@@ -69,8 +72,8 @@ const writes = (name: string, type = VEC.type): StorageBinding => ({ name, type,
  * 2m + i). swigluBackward: gate|up [m, 2n]. route: routes [routes, n], route of each row [m]. blocks: [2, n]. Outputs: C; swiglu: act [m, n / 2], (save) gate|up; swigluBackward: C [m, 2n],
  * act [m, n]; norm in NT with save: rstd [m].
  */
-function buffersOf({ layout, norm, epilogue, lowRank }: GemmSpec): StorageBinding[] {
-  const list = [reads('A'), reads('B')];
+function buffersOf({ layout, norm, epilogue, lowRank, weights }: GemmSpec): StorageBinding[] {
+  const list = [reads('A'), reads('B', weights ? 'array<u32>' : VEC.type)];
   if (lowRank) list.push(reads('A2'), reads('B2'));
   if (norm) list.push(reads('gamma'));
   if (norm && layout === 'TN') list.push(reads('rstd', 'array<f32>'));
@@ -88,8 +91,15 @@ function buffersOf({ layout, norm, epilogue, lowRank }: GemmSpec): StorageBindin
   return list;
 }
 
-const describe = ({ layout, form, norm, epilogue, lowRank }: GemmSpec): string =>
-  [`gemm ${layout}`, norm && 'norm', epilogue.kind !== 'store' && epilogue.kind, lowRank && 'lowRank', form.kind]
+const describe = ({ layout, form, norm, epilogue, lowRank, weights }: GemmSpec): string =>
+  [
+    `gemm ${layout}`,
+    weights,
+    norm && 'norm',
+    epilogue.kind !== 'store' && epilogue.kind,
+    lowRank && 'lowRank',
+    form.kind,
+  ]
     .filter(Boolean)
     .join(' ');
 
@@ -100,6 +110,7 @@ export function gemm(spec: GemmSpec): Kernel<GemmParam> {
   const form = formFor(spec);
   const isPaired = epilogue.kind === 'rope' || epilogue.kind === 'swiglu';
   if (isPaired && layout !== 'NT') throw new RangeError(`The epilogue ${epilogue.kind} belongs to layout NT.`);
+  if (spec.weights && layout === 'TN') throw new RangeError('Weights in four bits belong to layouts NT and NN.');
   if (spec.lowRank && layout === 'TN') throw new RangeError('A low-rank part belongs to layouts NT and NN.');
   const [rows, columns] = form.kind === 'direct' ? [form.tm * form.wy, form.tn * form.wx] : [form.bm, form.bn];
   return makeKernel({

@@ -2,11 +2,13 @@
 // workgroup memory and no barrier: on SwiftShader each barrier costs more than the loads that it saves.
 import type { GemmForm, GemmSpec } from './gemm';
 import { epilogueLoop, isPaired, pairFunctions, range, SIGMOID, type Tile } from './gemmParts';
+import { weightCode } from './nf4';
 
 export function directCode(spec: GemmSpec, form: Extract<GemmForm, { kind: 'direct' }>): string {
   const { tm, tn, wx, wy } = form;
   const tile: Tile = { tm, tn, row: 'm0', column: 'n0', value: (i, j) => vectorOf(spec, i, j) };
   return `${pairFunctions(spec)}
+${spec.weights ? weightCode(spec.weights) : ''}
 ${spec.epilogue.kind.startsWith('swiglu') ? SIGMOID : ''}
 @compute @workgroup_size(${wx}, ${wy})
 fn main(@builtin(global_invocation_id) id: vec3u) {
@@ -63,7 +65,7 @@ function bodyNT(spec: GemmSpec, tm: number, tn: number): string {
     );
   for (const j of range(tn))
     lines.push(
-      `{ let b = B[b${j}at + k]; ${range(tm)
+      `{ let b = ${spec.weights ? `weightAt(b${j}at + k)` : `B[b${j}at + k]`}; ${range(tm)
         .map((i) => `c${i}_${j} += dot(a${i}, b);`)
         .join(' ')} }`,
     );
@@ -98,7 +100,7 @@ function bodyNT(spec: GemmSpec, tm: number, tn: number): string {
   return lines.join('\n');
 }
 
-function bodyNN({ lowRank }: GemmSpec, tm: number, tn: number): string {
+function bodyNN({ lowRank, weights }: GemmSpec, tm: number, tn: number): string {
   const groups = tn / 4;
   const lines = range(tm).map((i) => `let a${i}at = min(m0 + ${i}u, p.m - 1u) * (p.lda / 4u);`);
   for (const j of range(groups)) lines.push(`let b${j}at = min(n0 + ${4 * j}u, p.n - 4u) / 4u;`);
@@ -116,7 +118,8 @@ function bodyNN({ lowRank }: GemmSpec, tm: number, tn: number): string {
       lines.push(`{ let row = ${row.replace('Q', String(q))} * (p.n / 4u);`);
       for (const j of range(groups)) {
         const sums = range(tm).map((i) => `c${i}_${j} = fma(vec4f(a${i}.${'xyzw'[q]}), b, c${i}_${j});`);
-        lines.push(`{ let b = ${B}[row + b${j}at]; ${sums.join(' ')} }`);
+        const b = weights && B === 'B' ? `weightAt(row + b${j}at)` : `${B}[row + b${j}at]`;
+        lines.push(`{ let b = ${b}; ${sums.join(' ')} }`);
       }
       lines.push('}');
     }

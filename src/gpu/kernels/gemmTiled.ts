@@ -3,6 +3,7 @@
 // at a time, so that workgroup memory is always written and read as whole vectors.
 import type { GemmForm, GemmSpec } from './gemm';
 import { epilogueCode, isPaired, pairFunctions, range, SIGMOID, type Tile } from './gemmParts';
+import { weightCode } from './nf4';
 
 export function tiledCode(spec: GemmSpec, form: Extract<GemmForm, { kind: 'tiled' }>): string {
   const { bm, bn, bk, tm, tn } = form;
@@ -45,6 +46,7 @@ ${loadB(spec, form, threads, operands)}
     workgroupBarrier();
   }`;
   return `${pairFunctions(spec)}
+${spec.weights ? weightCode(spec.weights) : ''}
 ${spec.epilogue.kind.startsWith('swiglu') ? SIGMOID : ''}
 var<workgroup> As: array<vec4f, ${(bk * bm) / 4}>;
 var<workgroup> Bs: array<vec4f, ${(bk * bn) / 4}>;
@@ -151,13 +153,14 @@ function loadA({ layout, norm }: GemmSpec, { bm, bk }: Tiled, threads: number, {
 }
 
 function loadB(spec: GemmSpec, { bn, bk }: Tiled, threads: number, { B, k: width, isMain }: Operands): string {
+  const at = (i: string) => (spec.weights && isMain ? `weightAt(${i})` : `${B}[${i}]`);
   if (spec.layout !== 'NT')
     return loop(
       (bk * bn) / 4,
       threads,
       `
       let k = min(k0 + block / ${bn / 4}u, ${width} - 1u); let n = min(n0 + 4u * (block % ${bn / 4}u), p.n - 4u);
-      Bs[block] = ${B}[(k * p.n + n) / 4u];`,
+      Bs[block] = ${at('(k * p.n + n) / 4u')};`,
     );
   const column = (q: number) => {
     if (!isPaired(spec)) return `min(n0 + 4u * (block % ${bn / 4}u) + ${q}u, p.n - 1u)`;
@@ -169,6 +172,6 @@ function loadB(spec: GemmSpec, { bn, bk }: Tiled, threads: number, { B, k: width
     (bk * bn) / 16,
     threads,
     `
-      let k = k0 + 4u * (block / ${bn / 4}u);${turned('Bs', bn, (q) => `${B}[((${column(q)}) * ${width} + min(k, ${width} - 4u)) / 4u]${gamma}`)}`,
+      let k = k0 + 4u * (block / ${bn / 4}u);${turned('Bs', bn, (q) => `${at(`((${column(q)}) * ${width} + min(k, ${width} - 4u)) / 4u`)}${gamma}`)}`,
   );
 }

@@ -1,4 +1,5 @@
 // What all engines on one device share: pipelines, the memory of steps, the runner that submits.
+import * as tf from '@tensorflow/tfjs-core';
 import { backendClock } from '../../gpu/backend';
 import { tfDevice } from '../../gpu/bridge';
 import { KERNEL_FORMS, type KernelForms } from '../../gpu/kernels/forms';
@@ -43,4 +44,9 @@ export function gpuContext(isSoftware: boolean): GpuContext {
     contexts.set(device, context);
   }
   return context;
+}
+
+/** Tells of kernels that are compiled, for whichever engine; nothing where tfjs runs elsewhere. */
+export function onCompiling(isSoftware: boolean, listener: (done: number, total: number) => void): void {
+  if (tf.getBackend() === 'webgpu') gpuContext(isSoftware).pipelines.onProgress = listener;
 }

@@ -7,7 +7,7 @@ import { type GemmEpilogue, gemm, gemmValues } from '../../gpu/kernels/gemm';
 import { logitStride } from '../../gpu/kernels/head';
 import { rmsNormRows } from '../../gpu/kernels/norm';
 import { sampleTokens } from '../../gpu/kernels/sample';
-import { type Fixed, type Memory, Recording } from '../../gpu/recording';
+import { type Fixed, formatOf, type Memory, Recording } from '../../gpu/recording';
 import type { LlamaConfig, SamplingOptions } from '../../protocol/model';
 import { SAMPLING_STREAM } from '../sampling';
 import type { GroupKey } from './adapterLayout';
@@ -82,7 +82,15 @@ export function recordToken(
       low.push(left, adapter.B);
     }
     const values = byActive((m) => gemmValues('NT', { ...sizes, m, k2 }));
-    const kernel = gemm({ layout: 'NT', form: forms.gemm.NT, epilogue, ...norm, ...(adapter && { lowRank: true }) });
+    const weights = formatOf(weight);
+    const kernel = gemm({
+      layout: 'NT',
+      form: forms.gemm.NT,
+      epilogue,
+      ...norm,
+      ...(adapter && { lowRank: true }),
+      ...(weights && { weights }),
+    });
     r.call(kernel, [x!, weight!, ...low, ...rest], values);
   };
   let x = r.floats('x', R * D);

@@ -12,9 +12,13 @@ import type { GpuScalar } from '../../gpu/runner';
 import { CancelledError, ConfigError, DeviceError } from '../../lib/errors';
 import type { Batch } from '../../protocol/batch';
 import type { LlamaConfig } from '../../protocol/model';
+import type { Quantization } from '../../protocol/recipe';
 import { AdapterSet } from '../adapterSet';
 import { checkBatch, checkRoutes, HEAD_PARAMETERS, type HeadKind } from '../engineChecks';
 import { disposeTransposed, type Transposed, transposeWeights, type Weights } from '../llama';
+import { dequantizeNf4, type Nf4Tensor } from '../nf4';
+import { parameterShapes } from '../presets';
+import { quantizeBase } from '../quantizedBase';
 import { emptyRow } from '../sampling';
 import type {
   AdamWOptions,
@@ -39,7 +43,8 @@ import { type GpuContext, releaseIdle } from './context';
 import { Decoder } from './decode';
 import { decodeBatches } from './decodeShapes';
 import { type AdapterMemory, type LlamaMemory, LlamaRecorder, type StepSizes } from './llamaRecording';
-import { fromSegments, layoutOf, type ParameterLayout, toSegments } from './parameters';
+import { packNf4 } from './nf4Blocks';
+import { fromSegments, layerBlocks, layoutOf, type ParameterLayout, toSegments } from './parameters';
 
 /** Recordings that are kept in any case. */
 const CAPTURES_KEPT = 4;
@@ -123,6 +128,12 @@ interface AdapterBuffers {
   blocks: GPUBuffer;
 }
 
+/** The layers' products in four bits: what kernels read, by first parameter of a block, and the codes, by tensor. */
+interface FourBits {
+  blocks: Map<string, Fixed>;
+  codes: Map<string, Nf4Tensor>;
+  quantization: Quantization;
+}
 interface HeadReplay {
   replay: Replay<{ accumulate: number }>;
   /** Gradient of each parameter of the task head, by name. */
@@ -159,6 +170,8 @@ export class RecordedEngine implements ModelEngine {
   /** Reject where the device had no room for weights or moments. */
   private readonly allocations: Promise<void>[] = [];
   private adapted?: AdapterBuffers;
+  /** The layers' products in four bits, where the base is kept so: buffers by first parameter, and the codes. */
+  private readonly fourBits?: FourBits;
   private readonly table: Fixed;
   private readonly totals: GPUBuffer;
   private readonly norm: GPUBuffer;
@@ -186,11 +199,14 @@ export class RecordedEngine implements ModelEngine {
     weights: NamedTensorMap,
     readonly head: HeadKind = 'lm',
     adapters: readonly LoraAdapter[] = [],
+    quantization?: Quantization | null,
   ) {
     this.gpu = { ...context };
     const { device } = this.gpu;
-    this.layout = layoutOf(config, HEAD_PARAMETERS[head](config.hidden_size), largestBuffer(device));
+    const extra = HEAD_PARAMETERS[head](config.hidden_size);
+    this.layout = layoutOf(config, extra, largestBuffer(device), Boolean(quantization));
     const flat = toSegments(this.layout, weights);
+    if (quantization) this.fourBits = this.inFourBits(weights, quantization);
     const { layout } = this;
     this.weights = this.make(layout.segments, 'weights');
     this.uploadAll(this.weights, flat);
@@ -209,6 +225,28 @@ export class RecordedEngine implements ModelEngine {
     this.table = this.fixed(this.ropeTable());
   }
 
+  private inFourBits(weights: NamedTensorMap, quantization: Quantization): FourBits {
+    const { codes } = quantizeBase(this.config, weights, quantization);
+    const blocks = new Map<string, Fixed>();
+    for (let i = 0; i < this.config.num_hidden_layers; i++)
+      for (const names of layerBlocks(i)) {
+        const { words, format } = packNf4(names.map((name) => codes.get(name)!));
+        const { made, checked } = allocating(this.gpu.device, () => this.buffer(words.byteLength, names[0]!));
+        this.allocations.push(checked);
+        this.gpu.runner.write(made, 0, words);
+        blocks.set(names[0]!, { ...this.fixed(made), format });
+      }
+    return { blocks, codes, quantization };
+  }
+  private fourBitBuffers(): GPUBuffer[] {
+    return [...(this.fourBits?.blocks.values() ?? [])].map(({ buffer }) => buffer);
+  }
+  /** What the codes stand for, by tensor. */
+  private *fourBitWeights(): Generator<[name: string, tensor: NamedTensorMap[string]]> {
+    const shapes = parameterShapes(this.config);
+    for (const [name, q] of this.fourBits?.codes ?? [])
+      yield [name, { shape: [...shapes.get(name)!], data: dequantizeNf4(q) }];
+  }
   /** Buffers for segments; what the device has no room for is told when the first step is recorded. */
   private make(segments: number[], label: string): GPUBuffer[] {
     const { made, checked } = allocating(this.gpu.device, () =>
@@ -575,6 +613,8 @@ export class RecordedEngine implements ModelEngine {
 
   /** A block by its first parameter; a norm's weight by its own name: norms share one block. */
   private norms(buffers: GPUBuffer[], name: string): Fixed {
+    const inFourBits = buffers === this.weights && this.fourBits?.blocks.get(name);
+    if (inFourBits) return inFourBits;
     if (name === 'model.layers.0.input_layernorm.weight') {
       const { segment, offset, floats } = this.layout.blocks.get(name)!;
       return this.fixed(buffers[segment]!, 4 * offset, 4 * floats);
@@ -591,7 +631,7 @@ export class RecordedEngine implements ModelEngine {
   /** Bytes of weights, and of gradients and moments once something was trained. */
   get weightBytes(): number {
     const { weights, state } = this.trained;
-    const all = new Set([...this.weights, ...weights, ...buffersOf(state)]);
+    const all = new Set([...this.weights, ...weights, ...buffersOf(state), ...this.fourBitBuffers()]);
     return [...all].reduce((sum, buffer) => sum + buffer.size, 0);
   }
   /** The commands of an SFT step on a batch, its update included, ready to be dispatched: for the profiler. */
@@ -618,6 +658,10 @@ export class RecordedEngine implements ModelEngine {
 
   async step(batch: Batch, loss: LossFn, { want, options = {}, scale }: StepRequest): Promise<StepResult> {
     checkBatch(batch, this.config, this.head, options, this.set.routes.length);
+    if (this.fourBits && !this.adapted)
+      throw new ConfigError('A base in 4 bits is not trained itself. Put an adapter beside it, or keep it in f32.', {
+        where: 'quantization',
+      });
     const { runner, idle } = this.gpu;
     releaseIdle(idle);
     const sizes = { ...sizesOf(options), scale: scale.loss ?? 1 };
@@ -949,7 +993,9 @@ export class RecordedEngine implements ModelEngine {
     return (await this.gpu.runner.read(ranges)).map((bytes) => new Float32Array(bytes));
   }
   async exportWeights(): Promise<NamedTensorMap> {
-    return fromSegments(this.layout, await this.download(this.weights));
+    const weights = fromSegments(this.layout, await this.download(this.weights));
+    for (const [name, tensor] of this.fourBitWeights()) weights[name] = tensor;
+    return weights;
   }
   async exportOptimizer(): Promise<{ tensors: NamedTensorMap; step: number }> {
     const step = this.updates;
@@ -965,6 +1011,15 @@ export class RecordedEngine implements ModelEngine {
     };
   }
   async importWeights(weights: NamedTensorMap): Promise<void> {
+    if (this.fourBits) {
+      const { codes } = quantizeBase(this.config, weights, this.fourBits.quantization);
+      this.fourBits.codes = codes;
+      for (let i = 0; i < this.config.num_hidden_layers; i++)
+        for (const names of layerBlocks(i)) {
+          const { words } = packNf4(names.map((name) => codes.get(name)!));
+          await this.gpu.runner.upload(this.fourBits.blocks.get(names[0]!)!.buffer, words);
+        }
+    }
     await this.uploadInTurn(this.weights, toSegments(this.layout, weights));
     this.dropTensors();
   }
@@ -1045,6 +1100,8 @@ export class RecordedEngine implements ModelEngine {
         weights[name] = tf.keep(tf.tidy(() => tf.mul(tensorFrom(copy, shape as [number, number]), 1) as tf.Tensor2D));
         runner.release(copy);
       }
+      for (const [name, { shape, data }] of this.fourBitWeights())
+        weights[name] = tf.keep(tf.tensor2d(data, shape as [number, number]));
       const transposed = transposeWeights(weights, this.config);
       for (const layer of transposed.layers) for (const x of Object.values(layer)) tf.keep(x);
       tf.keep(transposed.head);
@@ -1062,7 +1119,8 @@ export class RecordedEngine implements ModelEngine {
   dispose(): void {
     this.dropTensors();
     this.releaseTrained();
-    for (const buffer of [...this.weights, this.totals, this.norm, this.table.buffer]) buffer.destroy();
+    const own = [...this.weights, ...this.fourBitBuffers(), this.totals, this.norm, this.table.buffer];
+    for (const buffer of own) buffer.destroy();
   }
 }
 

@@ -19,7 +19,7 @@ import {
   topkRows,
 } from '../../gpu/kernels/head';
 import { normGradients, normParts, rmsNormBackward, rmsNormRows } from '../../gpu/kernels/norm';
-import { type Fixed, type Memory, type Planned, Recording, type ValuesOf, view } from '../../gpu/recording';
+import { type Fixed, formatOf, type Memory, type Planned, Recording, type ValuesOf, view } from '../../gpu/recording';
 import type { LlamaConfig } from '../../protocol/model';
 import type { GroupKey } from './adapterLayout';
 import type { InputPart } from './batchInputs';
@@ -135,10 +135,12 @@ export class LlamaRecorder {
       );
       return;
     }
+    const weights = formatOf(args[1]);
     const kernel = gemm({
       layout,
       form: forms.gemm[layout],
       epilogue,
+      ...(weights && { weights }),
       ...(low && { lowRank: true }),
       ...(norm && { norm: { eps: config.rms_norm_eps, save: norm === 'save' } }),
     });

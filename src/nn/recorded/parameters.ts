@@ -36,7 +36,8 @@ export interface ParameterLayout {
   normStride: number;
 }
 
-const layerBlocks = (i: number): string[][] => {
+/** Tensors of a layer's products, those that one product reads together. */
+export const layerBlocks = (i: number): string[][] => {
   const name = (suffix: string) => `model.layers.${i}.${suffix}.weight`;
   return [
     ['self_attn.q_proj', 'self_attn.k_proj', 'self_attn.v_proj'].map(name),
@@ -46,11 +47,12 @@ const layerBlocks = (i: number): string[][] => {
   ];
 };
 
-/** `extra`: parameters of a task head. Throws ShapeError when one block alone is above `maxBytes`. */
+/** `extra`: parameters of a task head. `isQuantized`: the layers' products lie elsewhere, in four bits. Throws ShapeError when one block alone is above `maxBytes`. */
 export function layoutOf(
   config: LlamaConfig,
   extra: readonly (readonly [name: string, shape: number[]])[] = [],
   maxBytes = 2 ** 27,
+  isQuantized = false,
 ): ParameterLayout {
   const shapes = new Map([...parameterShapes(config), ...extra]);
   const layers = Array.from({ length: config.num_hidden_layers }, (_, i) => i);
@@ -65,7 +67,7 @@ export function layoutOf(
   ];
   const normStride = align(config.hidden_size);
   const groups: { names: string[]; isDecayed: boolean; stride?: number }[] = [
-    ...[['model.embed_tokens.weight'], ...layers.flatMap(layerBlocks), ...head].map((names) => ({
+    ...[['model.embed_tokens.weight'], ...(isQuantized ? [] : layers.flatMap(layerBlocks)), ...head].map((names) => ({
       names,
       isDecayed: true,
     })),

@@ -3,7 +3,9 @@ import type { KernelForms } from '../../gpu/kernels/forms';
 import { type Plan, planMemory } from '../../gpu/planner';
 import type { Fixed } from '../../gpu/recording';
 import type { LlamaConfig } from '../../protocol/model';
+import type { Quantization } from '../../protocol/recipe';
 import { AdapterSet } from '../adapterSet';
+import { baseBytes } from '../loraPlan';
 import type { LoraAdapter } from '../seam';
 import { type AdapterLayout, adapterLayout } from './adapterLayout';
 import { inputLayout } from './batchInputs';
@@ -32,6 +34,8 @@ export interface RunShapes {
   maxNewTokens: number;
   /** Adapters that are trained beside a frozen base. */
   adapters?: readonly LoraAdapter[];
+  /** The frozen base in four bits. */
+  quantization?: Quantization | null;
 }
 
 const nowhere = (name: string): Fixed => ({ kind: 'fixed', name, buffer: undefined as never, offset: 0, bytes: 0 });
@@ -77,10 +81,13 @@ function stepPlan(
   recorder.backward(recorder.finalNormBackward(dh), true);
   return planMemory(recorder.recording);
 }
-/** Weights, gradients and both moments; of a frozen base the weights alone. */
-function weightBytes(config: LlamaConfig, adapters?: AdapterLayout): number {
+/** Weights, gradients and both moments; of a frozen base the weights alone, in four bits or f32. */
+function weightBytes(config: LlamaConfig, adapters?: AdapterLayout, quantization?: Quantization | null): number {
   const floats = layoutOf(config, [], Number.POSITIVE_INFINITY).segments.reduce((sum, one) => sum + one, 0);
-  return adapters ? 4 * floats + 16 * adapters.floats : 16 * floats;
+  const base = !quantization
+    ? 4 * floats
+    : baseBytes(config)[quantization.bnb_4bit_use_double_quant ? 'nf4_double_quant' : 'nf4'];
+  return adapters ? base + 16 * adapters.floats : 16 * floats;
 }
 
 /** Of an SFT step with B rows of T tokens that trains all weights. */
@@ -125,7 +132,11 @@ export function runMemory(config: LlamaConfig, shapes: RunShapes, forms: KernelF
         pool[i] = Math.max(pool[i] ?? 0, bytes);
       });
   const activations = own + pool.reduce((a, b) => a + b, 0);
-  return { weights: weightBytes(config, adapters), activations, largest: Math.max(largest, ...pool) };
+  return {
+    weights: weightBytes(config, adapters, shapes.quantization),
+    activations,
+    largest: Math.max(largest, ...pool),
+  };
 }
 
 /** Caches, prompts and tokens of the largest batch of answers. */
