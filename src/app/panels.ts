@@ -34,6 +34,12 @@ export const PANELS: readonly PanelEntry[] = [
   panel('mask', 'Mask', 'Build', async () => (await import('../panels/mask/MaskPanel')).MaskPanel),
   panel('sft', 'SFT', 'Train', async () => (await import('../panels/sft/SftPanel')).SftPanel),
   panel('lora', 'LoRA', 'Train', async () => (await import('../panels/lora/LoraPanel')).LoraPanel),
+  panel(
+    'adapters',
+    'Adapters',
+    'Serve and judge',
+    async () => (await import('../panels/adapters/AdaptersPanel')).AdaptersPanel,
+  ),
   panel('chat', 'Chat', 'Serve and judge', async () => (await import('../panels/chat/ChatPanel')).ChatPanel),
   panel('runs', 'Runs', 'Records', async () => (await import('../panels/runs/RunsPanel')).RunsPanel),
   panel(

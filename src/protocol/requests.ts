@@ -224,6 +224,17 @@ export interface TenancyView {
   rules: RoutingRule[];
   /** Entries of the routing log, and the hash of the last. */
   log: { count: number; hash: string };
+  /** The request that `serveRequest` answers where none is given. */
+  chapterMessages: Message[];
+}
+/** An adapter beside its base against the same merged into it, on one row of `tokens`. */
+export interface MergeDifference {
+  tokens: number;
+  /** Largest difference of a logit, and the largest logit. */
+  largest: number;
+  scale: number;
+  /** Tokens after which both go on with the same id. */
+  sameChoices: number;
 }
 /** A request that went through the router; refused ones have no answer. */
 export interface ServedAnswer {
@@ -329,6 +340,10 @@ export interface ComputeRequests {
   /** What an adapter of this config costs beside the model. Throws ConfigError, in words, for one that does not fit. */
   loraPlan: { params: { ref: ModelRef; peft: { [key: string]: Json } }; reply: LoraPlan; progress: never };
   tenancy: { params: Record<string, never>; reply: TenancyView; progress: never };
+  /** What the router would do; nothing is served or logged. */
+  previewRoute: { params: { metadata: RequestMetadata }; reply: RoutingDecision; progress: never };
+  /** Of the active version of entry `id`. */
+  mergeDifference: { params: { id: number }; reply: MergeDifference; progress: never };
   /** The adapter of `ref` becomes the next version of entry `id`, which is made where it is not there. */
   registerAdapter: {
     params: { id: number; ref: ModelRef; name?: string; metadata?: RequestMetadata; note?: string };

@@ -420,6 +420,8 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
         return report;
       }),
     tenancy: () => tenancy.view(),
+    previewRoute: ({ metadata }) => tenancy.preview(metadata),
+    mergeDifference: ({ id }, { signal }) => onDevice('merging', () => tenancy.mergeDifference(id, { signal })),
     registerAdapter: ({ id, ref, ...about }) => tenancy.register(id, ref, about),
     activateAdapter: ({ id, version, override }) => tenancy.activate(id, version, override),
     rollbackAdapter: ({ id }) => tenancy.rollback(id),

@@ -84,6 +84,15 @@ test('the chapter’s table: 17, 42 and 9; versions come from runs, and a reques
     expect(decision).toMatchObject({ decision: 'refused', reason });
     expect(text).toBeUndefined();
   }
+  // Looking at what the router would do serves nothing, so it leaves no entry.
+  expect(await made.compute.request('previewRoute', { metadata: BANK })).toMatchObject({ decision: 'routed', adapterId: 17 }); // biome-ignore format: one call
+  expect(await made.compute.request('previewRoute', { metadata: { ...BANK, tenant_id: 'bank_D' } })).toMatchObject({ reason: 'unknown_tenant' }); // biome-ignore format: one call
+  // Merged in f32 the same adapter rounds otherwise: by some 1e-6 of the largest logit, not by nothing.
+  const merged = await made.compute.request('mergeDifference', { id: 17 });
+  expect(merged.tokens).toBeGreaterThan(50);
+  expect(merged.largest).toBeLessThan(1e-4 * merged.scale);
+  expect(merged.largest).toBeGreaterThan(0);
+  expect(merged.sameChoices).toBeGreaterThan(0.9 * merged.tokens);
   // Every decision is in the log, and the log holds.
   const { entries, found } = await made.compute.request('searchAuditLog', { query: {}, offset: 0, limit: 100 });
   expect(found).toBe(8);

@@ -7,7 +7,10 @@ import { encodeCase, evaluateCases, type Sampler } from '../eval/evaluate';
 import { findMetrics } from '../eval/registry';
 import { caseOutcomes, regressionCheck, type TenantMatrix, tenantMatrix } from '../eval/tenantMatrix';
 import { ConfigError } from '../lib/errors';
+import { tensorsOf } from '../nn/adapterSet';
 import { generate } from '../nn/generate';
+import { type LogitDifference, logitDifference } from '../nn/logitDifference';
+import { mergeLora } from '../nn/lora';
 import type { ModelEngine, NamedTensorMap } from '../nn/seam';
 import type { Message } from '../protocol/chat';
 import type { ServedAnswer, TenancyView } from '../protocol/requests';
@@ -17,6 +20,7 @@ import type {
   AuditVerdict,
   RegistryEntry,
   RequestMetadata,
+  RoutingDecision,
   ServingReport,
   SliceCheck,
 } from '../protocol/serving';
@@ -110,7 +114,13 @@ export class Tenancy {
       bytes,
       rules: [...(await this.rules())],
       log: await this.log.head(),
+      chapterMessages: caseOf(chapterItem(builtinWorld(), TENANTS[0]!.id), 0).messages, // the same for every tenant
     };
+  }
+  /** What the router would do with a request; nothing is served, so nothing is logged. */
+  async preview(metadata: RequestMetadata): Promise<RoutingDecision> {
+    const active = await (await this.registry()).active();
+    return route(metadata, await this.rules(), new Set(active.keys()));
   }
 
   /**
@@ -315,6 +325,41 @@ export class Tenancy {
     });
   }
 
+  /**
+   * The active version of an entry beside its base, and merged into it: how far the two are apart on the chapter's request with the
+   * right answer of the entry's tenant.
+   */
+  async mergeDifference(id: number, { signal }: Working): Promise<LogitDifference> {
+    const { models, queue } = this.env;
+    const registry = await this.registry();
+    const entry = await registry.get(id);
+    const version = (await registry.active()).get(id);
+    if (!version) throw new ConfigError(`Adapter ${id} has no active version, so there is nothing to merge.`, { where: `adapter ${id}` }); // biome-ignore format: one error
+    const tenant = TENANTS.find((one) => one.id === entry.metadata.tenant_id) ?? TENANTS[0]!;
+    const item = caseOf(chapterItem(builtinWorld(), tenant.id), 0);
+    const context = await this.context();
+    const { ids: prompt } = encodeCase(item, 'plain', 1, { ...context, sampler: noSampler });
+    const ids = Int32Array.from([...prompt, ...context.render.tokenizer.encode(item.expected).ids]);
+    const base = await models.source(this.baseRef, undefined, signal);
+    const loaded = await models.loadAdapter(version.artifactId);
+    return this.withAdapters([version], { signal }, async (_sampler, engine) =>
+      queue.run(
+        'training',
+        async () => {
+          const tensors = tensorsOf(loaded.adapter.name, loaded.tensors);
+          const weights = mergeLora(base.info.config, await engine.exportWeights(), loaded.adapter, tensors);
+          const merged = await models.newEngine({ ...base, files: { ...base.files, weights } });
+          try {
+            return await logitDifference(engine, merged, ids);
+          } finally {
+            merged.dispose();
+          }
+        },
+        signal,
+      ),
+    );
+  }
+
   /** Replays a day of requests in each of the modes, one after the other, on one engine. */
   async serve(
     { requests, seed, modes }: { requests: number; seed: number; modes: readonly ServingOptions[] },
@@ -404,5 +449,8 @@ function sliceCheck(item: EvaluationCase, text: string): SliceCheck | undefined 
   const reads = verdicts.schema_valid ? 'It is valid JSON by the schema' : 'It is not valid by the schema';
   return verdicts.tenant_policy_correct
     ? { verdict: 'pass', why: `${reads}, and decides as ${item.tenant}’s policy does.` }
-    : { verdict: 'fail', why: `${reads}, but decides otherwise than ${item.tenant}’s policy.` };
+    : {
+        verdict: 'fail',
+        why: `${reads}, ${verdicts.schema_valid ? 'but' : 'and'} decides otherwise than ${item.tenant}’s policy.`,
+      };
 }

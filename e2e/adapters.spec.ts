@@ -1,0 +1,170 @@
+// Many tenants over one base: who may not be served is refused, one request gets three answers, a wrong routing is caught, slices
+// are measured, a trace is replayed, and the log shows what was changed. Then versions: trained, activated, rolled back. On
+// WebAssembly.
+import { readFileSync } from 'node:fs';
+import AxeBuilder from '@axe-core/playwright';
+import type { Page } from '@playwright/test';
+import { expect, test } from './guarded';
+import { openStudio } from './studio';
+
+const WASM = '?backend=wasm';
+test.describe.configure({ timeout: 180_000 });
+
+async function isAccessible(page: Page, where: string): Promise<void> {
+  const { violations } = await new AxeBuilder({ page })
+    .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'])
+    .analyze();
+  const found = violations.map(
+    ({ id, nodes }) => `${id} (${nodes.length}×): ${nodes[0]!.target.join(' ')} ${nodes[0]!.failureSummary}`,
+  );
+  expect.soft(found, where).toEqual([]);
+}
+const show = (page: Page, view: string) => page.getByRole('radio', { name: view, exact: true }).click();
+async function openAdapters(page: Page): Promise<void> {
+  await openStudio(page, WASM, 'adapters');
+  await expect(page.getByRole('heading', { level: 2, name: 'i = g(z)' })).toBeVisible();
+}
+const done = (page: Page) =>
+  expect(page.getByRole('button', { name: 'Stop', exact: true })).toHaveCount(0, { timeout: 60_000 });
+
+test('a request routed, answered thrice, misrouted, measured, replayed, and all of it in a log that shows tampering', async ({
+  page,
+}) => {
+  await openAdapters(page);
+
+  // Live, before anything is sent; then sent, refused and logged.
+  const decision = page.locator('.ad-decision');
+  await expect(decision).toContainText('No rule serves the tenant "bank_D"');
+  await page.getByLabel('tenant_id').fill('bank_A');
+  await expect(decision).toContainText('g(bank_A, policy_v3, banking) = 17');
+  await page.getByLabel('policy_version').fill('policy_v2'); // the one that retail_B has now
+  await expect(decision).toContainText('outdated');
+  await page.getByRole('button', { name: 'unknown tenant' }).click();
+  await page.getByRole('button', { name: 'Send it' }).click();
+  await expect(page.getByText('Sent and refused; the refusal is in the log.')).toBeVisible();
+
+  await page.getByRole('button', { name: 'Answer under all three' }).click();
+  const answer = (tenant: string) => page.getByRole('region', { name: `Answer for ${tenant}` });
+  await expect(answer('bank_A')).toContainText('cannot be skipped', { timeout: 60_000 });
+  await expect(answer('retail_B')).toContainText('can be skipped');
+  await expect(answer('saas_C')).toContainText('Next step:');
+  for (const tenant of ['bank_A', 'retail_B', 'saas_C'])
+    await expect(answer(tenant)).toContainText('slice check passed');
+
+  await page.getByRole('button', { name: 'Send', exact: true }).click();
+  await expect(page.getByText(/^Caught\. The answer reads like any other: it is valid JSON/)).toBeVisible();
+  await expect(page.getByText('bank_A policy_v3 → adapter 42 version 1.').last()).toContainText(
+    'but decides otherwise',
+  );
+  await isAccessible(page, 'routing');
+
+  await show(page, 'Slices');
+  await page.getByLabel('cases').fill('2');
+  await page.getByRole('button', { name: 'Measure' }).click();
+  await expect(page.locator('.ad-matrix td')).toHaveCount(9, { timeout: 60_000 });
+  await expect(page.locator('.ad-matrix td').first()).toContainText(/, n.2/);
+  await isAccessible(page, 'slices');
+
+  await show(page, 'Serving');
+  await page.getByLabel('requests', { exact: true }).fill('12');
+  await page.getByLabel('max_new_tokens').fill('6');
+  const budget = page.getByLabel('LRU budget, KiB');
+  await budget.fill('3');
+  await expect(page.getByRole('alert')).toContainText('smaller than one adapter');
+  await expect(page.getByRole('button', { name: 'Replay' })).toBeDisabled();
+  await page.getByRole('checkbox', { name: /^hot, LRU budget/ }).uncheck();
+  await page.getByRole('checkbox', { name: /^merged/ }).uncheck();
+  await page.getByRole('button', { name: 'Replay' }).click();
+  const timeline = page.getByRole('slider', { name: 'Requests, batched by adapter id' });
+  await timeline.press('ArrowDown', { timeout: 60_000 });
+  await expect(timeline).toHaveAttribute('aria-valuetext', /adapter \d+ version 1: waited|refused/);
+  await expect(page.getByRole('row', { name: /^refused/ })).toContainText('2');
+  await isAccessible(page, 'serving');
+
+  // 1 refused, 3 + 1 answers routed and checked, and two replays of 12: 2 refused, 10 routed and checked each.
+  await show(page, 'Log');
+  const entries = 1 + 4 * 2 + 2 * (2 + 10 * 2);
+  await page.getByRole('button', { name: 'Verify' }).click();
+  await expect(page.getByText(`The log holds: ${entries} entries`)).toBeVisible();
+  await page.getByLabel('decision').selectOption('refused');
+  await expect(page.getByText('5 entries, newest first')).toBeVisible();
+  await page.getByLabel('text', { exact: true }).fill('page-');
+  await expect(page.locator('.ad-log tbody tr')).toHaveCount(1);
+  await expect(page.locator('.ad-log tbody tr')).toContainText('bank_D');
+  await isAccessible(page, 'log');
+  const download = page.waitForEvent('download');
+  await page.getByRole('button', { name: 'Export JSONL' }).click();
+  const log = readFileSync(await (await download).path(), 'utf8');
+  expect(log.trim().split('\n')).toHaveLength(entries + 1); // and the head
+  const verify = async (text: string) =>
+    page
+      .getByLabel('Exported log')
+      .setInputFiles({ name: 'day.jsonl', mimeType: 'application/jsonl', buffer: Buffer.from(text) });
+  await verify(log);
+  await expect(page.getByText(`day.jsonl holds: ${entries} entries`)).toBeVisible();
+  // The misrouting made to look as if the right adapter had answered.
+  const lines = log.split('\n');
+  const at = lines.findIndex((line) => line.includes('"adapterId":42') && line.includes('bank_A'));
+  lines[at] = lines[at]!.replace('"adapterId":42', '"adapterId":17');
+  await verify(lines.join('\n'));
+  await expect(page.getByText(`day.jsonl is broken at entry ${at + 1}`)).toBeVisible();
+
+  // All that was answered and measured, in the other theme and on a phone.
+  await page.emulateMedia({ colorScheme: 'dark', reducedMotion: 'reduce' });
+  await expect(page.locator('html')).toHaveAttribute('data-theme', 'dark');
+  for (const view of ['Routing', 'Slices', 'Serving', 'Log']) {
+    await show(page, view);
+    await isAccessible(page, `${view}, dark`);
+  }
+  await page.setViewportSize({ width: 390, height: 844 });
+  for (const view of ['Routing', 'Registry', 'Slices', 'Serving', 'Log']) {
+    await show(page, view);
+    const width = await page.evaluate(() => document.documentElement.scrollWidth);
+    expect.soft(width, `${view} at 390 px`).toBeLessThanOrEqual(390);
+  }
+});
+
+test.describe('a copy of the studio without adapters', () => {
+  test.use({ serviceWorkers: 'block' }); // it would answer from its cache
+
+  test('the three tenants are trained and serve; a next version needs a reason or a check, and one click takes it back', async ({
+    page,
+    guards,
+  }) => {
+    await page.route('**/models/adapters/**', (route) => route.fulfill({ status: 404 }));
+    await openAdapters(page);
+    await expect(page.getByRole('heading', { level: 2, name: 'No adapter serves yet' })).toBeVisible();
+    await expect(page.getByRole('button', { name: 'Answer under all three' })).toBeDisabled();
+    await isAccessible(page, 'empty');
+    const train = async (seed: number) => {
+      for (const [name, value] of Object.entries({ max_steps: 3, per_device_train_batch_size: 3, rows: 30, seed }))
+        await page.locator('.ad-training').getByLabel(name, { exact: true }).fill(String(value));
+      await page.getByRole('button', { name: 'Train the three tenants' }).click();
+    };
+    await train(1);
+    await show(page, 'Registry');
+    await expect(page.locator('.ad-registry .verdict', { hasText: 'active' })).toHaveCount(3, { timeout: 60_000 });
+
+    await train(2);
+    const newest = page.locator('.ad-registry tbody', { hasText: 'bank_A' }).getByRole('row', { name: /^version 2/ });
+    await expect(newest).toContainText('not compared with version 1', { timeout: 60_000 });
+    await newest.getByRole('button', { name: 'Activate …' }).click();
+    await newest.getByLabel('Reason').fill('a rehearsal');
+    await newest.getByRole('button', { name: 'Activate all the same' }).click();
+    const bank = page.locator('.ad-registry tbody', { hasText: 'bank_A' });
+    await expect(bank).toContainText('version 2 serves');
+    await bank.getByRole('button', { name: 'Roll back to version 1' }).click();
+    await expect(bank).toContainText('version 1 serves');
+    await bank.getByText('3 changes').click();
+    await expect(bank).toContainText('Version 2 activated in place of 1. Reason: a rehearsal');
+
+    await page.locator('.card', { hasText: 'Before a version serves' }).getByLabel('cases').fill('2');
+    await newest.getByRole('button', { name: 'Check' }).click();
+    await expect(newest).toContainText(/\d of 2 cases got worse/, { timeout: 60_000 });
+    await page.getByRole('button', { name: /^Compare adapter/ }).click();
+    await done(page);
+    await expect(page.getByText(/no logit differs by more than/)).toBeVisible();
+    await isAccessible(page, 'registry');
+    guards.forgive(/404/);
+  });
+});

@@ -1,0 +1,298 @@
+// The routing log: every decision, newest first, searched and paged; verified, exported, and an exported file checked.
+import { useRef, useState } from 'react';
+import type { TenancyView } from '../../protocol/requests';
+import type { AuditEntry, AuditVerdict } from '../../protocol/serving';
+import { studioClient } from '../../stores/client';
+import { saveFile } from '../../stores/saveFile';
+import { useLoaded } from '../../stores/useLoaded';
+import { Card } from '../../ui/Card';
+import {
+  DECISIONS,
+  entryText,
+  entryTitle,
+  entryTone,
+  type LogFilter,
+  NO_FILTER,
+  PAGE_SIZE,
+  pageWords,
+  queryOf,
+  verdictWords,
+} from './logView';
+import { AdapterId } from './parts';
+import { adapterColor, shortHash, timeOfDay } from './registryView';
+import { useTyped } from './tenants';
+
+interface Checked {
+  what: string;
+  verdict: AuditVerdict;
+  /** Entry at which a file breaks, where it could be read. */
+  entry?: AuditEntry;
+}
+
+export function LogView({ view }: { view: TenancyView }) {
+  const [filter, setFilter] = useTyped('log filter', NO_FILTER);
+  const [offset, setOffset] = useState(0);
+  const [checked, setChecked] = useState<Checked>();
+  const [error, setError] = useState<string>();
+  const { value, error: failed } = useLoaded(
+    JSON.stringify([filter, offset, view.log]),
+    (signal) =>
+      studioClient().compute.request(
+        'searchAuditLog',
+        { query: queryOf(filter), offset, limit: PAGE_SIZE },
+        { signal },
+      ),
+    150,
+  );
+  const attempt = (verb: () => Promise<void>) => {
+    setError(undefined);
+    verb().catch((cause: Error) => setError(cause.message));
+  };
+  const verify = () =>
+    attempt(async () =>
+      setChecked({ what: 'The log', verdict: await studioClient().compute.request('verifyAuditLog', {}) }),
+    );
+  const exportLog = () =>
+    attempt(async () => {
+      const { bytes } = await studioClient().compute.request('exportAuditLog', {});
+      saveFile('routing-log.jsonl', bytes, 'application/jsonl');
+    });
+  const verifyFile = (file: File) =>
+    attempt(async () => {
+      const bytes = await file.arrayBuffer();
+      const { verdict, entries } = await studioClient().compute.request(
+        'verifyAuditFile',
+        { bytes },
+        { transfer: [bytes] },
+      );
+      setChecked({
+        what: file.name,
+        verdict,
+        entry: verdict.ok ? undefined : entries.find(({ n }) => n === verdict.brokenAt),
+      });
+    });
+  const change = (part: Partial<LogFilter>) => {
+    setFilter({ ...filter, ...part });
+    setOffset(0);
+  };
+  const ids = view.entries.map(({ id }) => id);
+  const [entries, found] = [value?.entries ?? [], value?.found ?? 0];
+  const isFiltered = JSON.stringify(filter) !== JSON.stringify(NO_FILTER);
+  return (
+    <>
+      <Card
+        title="Routing log"
+        note={value ? `${pageWords(offset, entries.length, found)}, newest first` : 'newest first'}
+        actions={
+          <>
+            <button type="button" className="button" onClick={verify}>
+              Verify
+            </button>
+            <button type="button" className="button" disabled={view.log.count === 0} onClick={exportLog}>
+              Export JSONL
+            </button>
+          </>
+        }
+      >
+        <div className="ad-row">
+          <label className="inline-field">
+            tenant
+            <input
+              className="field-input"
+              value={filter.tenant}
+              onChange={(event) => change({ tenant: event.currentTarget.value })}
+            />
+          </label>
+          <label className="inline-field">
+            adapter
+            <select
+              className="select"
+              value={filter.adapter}
+              onChange={(event) => change({ adapter: event.currentTarget.value })}
+            >
+              <option value="">any</option>
+              {ids.map((id) => (
+                <option key={id}>{id}</option>
+              ))}
+            </select>
+          </label>
+          <label className="inline-field">
+            decision
+            <select
+              className="select"
+              value={filter.decision}
+              onChange={(event) => change({ decision: event.currentTarget.value as LogFilter['decision'] })}
+            >
+              <option value="">any</option>
+              {DECISIONS.map((decision) => (
+                <option key={decision}>{decision}</option>
+              ))}
+            </select>
+          </label>
+          <label className="inline-field">
+            text
+            <input
+              className="field-input"
+              type="search"
+              value={filter.text}
+              onChange={(event) => change({ text: event.currentTarget.value })}
+            />
+          </label>
+        </div>
+        {(error ?? failed?.message) && (
+          <p className="bad-text" role="alert">
+            {error ?? failed?.message}
+          </p>
+        )}
+        {checked && <Verdict checked={checked} />}
+        {!value ? (
+          <div className="skeleton-block" aria-hidden="true" />
+        ) : entries.length === 0 ? (
+          <p className="quiet">
+            {isFiltered
+              ? 'No entry is like that.'
+              : 'Nothing was routed yet. Answer a request under Routing, and every decision stands here.'}
+          </p>
+        ) : (
+          <Entries entries={entries} ids={ids} />
+        )}
+        {found > PAGE_SIZE && (
+          <div className="ad-row">
+            <button
+              type="button"
+              className="button"
+              disabled={offset === 0}
+              onClick={() => setOffset(Math.max(0, offset - PAGE_SIZE))}
+            >
+              Newer
+            </button>
+            <button
+              type="button"
+              className="button"
+              disabled={offset + PAGE_SIZE >= found}
+              onClick={() => setOffset(offset + PAGE_SIZE)}
+            >
+              Older
+            </button>
+          </div>
+        )}
+        <p className="quiet ad-foot">
+          Each entry holds the hash of the one before it, so an entry that was changed, moved or taken out breaks the
+          chain. Newest hash:{' '}
+          <span className="mono" title={view.log.hash}>
+            {shortHash(view.log.hash)}
+          </span>
+          . Note it elsewhere: a chain alone cannot show that a log was made anew as a whole.
+        </p>
+      </Card>
+      <FileCard onFile={verifyFile} />
+    </>
+  );
+}
+
+function Verdict({ checked: { what, verdict, entry } }: { checked: Checked }) {
+  const { tone, text } = verdictWords(verdict, what);
+  return (
+    <div className={`note ${tone} ad-finding`} role="status">
+      <div>
+        {text}
+        {entry && <pre className="mono ad-broken">{JSON.stringify(entry, undefined, 1)}</pre>}
+      </div>
+    </div>
+  );
+}
+
+function Entries({ entries, ids }: { entries: readonly AuditEntry[]; ids: readonly number[] }) {
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region must be reachable by keyboard
+    <section className="ad-scroll" aria-label="Entries" tabIndex={0}>
+      <table className="data-table ad-log ad-flow">
+        <thead>
+          <tr>
+            <th className="n">entry</th>
+            <th>time</th>
+            <th>request</th>
+            <th>tenant</th>
+            <th>decision</th>
+            <th>adapter</th>
+            <th>said</th>
+            <th>hash</th>
+          </tr>
+        </thead>
+        <tbody>
+          {entries.map((entry) => (
+            <tr key={entry.n}>
+              <td className="n">{entry.n}</td>
+              <td className="ad-nowrap">{timeOfDay(entry.at)}</td>
+              <td className="mono ad-nowrap">{entry.requestId}</td>
+              <td className="mono">
+                {entry.metadata.tenant_id || '–'} <span className="quiet">{entry.metadata.policy_version}</span>
+              </td>
+              <td>
+                <span className={`verdict ${entryTone(entry)}`}>{entryTitle(entry)}</span>
+              </td>
+              <td className="ad-nowrap">
+                {entry.adapterId === undefined ? (
+                  '–'
+                ) : (
+                  <>
+                    <AdapterId id={entry.adapterId} color={adapterColor(ids, entry.adapterId)} />{' '}
+                    <span className="quiet">v{entry.version}</span>
+                  </>
+                )}
+              </td>
+              <td className="ad-said">{entryText(entry)}</td>
+              <td className="mono quiet ad-hash" title={`${entry.hash}; the one before: ${entry.prev}`}>
+                {shortHash(entry.hash)}
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </section>
+  );
+}
+
+function FileCard({ onFile }: { onFile: (file: File) => void }) {
+  const [isOver, setOver] = useState(false);
+  const picker = useRef<HTMLInputElement>(null);
+  return (
+    // biome-ignore lint/a11y/noStaticElementInteractions: dropping is a second way; the button inside is the first
+    <div
+      className={`ad-drop${isOver ? ' is-over' : ''}`}
+      onDragOver={(event) => {
+        event.preventDefault();
+        setOver(true);
+      }}
+      onDragLeave={() => setOver(false)}
+      onDrop={(event) => {
+        event.preventDefault();
+        setOver(false);
+        const file = event.dataTransfer.files[0];
+        if (file) onFile(file);
+      }}
+    >
+      <input
+        ref={picker}
+        type="file"
+        accept=".jsonl,.json,.txt"
+        className="sr-only"
+        tabIndex={-1}
+        aria-label="Exported log"
+        onChange={(event) => {
+          const file = event.currentTarget.files?.[0];
+          if (file) onFile(file);
+          event.currentTarget.value = '';
+        }}
+      />
+      <p>
+        Drop an exported log here or{' '}
+        <button type="button" className="link" onClick={() => picker.current?.click()}>
+          choose a file
+        </button>{' '}
+        to verify it. It stays in this browser; if somebody has changed it, the first entry that is not as it was
+        written is named.
+      </p>
+    </div>
+  );
+}

@@ -1,0 +1,27 @@
+// Entries, pages, queries and verdicts of the routing log in words.
+import { expect, test } from 'vitest';
+import type { AuditEntry } from '../../protocol/serving';
+import { entryText, entryTitle, entryTone, NO_FILTER, pageWords, queryOf, verdictWords } from './logView';
+
+test('the log in words', () => {
+  const base = { n: 1, at: 0, prev: '', hash: '', requestId: 'r', metadata: {} };
+  const of = (more: Partial<AuditEntry>) => ({ ...base, ...more }) as AuditEntry;
+  const caught = of({ decision: 'checked', check: { verdict: 'fail', why: 'decides otherwise' } });
+  expect([entryTitle(caught), entryTone(caught), entryText(caught)]).toEqual([
+    'check failed',
+    'bad',
+    'decides otherwise',
+  ]);
+  expect(entryTitle(of({ decision: 'refused', reason: 'unknown_tenant' }))).toBe('refused: unknown tenant');
+  expect(entryText(of({ decision: 'routed', mode: 'merged' }))).toBe('replay, merged');
+  expect(queryOf(NO_FILTER)).toEqual({});
+  expect(queryOf({ tenant: ' bank_A ', adapter: '42', decision: 'routed', text: '' })).toEqual({ tenant: 'bank_A', adapterId: 42, decision: 'routed' }); // biome-ignore format: one line
+  expect([pageWords(0, 0, 0), pageWords(0, 5, 5), pageWords(12, 12, 60)]).toEqual(['no entry', '5 entries', '13 to 24 of 60 entries']); // biome-ignore format: one line
+  expect(verdictWords({ ok: false, brokenAt: 4, why: 'It was changed.' }, 'log.jsonl')).toEqual({
+    tone: 'bad',
+    text: 'log.jsonl is broken at entry 4. It was changed.',
+  });
+  expect(verdictWords({ ok: true, count: 1 }, 'The log').text).toBe(
+    'The log holds: 1 entry, every hash as it was written.',
+  );
+});

@@ -1,0 +1,54 @@
+// The routing log in words: what an entry says, where a page of it stands, and what its hashes prove.
+import { count, plural } from '../../lib/words';
+import type { AuditSearch } from '../../protocol/requests';
+import type { AuditEntry, AuditVerdict } from '../../protocol/serving';
+import { reasonWords } from './routingView';
+
+export const PAGE_SIZE = 12;
+export const DECISIONS = ['routed', 'refused', 'checked'] as const;
+
+export interface LogFilter {
+  tenant: string;
+  adapter: string;
+  decision: '' | AuditEntry['decision'];
+  text: string;
+}
+export const NO_FILTER: LogFilter = { tenant: '', adapter: '', decision: '', text: '' };
+/** Fields left empty do not filter. */
+export const queryOf = ({ tenant, adapter, decision, text }: LogFilter): AuditSearch => ({
+  ...(tenant.trim() && { tenant: tenant.trim() }),
+  ...(adapter && { adapterId: Number(adapter) }),
+  ...(decision && { decision }),
+  ...(text.trim() && { text: text.trim() }),
+});
+
+/** `entries 13 to 24 of 60`. */
+export function pageWords(offset: number, shown: number, found: number): string {
+  if (found === 0) return 'no entry';
+  return shown === found
+    ? plural(found, 'entry', 'entries')
+    : `${count(offset + 1)} to ${count(offset + shown)} of ${plural(found, 'entry', 'entries')}`;
+}
+
+export const entryTone = ({ decision, check }: AuditEntry): '' | 'ok' | 'warn' | 'bad' =>
+  decision === 'refused' ? 'warn' : decision === 'checked' ? (check?.verdict === 'pass' ? 'ok' : 'bad') : '';
+export const entryTitle = ({ decision, check, reason }: AuditEntry): string =>
+  decision === 'checked'
+    ? check?.verdict === 'pass'
+      ? 'check passed'
+      : 'check failed'
+    : decision === 'refused'
+      ? `refused: ${reason ? reasonWords(reason) : ''}`
+      : 'routed';
+export const entryText = ({ message, check, mode }: AuditEntry): string =>
+  message ?? check?.why ?? (mode ? `replay, ${mode}` : '');
+
+/** Of the log itself, or of a file by name. */
+export function verdictWords(verdict: AuditVerdict, what: string): { tone: 'good' | 'bad'; text: string } {
+  return verdict.ok
+    ? {
+        tone: 'good',
+        text: `${what} holds: ${plural(verdict.count, 'entry', 'entries')}, every hash as it was written.`,
+      }
+    : { tone: 'bad', text: `${what} is broken at entry ${count(verdict.brokenAt)}. ${verdict.why}` };
+}

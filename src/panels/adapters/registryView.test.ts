@@ -1,0 +1,95 @@
+// Activation, rollback and sources of versions, on registries made by hand.
+import { expect, test } from 'vitest';
+import type { RunRecord } from '../../protocol/run';
+import type { AdapterVersion, RegistryEntry } from '../../protocol/serving';
+import {
+  activationOf,
+  adapterColor,
+  adapterSources,
+  changeWords,
+  checkWords,
+  installable,
+  madeBy,
+  rollbackTarget,
+} from './registryView';
+
+const version = (n: number, checks?: AdapterVersion['checks']): AdapterVersion => ({
+  version: n,
+  artifactId: `sha256:v${n}`,
+  baseId: 'sha256:base',
+  createdAt: 0,
+  checks,
+});
+const entry = (
+  active: number | null,
+  versions: AdapterVersion[],
+  history: RegistryEntry['history'] = [],
+): RegistryEntry => ({
+  id: 17,
+  name: 'bank_A',
+  metadata: {},
+  versions,
+  active,
+  history,
+});
+const passed = { against: 'sha256:v1', cases: 8, regressions: ['a'], fixed: ['b', 'c'], allowance: 1, passes: true };
+
+test('a version needs a reason unless it is the first or has passed against the one that is active', () => {
+  expect(activationOf(entry(null, [version(1)]), version(1))).toEqual({ state: 'free' });
+  expect(activationOf(entry(1, [version(1)]), version(1))).toEqual({ state: 'active' });
+  const two = (checks?: AdapterVersion['checks']) =>
+    activationOf(entry(1, [version(1), version(2)]), version(2, checks));
+  expect(two()).toEqual({ state: 'unchecked', needs: expect.stringContaining('version 1, which is active') });
+  expect(two(passed)).toEqual({ state: 'passed' });
+  // Checked against a version that no longer serves: as good as not checked.
+  expect(two({ ...passed, against: 'sha256:v0' }).state).toBe('unchecked');
+  expect(two({ ...passed, passes: false, allowance: 0 })).toEqual({
+    state: 'failed',
+    needs: 'It fails 1 case that version 1 passes; 0 would be allowed.',
+  });
+  expect(checkWords(version(2, passed))).toBe('1 of 8 cases got worse, 2 better; 1 may get worse. It passes.');
+  expect(checkWords(version(2))).toBeUndefined();
+});
+
+test('a rollback goes to the version under the active one, and further back when repeated', () => {
+  const activate = (to: number) => ({ at: 0, action: 'activate' as const, from: null, to });
+  const back = (to: number) => ({ at: 0, action: 'rollback' as const, from: 2, to });
+  const target = (...history: RegistryEntry['history']) => rollbackTarget(entry(1, [], history));
+  expect(target(activate(1))).toBeUndefined();
+  expect(target(activate(1), activate(2))).toBe(1);
+  expect(target(activate(1), activate(2), back(1))).toBeUndefined();
+  expect(target(activate(1), activate(2), back(1), activate(3))).toBe(1);
+  expect(changeWords(back(1))).toBe('Rolled back from version 2 to 1.');
+  expect(changeWords({ at: 0, action: 'activate', from: 1, to: 2, override: 'hot fix' })).toBe(
+    'Version 2 activated in place of 1. Reason: hot fix',
+  );
+});
+
+test('runs give adapters once they have ended; a finished run of all tenants fills an empty registry', () => {
+  const run = (id: string, status: RunRecord['status'], adapters: (string | undefined)[], updatedAt: number) =>
+    ({
+      id,
+      name: id.toUpperCase(),
+      status,
+      updatedAt,
+      createdAt: updatedAt,
+      outputs: { adapter: `sha256:${id}` },
+      recipe: { peft: { r: 8 }, data: { train: adapters.map((adapter) => ({ ref: 'x', adapter })) } },
+    }) as unknown as RunRecord;
+  const runs = [
+    run('a', 'finished', [undefined], 1),
+    run('b', 'stopped', ['bank_A', 'retail_B'], 2),
+    run('c', 'running', ['x'], 3),
+  ];
+  expect(adapterSources(runs).map(({ ref, adapter }) => `${ref} ${adapter}`)).toEqual([
+    'run:b#bank_A bank_A',
+    'run:b#retail_B retail_B',
+    'run:a default',
+  ]);
+  expect(madeBy(runs, 'sha256:a')?.name).toBe('A');
+  const empty = [entry(null, [])];
+  expect(installable(runs, empty)).toBeUndefined(); // b was stopped, a has no bank_A
+  expect(installable([...runs, run('d', 'finished', ['bank_A', 'saas_C'], 4)], empty)?.id).toBe('d');
+  expect(installable([...runs, run('d', 'finished', ['bank_A'], 4)], [entry(1, [version(1)])])).toBeUndefined();
+  expect(new Set([9, 17, 42].map((id) => adapterColor([9, 17, 42], id))).size).toBe(3);
+});

@@ -1,0 +1,103 @@
+// What the registry says and allows, as words and pure functions: versions, activation, rollback, runs to register from.
+import { count, plural } from '../../lib/words';
+import type { RunRecord } from '../../protocol/run';
+import type { AdapterVersion, RegistryChange, RegistryEntry } from '../../protocol/serving';
+
+/** `sha256:4f3a…` → `4f3a9c02`: enough to tell artifacts apart, the whole id stands in a title. */
+export const shortHash = (id: string): string => id.replace(/^sha256:/, '').slice(0, 8);
+
+const clock = new Intl.DateTimeFormat(undefined, { dateStyle: 'short', timeStyle: 'medium' });
+export const timeOfDay = (ms: number): string => clock.format(ms);
+
+/** Colours of adapters by place in the registry, which is ordered by id; the id is printed wherever they stand. */
+const COLORS = ['var(--s1)', 'var(--s0)', 'var(--s2)', 'var(--s3)', 'var(--s5)', 'var(--s4)'];
+export const adapterColor = (ids: readonly number[], id: number | undefined): string =>
+  id === undefined ? 'var(--bad)' : COLORS[Math.max(0, ids.indexOf(id)) % COLORS.length]!;
+
+export interface Activation {
+  state: 'active' | 'free' | 'unchecked' | 'failed' | 'passed';
+  /** Why a reason has to be given; undefined where none has. */
+  needs?: string;
+}
+/** What the registry will say to activating a version. */
+export function activationOf(entry: RegistryEntry, { version, checks }: AdapterVersion): Activation {
+  if (entry.active === version) return { state: 'active' };
+  const present = entry.versions.find((one) => one.version === entry.active);
+  if (!present) return { state: 'free' };
+  if (!checks || checks.against !== present.artifactId)
+    return { state: 'unchecked', needs: `It has not been compared with version ${present.version}, which is active.` };
+  if (checks.passes) return { state: 'passed' };
+  return {
+    state: 'failed',
+    needs: `It fails ${plural(checks.regressions.length, 'case')} that version ${present.version} passes; ${count(checks.allowance)} would be allowed.`,
+  };
+}
+
+/** The version that one rollback would serve again; undefined: there is none. */
+export function rollbackTarget({ history }: RegistryEntry): number | undefined {
+  const stack: number[] = [];
+  for (const { action, to } of history) {
+    if (action === 'activate') stack.push(to);
+    else stack.pop();
+  }
+  return stack.at(-2);
+}
+
+/** `version 2 activated, in place of 1; reason: …`. */
+export function changeWords({ action, from, to, override }: RegistryChange): string {
+  const what =
+    action === 'rollback'
+      ? `Rolled back from version ${from} to ${to}`
+      : from === null
+        ? `Version ${to} activated, the first`
+        : `Version ${to} activated in place of ${from}`;
+  return override ? `${what}. Reason: ${override}` : `${what}.`;
+}
+
+/** `2 of 24 cases got worse (…), 5 better; 0 allowed: it does not pass`. */
+export function checkWords({ checks }: AdapterVersion): string | undefined {
+  if (!checks) return undefined;
+  const { cases, regressions, fixed, allowance, passes } = checks;
+  return `${count(regressions.length)} of ${plural(cases, 'case')} got worse, ${count(fixed.length)} better; ${count(allowance)} may get worse. It ${passes ? 'passes' : 'does not pass'}.`;
+}
+
+export interface AdapterSource {
+  ref: string;
+  runId: string;
+  runName: string;
+  adapter: string;
+  endedAt: number;
+}
+/** Adapters of runs that have ended, newest run first: what may become a version. */
+export function adapterSources(runs: readonly RunRecord[]): AdapterSource[] {
+  return runs
+    .filter(({ recipe, status }) => recipe.peft && (status === 'finished' || status === 'stopped'))
+    .sort((a, b) => b.updatedAt - a.updatedAt)
+    .flatMap(({ id, name, recipe, updatedAt }) => {
+      const adapters = [...new Set(recipe.data.train.map(({ adapter = 'default' }) => adapter))];
+      return adapters.map((adapter) => ({
+        ref: adapters.length > 1 ? `run:${id}#${adapter}` : `run:${id}`,
+        runId: id,
+        runName: name,
+        adapter,
+        endedAt: updatedAt,
+      }));
+    });
+}
+/** The run that made an artifact, where the records know it. */
+export const madeBy = (runs: readonly RunRecord[], artifactId: string): RunRecord | undefined =>
+  runs.find(({ outputs }) => Object.values(outputs).includes(artifactId));
+
+/** A finished run with an adapter for every entry that has no version yet: its outputs can be registered in one go. */
+export function installable(runs: readonly RunRecord[], entries: readonly RegistryEntry[]): RunRecord | undefined {
+  const wanted = entries.filter(({ versions }) => versions.length === 0).map(({ name }) => name);
+  if (wanted.length === 0) return undefined;
+  return [...runs]
+    .sort((a, b) => b.createdAt - a.createdAt)
+    .find(
+      ({ status, recipe }) =>
+        status === 'finished' &&
+        recipe.peft !== null &&
+        wanted.every((name) => recipe.data.train.some(({ adapter }) => adapter === name)),
+    );
+}

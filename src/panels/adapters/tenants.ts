@@ -1,0 +1,253 @@
+// State of the Adapters panel that outlives it: the registry as last read, what was answered and measured, and the work under
+// way. Verbs send one request to the compute worker.
+import { create } from 'zustand';
+import { tenantsRecipe } from '../../labs/recipes/tenants';
+import { CancelledError } from '../../lib/errors';
+import type { Message } from '../../protocol/chat';
+import type { Recipe } from '../../protocol/recipe';
+import type { MergeDifference, ServedAnswer, TenancyView, TenantMatrixView } from '../../protocol/requests';
+import type { AuditEntry, RegistryEntry, RequestMetadata, ServingReport } from '../../protocol/serving';
+import { studioClient } from '../../stores/client';
+import { loadRuns, startRun, useRuns } from '../../stores/runs';
+import { installable } from './registryView';
+import type { ServingRequest } from './servingView';
+
+export type View = 'routing' | 'registry' | 'slices' | 'serving' | 'log';
+/** Under way; `total` 0: nobody knows how long it takes. */
+export interface Work {
+  done: number;
+  total: number;
+}
+export interface Misrouted {
+  asked: string;
+  adapterId: number;
+  answer: ServedAnswer;
+  entries: AuditEntry[];
+}
+interface Tenants {
+  view?: TenancyView;
+  shown: View;
+  work: Record<string, Work>;
+  /** Why work ended without a result, by its name; `isStop`: the person wanted it. */
+  failed: Record<string, { text: string; isStop: boolean }>;
+  /** By tenant. */
+  answers: Record<string, ServedAnswer>;
+  /** What was asked for them. */
+  asked?: string;
+  sent?: { metadata: RequestMetadata; answer: ServedAnswer };
+  misrouted?: Misrouted;
+  matrix?: TenantMatrixView & { seed: number };
+  reports?: ServingReport[];
+  /** By adapter id. */
+  merged: Record<number, MergeDifference & { version: number }>;
+  /** What stands in fields, by name: leaving a view does not lose it. */
+  typed: Record<string, unknown>;
+  /** Run whose adapters are registered once it has finished. */
+  awaited?: string;
+  show(view: View): void;
+}
+export const useTenants = create<Tenants>()((set) => ({
+  shown: 'routing',
+  work: {},
+  failed: {},
+  answers: {},
+  merged: {},
+  typed: {},
+  show: (shown) => set({ shown }),
+}));
+const set = useTenants.setState;
+const compute = () => studioClient().compute;
+const controllers = new Map<string, AbortController>();
+
+/** As useState, but kept when the view is left. */
+export function useTyped<T>(name: string, start: T): [T, (value: T) => void] {
+  const value = useTenants((s) => s.typed[name]) as T | undefined;
+  return [value ?? start, (next) => set(({ typed }) => ({ typed: { ...typed, [name]: next } }))];
+}
+interface Working {
+  signal: AbortSignal;
+  onProgress: (progress: Work) => void;
+}
+
+/** Runs `task` under a name, one at a time: its progress, its end and its failure stand in the store. */
+export async function runWork(name: string, task: (working: Working) => Promise<void>): Promise<void> {
+  if (controllers.has(name)) return;
+  const controller = new AbortController();
+  controllers.set(name, controller);
+  const setWork = (progress: Work | undefined) =>
+    set(({ work: { [name]: _old, ...others } }) => ({ work: progress ? { ...others, [name]: progress } : others }));
+  set(({ failed: { [name]: _old, ...failed } }) => ({ failed }));
+  setWork({ done: 0, total: 0 });
+  try {
+    await task({ signal: controller.signal, onProgress: setWork });
+  } catch (error) {
+    const isStop = error instanceof CancelledError;
+    const text = isStop ? 'Stopped before the end. What was not finished is not shown.' : (error as Error).message;
+    set(({ failed }) => ({ failed: { ...failed, [name]: { text, isStop } } }));
+  } finally {
+    controllers.delete(name);
+    setWork(undefined);
+  }
+}
+export const stopWork = (name: string): void => controllers.get(name)?.abort();
+
+/** Reads registry, rules and head of the log anew. */
+export const loadTenants = (): Promise<void> =>
+  runWork('view', async () => set({ view: await compute().request('tenancy', {}) }));
+/** After a change: quiet, and without an error of its own, as the change was told already. */
+async function refresh(): Promise<void> {
+  set({ view: await compute().request('tenancy', {}) });
+}
+
+const requestId = (): string => `page-${crypto.randomUUID().slice(0, 8)}`;
+const written = (text: string | undefined, view: TenancyView): Message[] | undefined => {
+  const messages = view.chapterMessages;
+  if (text === undefined || text === messages.at(-1)?.content) return undefined;
+  return [...messages.slice(0, -1), { role: 'user', content: text }];
+};
+
+/** The request under every tenant, one after the other; each answer appears as it comes. */
+export const answerAll = (text?: string): Promise<void> =>
+  runWork('answers', async ({ signal, onProgress }) => {
+    const { view } = useTenants.getState();
+    if (!view) return;
+    set({ answers: {}, asked: text ?? view.chapterMessages.at(-1)?.content });
+    const tenants = view.rules;
+    try {
+      for (const [i, { adapter: _adapter, ...metadata }] of tenants.entries()) {
+        onProgress({ done: i, total: tenants.length });
+        const params = { requestId: requestId(), metadata, messages: written(text, view) };
+        const answer = await compute().request('serveRequest', params, { signal });
+        set(({ answers }) => ({ answers: { ...answers, [metadata.tenant_id]: answer } }));
+      }
+    } finally {
+      await refresh();
+    }
+  });
+/** One request of any metadata, as typed: routed or refused, and logged either way. */
+export const send = (metadata: RequestMetadata): Promise<void> =>
+  runWork('send', async ({ signal }) => {
+    const answer = await compute().request('serveRequest', { requestId: requestId(), metadata }, { signal });
+    set({ sent: { metadata, answer } });
+    await refresh();
+  });
+export const misroute = (metadata: RequestMetadata, adapterId: number): Promise<void> =>
+  runWork('misroute', async ({ signal }) => {
+    const id = requestId();
+    const answer = await compute().request(
+      'serveRequest',
+      { requestId: id, metadata, misrouteTo: adapterId },
+      { signal },
+    );
+    const { entries } = await compute().request('searchAuditLog', { query: { text: id }, offset: 0, limit: 4 });
+    set({ misrouted: { asked: metadata.tenant_id ?? '', adapterId, answer, entries: entries.reverse() } });
+    await refresh();
+  });
+
+export const register = (id: number, ref: string, note: string): Promise<void> =>
+  runWork('registry', async () => {
+    await compute().request('registerAdapter', { id, ref, note });
+    await refresh();
+  });
+export const activate = (id: number, version: number, override?: string): Promise<void> =>
+  runWork('registry', async () => {
+    await compute().request('activateAdapter', { id, version, override });
+    await refresh();
+  });
+export const rollback = (id: number): Promise<void> =>
+  runWork('registry', async () => {
+    await compute().request('rollbackAdapter', { id });
+    await refresh();
+  });
+export const checkName = (id: number, version: number): string => `check ${id}@${version}`;
+export const check = (
+  id: number,
+  version: number,
+  options: { cases: number; seed: number; allowance: number },
+): Promise<void> =>
+  runWork(checkName(id, version), async ({ signal, onProgress }) => {
+    await compute().request('checkAdapter', { id, version, ...options }, { signal, onProgress });
+    await refresh();
+  });
+export const compareMerged = (id: number, version: number): Promise<void> =>
+  runWork('merge', async ({ signal }) => {
+    const difference = await compute().request('mergeDifference', { id }, { signal });
+    set(({ merged }) => ({ merged: { ...merged, [id]: { ...difference, version } } }));
+  });
+
+export const measureMatrix = (options: { cases: number; seed: number; metric: string }): Promise<void> =>
+  runWork('matrix', async ({ signal, onProgress }) => {
+    const matrix = await compute().request('tenantMatrix', options, { signal, onProgress });
+    set({ matrix: { ...matrix, seed: options.seed } });
+  });
+export const replayTrace = (request: ServingRequest): Promise<void> =>
+  runWork('serve', async ({ signal, onProgress }) => {
+    try {
+      const { reports } = await compute().request('serveTrace', request, { signal, onProgress });
+      set({ reports });
+    } finally {
+      await refresh();
+    }
+  });
+
+export interface TrainingSize {
+  max_steps: number;
+  per_device_train_batch_size: number;
+  rows: number;
+  seed: number;
+}
+export const DEFAULT_TRAINING: TrainingSize = {
+  max_steps: tenantsRecipe.args.max_steps as number,
+  per_device_train_batch_size: tenantsRecipe.args.per_device_train_batch_size as number,
+  rows: tenantsRecipe.data.rows!,
+  seed: tenantsRecipe.seed,
+};
+/** Trains the three tenants in one run; once it has finished, its adapters become the next versions of their entries. */
+export const trainTenants = ({ rows, seed, ...args }: TrainingSize): Promise<void> =>
+  runWork('train', async () => {
+    const recipe: Recipe = {
+      ...tenantsRecipe,
+      data: { ...tenantsRecipe.data, rows },
+      args: { ...tenantsRecipe.args, ...args },
+      seed,
+    };
+    const before = Object.values(useRuns.getState().runs).filter((run) => run.recipe.name === recipe.name).length;
+    set({ awaited: await startRun({ recipe, name: `Tenants ${before + 1}`, group: 'tenants' }) });
+  });
+
+/** Registers the adapters of a finished run under the entries of their names; those of entries without an active one serve at once. */
+export const registerRun = (runId: string): Promise<void> =>
+  runWork('registry', async () => {
+    const run = useRuns.getState().runs[runId];
+    const { view } = useTenants.getState();
+    if (!run || !view) return;
+    set({ awaited: undefined });
+    const names = new Set(run.recipe.data.train.map(({ adapter }) => adapter));
+    try {
+      for (const { id, name, active } of view.entries.filter((entry) => names.has(entry.name))) {
+        const ref = `run:${runId}#${name}`;
+        const entry: RegistryEntry = await compute().request('registerAdapter', {
+          id,
+          ref,
+          note: `from the run “${run.name}”`,
+        });
+        if (active === null)
+          await compute().request('activateAdapter', { id, version: entry.versions.at(-1)!.version });
+      }
+    } finally {
+      await refresh();
+      await loadRuns(); // with the artifacts that the run left
+    }
+  });
+/** The run that was started for this, or one from before that nobody has registered. */
+export function runToRegister(): string | undefined {
+  const { awaited, view } = useTenants.getState();
+  const { runs } = useRuns.getState();
+  if (awaited && runs[awaited]?.status === 'finished') return awaited;
+  return view && installable(Object.values(runs), view.entries)?.id;
+}
+// A run that was started here is registered when it ends, whatever panel is on show.
+useRuns.subscribe(({ runs }) => {
+  const { awaited } = useTenants.getState();
+  if (awaited && runs[awaited]?.status === 'finished') void registerRun(awaited);
+});
