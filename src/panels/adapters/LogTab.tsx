@@ -32,7 +32,7 @@ interface Checked {
   line?: string;
 }
 
-export function LogView({ view }: { view: TenancyView }) {
+export function LogTab({ view }: { view: TenancyView }) {
   const [filter, setFilter] = useTyped('log filter', NO_FILTER);
   const [offset, setOffset] = useState(0);
   const [checked, setChecked] = useState<Checked>();
