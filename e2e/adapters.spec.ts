@@ -108,6 +108,7 @@ test('a request routed, answered thrice, misrouted, measured, replayed, and all 
   lines[at] = lines[at]!.replace('"adapterId":42', '"adapterId":17');
   await verify(lines.join('\n'));
   await expect(page.getByText(`day.jsonl is broken at entry ${at + 1}`)).toBeVisible();
+  await expect(page.locator('.ad-broken')).toHaveText(lines[at]!);
 
   // All that was answered and measured, in the other theme and on a phone.
   await page.emulateMedia({ colorScheme: 'dark', reducedMotion: 'reduce' });

@@ -4,11 +4,11 @@ import { loadRuns } from '../../stores/runs';
 import { useSession } from '../../stores/session';
 import { Panel } from '../../ui/Panel';
 import { Segmented } from '../../ui/Segmented';
-import { LogView } from './LogView';
-import { MatrixView } from './MatrixView';
-import { RegistryView } from './RegistryView';
-import { RoutingView } from './RoutingView';
-import { ServingView } from './ServingView';
+import { LogTab } from './LogTab';
+import { RegistryTab } from './RegistryTab';
+import { RoutingTab } from './RoutingTab';
+import { ServingTab } from './ServingTab';
+import { SlicesTab } from './SlicesTab';
 import { TrainingCard } from './TrainingCard';
 import { loadTenants, useTenants, type View } from './tenants';
 import '../../ui/parts.css';
@@ -54,11 +54,11 @@ export function AdaptersPanel() {
       ) : (
         <div className="ad-views" aria-busy={isLoading}>
           {view.entries.some(({ active }) => active === null) && <TrainingCard view={view} isEmpty />}
-          {shown === 'routing' && <RoutingView view={view} />}
-          {shown === 'registry' && <RegistryView view={view} />}
-          {shown === 'slices' && <MatrixView view={view} />}
-          {shown === 'serving' && <ServingView view={view} />}
-          {shown === 'log' && <LogView view={view} />}
+          {shown === 'routing' && <RoutingTab view={view} />}
+          {shown === 'registry' && <RegistryTab view={view} />}
+          {shown === 'slices' && <SlicesTab view={view} />}
+          {shown === 'serving' && <ServingTab view={view} />}
+          {shown === 'log' && <LogTab view={view} />}
         </div>
       )}
     </Panel>

@@ -29,7 +29,7 @@ import {
 import { Timeline } from './Timeline';
 import { replayTrace, useTenants, useTyped } from './tenants';
 
-export function ServingView({ view }: { view: TenancyView }) {
+export function ServingTab({ view }: { view: TenancyView }) {
   const [typed, setTyped] = useTyped('serving', START_SERVING);
   const reports = useTenants((s) => s.reports);
   const isRunning = useTenants((s) => 'serve' in s.work);

@@ -31,7 +31,7 @@ interface CheckSize {
 }
 const START: CheckSize = { cases: '24', seed: '1', allowance: '1' };
 
-export function RegistryView({ view }: { view: TenancyView }) {
+export function RegistryTab({ view }: { view: TenancyView }) {
   const [size, setSize] = useTyped('check', START);
   const isEmpty = view.entries.some(({ active }) => active === null);
   return (

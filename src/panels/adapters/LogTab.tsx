@@ -22,14 +22,17 @@ import { AdapterId } from './parts';
 import { adapterColor, shortHash, timeOfDay } from './registryView';
 import { useTyped } from './tenants';
 
+/** Of a foreign file that is shown, characters. */
+const LONGEST_LINE = 4000;
+
 interface Checked {
   what: string;
   verdict: AuditVerdict;
-  /** Entry at which a file breaks, where it could be read. */
-  entry?: AuditEntry;
+  /** Line of a file at which it breaks, as it stands there. */
+  line?: string;
 }
 
-export function LogView({ view }: { view: TenancyView }) {
+export function LogTab({ view }: { view: TenancyView }) {
   const [filter, setFilter] = useTyped('log filter', NO_FILTER);
   const [offset, setOffset] = useState(0);
   const [checked, setChecked] = useState<Checked>();
@@ -60,16 +63,9 @@ export function LogView({ view }: { view: TenancyView }) {
   const verifyFile = (file: File) =>
     attempt(async () => {
       const bytes = await file.arrayBuffer();
-      const { verdict, entries } = await studioClient().compute.request(
-        'verifyAuditFile',
-        { bytes },
-        { transfer: [bytes] },
-      );
-      setChecked({
-        what: file.name,
-        verdict,
-        entry: verdict.ok ? undefined : entries.find(({ n }) => n === verdict.brokenAt),
-      });
+      const text = new TextDecoder().decode(bytes);
+      const { verdict } = await studioClient().compute.request('verifyAuditFile', { bytes }, { transfer: [bytes] });
+      setChecked({ what: file.name, verdict, line: verdict.ok ? undefined : text.split('\n')[verdict.brokenAt - 1] });
     });
   const change = (part: Partial<LogFilter>) => {
     setFilter({ ...filter, ...part });
@@ -190,13 +186,19 @@ export function LogView({ view }: { view: TenancyView }) {
   );
 }
 
-function Verdict({ checked: { what, verdict, entry } }: { checked: Checked }) {
+function Verdict({ checked: { what, verdict, line } }: { checked: Checked }) {
   const { tone, text } = verdictWords(verdict, what);
   return (
     <div className={`note ${tone} ad-finding`} role="status">
       <div>
         {text}
-        {entry && <pre className="mono ad-broken">{JSON.stringify(entry, undefined, 1)}</pre>}
+        {line && (
+          <>
+            {' '}
+            In the file it reads:
+            <pre className="mono ad-broken">{line.slice(0, LONGEST_LINE)}</pre>
+          </>
+        )}
       </div>
     </div>
   );

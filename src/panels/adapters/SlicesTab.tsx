@@ -18,7 +18,7 @@ import { AdapterId, NumberField, WorkButton, WorkState } from './parts';
 import { adapterColor } from './registryView';
 import { measureMatrix, useTenants, useTyped } from './tenants';
 
-export function MatrixView({ view }: { view: TenancyView }) {
+export function SlicesTab({ view }: { view: TenancyView }) {
   const [metric, setMetric] = useTyped<MetricId>('metric', 'tenant_policy_correct');
   const [cases, setCases] = useTyped('matrix cases', '12');
   const [seed, setSeed] = useTyped('matrix seed', '1');
