@@ -10,7 +10,8 @@ export type Json = null | boolean | number | string | Json[] | { [key: string]: 
 
 export interface ToolCall {
   type: 'function';
-  function: { name: string; arguments: { [key: string]: Json } };
+  /** A string where the row has one, as OpenAI's API writes them: templates get it as it is. */
+  function: { name: string; arguments: { [key: string]: Json } | string };
   /** Some templates print it. */
   id?: string;
 }
@@ -86,6 +87,7 @@ export const FINDING_KINDS = [
   'not_prefix_preserving',
   'tool_result_trained',
   'train_spans_lost',
+  'arguments_double_encoded',
   'straddles_boundary',
   'double_bos',
   'pad_in_text',
@@ -110,6 +112,7 @@ export const LINT_KINDS = [
   'system_ignored',
   'tools_ignored',
   'tool_calls_ignored',
+  'arguments_double_encoded',
   'tool_result_ignored',
   'uses_date',
 ] as const;

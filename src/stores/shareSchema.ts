@@ -78,6 +78,9 @@ const jsonObject: Reader<{ [key: string]: Json }> = (value, path) => {
   if (!isPlain(value)) fault(path, 'an object', value);
   return json(value, path) as { [key: string]: Json };
 };
+/** An object, or a string as OpenAI's API writes them. */
+const callArguments: Reader<ToolCall['function']['arguments']> = (value, path) =>
+  typeof value === 'string' ? value : jsonObject(value, path);
 
 /**
  * An object of these fields, those in `optional` absent or there. `others`: 'refused', or 'json' where templates may read
@@ -104,7 +107,7 @@ function object<T>(readers: Readers<T>, optional: readonly (keyof T)[], others: 
 const toolCall = object<ToolCall>(
   {
     type: oneOf({ function: true }),
-    function: object<ToolCall['function']>({ name: text, arguments: jsonObject }, [], 'json'),
+    function: object<ToolCall['function']>({ name: text, arguments: callArguments }, [], 'json'),
     id: text,
   },
   ['id'],

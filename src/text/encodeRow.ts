@@ -2,6 +2,7 @@
 import { commonPrefix } from '../lib/arrays';
 import { DataError } from '../lib/errors';
 import type { DatasetRow, Finding, Message } from '../protocol/chat';
+import { doubleEncodedFinding } from './callArguments';
 import type { Rendered } from './chatTemplate';
 import { type EncodedText, encodeRendered } from './encodeRendered';
 import { encodeText, eosOf } from './encodeText';
@@ -46,6 +47,7 @@ export function encodeParts(
     const rendered = renderMessages(row.messages, row, context, add_generation_prompt, continue_final_message);
     const typed = typedInMessages(row.messages, tokenizer);
     if (typed) findings.push(typed);
+    findings.push(...doubleEncodedFinding(row.messages, rendered.text));
     return { encoded: encodeRendered(rendered, row.messages, tokenizer), messages: row.messages, rendered, findings };
   }
   if (row.text !== undefined) {
@@ -75,6 +77,7 @@ export function encodeParts(
     const prompt = renderMessages(row.prompt, row, context, true);
     promptIds = encodeRendered(prompt, row.prompt, tokenizer).ids;
     encoded = encodeRendered(rendered, messages, tokenizer);
+    findings.push(...doubleEncodedFinding(messages, rendered.text));
   }
   const promptLength = commonPrefix(promptIds, encoded.ids);
   if (promptLength < promptIds.length)

@@ -1,5 +1,6 @@
 // What a row is rendered with: tokenizer, template and the choices of a mask.
 import type { DatasetRow, Json, MaskMode, MaskOptions, Message, TruncationMode } from '../protocol/chat';
+import { withArgumentsTold } from './callArguments';
 import type { CompiledTemplate, Rendered } from './chatTemplate';
 import type { Tokenizer } from './tokenizer';
 
@@ -41,12 +42,14 @@ export function renderMessages(
   addGenerationPrompt: boolean,
   continueFinalMessage = false,
 ): Rendered {
-  return context.template.render(messages, {
-    tools: row.tools,
-    addGenerationPrompt,
-    continueFinalMessage,
-    kwargs: { ...context.templateVariables, ...row.chat_template_kwargs },
-    now: context.now,
-    expired: context.expired,
-  });
+  return withArgumentsTold(messages, (given) =>
+    context.template.render(given, {
+      tools: row.tools,
+      addGenerationPrompt,
+      continueFinalMessage,
+      kwargs: { ...context.templateVariables, ...row.chat_template_kwargs },
+      now: context.now,
+      expired: context.expired,
+    }),
+  );
 }

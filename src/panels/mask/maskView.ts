@@ -100,6 +100,7 @@ export const KIND_WORDS: Record<MaskRowKind, string> = {
   not_prefix_preserving: 'earlier turns change',
   tool_result_trained: 'tool result supervised',
   train_spans_lost: 'parts not found',
+  arguments_double_encoded: 'arguments encoded twice',
   straddles_boundary: 'straddles a boundary',
   double_bos: 'double BOS',
   pad_in_text: 'padding token in text',

@@ -1,5 +1,5 @@
 // The conversation that the template renders: roles, texts, reasoning and tool calls.
-import { type Json, type Message, ROLES, type Role, roleName, type ToolCall } from '../../protocol/chat';
+import { type Message, ROLES, type Role, roleName, type ToolCall } from '../../protocol/chat';
 import { JsonField } from './JsonField';
 import { callProblem } from './templateView';
 
@@ -174,7 +174,9 @@ function ToolCallEditor({
         value={args}
         rows={2}
         problemOf={callProblem}
-        onChange={(value) => onChange({ ...call, function: { name, arguments: value as { [key: string]: Json } } })}
+        onChange={(value) =>
+          onChange({ ...call, function: { name, arguments: value as ToolCall['function']['arguments'] } })
+        }
       />
     </div>
   );

@@ -41,9 +41,9 @@ export function renderSentence(row: EncodedRow): string {
   return `${plural(total, 'token')}, ${scaffold} of them written by the template (${total ? Math.round((scaffold / total) * 100) : 0} %).`;
 }
 
-/** What is wrong with the arguments of a tool call. */
+/** What is wrong with the arguments of a tool call: an object, or a string that the template gets as it is. */
 export const callProblem = (value: Json): string | undefined =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
+  typeof value === 'string' || (typeof value === 'object' && value !== null && !Array.isArray(value))
     ? undefined
     : 'Arguments are an object, such as {"quarter": "Q3"}.';
 
