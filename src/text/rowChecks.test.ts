@@ -296,5 +296,13 @@ describe('preferences', () => {
     });
     const cut = row.findings!.find(({ kind }) => kind === 'target_cut')!;
     expect(cut.message).toMatch(/^rejected: /);
+    // Looked at itself, it has the fault of its own, and is another row.
+    const side = render({ prompt: [user('Q')], chosen: [assistant('yes')], rejected: [long] }, 'x', {
+      ...preference,
+      max_length: 40,
+      side: 'rejected',
+    });
+    expect(side.text).toContain('no no');
+    expect(side.findings!.find(({ kind }) => kind === 'target_cut')!.message).toMatch(/^\d/);
   });
 });
