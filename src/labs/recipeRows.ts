@@ -4,10 +4,11 @@ import { parseConfig } from '../lib/fields';
 import type { DatasetRow, EncodedRow } from '../protocol/chat';
 import { DEFAULT_ADAPTER } from '../protocol/peft';
 import type { DataRef, Recipe } from '../protocol/recipe';
+import type { RowPlace } from '../protocol/requests';
 import { blockingFinding, render } from '../text/render';
 import type { RenderContext } from '../text/renderContext';
 import { trainers } from '../trainers/registry';
-import { builtinItems } from '../world/registry';
+import { builtinDataset, builtinItems } from '../world/registry';
 import { type PartFindings, partFindings } from './preflight';
 import { settingsOf } from './recipeSettings';
 
@@ -19,9 +20,17 @@ export interface NamedRow {
   row: DatasetRow;
   /** Adapter that it trains, where the recipe trains any. */
   adapter?: string;
+  place?: RowPlace;
+}
+/** `lines`: where each row stands in the file that it came from. */
+export interface ImportedSet {
+  rows: DatasetRow[];
+  lines?: number[];
 }
 /** Rows of a set that a person brought in; undefined when the ref is not one. */
-export type ImportedRows = (ref: DataRef) => DatasetRow[] | undefined;
+export type ImportedRows = (ref: DataRef) => ImportedSet | undefined;
+/** Built-in rows on show are those that the default recipe trains on. */
+export const SHOWN_SEED = 1;
 
 /** Throws DataError for an unknown ref. Built-in rows are shared out by weight; imported sets come whole. */
 export function recipeRows(
@@ -34,16 +43,27 @@ export function recipeRows(
   const { max_eval_samples } = parseConfig(trainers[recipe.trainer as keyof typeof trainers].fields, recipe.args);
   const total = part === 'train' ? (data.rows ?? TRAIN_ROWS) : max_eval_samples;
   const weights = refs.reduce((sum, { weight = 1 }) => sum + weight, 0);
-  return refs.flatMap((source) => {
+  return refs.flatMap((source): NamedRow[] => {
     const adapter = recipe.peft ? { adapter: source.adapter ?? DEFAULT_ADAPTER } : {};
     const brought = imported(source);
-    if (brought) return brought.map((row, i) => ({ rowId: `${source.ref}/${i}`, row, ...adapter }));
-    const items = builtinItems(source.ref, {
-      rows: Math.max(1, Math.round((total * (source.weight ?? 1)) / weights)),
-      seed: data.seed ?? recipe.seed,
-      split: source.split ?? (part === 'train' ? 'train' : 'dev'),
-    });
-    return items.map(({ rowId, row }) => ({ rowId, row, ...adapter }));
+    const split = source.split ?? (part === 'train' ? 'train' : 'dev');
+    if (brought)
+      return brought.rows.map((row, index) => ({
+        rowId: `${source.ref}/${index}`,
+        row,
+        ...adapter,
+        place: { datasetId: source.ref, split, index, line: brought.lines?.[index] },
+      }));
+    const seed = data.seed ?? recipe.seed;
+    const rows = Math.max(1, Math.round((total * (source.weight ?? 1)) / weights));
+    // Rows of another seed, and those beyond what a set shows, are on no page.
+    const shown = seed === SHOWN_SEED ? builtinDataset(source.ref).rows[split] : 0;
+    return builtinItems(source.ref, { rows, seed, split }).map(({ rowId, row }, index) => ({
+      rowId,
+      row,
+      ...adapter,
+      ...(index < shown && { place: { datasetId: source.ref, split, index } }),
+    }));
   });
 }
 
@@ -84,5 +104,12 @@ export function encodeRecipe(
       `None of the ${given.length} rows can be trained on. ${dropped[0]?.reason ?? 'Choose a dataset with rows.'}`,
       { where: dropped[0]?.rowId },
     );
-  return { rows, dropped, ...partFindings(part, all) };
+  const { findings, rules } = partFindings(part, all);
+  const places = new Map(given.map(({ rowId, place }) => [rowId, place]));
+  return {
+    rows,
+    dropped,
+    findings: findings.map((finding) => ({ ...finding, places: finding.rowIds.map((id) => places.get(id)) })),
+    rules,
+  };
 }

@@ -41,7 +41,7 @@ test.each([
   (_, args, trained) => {
     const given = recipe(args);
     const settings = { ...context, ...settingsOf(given) };
-    const run = encodeRecipe(given, 'train', context, { imported: () => [two] }).rows[0]!;
+    const run = encodeRecipe(given, 'train', context, { imported: () => ({ rows: [two] }) }).rows[0]!;
     const shown = render(two, 'mine/0', settings);
     const text = (row: typeof run) =>
       Array.from(row.ids)

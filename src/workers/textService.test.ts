@@ -58,6 +58,8 @@ test('an imported set survives a new worker, keeps every tenth row for evaluatio
   expect((await text.request('listDatasets', {})).datasets).toContainEqual(info);
   const dev = await text.request('rows', { datasetId: info.id, split: 'dev', offset: 0, limit: 9 });
   expect(dev.rows.map((view) => view.row.prompt)).toEqual(['Question 9?', 'Question 19?', 'Question 29?']);
+  expect(dev.rows.map((view) => view.line)).toEqual([10, 20, 30]);
+  expect(info.description).toMatch(/Every tenth row is held out/);
   const recipe = {
     ...tinyRecipe,
     data: { train: [{ ref: info.id }], eval: [{ ref: info.id }] },

@@ -123,7 +123,7 @@ export function RowInspector({
       <div className="mask-side mask-main">
         <Card
           title={shared ? 'Shared row' : `Row ${count(view.index)}`}
-          note={`${view.shape} · ${plural(row.ids.length, 'token')}, ${count(trained)} trained${loss === undefined ? '' : ` · loss ${number(loss)}`}`}
+          note={`${view.line === undefined ? '' : `line ${count(view.line)} of the file · `}${view.shape} · ${plural(row.ids.length, 'token')}, ${count(trained)} trained${loss === undefined ? '' : ` · loss ${number(loss)}`}`}
           actions={
             <>
               {isPreference && (
