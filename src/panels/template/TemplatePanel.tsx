@@ -23,7 +23,14 @@ import { MessagesEditor } from './MessagesEditor';
 import { MismatchCard } from './MismatchCard';
 import { RenderedCard } from './RenderedCard';
 import { SourceEditor } from './SourceEditor';
-import { conversationProblem, errorPosition, messagesProblem, shortHash, toolsProblem } from './templateView';
+import {
+  conversationIn,
+  conversationProblem,
+  errorPosition,
+  messagesProblem,
+  shortHash,
+  toolsProblem,
+} from './templateView';
 import '../../ui/parts.css';
 import './template.css';
 
@@ -148,6 +155,16 @@ export function TemplatePanel() {
             </>
           ) : (
             <>
+              {error && (
+                <div className="note bad" role="alert">
+                  <div>
+                    <b>The template does not render.</b> {error.message}{' '}
+                    <button type="button" className="link" onClick={() => setSide('source')}>
+                      Open the source
+                    </button>
+                  </div>
+                </div>
+              )}
               {side === 'messages' && (
                 <MessagesEditor messages={messages} onChange={(next) => change({ messages: next })} />
               )}
@@ -163,15 +180,19 @@ export function TemplatePanel() {
               {side === 'kwargs' && (
                 <KwargsEditor documents={documents} onDocuments={(next) => change({ documents: next })} />
               )}
-              {side === 'json' && (
+              {/* Hidden, not gone: what does not parse yet is still there when the person comes back. */}
+              <div hidden={side !== 'json'}>
                 <JsonField
                   label="Messages as JSON"
                   rows={16}
                   value={messages}
                   problemOf={conversationProblem}
-                  onChange={(next) => change({ messages: next as unknown as Conversation['messages'] })}
+                  onChange={(next) => change(conversationIn(next))}
                 />
-              )}
+                <p className="quiet tools-line">
+                  A list of messages, or a whole row of a JSONL file with its tools and documents.
+                </p>
+              </div>
               {tools.length > 0 && side !== 'tools' && (
                 <p className="quiet tools-line">
                   {tools.length} {tools.length === 1 ? 'tool' : 'tools'} offered:{' '}
@@ -190,16 +211,6 @@ export function TemplatePanel() {
                 </p>
               )}
               {problem && <p className="warn-text">{problem}</p>}
-              {error && (
-                <div className="note bad" role="alert">
-                  <div>
-                    <b>The template does not render.</b> {error.message}{' '}
-                    <button type="button" className="link" onClick={() => setSide('source')}>
-                      Open the source
-                    </button>
-                  </div>
-                </div>
-              )}
             </>
           )}
         </Card>

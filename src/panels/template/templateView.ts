@@ -2,6 +2,7 @@
 import { plural } from '../../lib/words';
 import { type EncodedRow, type Json, type Message, ORIGIN_NAMES, ROLE_NAMES } from '../../protocol/chat';
 import type { GoldenCheck } from '../../protocol/requests';
+import type { Conversation } from '../../stores/workbench';
 
 export interface SourcePosition {
   /** Both from 1. */
@@ -73,12 +74,35 @@ export function freeGoldenName(taken: readonly string[]): string {
 }
 
 /** What is wrong with a conversation as JSON. */
-export function conversationProblem(value: Json): string | undefined {
+export function conversationProblem(given: Json): string | undefined {
+  const value = messagesOf(given);
   if (!Array.isArray(value)) return 'A conversation is a list of messages: [{ "role": "user", "content": "…" }].';
   const at = value.findIndex(
     (m) => typeof m !== 'object' || m === null || Array.isArray(m) || typeof m.role !== 'string',
   );
   return at < 0 ? undefined : `Message ${at + 1} has no role. Give it one: system, user, assistant or tool.`;
+}
+
+type JsonObject = { [key: string]: Json };
+const isJsonObject = (value: Json): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+/** The messages of a list, or of a dataset row as it stands in a file. */
+function messagesOf(value: Json): Json | undefined {
+  if (!isJsonObject(value)) return value;
+  const { messages, prompt, completion, chosen } = value;
+  if (Array.isArray(messages)) return messages;
+  const answer = Array.isArray(completion) ? completion : Array.isArray(chosen) ? chosen : undefined;
+  return answer && [...(Array.isArray(prompt) ? prompt : []), ...answer];
+}
+/** What JSON says of a conversation: messages alone, or a whole row with its tools and documents. Only for what has no problem. */
+export function conversationIn(value: Json): Partial<Conversation> {
+  const { tools, documents } = isJsonObject(value) ? value : {};
+  const list = (part: Json | undefined) => (Array.isArray(part) ? part : undefined);
+  return {
+    messages: messagesOf(value) as unknown as Message[],
+    ...(list(tools) && !toolsProblem(tools!) && { tools: tools as unknown as Conversation['tools'] }),
+    ...(list(documents)?.every(isJsonObject) && { documents: documents as JsonObject[] }),
+  };
 }
 
 /** What stops a conversation from being rendered, before it is sent; undefined when nothing does. */
