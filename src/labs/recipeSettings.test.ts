@@ -63,6 +63,7 @@ const settings = fc.record<RecipeSettings>({
     assistant_spans: fc.constantFrom('generation', 'derived'),
     assistant_turns: fc.constantFrom('all', 'last'),
     train_on_eos: fc.constantFrom('turn', 'all', 'last', 'none'),
+    special_in_content: fc.constantFrom('text', 'token'),
   }),
 });
 test('settings carried into a recipe are those that it trains with', () => {

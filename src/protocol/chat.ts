@@ -63,6 +63,11 @@ export interface MaskOptions {
   assistant_turns: 'all' | 'last';
   /** End-of-turn tokens, in Axolotl's names: those of trained turns, of all turns, the last one, none. */
   train_on_eos: 'turn' | 'all' | 'last' | 'none';
+  /**
+   * Special tokens that a message spells: plain characters (text, the default: nobody can forge a turn), or the tokens
+   * themselves (token), as transformers and TRL read them.
+   */
+  special_in_content?: 'text' | 'token';
 }
 /** What happens to rows above max_length: TRL's keep_start and keep_end, or the row is left out, or the run refused. */
 export type TruncationMode = 'keep_start' | 'keep_end' | 'drop' | 'refuse';

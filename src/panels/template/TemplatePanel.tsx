@@ -210,6 +210,20 @@ export function TemplatePanel() {
                   </button>
                 </p>
               )}
+              <label className="inline-field tools-line">
+                <span>special tokens in content</span>
+                <select
+                  className="select"
+                  value={workbench.settings.mask.special_in_content ?? 'text'}
+                  onChange={(event) => {
+                    const special_in_content = event.currentTarget.value === 'token' ? 'token' : 'text';
+                    workbench.edit({ mask: { ...workbench.settings.mask, special_in_content } });
+                  }}
+                >
+                  <option value="text">as text (safe)</option>
+                  <option value="token">as transformers</option>
+                </select>
+              </label>
               {problem && <p className="warn-text">{problem}</p>}
             </>
           )}
