@@ -73,13 +73,27 @@ export interface EncodedRows extends PartFindings {
   dropped: { rowId: string; reason: string }[];
 }
 
-/** Throws DataError when no row is left for training, with the first reason. */
-export function encodeRecipe(
+type EncodeArguments = [
   recipe: Recipe,
   part: 'train' | 'eval',
   context: RenderContext,
-  { imported, onProgress }: { imported?: ImportedRows; onProgress?: (done: number, total: number) => void } = {},
-): EncodedRows {
+  options?: { imported?: ImportedRows },
+];
+/** Throws DataError when no row is left for training, with the first reason. */
+export function encodeRecipe(...given: EncodeArguments): EncodedRows {
+  const steps = encodeRecipeSteps(...given);
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+  }
+}
+
+/** Rows between two steps: some tens of milliseconds of work. */
+const ROWS_A_STEP = 50;
+/** encodeRecipe in steps, so that a worker can tell how far it is and be stopped. */
+export function* encodeRecipeSteps(
+  ...[recipe, part, context, { imported } = {}]: EncodeArguments
+): Generator<{ done: number; total: number }, EncodedRows> {
   const settings = { ...context, ...settingsOf(recipe) };
   const given = recipeRows(recipe, part, imported);
   const preference = given.find(({ row }) => row.chosen !== undefined);
@@ -90,14 +104,14 @@ export function encodeRecipe(
     );
   const all: EncodedRow[] = [];
   const dropped: EncodedRows['dropped'] = [];
-  given.forEach(({ row, rowId, adapter }, i) => {
+  for (const [i, { row, rowId, adapter }] of given.entries()) {
     const encoded = { ...render(row, rowId, settings), ...(adapter !== undefined && { adapter }) };
     all.push(encoded);
     const reason = blockingFinding(encoded);
     if (reason) dropped.push({ rowId, reason });
-    if (i % 100 === 99) onProgress?.(i + 1, given.length);
-  });
-  onProgress?.(given.length, given.length);
+    if (i % ROWS_A_STEP === ROWS_A_STEP - 1) yield { done: i + 1, total: given.length };
+  }
+  yield { done: given.length, total: given.length };
   const rows = all.filter((row) => !blockingFinding(row));
   if (part === 'train' && rows.length === 0)
     throw new DataError(

@@ -446,3 +446,26 @@ test('a tokenizer that cannot be read is told in a sentence and asked for again'
   isBroken = false;
   expect((await ask()).tokens).toHaveLength(1);
 });
+
+test('encoding a recipe tells how far it is, and ends when it is cancelled', async () => {
+  const text = bed();
+  const recipe = { ...tinyRecipe, data: { ...tinyRecipe.data, rows: 400 } };
+  const stop = new AbortController();
+  const seen: number[] = [];
+  const request = text.request(
+    'encodeRecipe',
+    { recipe, part: 'train' },
+    {
+      signal: stop.signal,
+      onProgress: ({ done, total }) => {
+        expect(total).toBe(400);
+        seen.push(done);
+        stop.abort();
+      },
+    },
+  );
+  await expect(request).rejects.toThrow(/cancelled/);
+  // The worker is free again at once, and went no further.
+  await text.request('decode', { ids: [54] });
+  expect(seen).toEqual([50]);
+});
