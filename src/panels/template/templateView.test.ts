@@ -10,6 +10,7 @@ import {
   freeGoldenName,
   kwargsProblem,
   messagesProblem,
+  movedSpans,
   parting,
   partingWords,
   renderSentence,
@@ -119,4 +120,12 @@ test('a row of a file is taken as a conversation with its tools; what is none is
   expect(conversationIn(messages)).toEqual({ messages });
   expect(conversationProblem({ text: 'a' })).toMatch(/list of messages/);
   expect(conversationProblem({ messages: [{ content: 'Q' }] })).toMatch(/no role/);
+});
+
+test('parts that are not trained move with what is typed before them, and go with what they hold', () => {
+  const spans = [{ start: 4, end: 7, train: false }];
+  expect(movedSpans(spans, 'one two three', 'one  two three')).toEqual([{ start: 5, end: 8, train: false }]);
+  expect(movedSpans(spans, 'one two three', 'one two three!')).toEqual(spans);
+  expect(movedSpans(spans, 'one two three', 'one to three')).toEqual([]);
+  expect(movedSpans(spans, 'one two three', '')).toEqual([]);
 });

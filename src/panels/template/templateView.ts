@@ -152,3 +152,17 @@ export function goldenWords({ error, textAt, tokenAt }: GoldenCheck): string {
   }
   return textAt ? `${JSON.stringify(textAt.was)} became ${JSON.stringify(textAt.is)}, with the same ids` : '–';
 }
+
+type TrainSpans = NonNullable<Message['train_spans']>;
+/** The spans after the content was edited: those behind the edit move with it, those that it touches go. */
+export function movedSpans(spans: TrainSpans, before: string, after: string): TrainSpans {
+  let start = 0;
+  while (start < before.length && start < after.length && before[start] === after[start]) start++;
+  let end = before.length;
+  const by = after.length - before.length;
+  while (end > start && end + by > start && before[end - 1] === after[end + by - 1]) end--;
+  return spans.flatMap((span) => {
+    if (span.end <= start) return [span];
+    return span.start >= end ? [{ ...span, start: span.start + by, end: span.end + by }] : [];
+  });
+}
