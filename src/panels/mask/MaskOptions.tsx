@@ -103,6 +103,12 @@ export function MaskChoices({ hasPrompts }: { /** Rows of prompt + completion. *
           </select>
         </label>
       ))}
+      {mode === 'assistant_only_loss' && mask.assistant_spans === 'derived' && (
+        <span className="quiet">
+          Derived spans end with the end-of-turn token; markers of published training templates often hold the line
+          break behind it too.
+        </span>
+      )}
     </div>
   );
 }

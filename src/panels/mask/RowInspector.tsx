@@ -78,8 +78,10 @@ export function RowInspector({
   // Neighbours are measured by their chosen side.
   const isOther = side === 'rejected' && view?.row.rejected !== undefined;
   const padding = isOther ? undefined : neighbours;
-  const padsShown = padding && kept?.truncated === 0 ? Math.min(padding.tokens, PADS_SHOWN) : 0;
   const padText = pad?.text ?? 'pad';
+  // Long names would fill a narrow screen with nothing but padding.
+  const most = padText.length > 6 ? PADS_SHOWN / 4 : PADS_SHOWN;
+  const padsShown = padding && kept?.truncated === 0 ? Math.min(padding.tokens, most) : 0;
   const padStrip = useMemo(
     () => (padsShown > 0 ? { text: padText, tokens: padsShown } : undefined),
     [padsShown, padText],
@@ -162,8 +164,9 @@ export function RowInspector({
               <>
                 <span className="t x pad">padding</span>
                 <span className="quiet">
-                  {count(padding.tokens)} beside rows {count(padding.from)}–{count(padding.to - 1)}
-                  {padsShown < padding.tokens && `, ${padsShown ? `${padsShown} drawn` : 'not drawn'}`}
+                  {plural(padding.tokens, 'token')} in a batch with rows {count(padding.from)}–{count(padding.to - 1)}
+                  {padsShown < padding.tokens &&
+                    (padsShown ? `; the first ${padsShown} are drawn` : '; they are not drawn')}
                 </span>
               </>
             )}

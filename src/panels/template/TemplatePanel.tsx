@@ -149,7 +149,7 @@ export function TemplatePanel() {
               )}
               <p className="quiet tools-line">
                 {templateSource === undefined
-                  ? 'This is the template that comes with the tokenizer. Every edit is rendered at once, on the right.'
+                  ? 'This is the template that comes with the tokenizer. Every edit is rendered at once.'
                   : 'Mask reads your edited template too. Save it, and SFT can train with it.'}
               </p>
             </>
