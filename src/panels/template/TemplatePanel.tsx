@@ -99,7 +99,7 @@ export function TemplatePanel() {
           <span className="mono quiet hashes">
             template {inHand.error ? 'does not parse' : shortHash(inHand.value?.templateId ?? '…')} · tokenizer{' '}
             {shortHash(inHand.value?.tokenizerId ?? '…')} · ends turns with{' '}
-            {inHand.value?.turnEnds.join(' ') || 'nothing known'}
+            {inHand.value && !inHand.error ? inHand.value.turnEnds.join(' ') || 'nothing known' : '…'}
           </span>
         }
       >
