@@ -153,3 +153,12 @@ test('wrong usage and unreadable files end with 2, in a sentence', async () => {
   expect(kind).toMatchObject({ code: 2, stderr: expect.stringContaining('--allow knows no kind everything') });
   for (const { stderr } of [none, missing, bad, kind]) expect(stderr).not.toContain('    at ');
 });
+
+test('pad = eos is a note, and stops a run where padding is masked by its id', async () => {
+  const [length, id] = await Promise.all([
+    check('--data', sound, '--tokenizer', model, '--mode', 'full'),
+    check('--data', sound, '--tokenizer', model, '--mode', 'full', '--pad_masked_by', 'id'),
+  ]);
+  expect(length.stdout).not.toContain('✕ pad_is_eos');
+  expect(id.stdout).toContain('✕ pad_is_eos');
+});

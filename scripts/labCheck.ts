@@ -24,7 +24,7 @@ const USAGE = `Usage: npm run lab -- check <recipe.json | lab id>, or
   [--template chat_template.jinja] [--mode assistant_only_loss|completion_only_loss|full|default] [--max_length 1024]
   [--truncation_mode keep_start|keep_end|drop|refuse] [--assistant_spans generation|derived] [--assistant_turns all|last]
   [--train_on_eos turn|all|last|none] [--pad_token T] [--eos_token T] [--chat_template_kwargs '{…}']
-  [--goldens goldens.json] [--allow kind,kind] [--json]`;
+  [--special_in_content text|token] [--pad_masked_by length|id] [--goldens goldens.json] [--allow kind,kind] [--json]`;
 
 const OPTIONS = {
   data: { type: 'string' },
@@ -37,6 +37,8 @@ const OPTIONS = {
   assistant_spans: { type: 'string', default: 'generation' },
   assistant_turns: { type: 'string', default: 'all' },
   train_on_eos: { type: 'string', default: 'turn' },
+  special_in_content: { type: 'string', default: 'text' },
+  pad_masked_by: { type: 'string', default: 'length' },
   pad_token: { type: 'string' },
   eos_token: { type: 'string' },
   chat_template_kwargs: { type: 'string', default: '{}' },
@@ -50,6 +52,8 @@ const CHOICES: Record<string, readonly string[]> = {
   assistant_spans: ['generation', 'derived'],
   assistant_turns: ['all', 'last'],
   train_on_eos: ['turn', 'all', 'last', 'none'],
+  special_in_content: ['text', 'token'],
+  pad_masked_by: ['length', 'id'],
 };
 
 function readOptions(args: readonly string[]) {
@@ -170,10 +174,12 @@ export async function check(args: readonly string[]): Promise<number> {
       mode: options.mode,
       max_length: options.max_length,
       truncation_mode: options.truncation_mode,
+      pad_masked_by: options.pad_masked_by,
       mask: {
         assistant_spans: options.assistant_spans,
         assistant_turns: options.assistant_turns,
         train_on_eos: options.train_on_eos,
+        special_in_content: options.special_in_content,
       },
     } as RenderSettings;
     if (options.recipe) report = checkRecipe(options.recipe, options.allow);

@@ -1,10 +1,10 @@
 // Recipes and the rows that they name, for scripts that run in Node.
 import { existsSync, readFileSync } from 'node:fs';
 import { parseJsonl } from '../src/data/jsonl';
+import type { ImportedSet } from '../src/labs/recipeRows';
 import { labs } from '../src/labs/registry';
 import { validateRecipe } from '../src/labs/validateRecipe';
 import { ConfigError } from '../src/lib/errors';
-import type { DatasetRow } from '../src/protocol/chat';
 import type { DataRef, Recipe } from '../src/protocol/recipe';
 
 /** The command line is wrong; `usage` is shown below the message. */
@@ -32,10 +32,10 @@ export function readRecipe(source: string): Recipe {
 }
 
 /** `file:rows.jsonl` in a recipe. Throws ConfigError when it is not there. */
-export function importedRows({ ref }: DataRef): DatasetRow[] | undefined {
+export function importedRows({ ref }: DataRef): ImportedSet | undefined {
   if (!ref.startsWith('file:')) return undefined;
   const path = ref.slice('file:'.length);
   if (!existsSync(path))
     throw new ConfigError(`The dataset ${path} is not there. Check data in the recipe.`, { where: path });
-  return parseJsonl(new Uint8Array(readFileSync(path)), path).rows;
+  return parseJsonl(new Uint8Array(readFileSync(path)), path);
 }

@@ -36,7 +36,7 @@ function check(
   };
   const context = { tokenizer, template: compileTemplate(template) };
   const encode = (part: 'train' | 'eval', rows: DatasetRow[]) =>
-    encodeRecipe(recipe, part, context, { imported: () => rows });
+    encodeRecipe(recipe, part, context, { imported: () => ({ rows }) });
   const findings = gateFindings(encode('train', train), encode('eval', held));
   return { recipe, findings, kinds: findings.map(({ kind }) => kind) };
 }
@@ -168,4 +168,18 @@ test('the full-sequence arm of the pair says what it overrides', () => {
   const { full, completion } = lossPair(sftNano);
   expect(full.overrides).toEqual(['tool_result_trained']);
   expect(completion.overrides).toBeUndefined();
+});
+
+test('rows that a finding names come with their place on the Mask page, and with their line', () => {
+  const bad: DatasetRow = { messages: [{ role: 'user', content: 'Nobody answers.' }] };
+  const good = chat('Fine.');
+  const recipe: Recipe = { ...sftNano, data: { train: [{ ref: 'sha256:x' }], eval: [] } };
+  const { findings } = encodeRecipe(
+    recipe,
+    'train',
+    { tokenizer, template: compileTemplate(BUILTIN_TEMPLATE) },
+    { imported: () => ({ rows: [good, bad], lines: [2, 4] }) },
+  );
+  const found = findings.find(({ kind }) => kind === 'nothing_trained');
+  expect(found?.places).toEqual([{ datasetId: 'sha256:x', split: 'train', index: 1, line: 4 }]);
 });

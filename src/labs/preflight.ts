@@ -20,6 +20,7 @@ export const GATE_TITLES: Record<FindingKind, string> = {
   not_prefix_preserving: 'earlier turns change when later ones are added',
   tool_result_trained: 'tool results are trained',
   train_spans_lost: 'parts of a message that are not to be trained cannot be found',
+  arguments_double_encoded: 'arguments of tool calls are strings that the template encodes once more',
   straddles_boundary: 'a token straddles the border of the trained part',
   double_bos: 'the row begins with two BOS tokens',
   pad_in_text: 'the padding token stands inside the text',

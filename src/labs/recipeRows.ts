@@ -4,10 +4,11 @@ import { parseConfig } from '../lib/fields';
 import type { DatasetRow, EncodedRow } from '../protocol/chat';
 import { DEFAULT_ADAPTER } from '../protocol/peft';
 import type { DataRef, Recipe } from '../protocol/recipe';
+import type { RowPlace } from '../protocol/requests';
 import { blockingFinding, render } from '../text/render';
 import type { RenderContext } from '../text/renderContext';
 import { trainers } from '../trainers/registry';
-import { builtinItems } from '../world/registry';
+import { builtinDataset, builtinItems } from '../world/registry';
 import { type PartFindings, partFindings } from './preflight';
 import { settingsOf } from './recipeSettings';
 
@@ -19,9 +20,17 @@ export interface NamedRow {
   row: DatasetRow;
   /** Adapter that it trains, where the recipe trains any. */
   adapter?: string;
+  place?: RowPlace;
+}
+/** `lines`: where each row stands in the file that it came from. */
+export interface ImportedSet {
+  rows: DatasetRow[];
+  lines?: number[];
 }
 /** Rows of a set that a person brought in; undefined when the ref is not one. */
-export type ImportedRows = (ref: DataRef) => DatasetRow[] | undefined;
+export type ImportedRows = (ref: DataRef) => ImportedSet | undefined;
+/** Built-in rows on show are those that the default recipe trains on. */
+export const SHOWN_SEED = 1;
 
 /** Throws DataError for an unknown ref. Built-in rows are shared out by weight; imported sets come whole. */
 export function recipeRows(
@@ -34,16 +43,27 @@ export function recipeRows(
   const { max_eval_samples } = parseConfig(trainers[recipe.trainer as keyof typeof trainers].fields, recipe.args);
   const total = part === 'train' ? (data.rows ?? TRAIN_ROWS) : max_eval_samples;
   const weights = refs.reduce((sum, { weight = 1 }) => sum + weight, 0);
-  return refs.flatMap((source) => {
+  return refs.flatMap((source): NamedRow[] => {
     const adapter = recipe.peft ? { adapter: source.adapter ?? DEFAULT_ADAPTER } : {};
     const brought = imported(source);
-    if (brought) return brought.map((row, i) => ({ rowId: `${source.ref}/${i}`, row, ...adapter }));
-    const items = builtinItems(source.ref, {
-      rows: Math.max(1, Math.round((total * (source.weight ?? 1)) / weights)),
-      seed: data.seed ?? recipe.seed,
-      split: source.split ?? (part === 'train' ? 'train' : 'dev'),
-    });
-    return items.map(({ rowId, row }) => ({ rowId, row, ...adapter }));
+    const split = source.split ?? (part === 'train' ? 'train' : 'dev');
+    if (brought)
+      return brought.rows.map((row, index) => ({
+        rowId: `${source.ref}/${index}`,
+        row,
+        ...adapter,
+        place: { datasetId: source.ref, split, index, line: brought.lines?.[index] },
+      }));
+    const seed = data.seed ?? recipe.seed;
+    const rows = Math.max(1, Math.round((total * (source.weight ?? 1)) / weights));
+    // Rows of another seed, and those beyond what a set shows, are on no page.
+    const shown = seed === SHOWN_SEED ? builtinDataset(source.ref).rows[split] : 0;
+    return builtinItems(source.ref, { rows, seed, split }).map(({ rowId, row }, index) => ({
+      rowId,
+      row,
+      ...adapter,
+      ...(index < shown && { place: { datasetId: source.ref, split, index } }),
+    }));
   });
 }
 
@@ -53,13 +73,27 @@ export interface EncodedRows extends PartFindings {
   dropped: { rowId: string; reason: string }[];
 }
 
-/** Throws DataError when no row is left for training, with the first reason. */
-export function encodeRecipe(
+type EncodeArguments = [
   recipe: Recipe,
   part: 'train' | 'eval',
   context: RenderContext,
-  { imported, onProgress }: { imported?: ImportedRows; onProgress?: (done: number, total: number) => void } = {},
-): EncodedRows {
+  options?: { imported?: ImportedRows },
+];
+/** Throws DataError when no row is left for training, with the first reason. */
+export function encodeRecipe(...given: EncodeArguments): EncodedRows {
+  const steps = encodeRecipeSteps(...given);
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+  }
+}
+
+/** Rows between two steps: some tens of milliseconds of work. */
+const ROWS_A_STEP = 50;
+/** encodeRecipe in steps, so that a worker can tell how far it is and be stopped. */
+export function* encodeRecipeSteps(
+  ...[recipe, part, context, { imported } = {}]: EncodeArguments
+): Generator<{ done: number; total: number }, EncodedRows> {
   const settings = { ...context, ...settingsOf(recipe) };
   const given = recipeRows(recipe, part, imported);
   const preference = given.find(({ row }) => row.chosen !== undefined);
@@ -70,19 +104,26 @@ export function encodeRecipe(
     );
   const all: EncodedRow[] = [];
   const dropped: EncodedRows['dropped'] = [];
-  given.forEach(({ row, rowId, adapter }, i) => {
+  for (const [i, { row, rowId, adapter }] of given.entries()) {
     const encoded = { ...render(row, rowId, settings), ...(adapter !== undefined && { adapter }) };
     all.push(encoded);
     const reason = blockingFinding(encoded);
     if (reason) dropped.push({ rowId, reason });
-    if (i % 100 === 99) onProgress?.(i + 1, given.length);
-  });
-  onProgress?.(given.length, given.length);
+    if (i % ROWS_A_STEP === ROWS_A_STEP - 1) yield { done: i + 1, total: given.length };
+  }
+  yield { done: given.length, total: given.length };
   const rows = all.filter((row) => !blockingFinding(row));
   if (part === 'train' && rows.length === 0)
     throw new DataError(
       `None of the ${given.length} rows can be trained on. ${dropped[0]?.reason ?? 'Choose a dataset with rows.'}`,
       { where: dropped[0]?.rowId },
     );
-  return { rows, dropped, ...partFindings(part, all) };
+  const { findings, rules } = partFindings(part, all);
+  const places = new Map(given.map(({ rowId, place }) => [rowId, place]));
+  return {
+    rows,
+    dropped,
+    findings: findings.map((finding) => ({ ...finding, places: finding.rowIds.map((id) => places.get(id)) })),
+    rules,
+  };
 }

@@ -41,7 +41,7 @@ test.each([
   (_, args, trained) => {
     const given = recipe(args);
     const settings = { ...context, ...settingsOf(given) };
-    const run = encodeRecipe(given, 'train', context, { imported: () => [two] }).rows[0]!;
+    const run = encodeRecipe(given, 'train', context, { imported: () => ({ rows: [two] }) }).rows[0]!;
     const shown = render(two, 'mine/0', settings);
     const text = (row: typeof run) =>
       Array.from(row.ids)
@@ -63,6 +63,7 @@ const settings = fc.record<RecipeSettings>({
     assistant_spans: fc.constantFrom('generation', 'derived'),
     assistant_turns: fc.constantFrom('all', 'last'),
     train_on_eos: fc.constantFrom('turn', 'all', 'last', 'none'),
+    special_in_content: fc.constantFrom('text', 'token'),
   }),
 });
 test('settings carried into a recipe are those that it trains with', () => {

@@ -19,13 +19,21 @@ const maskMode = (args: { assistant_only_loss: boolean; completion_only_loss: bo
 /** Does not check the args: a finished run may have some that this version no longer knows, and is shown all the same. */
 export function settingsOf(recipe: Pick<Recipe, 'args'>): RecipeSettings & { mode: MaskMode } {
   const args = { ...defaults(fields), ...recipe.args } as ConfigOf<typeof fields>;
-  const { completion_only_loss, max_length, truncation_mode, assistant_spans, assistant_turns, train_on_eos } = args;
+  const {
+    completion_only_loss,
+    max_length,
+    truncation_mode,
+    assistant_spans,
+    assistant_turns,
+    train_on_eos,
+    special_in_content,
+  } = args;
   return {
     mode: maskMode(args),
     completion_only_loss,
     max_length,
     truncation_mode,
-    mask: { assistant_spans, assistant_turns, train_on_eos },
+    mask: { assistant_spans, assistant_turns, train_on_eos, special_in_content },
   };
 }
 

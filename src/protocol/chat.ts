@@ -10,7 +10,8 @@ export type Json = null | boolean | number | string | Json[] | { [key: string]: 
 
 export interface ToolCall {
   type: 'function';
-  function: { name: string; arguments: { [key: string]: Json } };
+  /** A string where the row has one, as OpenAI's API writes them: templates get it as it is. */
+  function: { name: string; arguments: { [key: string]: Json } | string };
   /** Some templates print it. */
   id?: string;
 }
@@ -62,6 +63,11 @@ export interface MaskOptions {
   assistant_turns: 'all' | 'last';
   /** End-of-turn tokens, in Axolotl's names: those of trained turns, of all turns, the last one, none. */
   train_on_eos: 'turn' | 'all' | 'last' | 'none';
+  /**
+   * Special tokens that a message spells: plain characters (text, the default: nobody can forge a turn), or the tokens
+   * themselves (token), as transformers and TRL read them.
+   */
+  special_in_content?: 'text' | 'token';
 }
 /** What happens to rows above max_length: TRL's keep_start and keep_end, or the row is left out, or the run refused. */
 export type TruncationMode = 'keep_start' | 'keep_end' | 'drop' | 'refuse';
@@ -86,6 +92,7 @@ export const FINDING_KINDS = [
   'not_prefix_preserving',
   'tool_result_trained',
   'train_spans_lost',
+  'arguments_double_encoded',
   'straddles_boundary',
   'double_bos',
   'pad_in_text',
@@ -110,6 +117,7 @@ export const LINT_KINDS = [
   'system_ignored',
   'tools_ignored',
   'tool_calls_ignored',
+  'arguments_double_encoded',
   'tool_result_ignored',
   'uses_date',
 ] as const;

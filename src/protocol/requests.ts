@@ -473,6 +473,8 @@ export interface DatasetRowView {
   row: DatasetRow;
   shape: string;
   tenant?: string;
+  /** Of the file that it was imported from, from 1. */
+  line?: number;
 }
 
 /** How rows are rendered, encoded and masked; what is not given is TRL's. */
@@ -491,8 +493,18 @@ export interface TemplateSettings {
   /** Rows of messages: as for the model to answer, or to go on with the last message. Neither when rows are trained. */
   add_generation_prompt?: boolean;
   continue_final_message?: boolean;
+  /** Of a preference row: which side is encoded; the chosen one unless given. For looking, never for training. */
+  side?: 'chosen' | 'rejected';
 }
 
+/** A row of a dataset in this browser, as the Mask page numbers it. */
+export interface RowPlace {
+  datasetId: string;
+  split: string;
+  index: number;
+  /** Of the file that it was imported from, from 1. */
+  line?: number;
+}
 /** One kind of fault that the pre-flight gate found, with the rows that have it. */
 export interface GateFinding {
   kind: FindingKind;
@@ -502,6 +514,8 @@ export interface GateFinding {
   rows: number;
   /** The first of them. */
   rowIds: string[];
+  /** Where Mask shows each of `rowIds`; undefined for one that it does not. */
+  places?: (RowPlace | undefined)[];
   part: 'train' | 'eval';
   /** What is wrong with the first row, and the remedy. */
   first: string;

@@ -21,6 +21,8 @@ interface Runs {
   startedHere: string[];
   /** Runs whose device was lost and that are being taken up again. */
   recovering: string[];
+  /** Run whose rows are being encoded and checked before it begins. */
+  preparing?: { runId: string; part: 'train' | 'eval'; done: number; total: number };
   isLoaded: boolean;
 }
 export const useRuns = create<Runs>()(() => ({
@@ -83,7 +85,10 @@ const forgetPace = (id: string): void => changeStats(id, (stats) => stats && { .
 
 export function applyEvent(event: ComputeEvent): void {
   if (event.kind === 'metrics') patch(event.runId, ({ points }) => ({ points: mergePoints(points, event.points) }));
-  else if (event.kind === 'generation')
+  else if (event.kind === 'preparing') {
+    const { runId, part, done, total } = event;
+    useRuns.setState({ preparing: { runId, part, done, total } });
+  } else if (event.kind === 'generation')
     patch(event.runId, ({ generations }) => ({ generations: [...generations, event.sample] }));
   else if (event.kind === 'checkpoint')
     patch(event.runId, ({ checkpoints }) => ({
@@ -110,19 +115,28 @@ export async function loadRuns(): Promise<void> {
   useRuns.setState({ runs: Object.fromEntries(runs.map((run) => [run.id, run])), isLoaded: true });
 }
 
-/** Records the run with the worker; resolves with its id once it is prepared. Throws what makes a recipe unfit. */
+/**
+ * Records the run with the worker; resolves with its id once it is prepared. Throws what makes a recipe unfit, CancelledError
+ * when `signal` stops it while its rows are checked.
+ */
 export async function startRun({
   recipe,
   name,
   group,
+  signal,
 }: {
   recipe: Recipe;
   name: string;
   group?: string;
+  signal?: AbortSignal;
 }): Promise<string> {
   const runId = crypto.randomUUID();
-  useRuns.setState(({ startedHere }) => ({ startedHere: [...startedHere, runId] }));
-  await studioClient().compute.request('startRun', { runId, name, recipe, group });
+  useRuns.setState(({ startedHere }) => ({ startedHere: [...startedHere, runId], preparing: undefined }));
+  try {
+    await studioClient().compute.request('startRun', { runId, name, recipe, group }, { signal });
+  } finally {
+    useRuns.setState({ preparing: undefined });
+  }
   await loadRuns();
   return runId;
 }

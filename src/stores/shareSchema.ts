@@ -78,6 +78,9 @@ const jsonObject: Reader<{ [key: string]: Json }> = (value, path) => {
   if (!isPlain(value)) fault(path, 'an object', value);
   return json(value, path) as { [key: string]: Json };
 };
+/** An object, or a string as OpenAI's API writes them. */
+const callArguments: Reader<ToolCall['function']['arguments']> = (value, path) =>
+  typeof value === 'string' ? value : jsonObject(value, path);
 
 /**
  * An object of these fields, those in `optional` absent or there. `others`: 'refused', or 'json' where templates may read
@@ -104,7 +107,7 @@ function object<T>(readers: Readers<T>, optional: readonly (keyof T)[], others: 
 const toolCall = object<ToolCall>(
   {
     type: oneOf({ function: true }),
-    function: object<ToolCall['function']>({ name: text, arguments: jsonObject }, [], 'json'),
+    function: object<ToolCall['function']>({ name: text, arguments: callArguments }, [], 'json'),
     id: text,
   },
   ['id'],
@@ -174,8 +177,9 @@ const settingsFields = object<Settings>(
         assistant_spans: oneOf<MaskOptions['assistant_spans']>({ generation: true, derived: true }),
         assistant_turns: oneOf<MaskOptions['assistant_turns']>({ all: true, last: true }),
         train_on_eos: oneOf<MaskOptions['train_on_eos']>({ turn: true, all: true, last: true, none: true }),
+        special_in_content: oneOf<NonNullable<MaskOptions['special_in_content']>>({ text: true, token: true }),
       },
-      [],
+      ['special_in_content'],
       'refused',
     ),
     chat_template_kwargs: jsonObject,

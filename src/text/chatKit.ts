@@ -55,10 +55,11 @@ export function chatKitOf(files: KitFiles): ChatKit {
   const byName = new Map(
     [...files].toSorted(([a], [b]) => depth(b) - depth(a)).map(([path, text]) => [baseName(path), text]),
   );
+  const configText = byName.get('tokenizer_config.json');
+  // A file that is broken is told before one that is missing.
+  const rawConfig = configText === undefined ? {} : parseJson(configText, 'tokenizer_config.json');
   const source = byName.get('tokenizer.json');
   if (source === undefined) throw new DataError(whyNoTokenizer([...byName.keys()]), { where: 'tokenizer.json' });
-  const configText = byName.get('tokenizer_config.json');
-  const rawConfig = configText === undefined ? {} : parseJson(configText, 'tokenizer_config.json');
   const config = parseTokenizerConfig(withLegacyTokens(rawConfig, byName.get('special_tokens_map.json')));
   const tokenizer = Tokenizer.fromJson(withConfigTokens(source, config) as object);
   const templates = templatesOf(files, byName, config);

@@ -215,3 +215,12 @@ test('a content that is searched for is told from the same word in the header', 
   expect(rendered.located).toBe('search');
   expect(rendered.content.map(({ start }) => start)).toEqual([8, 29]);
 });
+
+test('a conversation that is too long by itself is told from a template that makes too much', () => {
+  const source = "{% for m in messages %}{{ m.role + ': ' + m.content }}{% endfor %}";
+  const long = (length: number): Message[] => [{ role: 'user', content: 'a'.repeat(length) }];
+  expect(() => compileTemplate(source).render(long(5e6))).toThrow(
+    /contents have 5,000,000 characters.*message 1.*not at fault/,
+  );
+  expect(() => compileTemplate("{{ 'a' * 5000000 }}").render(long(5))).toThrow(/Look for a loop/);
+});

@@ -5,7 +5,7 @@ import type { Json, Message, ToolSchema } from '../protocol/chat';
 import type { Program } from './jinja/ast';
 import { makeGlobals } from './jinja/globals';
 import { Interpreter, type Marks } from './jinja/interpreter';
-import { LIMITS, limited } from './jinja/limits';
+import { LIMITS, limited, TooLong } from './jinja/limits';
 import { strip } from './jinja/strings';
 import { fromJson } from './jinja/values';
 import { chooseMarks, MARK_COUNT, type MarkSet, markData, readMarks, type Stretch, type TemplateData } from './marks';
@@ -75,11 +75,25 @@ function run(program: Program, data: TemplateData, options: RenderOptions, marks
       new Interpreter(context, marks, places).run(program),
     );
   } catch (error) {
+    if (error instanceof TooLong) throw rowTooLong(data) ?? error;
     if (error instanceof StudioError) throw error;
     const reason =
       error instanceof RangeError ? 'it calls itself without end, or makes too much text' : (error as Error).message;
     throw new TemplateError(`The chat template failed: ${reason}.`, { cause: error });
   }
+}
+
+/** The error of a conversation that is too long by itself; undefined where the template is at fault. */
+function rowTooLong({ messages }: TemplateData): TemplateError | undefined {
+  const lengths = messages.map(({ content }) =>
+    typeof content === 'string' ? content.length : JSON.stringify(content ?? null).length,
+  );
+  const total = lengths.reduce((a, b) => a + b, 0);
+  if (total <= LIMITS.length / 2) return undefined;
+  const longest = lengths.indexOf(Math.max(...lengths));
+  return new TemplateError(
+    `The conversation is too long: its contents have ${total.toLocaleString('en')} characters, and at most ${LIMITS.length.toLocaleString('en')} are rendered. The longest is message ${longest + 1}. Split or shorten the row; the template is not at fault.`,
+  );
 }
 
 /** One render without marks, for who needs the string alone: several times as fast as CompiledTemplate.render. */

@@ -41,11 +41,10 @@ export function compareRow(row: DatasetRow, rowId: string, a: RenderSettings, b:
     };
   const offset = firstDifference(x.text, y.text);
   const index = firstDifference(x.ids, y.ids);
-  const mask = firstDifference(x.mask, y.mask);
   return {
     text: offset < 0 ? 'same' : 'differs',
     ids: index < 0 ? 'same' : 'differs',
-    mask: mask < 0 && index < 0 ? 'same' : 'differs',
+    mask: isTrainedAlike(x, y, a.tokenizer === b.tokenizer) ? 'same' : 'differs',
     trainedA: trainedTokens(x),
     trainedB: trainedTokens(y),
     ...(offset >= 0 && { textAt: { offset, a: excerptAt(x.text, offset), b: excerptAt(y.text, offset) } }),
@@ -53,4 +52,22 @@ export function compareRow(row: DatasetRow, rowId: string, a: RenderSettings, b:
       tokenAt: { index, a: tokenAt(x.ids, index, a.tokenizer), b: tokenAt(y.ids, index, b.tokenizer) },
     }),
   };
+}
+
+/** The same tokens are trained, wherever they stand; between two tokenizers the same text. */
+function isTrainedAlike(x: EncodedRow, y: EncodedRow, isOneTokenizer: boolean): boolean {
+  if (!isOneTokenizer) return trainedText(x) === trainedText(y);
+  const trained = ({ ids, mask }: EncodedRow) => ids.filter((_, t) => mask[t] === 1);
+  return firstDifference(trained(x), trained(y)) < 0;
+}
+/** Bytes of one character share its span, which counts once. */
+function trainedText({ text, mask, spanStart, spanEnd }: EncodedRow): string {
+  const parts: string[] = [];
+  let at = 0;
+  mask.forEach((m, t) => {
+    if (m !== 1 || spanEnd[t]! <= at) return;
+    parts.push(text.slice(Math.max(at, spanStart[t]!), spanEnd[t]!));
+    at = spanEnd[t]!;
+  });
+  return parts.join('');
 }

@@ -54,9 +54,15 @@ function messageOfChar(rendered: Rendered): Int16Array {
  * Encodes the whole string at once, so that ids equal transformers' where no content holds a special token. Added tokens
  * are recognised in scaffold; in content never those that are special, and of the others, in what somebody else than the
  * assistant wrote, not those that the template prints itself: a <tool_call> typed by a user is none, Gemma's <table> is one.
- * Throws DataError when a content with special tokens cannot be located.
+ * Throws DataError when a content with special tokens cannot be located. `specialInContent` token: every added token counts
+ * everywhere, as in transformers.
  */
-export function encodeRendered(rendered: Rendered, messages: readonly Message[], tokenizer: Tokenizer): EncodedText {
+export function encodeRendered(
+  rendered: Rendered,
+  messages: readonly Message[],
+  tokenizer: Tokenizer,
+  specialInContent: 'text' | 'token' = 'text',
+): EncodedText {
   const { text, content, turns } = rendered;
   const isContent = new Uint8Array(text.length);
   for (const part of content) isContent.fill(1, part.start, part.end);
@@ -68,7 +74,9 @@ export function encodeRendered(rendered: Rendered, messages: readonly Message[],
     );
   const located = new Set(content.map((part) => part.message));
   const wrote = new Set(turns.map((turn) => turn.message));
+  const isSafe = specialInContent === 'text';
   messages.forEach((message, i) => {
+    if (!isSafe) return;
     // What left no trace at all is not printed.
     if (located.has(i) || (rendered.located === 'marks' && !wrote.has(i))) return;
     const typed = typeof message.content === 'string' ? typedSpecial(message.content, tokenizer) : undefined;
@@ -87,6 +95,7 @@ export function encodeRendered(rendered: Rendered, messages: readonly Message[],
   const encoding = tokenizer.encode(text, {
     allowSpecial: true,
     accept: (token, start, end) => {
+      if (!isSafe) return true;
       let touches = false;
       for (let i = start; i < end; i++) if (isContent[i]) touches = true;
       if (!touches) return true;

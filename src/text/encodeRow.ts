@@ -2,6 +2,7 @@
 import { commonPrefix } from '../lib/arrays';
 import { DataError } from '../lib/errors';
 import type { DatasetRow, Finding, Message } from '../protocol/chat';
+import { doubleEncodedFinding } from './callArguments';
 import type { Rendered } from './chatTemplate';
 import { type EncodedText, encodeRendered } from './encodeRendered';
 import { encodeText, eosOf } from './encodeText';
@@ -34,19 +35,26 @@ export interface Parts {
 /** Throws DataError for a row of no known type, and as the template and the tokenizer do. */
 export function encodeParts(
   row: DatasetRow,
-  context: RenderContext & Pick<RenderSettings, 'add_generation_prompt' | 'continue_final_message'>,
+  context: RenderContext & Pick<RenderSettings, 'add_generation_prompt' | 'continue_final_message' | 'mask'>,
 ): Parts {
   const { tokenizer } = context;
-  refuseSpecialNames(row, tokenizer);
+  const specials = context.mask?.special_in_content ?? 'text';
+  if (specials === 'text') refuseSpecialNames(row, tokenizer);
   const findings: Finding[] = [];
   const noteTyped = (text: string, where: string) =>
     findings.push(...typedInText(text, where, eosOf(context), tokenizer));
   if (row.messages) {
     const { add_generation_prompt = false, continue_final_message = false } = context;
     const rendered = renderMessages(row.messages, row, context, add_generation_prompt, continue_final_message);
-    const typed = typedInMessages(row.messages, tokenizer);
+    const typed = typedInMessages(row.messages, tokenizer, specials);
     if (typed) findings.push(typed);
-    return { encoded: encodeRendered(rendered, row.messages, tokenizer), messages: row.messages, rendered, findings };
+    findings.push(...doubleEncodedFinding(row.messages, rendered.text));
+    return {
+      encoded: encodeRendered(rendered, row.messages, tokenizer, specials),
+      messages: row.messages,
+      rendered,
+      findings,
+    };
   }
   if (row.text !== undefined) {
     noteTyped(row.text, 'text');
@@ -73,8 +81,9 @@ export function encodeParts(
     messages = [...row.prompt, ...row.completion];
     rendered = renderMessages(messages, row, context, false);
     const prompt = renderMessages(row.prompt, row, context, true);
-    promptIds = encodeRendered(prompt, row.prompt, tokenizer).ids;
-    encoded = encodeRendered(rendered, messages, tokenizer);
+    promptIds = encodeRendered(prompt, row.prompt, tokenizer, specials).ids;
+    encoded = encodeRendered(rendered, messages, tokenizer, specials);
+    findings.push(...doubleEncodedFinding(messages, rendered.text));
   }
   const promptLength = commonPrefix(promptIds, encoded.ids);
   if (promptLength < promptIds.length)

@@ -111,13 +111,17 @@ test('two templates or tokenizers on a row: level, place, and what is trained', 
     trainedB: 3,
   });
   const b = compareRow(row, 'x', a, settings(spaced));
-  expect(b).toMatchObject({ text: 'differs', ids: 'differs', trainedA: 3, trainedB: 3 });
+  // Another header moves what is trained, and changes nothing of it.
+  expect(b).toMatchObject({ text: 'differs', ids: 'differs', mask: 'same', trainedA: 3, trainedB: 3 });
   expect(b.textAt!.b).toContain('assistant \n');
   expect(b.tokenAt!.a!.text).not.toBe(b.tokenAt!.b!.text);
   const stop = compareRow(row, 'x', a, settings(BUILTIN_TEMPLATE, { mask: { train_on_eos: 'none' } }));
   expect(stop).toMatchObject({ text: 'same', ids: 'same', mask: 'differs', trainedB: 2 });
   const other = compareRow(row, 'x', a, settings(BUILTIN_TEMPLATE, { tokenizer: gpt2 }));
-  expect(other).toMatchObject({ text: 'same', ids: 'differs' });
+  expect(other).toMatchObject({ text: 'same', ids: 'differs', mask: 'same' });
+  const shouted = settings(BUILTIN_TEMPLATE.replace("{{ message.content or '' -}}", '{{ message.content ~ "!" -}}'));
+  expect(compareRow(row, 'x', a, shouted)).toMatchObject({ ids: 'differs', mask: 'differs' });
+  expect(compareRow(row, 'x', a, { ...shouted, tokenizer: gpt2 })).toMatchObject({ mask: 'differs' });
   const error = compareRow(row, 'x', a, settings("{{ raise_exception('no') }}"));
   expect(error).toMatchObject({ text: 'error', errorB: expect.stringContaining('no') });
   expect(error.errorA).toBeUndefined();

@@ -136,3 +136,27 @@ test('what cannot be done is refused in a sentence', () => {
   const macro = `{% macro turn(m) %}<{{ m.role }}>{{ m.content | upper if m.content | length > 20 else m.content }}</s>{% endmacro %}{% set ns = namespace(text='') %}{% for m in messages %}{% set ns.text = ns.text + turn(m) %}{% endfor %}{{ ns.text }}`;
   expect(() => insertGenerationMarkers(macro, options)).toThrow(/cannot be taken apart.*derived spans/);
 });
+
+describe('shapes of rows that go beside the usual ones', () => {
+  test('a value that begins with BOS in the first turn is cut by the content, not by what stands before it', () => {
+    const source = `{% for message in messages %}{% set content = '<|start_header_id|>' + message['role'] + '<|end_header_id|>\n\n' + message['content'] | trim + '<|eot_id|>' %}{% if loop.index0 == 0 %}{% set content = bos_token + content %}{% endif %}{{ content }}{% endfor %}{% if add_generation_prompt %}{{ '<|start_header_id|>assistant<|end_header_id|>\n\n' }}{% endif %}`;
+    const { source: made } = insertGenerationMarkers(source, options);
+    const row: Message[] = [
+      { role: 'assistant', content: ' Willkommen 🙂 ' },
+      { role: 'user', content: 'hi' },
+      { role: 'assistant', content: 'yo' },
+    ];
+    expect(render(made, row).text).toBe(render(source, row).text);
+    expect(marked(made, row)).toBe('Willkommen 🙂<|eot_id|>¦yo<|eot_id|>');
+  });
+  test('a branch for arguments that are a string is marked too', () => {
+    const source = `{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}{% for c in m.tool_calls or [] %}<tool_call>{% if c.function.arguments is string %}{{ c.function.arguments }}{% else %}{{ c.function.arguments | tojson }}{% endif %}</tool_call>{% endfor %}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}`;
+    const row = (args: string | { [key: string]: string }): Message[] => [
+      { role: 'user', content: 'w?' },
+      { role: 'assistant', content: '', tool_calls: [{ type: 'function', function: { name: 'f', arguments: args } }] },
+    ];
+    const { source: made } = insertGenerationMarkers(source, options);
+    for (const args of ['{"city": "Paris"}', { city: 'Paris' }])
+      expect(marked(made, row(args)).replaceAll('¦', '')).toBe('<tool_call>{"city": "Paris"}</tool_call><|im_end|>\n');
+  });
+});

@@ -4,7 +4,7 @@
 import { StudioError, TemplateError } from '../lib/errors';
 import type { Message, ToolSchema } from '../protocol/chat';
 import type { MarkerInsertion } from '../protocol/requests';
-import { deriveAssistantSpans } from './assistantSpans';
+import { type AssistantSpan, deriveAssistantSpans } from './assistantSpans';
 import { compileTemplate, type RenderOptions, renderText } from './chatTemplate';
 import type { Program } from './jinja/ast';
 import { PROBES } from './markerProbes';
@@ -68,7 +68,7 @@ interface ProofCase extends ProofConversation {
   options: RenderOptions;
   text: string;
   /** What the assistant wrote; undefined where the render ends with a generation prompt, which is compared as text alone. */
-  spans?: Stretch[];
+  spans?: AssistantSpan[];
 }
 
 /** Conversations that the template renders, with the text and the derived spans of each. */
@@ -104,7 +104,12 @@ interface Emission {
   /** What counts of it, [first, last): without the white space behind, which may go either way. */
   first: number;
   last: number;
+  /** Code points from the span's start in it to its end, and of the content of the span's message, trimmed or not. */
+  tail: number;
+  said: { [measure in Measure]: number };
 }
+/** How a template may measure a content that it prints. */
+type Measure = 'trimmed' | 'whole';
 interface Seen {
   items: PrintItem[];
   byItem: Emission[][];
@@ -132,7 +137,12 @@ function observe(source: string, cases: readonly ProofCase[], isLenient: boolean
       const to = span ? Math.min(span.end, end) - start : 0;
       const part = text.slice(start, end);
       const first = isLenient ? part.length - part.trimStart().length : 0;
-      byItem[item]!.push({ length: end - start, from, to, first, last: part.trimEnd().length });
+      const content = span ? messages[span.message]!.content : '';
+      byItem[item]!.push({
+        ...{ length: end - start, from, to, first, last: part.trimEnd().length },
+        tail: codePoints(part.slice(from)),
+        said: { trimmed: codePoints(content.trim()), whole: codePoints(content) },
+      });
     }
   }
   return { items, byItem };
@@ -158,6 +168,7 @@ function readEmissions(marked: string): { text: string; emissions: (Stretch & { 
   return { text, emissions };
 }
 
+const codePoints = (text: string): number => [...text].length;
 const isBlank = ({ first, last }: Emission) => last <= first;
 const isInside = (e: Emission) => e.to > 0 && (isBlank(e) || (e.from <= e.first && e.to >= e.last));
 const isOutside = (e: Emission) => e.to === 0 || (!isBlank(e) && (e.to <= e.first || e.from >= e.last));
@@ -235,20 +246,35 @@ function splitConstant(item: PrintItem, source: string, torn: readonly Emission[
   }
   return undefined;
 }
-/** A value that was put together before: cut at a fixed distance from its start and end when it is an assistant's. */
+/**
+ * A value that was put together before, when it is an assistant's: cut at a fixed distance from its end, and from its start,
+ * or, where what stands before varies (BOS before the first turn), at the content's length from its end.
+ */
 function sliced(item: PrintItem, source: string, torn: readonly Emission[]): string | undefined {
-  const starts = new Set(torn.map(({ from }) => from));
-  const ends = new Set(torn.map(({ length, to }) => length - to));
-  const [start, end] = [[...starts][0]!, [...ends][0]!];
-  if (starts.size !== 1 || ends.size !== 1) return undefined;
+  const [end, otherEnd] = new Set(torn.map(({ length, to }) => length - to));
+  if (end === undefined || otherEnd !== undefined) return undefined;
   const { left, right } = signs(item, source);
   const value = source.slice(item.tokens[0]!.start, item.end - (right ? 3 : 2)).trim();
+  const start = startOfSlice(item, torn);
+  if (start === undefined) return undefined;
   const parts = [
-    ...(start > 0 ? [`{{ (${value})[:${start}] }}`] : []),
+    ...(start === '0' ? [] : [`{{ (${value})[:${start}] }}`]),
     `{{ (${value})[${start}:${end > 0 ? -end : ''}] }}`,
     ...(end > 0 ? [`{{ (${value})[-${end}:] }}`] : []),
   ];
   return `{%${left || '+'} if ${messageOf(item)}.role == 'assistant' +%}${parts.join('')}{%+ else +%}{{ ${value} }}{%+ endif ${right || '+'}%}`;
+}
+function startOfSlice(item: PrintItem, torn: readonly Emission[]): string | undefined {
+  const starts = new Set(torn.map(({ from }) => from));
+  if (starts.size === 1) return String([...starts][0]!);
+  for (const measure of ['trimmed', 'whole'] as const) {
+    const [behind, other] = new Set(torn.map(({ tail, said }) => tail - said[measure]));
+    // Of nothing behind the content a slice from −0 would be everything.
+    if (behind === undefined || other !== undefined || behind <= 0) continue;
+    const content = `${messageOf(item)}.content`;
+    return `-((${content} ${measure === 'trimmed' ? '| trim' : "~ ''"}) | length + ${behind})`;
+  }
+  return undefined;
 }
 /** What stands behind a loop over the messages belongs to the last of them. */
 const messageOf = ({ loops }: PrintItem): string => loops[0] ?? 'messages[-1]';

@@ -36,6 +36,14 @@ const result = (content: string, i = 0): Message => ({
 
 /** As a row with null has it: templates can tell that from an empty string. */
 const nothing = (message: Message): Message => ({ ...message, content_is_null: true });
+/** Arguments as OpenAI's API has them; some templates print nothing else, others have a branch of its own for them. */
+const asStrings = (message: Message): Message => ({
+  ...message,
+  tool_calls: message.tool_calls?.map((call) => ({
+    ...call,
+    function: { ...call.function, arguments: JSON.stringify(call.function.arguments) },
+  })),
+});
 const thought = (message: Message): Message => ({ ...message, reasoning_content: 'Let me think.' });
 
 export const PROBES: readonly { messages: Message[]; tools?: ToolSchema[] }[] = [
@@ -93,4 +101,35 @@ export const PROBES: readonly { messages: Message[]; tools?: ToolSchema[] }[] = 
     ],
     tools,
   },
+  // The assistant begins: what a template prints first, such as BOS, stands before its header.
+  { messages: [assistant('Welcome.'), user('One?'), assistant('First.')] },
+  { messages: [system, assistant('Welcome.'), user('One?'), assistant('The first one.')] },
+  { messages: [assistant('Alone.')] },
+  { messages: [user('One?'), assistant(''), user('Two?'), assistant('Second.')] },
+  { messages: [user('Sales?'), asStrings(call('', 'sales')), result('{"amount":12}'), assistant('12.')], tools },
+  { messages: [user('Sales?'), asStrings(call('', 'sales')), result('12'), assistant('12.')] },
+  {
+    messages: [system, user('Sales?'), asStrings(call('I look it up.', 'sales')), result('12'), assistant('12.')],
+    tools,
+  },
+  {
+    messages: [user('Sales?'), nothing(asStrings(call('', 'sales', 'it'))), result('1', 0), result('2', 1)],
+    tools,
+  },
+  {
+    messages: [
+      user('Both?'),
+      asStrings(call('', 'sales', 'it')),
+      result('1', 0),
+      result('2', 1),
+      assistant('1 and 2.'),
+      user('IT?'),
+      thought(asStrings(call('', 'it'))),
+      result('2'),
+      thought(assistant('2.')),
+    ],
+    tools,
+  },
+  { messages: [user('Sales?'), nothing(thought(call('', 'sales'))), result('12'), thought(assistant('12.'))], tools },
+  { messages: [user('Both?'), thought(asStrings(call('Both.', 'sales', 'it')))], tools },
 ];

@@ -140,6 +140,17 @@ describe('choices', () => {
   ] as const)('train_on_eos: %s', (train_on_eos, expected) => {
     expect(trained(encode(CHAT, { train_on_eos }))).toBe(expected);
   });
+  test('train_on_eos: none leaves out the line break that the markers hold behind the end of the turn', () => {
+    const template = compileTemplate(
+      "{% for m in messages %}<|im_start|>{{ m.role ~ '\n' }}{% if m.role == 'assistant' %}{% generation %}{{ m.content ~ '<|im_end|>\n' }}{% endgeneration %}{% else %}{{ m.content ~ '<|im_end|>\n' }}{% endif %}{% endfor %}",
+    );
+    const chat: Message[] = [
+      { role: 'user', content: 'Q' },
+      { role: 'assistant', content: 'A' },
+    ];
+    expect(trained(encode(chat, { assistant_spans: 'generation' }, { template }))).toBe('A<|im_end|>\n');
+    expect(trained(encode(chat, { assistant_spans: 'generation', train_on_eos: 'none' }, { template }))).toBe('A');
+  });
 });
 
 describe('rows above max_length', () => {

@@ -208,6 +208,11 @@ function endChoice(
       train,
       rule: `end-of-turn token: ${train ? 'trained' : 'not trained'}, because train_on_eos is ${options.train_on_eos}`,
     });
+    if (train || !spanOf) continue;
+    // What a span holds behind its end, such as a line break, goes with it.
+    const isBlank = (u: number) => encoded.text.slice(encoded.spanStart[u]!, encoded.spanEnd[u]!).trim() === '';
+    for (let u = t + 1; u < encoded.ids.length && encoded.origin[u] !== 1 && isBlank(u) && !isEndToken(input, u); u++)
+      out.set(u, { train, rule: 'behind an end-of-turn token that is not trained' });
   }
   return out;
 }

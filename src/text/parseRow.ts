@@ -39,13 +39,15 @@ function parseToolCall(value: unknown, path: string): ToolCall {
   // Templates would print nothing, or fail: what is meant has to be said.
   if (call.arguments === undefined || call.arguments === null)
     fail(`${at}.arguments`, 'is missing; write an object, {} for a tool that takes none.');
-  const args = unpack(call.arguments, `${at}.arguments`);
-  if (!isObject(args)) fail(`${at}.arguments`, `must be an object, got ${show(args)}.`);
+  // A string stays one, as transformers and TRL leave it: some templates want it, others print it encoded twice.
+  const args = call.arguments;
+  if (!isObject(args) && typeof args !== 'string')
+    fail(`${at}.arguments`, `must be an object, or a string of JSON, got ${show(args)}.`);
   // Other keys (id, index …) stay: templates may print them.
   return {
     ...(isObject(value.function) ? value : {}),
     type: 'function',
-    function: { ...call, name: call.name, arguments: args as { [key: string]: Json } },
+    function: { ...call, name: call.name, arguments: args as ToolCall['function']['arguments'] },
   };
 }
 

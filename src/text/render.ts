@@ -19,16 +19,18 @@ import { turnEnds, turnTokens } from './turnEnds';
  */
 export function render(given: DatasetRow, rowId: string, settings: RenderSettings): EncodedRow {
   if (given.chosen === undefined) return renderRow(given, rowId, settings);
-  // Of a preference the chosen side is shown; what is wrong with either is told.
+  // Of a preference one side is shown; what is wrong with either is told.
   const sides = sidesOf(given);
   const mode = settings.mode === 'full' ? 'default' : settings.mode;
-  const chosen = renderRow(sides.chosen, rowId, { ...settings, mode });
-  const rejected = renderRow(sides.rejected, rowId, { ...settings, mode });
-  const findings = [...(chosen.findings ?? [])];
-  for (const finding of rejected.findings ?? [])
+  const { side = 'chosen' } = settings;
+  const hidden = side === 'chosen' ? 'rejected' : 'chosen';
+  const shown = renderRow(sides[side], rowId, { ...settings, mode });
+  const other = renderRow(sides[hidden], rowId, { ...settings, mode });
+  const findings = [...(shown.findings ?? [])];
+  for (const finding of other.findings ?? [])
     if (!findings.some(({ kind }) => kind === finding.kind))
-      findings.push({ ...finding, message: `rejected: ${finding.message}` });
-  if (firstDifference(chosen.ids, rejected.ids) < 0)
+      findings.push({ ...finding, message: `${hidden}: ${finding.message}` });
+  if (firstDifference(shown.ids, other.ids) < 0)
     findings.unshift({
       kind: 'chosen_is_rejected',
       blocking: true,
@@ -36,7 +38,7 @@ export function render(given: DatasetRow, rowId: string, settings: RenderSetting
       message:
         'chosen and rejected give the same tokens, so the pair prefers nothing and its gradient is zero. Correct one of them, or leave the row out.',
     });
-  return { ...chosen, findings };
+  return { ...shown, findings };
 }
 
 function renderRow(given: DatasetRow, rowId: string, settings: RenderSettings): EncodedRow {

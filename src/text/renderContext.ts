@@ -1,5 +1,6 @@
 // What a row is rendered with: tokenizer, template and the choices of a mask.
 import type { DatasetRow, Json, MaskMode, MaskOptions, Message, TruncationMode } from '../protocol/chat';
+import { withArgumentsTold } from './callArguments';
 import type { CompiledTemplate, Rendered } from './chatTemplate';
 import type { Tokenizer } from './tokenizer';
 
@@ -29,6 +30,8 @@ export interface RenderSettings extends RenderContext {
   continue_final_message?: boolean;
   /** How padding is kept out of the loss where these rows are trained; by its length, as TRL does, unless given. */
   pad_masked_by?: 'length' | 'id';
+  /** Of a preference row: which side is encoded; the chosen one unless given. For looking, never for training. */
+  side?: 'chosen' | 'rejected';
   /** Finer choices than the mode; TRL's unless given. */
   mask?: Partial<MaskOptions>;
 }
@@ -41,12 +44,14 @@ export function renderMessages(
   addGenerationPrompt: boolean,
   continueFinalMessage = false,
 ): Rendered {
-  return context.template.render(messages, {
-    tools: row.tools,
-    addGenerationPrompt,
-    continueFinalMessage,
-    kwargs: { ...context.templateVariables, ...row.chat_template_kwargs },
-    now: context.now,
-    expired: context.expired,
-  });
+  return withArgumentsTold(messages, (given) =>
+    context.template.render(given, {
+      tools: row.tools,
+      addGenerationPrompt,
+      continueFinalMessage,
+      kwargs: { ...context.templateVariables, ...row.chat_template_kwargs },
+      now: context.now,
+      expired: context.expired,
+    }),
+  );
 }

@@ -1,6 +1,7 @@
 // What is likely to go wrong with a chat template, found by asking it: a conversation of the person's own, and small probes.
 import { StudioError } from '../lib/errors';
 import type { DatasetRow, EncodedRow, LintFinding, Message, ToolSchema } from '../protocol/chat';
+import { doubleEncoded } from './callArguments';
 import type { RenderOptions } from './chatTemplate';
 import { render } from './render';
 import type { RenderContext } from './renderContext';
@@ -219,6 +220,14 @@ export function lintTemplate(
           message: `Message ${index + 1} (${role}) is not printed as it is: the template changes or leaves out what it says.`,
         });
     });
+    const twice = doubleEncoded(messages, shown);
+    if (twice)
+      add({
+        kind: 'arguments_double_encoded',
+        severity: 'warning',
+        message_index: twice.index,
+        message: twice.message,
+      });
     const finding = checkPrefixes(messages, shown, (part) => print(part, options), turnTokens(context));
     if (finding) add({ kind: 'earlier_turn_changed', severity: 'warning', message: finding.message });
   }

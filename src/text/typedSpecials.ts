@@ -38,15 +38,22 @@ export function refuseSpecialNames(row: DatasetRow, tokenizer: Tokenizer): void 
     );
 }
 
-/** The first message whose content spells a special token. */
-export function typedInMessages(messages: readonly Message[], tokenizer: Tokenizer): Finding | undefined {
+/** The first message whose content spells a special token; `reading`: how the studio was asked to read it. */
+export function typedInMessages(
+  messages: readonly Message[],
+  tokenizer: Tokenizer,
+  reading: 'text' | 'token',
+): Finding | undefined {
   for (const [i, { content }] of messages.entries()) {
     const typed = typeof content === 'string' ? typedSpecial(content, tokenizer) : undefined;
     if (typed)
       return {
         kind: 'special_in_text',
         blocking: false,
-        message: `messages[${i}].content holds ${typed}, which is read as plain characters here. transformers and TRL would make the token of it, so that whoever writes it can forge a turn. Remove it, or escape it before it reaches them.`,
+        message:
+          reading === 'token'
+            ? `messages[${i}].content holds ${typed}, which becomes the token itself, as in transformers and TRL: whoever writes it can forge a turn. Remove it, or escape it before it reaches them.`
+            : `messages[${i}].content holds ${typed}, which is read as plain characters here. transformers and TRL would make the token of it, so that whoever writes it can forge a turn. Remove it, or escape it before it reaches them.`,
       };
   }
   return undefined;

@@ -10,6 +10,8 @@ export interface EncodedStripProps {
   tokens: readonly string[];
   selected: number;
   onSelect: (index: number) => void;
+  /** The pointer is on a token, or on none. */
+  onHover?: (index: number | undefined) => void;
   label: string;
   /** Underlines what is trained. */
   showsMask?: boolean;
@@ -26,6 +28,7 @@ export function EncodedStrip({
   tokens,
   selected,
   onSelect,
+  onHover,
   label,
   showsMask,
   isCut,
@@ -60,7 +63,7 @@ export function EncodedStrip({
     const pad: StripToken = { text: padding.text, className: 'x pad', words: 'padding, not trained' };
     return [...strip, ...Array<StripToken>(padding.tokens).fill(pad)];
   }, [strip, padding]);
-  return <TokenStrip tokens={shown} selected={selected} onSelect={onSelect} label={label} />;
+  return <TokenStrip tokens={shown} selected={selected} onSelect={onSelect} onHover={onHover} label={label} />;
 }
 
 export interface PromptStripProps {

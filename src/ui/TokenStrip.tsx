@@ -14,10 +14,12 @@ export interface TokenStripProps {
   tokens: readonly StripToken[];
   selected: number;
   onSelect: (index: number) => void;
+  /** The pointer is on a token, or on none. Touch has no hover. */
+  onHover?: (index: number | undefined) => void;
   label: string;
 }
 
-export function TokenStrip({ tokens, selected, onSelect, label }: TokenStripProps) {
+export function TokenStrip({ tokens, selected, onSelect, onHover, label }: TokenStripProps) {
   const root = useRef<HTMLDivElement>(null);
   const id = useId();
   const lines = useMemo(() => linesOf(tokens.map((t) => t.text)), [tokens]);
@@ -42,9 +44,11 @@ export function TokenStrip({ tokens, selected, onSelect, label }: TokenStripProp
         onSelect(next);
       }}
       onClick={(event) => {
-        const index = (event.target as HTMLElement).closest<HTMLElement>('[data-token]')?.dataset.token;
-        if (index !== undefined) onSelect(Number(index));
+        const index = tokenUnder(event.target);
+        if (index !== undefined) onSelect(index);
       }}
+      onPointerOver={(event) => event.pointerType === 'mouse' && onHover?.(tokenUnder(event.target))}
+      onPointerLeave={() => onHover?.(undefined)}
       onCopy={(event) => {
         const picked = window.getSelection();
         if (!picked || picked.isCollapsed) return;
@@ -62,6 +66,11 @@ export function TokenStrip({ tokens, selected, onSelect, label }: TokenStripProp
     </div>
   );
 }
+
+const tokenUnder = (target: EventTarget): number | undefined => {
+  const index = (target as HTMLElement).closest<HTMLElement>('[data-token]')?.dataset.token;
+  return index === undefined ? undefined : Number(index);
+};
 
 const Line = memo(function Line({
   id,

@@ -1,5 +1,6 @@
 // The datasets that a person can look at and train on: built-in ones made row by row, imported ones kept in storage.
 import { parseJsonl, parseJsonlSteps, toJsonl, typeOfRow } from '../data/jsonl';
+import { type ImportedSet, SHOWN_SEED } from '../labs/recipeRows';
 import { DataError } from '../lib/errors';
 import type { DatasetRow } from '../protocol/chat';
 import type { DataRef, Recipe } from '../protocol/recipe';
@@ -12,8 +13,6 @@ import { yieldToMessages } from './deviceQueue';
 
 const TABLE = 'datasets';
 const FILE = 'rows.jsonl';
-/** Rows on show are those that the default recipe trains on. */
-const SHOWN_SEED = 1;
 /** Every tenth row of an imported set is held out once there are enough of them. */
 const DEV_EVERY = 10;
 const DEV_FROM = 20;
@@ -28,7 +27,7 @@ export class Datasets {
   private readonly artifacts: ArtifactStore;
   /** Whole sets by id and split, the newest last. */
   private readonly views = new Map<string, DatasetRowView[]>();
-  private readonly imported = new Map<string, DatasetRow[]>();
+  private readonly imported = new Map<string, Required<ImportedSet>>();
 
   constructor(
     private readonly storage: Storage,
@@ -66,21 +65,21 @@ export class Datasets {
       await yieldToMessages();
       signal?.throwIfAborted();
     }
-    const { rows, type } = step.value;
+    const { rows, lines, type } = step.value;
     onRows(rows.length);
     const { id } = await this.artifacts.put('dataset', { [FILE]: bytes }, { name });
     const dev = rows.filter((_, i) => isDev(i, rows.length)).length;
     const info: DatasetInfo = {
       id,
       title: name.replace(/\.jsonl?$/i, ''),
-      description: `Imported from ${name}; it stays in this browser.`,
+      description: `Imported from ${name}; it stays in this browser.${dev ? ' Every tenth row is held out, as dev.' : ''}`,
       rows: rows.length,
       splits: dev ? { train: rows.length - dev, dev } : { train: rows.length },
       type,
       origin: 'imported',
     };
     await this.storage.setValue(TABLE, id, info);
-    this.imported.set(id, rows);
+    this.imported.set(id, { rows, lines });
     return info;
   }
 
@@ -124,7 +123,10 @@ export class Datasets {
       if (isBuiltin(id)) {
         const rows = this.builtinRows(id, split);
         views = builtinItems(id, { rows, seed: SHOWN_SEED, split: split as Split }).map(viewOf);
-      } else views = (await this.rowsOf(id, split)).map((row, index) => importedView(id, row, index));
+      } else {
+        const { rows, lines } = await this.rowsOf(id, split);
+        views = rows.map((row, index) => importedView(id, row, index, lines[index]!));
+      }
       this.views.set(key, views);
       for (const old of [...this.views.keys()].slice(0, -SETS_KEPT)) this.views.delete(old);
     }
@@ -136,15 +138,18 @@ export class Datasets {
       throw new DataError(`${id} has no split "${split}". It has ${Object.keys(rows).join(', ')}.`, { where: split });
     return rows[split as Split];
   }
-  private async rowsOf(id: string, split = 'train'): Promise<DatasetRow[]> {
-    let rows = this.imported.get(id);
-    if (!rows) {
+  private async rowsOf(id: string, split = 'train'): Promise<Required<ImportedSet>> {
+    let set = this.imported.get(id);
+    if (!set) {
       if (!(await this.artifacts.get(id)))
         throw new DataError(`There is no dataset ${id} in this browser. Import it on the Data page.`, { where: id });
-      rows = parseJsonl(await this.artifacts.file(id, FILE)).rows;
-      this.imported.set(id, rows);
+      const { rows, lines } = parseJsonl(await this.artifacts.file(id, FILE));
+      set = { rows, lines };
+      this.imported.set(id, set);
     }
-    return rows.filter((_, i) => isDev(i, rows.length) === (split !== 'train'));
+    const { length } = set.rows;
+    const isIn = (_: unknown, i: number) => isDev(i, length) === (split !== 'train');
+    return { rows: set.rows.filter(isIn), lines: set.lines.filter(isIn) };
   }
 
   /** Takes an imported set away. Runs keep their record, and cannot be trained again without it. */
@@ -164,8 +169,8 @@ export class Datasets {
   }
 
   /** Reads the imported sets that a recipe names; the function answers for each of its refs. */
-  async forRecipe(recipe: Recipe): Promise<(ref: DataRef) => DatasetRow[] | undefined> {
-    const found = new Map<DataRef, DatasetRow[]>();
+  async forRecipe(recipe: Recipe): Promise<(ref: DataRef) => ImportedSet | undefined> {
+    const found = new Map<DataRef, ImportedSet>();
     for (const part of ['train', 'eval'] as const)
       for (const ref of recipe.data[part])
         if (!isBuiltin(ref.ref))
@@ -181,8 +186,9 @@ const viewOf = ({ row, rowId, shape, tenant }: SftItem, index: number): DatasetR
   shape,
   tenant,
 });
-const importedView = (id: string, row: DatasetRow, index: number): DatasetRowView => ({
+const importedView = (id: string, row: DatasetRow, index: number, line: number): DatasetRowView => ({
   index,
+  line,
   rowId: `${id}/${index}`,
   row,
   shape: typeOfRow(row),

@@ -35,9 +35,17 @@ export interface PrepareEnvironment {
 }
 
 export function recipePreparer(env: PrepareEnvironment): PrepareRun {
-  async function encode(recipe: Recipe, part: 'train' | 'eval', signal?: AbortSignal) {
+  async function encode(recipe: Recipe, part: 'train' | 'eval', runId: string, signal?: AbortSignal) {
     try {
-      return await env.text().request('encodeRecipe', { recipe, part }, { signal, timeoutMs: ENCODE_LIMIT_MS });
+      return await env.text().request(
+        'encodeRecipe',
+        { recipe, part },
+        {
+          signal,
+          timeoutMs: ENCODE_LIMIT_MS,
+          onProgress: ({ done, total }) => env.emit({ kind: 'preparing', runId, part, done, total }),
+        },
+      );
     } catch (cause) {
       if (!(cause instanceof TimeoutError)) throw cause;
       const message = `Encoding the rows stood still for ${ENCODE_LIMIT_MS / 1000} s and was stopped. Look for a loop in the chat template that does not end.`;
@@ -45,14 +53,15 @@ export function recipePreparer(env: PrepareEnvironment): PrepareRun {
       throw new TemplateError(message, { cause });
     }
   }
-  return async (given, { resumeFrom, signal }) => {
+  return async (given, { runId, resumeFrom, signal }) => {
     const recipe = validateRecipe(given);
     const source = await env.models.whole(recipe.model.ref, signal);
     await env.checkMemory(recipe, source.info.config);
     const { context, templateId, tokenizerId } = await env.contexts.ofRef(recipe.template);
-    const train = await encode(recipe, 'train', signal);
-    const held = await encode(recipe, 'eval', signal);
+    const train = await encode(recipe, 'train', runId, signal);
+    const held = await encode(recipe, 'eval', runId, signal);
     passGate(recipe, gateFindings(train, held));
+    signal?.throwIfAborted();
     if (train.dropped.length) {
       const n = train.dropped.length;
       const total = n + train.rows.length;

@@ -58,6 +58,8 @@ test('an imported set survives a new worker, keeps every tenth row for evaluatio
   expect((await text.request('listDatasets', {})).datasets).toContainEqual(info);
   const dev = await text.request('rows', { datasetId: info.id, split: 'dev', offset: 0, limit: 9 });
   expect(dev.rows.map((view) => view.row.prompt)).toEqual(['Question 9?', 'Question 19?', 'Question 29?']);
+  expect(dev.rows.map((view) => view.line)).toEqual([10, 20, 30]);
+  expect(info.description).toMatch(/Every tenth row is held out/);
   const recipe = {
     ...tinyRecipe,
     data: { train: [{ ref: info.id }], eval: [{ ref: info.id }] },
@@ -443,4 +445,27 @@ test('a tokenizer that cannot be read is told in a sentence and asked for again'
   await expect(ask()).rejects.toThrow(/^tokenizer\.json/);
   isBroken = false;
   expect((await ask()).tokens).toHaveLength(1);
+});
+
+test('encoding a recipe tells how far it is, and ends when it is cancelled', async () => {
+  const text = bed();
+  const recipe = { ...tinyRecipe, data: { ...tinyRecipe.data, rows: 400 } };
+  const stop = new AbortController();
+  const seen: number[] = [];
+  const request = text.request(
+    'encodeRecipe',
+    { recipe, part: 'train' },
+    {
+      signal: stop.signal,
+      onProgress: ({ done, total }) => {
+        expect(total).toBe(400);
+        seen.push(done);
+        stop.abort();
+      },
+    },
+  );
+  await expect(request).rejects.toThrow(/cancelled/);
+  // The worker is free again at once, and went no further.
+  await text.request('decode', { ids: [54] });
+  expect(seen).toEqual([50]);
 });

@@ -1,7 +1,7 @@
 // Handlers of the text worker: datasets, templates, encoding, masks. Works in Node too, over the same storage interface.
 
 import { toJsonl } from '../data/jsonl';
-import { encodeRecipe, recipeRows } from '../labs/recipeRows';
+import { encodeRecipeSteps, recipeRows } from '../labs/recipeRows';
 import type { EncodedRow } from '../protocol/chat';
 import type { Recipe } from '../protocol/recipe';
 import type { Handlers, TemplateSettings, TextRequests } from '../protocol/requests';
@@ -14,6 +14,7 @@ import { lintTemplate } from '../text/templateLint';
 import { turnEnds } from '../text/turnEnds';
 import { compareRows } from './compareRows';
 import { Datasets } from './datasets';
+import { yieldToMessages } from './deviceQueue';
 import { Goldens } from './goldens';
 import { maskReport } from './maskReport';
 import type { ReadModelFile } from './modelFiles';
@@ -141,13 +142,17 @@ export function createTextService(env: TextEnvironment): Handlers<TextRequests> 
     listTemplates: async () => ({ templates: await templates.list() }),
     saveTemplate: ({ name, source }) => templates.save(name, source),
     deleteTemplate: ({ ref }) => templates.remove(ref),
-    async encodeRecipe({ recipe, part }, { progress }) {
+    async encodeRecipe({ recipe, part }, { progress, signal }) {
       const { context, templateId, tokenizerId } = await contexts.ofRef(recipe.template);
       const imported = await datasets.forRecipe(recipe);
-      const { rows, dropped, findings, rules } = encodeRecipe(recipe, part, context, {
-        imported,
-        onProgress: (done, total) => progress({ done, total }),
-      });
+      const steps = encodeRecipeSteps(recipe, part, context, { imported });
+      let step = steps.next();
+      for (; !step.done; step = steps.next()) {
+        progress(step.value);
+        await yieldToMessages();
+        signal.throwIfAborted();
+      }
+      const { rows, dropped, findings, rules } = step.value;
       const parents: Record<string, string> = { tokenizer: tokenizerId, template: templateId };
       if (recipe.data[part].length) parents[`data/${part}`] = await dataId(recipe, part, imported);
       return transferring({ rows, dropped, parents, findings, rules }, [...new Set(rows.flatMap(buffersOf))]);

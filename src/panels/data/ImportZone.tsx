@@ -83,9 +83,10 @@ export function ImportZone({ onImported }: { onImported: (info: DatasetInfo) => 
           <button type="button" className="link" onClick={() => picker.current?.click()}>
             choose a file
           </button>
-          . One TRL row a line: <span className="mono">messages</span>,{' '}
-          <span className="mono">prompt + completion</span> or <span className="mono">text</span>. It stays in this
-          browser.
+          . One TRL row a line: <span className="mono">messages</span> (or ShareGPT’s{' '}
+          <span className="mono">conversations</span>), <span className="mono">prompt + completion</span>,{' '}
+          <span className="mono">chosen + rejected</span> or <span className="mono">text</span>. From 20 rows on every
+          tenth is held out, as dev. It stays in this browser.
         </p>
       )}
       {state.status === 'failed' && (

@@ -17,7 +17,7 @@ const turn = (message: Message, part?: Turn['part']): Turn => ({
   content: message.content,
   calls: (message.tool_calls ?? []).map(({ function: f }) => ({
     name: f.name,
-    arguments: JSON.stringify(f.arguments),
+    arguments: typeof f.arguments === 'string' ? f.arguments : JSON.stringify(f.arguments),
   })),
   name: message.name,
   part,

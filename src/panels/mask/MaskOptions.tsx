@@ -50,18 +50,28 @@ const CHOICES: {
       { id: 'none', label: 'none' },
     ],
   },
+  {
+    key: 'special_in_content',
+    label: 'special tokens in content',
+    options: [
+      { id: 'text', label: 'as text (safe)' },
+      { id: 'token', label: 'as transformers' },
+    ],
+  },
 ];
+/** They change something whatever is trained. */
+const ALWAYS: ReadonlySet<keyof MaskOptions> = new Set(['train_on_eos', 'special_in_content']);
 
 export function ModeChoice() {
   const { settings, edit } = useWorkbench();
   return <Segmented label="Train on" options={MODES} value={settings.mode} onChange={(mode: Mode) => edit({ mode })} />;
 }
 
-/** Only where they change something: assistant turns under assistant_only_loss. */
+/** How content is read and what is trained; assistant turns only under assistant_only_loss, where they change something. */
 export function MaskChoices({ hasPrompts }: { /** Rows of prompt + completion. */ hasPrompts: boolean }) {
   const { settings, edit } = useWorkbench();
   const { mask, mode } = settings;
-  const shown = CHOICES.filter(({ key }) => key === 'train_on_eos' || mode === 'assistant_only_loss');
+  const shown = CHOICES.filter(({ key }) => ALWAYS.has(key) || mode === 'assistant_only_loss');
   return (
     <div className="mask-choices">
       {hasPrompts && mode === 'assistant_only_loss' && (
@@ -82,7 +92,7 @@ export function MaskChoices({ hasPrompts }: { /** Rows of prompt + completion. *
           <span>{label}</span>
           <select
             className="select"
-            value={mask[key]}
+            value={mask[key] ?? options[0]!.id}
             onChange={(event) => edit({ mask: { ...mask, [key]: event.currentTarget.value } })}
           >
             {options.map((option) => (
@@ -93,6 +103,12 @@ export function MaskChoices({ hasPrompts }: { /** Rows of prompt + completion. *
           </select>
         </label>
       ))}
+      {mode === 'assistant_only_loss' && mask.assistant_spans === 'derived' && (
+        <span className="quiet">
+          Derived spans end with the end-of-turn token; markers of published training templates often hold the line
+          break behind it too.
+        </span>
+      )}
     </div>
   );
 }

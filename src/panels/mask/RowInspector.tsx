@@ -8,6 +8,7 @@ import { useRuns } from '../../stores/runs';
 import { useLoaded } from '../../stores/useLoaded';
 import { Card } from '../../ui/Card';
 import { EncodedStrip } from '../../ui/EncodedStrip';
+import { Segmented } from '../../ui/Segmented';
 import { boundaries, trainedCount, underCut } from './maskView';
 import { BoundariesCard, FindingsCard, PadInspector, TokenInspector } from './TokenInspector';
 
@@ -18,6 +19,11 @@ const BASES = [
   { ref: 'builtin:nano', label: 'nano base' },
   { ref: 'builtin:micro', label: 'micro base' },
 ];
+
+const SIDES = [
+  { id: 'chosen', label: 'chosen' },
+  { id: 'rejected', label: 'rejected' },
+] as const;
 
 /** Tokens that fill a row up to the longest of rows [from, to). */
 export interface RowPadding {
@@ -34,7 +40,7 @@ export function RowInspector({
   index,
   shared,
   settings,
-  padding,
+  padding: neighbours,
   onMove,
 }: {
   datasetId: string;
@@ -49,7 +55,9 @@ export function RowInspector({
 }) {
   const [chosen, setChosen] = useState<{ row: string; token: number }>();
   const [model, setModel] = useState('');
-  const loaded = useLoaded(JSON.stringify([datasetId, split, index, shared, settings]), async (signal) => {
+  const [side, setSide] = useState<'chosen' | 'rejected'>('chosen');
+  const [hovered, setHovered] = useState<number>();
+  const loaded = useLoaded(JSON.stringify([datasetId, split, index, shared, settings, side]), async (signal) => {
     const { text } = studioClient();
     const { rows, total } = await text.request('rows', { datasetId, split, offset: index, limit: 1 }, { signal });
     const view = shared ? { index, rowId: 'shared row', row: shared, shape: 'from the link' } : rows[0];
@@ -57,7 +65,7 @@ export function RowInspector({
     const ask = (max_length: number) =>
       text.request(
         'encodeRow',
-        { row: view.row, rowId: view.rowId, settings: { ...settings, max_length } },
+        { row: view.row, rowId: view.rowId, settings: { ...settings, max_length, side } },
         { signal },
       );
     const cut = await ask(settings.max_length);
@@ -67,8 +75,13 @@ export function RowInspector({
   });
   const { view, row, isCut, kept, tokens, bytes, pad, total = 0 } = loaded.value ?? {};
   // A row that is cut stands in the strip with what is cut away: padding would follow what the batch never sees.
-  const padsShown = padding && kept?.truncated === 0 ? Math.min(padding.tokens, PADS_SHOWN) : 0;
+  // Neighbours are measured by their chosen side.
+  const isOther = side === 'rejected' && view?.row.rejected !== undefined;
+  const padding = isOther ? undefined : neighbours;
   const padText = pad?.text ?? 'pad';
+  // Long names would fill a narrow screen with nothing but padding.
+  const most = padText.length > 6 ? PADS_SHOWN / 4 : PADS_SHOWN;
+  const padsShown = padding && kept?.truncated === 0 ? Math.min(padding.tokens, most) : 0;
   const padStrip = useMemo(
     () => (padsShown > 0 ? { text: padText, tokens: padsShown } : undefined),
     [padsShown, padText],
@@ -78,11 +91,11 @@ export function RowInspector({
   const inspected = useLoaded(
     canInspect ? JSON.stringify([model, row.rowId, Array.from(row.ids)]) : undefined,
     async (signal) => ({
-      key: row!.rowId,
+      key: row!.ids,
       inspection: await studioClient().compute.request('inspect', { ref: model, ids: row!.ids, k: TOP_K }, { signal }),
     }),
   );
-  const inspection = inspected.value?.key === row?.rowId ? inspected.value?.inspection : undefined;
+  const inspection = inspected.value?.key === row?.ids ? inspected.value?.inspection : undefined;
   if (loaded.error && !row)
     return (
       <Card title={`Row ${count(index)}`} actions={<Moves index={index} total={index + 2} onMove={onMove} />}>
@@ -97,9 +110,14 @@ export function RowInspector({
         <div className="skeleton-block" aria-hidden="true" />
       </Card>
     );
+  const isPreference = view.row.chosen !== undefined;
+  const key = isPreference ? `${row.rowId} ${side}` : row.rowId;
   const first = boundaries(row, tokens).firstTrained?.index ?? 0;
-  const token = chosen?.row === row.rowId ? Math.min(chosen.token, row.ids.length + padsShown - 1) : first;
-  const select = (t: number) => setChosen({ row: row.rowId, token: t });
+  const last = row.ids.length + padsShown - 1;
+  const token = chosen?.row === key ? Math.min(chosen.token, last) : first;
+  // What the pointer is on is looked at, and the selection stays where it was.
+  const looked = hovered !== undefined && hovered <= last ? hovered : token;
+  const select = (t: number) => setChosen({ row: key, token: t });
   const trained = trainedCount(row);
   const loss = inspection && trained > 0 ? meanLoss(inspection.logps, row.mask) : undefined;
   return (
@@ -107,9 +125,12 @@ export function RowInspector({
       <div className="mask-side mask-main">
         <Card
           title={shared ? 'Shared row' : `Row ${count(view.index)}`}
-          note={`${view.shape} · ${plural(row.ids.length, 'token')}, ${count(trained)} trained${loss === undefined ? '' : ` · loss ${number(loss)}`}`}
+          note={`${view.line === undefined ? '' : `line ${count(view.line)} of the file · `}${view.shape} · ${plural(row.ids.length, 'token')}, ${count(trained)} trained${loss === undefined ? '' : ` · loss ${number(loss)}`}`}
           actions={
             <>
+              {isPreference && (
+                <Segmented label="Side of the preference" options={SIDES} value={side} onChange={setSide} />
+              )}
               {settings.kit === undefined && (
                 <ModelSelect value={model} onChange={setModel} isLoading={canInspect && inspected.isLoading} />
               )}
@@ -128,6 +149,7 @@ export function RowInspector({
             tokens={tokens}
             selected={token}
             onSelect={select}
+            onHover={setHovered}
             showsMask
             isCut={isCut}
             padding={padStrip}
@@ -142,30 +164,31 @@ export function RowInspector({
               <>
                 <span className="t x pad">padding</span>
                 <span className="quiet">
-                  {count(padding.tokens)} beside rows {count(padding.from)}–{count(padding.to - 1)}
-                  {padsShown < padding.tokens && `, ${padsShown ? `${padsShown} drawn` : 'not drawn'}`}
+                  {plural(padding.tokens, 'token')} in a batch with rows {count(padding.from)}–{count(padding.to - 1)}
+                  {padsShown < padding.tokens &&
+                    (padsShown ? `; the first ${padsShown} are drawn` : '; they are not drawn')}
                 </span>
               </>
             )}
             <span className="grow" />
-            <span className="quiet">← → token</span>
+            <span className="quiet">pointer or ← →: a token</span>
           </p>
         </Card>
         <BoundariesCard row={row} tokens={tokens} onJump={select} />
         <FindingsCard row={kept} />
       </div>
       <aside className="mask-side">
-        {token < row.ids.length ? (
+        {looked < row.ids.length ? (
           <TokenInspector
             row={row}
             tokens={tokens}
             bytes={bytes}
-            index={token}
-            isCut={isCut(token)}
+            index={looked}
+            isCut={isCut(looked)}
             inspection={inspection}
           />
         ) : (
-          <PadInspector index={token} pad={pad} />
+          <PadInspector index={looked} pad={pad} />
         )}
       </aside>
       <p className="sr-only" aria-live="polite">

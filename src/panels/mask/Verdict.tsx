@@ -5,7 +5,7 @@ import type { MaskRowKind } from '../../protocol/requests';
 import { useKits } from '../../stores/kits';
 import { useWorkbench } from '../../stores/workbench';
 import { MODE_WORDS } from './MaskOptions';
-import { enough, KIND_WORDS, reportSentence } from './maskView';
+import { curesOf, enough, KIND_WORDS, reportSentence } from './maskView';
 import { type CutSummary, isFault } from './report';
 import type { LoadedReport } from './useReport';
 
@@ -75,12 +75,7 @@ export function Verdict({ report, summary }: { report: LoadedReport; summary: Cu
   const [kind, { rows, first, byCut }] = worst;
   // The report comes with its sentences at the end; until then the kind has to do.
   const told = byCut ? CUT_WORDS[kind as FindingKind] : report.first.find((f) => f.kind === kind)?.message;
-  const underives =
-    kind === 'nothing_trained' &&
-    settings.mode === 'assistant_only_loss' &&
-    settings.mask.assistant_spans === 'generation' &&
-    /no \{% generation %\}/.test(told ?? '');
-  const isTooLong = faults.some(([other, { byCut: cuts }]) => cuts || other === 'too_long');
+  const cures = curesOf(faults, settings, report.first);
   return (
     <div className="note bad" role="alert">
       <div>
@@ -105,7 +100,7 @@ export function Verdict({ report, summary }: { report: LoadedReport; summary: Cu
           <button type="button" className="link" onClick={() => openRow(first)}>
             Show row {count(first)}
           </button>
-          {underives && (
+          {cures.includes('derive') && (
             <button
               type="button"
               className="link"
@@ -114,13 +109,22 @@ export function Verdict({ report, summary }: { report: LoadedReport; summary: Cu
               Derive the assistant spans
             </button>
           )}
-          {underives && (
+          {cures.includes('markers') && (
             <a className="link" href="#/template">
               Insert markers into the template
             </a>
           )}
-          {isTooLong && raise}
-          {isTooLong && settings.truncation_mode !== 'drop' && (
+          {cures.includes('last_turn') && (
+            <button
+              type="button"
+              className="link"
+              onClick={() => edit({ mode: 'assistant_only_loss', mask: { ...settings.mask, assistant_turns: 'last' } })}
+            >
+              Train the last turn only
+            </button>
+          )}
+          {cures.includes('raise') && raise}
+          {cures.includes('drop') && (
             <button type="button" className="link" onClick={() => edit({ truncation_mode: 'drop' })}>
               Drop the {plural(summary.cut, 'long row')}
             </button>

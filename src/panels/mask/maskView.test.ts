@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import type { EncodedRow } from '../../protocol/chat';
 import {
   boundaries,
+  curesOf,
   enough,
   KIND_WORDS,
   lengthSentence,
@@ -126,4 +127,37 @@ test('every kind has words; what the gate lets pass is no fault', () => {
   expect(faults('refuse')).toEqual(['target_cut', 'unreadable', 'too_long']);
   // The person chose to leave long rows out: the run goes on without them.
   expect(faults('drop')).toEqual(['target_cut', 'unreadable']);
+});
+
+test('every fault keeps its cure, whichever is told first', () => {
+  const mask = { assistant_spans: 'generation', assistant_turns: 'all', train_on_eos: 'turn' } as const;
+  const settings = { mode: 'assistant_only_loss', truncation_mode: 'keep_start', mask } as const;
+  const told = [
+    { kind: 'unreadable', message: 'No.' },
+    { kind: 'nothing_trained', message: 'The template has no {% generation %} block.' },
+  ] as const;
+  const own = { byCut: false };
+  expect(
+    curesOf(
+      [
+        ['unreadable', own],
+        ['nothing_trained', own],
+        ['target_cut', { byCut: true }],
+      ],
+      settings,
+      told,
+    ),
+  ).toEqual(['derive', 'markers', 'raise', 'drop']);
+  expect(
+    curesOf(
+      [
+        ['stop_not_trained', own],
+        ['not_prefix_preserving', own],
+      ],
+      settings,
+      told,
+    ),
+  ).toEqual(['last_turn']);
+  expect(curesOf([['too_long', own]], { ...settings, truncation_mode: 'drop' }, [])).toEqual(['raise']);
+  expect(curesOf([['unreadable', own]], settings, told)).toEqual([]);
 });

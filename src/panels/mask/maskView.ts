@@ -2,6 +2,7 @@
 import { count, percent, plural } from '../../lib/words';
 import { type EncodedRow, ORIGIN_NAMES, ROLE_NAMES } from '../../protocol/chat';
 import type { MaskRowKind } from '../../protocol/requests';
+import type { WorkbenchSettings } from '../../stores/workbench';
 import type { Cut, CutSummary } from './report';
 
 /** A token as the panels print it: index in the row, id, text with visible white space. */
@@ -100,6 +101,7 @@ export const KIND_WORDS: Record<MaskRowKind, string> = {
   not_prefix_preserving: 'earlier turns change',
   tool_result_trained: 'tool result supervised',
   train_spans_lost: 'parts not found',
+  arguments_double_encoded: 'arguments encoded twice',
   straddles_boundary: 'straddles a boundary',
   double_bos: 'double BOS',
   pad_in_text: 'padding token in text',
@@ -135,3 +137,26 @@ export function lengthSentence(summary: CutSummary, { max_length, truncation_mod
 
 /** max_length at which nothing trained is lost any more: the longest row. */
 export const enough = ({ longest }: CutSummary): number => Math.max(16, longest);
+
+/** What a click on the Mask page can mend. */
+export type Cure = 'derive' | 'markers' | 'last_turn' | 'raise' | 'drop';
+/** The cures of all faults, whichever is told first. `told`: the first sentence of each kind. */
+export function curesOf(
+  faults: readonly (readonly [kind: MaskRowKind, { byCut: boolean }])[],
+  { mode, truncation_mode, mask }: Pick<WorkbenchSettings, 'mode' | 'truncation_mode' | 'mask'>,
+  told: readonly { kind: MaskRowKind; message: string }[],
+): Cure[] {
+  const has = (wanted: MaskRowKind) => faults.some(([kind]) => kind === wanted);
+  const underives =
+    has('nothing_trained') &&
+    mode === 'assistant_only_loss' &&
+    mask.assistant_spans === 'generation' &&
+    told.some(({ kind, message }) => kind === 'nothing_trained' && /no \{% generation %\}/.test(message));
+  const isTooLong = faults.some(([kind, { byCut }]) => byCut || kind === 'too_long');
+  return [
+    ...(underives ? (['derive', 'markers'] as const) : []),
+    ...(has('not_prefix_preserving') ? (['last_turn'] as const) : []),
+    ...(isTooLong ? (['raise'] as const) : []),
+    ...(isTooLong && truncation_mode !== 'drop' ? (['drop'] as const) : []),
+  ];
+}

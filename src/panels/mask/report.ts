@@ -132,7 +132,13 @@ export function kindUnder(rows: ReportRows, i: number, cut: Cut): MaskRowKind {
 /** Kinds that stop a run, as the gate does; the others are worth knowing. Rows that the person lets drop stop nothing. */
 export const isFault = (kind: MaskRowKind, { truncation_mode }: Pick<Cut, 'truncation_mode'>): boolean =>
   !HARMLESS.has(kind) && !(kind === 'too_long' && truncation_mode === 'drop');
-const HARMLESS: ReadonlySet<MaskRowKind> = new Set(['none', 'truncated', 'special_in_text']);
+const HARMLESS: ReadonlySet<MaskRowKind> = new Set([
+  'none',
+  'truncated',
+  'special_in_text',
+  // Padding is masked by its length here.
+  'pad_is_eos',
+]);
 
 export interface CutSummary {
   rows: number;

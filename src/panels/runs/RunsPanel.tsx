@@ -8,7 +8,7 @@ import { useWorkbench } from '../../stores/workbench';
 import { Card } from '../../ui/Card';
 import { LineChart } from '../../ui/LineChart';
 import { Panel } from '../../ui/Panel';
-import { newest, panelOf, recipeDiff, runColor, STATUS_WORDS, sharedMetrics } from './runsView';
+import { newest, overrideWords, panelOf, recipeDiff, runColor, STATUS_WORDS, sharedMetrics } from './runsView';
 import './runs.css';
 
 const LIMIT = 6;
@@ -136,6 +136,7 @@ function Row({
   const [isAsked, setAsked] = useState(false);
   const openRun = useWorkbench((s) => s.openRun);
   const { text, tone } = STATUS_WORDS[run.status];
+  const overridden = overrideWords(run);
   const save = () => {
     const name = draft?.trim();
     if (name && name !== run.name)
@@ -185,6 +186,9 @@ function Row({
       </td>
       <td>
         <span className={`verdict ${tone}`}>{text}</span>
+        {overridden.length > 0 && (
+          <span className="runs-overrides warn-text">in spite of: {overridden.join(', ')}</span>
+        )}
       </td>
       <td className="mono">{run.recipe.model.ref.replace('builtin:', '')}</td>
       <td className="n">
@@ -333,6 +337,7 @@ function Compare({ runs }: { runs: readonly RunRecord[] }) {
 const short = (id: string) => (id.startsWith('sha256:') ? `${id.slice(7, 19)}` : id);
 
 function Lineage({ run }: { run: RunRecord }) {
+  const overridden = overrideWords(run);
   const rows: [string, string][] = [
     ...Object.entries(run.parents).map(([k, v]): [string, string] => [`from ${k}`, v]),
     ...Object.entries(run.outputs).map(([k, v]): [string, string] => [`made ${k}`, v]),
@@ -355,6 +360,12 @@ function Lineage({ run }: { run: RunRecord }) {
             </dd>
           </div>
         ))}
+        {overridden.length > 0 && (
+          <div className="facts-pair">
+            <dt>trained in spite of</dt>
+            <dd className="warn-text">{overridden.join(', ')}</dd>
+          </div>
+        )}
         <div className="facts-pair">
           <dt>seed</dt>
           <dd>{run.recipe.seed}</dd>

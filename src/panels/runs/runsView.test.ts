@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { RunRecord } from '../../protocol/run';
-import { newest, panelOf, recipeDiff, runColor, sharedMetrics } from './runsView';
+import { newest, overrideWords, panelOf, recipeDiff, runColor, sharedMetrics } from './runsView';
 
 const run = (id: string, args: RunRecord['recipe']['args'], points: RunRecord['points'] = []): RunRecord => ({
   id,
@@ -61,4 +61,11 @@ test('a run opens where it can be read: adapters in LoRA, all weights in their t
   const full = run('a', {});
   expect(panelOf(full)).toBe('#/sft');
   expect(panelOf({ recipe: { ...full.recipe, peft: { r: 4 } } })).toBe('#/lora');
+});
+
+test('what a run was trained in spite of is told in words', () => {
+  const plain = run('a', {});
+  expect(overrideWords(plain)).toEqual([]);
+  const recipe = { ...plain.recipe, overrides: ['tool_result_trained', 'double_bos'] };
+  expect(overrideWords({ recipe })).toEqual(['tool result trained', 'double bos']);
 });

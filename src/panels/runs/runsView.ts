@@ -22,6 +22,10 @@ export const STATUS_WORDS: Record<RunRecord['status'], { text: string; tone: '' 
 /** Address of the panel that shows the run: adapters have one of their own. */
 export const panelOf = ({ recipe }: Pick<RunRecord, 'recipe'>): string => `#/${recipe.peft ? 'lora' : recipe.trainer}`;
 
+/** Findings of the gate that the run was trained in spite of, in words; empty when none. */
+export const overrideWords = ({ recipe }: Pick<RunRecord, 'recipe'>): string[] =>
+  (recipe.overrides ?? []).map((kind) => kind.replaceAll('_', ' '));
+
 /** Newest value of a metric, or undefined. */
 export function newest(run: RunRecord, metric: string): number | undefined {
   for (let i = run.points.length - 1; i >= 0; i--) {

@@ -1,9 +1,11 @@
 // What the pre-flight gate found, row by row, where the run was asked for; training all the same is a deliberate act.
-import { plural } from '../../lib/words';
-import type { GateFinding } from '../../protocol/requests';
+import { count, plural } from '../../lib/words';
+import type { GateFinding, RowPlace } from '../../protocol/requests';
 
-/** Rows of an imported set are named by its hash: their number is what helps. */
-const shortRow = (rowId: string): string => rowId.replace(/^sha256:\w+\//, '');
+const ROWS_NAMED = 5;
+/** Rows of an imported set are named by its hash: the line of the file is what helps, or their number. */
+const shortRow = (rowId: string, line?: number): string =>
+  line === undefined ? rowId.replace(/^sha256:\w+\//, '') : `line ${count(line)}`;
 
 export function GateNotice({
   findings,
@@ -13,8 +15,8 @@ export function GateNotice({
 }: {
   findings: readonly GateFinding[];
   onOverride: () => void;
-  /** To the rows themselves. */
-  onLook: () => void;
+  /** To the rows themselves, or to one of them. */
+  onLook: (place?: RowPlace) => void;
   onClose: () => void;
 }) {
   return (
@@ -31,8 +33,11 @@ export function GateNotice({
             {finding.rowIds.length > 0 && (
               <span className="gate-rows">
                 {' '}
-                Rows <span className="mono">{finding.rowIds.slice(0, 5).map(shortRow).join(', ')}</span>
-                {finding.rows > 5 && ' …'}
+                Rows{' '}
+                {finding.rowIds.slice(0, ROWS_NAMED).map((rowId, i) => (
+                  <RowName key={rowId} rowId={rowId} place={finding.places?.[i]} isFirst={i === 0} onLook={onLook} />
+                ))}
+                {finding.rows > ROWS_NAMED && ' …'}
               </span>
             )}
           </li>
@@ -42,7 +47,7 @@ export function GateNotice({
         <button type="button" className="button" onClick={onClose}>
           Back to the recipe
         </button>
-        <button type="button" className="button" onClick={onLook}>
+        <button type="button" className="button" onClick={() => onLook()}>
           Look at the rows in Mask
         </button>
         <button type="button" className="button" onClick={onOverride}>
@@ -51,5 +56,31 @@ export function GateNotice({
         <span className="quiet">The run records {findings.map(({ kind }) => kind).join(', ')} as overridden.</span>
       </div>
     </section>
+  );
+}
+
+function RowName({
+  rowId,
+  place,
+  isFirst,
+  onLook,
+}: {
+  rowId: string;
+  place: RowPlace | undefined;
+  isFirst: boolean;
+  onLook: (place: RowPlace) => void;
+}) {
+  const name = shortRow(rowId, place?.line);
+  return (
+    <span className="mono">
+      {!isFirst && ', '}
+      {place ? (
+        <button type="button" className="link mono" title="Look at it in Mask" onClick={() => onLook(place)}>
+          {name}
+        </button>
+      ) : (
+        name
+      )}
+    </span>
   );
 }

@@ -32,6 +32,16 @@ export function RunControls({ sft }: { sft: Sft }) {
       >
         {sft.isStarting ? 'Starting …' : run ? 'Run again' : 'Run'}
       </button>
+      {sft.checking !== undefined && (
+        <>
+          <span className="quiet" role="status">
+            {sft.checking}
+          </span>
+          <button type="button" className="button" onClick={sft.cancelStart}>
+            Cancel
+          </button>
+        </>
+      )}
       {blocked !== undefined && (
         <span id="run-blocked" className="sr-only">
           {blocked}

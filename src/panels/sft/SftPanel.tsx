@@ -4,6 +4,7 @@ import { settingsOf } from '../../labs/recipeSettings';
 import { number } from '../../lib/words';
 import { parseTurn } from '../../protocol/contract';
 import type { Recipe } from '../../protocol/recipe';
+import type { RowPlace } from '../../protocol/requests';
 import type { RunRecord } from '../../protocol/run';
 import { studioClient } from '../../stores/client';
 import type { RunStats } from '../../stores/runs';
@@ -54,7 +55,7 @@ export function SftPanel() {
         <GateNotice
           findings={sft.gate.findings}
           onClose={sft.closeGate}
-          onLook={() => lookInMask(recipe, templates.find(({ ref }) => ref === recipe.template)?.source)}
+          onLook={(place) => lookInMask(recipe, templates.find(({ ref }) => ref === recipe.template)?.source, place)}
           onOverride={() => sft.gate?.retry(sft.gate.findings.map(({ kind }) => kind))}
         />
       )}
@@ -183,13 +184,14 @@ function Curves({ run, stats, isRecovering }: { run?: RunRecord; stats?: RunStat
   );
 }
 
-/** Mask with the recipe's rows, template and settings. `source`: of its template. */
-function lookInMask(recipe: Recipe, source: string | undefined): void {
-  const { openKit, editTemplate, edit, openDataset } = useWorkbench.getState();
+/** Mask with the recipe's rows, template and settings, at one of them if any is named. `source`: of its template. */
+function lookInMask(recipe: Recipe, source: string | undefined, place?: RowPlace): void {
+  const { openKit, editTemplate, edit, openDataset, openRow } = useWorkbench.getState();
   openKit(undefined);
   editTemplate(recipe.template === 'builtin:chatml' ? undefined : source);
   edit(settingsOf(recipe));
-  openDataset(recipe.data.train[0]!.ref);
+  openDataset(place?.datasetId ?? recipe.data.train[0]!.ref, place?.split);
+  if (place) openRow(place.index);
   location.hash = '#/mask';
 }
 

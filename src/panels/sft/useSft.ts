@@ -1,7 +1,8 @@
 // The SFT panel's state: the recipe being edited, the run in view, the newest pair, and the verbs on them.
-import { useMemo, useState } from 'react';
+import { useMemo, useRef, useState } from 'react';
 import { lossPair } from '../../labs/pair';
-import type { StudioError } from '../../lib/errors';
+import { CancelledError, type StudioError } from '../../lib/errors';
+import { count } from '../../lib/words';
 import type { Recipe } from '../../protocol/recipe';
 import type { GateFinding } from '../../protocol/requests';
 import type { RunRecord } from '../../protocol/run';
@@ -27,6 +28,8 @@ export function useSft() {
   const stats = useRuns((s) => s.stats);
   const startedHere = useRuns((s) => s.startedHere);
   const [isStarting, setStarting] = useState(false);
+  const preparing = useRuns((s) => s.preparing);
+  const starting = useRef<AbortController>(undefined);
   const [error, setError] = useState<Failure>();
   const [gate, setGate] = useState<Gate>();
   const list = Object.values(runs)
@@ -53,6 +56,7 @@ export function useSft() {
     try {
       await verb();
     } catch (cause) {
+      if (cause instanceof CancelledError) return;
       const { kind, details, message } = cause as StudioError;
       if (kind === 'preflight' && retry) setGate({ findings: details as GateFinding[], retry });
       else setError({ message, retry: retry && (() => retry([])) });
@@ -62,6 +66,7 @@ export function useSft() {
   /** `verb` starts with what it is told to override. Overrides of one start are not carried to the next. */
   const begin = (verb: (overrides: string[]) => Promise<string>, overrides: string[] = []) => {
     setStarting(true);
+    starting.current = new AbortController();
     const retry = (more: string[]) => begin(verb, [...overrides, ...more]);
     void attempt(async () => show(await verb(overrides)), retry).finally(() => setStarting(false));
   };
@@ -75,6 +80,12 @@ export function useSft() {
     /** Some SFT run trains, waits or is paused: the recipe is locked. */
     isBusy: live !== undefined,
     isStarting,
+    /** How far the pre-flight check is; undefined when none is under way. */
+    checking:
+      isStarting && preparing
+        ? `Checking ${preparing.part === 'train' ? 'rows' : 'held-out rows'}: ${count(preparing.done)} of ${count(preparing.total)}`
+        : undefined,
+    cancelStart: () => starting.current?.abort(),
     /** The run's device was lost, and it is being taken up on another. */
     isRecovering: run !== undefined && recovering.includes(run.id),
     memory,
@@ -88,13 +99,20 @@ export function useSft() {
     finishedHere: run !== undefined && startedHere.includes(run.id),
     pair: group ? list.filter((r) => r.group === group) : [],
     start: () =>
-      begin((overrides) => startRun({ recipe: withOverrides(recipe, overrides), name: nameOf(recipe, list.length) })),
+      begin((overrides) =>
+        startRun({
+          recipe: withOverrides(recipe, overrides),
+          name: nameOf(recipe, list.length),
+          signal: starting.current?.signal,
+        }),
+      ),
     startPair: () =>
       begin(async (overrides) => {
         const { full, completion } = lossPair(withOverrides(recipe, overrides));
         const id = `${PAIR}${crypto.randomUUID()}`;
-        const first = await startRun({ recipe: full, name: full.name ?? 'full', group: id });
-        await startRun({ recipe: completion, name: completion.name ?? 'completion', group: id });
+        const signal = starting.current?.signal;
+        const first = await startRun({ recipe: full, name: full.name ?? 'full', group: id, signal });
+        await startRun({ recipe: completion, name: completion.name ?? 'completion', group: id, signal });
         return first;
       }),
     pause: withRun(pauseRun),

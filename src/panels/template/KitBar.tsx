@@ -3,13 +3,13 @@ import { type ReactNode, useRef, useState } from 'react';
 import { count } from '../../lib/words';
 import { deleteKit, importKit, useKits } from '../../stores/kits';
 import { useWorkbench } from '../../stores/workbench';
-import { filesToRead, folderName } from './kitFiles';
+import { filesToRead, folderName, rowsAmong } from './kitFiles';
 
 /** `facts`: of what is in hand; `children`: the choices that stand beside it. */
 export function KitBar({ facts, children }: { facts: ReactNode; children: ReactNode }) {
   const kits = useKits();
   const { kit, openKit, editTemplate } = useWorkbench();
-  const [state, setState] = useState<{ reading?: string; error?: string }>({});
+  const [state, setState] = useState<{ reading?: string; error?: string; rows?: string }>({});
   const [isOver, setOver] = useState(false);
   const files = useRef<HTMLInputElement>(null);
   const folder = useRef<HTMLInputElement>(null);
@@ -17,6 +17,11 @@ export function KitBar({ facts, children }: { facts: ReactNode; children: ReactN
 
   const read = async (given: File[]) => {
     if (given.length === 0) return;
+    const rows = rowsAmong(given);
+    if (rows) {
+      setState({ rows: rows.name });
+      return;
+    }
     setState({ reading: folderName(given) });
     try {
       const { template, kit: kitFiles } = filesToRead(given);
@@ -69,7 +74,7 @@ export function KitBar({ facts, children }: { facts: ReactNode; children: ReactN
         ref={files}
         type="file"
         multiple
-        accept=".json,.jinja,.txt"
+        accept=".json,.jinja,.jinja2,.j2,.txt,.jsonl"
         className="sr-only"
         tabIndex={-1}
         aria-label="Tokenizer and template files"
@@ -137,6 +142,17 @@ export function KitBar({ facts, children }: { facts: ReactNode; children: ReactN
               {note}
             </p>
           ))}
+        </div>
+      )}
+      {state.rows && (
+        <div className="note bad" role="alert">
+          <div>
+            <b>Nothing was imported.</b> {state.rows} holds rows, not a tokenizer. Import it on the{' '}
+            <a className="link" href="#/data">
+              Data page
+            </a>
+            ; Mask then shows it under this template.
+          </div>
         </div>
       )}
       {state.error && (

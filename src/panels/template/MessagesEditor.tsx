@@ -1,7 +1,9 @@
 // The conversation that the template renders: roles, texts, reasoning and tool calls.
-import { type Json, type Message, ROLES, type Role, roleName, type ToolCall } from '../../protocol/chat';
+
+import { useState } from 'react';
+import { type Message, ROLES, type Role, roleName, type ToolCall } from '../../protocol/chat';
 import { JsonField } from './JsonField';
-import { callProblem } from './templateView';
+import { callProblem, movedSpans } from './templateView';
 
 const NEW_CALL: ToolCall = { type: 'function', function: { name: 'query_erp', arguments: {} } };
 
@@ -12,6 +14,8 @@ export function MessagesEditor({
   messages: Message[];
   onChange: (messages: Message[]) => void;
 }) {
+  /** Text that is selected in a message, UTF-16 offsets. */
+  const [picked, setPicked] = useState<{ message: number; start: number; end: number }>();
   const replace = (i: number, change: Partial<Message>) =>
     onChange(messages.map((m, at) => (at === i ? clean({ ...m, ...change }) : m)));
   const move = (i: number, by: number) => {
@@ -103,10 +107,50 @@ export function MessagesEditor({
             placeholder={message.tool_calls?.length ? 'no text beside the call' : undefined}
             rows={Math.min(5, Math.max(1, Math.ceil((message.content ?? '').length / 48)))}
             value={message.content ?? ''}
-            onChange={(event) =>
-              replace(i, { content: event.currentTarget.value, content_is_null: undefined, content_parts: undefined })
-            }
+            onChange={(event) => {
+              const content = event.currentTarget.value;
+              const spans = movedSpans(message.train_spans ?? [], message.content ?? '', content);
+              replace(i, {
+                content,
+                content_is_null: undefined,
+                content_parts: undefined,
+                train_spans: spans.length > 0 ? spans : undefined,
+              });
+            }}
+            onSelect={(event) => {
+              const { selectionStart: start, selectionEnd: end } = event.currentTarget;
+              setPicked({ message: i, start, end });
+            }}
           />
+          {message.role === 'assistant' && picked?.message === i && picked.end > picked.start && (
+            <button
+              type="button"
+              className="link"
+              onClick={() => {
+                const span = { start: picked.start, end: picked.end, train: false };
+                replace(i, { train_spans: [...(message.train_spans ?? []), span] });
+                setPicked(undefined);
+              }}
+            >
+              Do not train “{message.content.slice(picked.start, picked.end).slice(0, 24)}”
+            </button>
+          )}
+          {message.train_spans?.map((span, s) => (
+            <span key={`${span.start} ${span.end}`} className="quiet">
+              {span.train ? 'trained' : 'not trained'}: “{message.content.slice(span.start, span.end).slice(0, 40)}”{' '}
+              <button
+                type="button"
+                className="icon-button"
+                aria-label={`Remove train span ${s + 1} of message ${i + 1}`}
+                onClick={() => {
+                  const left = message.train_spans!.filter((_, at) => at !== s);
+                  replace(i, { train_spans: left.length > 0 ? left : undefined });
+                }}
+              >
+                ×
+              </button>
+            </span>
+          ))}
           {message.role === 'assistant' &&
             message.tool_calls?.map((call, c) => (
               <ToolCallEditor
@@ -174,7 +218,9 @@ function ToolCallEditor({
         value={args}
         rows={2}
         problemOf={callProblem}
-        onChange={(value) => onChange({ ...call, function: { name, arguments: value as { [key: string]: Json } } })}
+        onChange={(value) =>
+          onChange({ ...call, function: { name, arguments: value as ToolCall['function']['arguments'] } })
+        }
       />
     </div>
   );

@@ -23,7 +23,14 @@ import { MessagesEditor } from './MessagesEditor';
 import { MismatchCard } from './MismatchCard';
 import { RenderedCard } from './RenderedCard';
 import { SourceEditor } from './SourceEditor';
-import { conversationProblem, errorPosition, messagesProblem, shortHash, toolsProblem } from './templateView';
+import {
+  conversationIn,
+  conversationProblem,
+  errorPosition,
+  messagesProblem,
+  shortHash,
+  toolsProblem,
+} from './templateView';
 import '../../ui/parts.css';
 import './template.css';
 
@@ -92,7 +99,7 @@ export function TemplatePanel() {
           <span className="mono quiet hashes">
             template {inHand.error ? 'does not parse' : shortHash(inHand.value?.templateId ?? '…')} · tokenizer{' '}
             {shortHash(inHand.value?.tokenizerId ?? '…')} · ends turns with{' '}
-            {inHand.value?.turnEnds.join(' ') || 'nothing known'}
+            {inHand.value && !inHand.error ? inHand.value.turnEnds.join(' ') || 'nothing known' : '…'}
           </span>
         }
       >
@@ -142,12 +149,22 @@ export function TemplatePanel() {
               )}
               <p className="quiet tools-line">
                 {templateSource === undefined
-                  ? 'This is the template that comes with the tokenizer. Every edit is rendered at once, on the right.'
+                  ? 'This is the template that comes with the tokenizer. Every edit is rendered at once.'
                   : 'Mask reads your edited template too. Save it, and SFT can train with it.'}
               </p>
             </>
           ) : (
             <>
+              {error && (
+                <div className="note bad" role="alert">
+                  <div>
+                    <b>The template does not render.</b> {error.message}{' '}
+                    <button type="button" className="link" onClick={() => setSide('source')}>
+                      Open the source
+                    </button>
+                  </div>
+                </div>
+              )}
               {side === 'messages' && (
                 <MessagesEditor messages={messages} onChange={(next) => change({ messages: next })} />
               )}
@@ -163,15 +180,19 @@ export function TemplatePanel() {
               {side === 'kwargs' && (
                 <KwargsEditor documents={documents} onDocuments={(next) => change({ documents: next })} />
               )}
-              {side === 'json' && (
+              {/* Hidden, not gone: what does not parse yet is still there when the person comes back. */}
+              <div hidden={side !== 'json'}>
                 <JsonField
                   label="Messages as JSON"
                   rows={16}
                   value={messages}
                   problemOf={conversationProblem}
-                  onChange={(next) => change({ messages: next as unknown as Conversation['messages'] })}
+                  onChange={(next) => change(conversationIn(next))}
                 />
-              )}
+                <p className="quiet tools-line">
+                  A list of messages, or a whole row of a JSONL file with its tools and documents.
+                </p>
+              </div>
               {tools.length > 0 && side !== 'tools' && (
                 <p className="quiet tools-line">
                   {tools.length} {tools.length === 1 ? 'tool' : 'tools'} offered:{' '}
@@ -189,17 +210,21 @@ export function TemplatePanel() {
                   </button>
                 </p>
               )}
+              <label className="inline-field tools-line">
+                <span>special tokens in content</span>
+                <select
+                  className="select"
+                  value={workbench.settings.mask.special_in_content ?? 'text'}
+                  onChange={(event) => {
+                    const special_in_content = event.currentTarget.value === 'token' ? 'token' : 'text';
+                    workbench.edit({ mask: { ...workbench.settings.mask, special_in_content } });
+                  }}
+                >
+                  <option value="text">as text (safe)</option>
+                  <option value="token">as transformers</option>
+                </select>
+              </label>
               {problem && <p className="warn-text">{problem}</p>}
-              {error && (
-                <div className="note bad" role="alert">
-                  <div>
-                    <b>The template does not render.</b> {error.message}{' '}
-                    <button type="button" className="link" onClick={() => setSide('source')}>
-                      Open the source
-                    </button>
-                  </div>
-                </div>
-              )}
             </>
           )}
         </Card>

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { filesToRead, folderName } from './kitFiles';
+import { filesToRead, folderName, rowsAmong } from './kitFiles';
 
 const file = (name: string, size = 100, webkitRelativePath?: string) => ({ name, size, webkitRelativePath });
 
@@ -30,4 +30,10 @@ test('a folder gives its name, a single file its own', () => {
   expect(folderName([file('tokenizer.json', 1, 'Qwen/tokenizer.json')])).toBe('Qwen');
   expect(folderName([file('tokenizer.json')])).toBe('tokenizer');
   expect(folderName([file('a.json'), file('b.json')])).toBe('imported tokenizer');
+});
+
+test('rows that are dropped here are told from a tokenizer', () => {
+  expect(rowsAmong([file('rows.jsonl')])?.name).toBe('rows.jsonl');
+  expect(rowsAmong([file('rows.jsonl'), file('tokenizer.json')])).toBeUndefined();
+  expect(rowsAmong([file('my.jinja')])).toBeUndefined();
 });

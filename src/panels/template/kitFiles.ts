@@ -10,6 +10,10 @@ export interface GivenFile {
   webkitRelativePath?: string;
 }
 
+/** Rows among the files, when nothing else is: they belong on the Data page. */
+export const rowsAmong = <F extends GivenFile>(files: readonly F[]): F | undefined =>
+  filesToRead(files).kit.length > 0 ? undefined : files.find(({ name }) => /\.jsonl$/i.test(name));
+
 /** `kit`: what goes to the worker when there is a tokenizer; `template`: a template that came alone. */
 export function filesToRead<F extends GivenFile>(files: readonly F[]): { kit: F[]; template?: F } {
   const kit = files.filter(

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import type { EncodedRow } from '../../protocol/chat';
 import {
   callProblem,
+  conversationIn,
   conversationProblem,
   documentsProblem,
   errorExcerpt,
@@ -9,6 +10,7 @@ import {
   freeGoldenName,
   kwargsProblem,
   messagesProblem,
+  movedSpans,
   parting,
   partingWords,
   renderSentence,
@@ -102,4 +104,28 @@ test('an empty conversation or turn is named before it is rendered', () => {
 test('hashes are short and still told apart', () => {
   expect(shortHash(`sha256:${'ab'.repeat(32)}`)).toBe('abab…abab');
   expect(shortHash('9f2c')).toBe('9f2c');
+});
+
+test('a row of a file is taken as a conversation with its tools; what is none is told', () => {
+  const messages = [{ role: 'user', content: 'Q' }];
+  const tools = [{ type: 'function', function: { name: 'f', parameters: {} } }];
+  expect(conversationProblem({ messages, tools })).toBeUndefined();
+  expect(conversationIn({ messages, tools, documents: [{ text: 'a' }] })).toEqual({
+    messages,
+    tools,
+    documents: [{ text: 'a' }],
+  });
+  const answer = { role: 'assistant', content: 'A' };
+  expect(conversationIn({ prompt: messages, completion: [answer] })).toEqual({ messages: [...messages, answer] });
+  expect(conversationIn(messages)).toEqual({ messages });
+  expect(conversationProblem({ text: 'a' })).toMatch(/list of messages/);
+  expect(conversationProblem({ messages: [{ content: 'Q' }] })).toMatch(/no role/);
+});
+
+test('parts that are not trained move with what is typed before them, and go with what they hold', () => {
+  const spans = [{ start: 4, end: 7, train: false }];
+  expect(movedSpans(spans, 'one two three', 'one  two three')).toEqual([{ start: 5, end: 8, train: false }]);
+  expect(movedSpans(spans, 'one two three', 'one two three!')).toEqual(spans);
+  expect(movedSpans(spans, 'one two three', 'one to three')).toEqual([]);
+  expect(movedSpans(spans, 'one two three', '')).toEqual([]);
 });

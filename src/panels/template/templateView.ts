@@ -2,6 +2,7 @@
 import { plural } from '../../lib/words';
 import { type EncodedRow, type Json, type Message, ORIGIN_NAMES, ROLE_NAMES } from '../../protocol/chat';
 import type { GoldenCheck } from '../../protocol/requests';
+import type { Conversation } from '../../stores/workbench';
 
 export interface SourcePosition {
   /** Both from 1. */
@@ -41,9 +42,9 @@ export function renderSentence(row: EncodedRow): string {
   return `${plural(total, 'token')}, ${scaffold} of them written by the template (${total ? Math.round((scaffold / total) * 100) : 0} %).`;
 }
 
-/** What is wrong with the arguments of a tool call. */
+/** What is wrong with the arguments of a tool call: an object, or a string that the template gets as it is. */
 export const callProblem = (value: Json): string | undefined =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
+  typeof value === 'string' || (typeof value === 'object' && value !== null && !Array.isArray(value))
     ? undefined
     : 'Arguments are an object, such as {"quarter": "Q3"}.';
 
@@ -73,12 +74,35 @@ export function freeGoldenName(taken: readonly string[]): string {
 }
 
 /** What is wrong with a conversation as JSON. */
-export function conversationProblem(value: Json): string | undefined {
+export function conversationProblem(given: Json): string | undefined {
+  const value = messagesOf(given);
   if (!Array.isArray(value)) return 'A conversation is a list of messages: [{ "role": "user", "content": "…" }].';
   const at = value.findIndex(
     (m) => typeof m !== 'object' || m === null || Array.isArray(m) || typeof m.role !== 'string',
   );
   return at < 0 ? undefined : `Message ${at + 1} has no role. Give it one: system, user, assistant or tool.`;
+}
+
+type JsonObject = { [key: string]: Json };
+const isJsonObject = (value: Json): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+/** The messages of a list, or of a dataset row as it stands in a file. */
+function messagesOf(value: Json): Json | undefined {
+  if (!isJsonObject(value)) return value;
+  const { messages, prompt, completion, chosen } = value;
+  if (Array.isArray(messages)) return messages;
+  const answer = Array.isArray(completion) ? completion : Array.isArray(chosen) ? chosen : undefined;
+  return answer && [...(Array.isArray(prompt) ? prompt : []), ...answer];
+}
+/** What JSON says of a conversation: messages alone, or a whole row with its tools and documents. Only for what has no problem. */
+export function conversationIn(value: Json): Partial<Conversation> {
+  const { tools, documents } = isJsonObject(value) ? value : {};
+  const list = (part: Json | undefined) => (Array.isArray(part) ? part : undefined);
+  return {
+    messages: messagesOf(value) as unknown as Message[],
+    ...(list(tools) && !toolsProblem(tools!) && { tools: tools as unknown as Conversation['tools'] }),
+    ...(list(documents)?.every(isJsonObject) && { documents: documents as JsonObject[] }),
+  };
 }
 
 /** What stops a conversation from being rendered, before it is sent; undefined when nothing does. */
@@ -127,4 +151,18 @@ export function goldenWords({ error, textAt, tokenAt }: GoldenCheck): string {
     return `token ${index}: id ${was ?? 'none'} became ${now}, ${tokens.was} tokens became ${tokens.is}${text}`;
   }
   return textAt ? `${JSON.stringify(textAt.was)} became ${JSON.stringify(textAt.is)}, with the same ids` : '–';
+}
+
+type TrainSpans = NonNullable<Message['train_spans']>;
+/** The spans after the content was edited: those behind the edit move with it, those that it touches go. */
+export function movedSpans(spans: TrainSpans, before: string, after: string): TrainSpans {
+  let start = 0;
+  while (start < before.length && start < after.length && before[start] === after[start]) start++;
+  let end = before.length;
+  const by = after.length - before.length;
+  while (end > start && end + by > start && before[end - 1] === after[end + by - 1]) end--;
+  return spans.flatMap((span) => {
+    if (span.end <= start) return [span];
+    return span.start >= end ? [{ ...span, start: span.start + by, end: span.end + by }] : [];
+  });
 }

@@ -32,8 +32,10 @@ export class SyntaxFault extends Error {
   }
 }
 
+/** Text that is longer than any render may be; whether the template or the data is at fault, its caller knows. */
+export class TooLong extends TemplateError {}
 const tooLong = () =>
-  new TemplateError(
+  new TooLong(
     `The chat template made more than ${LIMITS.length.toLocaleString('en')} characters. Look for a loop that repeats text.`,
   );
 

@@ -83,6 +83,13 @@ export const fields = {
     advanced: true,
     help: 'Which end-of-turn tokens are trained, in Axolotl’s words; turn is what TRL does.',
   },
+  special_in_content: {
+    type: 'choice',
+    default: 'text',
+    options: ['text', 'token'] as const,
+    advanced: true,
+    help: 'Special tokens that a message spells: as text (safe: nobody can forge a turn), or as the token itself, as in transformers and TRL.',
+  },
   gradient_checkpointing: {
     type: 'boolean',
     default: false,
