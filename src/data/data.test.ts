@@ -130,7 +130,7 @@ describe('JSONL', () => {
       role: 'assistant',
       content: '',
       content_is_null: true,
-      tool_calls: [{ type: 'function', function: { name: 'f', arguments: { x: 1 } } }],
+      tool_calls: [{ type: 'function', function: { name: 'f', arguments: '{"x":1}' } }],
     });
     expect(rows[0]!.tools![0]!.function.name).toBe('f');
   });
@@ -203,7 +203,7 @@ describe('JSONL', () => {
           content: null,
           reasoning_content: 'look it up',
           train: false,
-          tool_calls: [{ id: 'call_1', type: 'function', function: { name: 'f', arguments: { x: 1 } } }],
+          tool_calls: [{ id: 'call_1', type: 'function', function: { name: 'f', arguments: '{"x":1}' } }],
         },
         { role: 'tool', tool_call_id: 'call_1', content: 'R' },
         { role: 'assistant', content: 'A b', train_spans: [{ start: 0, end: 1, train: false }] },

@@ -39,9 +39,10 @@ function parseToolCall(value: unknown, path: string): ToolCall {
   // Templates would print nothing, or fail: what is meant has to be said.
   if (call.arguments === undefined || call.arguments === null)
     fail(`${at}.arguments`, 'is missing; write an object, {} for a tool that takes none.');
-  // A string stays one, as transformers and TRL leave it: some templates want it, others print it encoded twice.
+  // A string stays one, as transformers and TRL leave it: some templates want it, others print it encoded twice. Cut or broken
+  // JSON would be learnt as it is.
   const args = call.arguments;
-  if (!isObject(args) && typeof args !== 'string')
+  if (!isObject(unpack(args, `${at}.arguments`)))
     fail(`${at}.arguments`, `must be an object, or a string of JSON, got ${show(args)}.`);
   // Other keys (id, index …) stay: templates may print them.
   return {
