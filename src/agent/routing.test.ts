@@ -79,6 +79,13 @@ test('a rule whose adapter is not registered refuses, naming both', () => {
   expect(message).toContain('bank_A under policy_v3 leads to adapter 17, which is not in the registry');
 });
 
+test.each([null, undefined, 'bank_A', 7, []])('metadata that is no object is refused: %j', (metadata) => {
+  expect(route(metadata as never, DEFAULT_RULES, new Set([17, 42, 9]))).toMatchObject({
+    decision: 'refused',
+    reason: 'missing_field',
+  });
+});
+
 describe('rules that could both serve', () => {
   const two: RoutingRule[] = [
     { tenant_id: 't', policy_version: 'policy_v1', industry: 'banking', adapter: 1 },

@@ -76,9 +76,11 @@ export function route(
   rules: readonly RoutingRule[],
   adapters: ReadonlySet<number>,
 ): RoutingDecision {
-  const refusal = findRefusal(metadata, rules, adapters);
+  // What is no object says nothing, so its first field is missing.
+  const said = (typeof metadata === 'object' && metadata !== null ? metadata : {}) as RequestMetadata;
+  const refusal = findRefusal(said, rules, adapters);
   if (refusal) return { decision: 'refused', ...refusal };
-  const [rule] = matching(metadata, rules) as [RoutingRule];
+  const [rule] = matching(said, rules) as [RoutingRule];
   return { decision: 'routed', adapterId: rule.adapter, rule };
 }
 

@@ -43,6 +43,8 @@ const REFUSED: Record<string, string> = {
   monteclora_config: 'MonteCLoRA',
   velora_config: 'VeLoRA',
 };
+/** Values of init_lora_weights that leave the base as it is. */
+const SAME_BASE: readonly unknown[] = [true, 'gaussian', 'eva', 'orthogonal'];
 const isSet = (value: unknown): boolean =>
   value !== undefined && value !== null && value !== false && !(Array.isArray(value) && value.length === 0);
 
@@ -59,7 +61,18 @@ export function readAdapterConfig(json: unknown): { config: LoraConfig; base?: s
   if (isSet(given.task_type) && given.task_type !== 'CAUSAL_LM')
     refuse(`task_type is ${JSON.stringify(given.task_type)}; only "CAUSAL_LM" adapters run here.`, 'task_type');
   for (const [key, words] of Object.entries(REFUSED))
-    if (isSet(given[key])) refuse(`${key} asks for ${words}, which is not supported. Train it without.`, key);
+    if (isSet(given[key]))
+      refuse(
+        `${key} asks for ${words}, which is not supported. Train it without, or merge it in PEFT and import the model.`,
+        key,
+      );
+  // PiSSA and its like subtract the first A and B from the base, so their files beside the plain base count them twice.
+  const init = given.init_lora_weights;
+  if (isSet(init) && !SAME_BASE.includes(init))
+    refuse(
+      `init_lora_weights is ${JSON.stringify(init)}: it changes the base too, and this file holds only what is added to the changed one. Convert it in PEFT first: save_pretrained(..., path_initial_model_for_weight_conversion=...).`,
+      'init_lora_weights',
+    );
   const pattern = given.layers_pattern;
   if (isSet(pattern) && pattern !== 'layers' && !(Array.isArray(pattern) && pattern.includes('layers')))
     refuse(

@@ -38,6 +38,17 @@ export class AdapterSet {
         if (!this.residents[slot])
           throw new ConfigError(`A route leads to adapter ${slot}, and there are ${names.length}.`);
     for (const route of this.routes)
+      for (const { slot, weight } of route)
+        if (!Number.isFinite(weight))
+          throw new ConfigError(
+            `The weight of adapter "${names[slot]}" is ${weight}. Write a number, 1 for the adapter as it is.`,
+          );
+        else if (weight !== 1 && this.residents[slot]!.adapter.config.use_dora)
+          throw new ConfigError(
+            `Adapter "${names[slot]}" has use_dora and cannot be weighted by ${weight}: its magnitudes belong to the whole update. Use weight 1, or LoRA without use_dora.`,
+            { where: 'use_dora' },
+          );
+    for (const route of this.routes)
       if (route.length > 1 && route.some(({ slot }) => this.residents[slot]!.adapter.config.use_dora))
         throw new ConfigError(
           'Adapters with use_dora cannot be stacked: their magnitudes scale the same rows. Merge one first, or take LoRA without use_dora.',

@@ -302,6 +302,9 @@ test('stacked adapters add, each by its weight; with DoRA they are refused', asy
   );
   const dora = [adapters[0]!, adapter('d', { use_dora: true })];
   expect(() => new AdapterSet(config, dora, [[{ slot: 0, weight: 1 }, { slot: 1, weight: 1 }]])).toThrow('cannot be stacked'); // biome-ignore format: one route
+  expect(() => new AdapterSet(config, dora, [[{ slot: 1, weight: 0.5 }]])).toThrow('cannot be weighted by 0.5');
+  expect(() => new AdapterSet(config, dora, [[{ slot: 1, weight: 1 }]])).not.toThrow();
+  expect(() => new AdapterSet(config, dora, [[{ slot: 0, weight: Number.NaN }]])).toThrow('is NaN');
   stacked.dispose();
   merged.dispose();
 });

@@ -76,13 +76,12 @@ export function updateSpectrum(B: ArrayLike<number>, A: ArrayLike<number>, r: nu
   for (let i = 0; i < r; i++)
     for (let j = 0; j < r; j++) L[i * r + j] = vectors[i * r + j]! * Math.sqrt(Math.max(0, values[j]!));
   const AA = gram(A, r, inputs);
-  const M = new Float64Array(r * r);
+  const T = new Float64Array(r * r);
   for (let i = 0; i < r; i++)
-    for (let j = 0; j < r; j++) {
-      let sum = 0;
-      for (let k = 0; k < r; k++) for (let l = 0; l < r; l++) sum += L[k * r + i]! * AA[k * r + l]! * L[l * r + j]!;
-      M[i * r + j] = sum;
-    }
+    for (let k = 0; k < r; k++) for (let j = 0; j < r; j++) T[i * r + j]! += AA[i * r + k]! * L[k * r + j]!;
+  const M = new Float64Array(r * r);
+  for (let k = 0; k < r; k++)
+    for (let i = 0; i < r; i++) for (let j = 0; j < r; j++) M[i * r + j]! += L[k * r + i]! * T[k * r + j]!;
   return symmetricEigen(M, r).values.map((x) => Math.abs(scale) * Math.sqrt(Math.max(0, x)));
 }
 

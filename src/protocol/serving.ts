@@ -89,14 +89,18 @@ export interface SliceCheck {
 export interface AuditDraft {
   requestId: string;
   metadata: RequestMetadata;
-  /** `checked`: a later entry about a request that was routed, with its slice check. */
-  decision: 'routed' | 'refused' | 'checked';
+  /**
+   * `misrouted`: a routed request was sent to another adapter than the router's, by hand. `checked`: a later entry about a request
+   * that was routed, with its slice check.
+   */
+  decision: 'routed' | 'refused' | 'misrouted' | 'checked';
   mode?: ServingMode;
   adapterId?: number;
   version?: number;
   artifactId?: string;
   /** Of a refusal. */
   reason?: RefusalReason;
+  /** Of a refusal or a request sent elsewhere. */
   message?: string;
   check?: SliceCheck;
 }

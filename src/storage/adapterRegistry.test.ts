@@ -164,3 +164,9 @@ test('any activations and rollbacks: active is the top of the stack, and calls m
     { numRuns: 25 },
   );
 });
+
+test('two tabs change one registry: both changes stay', async () => {
+  const { open } = setUp();
+  await Promise.all([open().create(1, 'one', bank), open().create(2, 'two', bank), open().create(3, 'three', bank)]);
+  expect((await open().list()).map(({ id }) => id)).toEqual([1, 2, 3]);
+});

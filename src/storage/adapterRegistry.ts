@@ -10,14 +10,12 @@ import type {
   RequestMetadata,
 } from '../protocol/serving';
 import { type ArtifactStore, shortId } from './artifacts';
-import { KeyedQueue, type Storage } from './storage';
+import { exclusive, type Storage } from './storage';
 
 /** One value for a base, so that each change is written whole or not at all. */
 const TABLE = 'adapter-registry';
 
 export class AdapterRegistry {
-  private readonly queue = new KeyedQueue();
-
   /** `baseId`: artifact id of the base. Each base has a registry of its own. */
   constructor(
     private readonly storage: Pick<Storage, 'getValue' | 'setValue'>,
@@ -152,7 +150,7 @@ export class AdapterRegistry {
 
   /** One change after the other; written only when `edit` did not throw. */
   private change<T>(edit: (entries: RegistryEntry[]) => T | Promise<T>): Promise<T> {
-    return this.queue.run(this.baseId, async () => {
+    return exclusive(`registry/${this.baseId}`, async () => {
       const entries = structuredClone(await this.list());
       const result = await edit(entries);
       await this.storage.setValue(TABLE, this.baseId, entries);

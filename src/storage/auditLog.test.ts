@@ -308,3 +308,12 @@ describe('a tab killed in the middle of an append', () => {
     expect(entries).toHaveLength(3);
   });
 });
+
+test('two tabs write one log: no entry is lost and the chain holds', async () => {
+  const { storage, open } = await logOf(2);
+  const tabs = [open(), open()];
+  for (let round = 0; round < 3; round++)
+    await Promise.all(tabs.flatMap((tab, t) => [tab.append([draft(2 * round + t)]), tab.append([draft(round)])]));
+  expect(await open().verify()).toEqual({ ok: true, count: 14 });
+  expect(await new AuditLog(storage, () => 0).search()).toHaveLength(14);
+});

@@ -4,7 +4,7 @@
 import { DataError } from '../lib/errors';
 import type { AuditDraft, AuditEntry, AuditVerdict } from '../protocol/serving';
 import { canonicalJson, sha256 } from './hash';
-import { KeyedQueue, type Storage } from './storage';
+import { exclusive, type Storage } from './storage';
 
 const TABLE = 'audit-heads';
 const NEWLINE = 10;
@@ -32,12 +32,11 @@ export interface AuditQuery {
 }
 
 export class AuditLog {
-  private readonly queue = new KeyedQueue();
   private readonly path: string;
   /** The file was looked at, or written whole, by this instance: an append need not read it again. */
   private isSettled = false;
 
-  /** One instance writes a log at a time; several would need a lock around them. */
+  /** Tabs and workers may write one log: each change waits for the others'. */
   constructor(
     private readonly storage: Pick<Storage, 'read' | 'write' | 'append' | 'getValue' | 'setValue'>,
     private readonly now: () => number,
@@ -51,7 +50,7 @@ export class AuditLog {
    * cleared away. Damage that is found stays as it is, for `verify` to name; new entries follow the head, so none is lost to it.
    */
   append(drafts: readonly AuditDraft[]): Promise<AuditEntry[]> {
-    return this.queue.run(this.path, async () => {
+    return exclusive(this.path, async () => {
       const { head, endsCleanly } = await this.settle();
       const entries: AuditEntry[] = [];
       let { hash: prev, count } = head;
@@ -88,7 +87,7 @@ export class AuditLog {
 
   /** Number and hash of the last entry, to note elsewhere. */
   async head(): Promise<AuditHead> {
-    return this.queue.run(this.path, async () => (await this.settle()).head);
+    return exclusive(this.path, async () => (await this.settle()).head);
   }
 
   /**
@@ -96,7 +95,7 @@ export class AuditLog {
    * shows a log that was made anew as a whole.
    */
   verify(noted?: AuditHead): Promise<AuditVerdict> {
-    return this.queue.run(this.path, async () => {
+    return exclusive(this.path, async () => {
       const head = await this.storedHead();
       const { lines, rest } = split(await this.bytes());
       const { ok, last, why, entries } = await checkChain(lines, head);
@@ -130,7 +129,7 @@ export class AuditLog {
 
   /** The log as it lies in the store, and a last line with its head: JSON Lines for `verifyExport`. */
   export(): Promise<Uint8Array> {
-    return this.queue.run(this.path, async () => {
+    return exclusive(this.path, async () => {
       const { head, endsCleanly } = await this.settle();
       const bytes = await this.bytes();
       const last = encode(`${endsCleanly ? '' : '\n'}${canonicalJson({ head })}\n`);

@@ -90,3 +90,13 @@ export class KeyedQueue {
     return result;
   }
 }
+
+const ofThisProcess = new KeyedQueue();
+/**
+ * Runs `task` while no other tab or worker of this origin runs one under this name (Web Locks); where there are no Web Locks, no
+ * other instance in this process.
+ */
+export function exclusive<T>(name: string, task: () => Promise<T>): Promise<T> {
+  const locks = (globalThis.navigator as Navigator | undefined)?.locks;
+  return locks ? (locks.request(name, task) as Promise<T>) : ofThisProcess.run(name, task);
+}

@@ -86,11 +86,11 @@ export class Models {
       priority,
       async () => {
         const live = isLive();
-        if (live) return task(routed(live.engine, ref));
+        if (live) return asRouted(live.engine, ref, task);
         const { key, engine } = await this.engine(source ?? (await this.source(ref, undefined, signal)));
         this.inUse.push(key);
         try {
-          return await task(routed(engine, ref));
+          return await asRouted(engine, ref, task);
         } finally {
           this.inUse.splice(this.inUse.indexOf(key), 1);
         }
@@ -460,6 +460,15 @@ function routed(engine: ModelEngine, ref: ModelRef): ModelEngine {
   return engine;
 }
 const BASE_ROUTE = 'base';
+/** The route is the engine's only during the task: a run's own samples go on through the run's adapter. */
+async function asRouted<T>(engine: ModelEngine, ref: ModelRef, task: (engine: ModelEngine) => Promise<T>): Promise<T> {
+  const { activeRoute } = engine;
+  try {
+    return await task(routed(engine, ref));
+  } finally {
+    engine.activeRoute = activeRoute;
+  }
+}
 
 const adapterInfos = (config: ModelInfo['config'], list: readonly LoraAdapter[]): Pick<ModelInfo, 'adapters'> =>
   list.length === 0

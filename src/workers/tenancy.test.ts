@@ -95,24 +95,29 @@ test('the chapter’s table: 17, 42 and 9; versions come from runs, and a reques
   expect(merged.sameChoices).toBeGreaterThan(0.9 * merged.tokens);
   // Every decision is in the log, and the log holds.
   const { entries, found } = await made.compute.request('searchAuditLog', { query: {}, offset: 0, limit: 100 });
-  expect(found).toBe(8);
+  expect(found).toBe(9);
   expect(entries.map(({ requestId, decision }) => `${requestId} ${decision}`).reverse()).toEqual([
     'early refused',
     'r1 routed',
     'r1 checked',
     'r2 routed',
+    'r2 misrouted',
     'r2 checked',
     'unknown_tenant refused',
     'outdated_policy refused',
     'missing_field refused',
   ]);
   expect(entries.at(-1)!.prev).toBe(ZEROS);
-  expect(await made.compute.request('verifyAuditLog', {})).toEqual({ ok: true, count: 8 });
+  expect(await made.compute.request('verifyAuditLog', {})).toEqual({ ok: true, count: 9 });
+  // The router's decision stands as it was; where the answer came from stands beside it.
+  const about = entries.filter(({ requestId }) => requestId === 'r2').reverse();
+  expect(about.map(({ adapterId }) => adapterId)).toEqual([17, 42, 42]);
+  expect(about[1]!.message).toContain('the router chose 17');
   const { bytes } = await made.compute.request('exportAuditLog', {});
   const text = new TextDecoder().decode(bytes);
   const tampered = new TextEncoder().encode(text.replace('"adapterId":42', '"adapterId":17'));
   const { verdict } = await made.compute.request('verifyAuditFile', { bytes: tampered.buffer as ArrayBuffer });
-  expect(verdict).toMatchObject({ ok: false, brokenAt: 4 });
+  expect(verdict).toMatchObject({ ok: false, brokenAt: 5 });
 });
 
 test('a next version needs its check or a reason; one action rolls back', async () => {

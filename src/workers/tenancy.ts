@@ -85,10 +85,12 @@ export class Tenancy {
     const { models, storage, now } = this.env;
     const base = await models.source(this.baseRef);
     const registry = new AdapterRegistry(storage, this.artifacts, now, base.info.artifactId);
-    if ((await registry.list()).length > 0) return registry;
+    // A tab that was killed, or a file that could not be read, left some out: they come the next time.
+    const entries = new Map((await registry.list()).map((entry) => [entry.id, entry]));
     for (const tenant of TENANTS) {
       const id = DEFAULT_RULES.find((rule) => rule.tenant_id === tenant.id)!.adapter;
-      await registry.create(id, tenant.id, metadataOf(tenant));
+      if (!entries.has(id)) await registry.create(id, tenant.id, metadataOf(tenant));
+      if (entries.get(id)?.versions.length) continue;
       const source = await models.source(shipped(tenant.id)).catch(() => undefined); // not shipped beside this base
       if (source?.baseId !== base.info.artifactId) continue;
       await source.keep?.();
@@ -154,17 +156,24 @@ export class Tenancy {
     task: (sampler: (artifactId: string) => Sampler, engine: ModelEngine) => Promise<T>,
   ): Promise<T> {
     const { models, queue } = this.env;
-    const loaded = await Promise.all(versions.map(({ artifactId }) => models.loadAdapter(artifactId)));
+    // Versions of two entries may be one artifact, which lies on the device once.
+    const ids = [...new Set(versions.map(({ artifactId }) => artifactId))];
+    const loaded = await Promise.all(ids.map((id) => models.loadAdapter(id)));
     const base = await models.source(this.baseRef, undefined, signal);
     const engine = await queue.run(
       'training',
       async () => {
         const made = await models.newEngine(base);
         const tensors = Object.assign({}, ...loaded.map((one) => one.tensors)) as NamedTensorMap;
-        await made.setAdapters(
-          loaded.map(({ adapter }) => adapter),
-          { tensors },
-        );
+        try {
+          await made.setAdapters(
+            loaded.map(({ adapter }) => adapter),
+            { tensors },
+          );
+        } catch (error) {
+          made.dispose();
+          throw error;
+        }
         return made;
       },
       signal,
@@ -172,7 +181,7 @@ export class Tenancy {
     const samplerOf =
       (artifactId: string): Sampler =>
       (prompts, { max_new_tokens, stopIds }) => {
-        const slot = versions.findIndex((version) => version.artifactId === artifactId);
+        const slot = ids.indexOf(artifactId);
         return queue.run(
           'training',
           () =>
@@ -296,7 +305,16 @@ export class Tenancy {
     if (!version)
       throw new ConfigError(`Adapter ${adapterId} has no active version, so it cannot answer.`, { where: `adapter ${adapterId}` }); // biome-ignore format: one error
     const { version: number, artifactId } = version;
-    await this.log.append([{ ...about, decision: 'routed', adapterId, version: number, artifactId }]);
+    const chosen = active.get(decision.adapterId)!;
+    const routed = { ...about, decision: 'routed' as const, adapterId: decision.adapterId, version: chosen.version, artifactId: chosen.artifactId }; // biome-ignore format: one entry
+    // What the router decided is logged as it is; that the answer came from another adapter stands in an entry of its own.
+    const message = `Sent to adapter ${adapterId} by hand; the router chose ${decision.adapterId}.`;
+    await this.log.append([
+      routed,
+      ...(adapterId === decision.adapterId
+        ? []
+        : [{ ...about, decision: 'misrouted' as const, adapterId, version: number, artifactId, message }]),
+    ]);
     const tenant = TENANTS.find(({ id }) => id === metadata.tenant_id)?.id;
     const item = tenant && !messages ? caseOf(chapterItem(builtinWorld(), tenant), 0) : undefined;
     const context = await this.context();

@@ -5,7 +5,7 @@ import type { AuditEntry, AuditVerdict } from '../../protocol/serving';
 import { reasonWords } from './routingView';
 
 export const PAGE_SIZE = 12;
-export const DECISIONS = ['routed', 'refused', 'checked'] as const;
+export const DECISIONS = ['routed', 'refused', 'misrouted', 'checked'] as const;
 
 export interface LogFilter {
   tenant: string;
@@ -31,7 +31,13 @@ export function pageWords(offset: number, shown: number, found: number): string 
 }
 
 export const entryTone = ({ decision, check }: AuditEntry): '' | 'ok' | 'warn' | 'bad' =>
-  decision === 'refused' ? 'warn' : decision === 'checked' ? (check?.verdict === 'pass' ? 'ok' : 'bad') : '';
+  decision === 'refused' || decision === 'misrouted'
+    ? 'warn'
+    : decision === 'checked'
+      ? check?.verdict === 'pass'
+        ? 'ok'
+        : 'bad'
+      : '';
 export const entryTitle = ({ decision, check, reason }: AuditEntry): string =>
   decision === 'checked'
     ? check?.verdict === 'pass'
@@ -39,7 +45,7 @@ export const entryTitle = ({ decision, check, reason }: AuditEntry): string =>
       : 'check failed'
     : decision === 'refused'
       ? `refused: ${reason ? reasonWords(reason) : ''}`
-      : 'routed';
+      : decision;
 export const entryText = ({ message, check, mode }: AuditEntry): string =>
   message ?? check?.why ?? (mode ? `replay, ${mode}` : '');
 

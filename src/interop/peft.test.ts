@@ -1,0 +1,45 @@
+// adapter_config.json of other people's adapters: what is read, and what is refused rather than read as something else.
+import { expect, test } from 'vitest';
+import { DataError } from '../lib/errors';
+import { readAdapterConfig } from './peft';
+
+const file = (more: Record<string, unknown> = {}) => ({
+  peft_type: 'LORA',
+  task_type: 'CAUSAL_LM',
+  r: 8,
+  lora_alpha: 16,
+  target_modules: ['q_proj', 'v_proj'],
+  base_model_name_or_path: 'somebody/base',
+  some_key_of_a_later_version: null,
+  ...more,
+});
+
+test('what PEFT writes is read', () => {
+  const { config, base } = readAdapterConfig(file());
+  expect(config).toEqual({ r: 8, lora_alpha: 16, target_modules: ['q_proj', 'v_proj'] });
+  expect(base).toBe('somebody/base');
+});
+test.each([true, false, null, 'gaussian', 'orthogonal', 'eva'])(
+  'init_lora_weights %s leaves the base alone: read',
+  (value) => {
+    expect(readAdapterConfig(file({ init_lora_weights: value })).config.r).toBe(8);
+  },
+);
+// PEFT's save_pretrained warns of these: without path_initial_model_for_weight_conversion the file fits no plain base.
+test.each(['pissa', 'pissa_niter_4', 'olora', 'loftq', 'corda', 'lora_ga'])(
+  'init_lora_weights %s changed the base: refused',
+  (value) => {
+    const read = () => readAdapterConfig(file({ init_lora_weights: value }));
+    expect(read).toThrow(DataError);
+    expect(read).toThrow(/changes the base too.*path_initial_model_for_weight_conversion/);
+  },
+);
+test.each([
+  ['modules_to_save', ['lm_head'], /whole modules that are saved beside the adapter/],
+  ['use_qalora', true, /QA-LoRA/],
+  ['peft_type', 'IA3', /only "LORA" adapters/],
+  ['task_type', 'SEQ_CLS', /only "CAUSAL_LM" adapters/],
+  ['r', 0, /r/],
+])('%s of %j is refused by name', (key, value, message) => {
+  expect(() => readAdapterConfig(file({ [key]: value }))).toThrow(message);
+});
