@@ -86,11 +86,11 @@ export function MaskPanel() {
             )),
           )}
         </select>
-        <MaskChoices hasPrompts={info?.type === 'prompt-completion'} />
         <span className="grow" />
         <button type="button" className="link" aria-expanded={isTen} onClick={() => setTen(!isTen)}>
           The idea in ten tokens
         </button>
+        <MaskChoices hasPrompts={info?.type === 'prompt-completion'} />
       </div>
       {isTen && <TenTokens onClose={() => setTen(false)} />}
       {info && shownSplit && (
