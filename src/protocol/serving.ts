@@ -114,7 +114,11 @@ export interface AuditEntry extends AuditDraft {
   /** sha256 of this entry's canonical JSON without `hash`. */
   hash: string;
 }
-export type AuditVerdict = { ok: true; count: number } | { ok: false; brokenAt: number; why: string };
+/**
+ * `own`, of a file: how many entries the log of this browser has that begins with the file's; 0 when it does not, so that only the
+ * file's own chain was checked.
+ */
+export type AuditVerdict = { ok: true; count: number; own?: number } | { ok: false; brokenAt: number; why: string };
 
 export interface ServedRequest {
   id: string;

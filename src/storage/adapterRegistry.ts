@@ -83,7 +83,8 @@ export class AdapterRegistry {
       return version;
     });
   }
-  private async checkArtifact(artifactId: string): Promise<void> {
+  /** Throws as `addVersion` does for an artifact that no entry may hold. */
+  async checkArtifact(artifactId: string): Promise<void> {
     await this.artifacts.verify(artifactId);
     const { manifest, name } = (await this.artifacts.get(artifactId))!;
     const refuse = (message: string): never => {

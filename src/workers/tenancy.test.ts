@@ -2,6 +2,8 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import type { Recipe } from '../protocol/recipe';
 import type { ServingSettings } from '../protocol/requests';
+import type { AuditEntry } from '../protocol/serving';
+import { canonicalJson, sha256 } from '../storage/hash';
 import { type TestBed, testBed, tinyRecipe } from './testBed';
 
 const beds: TestBed[] = [];
@@ -118,7 +120,35 @@ test('the chapter’s table: 17, 42 and 9; versions come from runs, and a reques
   const tampered = new TextEncoder().encode(text.replace('"adapterId":42', '"adapterId":17'));
   const { verdict } = await made.compute.request('verifyAuditFile', { bytes: tampered.buffer as ArrayBuffer });
   expect(verdict).toMatchObject({ ok: false, brokenAt: 5 });
+  // A chain made anew holds in itself; beside the log of this browser it does not.
+  const check = async (from: number, edit: (entry: AuditEntry) => void) =>
+    (await made.compute.request('verifyAuditFile', { bytes: await madeAnew(text, from, edit) })).verdict;
+  expect(await check(10, () => {})).toEqual({ ok: true, count: 9, own: 9 });
+  const forge = (entry: AuditEntry) => {
+    entry.metadata.tenant_id = 'bank_X';
+  };
+  expect(await check(3, forge)).toMatchObject({ ok: false, brokenAt: 3, why: expect.stringContaining('written anew') });
+  expect(await check(1, forge)).toEqual({ ok: true, count: 9, own: 0 });
+  // An older export is the log as it was.
+  await made.compute.request('serveRequest', { requestId: 'later', metadata: { tenant_id: 'bank_A' } });
+  expect(await check(10, () => {})).toEqual({ ok: true, count: 9, own: 10 });
 });
+
+/** An exported log whose entries from number `from` on are edited and hashed again, with a closing line that fits. */
+async function madeAnew(text: string, from: number, edit: (entry: AuditEntry) => void): Promise<ArrayBuffer> {
+  let prev = ZEROS;
+  let n = 0;
+  const lines: string[] = [];
+  for (const line of text.trim().split('\n').slice(0, -1)) {
+    const { hash: _hash, ...entry } = JSON.parse(line) as AuditEntry;
+    if (++n >= from) edit(entry as AuditEntry);
+    const body = { ...entry, prev };
+    prev = await sha256(canonicalJson(body));
+    lines.push(canonicalJson({ ...body, hash: prev }));
+  }
+  lines.push(canonicalJson({ head: { count: n, hash: prev } }));
+  return new TextEncoder().encode(`${lines.join('\n')}\n`).buffer as ArrayBuffer;
+}
 
 test('a next version needs its check or a reason; one action rolls back', async () => {
   const made = bed();
@@ -144,6 +174,8 @@ test('a next version needs its check or a reason; one action rolls back', async 
   // An adapter of another base does not get in.
   await trainTenants(made, 'elsewhere', 3, 'run:tenants#bank_A');
   await expect(made.compute.request('registerAdapter', { id: 17, ref: 'run:elsewhere#bank_A' })).rejects.toThrow('was trained on the base'); // biome-ignore format: one call
+  await expect(made.compute.request('registerAdapter', { id: 77, ref: 'run:elsewhere#bank_A' })).rejects.toThrow('was trained on the base'); // biome-ignore format: one call
+  expect((await made.compute.request('tenancy', {})).entries.map(({ id }) => id)).toEqual([9, 17, 42]); // no empty one is left
   await expect(made.compute.request('registerAdapter', { id: 17, ref: 'run:elsewhere' })).rejects.toThrow('Say which');
   await expect(made.compute.request('registerAdapter', { id: 17, ref: 'builtin:tiny' })).rejects.toThrow('no adapter');
 });

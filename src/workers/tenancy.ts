@@ -136,6 +136,7 @@ export class Tenancy {
   ): Promise<RegistryEntry> {
     const registry = await this.registry();
     const artifactId = await this.env.models.keepAdapter(ref);
+    await registry.checkArtifact(artifactId); // before an entry is made for it
     const entries = await registry.list();
     if (!entries.some((entry) => entry.id === id))
       await registry.create(id, about.name?.trim() || `adapter ${id}`, about.metadata ?? {});
@@ -441,8 +442,21 @@ export class Tenancy {
   exportLog(): Promise<Uint8Array> {
     return this.log.export();
   }
-  verifyFile(bytes: Uint8Array): Promise<{ verdict: AuditVerdict; entries: AuditEntry[] }> {
-    return verifyExport(bytes);
+  /** A chain without a secret can be made anew as a whole, so a file is held against the log of this browser as well. */
+  async verifyFile(bytes: Uint8Array): Promise<{ verdict: AuditVerdict; entries: AuditEntry[] }> {
+    const found = await verifyExport(bytes);
+    if (!found.verdict.ok) return found;
+    const own = await this.log.search();
+    const { entries } = found;
+    if (own.length === 0 || entries.length === 0 || own[0]!.hash !== entries[0]!.hash)
+      return { ...found, verdict: { ...found.verdict, own: 0 } };
+    const apart = entries.findIndex((entry, i) => entry.hash !== own[i]?.hash);
+    if (apart < 0) return { ...found, verdict: { ...found.verdict, own: own.length } };
+    const n = apart + 1;
+    const why = own[apart]
+      ? `Its chain holds, but entry ${n} is not the one in the log of this browser: it was written anew from there on.`
+      : `Its chain holds, but entry ${n} is not in the log of this browser, which ends before it.`;
+    return { ...found, verdict: { ok: false, brokenAt: n, why } };
   }
 }
 

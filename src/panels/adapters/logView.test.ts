@@ -24,4 +24,7 @@ test('the log in words', () => {
   expect(verdictWords({ ok: true, count: 1 }, 'The log').text).toBe(
     'The log holds: 1 entry, every hash as it was written.',
   );
+  expect(verdictWords({ ok: true, count: 1, own: 0 }, 'a').text).toContain('not the log of this browser');
+  expect(verdictWords({ ok: true, count: 4, own: 6 }, 'a').text).toContain('which has 2 more since');
+  expect(entryTitle(of({ decision: 'misrouted' }))).toBe('misrouted');
 });

@@ -54,7 +54,17 @@ export function verdictWords(verdict: AuditVerdict, what: string): { tone: 'good
   return verdict.ok
     ? {
         tone: 'good',
-        text: `${what} holds: ${plural(verdict.count, 'entry', 'entries')}, every hash as it was written.`,
+        text: `${what} holds: ${plural(verdict.count, 'entry', 'entries')}, every hash as it was written.${ownWords(verdict)}`,
       }
     : { tone: 'bad', text: `${what} is broken at entry ${count(verdict.brokenAt)}. ${verdict.why}` };
+}
+
+/** Of a file: what the log of this browser says of it. */
+function ownWords({ count: entries, own }: Extract<AuditVerdict, { ok: true }>): string {
+  if (own === undefined) return '';
+  if (own === 0)
+    return ' It is not the log of this browser: a file that was made anew as a whole would hold too. Compare its last hash with one that was noted.';
+  return own === entries
+    ? ' It is the log of this browser.'
+    : ` It is the log of this browser, which has ${count(own - entries)} more since.`;
 }
