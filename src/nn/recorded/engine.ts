@@ -201,6 +201,9 @@ export class RecordedEngine implements ModelEngine {
     adapters: readonly LoraAdapter[] = [],
     quantization?: Quantization | null,
   ) {
+    // What can be refused is refused before anything lies on the device.
+    this.set = new AdapterSet(config, adapters);
+    if (adapters.length > 0) checkRecordable(this.set, head);
     this.gpu = { ...context };
     const { device } = this.gpu;
     const extra = HEAD_PARAMETERS[head](config.hidden_size);
@@ -210,11 +213,9 @@ export class RecordedEngine implements ModelEngine {
     const { layout } = this;
     this.weights = this.make(layout.segments, 'weights');
     this.uploadAll(this.weights, flat);
-    this.set = new AdapterSet(config, []);
     this.activeRoute = adapters.length > 0 ? 0 : -1;
     if (adapters.length === 0) this.trained = this.wholeModel();
     else {
-      this.set = new AdapterSet(config, adapters);
       const values = this.set.init((path) => weights[`${path}.weight`]!.data);
       const own = this.ownAdapters(this.set, values);
       this.trained = own.trained;
