@@ -188,7 +188,7 @@ test('own rows: imported, checked before the run, and trained on', async ({ page
   // One row teaches nothing: the gate stops the run and names it.
   const gate = page.getByRole('alert', { name: 'Pre-flight check' });
   await expect(gate).toContainText('1 row: nothing is trained');
-  await expect(gate).toContainText(/Rows 5/);
+  await expect(gate).toContainText('Rows line 6');
   await isAccessible(page, 'SFT with the gate');
   expect(Object.keys(await storedPoints(page).catch(() => ({})))).toHaveLength(0);
   await gate.getByRole('button', { name: 'Train all the same' }).click();
