@@ -176,7 +176,8 @@ test('a second loss at once leaves the run where its checkpoint is, and Continue
 
 test('while a run is on, no main-thread task takes more than 50 ms of CPU', async ({ page, browser }) => {
   await openStudio(page);
-  await setRecipe(page, { ...TINY, max_steps: 200 });
+  // More steps than a quick machine makes while it is watched.
+  await setRecipe(page, { ...TINY, max_steps: 5000 });
   const idle = await mainThreadTasks(browser, page, () => page.waitForTimeout(4000));
   await run(page);
   await loggedStep(page, 2);
