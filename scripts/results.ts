@@ -256,7 +256,9 @@ async function isMeasured(group: Group): Promise<boolean> {
   const model = await loadNodeModel(group.model);
   model.engine.dispose();
   const ids = idsOf(group);
-  return ids.every((id) => known.some((figure) => figure.id === id && figure.model === model.artifactId));
+  return ids.every((id) =>
+    known.some((figure) => figure.id === id && figure.model === model.artifactId && !figure.commit.endsWith('-dirty')),
+  );
 }
 
 const inProcess = (group: Group, isForced: boolean): Promise<void> =>
