@@ -1,16 +1,23 @@
-// Answers of a run to its fixed prompts: one slider over the history, the first answers beside the chosen ones.
+// Answers to the fixed prompts, step by step: one slider over the history, the base's answer beside the chosen one.
 import { useState } from 'react';
 import { count } from '../lib/words';
-import { parseTurn } from '../protocol/contract';
 import type { SampleGeneration } from '../protocol/run';
 import { Card } from './Card';
+import { generationSteps, generationsAt, turnVerdict } from './runWords';
 
-export function Answers({ generations, isOver }: { generations: readonly SampleGeneration[]; isOver: boolean }) {
-  const steps = [...new Set(generations.map((g) => g.step))].sort((a, b) => a - b);
+export function Answers({
+  generations,
+  isOver,
+}: {
+  generations: readonly SampleGeneration[];
+  /** No more answers come. */
+  isOver: boolean;
+}) {
+  const steps = generationSteps(generations);
   const [chosen, setChosen] = useState<number>();
   const [prompt, setPrompt] = useState(0);
-  const first = steps[0];
   const at = chosen !== undefined && steps.includes(chosen) ? steps.indexOf(chosen) : steps.length - 1;
+  const first = steps[0];
   const step = steps[at];
   if (first === undefined || step === undefined)
     return (
@@ -21,14 +28,14 @@ export function Answers({ generations, isOver }: { generations: readonly SampleG
         </p>
       </Card>
     );
-  const of = (wanted: number) => generations.filter((g) => g.step === wanted);
-  const now = of(step);
+  const before = generationsAt(generations, first);
+  const now = generationsAt(generations, step);
   const index = Math.min(prompt, now.length - 1);
-  const isFirst = step === first;
+  const question = now[index]?.prompt ?? '';
   return (
     <Card
       title="Answers"
-      note={<span className="one-line">“{now[index]?.prompt}”</span>}
+      note={<span className="one-line">“{question}”</span>}
       actions={
         <>
           <select
@@ -54,22 +61,22 @@ export function Answers({ generations, isOver }: { generations: readonly SampleG
               aria-valuetext={`step ${step}`}
               onChange={(event) => setChosen(steps[event.currentTarget.valueAsNumber])}
             />
-            <span className="mono">{count(step)}</span>
+            <span className="mono fixed-number">{count(step)}</span>
           </label>
         </>
       }
     >
-      <div className="answers-pair">
-        <Answer title={first === 0 ? 'Before training' : `Step ${count(first)}`} sample={of(first)[index]} />
+      <div className="answer-pair">
+        <Answer title={first === 0 ? 'Before training' : `Step ${count(first)}`} sample={before[index]} />
         <Answer
           title={
-            !isFirst
-              ? `Step ${count(step)}`
-              : isOver
+            step === first
+              ? isOver
                 ? 'The run ended before its next answers'
                 : 'The next answers come with the next evaluation'
+              : `Step ${count(step)}`
           }
-          sample={isFirst ? undefined : now[index]}
+          sample={step === first ? undefined : now[index]}
         />
       </div>
     </Card>
@@ -77,18 +84,11 @@ export function Answers({ generations, isOver }: { generations: readonly SampleG
 }
 
 function Answer({ title, sample }: { title: string; sample?: SampleGeneration }) {
-  const turn = sample && parseTurn(sample.text);
-  const [tone, words] = !turn
-    ? ['', '']
-    : turn.isValid
-      ? ['ok', turn.kind === 'tool_call' ? 'tool call' : 'valid JSON']
-      : turn.isJson
-        ? ['warn', 'JSON, wrong shape']
-        : ['bad', 'not JSON'];
+  const verdict = sample && turnVerdict(sample.text);
   return (
-    <div>
-      <p className="answer-title">
-        <b>{title}</b> {turn && <span className={`verdict ${tone}`}>{words}</span>}
+    <div className="answer">
+      <p className="answer-head">
+        <b>{title}</b> {verdict && <span className={`verdict ${verdict.tone}`}>{verdict.title}</span>}
       </p>
       {sample && (
         <p className="mono answer-text">

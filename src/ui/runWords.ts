@@ -1,14 +1,21 @@
 // A run in words and series: progress, curves, what the losses say. Pure: records and metric points in, words out.
 import { count, duration, number, plural } from '../lib/words';
-import type { MetricPoint, RunRecord, RunStatus } from '../protocol/run';
+import { parseTurn } from '../protocol/contract';
+import type { MetricPoint, RunRecord, RunStatus, SampleGeneration } from '../protocol/run';
 
 export const isLive = (run: Pick<RunRecord, 'status'>): boolean =>
   run.status === 'running' || run.status === 'paused' || run.status === 'queued';
 
 /** `step 186 of 300 · 41 s left`. `stepMs`: milliseconds a step. */
-export function progressWords(status: RunStatus, step: number, maxSteps: number, stepMs?: number): string {
+export function progressWords(
+  status: RunStatus | 'recovering',
+  step: number,
+  maxSteps: number,
+  stepMs?: number,
+): string {
   const at = `step ${count(step)} of ${count(maxSteps)}`;
   if (status === 'queued') return 'queued: starts when the run before it ends';
+  if (status === 'recovering') return `${at} · its device is being started anew`;
   if (status === 'paused') return `paused at ${at}`;
   if (status === 'interrupted') return `interrupted at ${at}`;
   if (status === 'stopped') return `stopped at ${at}`;
@@ -31,11 +38,14 @@ export const lastValue = (points: readonly MetricPoint[], metric: string): numbe
   metricSeries(points, metric).at(-1)?.value;
 
 /** `train 0.31 · held-out 0.38 (step 50)`, only what exists; a held-out value is as old as its evaluation. */
-export function curveWords(points: readonly MetricPoint[], train: string, evaluation: string): string {
+export function curveWords(points: readonly MetricPoint[], train: string, evaluation?: string): string {
   const t = metricSeries(points, train).at(-1);
-  const e = metricSeries(points, evaluation).at(-1);
+  const e = evaluation === undefined ? undefined : metricSeries(points, evaluation).at(-1);
   const isOld = e !== undefined && e.step < Math.max(0, ...points.map((p) => p.step));
-  return [t && `train ${number(t.value)}`, e && `held-out ${number(e.value)}${isOld ? ` (step ${count(e.step)})` : ''}`]
+  return [
+    t && `${evaluation ? 'train ' : ''}${number(t.value)}`,
+    e && `held-out ${number(e.value)}${isOld ? ` (step ${count(e.step)})` : ''}`,
+  ]
     .filter(Boolean)
     .join(' · ');
 }
@@ -52,4 +62,19 @@ export function lossWords(points: readonly MetricPoint[]): string | undefined {
   if (last.value > best.value * 1.05)
     return `${change}, but was ${number(best.value)} at step ${count(best.step)}: train fewer steps, on more rows, or with a lower learning_rate.`;
   return `${change}.`;
+}
+
+/** Steps at which answers to the fixed prompts were written, ascending. */
+export const generationSteps = (generations: readonly SampleGeneration[]): number[] =>
+  [...new Set(generations.map((g) => g.step))].sort((a, b) => a - b);
+
+/** The answers of one step, in the order of the prompts. */
+export const generationsAt = (generations: readonly SampleGeneration[], step: number): SampleGeneration[] =>
+  generations.filter((g) => g.step === step);
+
+/** What an answer is: valid JSON, a tool call, prose. */
+export function turnVerdict(text: string): { tone: 'ok' | 'bad' | 'warn'; title: string } {
+  const turn = parseTurn(text);
+  if (turn.isValid) return { tone: 'ok', title: turn.kind === 'tool_call' ? 'tool call' : 'valid JSON' };
+  return turn.isJson ? { tone: 'warn', title: 'JSON, wrong shape' } : { tone: 'bad', title: 'not JSON' };
 }

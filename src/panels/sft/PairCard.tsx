@@ -13,8 +13,9 @@ import {
 import { Card } from '../../ui/Card';
 import { LineChart } from '../../ui/LineChart';
 import { intervalWords, metricWords } from '../../ui/metricWords';
+import { lastValue, metricSeries, progressWords } from '../../ui/runWords';
 import { lossOn } from './lossOn';
-import { lastValue, metricSeries, pairFinding, progressWords } from './runView';
+import { pairFinding } from './runView';
 
 const ECHO = 'prompt_echo';
 

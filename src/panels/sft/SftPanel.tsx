@@ -2,7 +2,6 @@
 import { useMemo, useState } from 'react';
 import { settingsOf } from '../../labs/recipeSettings';
 import { number } from '../../lib/words';
-import { parseTurn } from '../../protocol/contract';
 import type { Recipe } from '../../protocol/recipe';
 import type { RowPlace } from '../../protocol/requests';
 import type { RunRecord } from '../../protocol/run';
@@ -11,11 +10,12 @@ import type { RunStats } from '../../stores/runs';
 import { useTemplates } from '../../stores/templates';
 import { useLoaded } from '../../stores/useLoaded';
 import { useWorkbench } from '../../stores/workbench';
+import { Answers } from '../../ui/Answers';
 import { Card } from '../../ui/Card';
 import { LineChart } from '../../ui/LineChart';
 import { Panel } from '../../ui/Panel';
+import { curveWords, metricSeries, progressWords } from '../../ui/runWords';
 import { GateNotice } from './GateNotice';
-import { Generations } from './Generations';
 import { GlassBox } from './GlassBox';
 import { FinishedNotice, Measured } from './Measured';
 import { isLive, modelStates } from './modelStates';
@@ -23,7 +23,7 @@ import { PairCard } from './PairCard';
 import { RecipeCard } from './RecipeCard';
 import { RunControls } from './RunControls';
 import { RunNotice } from './RunNotice';
-import { curveWords, lossFinding, metricSeries, progressWords } from './runView';
+import { lossFinding } from './runView';
 import { SettingsNote } from './SettingsNote';
 import { useSft } from './useSft';
 import '../../ui/parts.css';
@@ -82,12 +82,7 @@ export function SftPanel() {
         settings={settings}
         maxRows={shown.data.rows}
       />
-      <Generations
-        key={run?.id}
-        generations={run?.generations ?? []}
-        judge={judge}
-        isOver={run !== undefined && !isLive(run)}
-      />
+      <Answers key={run?.id} generations={run?.generations ?? []} isOver={run !== undefined && !isLive(run)} />
       {run && (run.status === 'finished' || run.status === 'stopped') && (
         <Measured
           baseRef={shown.model.ref}
@@ -194,9 +189,3 @@ function lookInMask(recipe: Recipe, source: string | undefined, place?: RowPlace
   if (place) openRow(place.index);
   location.hash = '#/mask';
 }
-
-const judge = ({ text }: { text: string }): { tone: 'ok' | 'bad' | 'warn'; title: string } => {
-  const turn = parseTurn(text);
-  if (turn.isValid) return { tone: 'ok', title: turn.kind === 'tool_call' ? 'tool call' : 'valid JSON' };
-  return turn.isJson ? { tone: 'warn', title: 'JSON, wrong shape' } : { tone: 'bad', title: 'not JSON' };
-};

@@ -2,7 +2,8 @@ import { expect, test } from 'vitest';
 import type { MetricResult } from '../../protocol/requests';
 import type { MetricPoint } from '../../protocol/run';
 import { intervalWords, metricChanges, metricWords } from '../../ui/metricWords';
-import { curveWords, generationSteps, lossFinding, metricSeries, pairFinding, progressWords } from './runView';
+import { curveWords, generationSteps, metricSeries, progressWords } from '../../ui/runWords';
+import { lossFinding, pairFinding } from './runView';
 
 const point = (step: number, metrics: Record<string, number | null>): MetricPoint => ({ step, epoch: 0, ...metrics });
 const metric = (id: string, value: number, half: number, direction: MetricResult['direction']): MetricResult => ({
