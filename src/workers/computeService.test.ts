@@ -164,7 +164,10 @@ test('stop keeps a checkpoint; resume goes on from there', async () => {
   const made = bed();
   await start(made, withArgs({ max_steps: 16, save_steps: 0 }));
   // Stopped before its first step a run would have nothing to keep: stop does not wait for the first evaluation.
-  await vi.waitFor(() => expect(made.events.some(({ kind }) => kind === 'progress')).toBe(true), { timeout: 20_000 });
+  await vi.waitFor(() => expect(made.events.some(({ kind }) => kind === 'progress')).toBe(true), {
+    timeout: 20_000,
+    interval: 1,
+  });
   const { step } = await made.compute.request('stop', { runId: 'r' });
   expect(step).toBeGreaterThan(0);
   expect(await run(made)).toMatchObject({ status: 'stopped', step, checkpoints: [{ step }] });
@@ -180,6 +183,7 @@ test('device loss is told, the run keeps its checkpoint and a new service goes o
   await start(made, withArgs({ max_steps: 400, save_steps: 2 }));
   await vi.waitFor(() => expect(made.events.some((event) => event.kind === 'checkpoint')).toBe(true), {
     timeout: 20_000,
+    interval: 1,
   });
   made.device.onDeviceLost('unknown: crashed');
   await until(made, 'interrupted');

@@ -1,5 +1,5 @@
 // The life of runs, with a toy driver: a walk of one weight, so that every step can be checked by hand.
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { DataError, DeviceError } from '../lib/errors';
 import type { ComputeEvent } from '../protocol/events';
 import type { Recipe } from '../protocol/recipe';
@@ -68,6 +68,15 @@ function toyDriver(
   return driver;
 }
 
+/**
+ * Looks once a message, as often as the toy driver steps: a look by the clock comes too late on a quick machine, where a
+ * thousand of its steps fit between two looks.
+ */
+async function when(holds: () => boolean): Promise<void> {
+  for (const end = Date.now() + 10_000; !holds(); await yieldToMessages())
+    if (Date.now() > end) throw new Error(`This never came to hold: ${holds}`);
+}
+
 interface Options {
   storage?: MemoryStorage;
   locks?: RunLocks;
@@ -115,7 +124,7 @@ function worker(options: Options = {}) {
       .filter((event) => event.kind === 'status' && event.runId === runId)
       .map((event) => (event as never as { status: string }).status);
   const start = (runId = 'r', given = recipe) => all.start({ runId, name: runId, recipe: given });
-  const until = (runId: string, status: string) => vi.waitFor(() => expect(statuses(runId).at(-1)).toBe(status));
+  const until = (runId: string, status: string) => when(() => statuses(runId).at(-1) === status);
   const made = { all, runs, checkpoints, events, kept, queue, storage, locks, statuses, start, until, onFailed() {} };
   return made;
 }
@@ -160,7 +169,7 @@ test('pause, one step, unpause, stop', async () => {
   await Promise.all([run.stepOnce(), run.stepOnce()]); // clicks in a row are all obeyed
   expect(run.step).toBe(paused + 3);
   await run.unpause();
-  await vi.waitFor(() => expect(run.step).toBeGreaterThan(paused + 5));
+  await when(() => run.step > paused + 5);
   await run.stop();
   expect(statuses('r')).toEqual(['queued', 'running', 'paused', 'queued', 'running', 'stopped']);
   expect((await runs.get('r')).points.at(-1)!.step).toBe(run.step);
@@ -210,7 +219,7 @@ test.each([{ stopAfter: 7 }, { stopAfter: 13 }])(
     // The worker dies in a step: nothing of it runs any more, its locks are gone.
     const first = worker({ storage, failAt: { [stopAfter + 1]: 'hang' }, kernelVariants: { rows: 'rowPerThread' } });
     await first.start();
-    await vi.waitFor(() => expect(first.all.require('r').step).toBe(stopAfter));
+    await when(() => first.all.require('r').step === stopAfter);
     const second = worker({ storage, kernelVariants: { rows: 'rowPerWorkgroup' } });
     const [record] = await second.all.list();
     expect(record!.status).toBe('interrupted');
@@ -229,7 +238,7 @@ test('a run that died before its first checkpoint starts over and logs nothing t
   const storage = new MemoryStorage();
   const first = worker({ storage, failAt: { 4: 'hang' }, measuresFirst: true });
   await first.start();
-  await vi.waitFor(() => expect(first.all.require('r').step).toBe(3));
+  await when(() => first.all.require('r').step === 3);
   // As a worker leaves it that stored its points a moment before it died.
   await first.runs.appendPoints(
     'r',
@@ -306,7 +315,7 @@ test('whoever is told of a failure finds it in the record: its worker may be end
     recorded = made.runs.get('r');
   };
   await made.start();
-  await vi.waitFor(() => expect(recorded).toBeDefined());
+  await when(() => recorded !== undefined);
   expect(await recorded).toMatchObject({ status: 'failed', error: { kind: 'device' } });
 });
 
@@ -320,7 +329,7 @@ test('a full disk does not end the run: one warning, the last good checkpoint st
     maxSteps: 60,
   });
   await start();
-  await vi.waitFor(() => expect(all.require('r').step).toBeGreaterThanOrEqual(6), { interval: 0 });
+  await when(() => all.require('r').step >= 6);
   isFull = true;
   const saved = (await checkpoints.latest('r'))!.step;
   await until('r', 'finished');
@@ -354,7 +363,7 @@ test('deleting a run that trains ends it and removes everything', async () => {
   const { all, start, until, storage } = worker({ maxSteps: 500 });
   await start();
   await until('r', 'running');
-  await vi.waitFor(() => expect(all.require('r').step).toBeGreaterThan(12));
+  await when(() => all.require('r').step > 12);
   expect(await all.remove('r')).toBeGreaterThan(100);
   for (let i = 0; i < 20; i++) await yieldToMessages();
   expect(await storage.list('runs')).toEqual([]);
