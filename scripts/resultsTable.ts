@@ -48,7 +48,23 @@ const TITLES: Record<string, string> = {
 };
 
 const SETS: Record<string, string> = { attention: 'attention', all: 'attention + MLP' };
+const TASKS: Record<string, string> = {
+  constraints: 'constraints and arguments',
+  style: 'house terms and style',
+  new_language: 'answers in signs',
+};
+const ARMS: Record<string, string> = {
+  attention: 'r 8, attention',
+  all: 'r 8, attention + MLP',
+  small: 'r 4, attention + MLP',
+  large: 'r 32, attention + MLP',
+  full: 'all weights',
+};
 const WHAT: Record<string, string> = {
+  turn_correct: 'turns with every check passed',
+  house_terms: 'turns in house words',
+  signs_right: 'signs in their place',
+  signs_exact: 'answers with every sign right',
   schema_valid: 'schema-valid turns',
   tool_call_correct: 'right tool with right arguments',
   fact_correct: 'answers with every fact right',
@@ -58,6 +74,8 @@ const WHAT: Record<string, string> = {
 function titleOf(id: string): string {
   const lora = /^lora\/r(\d+)\/(attention|all)\/(\w+)$/.exec(id);
   if (lora) return `micro, LoRA r ${lora[1]}, ${SETS[lora[2]!]}: ${WHAT[lora[3]!]}`;
+  const where = /^where\/(\w+)\/(\w+)\/(\w+)$/.exec(id);
+  if (where) return `micro-sft, ${TASKS[where[1]!]}, ${ARMS[where[2]!]}: ${WHAT[where[3]!]}`;
   const full = /^full\/(\w+)$/.exec(id);
   if (full) return `micro, all weights, as many steps: ${WHAT[full[1]!]}`;
   const cell = /^tenants\/matrix\/(\d+)\/(\w+)$/.exec(id);

@@ -12,7 +12,7 @@ import { intervalWords, metricWords } from '../../ui/metricWords';
 import { isLive, lastValue, metricSeries, progressWords } from '../../ui/runWords';
 import { Segmented } from '../../ui/Segmented';
 import { BaseSelect } from './AdapterCard';
-import { baseChoices } from './baseChoice';
+import { baseChoices, RAW_BASES } from './baseChoice';
 import { measureRequest } from './measureRuns';
 import { QueueControls } from './QueueControls';
 import { armsWords, groupsOf } from './sweepView';
@@ -23,7 +23,7 @@ export function WhereCard({ lora }: { lora: Lora }) {
   const [base, setBase] = useState<string>();
   const [steps, setSteps] = useState(300);
   const experiment = WHERE_EXPERIMENTS.find((e) => e.id === id)!;
-  const ref = base ?? lora.recipe.model.ref;
+  const ref = base ?? experiment.arms[0]!.recipe.model.ref;
   return (
     <Card
       title="Where to modify"
@@ -75,10 +75,10 @@ export function WhereCard({ lora }: { lora: Lora }) {
           }
         />
       </div>
-      {ref.startsWith('builtin:') && experiment.id === 'new_language' && (
+      {RAW_BASES.includes(ref) && (
         <p className="quiet">
-          On a raw base, adapters cannot move the rows of special tokens either. To see the signs alone, train all
-          weights in SFT first and choose that run as the base.
+          This base has seen no chat, and adapters cannot move its rows of special tokens: every arm will mostly fail at
+          the form. micro-sft, or a run of SFT, is the base that tells the arms apart.
         </p>
       )}
       <Arms experiment={experiment} lora={lora} />

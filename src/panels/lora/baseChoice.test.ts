@@ -10,6 +10,7 @@ test('bases are the built-in ones and models of full runs, not adapters; the one
   expect(baseChoices(runs, 'builtin:nano').map(({ ref }) => ref)).toEqual([
     'builtin:nano',
     'builtin:micro',
+    'builtin:micro-sft',
     'sha256:c',
     'sha256:a',
   ]);

@@ -8,7 +8,10 @@ export interface BaseChoice {
 const BUILTIN: readonly BaseChoice[] = [
   { ref: 'builtin:nano', label: 'nano-base' },
   { ref: 'builtin:micro', label: 'micro-base' },
+  { ref: 'builtin:micro-sft', label: 'micro-sft (after SFT)' },
 ];
+/** Pretrained on plain text only. */
+export const RAW_BASES: readonly string[] = ['builtin:nano', 'builtin:micro'];
 /** Newest run first; `current` is among them even when its run has been deleted. */
 export function baseChoices(runs: readonly RunRecord[], current: string): BaseChoice[] {
   const trained = runs
