@@ -21,6 +21,8 @@ interface Runs {
   startedHere: string[];
   /** Runs whose device was lost and that are being taken up again. */
   recovering: string[];
+  /** Runs that were asked to go on and have not answered yet. */
+  resuming: string[];
   /** Run whose rows are being encoded and checked before it begins. */
   preparing?: { runId: string; part: 'train' | 'eval'; done: number; total: number };
   isLoaded: boolean;
@@ -30,6 +32,7 @@ export const useRuns = create<Runs>()(() => ({
   stats: {},
   startedHere: [],
   recovering: [],
+  resuming: [],
   isLoaded: false,
 }));
 
@@ -104,8 +107,11 @@ export function applyEvent(event: ComputeEvent): void {
   } else if (event.kind === 'status') {
     patch(event.runId, () => ({ status: event.status, step: event.step, error: event.error }));
     forgetPace(event.runId);
-    // The end of a run writes more than the events say: outputs, which checkpoints are kept.
-    if (event.status === 'finished' || event.status === 'stopped' || event.status === 'failed') void loadRuns();
+    // The end of a run writes more than the events say: outputs, which checkpoints are kept. Of a run that another tab
+    // trained, or this one before it was reloaded, nothing else was heard.
+    const isOthers = event.status === 'interrupted' && !useRuns.getState().startedHere.includes(event.runId);
+    if (event.status === 'finished' || event.status === 'stopped' || event.status === 'failed' || isOthers)
+      void loadRuns();
   }
 }
 
@@ -154,7 +160,10 @@ export const unpauseRun = verb('unpause');
 export const stepRunOnce = verb('stepOnce');
 export const stopRun = verb('stop');
 export async function resumeRun(runId: string): Promise<void> {
-  const { step, maxSteps } = await studioClient().compute.request('resumeRun', { runId });
+  useRuns.setState(({ resuming }) => ({ resuming: [...resuming, runId] }));
+  const { step, maxSteps } = await studioClient()
+    .compute.request('resumeRun', { runId })
+    .finally(() => useRuns.setState(({ resuming }) => ({ resuming: resuming.filter((id) => id !== runId) })));
   patch(runId, ({ points }) => ({
     step,
     maxSteps,
