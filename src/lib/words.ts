@@ -36,6 +36,10 @@ const GIB = 2 ** 30;
 export const sizeWords = (bytes: number): string =>
   bytes >= GIB ? `${number(bytes / GIB)} GiB` : `${Math.max(1, Math.round(bytes / 2 ** 20))} MiB`;
 
+/** Seconds until the last step, at a pace of `stepMs` milliseconds a step; NaN before there is a pace. */
+export const secondsLeft = (step: number, maxSteps: number, stepMs: number | undefined): number =>
+  stepMs === undefined || step === 0 ? Number.NaN : (Math.max(0, maxSteps - step) * stepMs) / 1000;
+
 /** Seconds → `41 s`, `2:05 min`, `1 h 12 min`. */
 export function duration(seconds: number): string {
   if (!Number.isFinite(seconds) || seconds < 0) return '–';

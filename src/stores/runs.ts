@@ -74,10 +74,6 @@ export function withStep(
     ...(steps >= 2 && { stepMs: (at - seen[0]!.at) / steps }),
   };
 }
-/** Seconds until the last step at the pace of late; NaN before there is one. */
-export const secondsLeft = (step: number, maxSteps: number, stepMs: number | undefined): number =>
-  stepMs === undefined || step === 0 ? Number.NaN : (Math.max(0, maxSteps - step) * stepMs) / 1000;
-
 const changeStats = (id: string, change: (stats: RunStats | undefined) => RunStats | undefined): void =>
   useRuns.setState(({ stats: { [id]: old, ...others } }) => {
     const next = change(old);

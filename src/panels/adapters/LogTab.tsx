@@ -1,11 +1,12 @@
 // The routing log: every decision, newest first, searched and paged; verified, exported, and an exported file checked.
-import { useRef, useState } from 'react';
+import { useState } from 'react';
 import type { TenancyView } from '../../protocol/requests';
 import type { AuditEntry, AuditVerdict } from '../../protocol/serving';
 import { studioClient } from '../../stores/client';
 import { saveFile } from '../../stores/saveFile';
 import { useLoaded } from '../../stores/useLoaded';
 import { Card } from '../../ui/Card';
+import { DropZone } from '../../ui/DropZone';
 import {
   DECISIONS,
   entryText,
@@ -181,7 +182,18 @@ export function LogTab({ view }: { view: TenancyView }) {
           . Note it elsewhere: a chain alone cannot show that a log was made anew as a whole.
         </p>
       </Card>
-      <FileCard onFile={verifyFile} />
+      <DropZone label="Exported log" accept=".jsonl,.json,.txt" onFile={verifyFile}>
+        {(pick) => (
+          <p>
+            Drop an exported log here or{' '}
+            <button type="button" className="link" onClick={pick}>
+              choose a file
+            </button>{' '}
+            to verify it. It stays in this browser; if somebody has changed it, the first entry that is not as it was
+            written is named.
+          </p>
+        )}
+      </DropZone>
     </>
   );
 }
@@ -252,49 +264,5 @@ function Entries({ entries, ids }: { entries: readonly AuditEntry[]; ids: readon
         </tbody>
       </table>
     </section>
-  );
-}
-
-function FileCard({ onFile }: { onFile: (file: File) => void }) {
-  const [isOver, setOver] = useState(false);
-  const picker = useRef<HTMLInputElement>(null);
-  return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: dropping is a second way; the button inside is the first
-    <div
-      className={`ad-drop${isOver ? ' is-over' : ''}`}
-      onDragOver={(event) => {
-        event.preventDefault();
-        setOver(true);
-      }}
-      onDragLeave={() => setOver(false)}
-      onDrop={(event) => {
-        event.preventDefault();
-        setOver(false);
-        const file = event.dataTransfer.files[0];
-        if (file) onFile(file);
-      }}
-    >
-      <input
-        ref={picker}
-        type="file"
-        accept=".jsonl,.json,.txt"
-        className="sr-only"
-        tabIndex={-1}
-        aria-label="Exported log"
-        onChange={(event) => {
-          const file = event.currentTarget.files?.[0];
-          if (file) onFile(file);
-          event.currentTarget.value = '';
-        }}
-      />
-      <p>
-        Drop an exported log here or{' '}
-        <button type="button" className="link" onClick={() => picker.current?.click()}>
-          choose a file
-        </button>{' '}
-        to verify it. It stays in this browser; if somebody has changed it, the first entry that is not as it was
-        written is named.
-      </p>
-    </div>
   );
 }

@@ -11,6 +11,7 @@ import { Card } from '../../ui/Card';
 import { GateFindings } from '../../ui/GateFindings';
 import { Panel } from '../../ui/Panel';
 import { RunControls } from '../../ui/RunControls';
+import { RunNotice } from '../../ui/RunNotice';
 import { isLive } from '../../ui/runWords';
 import { AdapterCard } from './AdapterCard';
 import { CostCard, WorkedExample } from './CostCard';
@@ -21,7 +22,7 @@ import { adapterRefs, runOfRef } from './pictureView';
 import { QuantizationCard } from './QuantizationCard';
 import { SurvivalCard } from './SurvivalCard';
 import { SweepCard } from './SweepCard';
-import { RunNotice, TrainCard } from './TrainCard';
+import { TrainCard } from './TrainCard';
 import { useLora } from './useLora';
 import { WhereCard } from './WhereCard';
 import '../../ui/parts.css';
@@ -67,7 +68,21 @@ export function LoraPanel() {
         />
       }
     >
-      {run && <RunNotice run={run} onResume={lora.resume} />}
+      {run && (
+        <RunNotice
+          run={run}
+          onContinue={lora.resume}
+          finished={
+            <>
+              Next: see below where the update sits, and whether it survives four bits;{' '}
+              <a className="link" href="#/chat">
+                compare it with its base in Chat
+              </a>
+              .
+            </>
+          }
+        />
+      )}
       {lora.gate && (
         <GateFindings
           findings={lora.gate.findings}
