@@ -69,6 +69,8 @@ export interface ComputeEnvironment {
   versions: Record<string, string>;
   /** Ref of the base that tenants' adapters share; micro after SFT unless given. */
   tenancyBase?: string;
+  /** How long it stays on the device after a request, ms; a minute unless given. */
+  servingIdleMs?: number;
   /** Longest time between two checkpoints of a run, ms. */
   checkpointEveryMs: number;
 }
@@ -103,6 +105,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     ...{ storage, queue, now, models, contexts },
     clock: env.clock,
     base: env.tenancyBase,
+    servingIdleMs: env.servingIdleMs,
   });
   const training: TrainingRuns = new TrainingRuns({
     ...{ ...stores, locks: env.locks, queue, now, emit },
@@ -236,6 +239,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     onDevice('measuring', async () => {
       gpu(); // which says where there is none
       await budget.checkStep(shape, backendInfo!);
+      void tenancy.release();
       const isTraining = () => training.ids().some((id) => training.get(id)?.status === 'running');
       const before = isTraining();
       try {
@@ -481,9 +485,14 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
             });
       return transferring({ fileName, bytes: bytes.buffer }, [bytes.buffer]);
     },
-    startRun: (params, { signal }) => onDevice('preparing the run', () => training.start(params, signal)),
+    startRun: (params, { signal }) =>
+      onDevice('preparing the run', () => {
+        void tenancy.release();
+        return training.start(params, signal);
+      }),
     resumeRun: ({ runId }, { signal }) =>
       onDevice('preparing the run', async () => {
+        void tenancy.release();
         const result = await training.resume(runId, signal);
         ended.drop(runId);
         return result;

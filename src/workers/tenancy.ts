@@ -11,7 +11,7 @@ import { tensorsOf } from '../nn/adapterSet';
 import { generate } from '../nn/generate';
 import { type LogitDifference, logitDifference } from '../nn/logitDifference';
 import { mergeLora } from '../nn/lora';
-import type { ModelEngine, NamedTensorMap } from '../nn/seam';
+import type { ModelEngine } from '../nn/seam';
 import type { Message } from '../protocol/chat';
 import type { ServedAnswer, TenancyView } from '../protocol/requests';
 import type {
@@ -38,6 +38,7 @@ import { EngineAdapterServer } from './adapterServer';
 import type { DeviceQueue } from './deviceQueue';
 import type { Models } from './models';
 import type { RenderContexts } from './renderContexts';
+import { ServingBase } from './servingBase';
 
 /** The verdict that a slice is about: the answer decides as this tenant's policy does. */
 const SLICE_METRIC = 'tenant_policy_correct';
@@ -55,7 +56,11 @@ export interface TenancyEnvironment {
   clock: () => number;
   /** Ref of the shared base. */
   base?: string;
+  /** How long the base stays on the device for a next request, ms. */
+  servingIdleMs?: number;
 }
+/** Runs work alone on the device; the engine may not be used after it. */
+type OnEngine = <T>(work: (engine: ModelEngine) => Promise<T>) => Promise<T>;
 interface Working {
   signal?: AbortSignal;
   onProgress?: (done: number, total: number) => void;
@@ -64,13 +69,21 @@ interface Working {
 export class Tenancy {
   private readonly artifacts: ArtifactStore;
   private readonly log: AuditLog;
+  private readonly serving: ServingBase;
   private readonly baseRef: string;
   private opened?: Promise<AdapterRegistry>;
 
   constructor(private readonly env: TenancyEnvironment) {
     this.artifacts = new ArtifactStore(env.storage, env.now);
     this.log = new AuditLog(env.storage, env.now);
+    const { queue, models, servingIdleMs: idleMs } = env;
+    this.serving = new ServingBase({ queue, newEngine: (base) => models.newEngine(base), idleMs });
     this.baseRef = env.base ?? 'builtin:micro-sft';
+  }
+
+  /** Takes the base off the device, once it is free: what comes next needs the memory. */
+  release(): Promise<void> {
+    return this.serving.release();
   }
 
   private registry(): Promise<AdapterRegistry> {
@@ -150,58 +163,32 @@ export class Tenancy {
     return (await this.registry()).rollback(id);
   }
 
-  /** Runs `task` with samplers of adapter versions, all of them beside one base on the device. */
+  /** Runs `task` with samplers of adapter versions, all of them beside the base that stays on the device. */
   private async withAdapters<T>(
     versions: readonly AdapterVersion[],
     { signal }: Working,
-    task: (sampler: (artifactId: string) => Sampler, engine: ModelEngine) => Promise<T>,
+    task: (sampler: (artifactId: string) => Sampler, onEngine: OnEngine) => Promise<T>,
   ): Promise<T> {
     const { models, queue } = this.env;
     // Versions of two entries may be one artifact, which lies on the device once.
     const ids = [...new Set(versions.map(({ artifactId }) => artifactId))];
     const loaded = await Promise.all(ids.map((id) => models.loadAdapter(id)));
     const base = await models.source(this.baseRef, undefined, signal);
-    const engine = await queue.run(
-      'training',
-      async () => {
-        const made = await models.newEngine(base);
-        const tensors = Object.assign({}, ...loaded.map((one) => one.tensors)) as NamedTensorMap;
-        try {
-          await made.setAdapters(
-            loaded.map(({ adapter }) => adapter),
-            { tensors },
-          );
-        } catch (error) {
-          made.dispose();
-          throw error;
-        }
-        return made;
-      },
-      signal,
-    );
+    const onEngine: OnEngine = (work) => this.serving.use(base, loaded, work, signal);
     const samplerOf =
       (artifactId: string): Sampler =>
-      (prompts, { max_new_tokens, stopIds }) => {
-        const slot = ids.indexOf(artifactId);
-        return queue.run(
-          'training',
-          () =>
-            generate(engine, {
-              prompts,
-              stopIds,
-              signal,
-              rowAdapter: new Int32Array(prompts.length).fill(slot),
-              yieldToOthers: () => queue.giveWay(),
-              sampling: { temperature: 0, top_k: 0, top_p: 1, max_new_tokens, seed: 0 },
-            }),
-          signal,
+      (prompts, { max_new_tokens, stopIds }) =>
+        onEngine((engine) =>
+          generate(engine, {
+            prompts,
+            stopIds,
+            signal,
+            rowAdapter: new Int32Array(prompts.length).fill(ids.indexOf(artifactId)),
+            yieldToOthers: () => queue.giveWay(),
+            sampling: { temperature: 0, top_k: 0, top_p: 1, max_new_tokens, seed: 0 },
+          }),
         );
-      };
-    try {
-      return await task(samplerOf, engine);
-    } finally {
-      await queue.run('training', async () => engine.dispose());
-    }
+    return task(samplerOf, onEngine);
   }
   private async context() {
     return { world: builtinWorld(), render: await this.env.contexts.ofSource() };
@@ -349,7 +336,7 @@ export class Tenancy {
    * right answer of the entry's tenant.
    */
   async mergeDifference(id: number, { signal }: Working): Promise<LogitDifference> {
-    const { models, queue } = this.env;
+    const { models } = this.env;
     const registry = await this.registry();
     const entry = await registry.get(id);
     const version = (await registry.active()).get(id);
@@ -361,21 +348,17 @@ export class Tenancy {
     const ids = Int32Array.from([...prompt, ...context.render.tokenizer.encode(item.expected).ids]);
     const base = await models.source(this.baseRef, undefined, signal);
     const loaded = await models.loadAdapter(version.artifactId);
-    return this.withAdapters([version], { signal }, async (_sampler, engine) =>
-      queue.run(
-        'training',
-        async () => {
-          const tensors = tensorsOf(loaded.adapter.name, loaded.tensors);
-          const weights = mergeLora(base.info.config, await engine.exportWeights(), loaded.adapter, tensors);
-          const merged = await models.newEngine({ ...base, files: { ...base.files, weights } });
-          try {
-            return await logitDifference(engine, merged, ids);
-          } finally {
-            merged.dispose();
-          }
-        },
-        signal,
-      ),
+    return this.withAdapters([version], { signal }, (_sampler, onEngine) =>
+      onEngine(async (engine) => {
+        const tensors = tensorsOf(loaded.adapter.name, loaded.tensors);
+        const weights = mergeLora(base.info.config, await engine.exportWeights(), loaded.adapter, tensors);
+        const merged = await models.newEngine({ ...base, files: { ...base.files, weights } });
+        try {
+          return await logitDifference(engine, merged, ids);
+        } finally {
+          merged.dispose();
+        }
+      }),
     );
   }
 
@@ -399,10 +382,10 @@ export class Tenancy {
     const adapters = new Map<AdapterKey, string>(
       [...active].map(([id, { version, artifactId }]) => [adapterKey(id, version), artifactId]),
     );
-    return queue.run(
-      'training',
-      async () => {
-        const engine = await models.newEngine(base);
+    return this.serving.use(
+      base,
+      [],
+      async (engine) => {
         const options = { engine, files: base.files, artifacts: this.artifacts, adapters, clock, yieldToOthers: () => queue.giveWay() }; // biome-ignore format: one object
         const server = await EngineAdapterServer.open(options);
         try {
