@@ -34,7 +34,8 @@ function tenancyOf(): Tenancy {
   const contexts = new RenderContexts(readModelFile, storage, now);
   const stores = { runs: new RunStore(storage, now), checkpoints: new CheckpointStore(storage, now) };
   const models = new Models({ ...stores, storage, queue, now, readModelFile, liveEngine: () => undefined });
-  return new Tenancy({ storage, models, contexts, queue, now, clock: () => performance.now() });
+  const clock = () => performance.now();
+  return new Tenancy({ storage, models, contexts, queue, now, clock, newId: () => crypto.randomUUID() });
 }
 const say = (what: string) => (done: number, total: number) => console.error(`${what}: ${done} of ${total}`);
 

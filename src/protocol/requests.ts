@@ -268,6 +268,8 @@ export interface AuditSearch {
   tenant?: string;
   adapterId?: number;
   decision?: AuditEntry['decision'];
+  /** Beginning of a replay's id. */
+  replay?: string;
   from?: number;
   to?: number;
   text?: string;

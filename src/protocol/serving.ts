@@ -95,6 +95,8 @@ export interface AuditDraft {
    */
   decision: 'routed' | 'refused' | 'misrouted' | 'checked';
   mode?: ServingMode;
+  /** Id of the replay that the request is of: replays of one trace share their request ids. Logs from before have none. */
+  replay?: string;
   adapterId?: number;
   version?: number;
   artifactId?: string;
@@ -141,6 +143,8 @@ export interface ServedRequest {
 }
 export interface ServingReport {
   mode: ServingMode;
+  /** As the log has it; all modes of one replay share it. */
+  replay?: string;
   /** In order of arrival. */
   requests: ServedRequest[];
   /** Of served requests, end − arrival, milliseconds; NaN when none was served. */

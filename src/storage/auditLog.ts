@@ -24,6 +24,8 @@ export interface AuditQuery {
   tenant?: string;
   adapterId?: number;
   decision?: AuditEntry['decision'];
+  /** Beginning of a replay's id. */
+  replay?: string;
   /** Milliseconds since the epoch, both included. */
   from?: number;
   to?: number;
@@ -55,7 +57,8 @@ export class AuditLog {
       const entries: AuditEntry[] = [];
       let { hash: prev, count } = head;
       for (const draft of drafts) {
-        const body = { ...draft, n: ++count, at: this.now(), prev };
+        const metadata = asJson(draft.metadata) as AuditDraft['metadata'];
+        const body = { ...draft, metadata, n: ++count, at: this.now(), prev };
         // Through JSON, so that an entry returned is one read back: without undefined members.
         const entry = JSON.parse(canonicalJson({ ...body, hash: await sha256(canonicalJson(body)) })) as AuditEntry;
         entries.push(entry);
@@ -111,7 +114,7 @@ export class AuditLog {
 
   /** Oldest first; lines that cannot be read are left out, and `verify` names them. */
   async search(query: AuditQuery = {}): Promise<AuditEntry[]> {
-    const { tenant, adapterId, decision, from = -Infinity, to = Infinity, text = '' } = query;
+    const { tenant, adapterId, decision, replay, from = -Infinity, to = Infinity, text = '' } = query;
     const wanted = text.toLowerCase();
     return split(await this.bytes()).lines.flatMap((line) => {
       const entry = parse(line)?.entry;
@@ -120,6 +123,7 @@ export class AuditLog {
         (tenant === undefined || entry.metadata?.tenant_id === tenant) &&
         (adapterId === undefined || entry.adapterId === adapterId) &&
         (decision === undefined || entry.decision === decision) &&
+        (replay === undefined || entry.replay?.startsWith(replay)) &&
         entry.at >= from &&
         entry.at <= to &&
         canonicalJson(entry).toLowerCase().includes(wanted);
@@ -275,6 +279,20 @@ function parse(line: Uint8Array | undefined): { text: string; json: unknown; ent
   } catch {
     return undefined; // the caller names the line
   }
+}
+
+/** Of what a request says of itself: the rest is cut, so that a stranger's header cannot fill the disk. */
+const LONGEST = { text: 500, members: 32, depth: 4 };
+
+/** Anything that came over the wire as JSON can hold it: a request that says nonsense is logged as well. */
+function asJson(value: unknown, depth = 0): unknown {
+  if (typeof value === 'string') return value.length > LONGEST.text ? `${value.slice(0, LONGEST.text)}…` : value;
+  if (value === null || value === undefined || typeof value === 'boolean' || Number.isFinite(value)) return value;
+  if (typeof value !== 'object') return String(value); // NaN, a bigint
+  if (depth === LONGEST.depth) return '…';
+  if (Array.isArray(value)) return value.slice(0, LONGEST.members).map((member) => asJson(member, depth + 1));
+  const members = Object.entries(value).slice(0, LONGEST.members);
+  return Object.fromEntries(members.map(([key, member]) => [asJson(key), asJson(member, depth + 1)]));
 }
 
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text);

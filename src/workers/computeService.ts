@@ -104,6 +104,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
   const tenancy = new Tenancy({
     ...{ storage, queue, now, models, contexts },
     clock: env.clock,
+    newId: env.newId,
     base: env.tenancyBase,
     servingIdleMs: env.servingIdleMs,
   });

@@ -54,6 +54,7 @@ export interface TenancyEnvironment {
   now: () => number;
   /** Milliseconds, monotonic. */
   clock: () => number;
+  newId: () => string;
   /** Ref of the shared base. */
   base?: string;
   /** How long the base stays on the device for a next request, ms. */
@@ -382,6 +383,7 @@ export class Tenancy {
     const adapters = new Map<AdapterKey, string>(
       [...active].map(([id, { version, artifactId }]) => [adapterKey(id, version), artifactId]),
     );
+    const replayId = `replay-${this.env.newId().slice(0, 8)}`;
     return this.serving.use(
       base,
       [],
@@ -396,6 +398,7 @@ export class Tenancy {
                 server,
                 rules,
                 adapters: active,
+                replay: replayId,
                 log: this.log,
                 signal,
                 onProgress: (done, total) => onProgress?.(i * total + done, modes.length * total),

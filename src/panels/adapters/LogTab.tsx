@@ -17,6 +17,7 @@ import {
   PAGE_SIZE,
   pageWords,
   queryOf,
+  saidOf,
   verdictWords,
 } from './logView';
 import { AdapterId } from './parts';
@@ -127,6 +128,14 @@ export function LogTab({ view }: { view: TenancyView }) {
             </select>
           </label>
           <label className="inline-field">
+            replay
+            <input
+              className="field-input"
+              value={filter.replay}
+              onChange={(event) => change({ replay: event.currentTarget.value })}
+            />
+          </label>
+          <label className="inline-field">
             text
             <input
               className="field-input"
@@ -151,7 +160,7 @@ export function LogTab({ view }: { view: TenancyView }) {
               : 'Nothing was routed yet. Answer a request under Routing, and every decision stands here.'}
           </p>
         ) : (
-          <Entries entries={entries} ids={ids} />
+          <Entries entries={entries} ids={ids} onReplay={(replay) => change({ replay })} />
         )}
         {found > PAGE_SIZE && (
           <div className="ad-row">
@@ -216,7 +225,15 @@ function Verdict({ checked: { what, verdict, line } }: { checked: Checked }) {
   );
 }
 
-function Entries({ entries, ids }: { entries: readonly AuditEntry[]; ids: readonly number[] }) {
+function Entries({
+  entries,
+  ids,
+  onReplay,
+}: {
+  entries: readonly AuditEntry[];
+  ids: readonly number[];
+  onReplay: (replay: string) => void;
+}) {
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region must be reachable by keyboard
     <section className="ad-scroll" aria-label="Entries" tabIndex={0}>
@@ -238,9 +255,24 @@ function Entries({ entries, ids }: { entries: readonly AuditEntry[]; ids: readon
             <tr key={entry.n}>
               <td className="n">{entry.n}</td>
               <td className="ad-nowrap">{timeOfDay(entry.at)}</td>
-              <td className="mono ad-nowrap">{entry.requestId}</td>
+              <td className="mono ad-nowrap">
+                {entry.requestId}
+                {entry.replay && (
+                  <>
+                    <br />
+                    <button
+                      type="button"
+                      className="link"
+                      title="Shows the entries of this replay alone"
+                      onClick={() => onReplay(entry.replay!)}
+                    >
+                      {entry.replay}
+                    </button>
+                  </>
+                )}
+              </td>
               <td className="mono">
-                {entry.metadata.tenant_id || '–'} <span className="quiet">{entry.metadata.policy_version}</span>
+                {saidOf(entry, 'tenant_id') || '–'} <span className="quiet">{saidOf(entry, 'policy_version')}</span>
               </td>
               <td>
                 <span className={`verdict ${entryTone(entry)}`}>{entryTitle(entry)}</span>
