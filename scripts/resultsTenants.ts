@@ -27,7 +27,8 @@ const readModelFile: ReadModelFile = async (path) => {
   const file = join('public/models', path);
   return existsSync(file) ? new Uint8Array(readFileSync(file)) : undefined;
 };
-function tenancyOf(): Tenancy {
+/** The page's service over what ships, with a registry and a log of its own. */
+export function tenancyOf(): Tenancy {
   const storage = new MemoryStorage();
   const queue = new DeviceQueue();
   const now = () => Date.now();

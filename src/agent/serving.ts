@@ -5,11 +5,11 @@ import { quantile } from '../eval/stats';
 import { CancelledError, ConfigError } from '../lib/errors';
 import { count } from '../lib/words';
 import type {
-  AdapterVersion,
   AuditDraft,
   RequestMetadata,
   RoutingRule,
   ServedRequest,
+  ServedVersion,
   ServingReport,
   SliceCheck,
 } from '../protocol/serving';
@@ -62,7 +62,7 @@ export interface ServingContext {
   server: AdapterServer;
   rules: readonly RoutingRule[];
   /** What the registry serves now. */
-  adapters: ReadonlyMap<number, Pick<AdapterVersion, 'version' | 'artifactId'>>;
+  adapters: ReadonlyMap<number, Pick<ServedVersion, 'version' | 'artifactId' | 'tenant'>>;
   /** Stands in each entry of the log and in the report, to tell this replay from another of the same trace. */
   replay?: string;
   /** Takes each decision before anything is generated for it, and each check after. */
@@ -153,12 +153,11 @@ function checkTrace(trace: readonly TraceRequest[]): void {
 /** Every request through the router, with what the log is to say. */
 function routeAll(ordered: readonly TraceRequest[], options: ServingOptions, context: ServingContext) {
   const { rules, adapters, replay: of } = context;
-  const registered = new Set(adapters.keys());
   const routed: Routed[] = [];
   const decisions: AuditDraft[] = [];
   const requests = ordered.map((request): ServedRequest => {
     const { id, metadata, arrivalMs } = request;
-    const decision = route(metadata, rules, registered);
+    const decision = route(metadata, rules, adapters);
     const result: ServedRequest = {
       id,
       metadata,

@@ -24,7 +24,8 @@ export type RefusalReason =
   | 'unknown_policy'
   | 'wrong_industry'
   | 'ambiguous'
-  | 'adapter_not_registered';
+  | 'adapter_not_registered'
+  | 'other_tenant';
 export interface Refusal {
   reason: RefusalReason;
   /** Names the thing at fault and what to do. */
@@ -34,9 +35,9 @@ export type RoutingDecision =
   | { decision: 'routed'; adapterId: number; rule: RoutingRule }
   | ({ decision: 'refused' } & Refusal);
 
-/** How a version fares on the cases that the version before it was measured on. */
+/** How a version fares on the cases that the version before it was measured on; the first of an entry, that the bare base was. */
 export interface RegressionCheck {
-  /** The version compared with, as its artifact: numbers are only unique within one adapter. */
+  /** The version compared with, or the base, as its artifact: numbers are only unique within one adapter. */
   against: string;
   cases: number;
   /** Case ids: passed before, fail now. */
@@ -45,6 +46,10 @@ export interface RegressionCheck {
   fixed: string[];
   /** How many regressions were to be tolerated. */
   allowance: number;
+  /** Cases decided rightly, by what it was compared with and by the version. Checks from before this was kept have none. */
+  right?: { before: number; after: number };
+  /** Of a first version: how many cases of every other tenant it decides as that tenant would. */
+  others?: { tenant: string; right: number; cases: number }[];
   passes: boolean;
 }
 export interface AdapterVersion {
@@ -57,6 +62,8 @@ export interface AdapterVersion {
   note?: string;
   checks?: RegressionCheck;
 }
+/** What a registry serves under an id, with the tenant it is registered for; one that names no tenant is nobody's in particular. */
+export type ServedVersion = AdapterVersion & { tenant?: string };
 export interface RegistryChange {
   at: number;
   action: 'activate' | 'rollback';

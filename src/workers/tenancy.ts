@@ -19,6 +19,7 @@ import type {
   AuditEntry,
   AuditVerdict,
   RegistryEntry,
+  RegressionCheck,
   RequestMetadata,
   RoutingDecision,
   ServingReport,
@@ -60,6 +61,8 @@ export interface TenancyEnvironment {
   /** How long the base stays on the device for a next request, ms. */
   servingIdleMs?: number;
 }
+/** What a shipped adapter's report says of its regression check; `artifact`: of the adapter that was checked. */
+type ShippedCheck = RegressionCheck & { artifact: string };
 /** Runs work alone on the device; the engine may not be used after it. */
 type OnEngine = <T>(work: (engine: ModelEngine) => Promise<T>) => Promise<T>;
 interface Working {
@@ -108,7 +111,13 @@ export class Tenancy {
       const source = await models.source(shipped(tenant.id)).catch(() => undefined); // not shipped beside this base
       if (source?.baseId !== base.info.artifactId) continue;
       await source.keep?.();
-      const { version } = await registry.addVersion(id, source.info.artifactId, { note: 'ships with the studio' });
+      const { artifactId, report } = source.info;
+      const { version } = await registry.addVersion(id, artifactId, { note: 'ships with the studio' });
+      // Checked when it was made; one whose check is of other files waits for its own.
+      const check = report?.check as unknown as ShippedCheck | undefined;
+      if (check?.artifact !== artifactId || check.against !== base.info.artifactId || !check.passes) continue;
+      const { artifact: _artifact, ...checks } = check;
+      await registry.recordCheck(id, version, checks);
       await registry.activate(id, version);
     }
     return registry;
@@ -136,7 +145,7 @@ export class Tenancy {
   /** What the router would do with a request; nothing is served, so nothing is logged. */
   async preview(metadata: RequestMetadata): Promise<RoutingDecision> {
     const active = await (await this.registry()).active();
-    return route(metadata, await this.rules(), new Set(active.keys()));
+    return route(metadata, await this.rules(), active);
   }
 
   /**
@@ -164,11 +173,11 @@ export class Tenancy {
     return (await this.registry()).rollback(id);
   }
 
-  /** Runs `task` with samplers of adapter versions, all of them beside the base that stays on the device. */
+  /** Runs `task` with samplers of adapter versions, and of the bare base where none is named, all of them beside the base that stays on the device. */
   private async withAdapters<T>(
     versions: readonly AdapterVersion[],
     { signal }: Working,
-    task: (sampler: (artifactId: string) => Sampler, onEngine: OnEngine) => Promise<T>,
+    task: (sampler: (artifactId?: string) => Sampler, onEngine: OnEngine) => Promise<T>,
   ): Promise<T> {
     const { models, queue } = this.env;
     // Versions of two entries may be one artifact, which lies on the device once.
@@ -177,14 +186,14 @@ export class Tenancy {
     const base = await models.source(this.baseRef, undefined, signal);
     const onEngine: OnEngine = (work) => this.serving.use(base, loaded, work, signal);
     const samplerOf =
-      (artifactId: string): Sampler =>
+      (artifactId?: string): Sampler =>
       (prompts, { max_new_tokens, stopIds }) =>
         onEngine((engine) =>
           generate(engine, {
             prompts,
             stopIds,
             signal,
-            rowAdapter: new Int32Array(prompts.length).fill(ids.indexOf(artifactId)),
+            rowAdapter: new Int32Array(prompts.length).fill(artifactId === undefined ? -1 : ids.indexOf(artifactId)),
             yieldToOthers: () => queue.giveWay(),
             sampling: { temperature: 0, top_k: 0, top_p: 1, max_new_tokens, seed: 0 },
           }),
@@ -235,7 +244,10 @@ export class Tenancy {
     );
   }
 
-  /** The regression suite of a version against the one that is active, on its tenant's dev slice; kept with the version. */
+  /**
+   * The regression suite of a version against the one that is active, on its tenant's dev slice; kept with the version. Where none
+   * is active, against the bare base, and on the other tenants' slices too, which the adapter must not know better than its own.
+   */
   async check(
     id: number,
     version: number,
@@ -246,27 +258,45 @@ export class Tenancy {
     const entry = await registry.get(id);
     const active = entry.versions.find((one) => one.version === entry.active);
     const next = entry.versions.find((one) => one.version === version);
-    if (!active || !next || active === next)
+    if (!next || active === next)
       throw new ConfigError(
-        `A regression check compares a version of adapter ${id} with the active one; ${!next ? `there is no version ${version}` : !active ? 'none is active' : `version ${version} is the active one`}.`,
+        `A regression check compares a version of adapter ${id} with the active one; ${next ? `version ${version} is the active one` : `there is no version ${version}`}.`,
         { where: `adapter ${id}` },
       );
-    const slice = this.slices(cases, seed, 'dev').find(({ tenant }) => tenant === entry.metadata.tenant_id);
-    if (!slice)
+    const slices = this.slices(cases, seed, 'dev');
+    const own = slices.find(({ tenant }) => tenant === entry.metadata.tenant_id);
+    if (!own)
       throw new ConfigError(
         `There are no cases of the tenant ${JSON.stringify(entry.metadata.tenant_id ?? '')}: a check needs ${TENANTS.map((t) => t.id).join(', ')}.`,
         { where: `adapter ${id}` },
       );
+    const others = active ? [] : slices.filter((slice) => slice !== own);
     const context = await this.context();
     const metric = findMetrics([SLICE_METRIC])[0]!;
-    return this.withAdapters([active, next], working, async (sampler) => {
-      const outcomes = [];
-      for (const [i, one] of [active, next].entries()) {
-        const options = { metrics: [SLICE_METRIC], seed, promptStyle: 'plain' as const, max_new_tokens: MAX_NEW_TOKENS, signal: working.signal, onProgress: (done: number, total: number) => working.onProgress?.(i * total + done, 2 * total) }; // biome-ignore format: one object
-        const { graded } = await evaluateCases(slice.cases, options, { ...context, sampler: sampler(one.artifactId) });
-        outcomes.push(caseOutcomes(graded, metric));
-      }
-      const checks = regressionCheck(outcomes[0]!, outcomes[1]!, { against: active.artifactId, allowance });
+    const { signal, onProgress } = working;
+    let parts = 0;
+    return this.withAdapters(active ? [active, next] : [next], working, async (sampler) => {
+      const outcomesOf = async (one: AdapterVersion | undefined, slice: typeof own) => {
+        const part = parts++;
+        const { graded } = await evaluateCases(
+          slice.cases,
+          {
+            metrics: [SLICE_METRIC],
+            seed,
+            promptStyle: 'plain',
+            max_new_tokens: MAX_NEW_TOKENS,
+            signal,
+            onProgress: (done, total) => onProgress?.(part * total + done, (2 + others.length) * total),
+          },
+          { ...context, sampler: sampler(one?.artifactId) },
+        );
+        return caseOutcomes(graded, metric);
+      };
+      const [before, after] = [await outcomesOf(active, own), await outcomesOf(next, own)];
+      const elsewhere: Record<string, typeof after> = {};
+      for (const slice of others) elsewhere[slice.tenant] = await outcomesOf(next, slice);
+      const against = active?.artifactId ?? registry.baseId;
+      const checks = regressionCheck(before, after, { against, allowance, ...(!active && { others: elsewhere }) });
       return registry.recordCheck(id, version, checks);
     });
   }
@@ -282,7 +312,7 @@ export class Tenancy {
   ): Promise<ServedAnswer> {
     const registry = await this.registry();
     const active = await registry.active();
-    const decision = route(metadata, await this.rules(), new Set(active.keys()));
+    const decision = route(metadata, await this.rules(), active);
     const about = { requestId, metadata };
     if (decision.decision === 'refused') {
       const { reason, message } = decision;

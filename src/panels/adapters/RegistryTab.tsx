@@ -22,14 +22,16 @@ import {
   timeOfDay,
 } from './registryView';
 import { TrainingCard } from './TrainingCard';
-import { activate, check, checkName, register, rollback, useTenants, useTyped } from './tenants';
+import { activate, check, checkName, DEFAULT_CHECK, register, rollback, useTenants, useTyped } from './tenants';
 
 interface CheckSize {
   cases: string;
   seed: string;
   allowance: string;
 }
-const START: CheckSize = { cases: '24', seed: '1', allowance: '1' };
+const START = Object.fromEntries(
+  Object.entries(DEFAULT_CHECK).map(([key, value]) => [key, String(value)]),
+) as unknown as CheckSize;
 
 export function RegistryTab({ view }: { view: TenancyView }) {
   const [size, setSize] = useTyped('check', START);
@@ -74,7 +76,9 @@ export function RegistryTab({ view }: { view: TenancyView }) {
         <Card title="Before a version serves" note="the regression check, on its own tenant’s dev cases">
           <p className="quiet">
             Both versions answer the same cases. A case that the active one decides rightly and the next one wrongly is
-            a regression; above the allowance the version waits, or you say why it serves all the same.
+            a regression; above the allowance the version waits, or you say why it serves all the same. The first
+            version of an entry is held against the bare base, and must know its own tenant’s cases better than the
+            others’.
           </p>
           <div className="ad-row">
             {(['cases', 'allowance', 'seed'] as const).map((key) => (
@@ -213,10 +217,8 @@ function Version({
           ) : (
             <span className="quiet">
               {state === 'active'
-                ? 'serves now'
-                : state === 'free'
-                  ? 'the first needs none'
-                  : `not compared with version ${entry.active}`}
+                ? 'serves without a check'
+                : `not compared with ${entry.active === null ? 'the bare base' : `version ${entry.active}`}`}
             </span>
           )}
         </WorkState>
@@ -227,20 +229,18 @@ function Version({
             <span className="verdict ok">active</span>
           ) : (
             <>
-              {state !== 'free' && (
-                <WorkButton
-                  name={work}
-                  label={words ? 'Check again' : 'Check'}
-                  disabled={sizeProblem(size) !== undefined}
-                  onStart={() =>
-                    void check(entry.id, version.version, {
-                      cases: Number(size.cases),
-                      seed: Number(size.seed),
-                      allowance: Number(size.allowance),
-                    })
-                  }
-                />
-              )}
+              <WorkButton
+                name={work}
+                label={words ? 'Check again' : 'Check'}
+                disabled={sizeProblem(size) !== undefined}
+                onStart={() =>
+                  void check(entry.id, version.version, {
+                    cases: Number(size.cases),
+                    seed: Number(size.seed),
+                    allowance: Number(size.allowance),
+                  })
+                }
+              />
               <button
                 type="button"
                 className={`button${needs ? '' : ' primary'}`}

@@ -66,7 +66,9 @@ function RulesCard({ view }: { view: TenancyView }) {
                     <AdapterId id={rule.adapter} color={adapterColor(ids, rule.adapter)} />
                   </td>
                   <td>
-                    {version ? (
+                    {entry?.metadata.tenant_id !== undefined && entry.metadata.tenant_id !== rule.tenant_id ? (
+                      <span className="warn-text">registered for {entry.metadata.tenant_id}: refused</span>
+                    ) : version ? (
                       <>
                         version {version.version}{' '}
                         <span className="mono quiet" title={version.artifactId}>

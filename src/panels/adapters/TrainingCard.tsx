@@ -65,6 +65,7 @@ export function TrainingCard({ view, isEmpty = false }: { view: TenancyView; isE
       ))}
     </div>
   );
+  const waiting = isEmpty && !isStarting ? view.entries.filter((one) => one.active === null && one.versions.length > 0).map(({ id, name }) => `${id} (${name})`) : []; // biome-ignore format: one list
   const missing = view.entries.filter(({ active }) => active === null).map(({ id, name }) => `${id} (${name})`);
   return (
     <Card
@@ -109,7 +110,7 @@ export function TrainingCard({ view, isEmpty = false }: { view: TenancyView; isE
             Rows of bank_A, retail_B and saas_C share each batch over the frozen base; every row trains its own adapter,
             so the three come out as if each had been trained alone. When the run has finished, they become versions
             here
-            {isEmpty ? ' and serve' : '; each needs its check before it serves'}.
+            {isEmpty ? ', are checked, and serve if they pass' : '; each needs its check before it serves'}.
             {backend &&
               (backend.backend !== 'webgpu' || backend.isFallbackAdapter) &&
               ` Without a graphics card ${count(DEFAULT_TRAINING.max_steps)} steps take ten minutes or more; 60 give a first impression.`}
@@ -134,6 +135,12 @@ export function TrainingCard({ view, isEmpty = false }: { view: TenancyView; isE
       {problem && (
         <p className="bad-text" role="alert">
           {problem}
+        </p>
+      )}
+      {waiting.length > 0 && !live && (
+        <p className="warn-text" role="status">
+          {waiting.join(', ')} {waiting.length === 1 ? 'has a version that has' : 'have versions that have'} not passed
+          the check. Under Registry you see what it found, check again, or say why it is to serve all the same.
         </p>
       )}
       <WorkState name="train" unit="steps" />

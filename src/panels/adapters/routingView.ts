@@ -39,6 +39,7 @@ const REASONS: Record<RefusalReason, string> = {
   wrong_industry: 'wrong industry',
   ambiguous: 'ambiguous',
   adapter_not_registered: 'no active adapter',
+  other_tenant: 'an adapter of another tenant',
 };
 export const reasonWords = (reason: RefusalReason): string => REASONS[reason];
 

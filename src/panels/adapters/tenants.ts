@@ -9,7 +9,7 @@ import type { MergeDifference, ServedAnswer, TenancyView, TenantMatrixView } fro
 import type { AuditEntry, RegistryEntry, RequestMetadata, ServingReport } from '../../protocol/serving';
 import { studioClient } from '../../stores/client';
 import { loadRuns, startRun, useRuns } from '../../stores/runs';
-import { installable } from './registryView';
+import { activationOf, installable } from './registryView';
 import type { ServingRequest } from './servingView';
 
 export type View = 'routing' | 'registry' | 'slices' | 'serving' | 'log';
@@ -159,6 +159,8 @@ export const rollback = (id: number): Promise<void> =>
     await compute().request('rollbackAdapter', { id });
     await refresh();
   });
+/** Before a version serves: cases of a slice, and how many of them may get worse. */
+export const DEFAULT_CHECK = { cases: 24, seed: 1, allowance: 1 };
 export const checkName = (id: number, version: number): string => `check ${id}@${version}`;
 export const check = (
   id: number,
@@ -215,14 +217,18 @@ export const trainTenants = ({ rows, seed, ...args }: TrainingSize): Promise<voi
     set({ awaited: await startRun({ recipe, name: `Tenants ${before + 1}`, group: 'tenants' }) });
   });
 
-/** Registers the adapters of a finished run under the entries of their names; those of entries without an active one serve at once. */
+/**
+ * Registers the adapters of a finished run under the entries of their names. Those of entries without an active version are checked
+ * then, and serve once they have passed.
+ */
 export const registerRun = (runId: string): Promise<void> =>
-  runWork('registry', async () => {
+  runWork('registry', async ({ onProgress }) => {
     const run = useRuns.getState().runs[runId];
     const { view } = useTenants.getState();
     if (!run || !view) return;
     set({ awaited: undefined });
     const names = new Set(run.recipe.data.train.map(({ adapter }) => adapter));
+    const firsts: { id: number; version: number }[] = [];
     try {
       for (const { id, name, active } of view.entries.filter((entry) => names.has(entry.name))) {
         const ref = `run:${runId}#${name}`;
@@ -231,8 +237,16 @@ export const registerRun = (runId: string): Promise<void> =>
           ref,
           note: `from the run “${run.name}”`,
         });
-        if (active === null)
-          await compute().request('activateAdapter', { id, version: entry.versions.at(-1)!.version });
+        if (active === null) firsts.push({ id, version: entry.versions.at(-1)!.version });
+      }
+      await refresh();
+      for (const [i, { id, version }] of firsts.entries()) {
+        onProgress({ done: i, total: firsts.length });
+        await check(id, version, DEFAULT_CHECK); // whose failure stands beside the version
+        const entry = useTenants.getState().view?.entries.find((one) => one.id === id);
+        const checked = entry?.versions.find((one) => one.version === version);
+        if (entry && checked && activationOf(entry, checked).state === 'passed')
+          await compute().request('activateAdapter', { id, version });
       }
     } finally {
       await refresh();
