@@ -11,6 +11,7 @@ import { compileTemplate } from '../text/chatTemplate';
 import type { RenderContext } from '../text/renderContext';
 import { Tokenizer } from '../text/tokenizer';
 import { builtinWorld } from '../world/registry';
+import { recipeAdapters } from './recipeAdapters';
 import { encodeRecipe } from './recipeRows';
 import { sftDefault } from './recipes/sft';
 import { prepareRecipe, type ResumePoint } from './runRecipe';
@@ -81,4 +82,22 @@ test('a recipe with a fault does not start', async () => {
   await expect(async () => prepare(recipeOf({ learning_rate: -1 }))).rejects.toThrow(
     /learning_rate must be in \[0, 1\], got -1/,
   );
+});
+
+test('a run samples, measures and trains through its own adapter, whatever route is set on its engine meanwhile', async () => {
+  const recipe = { ...recipeOf({ max_steps: 2, generate_steps: 1, eval_steps: 1, learning_rate: 0.1 }), peft: { r: 2, lora_alpha: 32, target_modules: 'all-linear' } }; // biome-ignore format: one recipe
+  const reports = [];
+  for (const route of [0, -1]) {
+    const engine = new TfEngine(SHAPE, initWeights(SHAPE, 1));
+    await engine.setAdapters(recipeAdapters(recipe));
+    const rows = encodeRecipe(recipe, 'train', render).rows;
+    const run = await prepareRecipe(recipe, { engine, train: rows, eval: rows.slice(0, 4), world: builtinWorld(), render, now: () => 0 }); // biome-ignore format: one call
+    const first = await run.trainStep();
+    engine.activeRoute = route; // as somebody does who asks the live engine for its base
+    const second = await run.trainStep();
+    const { cases } = await run.evaluate({ cases: 2, max_new_tokens: 6 });
+    reports.push([first, second, cases.map((one) => one.output)]);
+    run.dispose();
+  }
+  expect(reports[1]).toEqual(reports[0]);
 });

@@ -102,13 +102,17 @@ function groupRows(
   });
 }
 
+/** Through the run's (first) adapter, whatever route others who read the live engine have set on it meanwhile. */
+const ownSampler = ({ engine, yieldToOthers }: RecipeEnvironment) =>
+  greedySampler(engine, yieldToOthers, engine.adapters.length > 0 ? 0 : -1);
+
 async function answerFixedPrompts(
   step: number,
   environment: RecipeEnvironment,
   maxNewTokens: number,
 ): Promise<SampleGeneration[]> {
-  const { engine, world, render, yieldToOthers } = environment;
-  const sampler = greedySampler(engine, yieldToOthers);
+  const { world, render } = environment;
+  const sampler = ownSampler(environment);
   const cases = evaluationCases(world, { n: FIXED_PROMPTS, seed: FIXED_SEED, split: 'dev' });
   const prompts = cases.map((c) => encodeCase(c, 'plain', FIXED_SEED, { world, render, sampler }));
   const rows = await sampler(
@@ -158,7 +162,7 @@ export class RecipeRun {
   }
   /** Held-out evaluation of the weights as they are, on the recipe's own task; its metrics unless others are named. */
   evaluate(options: Partial<EvaluateOptions> = {}): ReturnType<typeof evaluate> {
-    const { engine, world, render, yieldToOthers } = this.environment;
+    const { world, render } = this.environment;
     return evaluate(
       {
         metrics: this.recipe.evaluation,
@@ -168,7 +172,7 @@ export class RecipeRun {
         dataset: casesOf(this.recipe),
         ...options,
       },
-      { world, render, sampler: greedySampler(engine, yieldToOthers) },
+      { world, render, sampler: ownSampler(this.environment) },
     );
   }
   dispose(): void {

@@ -110,6 +110,8 @@ export class TrainingRun {
   step = 0;
   readonly maxSteps: number;
   private readonly warmup: number;
+  /** Of rows that name none: the engine's at the start, as who reads it between steps may set another. */
+  private readonly route: number;
   private sampler: BatchSampler;
   private numTokens = 0;
   private hasStarted = false;
@@ -124,6 +126,7 @@ export class TrainingRun {
     resumeFrom?: LoopState,
   ) {
     const { args, train } = options;
+    this.route = options.engine.activeRoute;
     if (train.length === 0) throw new DataError('There is no row to train on. Choose another dataset or split.');
     this.sampler = this.samplerAt(resumeFrom?.sampler);
     const perEpoch = Math.ceil(this.sampler.batchesPerEpoch / args.gradient_accumulation_steps);
@@ -262,7 +265,7 @@ export class TrainingRun {
   }
 
   private collation() {
-    return { buckets: bucketsUpTo(this.options.args.max_length), route: this.options.engine.activeRoute };
+    return { buckets: bucketsUpTo(this.options.args.max_length), route: this.route };
   }
   /** The micro-batches of one step; the last step of an epoch may have fewer, as in transformers. */
   private nextBatches(): Batch[] {

@@ -151,3 +151,54 @@ test('generation goes through the adapter that the ref names', async () => {
   expect(await ask('run:r#base')).toEqual(base);
   expect((await ask('run:r')).logps).not.toEqual(base.logps);
 });
+
+test('what a run records is its own, whichever adapter is asked for while it trains', async () => {
+  const source = (ref: string, adapter: string) => ({ ref, split: 'train' as const, adapter });
+  const recipe = lora({
+    data: {
+      ...tinyRecipe.data,
+      train: [source('builtin:tenant/A', 'bank_A'), source('builtin:tenant/B', 'retail_B')],
+      eval: [{ ref: 'builtin:tenant/A', split: 'dev' as const, adapter: 'bank_A' }],
+    },
+    overrides: [...tinyRecipe.overrides!, 'nothing_trained'],
+    args: {
+      ...tinyRecipe.args,
+      max_length: 256,
+      learning_rate: 0.1,
+      eval_steps: 4,
+      generate_steps: 4,
+      generation_max_new_tokens: 8,
+    },
+  });
+  const [alone, asked] = [bed(), bed()];
+  await start(alone, recipe);
+  await until(alone, 'finished');
+  await start(asked, recipe);
+  const { ids, stopIds } = await asked.text.request('encodePrompt', { messages: [{ role: 'user', content: 'Hi' }] });
+  const said = new Set<string>();
+  let answers = 0;
+  let isOver = false;
+  const askOn = async (route: string) => {
+    while (!isOver) {
+      const params = { ref: `run:r#${route}`, prompts: [ids], sampling: greedy, stopIds };
+      const { completions } = await asked.compute.request('generate', params);
+      await asked.compute.request('layerNorms', { ref: params.ref, ids });
+      said.add(route + completions[0]!.logps.join());
+      answers++;
+    }
+  };
+  const asking = ['base', 'retail_B', 'bank_A'].map(askOn);
+  await until(asked, 'finished');
+  isOver = true;
+  await Promise.all(asking);
+  expect(answers, 'requests came in between the steps').toBeGreaterThan(6);
+  expect(said.size, 'of weights that moved').toBeGreaterThan(3);
+  const recorded = async (made: TestBed) => {
+    const { points, generations } = await run(made);
+    const figures = points.map(({ step, loss, eval_loss }) => [step, loss, eval_loss]);
+    return { figures, generations: generations.map(({ step, text }) => [step, text]) };
+  };
+  const own = await recorded(alone);
+  expect(await recorded(asked)).toEqual(own);
+  expect(new Set(own.generations.map(([, text]) => text)).size, 'answers that change').toBeGreaterThan(1);
+});
