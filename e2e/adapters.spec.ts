@@ -88,6 +88,15 @@ test('a request routed, answered thrice, misrouted, measured, replayed, and all 
   await expect(page.getByText(`The log holds: ${entries} entries`)).toBeVisible();
   await page.getByLabel('decision').selectOption('refused');
   await expect(page.getByText('5 entries, newest first')).toBeVisible();
+  await page.getByLabel('replay', { exact: true }).fill('replay-');
+  await expect(page.getByText('4 entries, newest first')).toBeVisible();
+  await page
+    .locator('.ad-log')
+    .getByRole('button', { name: /^replay-/ })
+    .first()
+    .click();
+  await expect(page.getByLabel('replay', { exact: true })).toHaveValue(/^replay-.{8}$/);
+  await page.getByLabel('replay', { exact: true }).fill('');
   await page.getByLabel('text', { exact: true }).fill('page-');
   await expect(page.locator('.ad-log tbody tr')).toHaveCount(1);
   await expect(page.locator('.ad-log tbody tr')).toContainText('bank_D');
@@ -144,7 +153,17 @@ test.describe('a copy of the studio without adapters', () => {
     };
     await train(1);
     await show(page, 'Registry');
-    await expect(page.locator('.ad-registry .verdict', { hasText: 'active' })).toHaveCount(3, { timeout: 60_000 });
+    // Three steps teach nobody a policy: each first version waits, and serves for a reason alone.
+    const needsReason = page.getByRole('button', { name: 'Activate …' });
+    await expect(page.locator('.ad-registry').getByText('It does not pass.')).toHaveCount(3, { timeout: 120_000 });
+    await expect(page.getByText(/have versions that have not passed the check/)).toBeVisible();
+    for (let left = 3; left > 0; left--) {
+      await expect(needsReason).toHaveCount(left);
+      await needsReason.first().click();
+      await page.getByLabel('Reason').fill('three steps for a test');
+      await page.getByRole('button', { name: 'Activate all the same' }).click();
+    }
+    await expect(page.locator('.ad-registry .verdict', { hasText: 'active' })).toHaveCount(3);
 
     await train(2);
     const newest = page.locator('.ad-registry tbody', { hasText: 'bank_A' }).getByRole('row', { name: /^version 2/ });

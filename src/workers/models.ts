@@ -362,7 +362,9 @@ export class Models {
         { where: ref },
       );
     await source.keep?.();
-    return (await this.adapterId(source, chosen)) ?? source.info.artifactId;
+    // An adapter's own files are the artifact; written anew, as a run's are, they would be another.
+    const written = runId === undefined ? undefined : await this.adapterId(source, chosen);
+    return written ?? source.info.artifactId;
   }
   /** An adapter artifact as an engine takes it, under a name that no other has. */
   async loadAdapter(artifactId: string): Promise<{ adapter: LoraAdapter; tensors: NamedTensorMap }> {
