@@ -166,12 +166,12 @@ test.describe('a copy of the studio without adapters', () => {
     await expect(page.locator('.ad-registry .verdict', { hasText: 'active' })).toHaveCount(3);
 
     await train(2);
-    const newest = page.locator('.ad-registry tbody', { hasText: 'bank_A' }).getByRole('row', { name: /^version 2/ });
+    const newest = page.locator('.ad-registry tbody', { hasText: 'bank_A policy_v3' }).getByRole('row', { name: /^version 2/ });
     await expect(newest).toContainText('not compared with version 1', { timeout: 60_000 });
     await newest.getByRole('button', { name: 'Activate …' }).click();
     await newest.getByLabel('Reason').fill('a rehearsal');
     await newest.getByRole('button', { name: 'Activate all the same' }).click();
-    const bank = page.locator('.ad-registry tbody', { hasText: 'bank_A' });
+    const bank = page.locator('.ad-registry tbody', { hasText: 'bank_A policy_v3' });
     await expect(bank).toContainText('version 2 serves');
     await bank.getByRole('button', { name: 'Roll back to version 1' }).click();
     await expect(bank).toContainText('version 1 serves');
