@@ -92,7 +92,7 @@ export function LogTab({ view }: { view: TenancyView }) {
           </>
         }
       >
-        <div className="ad-row">
+        <div className="ad-row ad-filters">
           <label className="inline-field">
             tenant
             <input

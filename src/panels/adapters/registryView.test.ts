@@ -43,7 +43,7 @@ test('a version needs a reason unless it has passed against the one that is acti
   const others = [{ tenant: 'retail_B', right: 7, cases: 8 }];
   expect(first({ ...base, others, passes: false }).needs).toContain('no better than those of another tenant');
   expect(first({ ...base, right: { before: 2, after: 2 }, others, passes: false }).needs).toContain('no better than the bare base'); // biome-ignore format: one line
-  expect(checkWords(version(1, { ...base, others }))).toBe('1 of 8 cases got worse, 2 better; 3 right, the bare base 2, of retail_B’s 7; 1 may get worse. It passes.'); // biome-ignore format: one line
+  expect(checkWords(version(1, { ...base, others }))).toBe('1 of 8 cases got worse, 2 better; 1 may get worse. It decides 3 rightly, the bare base 2; of retail_B’s cases 7. It passes.'); // biome-ignore format: one line
   expect(activationOf(entry(1, [version(1)]), version(1))).toEqual({ state: 'active' });
   const two = (checks?: AdapterVersion['checks']) =>
     activationOf(entry(1, [version(1), version(2)]), version(2, checks));

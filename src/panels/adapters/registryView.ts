@@ -65,8 +65,10 @@ export function changeWords({ action, from, to, override }: RegistryChange): str
 export function checkWords({ checks }: AdapterVersion): string | undefined {
   if (!checks) return undefined;
   const { cases, regressions, fixed, allowance, passes, right, others } = checks;
-  const first = others && right && `; ${count(right.after)} right, the bare base ${count(right.before)}${others.map((one) => `, of ${one.tenant}’s ${count(one.right)}`).join('')}`; // biome-ignore format: one sentence
-  return `${count(regressions.length)} of ${plural(cases, 'case')} got worse, ${count(fixed.length)} better${first ?? ''}; ${count(allowance)} may get worse. It ${passes ? 'passes' : 'does not pass'}.`;
+  const beside = others?.map((one) => `of ${one.tenant}’s cases ${count(one.right)}`).join(', ');
+  const first =
+    right && beside && `It decides ${count(right.after)} rightly, the bare base ${count(right.before)}; ${beside}. `;
+  return `${count(regressions.length)} of ${plural(cases, 'case')} got worse, ${count(fixed.length)} better; ${count(allowance)} may get worse. ${first ?? ''}It ${passes ? 'passes' : 'does not pass'}.`;
 }
 
 export interface AdapterSource {
