@@ -260,8 +260,12 @@ export function runToRegister(): string | undefined {
   if (awaited && runs[awaited]?.status === 'finished') return awaited;
   return view && installable(Object.values(runs), view.entries)?.id;
 }
-// A run that was started here is registered when it ends, whatever panel is on show.
-useRuns.subscribe(({ runs }) => {
-  const { awaited } = useTenants.getState();
-  if (awaited && runs[awaited]?.status === 'finished') void registerRun(awaited);
-});
+// A run that was started here is registered when it ends, whatever panel is on show. A short one may have ended before its id is
+// known here, or while the registry is busy: so both stores are watched.
+function registerAwaited(): void {
+  const { awaited, view } = useTenants.getState();
+  if (!awaited || !view || controllers.has('registry')) return;
+  if (useRuns.getState().runs[awaited]?.status === 'finished') void registerRun(awaited);
+}
+useRuns.subscribe(registerAwaited);
+useTenants.subscribe(registerAwaited);
