@@ -168,13 +168,15 @@ export function peftParityTests(read: ReadFixture): void {
       [{ target_modules: ['q_proj', 'v_proj', 'o_proj'] }, 'lacks the tensor'],
       [{ r: 'four' }, 'r must be a whole number'],
       [{ use_dora: true }, 'lora_magnitude_vector'],
-      [{ layers_pattern: 'h' }, 'layers_pattern'],
+      [{ layers_pattern: 'h', layers_to_transform: [1] }, 'layers_pattern'],
     ];
     for (const [change, words] of refused)
       expect(() => readAdapter(config, { config: changed(change), weights }), words).toThrow(words);
     const wide = { ...config, hidden_size: 64 };
     expect(() => readAdapter(wide, { config: changed({}), weights })).toThrow('made for another base');
     expect(() => readAdapter(config, { config: new TextEncoder().encode('{'), weights })).toThrow(DataError);
+    // Without layers_to_transform it chooses nothing.
+    expect(readAdapter(config, { config: changed({ layers_pattern: 'h' }), weights }).config.r).toBe(4);
     // Keys of later versions are passed over.
     expect(readAdapter(config, { config: changed({ of_the_future: 1 }), weights }).config.r).toBe(4);
   });

@@ -8,7 +8,16 @@ import { AdapterSet, asEngineTensors, tensorsOf } from './adapterSet';
 import { TfEngine } from './engine';
 import { generate } from './generate';
 import { initWeights } from './init';
-import { linearModules, loraParameterCount, loraTensors, mergeLora, sizeOf, targetModules } from './lora';
+import {
+  checkLoraTensors,
+  linearModules,
+  loraParameterCount,
+  loraTensors,
+  mergeLora,
+  patternWarnings,
+  sizeOf,
+  targetModules,
+} from './lora';
 import { PRESETS } from './presets';
 import type { LoraAdapter, LossFn, NamedTensorMap } from './seam';
 
@@ -118,12 +127,59 @@ describe('targets', () => {
     [{ target_modules: 'q_(' }, 'no regular expression'],
     [{ target_modules: 'nothing' }, 'targets no module at all'],
     [{ target_modules: ['q_proj'], r: 17 }, 'Set r to 16 or less'],
+    [{ target_modules: ['q_proj'], rank_pattern: { q_proj: 99 } }, 'rank_pattern["q_proj"] = 99'],
+    [{ target_modules: ['q_proj'], rank_pattern: { q_proj: 99 } }, 'Set rank_pattern["q_proj"] to 16 or less'],
     [{ target_modules: ['q_proj'], r: 0 }, 'a whole number of at least 1'],
     [{ target_modules: ['q_proj'], lora_dropout: 1 }, 'below 1, got 1'],
     [{ target_modules: ['q_proj'], layers_to_transform: [2] }, 'layers are 0 to 1'],
     [{ target_modules: ['q_proj'], use_dora: true, lora_bias: true }, 'does not combine'],
   ] as [Partial<LoraConfig>, string][])('%j is refused in words', (lora, words) => {
     expect(() => targetModules(config, { r: 2, lora_alpha: 4, target_modules: [], ...lora })).toThrow(words);
+  });
+  test('a pattern’s key that means no module of the adapter is told, with the nearest', () => {
+    const lora = { r: 2, lora_alpha: 4, target_modules: ['q_proj', 'down_proj'] };
+    expect(patternWarnings(config, { ...lora, rank_pattern: { q_proj: 1 }, alpha_pattern: { '.*down.*': 1 } })).toEqual(
+      [],
+    );
+    const [rank, alpha, ...rest] = patternWarnings(config, {
+      ...lora,
+      rank_pattern: { q_prj: 1 },
+      alpha_pattern: { 'layers.0.self_attn.k_proj': 1 }, // of the model, but not of the adapter
+    });
+    expect(rank).toContain('rank_pattern has the key "q_prj"');
+    expect(rank).toContain('The nearest: q_proj, down_proj.');
+    expect(alpha).toContain('alpha_pattern has the key "layers.0.self_attn.k_proj"');
+    expect(alpha).toContain('The nearest: model.layers.0.self_attn.q_proj');
+    expect(rest).toEqual([]);
+  });
+  test('tensors that no adapter may hold are refused by name', () => {
+    const lora = { r: 2, lora_alpha: 4, target_modules: ['q_proj'] };
+    const wanted = loraTensors(targetModules(config, lora), lora);
+    const tensors = () => Object.fromEntries(wanted.map(({ name, shape }) => [name, { shape, data: new Float32Array(sizeOf(shape)) }])); // biome-ignore format: one map
+    const check = (edit: (given: NamedTensorMap) => void) => () => {
+      const given = tensors();
+      edit(given);
+      checkLoraTensors(wanted, given, 'theirs');
+    };
+    expect(check(() => {})).not.toThrow();
+    const { name } = wanted[1]!;
+    for (const value of [Number.NaN, Number.NEGATIVE_INFINITY])
+      expect(
+        check((given) => {
+          given[name]!.data[3] = value;
+        }),
+      ).toThrow(`${name} of adapter "theirs" holds ${value} at place 3`);
+    const head = 'base_model.model.lm_head.weight';
+    expect(
+      check((given) => {
+        given[head] = { shape: [2, 1], data: new Float32Array(2) };
+      }),
+    ).toThrow(/lm_head\.weight \(2×1\).*save_embedding_layers=False/);
+    expect(
+      check((given) => {
+        given.other = { shape: [1], data: new Float32Array(1) };
+      }),
+    ).toThrow('holds other, which its config does not ask for');
   });
   test('parameters: r (in + out) a module, an output more with DoRA', () => {
     const lora = { r: 16, lora_alpha: 16, target_modules: ['q_proj'] };
