@@ -9,6 +9,8 @@ import { readSafetensors, writeSafetensors } from '../storage/safetensors';
 
 export const ADAPTER_CONFIG = 'adapter_config.json';
 export const ADAPTER_WEIGHTS = 'adapter_model.safetensors';
+/** Beside the two in an export of ours: which base by its hash, which PEFT's files have no place for. */
+export const ORIGIN_FILE = 'posttrain_studio.json';
 /** Of PEFT, whose files these are. */
 const PEFT_VERSION = '0.21.2';
 

@@ -236,6 +236,35 @@ export interface MergeDifference {
   /** Tokens after which both go on with the same id. */
   sameChoices: number;
 }
+/** PEFT's files as read beside the registry's base, before they are registered. */
+export interface AdapterReading {
+  /** Of its folder or zip. */
+  name: string;
+  /** That it will have. */
+  artifactId: string;
+  config: LoraConfig;
+  /** Linear layers that it sits on, and its trained parameters. */
+  modules: number;
+  parameterCount: number;
+  /** Of its weights file. */
+  sizeBytes: number;
+  base: {
+    /** What the base was recognised by. */
+    by: 'hash' | 'name' | 'shapes';
+    /** base_model_name_or_path. */
+    said?: string;
+    /** Nothing but the shapes speaks for this base: the person has to. */
+    needsConfirmation: boolean;
+    text: string;
+  };
+  /** A sentence each; none forbids the import. */
+  warnings: string[];
+}
+/** A file as the person gave it; `path` from its folder on. */
+export interface GivenBytes {
+  path: string;
+  bytes: ArrayBuffer;
+}
 /** A request that went through the router; refused ones have no answer. */
 export interface ServedAnswer {
   decision: RoutingDecision;
@@ -347,6 +376,23 @@ export interface ComputeRequests {
   /** The adapter of `ref` becomes the next version of entry `id`, which is made where it is not there. */
   registerAdapter: {
     params: { id: number; ref: ModelRef; name?: string; metadata?: RequestMetadata; note?: string };
+    reply: RegistryEntry;
+    progress: never;
+  };
+  /** Reads PEFT's files (a folder's, a zip, or the pair) beside the registry's base. Throws in words what does not fit. */
+  readAdapterFiles: { params: { files: GivenBytes[] }; reply: AdapterReading; progress: never };
+  /**
+   * Keeps such files as an artifact, and as the next version of entry `id`, which is made where it is not there. `isBaseConfirmed`:
+   * the person vouches for the base; ConfigError where that is needed and missing.
+   */
+  importAdapter: {
+    params: {
+      files: GivenBytes[];
+      isBaseConfirmed: boolean;
+      id: number;
+      name?: string;
+      metadata?: RequestMetadata;
+    };
     reply: RegistryEntry;
     progress: never;
   };

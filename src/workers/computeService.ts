@@ -24,11 +24,13 @@ import type { ComputeEvent } from '../protocol/events';
 import type { BackendInfo, BackendName } from '../protocol/model';
 import { parseLoraConfig } from '../protocol/peft';
 import type { ComputeRequests, ConformanceResult, Handlers, TextRequests } from '../protocol/requests';
+import { ArtifactStore } from '../storage/artifacts';
 import { CheckpointStore } from '../storage/checkpoints';
 import { RunStore } from '../storage/runs';
 import { readSafetensors } from '../storage/safetensors';
 import type { Storage } from '../storage/storage';
 import { builtinWorld } from '../world/registry';
+import { AdapterImports } from './adapterImports';
 import { DeviceQueue, yieldToMessages } from './deviceQueue';
 import { EndedRuns } from './endedRuns';
 import { gpuErrorWords, inWords, isOutOfMemory, isWasmAbort, lossWords } from './inWords';
@@ -104,6 +106,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     clock: env.clock,
     base: env.tenancyBase,
   });
+  const imports = new AdapterImports(tenancy, new ArtifactStore(storage, now));
   const training: TrainingRuns = new TrainingRuns({
     ...{ ...stores, locks: env.locks, queue, now, emit },
     checkpointEveryMs: env.checkpointEveryMs,
@@ -423,6 +426,8 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     previewRoute: ({ metadata }) => tenancy.preview(metadata),
     mergeDifference: ({ id }, { signal }) => onDevice('merging', () => tenancy.mergeDifference(id, { signal })),
     registerAdapter: ({ id, ref, ...about }) => tenancy.register(id, ref, about),
+    readAdapterFiles: ({ files }) => imports.read(files),
+    importAdapter: ({ files, isBaseConfirmed, id, ...about }) => imports.register(files, isBaseConfirmed, id, about),
     activateAdapter: ({ id, version, override }) => tenancy.activate(id, version, override),
     rollbackAdapter: ({ id }) => tenancy.rollback(id),
     checkAdapter: ({ id, version, ...options }, { signal, progress }) =>
@@ -474,7 +479,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       const trained = await models.adapterOf(ref, signal);
       const { fileName, bytes } =
         form === 'peft'
-          ? adapterZip(trained)
+          ? await adapterZip(trained)
           : mergedZip(trained, {
               tokenizer: await requireModelFile(env.readModelFile, 'tokenizer.json', signal),
               template: await contexts.source(await templateOf(ref)),

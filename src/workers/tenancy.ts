@@ -36,7 +36,7 @@ import { chapterItem, tenantCases } from '../world/tenant/rows';
 import { servingTrace } from '../world/tenant/trace';
 import { EngineAdapterServer } from './adapterServer';
 import type { DeviceQueue } from './deviceQueue';
-import type { Models } from './models';
+import type { ModelSource, Models } from './models';
 import type { RenderContexts } from './renderContexts';
 
 /** The verdict that a slice is about: the answer decides as this tenant's policy does. */
@@ -73,7 +73,7 @@ export class Tenancy {
     this.baseRef = env.base ?? 'builtin:micro-sft';
   }
 
-  private registry(): Promise<AdapterRegistry> {
+  registry(): Promise<AdapterRegistry> {
     this.opened ??= this.open();
     this.opened.catch(() => {
       this.opened = undefined; // the next request tries again
@@ -98,6 +98,10 @@ export class Tenancy {
       await registry.activate(id, version);
     }
     return registry;
+  }
+  /** The shared base. */
+  base(signal?: AbortSignal): Promise<ModelSource> {
+    return this.env.models.source(this.baseRef, undefined, signal);
   }
   private async rules() {
     return (await this.env.storage.getValue<typeof DEFAULT_RULES>(RULES_TABLE, this.baseRef)) ?? DEFAULT_RULES;
@@ -134,8 +138,15 @@ export class Tenancy {
     ref: string,
     about: { name?: string; metadata?: RequestMetadata; note?: string },
   ): Promise<RegistryEntry> {
+    return this.registerArtifact(id, await this.env.models.keepAdapter(ref), about);
+  }
+  /** The same of an artifact that is stored. */
+  async registerArtifact(
+    id: number,
+    artifactId: string,
+    about: { name?: string; metadata?: RequestMetadata; note?: string },
+  ): Promise<RegistryEntry> {
     const registry = await this.registry();
-    const artifactId = await this.env.models.keepAdapter(ref);
     await registry.checkArtifact(artifactId); // before an entry is made for it
     const entries = await registry.list();
     if (!entries.some((entry) => entry.id === id))
