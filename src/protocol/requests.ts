@@ -236,6 +236,43 @@ export interface MergeDifference {
   /** Tokens after which both go on with the same id. */
   sameChoices: number;
 }
+/** An update merged into the base and taken out again: what came back beside what had been there. */
+export interface UnmergeDifference {
+  version: number;
+  /** Over the weights of the adapter's modules: how many, how many are another number now, largest |difference|, largest weight. */
+  f32: WeightDifference;
+  /** The same where the base is held in four bits, before and after. */
+  nf4: WeightDifference;
+  logits: MergeDifference;
+}
+export interface WeightDifference {
+  weights: number;
+  changed: number;
+  largest: number;
+  scale: number;
+}
+/** An adapter of the registry with its weight in a sum. */
+export interface MixPart {
+  id: number;
+  weight: number;
+}
+/** One prompt under several weighted sums of the same adapters. */
+export interface MixedAnswers {
+  /** In the order of the weights. */
+  adapters: { id: number; version: number }[];
+  /** Tenants whose policies the answers were held against. */
+  checked: string[];
+  answers: {
+    weights: number[];
+    text: string;
+    terminated: boolean;
+    /** Of `checked`, those whose policy decides as the answer does. */
+    decidesAs: string[];
+    /** By the schema; absent for a request of one's own. */
+    isValid?: boolean;
+  }[];
+}
+
 /** PEFT's files as read beside the registry's base, before they are registered. */
 export interface AdapterReading {
   /** Of its folder or zip. */
@@ -373,6 +410,26 @@ export interface ComputeRequests {
   previewRoute: { params: { metadata: RequestMetadata }; reply: RoutingDecision; progress: never };
   /** Of the active version of entry `id`. */
   mergeDifference: { params: { id: number }; reply: MergeDifference; progress: never };
+  /** Of the active version of entry `id`: merged, and taken out again. */
+  unmergeDifference: { params: { id: number }; reply: UnmergeDifference; progress: never };
+  /** One prompt under weighted sums of active adapters; a weight for each of `ids`. Nothing is routed, so nothing is logged. */
+  serveMix: {
+    params: { ids: number[]; weightings: number[][]; messages?: Message[] };
+    reply: MixedAnswers;
+    progress: never;
+  };
+  /** PEFT's add_weighted_adapter of active adapters; the result becomes the next version of entry `id`, made where it is not there. */
+  combineAdapters: {
+    params: {
+      parts: MixPart[];
+      combination_type: 'cat' | 'linear';
+      id: number;
+      name?: string;
+      metadata?: RequestMetadata;
+    };
+    reply: RegistryEntry;
+    progress: never;
+  };
   /** The adapter of `ref` becomes the next version of entry `id`, which is made where it is not there. */
   registerAdapter: {
     params: { id: number; ref: ModelRef; name?: string; metadata?: RequestMetadata; note?: string };

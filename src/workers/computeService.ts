@@ -30,6 +30,7 @@ import { RunStore } from '../storage/runs';
 import { readSafetensors } from '../storage/safetensors';
 import type { Storage } from '../storage/storage';
 import { builtinWorld } from '../world/registry';
+import { AdapterArithmetic } from './adapterArithmetic';
 import { AdapterImports } from './adapterImports';
 import { DeviceQueue, yieldToMessages } from './deviceQueue';
 import { EndedRuns } from './endedRuns';
@@ -106,7 +107,9 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     clock: env.clock,
     base: env.tenancyBase,
   });
-  const imports = new AdapterImports(tenancy, new ArtifactStore(storage, now));
+  const artifacts = new ArtifactStore(storage, now);
+  const imports = new AdapterImports(tenancy, artifacts);
+  const arithmetic = new AdapterArithmetic({ tenancy, artifacts, models, contexts, queue });
   const training: TrainingRuns = new TrainingRuns({
     ...{ ...stores, locks: env.locks, queue, now, emit },
     checkpointEveryMs: env.checkpointEveryMs,
@@ -425,6 +428,10 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     tenancy: () => tenancy.view(),
     previewRoute: ({ metadata }) => tenancy.preview(metadata),
     mergeDifference: ({ id }, { signal }) => onDevice('merging', () => tenancy.mergeDifference(id, { signal })),
+    unmergeDifference: ({ id }, { signal }) => onDevice('merging', () => arithmetic.unmerge(id, signal)),
+    serveMix: (params, { signal }) => onDevice('answering', () => arithmetic.mix(params, signal)),
+    combineAdapters: ({ parts, combination_type, id, ...about }) =>
+      arithmetic.combine(parts, combination_type, id, about),
     registerAdapter: ({ id, ref, ...about }) => tenancy.register(id, ref, about),
     readAdapterFiles: ({ files }) => imports.read(files),
     importAdapter: ({ files, isBaseConfirmed, id, ...about }) => imports.register(files, isBaseConfirmed, id, about),

@@ -41,7 +41,7 @@ import type { RenderContexts } from './renderContexts';
 
 /** The verdict that a slice is about: the answer decides as this tenant's policy does. */
 const SLICE_METRIC = 'tenant_policy_correct';
-const MAX_NEW_TOKENS = 112;
+export const MAX_NEW_TOKENS = 112;
 const RULES_TABLE = 'routing-rules';
 const shipped = (tenant: Tenant['id']): string => `builtin:adapters/${tenant}`;
 
@@ -471,10 +471,10 @@ export class Tenancy {
   }
 }
 
-const noSampler: Sampler = () => Promise.reject(new Error('nothing is generated here'));
+export const noSampler: Sampler = () => Promise.reject(new Error('nothing is generated here'));
 
 /** A conversation that nobody grades. */
-const freeCase = (messages: Message[]): EvaluationCase =>
+export const freeCase = (messages: Message[]): EvaluationCase =>
   ({
     caseId: 'free',
     shape: 'tenant',
