@@ -31,6 +31,7 @@ import type {
   RequestMetadata,
   RoutingDecision,
   RoutingRule,
+  RuleEdit,
   ServingReport,
   SliceCheck,
 } from './serving';
@@ -222,6 +223,8 @@ export interface TenancyView {
   /** Of each version, by artifact id. */
   bytes: Record<string, number>;
   rules: RoutingRule[];
+  /** They are those that the studio comes with. */
+  hasDefaultRules: boolean;
   /** Entries of the routing log, and the hash of the last. */
   log: { count: number; hash: string };
   /** The request that `serveRequest` answers where none is given. */
@@ -408,6 +411,8 @@ export interface ComputeRequests {
   tenancy: { params: Record<string, never>; reply: TenancyView; progress: never };
   /** What the router would do; nothing is served or logged. */
   previewRoute: { params: { metadata: RequestMetadata }; reply: RoutingDecision; progress: never };
+  /** One change to the routing rules, which the log keeps. Throws ConfigError, in words, where the table would not be a function. */
+  editRules: { params: { edit: RuleEdit }; reply: { rules: RoutingRule[] }; progress: never };
   /** Of the active version of entry `id`. */
   mergeDifference: { params: { id: number }; reply: MergeDifference; progress: never };
   /** Of the active version of entry `id`: merged, and taken out again. */

@@ -427,6 +427,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       }),
     tenancy: () => tenancy.view(),
     previewRoute: ({ metadata }) => tenancy.preview(metadata),
+    editRules: async ({ edit }) => ({ rules: [...(await tenancy.editRules(edit))] }),
     mergeDifference: ({ id }, { signal }) => onDevice('merging', () => tenancy.mergeDifference(id, { signal })),
     unmergeDifference: ({ id }, { signal }) => onDevice('merging', () => arithmetic.unmerge(id, signal)),
     serveMix: (params, { signal }) => onDevice('answering', () => arithmetic.mix(params, signal)),

@@ -21,6 +21,8 @@ import type {
   RegistryEntry,
   RequestMetadata,
   RoutingDecision,
+  RoutingRule,
+  RuleEdit,
   ServingReport,
   SliceCheck,
 } from '../protocol/serving';
@@ -38,11 +40,11 @@ import { EngineAdapterServer } from './adapterServer';
 import type { DeviceQueue } from './deviceQueue';
 import type { ModelSource, Models } from './models';
 import type { RenderContexts } from './renderContexts';
+import { RoutingRules, rulesHash } from './routingRules';
 
 /** The verdict that a slice is about: the answer decides as this tenant's policy does. */
 const SLICE_METRIC = 'tenant_policy_correct';
 export const MAX_NEW_TOKENS = 112;
-const RULES_TABLE = 'routing-rules';
 const shipped = (tenant: Tenant['id']): string => `builtin:adapters/${tenant}`;
 
 export interface TenancyEnvironment {
@@ -65,12 +67,14 @@ export class Tenancy {
   private readonly artifacts: ArtifactStore;
   private readonly log: AuditLog;
   private readonly baseRef: string;
+  private readonly table: RoutingRules;
   private opened?: Promise<AdapterRegistry>;
 
   constructor(private readonly env: TenancyEnvironment) {
     this.artifacts = new ArtifactStore(env.storage, env.now);
     this.log = new AuditLog(env.storage, env.now);
     this.baseRef = env.base ?? 'builtin:micro-sft';
+    this.table = new RoutingRules(env.storage, this.log, this.baseRef);
   }
 
   registry(): Promise<AdapterRegistry> {
@@ -103,14 +107,18 @@ export class Tenancy {
   base(signal?: AbortSignal): Promise<ModelSource> {
     return this.env.models.source(this.baseRef, undefined, signal);
   }
-  private async rules() {
-    return (await this.env.storage.getValue<typeof DEFAULT_RULES>(RULES_TABLE, this.baseRef)) ?? DEFAULT_RULES;
+  private rules() {
+    return this.table.current();
+  }
+  async editRules(edit: RuleEdit): Promise<readonly RoutingRule[]> {
+    return this.table.edit(edit, await (await this.registry()).list());
   }
 
   async view(): Promise<TenancyView> {
     const registry = await this.registry();
     const { info } = await this.env.models.source(this.baseRef);
     const entries = await registry.list();
+    const rules = await this.rules();
     const bytes: Record<string, number> = {};
     for (const { artifactId } of entries.flatMap(({ versions }) => versions))
       bytes[artifactId] = (await this.artifacts.get(artifactId))?.sizeBytes ?? 0;
@@ -118,7 +126,8 @@ export class Tenancy {
       base: { ref: this.baseRef, name: info.name, artifactId: info.artifactId, sizeBytes: info.sizeBytes },
       entries,
       bytes,
-      rules: [...(await this.rules())],
+      rules: [...rules],
+      hasDefaultRules: (await rulesHash(rules)) === (await rulesHash(DEFAULT_RULES)),
       log: await this.log.head(),
       chapterMessages: caseOf(chapterItem(builtinWorld(), TENANTS[0]!.id), 0).messages, // the same for every tenant
     };

@@ -27,4 +27,10 @@ test('the log in words', () => {
   expect(verdictWords({ ok: true, count: 1, own: 0 }, 'a').text).toContain('not the log of this browser');
   expect(verdictWords({ ok: true, count: 4, own: 6 }, 'a').text).toContain('which has 2 more since');
   expect(entryTitle(of({ decision: 'misrouted' }))).toBe('misrouted');
+  const change = of({ decision: 'rules', message: 'Rule added: a → 1.', rules: [] });
+  expect([entryTitle(change), entryTone(change), entryText(change)]).toEqual([
+    'rules changed',
+    '',
+    'Rule added: a → 1.',
+  ]);
 });
