@@ -9,6 +9,7 @@ import { Card } from '../../ui/Card';
 import { LineChart } from '../../ui/LineChart';
 import { isLive, metricSeries, progressWords } from '../../ui/runWords';
 import { NumberField, WorkState } from './parts';
+import { untrained } from './registryView';
 import {
   DEFAULT_TRAINING,
   registerRun,
@@ -65,7 +66,7 @@ export function TrainingCard({ view, isEmpty = false }: { view: TenancyView; isE
       ))}
     </div>
   );
-  const missing = view.entries.filter(({ active }) => active === null).map(({ id, name }) => `${id} (${name})`);
+  const missing = untrained(view.entries).map(({ id, name }) => `${id} (${name})`);
   return (
     <Card
       className="ad-training"
