@@ -118,6 +118,21 @@ describe('what speaks for the base', () => {
   });
 });
 
+test('a folder as PEFT leaves it, checkpoint inside: its own adapter, and what is odd about its config', async () => {
+  const paths = [ADAPTER_CONFIG, ADAPTER_WEIGHTS].flatMap((name) => [`checkpoint-10/${name}`, name]);
+  const given = paths.map((path) => ({
+    path: `peft-folder/${path}`,
+    bytes: new Uint8Array(readFileSync(`test/fixtures/peft-folder/${path}`)),
+  }));
+  const micro = parseLlamaConfig(JSON.parse(readFileSync('public/models/micro-sft/config.json', 'utf8')));
+  const { reading } = await readImport(findAdapter(given), { ...base, name: 'micro-sft-base', config: micro });
+  expect(reading).toMatchObject({
+    ...{ name: 'peft-folder', modules: 8, parameterCount: 4 * 2 * (128 + 128 + 128 + 64) },
+    base: { by: 'shapes', said: 'somebody/finance-assistant', needsConfirmation: true },
+    warnings: [expect.stringMatching(/alpha_pattern has the key "up_prj".*The nearest: /)],
+  });
+});
+
 describe('what does not fit', () => {
   const wide: ImportBase = { ...base, name: 'wide', config: { ...config, hidden_size: 64 } };
   const shallow: ImportBase = { ...base, name: 'shallow', config: { ...config, num_hidden_layers: 1 } };
