@@ -171,7 +171,7 @@ test('a PEFT folder from elsewhere becomes an adapter; a rule leads to it, a sum
   });
   await expect(page.getByRole('region', { name: 'Answer under 0.5 × 17 + 0.5 × 77' })).toBeVisible();
   await page.getByRole('button', { name: 'Combine', exact: true }).click();
-  await expect(page.getByText(/Registered as version 1 of adapter 78 \(cat: 1 × adapter 17 version 1 \+ 0 × adapter 77/)).toBeVisible(); // biome-ignore format: one sentence
+  await expect(page.getByText(/Registered as version 1 of adapter 78 \(cat: 0.5 × adapter 17 version 1 \+ 0.5 × adapter 77/)).toBeVisible(); // biome-ignore format: one sentence
   await isAccessible(page, 'combine');
 
   await show(page, 'Log');

@@ -152,6 +152,7 @@ function SumsCard({
 function Answers({ view }: { view: TenancyView }) {
   const { answers: found } = useCombining();
   const isRunning = useTenants((s) => 'mix' in s.work);
+  const registered = view.entries.map(({ id }) => id);
   if (!found)
     return (
       <p className="quiet ad-small">
@@ -170,17 +171,20 @@ function Answers({ view }: { view: TenancyView }) {
             <section className="ad-mixed-answer" key={answer.weights.join()} aria-label={`Answer under ${words}`}>
               <h3 className="mono">{words}</h3>
               <p className="ad-meta">
-                {answer.weights.map((weight, i) => (
-                  <i
-                    key={ids[i]}
-                    className="ad-weight"
-                    aria-hidden="true"
-                    style={{
-                      background: adapterColor(view.entries.map(({ id }) => id), ids[i]),
-                      width: `${Math.min(100, 40 * Math.abs(weight))}px`,
-                    }} // biome-ignore format: one style
-                  />
-                ))}
+                {answer.weights.map(
+                  (weight, i) =>
+                    weight !== 0 && (
+                      <i
+                        key={ids[i]}
+                        className="ad-weight"
+                        aria-hidden="true"
+                        style={{
+                          background: adapterColor(registered, ids[i]),
+                          width: `${Math.min(100, 40 * Math.abs(weight))}px`,
+                        }}
+                      />
+                    ),
+                )}
                 <span className={`verdict ${tone}`}>{text}</span>
               </p>
               <AnswerText answer={answer} />
@@ -202,14 +206,23 @@ const KINDS = [
 ] as const;
 function CombineCard({ view, chosen: { ids, sums } }: { view: TenancyView; chosen: Chosen }) {
   const [kind, setKind] = useTyped<'cat' | 'linear'>('combination', 'cat');
-  const [row, setRow] = useState(0);
+  const [row, setRow] = useState<number>();
   const [typed, setTyped] = useState(() => startTarget(view.entries, 'combined'));
   const combined = useCombining((s) => s.combined);
   const weightings = weightingsOf(sums);
   const rows = Array.isArray(weightings) ? weightings : [];
-  const weights = rows[row] ?? rows[0];
+  // A sum of one adapter is that adapter: the first real sum stands there until another is chosen.
+  const mixed = rows.findIndex((one) => one.filter((weight) => weight !== 0).length > 1);
+  const at = row !== undefined && rows[row] ? row : Math.max(0, mixed);
+  const weights = rows[at];
   const target = targetOf(typed, view.entries);
   const problem = 'problem' in target ? target.problem : undefined;
+  const start = async () => {
+    if (!weights || 'problem' in target) return;
+    const parts = ids.map((id, i) => ({ id, weight: weights[i]! }));
+    // A new adapter is one of the registry from then on: the next combination is its next version.
+    if (await combine(parts, kind, target)) setTyped((before) => ({ ...before, entry: String(target.id) }));
+  };
   return (
     <Card
       title="Make a sum one adapter"
@@ -219,20 +232,14 @@ function CombineCard({ view, chosen: { ids, sums } }: { view: TenancyView; chose
           name="combine"
           label="Combine"
           disabled={ids.length < 2 || !weights || problem !== undefined}
-          onStart={() =>
-            weights && 'id' in target && void combine(ids.map((id, i) => ({ id, weight: weights[i]! })), kind, target)
-          } // biome-ignore format: one verb
+          onStart={() => void start()}
         />
       }
     >
       <div className="ad-row">
         <label className="inline-field">
           sum
-          <select
-            className="select"
-            value={rows[row] ? row : 0}
-            onChange={(event) => setRow(Number(event.currentTarget.value))}
-          >
+          <select className="select" value={at} onChange={(event) => setRow(Number(event.currentTarget.value))}>
             {rows.map((one, i) => (
               // biome-ignore lint/suspicious/noArrayIndexKey: a sum has no other name than its place
               <option key={i} value={i}>

@@ -117,7 +117,7 @@ export function Deployment({ view }: { view: TenancyView }) {
 /** What the way back costs, in f32 and in four bits. */
 function TakenOut({ adapter, found: { f32, nf4, logits } }: { adapter: number; found: UnmergeDifference }) {
   return (
-    <>
+    <div className="ad-stack">
       <p>
         Adapter {adapter} merged and taken out again: no weight of {count(f32.weights)} is off by more than{' '}
         <span className="mono">{f32.largest.toExponential(1)}</span>, where the largest is{' '}
@@ -130,6 +130,6 @@ function TakenOut({ adapter, found: { f32, nf4, logits } }: { adapter: number; f
         the weights would come back as others, by up to <span className="mono">{number(nf4.largest)}</span>. Keep the
         base, and serve the adapter beside it.
       </p>
-    </>
+    </div>
   );
 }

@@ -21,7 +21,7 @@ export function EntryTarget({
   problem: string | undefined;
 }) {
   return (
-    <>
+    <div className="ad-stack">
       <div className="ad-row">
         <label className="inline-field">
           next version of
@@ -60,6 +60,6 @@ export function EntryTarget({
           {problem}
         </p>
       )}
-    </>
+    </div>
   );
 }

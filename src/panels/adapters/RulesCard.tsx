@@ -131,8 +131,8 @@ export function RulesCard({ view }: { view: TenancyView }) {
                 />
               </label>
             ))}
-            <label className="inline-field">
-              adapter
+            <label className="ad-header-field">
+              <span>adapter</span>
               <select
                 className="select"
                 value={editing.typed.adapter}

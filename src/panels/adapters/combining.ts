@@ -21,15 +21,15 @@ export const answerSums = (ids: number[], weightings: number[][], text: string):
     const answers = await studioClient().compute.request('serveMix', params, { signal });
     useCombining.setState({ answers, asked: text });
   });
-export const combine = (parts: MixPart[], combination_type: 'cat' | 'linear', target: Target): Promise<void> =>
-  runWork('combine', async ({ signal }) => {
-    useCombining.setState({ combined: undefined });
-    const entry = await studioClient().compute.request(
-      'combineAdapters',
-      { parts, combination_type, ...target },
-      { signal },
-    );
+/** Resolves to whether it is registered. */
+export async function combine(parts: MixPart[], combination_type: 'cat' | 'linear', target: Target): Promise<boolean> {
+  useCombining.setState({ combined: undefined });
+  await runWork('combine', async ({ signal }) => {
+    const params = { parts, combination_type, ...target };
+    const entry = await studioClient().compute.request('combineAdapters', params, { signal });
     const { version, note = '' } = entry.versions.at(-1)!;
     useCombining.setState({ combined: { id: entry.id, version, note } });
     await refresh();
   });
+  return useCombining.getState().combined !== undefined;
+}
