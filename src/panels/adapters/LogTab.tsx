@@ -20,6 +20,7 @@ import {
 } from './logView';
 import { AdapterId } from './parts';
 import { adapterColor, shortHash, timeOfDay } from './registryView';
+import { ruleKey } from './routingView';
 import { useTyped } from './tenants';
 
 /** Of a foreign file that is shown, characters. */
@@ -243,7 +244,10 @@ function Entries({ entries, ids }: { entries: readonly AuditEntry[]; ids: readon
                   </>
                 )}
               </td>
-              <td className="ad-said">{entryText(entry)}</td>
+              <td className="ad-said">
+                {entryText(entry)}
+                {entry.rules && <RulesFrom entry={entry} />}
+              </td>
               <td className="mono quiet ad-hash" title={`${entry.hash}; the one before: ${entry.prev}`}>
                 {shortHash(entry.hash)}
               </td>
@@ -252,6 +256,27 @@ function Entries({ entries, ids }: { entries: readonly AuditEntry[]; ids: readon
         </tbody>
       </table>
     </section>
+  );
+}
+
+/** The table that decides from an entry on. */
+function RulesFrom({ entry: { rules = [], rulesHash = '' } }: { entry: AuditEntry }) {
+  return (
+    <details>
+      <summary>
+        In force from here on,{' '}
+        <span className="mono" title={rulesHash}>
+          {shortHash(rulesHash)}
+        </span>
+      </summary>
+      <ul className="ad-entries mono">
+        {rules.map((rule) => (
+          <li key={ruleKey(rule)}>
+            {rule.tenant_id} {rule.policy_version} {rule.industry ?? 'any industry'} → {rule.adapter}
+          </li>
+        ))}
+      </ul>
+    </details>
   );
 }
 
