@@ -146,7 +146,12 @@ test('a PEFT folder from elsewhere becomes an adapter; a rule leads to it, a sum
   await expect(card).toContainText('Registered as version 1 of adapter 77');
   const entry = page.locator('.ad-registry tbody', { hasText: 'peft-folder' });
   await expect(entry).toContainText('base confirmed by hand, the file names somebody/finance-assistant');
+  // It answers no tenant's cases that a check could count: where the registry asks why it serves, it is told.
   await entry.getByRole('button', { name: /^Activate/ }).click();
+  if (await entry.getByLabel('Reason').isVisible()) {
+    await entry.getByLabel('Reason').fill('a rehearsal');
+    await entry.getByRole('button', { name: 'Activate all the same' }).click();
+  }
   await expect(entry).toContainText('version 1 serves');
 
   await show(page, 'Routing');
@@ -178,6 +183,9 @@ test('a PEFT folder from elsewhere becomes an adapter; a rule leads to it, a sum
   await page.getByLabel('decision').selectOption('rules');
   await expect(page.locator('.ad-log tbody tr')).toHaveCount(1);
   await expect(page.locator('.ad-log tbody tr')).toContainText('Rule added: bank_D policy_v3 → 77. 4 rules in force');
+  await page.getByText('In force from here on').click();
+  await expect(page.locator('.ad-log li').last()).toHaveText('bank_D policy_v3 any industry → 77');
+  await isAccessible(page, 'a change of rules in the log');
 });
 
 test.describe('a copy of the studio without adapters', () => {

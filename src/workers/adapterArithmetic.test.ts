@@ -36,7 +36,7 @@ async function installed(
   await vi.waitFor(() => expect(made.statuses('t').at(-1)).toBe('finished'), { timeout: 20_000, interval: 5 });
   for (const [tenant, id] of Object.entries(IDS)) {
     await made.compute.request('registerAdapter', { id, ref: `run:t#${tenant}` });
-    await made.compute.request('activateAdapter', { id, version: 1 });
+    await made.compute.request('activateAdapter', { id, version: 1, override: 'three steps pass no check' });
   }
   return made;
 }
@@ -83,7 +83,7 @@ test('"cat" answers as the weighted sum does and is a version like any other; it
   const { config } = readAdapter(parseLlamaConfig(hf), { config: files[0]!, weights: files[1]! });
   expect(config).toMatchObject({ r: 4, lora_alpha: 4 });
 
-  await made.compute.request('activateAdapter', { id: 60, version: 1 });
+  await made.compute.request('activateAdapter', { id: 60, version: 1, override: 'for this test' });
   // The combination alone (weight 0 on another) and the sum of its parts say the same.
   const alone = await made.compute.request('serveMix', { ids: [60, 42], weightings: [[1, 0]] });
   const sum = await made.compute.request('serveMix', { ids: [17, 9], weightings: [[0.75, -0.5]] });

@@ -19,8 +19,8 @@ import {
   verdictWords,
 } from './logView';
 import { AdapterId } from './parts';
+import { RulesFrom } from './RulesFrom';
 import { adapterColor, shortHash, timeOfDay } from './registryView';
-import { ruleKey } from './routingView';
 import { useTyped } from './tenants';
 
 /** Of a foreign file that is shown, characters. */
@@ -256,27 +256,6 @@ function Entries({ entries, ids }: { entries: readonly AuditEntry[]; ids: readon
         </tbody>
       </table>
     </section>
-  );
-}
-
-/** The table that decides from an entry on. */
-function RulesFrom({ entry: { rules = [], rulesHash = '' } }: { entry: AuditEntry }) {
-  return (
-    <details>
-      <summary>
-        In force from here on,{' '}
-        <span className="mono" title={rulesHash}>
-          {shortHash(rulesHash)}
-        </span>
-      </summary>
-      <ul className="ad-entries mono">
-        {rules.map((rule) => (
-          <li key={ruleKey(rule)}>
-            {rule.tenant_id} {rule.policy_version} {rule.industry ?? 'any industry'} → {rule.adapter}
-          </li>
-        ))}
-      </ul>
-    </details>
   );
 }
 
