@@ -133,6 +133,15 @@ test('a PEFT folder from elsewhere becomes an adapter; a rule leads to it, a sum
   const card = page.locator('.card', { hasText: 'Import an adapter' });
   await page.getByLabel('Adapter files').setInputFiles('public/models/micro-sft/config.json');
   await expect(card.getByRole('alert')).toContainText('config.json is here. Choose its folder');
+  // Dropped, one of the two files; then the folder, picked.
+  const config = readFileSync('test/fixtures/peft-folder/adapter_config.json', 'utf8');
+  const dataTransfer = await page.evaluateHandle((text) => {
+    const transfer = new DataTransfer();
+    transfer.items.add(new File([text], 'adapter_config.json'));
+    return transfer;
+  }, config);
+  await card.locator('.ad-drop').dispatchEvent('drop', { dataTransfer });
+  await expect(card.getByRole('alert')).toContainText('adapter_config.json came without adapter_model.safetensors');
   await page.getByLabel('Adapter folder').setInputFiles('test/fixtures/peft-folder');
   await expect(card).toContainText('r 2, lora_alpha 4, on 8 modules; 3,584 parameters');
   await expect(card).toContainText('names somebody/finance-assistant, and the base here is micro-sft-base');
