@@ -11,6 +11,7 @@ import { initWeights } from '../src/nn/init';
 import { PRESETS } from '../src/nn/presets';
 import { gpuContext } from '../src/nn/recorded/context';
 import { RecordedEngine } from '../src/nn/recorded/engine';
+import { stepMemory } from '../src/nn/recorded/stepMemory';
 import type { LoraAdapter, LossFn, NamedTensorMap } from '../src/nn/seam';
 import type { Batch } from '../src/protocol/batch';
 import type { LlamaConfig } from '../src/protocol/model';
@@ -306,6 +307,9 @@ test.each(Object.entries(LOSSES))(
         await resumed.importOptimizer(JSON.parse(JSON.stringify(await together.exportOptimizer()), revive));
       } else if (resumed) await sharedStep(resumed, step, lossOf);
     }
+    // The memory plan knows the table of owners too.
+    const plan = stepMemory(config, 4, 16, context.forms, false, ADAPTERS);
+    expect(together.weightBytes).toBe(plan.weights);
     const found = await stateOf(together);
     expect(await stateOf(resumed!)).toEqual(found);
     expect((await together.exportOptimizer()).steps).toEqual({ all: 3, some: 3 });
