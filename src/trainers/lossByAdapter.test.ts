@@ -11,7 +11,7 @@ import { initWeights } from '../nn/init';
 import { PRESETS } from '../nn/presets';
 import type { LoraAdapter } from '../nn/seam';
 import type { MetricPoint } from '../protocol/run';
-import { type LoopArgs, TrainingRun } from './loop';
+import { type LoopArgs, type LoopCheckpoint, TrainingRun } from './loop';
 import { lossByAdapter, rowsByAdapter } from './lossByAdapter';
 import { fields } from './sft/config';
 import { loss, trainer } from './sft/trainer';
@@ -136,6 +136,38 @@ test('each adapter and its curves are those of its own run, whoever shares its b
     expect((point.grad_norm as number) / Math.sqrt(square)).toBeCloseTo(1, 5);
   });
 }, 60_000);
+
+test('a run that resumes has the points and bytes of one that was never interrupted, sent ahead or not', async () => {
+  const rows = ROWS.flat();
+  const make = (resumeFrom?: LoopCheckpoint, sendAhead = false) => {
+    const engine = new TfEngine(SHAPE, initWeights(SHAPE, 1), 'lm', ADAPTERS);
+    const own = { ...args, per_device_train_batch_size: 2, max_steps: 6, logging_steps: 3 };
+    const options = { engine, trainer, args: own, train: rows.map((row) => [row]), eval: [], seed: 2, now: () => 0, sendAhead }; // biome-ignore format: one run
+    return { engine, run: new TrainingRun(options, resumeFrom?.state) };
+  };
+  const trainTo = async ({ run }: ReturnType<typeof make>, step: number) => {
+    const points: MetricPoint[] = [];
+    while (run.step < step) points.push(...(await run.trainStep()).points);
+    return points;
+  };
+  const whole = make();
+  const points = await trainTo(whole, 6);
+  expect(Object.keys(points[1]!)).toContain('loss/saas_C');
+  const wanted = await whole.run.checkpoint();
+  expect(Object.values(wanted.optimizer.steps!).some((n) => n < 6)).toBe(true); // somebody was absent
+  const ahead = make(undefined, true);
+  expect(await trainTo(ahead, 6)).toEqual(points);
+  expect(await ahead.run.checkpoint()).toEqual(wanted);
+  const first = make();
+  await trainTo(first, 2);
+  const saved = await first.run.checkpoint();
+  const second = make({ ...saved, state: JSON.parse(JSON.stringify(saved.state)) });
+  await second.engine.importTrained(saved.weights);
+  await second.engine.importOptimizer(saved.optimizer);
+  expect(await trainTo(second, 6)).toEqual(points);
+  expect(await second.run.checkpoint()).toEqual(wanted);
+  for (const { engine } of [whole, ahead, first, second]) engine.dispose();
+});
 
 test('a run of one adapter logs what it logged; rows of a route have to stand together', async () => {
   const rows = ROWS.map((micro) => micro.map((row) => ({ ...row, route: 0 })));
