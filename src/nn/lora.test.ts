@@ -389,8 +389,8 @@ describe('tenants over several steps', () => {
         engine.dispose();
         return Math.max(...Object.entries(state).map(([key, { data }]) => relativeError(found[key]!.data, data)));
       };
-      // Sums of one gradient are taken over other rows of zeros; AdamW divides by its root.
-      expect(await alone(() => adamw.max_grad_norm), one.name).toBeLessThan(5e-5);
+      // Rows of others add zeros to its sums, so on one backend the bytes are the same; another may add in another order.
+      expect(await alone(() => adamw.max_grad_norm), one.name).toBeLessThan(1e-6);
       // The control: clipped by the norm over all adapters it would come out otherwise.
       const global = (step: number) => (adamw.max_grad_norm * norms[step]![one.name]!) / norms[step]!.gradNorm!;
       expect(await alone(global), one.name).toBeGreaterThan(1e-2);
