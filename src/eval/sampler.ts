@@ -1,16 +1,30 @@
 // The built-in sampler: greedy batched decoding of an engine.
 
+import { ConfigError } from '../lib/errors';
 import { generate } from '../nn/generate';
 import type { ModelEngine } from '../nn/seam';
 import type { Sampler } from './evaluate';
 
 export const greedySampler =
   (engine: ModelEngine, yieldToOthers?: () => Promise<void>): Sampler =>
-  (prompts, { max_new_tokens, stopIds, signal }) =>
+  (prompts, { max_new_tokens, stopIds, signal, adapters }) =>
     generate(engine, {
       prompts,
       stopIds,
       signal,
       yieldToOthers,
       sampling: { temperature: 0, top_k: 0, top_p: 1, max_new_tokens, seed: 0 },
+      ...(adapters && { rowAdapter: routesOf(engine, adapters) }),
     });
+
+/** Routes of adapters by name; the engine's active one where none is named, and −1 where it has no adapters at all. */
+function routesOf(engine: ModelEngine, adapters: readonly (string | undefined)[]): number[] {
+  const names = engine.adapters.map(({ name }) => name);
+  return adapters.map((adapter) => {
+    if (adapter === undefined || names.length === 0) return engine.activeRoute;
+    const route = names.indexOf(adapter);
+    if (route < 0)
+      throw new ConfigError(`The model has no adapter "${adapter}". It has ${names.join(', ')}.`, { where: adapter });
+    return route;
+  });
+}

@@ -114,6 +114,8 @@ export interface MetricResult {
 /** One graded held-out case, for the table behind the numbers. */
 export interface GradedCase {
   caseId: string;
+  /** Which of several adapters answered. */
+  adapter?: string;
   kind: string;
   prompt: string;
   expected: string;
@@ -364,6 +366,11 @@ export interface ComputeRequests {
       promptStyle: 'plain' | 'best_prompt';
       /** Cases of this built-in set (`builtin:where/style`); of the four SFT shapes unless given. */
       dataset?: string;
+      /**
+       * A run of several adapters: the cases are those of each adapter's own rows, and where `ref` has the adapters, each answers
+       * its own; metrics are given for all and as `<metric>/<adapter>`. `ref` itself unless given.
+       */
+      casesOf?: ModelRef;
       /** Serve with this template, source or ref; the one that the model was trained with unless given. */
       template?: string;
     };

@@ -1,9 +1,11 @@
 // Handlers of the compute worker, the one owner of the device: models, generation, inspection, evaluation and runs. Works in
 // Node too: everything that is the browser's comes in through ComputeEnvironment.
-import { evaluate } from '../eval/evaluate';
+import { evaluate, evaluateCases, type Sampler } from '../eval/evaluate';
+import { greedySampler } from '../eval/sampler';
 import { onPassedOver } from '../gpu/backend';
 import { adapterZip, mergedZip } from '../interop/adapterExport';
 import { exportRun, importRun } from '../interop/runFile';
+import { adapterCases } from '../labs/adapterCases';
 import { autotune, kernelVersion, withTuned } from '../labs/bench/autotune';
 import { compareEngines, NAMES } from '../labs/bench/compare';
 import { profileStep } from '../labs/bench/profile';
@@ -37,7 +39,7 @@ import { EndedRuns } from './endedRuns';
 import { gpuErrorWords, inWords, isOutOfMemory, isWasmAbort, lossWords } from './inWords';
 import { MemoryBudget, recipeMemory } from './memoryBudget';
 import { type ReadModelFile, requireModelFile } from './modelFiles';
-import { Models } from './models';
+import { Models, runOf } from './models';
 import { recipePreparer } from './prepareRun';
 import { RenderContexts } from './renderContexts';
 import { type Connection, transferring } from './rpc';
@@ -213,7 +215,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
 
   /** What a run's model was trained with; undefined for base models. */
   const templateOf = async (ref: string): Promise<string | undefined> => {
-    const runId = /^run:([^@]+)/.exec(ref)?.[1];
+    const { runId } = runOf(ref);
     return runId === undefined ? undefined : (await stores.runs.get(runId))?.recipe.template;
   };
 
@@ -306,40 +308,38 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       }),
     layerNorms: ({ ref, ids }, { signal }) =>
       onDevice('reading the row', () => models.use(ref, (engine) => layerNorms(engine, ids), signal)),
-    evaluate: ({ ref, metrics, cases, seed, promptStyle, dataset, template }, { progress, signal }) =>
+    evaluate: ({ ref, metrics, cases, seed, promptStyle, dataset, template, casesOf = ref }, { progress, signal }) =>
       onDevice('evaluating', async () => {
-        const result = await evaluate(
-          {
-            metrics,
-            cases,
-            seed,
-            promptStyle,
-            dataset,
-            signal,
-            onProgress: (done, total) => progress({ done, total }),
-            batch: 32,
-          },
-          {
-            world: builtinWorld(),
-            render: await contexts.ofSource(template ?? (await templateOf(ref))),
-            // The device is taken batch by batch, so a run that trains meanwhile gets its steps in between; and chat and
-            // inspection go first after every token.
-            sampler: (prompts, { max_new_tokens, stopIds }) =>
-              models.use(
-                ref,
-                (engine) =>
-                  generate(engine, {
-                    prompts,
-                    stopIds,
-                    signal,
-                    yieldToOthers: () => queue.giveWay(),
-                    sampling: { temperature: 0, top_k: 0, top_p: 1, max_new_tokens, seed: 0 },
-                  }),
-                signal,
-                'training',
-              ),
-          },
-        );
+        const options = {
+          metrics,
+          cases,
+          seed,
+          promptStyle,
+          dataset,
+          signal,
+          onProgress: (done: number, total: number) => progress({ done, total }),
+          batch: 32,
+        };
+        const world = builtinWorld();
+        const context = {
+          world,
+          render: await contexts.ofSource(template ?? (await templateOf(ref))),
+          // The device is taken batch by batch, so a run that trains meanwhile gets its steps in between; and chat and
+          // inspection go first after every token.
+          sampler: ((prompts, given) =>
+            models.use(
+              ref,
+              (engine) => greedySampler(engine, () => queue.giveWay())(prompts, { ...given, signal }),
+              signal,
+              'training',
+            )) satisfies Sampler,
+        };
+        // A ref that names one adapter asks for that one; a run of several has each on its own cases.
+        const { runId, adapter } = runOf(casesOf);
+        const recipe =
+          runId === undefined || adapter !== undefined ? undefined : (await stores.runs.get(runId))?.recipe;
+        const routed = recipe && adapterCases(recipe, world, { n: cases, seed, dataset });
+        const result = await (routed ? evaluateCases(routed, options, context) : evaluate(options, context));
         return { metrics: result.metrics, cases: result.cases };
       }),
     conformance: (_, { progress, signal }) =>

@@ -1,4 +1,5 @@
 // Trains the three tenants in one run and registers what comes out: the way out of an empty registry, and to next versions.
+import { adapterNames } from '../../labs/adapterNames';
 import { typedNumber } from '../../lib/fields';
 import { count } from '../../lib/words';
 import type { TenancyView } from '../../protocol/requests';
@@ -108,8 +109,8 @@ export function TrainingCard({ view, isEmpty = false }: { view: TenancyView; isE
         <>
           <p className="quiet">
             Rows of bank_A, retail_B and saas_C share each batch over the frozen base; every row trains its own adapter,
-            so the three come out as if each had been trained alone. When the run has finished, they become versions
-            here
+            each by its own tokens, norm and step count, so the three come out as if each had been trained alone. When
+            the run has finished, they become versions here
             {isEmpty ? ' and serve' : '; each needs its check before it serves'}.
             {backend &&
               (backend.backend !== 'webgpu' || backend.isFallbackAdapter) &&
@@ -158,11 +159,21 @@ function LiveRun({ runId, stepMs }: { runId: string; stepMs: number | undefined 
       <LineChart
         title="loss"
         series={[
-          { id: 'loss', label: 'train', points: metricSeries(run.points, 'loss') },
-          { id: 'eval_loss', label: 'held-out', points: metricSeries(run.points, 'eval_loss'), isHeldOut: true },
+          ...adapterNames(run.recipe).map((name) => ({
+            id: name,
+            label: name,
+            points: metricSeries(run.points, `loss/${name}`),
+          })),
+          {
+            id: 'eval_loss',
+            label: 'held-out, all',
+            points: metricSeries(run.points, 'eval_loss'),
+            isHeldOut: true,
+          },
         ]}
         height={96}
         xMax={run.maxSteps}
+        hasLegend
       />
     </>
   );
