@@ -5,9 +5,13 @@ import type { EvaluationCase } from '../world/cases';
 import type { Verdicts } from '../world/grade';
 import { bootstrapMean, mean, wilson } from './stats';
 
+/** A case that one of a model's several adapters answers. */
+export interface RoutedCase extends EvaluationCase {
+  adapter?: string;
+}
 /** One held-out case with the model's turn and its verdicts. */
 export interface Graded {
-  case: EvaluationCase;
+  case: RoutedCase;
   /** The turn without its end-of-turn token. */
   output: string;
   verdicts: Verdicts;

@@ -31,6 +31,7 @@ import type {
   RequestMetadata,
   RoutingDecision,
   RoutingRule,
+  RuleEdit,
   ServingReport,
   SliceCheck,
 } from './serving';
@@ -113,6 +114,8 @@ export interface MetricResult {
 /** One graded held-out case, for the table behind the numbers. */
 export interface GradedCase {
   caseId: string;
+  /** Which of several adapters answered. */
+  adapter?: string;
   kind: string;
   prompt: string;
   expected: string;
@@ -222,6 +225,8 @@ export interface TenancyView {
   /** Of each version, by artifact id. */
   bytes: Record<string, number>;
   rules: RoutingRule[];
+  /** They are those that the studio comes with. */
+  hasDefaultRules: boolean;
   /** Entries of the routing log, and the hash of the last. */
   log: { count: number; hash: string };
   /** The request that `serveRequest` answers where none is given. */
@@ -235,6 +240,72 @@ export interface MergeDifference {
   scale: number;
   /** Tokens after which both go on with the same id. */
   sameChoices: number;
+}
+/** An update merged into the base and taken out again: what came back beside what had been there. */
+export interface UnmergeDifference {
+  version: number;
+  /** Over the weights of the adapter's modules: how many, how many are another number now, largest |difference|, largest weight. */
+  f32: WeightDifference;
+  /** The same where the base is held in four bits, before and after. */
+  nf4: WeightDifference;
+  logits: MergeDifference;
+}
+export interface WeightDifference {
+  weights: number;
+  changed: number;
+  largest: number;
+  scale: number;
+}
+/** An adapter of the registry with its weight in a sum. */
+export interface MixPart {
+  id: number;
+  weight: number;
+}
+/** One prompt under several weighted sums of the same adapters. */
+export interface MixedAnswers {
+  /** In the order of the weights. */
+  adapters: { id: number; version: number }[];
+  /** Tenants whose policies the answers were held against. */
+  checked: string[];
+  answers: {
+    weights: number[];
+    text: string;
+    terminated: boolean;
+    /** Of `checked`, those whose policy decides as the answer does. */
+    decidesAs: string[];
+    /** By the schema; absent for a request of one's own. */
+    isValid?: boolean;
+  }[];
+}
+
+/** PEFT's files as read beside the registry's base, before they are registered. */
+export interface AdapterReading {
+  /** Of its folder or zip. */
+  name: string;
+  /** That it will have. */
+  artifactId: string;
+  config: LoraConfig;
+  /** Linear layers that it sits on, and its trained parameters. */
+  modules: number;
+  parameterCount: number;
+  /** Of its weights file. */
+  sizeBytes: number;
+  base: {
+    /** What the base was recognised by. */
+    by: 'hash' | 'name' | 'shapes';
+    /** base_model_name_or_path. */
+    said?: string;
+    /** Nothing but the shapes speaks for this base: the person has to. */
+    needsConfirmation: boolean;
+    text: string;
+  };
+  /** A sentence each; none forbids the import. */
+  warnings: string[];
+}
+/** A file as the person gave it; `path` from its folder on. */
+export interface GivenBytes {
+  path: string;
+  bytes: ArrayBuffer;
 }
 /** A request that went through the router; refused ones have no answer. */
 export interface ServedAnswer {
@@ -297,6 +368,11 @@ export interface ComputeRequests {
       promptStyle: 'plain' | 'best_prompt';
       /** Cases of this built-in set (`builtin:where/style`); of the four SFT shapes unless given. */
       dataset?: string;
+      /**
+       * A run of several adapters: the cases are those of each adapter's own rows, and where `ref` has the adapters, each answers
+       * its own; metrics are given for all and as `<metric>/<adapter>`. `ref` itself unless given.
+       */
+      casesOf?: ModelRef;
       /** Serve with this template, source or ref; the one that the model was trained with unless given. */
       template?: string;
     };
@@ -344,11 +420,50 @@ export interface ComputeRequests {
   tenancy: { params: Record<string, never>; reply: TenancyView; progress: never };
   /** What the router would do; nothing is served or logged. */
   previewRoute: { params: { metadata: RequestMetadata }; reply: RoutingDecision; progress: never };
+  /** One change to the routing rules, which the log keeps. Throws ConfigError, in words, where the table would not be a function. */
+  editRules: { params: { edit: RuleEdit }; reply: { rules: RoutingRule[] }; progress: never };
   /** Of the active version of entry `id`. */
   mergeDifference: { params: { id: number }; reply: MergeDifference; progress: never };
+  /** Of the active version of entry `id`: merged, and taken out again. */
+  unmergeDifference: { params: { id: number }; reply: UnmergeDifference; progress: never };
+  /** One prompt under weighted sums of active adapters; a weight for each of `ids`. Nothing is routed, so nothing is logged. */
+  serveMix: {
+    params: { ids: number[]; weightings: number[][]; messages?: Message[] };
+    reply: MixedAnswers;
+    progress: never;
+  };
+  /** PEFT's add_weighted_adapter of active adapters; the result becomes the next version of entry `id`, made where it is not there. */
+  combineAdapters: {
+    params: {
+      parts: MixPart[];
+      combination_type: 'cat' | 'linear';
+      id: number;
+      name?: string;
+      metadata?: RequestMetadata;
+    };
+    reply: RegistryEntry;
+    progress: never;
+  };
   /** The adapter of `ref` becomes the next version of entry `id`, which is made where it is not there. */
   registerAdapter: {
     params: { id: number; ref: ModelRef; name?: string; metadata?: RequestMetadata; note?: string };
+    reply: RegistryEntry;
+    progress: never;
+  };
+  /** Reads PEFT's files (a folder's, a zip, or the pair) beside the registry's base. Throws in words what does not fit. */
+  readAdapterFiles: { params: { files: GivenBytes[] }; reply: AdapterReading; progress: never };
+  /**
+   * Keeps such files as an artifact, and as the next version of entry `id`, which is made where it is not there. `isBaseConfirmed`:
+   * the person vouches for the base; ConfigError where that is needed and missing.
+   */
+  importAdapter: {
+    params: {
+      files: GivenBytes[];
+      isBaseConfirmed: boolean;
+      id: number;
+      name?: string;
+      metadata?: RequestMetadata;
+    };
     reply: RegistryEntry;
     progress: never;
   };

@@ -16,6 +16,8 @@ export interface MetricPoint {
 export interface SampleGeneration {
   step: number;
   promptId: string;
+  /** Which of several adapters answered. */
+  adapter?: string;
   prompt: string;
   text: string;
   /** Ended by an end-of-turn token rather than by max_new_tokens. */

@@ -16,6 +16,12 @@ export interface RoutingRule {
   /** Id in the registry. */
   adapter: number;
 }
+/** One change to the routing table; `was` names the rule as the person saw it. */
+export type RuleEdit =
+  | { kind: 'add'; rule: RoutingRule }
+  | { kind: 'change'; was: RoutingRule; rule: RoutingRule }
+  | { kind: 'remove'; was: RoutingRule }
+  | { kind: 'reset' };
 export type RefusalReason =
   | 'missing_field'
   | 'malformed_field'
@@ -98,9 +104,9 @@ export interface AuditDraft {
   metadata: RequestMetadata;
   /**
    * `misrouted`: a routed request was sent to another adapter than the router's, by hand. `checked`: a later entry about a request
-   * that was routed, with its slice check.
+   * that was routed, with its slice check. `rules`: no request; the routing table is another from here on.
    */
-  decision: 'routed' | 'refused' | 'misrouted' | 'checked';
+  decision: 'routed' | 'refused' | 'misrouted' | 'checked' | 'rules';
   mode?: ServingMode;
   /** Id of the replay that the request is of: replays of one trace share their request ids. Logs from before have none. */
   replay?: string;
@@ -112,6 +118,9 @@ export interface AuditDraft {
   /** Of a refusal or a request sent elsewhere. */
   message?: string;
   check?: SliceCheck;
+  /** The whole table, and its hash, from this entry on. */
+  rules?: RoutingRule[];
+  rulesHash?: string;
 }
 export interface AuditEntry extends AuditDraft {
   /** Counts from 1. */

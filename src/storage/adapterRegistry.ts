@@ -97,11 +97,11 @@ export class AdapterRegistry {
     const { base } = manifest.parents;
     if (base === undefined)
       refuse(
-        `The adapter ${name} does not say which base it was trained on, and this registry serves ${shortId(this.baseId)}. Import it again beside its base.`,
+        `The adapter ${name} does not say which base it was trained on, and this registry serves ${shortId(this.baseId)}. Import its files under Adapters, Registry, which asks for the base.`,
       );
     if (base !== this.baseId)
       refuse(
-        `The adapter ${name} was trained on the base ${shortId(base!)}, and this registry serves ${shortId(this.baseId)}. These are hashes of the two models’ files: the weights differ, so the adapter’s update would be added to numbers it was not learnt for. Train it on this base, or register it with its own.`,
+        `The adapter ${name} was trained on the base ${shortId(base!)}, and this registry serves ${shortId(this.baseId)}. These are hashes of the two models’ files: the weights differ, so the adapter’s update would be added to numbers it was not learnt for. Train it on this base.`,
       );
   }
 

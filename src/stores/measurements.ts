@@ -23,6 +23,8 @@ export interface MeasureRequest {
   template: string;
   /** Built-in set of the cases; the four SFT shapes unless given. */
   dataset?: string;
+  /** A run of several adapters whose cases are taken, each adapter's own; see the request. */
+  casesOf?: string;
 }
 
 interface Measurements {
@@ -30,8 +32,8 @@ interface Measurements {
 }
 export const useMeasurements = create<Measurements>()(() => ({ byKey: {} }));
 
-export const measurementKey = ({ ref, metrics, cases, seed, template, dataset }: MeasureRequest): string =>
-  [ref, metrics.join('+'), cases, seed, template, dataset ?? ''].join('|');
+export const measurementKey = ({ ref, metrics, cases, seed, template, dataset, casesOf }: MeasureRequest): string =>
+  [ref, metrics.join('+'), cases, seed, template, dataset ?? '', casesOf ?? ''].join('|');
 
 const set = (key: string, change: Partial<Measurement>): void =>
   useMeasurements.setState(({ byKey }) => ({

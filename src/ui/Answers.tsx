@@ -32,10 +32,15 @@ export function Answers({
   const now = generationsAt(generations, step);
   const index = Math.min(prompt, now.length - 1);
   const question = now[index]?.prompt ?? '';
+  const adapter = now[index]?.adapter;
   return (
     <Card
       title="Answers"
-      note={<span className="one-line">“{question}”</span>}
+      note={
+        <span className="one-line">
+          {adapter !== undefined && `${adapter} on `}“{question}”
+        </span>
+      }
       actions={
         <>
           <select
@@ -46,7 +51,8 @@ export function Answers({
           >
             {now.map((sample, i) => (
               <option key={sample.promptId} value={i}>
-                {i + 1} · {sample.prompt.slice(0, 48)}
+                {i + 1} · {sample.adapter !== undefined && `${sample.adapter} · `}
+                {sample.prompt.slice(0, 48)}
               </option>
             ))}
           </select>

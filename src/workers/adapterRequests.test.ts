@@ -39,7 +39,12 @@ test('PEFT’s files come back as the adapter that was trained; merged weights a
   const peft = await made.compute.request('exportAdapter', { ref: 'run:r', form: 'peft' });
   expect(peft.fileName).toBe('my-first-adapter.peft.zip');
   const files = unzipSync(new Uint8Array(peft.bytes));
-  expect(Object.keys(files).sort()).toEqual(['adapter_config.json', 'adapter_model.safetensors']);
+  // Beside PEFT's two a third names the base, which PEFT does not read.
+  expect(Object.keys(files).sort()).toEqual([
+    'adapter_config.json',
+    'adapter_model.safetensors',
+    'posttrain_studio.json',
+  ]);
   expect(JSON.parse(text(files['adapter_config.json']!))).toMatchObject({
     peft_type: 'LORA',
     base_model_name_or_path: 'tiny-base',
@@ -81,8 +86,12 @@ test('the export holds the bytes of the run’s artifact; what cannot be exporte
   await vi.waitFor(async () => expect(await adapter()).toMatch(/^sha256:/), { timeout: 20_000 });
   const { bytes } = await made.compute.request('exportAdapter', { ref: 'run:r', form: 'peft' });
   const artifacts = new ArtifactStore(made.storage, Date.now);
-  for (const [path, file] of Object.entries(unzipSync(new Uint8Array(bytes))))
+  const { 'posttrain_studio.json': origin, ...files } = unzipSync(new Uint8Array(bytes));
+  expect(Object.keys(files)).toHaveLength(2);
+  for (const [path, file] of Object.entries(files))
     expect(file).toEqual(await artifacts.file((await adapter())!, path));
+  const { parents } = (await artifacts.get((await adapter())!))!.manifest;
+  expect(JSON.parse(text(origin!))).toEqual({ adapter: await adapter(), base: parents.base, baseName: 'tiny-base' });
   await expect(made.compute.request('exportAdapter', { ref: 'run:r', form: 'merged' })).rejects.toThrow('lora_bias');
   await expect(made.compute.request('exportAdapter', { ref: 'builtin:tiny', form: 'peft' })).rejects.toThrow(
     'has no adapter: all its weights were trained',

@@ -101,6 +101,15 @@ test('tenants share a run: each adapter learns from its own rows and is kept apa
   expect(await logps(made, 'run:r#bank_A')).toEqual(await logps(made, kept['adapter:bank_A']!));
   expect(await logps(made, 'run:r#retail_B')).toEqual(await logps(made, kept['adapter:retail_B']!));
   await expect(start(made, lora({ data: { ...data, eval: [{ ref: 'builtin:tenant/C', adapter: 'saas_C' }] }, overrides }), 'x')).rejects.toThrow('"saas_C", which no rows train'); // biome-ignore format: one call
+  // Measured without a name, each adapter answers the cases of its own tenant; the base is asked the same.
+  const measured = { cases: 4, seed: 1, promptStyle: 'plain' } as const;
+  const both = await made.compute.request('evaluate', { ...measured, metrics: ['schema_valid'], ref: 'run:r' });
+  expect(both.metrics.map(({ id, n }) => [id, n])).toEqual([['schema_valid', 4], ['schema_valid/bank_A', 2], ['schema_valid/retail_B', 2]]); // biome-ignore format: one list
+  expect(both.cases.map(({ adapter }) => adapter)).toEqual(['bank_A', 'bank_A', 'retail_B', 'retail_B']);
+  const alone = await made.compute.request('evaluate', { ...measured, metrics: ['schema_valid'], ref: 'builtin:tiny', casesOf: 'run:r' }); // biome-ignore format: one call
+  expect(alone.cases.map(({ caseId }) => caseId)).toEqual(both.cases.map(({ caseId }) => caseId));
+  const named = await made.compute.request('evaluate', { ...measured, metrics: ['schema_valid'], ref: 'run:r#bank_A' });
+  expect(named.cases.every(({ adapter }) => adapter === undefined)).toBe(true);
   // Which of the two a later run shall build on has to be said.
   const next = (ref: string, id: string) => start(made, lora({ model: { ref } }), id);
   await expect(next('run:r', 'y')).rejects.toThrow('Say which one to build on: run:r#bank_A or run:r#retail_B');

@@ -1,9 +1,11 @@
 // Handlers of the compute worker, the one owner of the device: models, generation, inspection, evaluation and runs. Works in
 // Node too: everything that is the browser's comes in through ComputeEnvironment.
-import { evaluate } from '../eval/evaluate';
+import { evaluate, evaluateCases, type Sampler } from '../eval/evaluate';
+import { greedySampler } from '../eval/sampler';
 import { onPassedOver } from '../gpu/backend';
 import { adapterZip, mergedZip } from '../interop/adapterExport';
 import { exportRun, importRun } from '../interop/runFile';
+import { adapterCases } from '../labs/adapterCases';
 import { autotune, kernelVersion, withTuned } from '../labs/bench/autotune';
 import { compareEngines, NAMES } from '../labs/bench/compare';
 import { profileStep } from '../labs/bench/profile';
@@ -24,17 +26,20 @@ import type { ComputeEvent } from '../protocol/events';
 import type { BackendInfo, BackendName } from '../protocol/model';
 import { parseLoraConfig } from '../protocol/peft';
 import type { ComputeRequests, ConformanceResult, Handlers, TextRequests } from '../protocol/requests';
+import { ArtifactStore } from '../storage/artifacts';
 import { CheckpointStore } from '../storage/checkpoints';
 import { RunStore } from '../storage/runs';
 import { readSafetensors } from '../storage/safetensors';
 import type { Storage } from '../storage/storage';
 import { builtinWorld } from '../world/registry';
+import { AdapterArithmetic } from './adapterArithmetic';
+import { AdapterImports } from './adapterImports';
 import { DeviceQueue, yieldToMessages } from './deviceQueue';
 import { EndedRuns } from './endedRuns';
 import { gpuErrorWords, inWords, isOutOfMemory, isWasmAbort, lossWords } from './inWords';
 import { MemoryBudget, recipeMemory } from './memoryBudget';
 import { type ReadModelFile, requireModelFile } from './modelFiles';
-import { Models } from './models';
+import { Models, runOf } from './models';
 import { recipePreparer } from './prepareRun';
 import { RenderContexts } from './renderContexts';
 import { type Connection, transferring } from './rpc';
@@ -108,6 +113,9 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     base: env.tenancyBase,
     servingIdleMs: env.servingIdleMs,
   });
+  const artifacts = new ArtifactStore(storage, now);
+  const imports = new AdapterImports(tenancy, artifacts);
+  const arithmetic = new AdapterArithmetic({ tenancy, artifacts, models, contexts, queue });
   const training: TrainingRuns = new TrainingRuns({
     ...{ ...stores, locks: env.locks, queue, now, emit },
     checkpointEveryMs: env.checkpointEveryMs,
@@ -211,7 +219,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
 
   /** What a run's model was trained with; undefined for base models. */
   const templateOf = async (ref: string): Promise<string | undefined> => {
-    const runId = /^run:([^@]+)/.exec(ref)?.[1];
+    const { runId } = runOf(ref);
     return runId === undefined ? undefined : (await stores.runs.get(runId))?.recipe.template;
   };
 
@@ -305,40 +313,38 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       }),
     layerNorms: ({ ref, ids }, { signal }) =>
       onDevice('reading the row', () => models.use(ref, (engine) => layerNorms(engine, ids), signal)),
-    evaluate: ({ ref, metrics, cases, seed, promptStyle, dataset, template }, { progress, signal }) =>
+    evaluate: ({ ref, metrics, cases, seed, promptStyle, dataset, template, casesOf = ref }, { progress, signal }) =>
       onDevice('evaluating', async () => {
-        const result = await evaluate(
-          {
-            metrics,
-            cases,
-            seed,
-            promptStyle,
-            dataset,
-            signal,
-            onProgress: (done, total) => progress({ done, total }),
-            batch: 32,
-          },
-          {
-            world: builtinWorld(),
-            render: await contexts.ofSource(template ?? (await templateOf(ref))),
-            // The device is taken batch by batch, so a run that trains meanwhile gets its steps in between; and chat and
-            // inspection go first after every token.
-            sampler: (prompts, { max_new_tokens, stopIds }) =>
-              models.use(
-                ref,
-                (engine) =>
-                  generate(engine, {
-                    prompts,
-                    stopIds,
-                    signal,
-                    yieldToOthers: () => queue.giveWay(),
-                    sampling: { temperature: 0, top_k: 0, top_p: 1, max_new_tokens, seed: 0 },
-                  }),
-                signal,
-                'training',
-              ),
-          },
-        );
+        const options = {
+          metrics,
+          cases,
+          seed,
+          promptStyle,
+          dataset,
+          signal,
+          onProgress: (done: number, total: number) => progress({ done, total }),
+          batch: 32,
+        };
+        const world = builtinWorld();
+        const context = {
+          world,
+          render: await contexts.ofSource(template ?? (await templateOf(ref))),
+          // The device is taken batch by batch, so a run that trains meanwhile gets its steps in between; and chat and
+          // inspection go first after every token.
+          sampler: ((prompts, given) =>
+            models.use(
+              ref,
+              (engine) => greedySampler(engine, () => queue.giveWay())(prompts, { ...given, signal }),
+              signal,
+              'training',
+            )) satisfies Sampler,
+        };
+        // A ref that names one adapter asks for that one; a run of several has each on its own cases.
+        const { runId, adapter } = runOf(casesOf);
+        const recipe =
+          runId === undefined || adapter !== undefined ? undefined : (await stores.runs.get(runId))?.recipe;
+        const routed = recipe && adapterCases(recipe, world, { n: cases, seed, dataset });
+        const result = await (routed ? evaluateCases(routed, options, context) : evaluate(options, context));
         return { metrics: result.metrics, cases: result.cases };
       }),
     conformance: (_, { progress, signal }) =>
@@ -426,8 +432,15 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       }),
     tenancy: () => tenancy.view(),
     previewRoute: ({ metadata }) => tenancy.preview(metadata),
+    editRules: async ({ edit }) => ({ rules: [...(await tenancy.editRules(edit))] }),
     mergeDifference: ({ id }, { signal }) => onDevice('merging', () => tenancy.mergeDifference(id, { signal })),
+    unmergeDifference: ({ id }, { signal }) => onDevice('merging', () => arithmetic.unmerge(id, signal)),
+    serveMix: (params, { signal }) => onDevice('answering', () => arithmetic.mix(params, signal)),
+    combineAdapters: ({ parts, combination_type, id, ...about }) =>
+      arithmetic.combine(parts, combination_type, id, about),
     registerAdapter: ({ id, ref, ...about }) => tenancy.register(id, ref, about),
+    readAdapterFiles: ({ files }) => imports.read(files),
+    importAdapter: ({ files, isBaseConfirmed, id, ...about }) => imports.register(files, isBaseConfirmed, id, about),
     activateAdapter: ({ id, version, override }) => tenancy.activate(id, version, override),
     rollbackAdapter: ({ id }) => tenancy.rollback(id),
     checkAdapter: ({ id, version, ...options }, { signal, progress }) =>
@@ -479,7 +492,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       const trained = await models.adapterOf(ref, signal);
       const { fileName, bytes } =
         form === 'peft'
-          ? adapterZip(trained)
+          ? await adapterZip(trained)
           : mergedZip(trained, {
               tokenizer: await requireModelFile(env.readModelFile, 'tokenizer.json', signal),
               template: await contexts.source(await templateOf(ref)),

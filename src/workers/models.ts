@@ -30,7 +30,7 @@ import type { DeviceQueue, Priority } from './deviceQueue';
 import { type ReadModelFile, requireModelFile } from './modelFiles';
 
 /** Names under public/models; an artifact id may mean one of them. */
-const BUILTIN = ['nano', 'micro', 'micro-sft'];
+export const BUILTIN = ['nano', 'micro', 'micro-sft'];
 /** Adapters that ship, in PEFT's files under public/models/adapters; `builtin:adapters/bank_A`. */
 const BUILTIN_ADAPTERS = ['bank_A', 'retail_B', 'saas_C'];
 const ADAPTER_FOLDER = 'adapters/';
@@ -181,11 +181,12 @@ export class Models {
       const head = await this.env.runs.get(runId!);
       const base = await this.whole(head.recipe.model.ref, signal);
       const tensors = await this.env.queue.run('interactive', () => engine.exportTrained(), signal);
-      return trainedAdapter(base.files, { ...base.info, name: head.name }, base.info.name, adapter, tensors);
+      const about = { baseName: base.info.name, baseId: base.info.artifactId };
+      return trainedAdapter(base.files, { ...base.info, name: head.name }, about, adapter, tensors);
     }
-    const { adapters, files, info } = await this.source(ref, undefined, signal);
+    const { adapters, files, info, baseId } = await this.source(ref, undefined, signal);
     const adapter = choose(adapters?.list ?? []);
-    return trainedAdapter(files, info, adapters!.baseName, adapter, adapters!.tensors);
+    return trainedAdapter(files, info, { baseName: adapters!.baseName, baseId }, adapter, adapters!.tensors);
   }
 
   /** A new engine that belongs to the caller, with `fresh` adapters to be trained. Only while the device is held. */
@@ -378,9 +379,12 @@ export class Models {
   private async adapterSource(ref: ModelRef, { manifest, name }: ArtifactInfo): Promise<ModelSource> {
     const baseId = manifest.parents.base;
     if (!baseId)
-      throw new DataError(`The adapter ${name} does not say which base it is for. Import it again beside its base.`, {
-        where: ref,
-      });
+      throw new DataError(
+        `The adapter ${name} does not say which base it is for. Import its files under Adapters, Registry, which asks for the base.`,
+        {
+          where: ref,
+        },
+      );
     const base = await this.whole(baseId);
     const [configBytes, weights] = await Promise.all(
       [ADAPTER_CONFIG, ADAPTER_WEIGHTS].map((file) => this.artifacts.file(ref, file)),
@@ -427,7 +431,7 @@ export class Models {
 function trainedAdapter(
   files: ModelFiles,
   { config, name }: Pick<ModelInfo, 'config' | 'name'>,
-  baseName: string,
+  base: Pick<TrainedAdapter, 'baseName' | 'baseId'>,
   adapter: LoraAdapter,
   tensors: NamedTensorMap,
 ): TrainedAdapter {
@@ -436,7 +440,7 @@ function trainedAdapter(
     config,
     hfConfig: files.config,
     weights: weights instanceof Uint8Array ? readSafetensors(weights, 'model.safetensors') : weights,
-    baseName,
+    ...base,
     name: adapter.name === DEFAULT_ADAPTER ? name : `${name} ${adapter.name}`,
     adapter,
     tensors: tensorsOf(adapter.name, tensors),

@@ -22,6 +22,8 @@ import type {
   RegressionCheck,
   RequestMetadata,
   RoutingDecision,
+  RoutingRule,
+  RuleEdit,
   ServingReport,
   SliceCheck,
 } from '../protocol/serving';
@@ -37,14 +39,14 @@ import { chapterItem, tenantCases } from '../world/tenant/rows';
 import { servingTrace } from '../world/tenant/trace';
 import { EngineAdapterServer } from './adapterServer';
 import type { DeviceQueue } from './deviceQueue';
-import type { Models } from './models';
+import type { ModelSource, Models } from './models';
 import type { RenderContexts } from './renderContexts';
+import { RoutingRules, rulesHash } from './routingRules';
 import { ServingBase } from './servingBase';
 
 /** The verdict that a slice is about: the answer decides as this tenant's policy does. */
 const SLICE_METRIC = 'tenant_policy_correct';
-const MAX_NEW_TOKENS = 112;
-const RULES_TABLE = 'routing-rules';
+export const MAX_NEW_TOKENS = 112;
 const shipped = (tenant: Tenant['id']): string => `builtin:adapters/${tenant}`;
 
 export interface TenancyEnvironment {
@@ -75,6 +77,7 @@ export class Tenancy {
   private readonly log: AuditLog;
   private readonly serving: ServingBase;
   private readonly baseRef: string;
+  private readonly table: RoutingRules;
   private opened?: Promise<AdapterRegistry>;
 
   constructor(private readonly env: TenancyEnvironment) {
@@ -83,6 +86,7 @@ export class Tenancy {
     const { queue, models, servingIdleMs: idleMs } = env;
     this.serving = new ServingBase({ queue, newEngine: (base) => models.newEngine(base), idleMs });
     this.baseRef = env.base ?? 'builtin:micro-sft';
+    this.table = new RoutingRules(env.storage, this.log, this.baseRef);
   }
 
   /** Takes the base off the device, once it is free: what comes next needs the memory. */
@@ -90,7 +94,7 @@ export class Tenancy {
     return this.serving.release();
   }
 
-  private registry(): Promise<AdapterRegistry> {
+  registry(): Promise<AdapterRegistry> {
     this.opened ??= this.open();
     this.opened.catch(() => {
       this.opened = undefined; // the next request tries again
@@ -122,14 +126,22 @@ export class Tenancy {
     }
     return registry;
   }
-  private async rules() {
-    return (await this.env.storage.getValue<typeof DEFAULT_RULES>(RULES_TABLE, this.baseRef)) ?? DEFAULT_RULES;
+  /** The shared base. */
+  base(signal?: AbortSignal): Promise<ModelSource> {
+    return this.env.models.source(this.baseRef, undefined, signal);
+  }
+  private rules() {
+    return this.table.current();
+  }
+  async editRules(edit: RuleEdit): Promise<readonly RoutingRule[]> {
+    return this.table.edit(edit, await (await this.registry()).list());
   }
 
   async view(): Promise<TenancyView> {
     const registry = await this.registry();
     const { info } = await this.env.models.source(this.baseRef);
     const entries = await registry.list();
+    const rules = await this.rules();
     const bytes: Record<string, number> = {};
     for (const { artifactId } of entries.flatMap(({ versions }) => versions))
       bytes[artifactId] = (await this.artifacts.get(artifactId))?.sizeBytes ?? 0;
@@ -137,7 +149,8 @@ export class Tenancy {
       base: { ref: this.baseRef, name: info.name, artifactId: info.artifactId, sizeBytes: info.sizeBytes },
       entries,
       bytes,
-      rules: [...(await this.rules())],
+      rules: [...rules],
+      hasDefaultRules: (await rulesHash(rules)) === (await rulesHash(DEFAULT_RULES)),
       log: await this.log.head(),
       chapterMessages: caseOf(chapterItem(builtinWorld(), TENANTS[0]!.id), 0).messages, // the same for every tenant
     };
@@ -157,8 +170,15 @@ export class Tenancy {
     ref: string,
     about: { name?: string; metadata?: RequestMetadata; note?: string },
   ): Promise<RegistryEntry> {
+    return this.registerArtifact(id, await this.env.models.keepAdapter(ref), about);
+  }
+  /** The same of an artifact that is stored. */
+  async registerArtifact(
+    id: number,
+    artifactId: string,
+    about: { name?: string; metadata?: RequestMetadata; note?: string },
+  ): Promise<RegistryEntry> {
     const registry = await this.registry();
-    const artifactId = await this.env.models.keepAdapter(ref);
     await registry.checkArtifact(artifactId); // before an entry is made for it
     const entries = await registry.list();
     if (!entries.some((entry) => entry.id === id))
@@ -476,10 +496,10 @@ export class Tenancy {
   }
 }
 
-const noSampler: Sampler = () => Promise.reject(new Error('nothing is generated here'));
+export const noSampler: Sampler = () => Promise.reject(new Error('nothing is generated here'));
 
 /** A conversation that nobody grades. */
-const freeCase = (messages: Message[]): EvaluationCase =>
+export const freeCase = (messages: Message[]): EvaluationCase =>
   ({
     caseId: 'free',
     shape: 'tenant',

@@ -1,6 +1,7 @@
 // LoRA adapters of one model in flat buffers. Modules that read the same input stand side by side: their A's are rows of one
 // matrix, their B's columns of another, 0 outside a module's own outputs. So a layer's input goes through all adapters in one
 // product, and which of them a row takes is a table of coefficients.
+import { NOBODY } from '../../gpu/kernels/adamw';
 import { ShapeError } from '../../lib/errors';
 import type { LlamaConfig } from '../../protocol/model';
 import { type AdapterSet, engineName } from '../adapterSet';
@@ -111,15 +112,25 @@ export function adapterLayout(config: LlamaConfig, set: AdapterSet): AdapterLayo
   return { groups, floats, routes: Float32Array.from(routes), blocks: Uint32Array.from(blocks), names };
 }
 
-/** Each A and B of the adapters: PEFT's tensor name, its shape, and where its elements lie in the flat parameters. */
+/** Each A and B of the adapters: whose, PEFT's tensor name, its shape, and where its elements lie in the flat parameters. */
 function* tensorsOf({ groups, names }: AdapterLayout) {
   for (const group of groups.values())
     for (const { adapter, module, first, rank, low, high } of group.parts) {
       const key = (which: string) => engineName(names[adapter]!, `base_model.model.${module}.lora_${which}.weight`);
-      yield { name: key('A'), shape: [rank, group.in], at: (i: number) => group.A + first * group.in + i };
+      yield { adapter, name: key('A'), shape: [rank, group.in], at: (i: number) => group.A + first * group.in + i };
       const B = (i: number) => group.B + (low + Math.floor(i / rank)) * group.rank + first + (i % rank);
-      yield { name: key('B'), shape: [high - low, rank], at: B };
+      yield { adapter, name: key('B'), shape: [high - low, rank], at: B };
     }
+}
+
+/** Whose each float of the flat parameters is: the adapter's place in the set, a byte each. */
+export function ownersOf(layout: AdapterLayout): Uint8Array<ArrayBuffer> {
+  const owners = new Uint8Array(layout.floats).fill(NOBODY);
+  for (const { adapter, shape, at } of tensorsOf(layout)) {
+    const size = sizeOf(shape);
+    for (let i = 0; i < size; i++) owners[at(i)] = adapter;
+  }
+  return owners;
 }
 
 /** The flat parameters from tensors named `<adapter>/<PEFT's name>`. Throws ShapeError for one that is missing or misshapen. */

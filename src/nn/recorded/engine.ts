@@ -3,7 +3,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { allocating, checkBuffer, largestBuffer, SHORTEN } from '../../gpu/allocation';
 import { bufferOf, tensorFrom } from '../../gpu/bridge';
-import { adamw, gradientNorm, squareParts, squares } from '../../gpu/kernels/adamw';
+import { adamw, gradientNorm, MOST_OWNERS, squareParts, squares } from '../../gpu/kernels/adamw';
 import { addInto } from '../../gpu/kernels/embedding';
 import { spreadRows } from '../../gpu/kernels/head';
 import { type Fixed, Recording } from '../../gpu/recording';
@@ -13,8 +13,8 @@ import { CancelledError, ConfigError, DeviceError } from '../../lib/errors';
 import type { Batch } from '../../protocol/batch';
 import type { LlamaConfig } from '../../protocol/model';
 import type { Quantization } from '../../protocol/recipe';
-import { AdapterSet } from '../adapterSet';
-import { checkBatch, checkRoutes, HEAD_PARAMETERS, type HeadKind } from '../engineChecks';
+import { AdapterSet, ownSteps } from '../adapterSet';
+import { checkBatch, checkRoutes, HEAD_PARAMETERS, type HeadKind, lossOf } from '../engineChecks';
 import { disposeTransposed, type Transposed, transposeWeights, type Weights } from '../llama';
 import { dequantizeNf4, type Nf4Tensor } from '../nf4';
 import { parameterShapes } from '../presets';
@@ -31,13 +31,21 @@ import type {
   ModelEngine,
   ModelTensors,
   NamedTensorMap,
+  OptimizerState,
   Outputs,
   StepOptions,
   StepRequest,
   StepResult,
   Want,
 } from '../seam';
-import { type AdapterLayout, adapterLayout, fromAdapterFloats, type GroupKey, toAdapterFloats } from './adapterLayout';
+import {
+  type AdapterLayout,
+  adapterLayout,
+  fromAdapterFloats,
+  type GroupKey,
+  ownersOf,
+  toAdapterFloats,
+} from './adapterLayout';
 import { inputLayout, packInputs } from './batchInputs';
 import { type GpuContext, releaseIdle } from './context';
 import { Decoder } from './decode';
@@ -48,8 +56,8 @@ import { fromSegments, layerBlocks, layoutOf, type ParameterLayout, toSegments }
 
 /** Recordings that are kept in any case. */
 const CAPTURES_KEPT = 4;
-/** Micro-batches whose totals may wait to be read. */
-const TOTALS = 1024;
+/** Totals that may wait to be read: one of each micro-batch and, where rows take several routes, one of each route and the base. */
+const TOTALS = 4096;
 const STORAGE = () => GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
 const STATISTICS = {
   logps: 'logp',
@@ -120,6 +128,8 @@ interface TrainingState {
   grads: GPUBuffer[];
   m: GPUBuffer[];
   v: GPUBuffer[];
+  /** Of several adapters: whose each float is (ownersOf). */
+  owners?: GPUBuffer;
 }
 const buffersOf = (state?: TrainingState): GPUBuffer[] => (state ? [...state.grads, ...state.m, ...state.v] : []);
 interface AdapterBuffers {
@@ -139,6 +149,10 @@ interface HeadReplay {
   /** Gradient of each parameter of the task head, by name. */
   sources: Map<string, GPUBuffer>;
 }
+
+/** The mask with the scale of each row's route. */
+const scaledMask = ({ T, mask, rowAdapter }: Batch, scales: ReadonlyMap<number, number>): Float32Array =>
+  mask.map((weight, n) => weight * (scales.get(rowAdapter[Math.floor(n / T)]!) ?? 1));
 
 let engines = 0;
 const sizesOf = ({ temperature = 1, distill }: StepOptions): typeof NO_LOSS => ({
@@ -180,7 +194,12 @@ export class RecordedEngine implements ModelEngine {
   private readonly captured = new Map<string, Promise<Captured>>();
   private update?: Replay<AdamWOptions>;
   private heads?: HeadReplay;
+  /** Updates of the run, and of each adapter: those in which it had a row. */
   private updates = 0;
+  private steps: number[] = [];
+  /** Adapters that had a row since the last update, by their place in the set; and those that the last update moved. */
+  private readonly present = new Set<number>();
+  private moved: number[] = [];
   private nextTotal = 0;
   /** Places among the totals of the micro-batches behind the gradients. */
   private losses = { first: 0, count: 0 };
@@ -221,8 +240,9 @@ export class RecordedEngine implements ModelEngine {
       this.trained = own.trained;
       this.adapted = own.adapted;
     }
+    this.steps = adapters.map(() => 0);
     this.totals = this.buffer(16 * TOTALS, 'totals');
-    this.norm = this.buffer(16, 'norm');
+    this.norm = this.buffer(16 * (MOST_OWNERS + 1), 'norm');
     this.table = this.fixed(this.ropeTable());
   }
 
@@ -260,15 +280,23 @@ export class RecordedEngine implements ModelEngine {
   private training(): TrainingState {
     const { trained, allocations } = this;
     if (trained.state) return trained.state;
+    const several = this.set.residents.length > 1 ? this.adapted : undefined;
+    if (this.set.residents.length > MOST_OWNERS)
+      throw new ConfigError(
+        `${this.set.residents.length} adapters cannot be trained beside one base at once: ${MOST_OWNERS} can. Train them in several runs.`,
+      );
     const before = allocations.length;
     const [grads, m, v] = ['gradients', 'adam.m', 'adam.v'].map((label) => this.make(trained.segments, label));
-    const state: TrainingState = { grads: grads!, m: m!, v: v! };
+    const owners = several && this.make([several.layout.floats / 4], 'owners')[0];
+    if (owners) this.gpu.runner.write(owners, 0, ownersOf(several!.layout));
+    const state: TrainingState = { grads: grads!, m: m!, v: v!, ...(owners && { owners }) };
     trained.state = state;
     const checks = allocations.slice(before);
     Promise.all(checks).catch(() => {
       // Told to whoever records a step; what only answers goes on without.
       trained.state = undefined;
       for (const buffer of buffersOf(state)) buffer.destroy();
+      owners?.destroy();
       for (const check of checks) allocations.splice(allocations.indexOf(check), 1);
     });
     return state;
@@ -322,7 +350,8 @@ export class RecordedEngine implements ModelEngine {
     this.trained = next.trained;
     this.adapted = next.adapted;
     this.updates = 0;
-    this.hasGradients = false;
+    this.steps = set.adapters.map(() => 0);
+    this.clearGradients();
     this.dropTensors();
   }
   /** Adapters of the same ranks and modules take the place of those there: nothing is recorded again. */
@@ -349,7 +378,8 @@ export class RecordedEngine implements ModelEngine {
       unpack: (parts, prefix) => fromAdapterFloats(layout, parts[0]!, prefix),
     };
     this.updates = 0;
-    this.hasGradients = false;
+    this.steps = set.adapters.map(() => 0);
+    this.clearGradients();
     return true;
   }
   /** Frees what is trained, and every recording that names it; the base's weights stay. */
@@ -357,6 +387,7 @@ export class RecordedEngine implements ModelEngine {
     const { runner } = this.gpu;
     const { weights, state } = this.trained;
     const own = buffersOf(state);
+    if (state?.owners) own.push(state.owners);
     if (this.adapted) own.push(...weights, this.adapted.routes, this.adapted.blocks);
     runner.submit();
     for (const buffer of own) runner.release(buffer);
@@ -513,7 +544,7 @@ export class RecordedEngine implements ModelEngine {
       recorder.headInput(this.fixed(out));
     } else if (kind.mode === 'crossEntropy') {
       const { stats, dh } = recorder.crossEntropy();
-      recorder.totals(stats, this.fixed(this.totals));
+      recorder.totals(stats, this.fixed(this.totals), { routes: this.severalRoutes(), places: TOTALS });
       recorder.backward(recorder.finalNormBackward(dh), true);
     } else {
       const hasHead = kind.statistics.length > 0 || kind.topk > 0;
@@ -632,7 +663,8 @@ export class RecordedEngine implements ModelEngine {
   /** Bytes of weights, and of gradients and moments once something was trained. */
   get weightBytes(): number {
     const { weights, state } = this.trained;
-    const all = new Set([...this.weights, ...weights, ...buffersOf(state), ...this.fourBitBuffers()]);
+    const owners = state?.owners ? [state.owners] : [];
+    const all = new Set([...this.weights, ...weights, ...buffersOf(state), ...owners, ...this.fourBitBuffers()]);
     return [...all].reduce((sum, buffer) => sum + buffer.size, 0);
   }
   /** The commands of an SFT step on a batch, its update included, ready to be dispatched: for the profiler. */
@@ -640,6 +672,7 @@ export class RecordedEngine implements ModelEngine {
     const captured = await this.capture(batch.B, batch.T, this.fused());
     this.begin(batch, captured, { ...NO_LOSS, scale: 1 });
     const update = await this.updateReplay();
+    this.moved = [...this.set.slotsOf(batch.rowAdapter)];
     update.prepare();
     update.write({ learning_rate: 0, weight_decay: 0, adam_beta1: 0.9, adam_beta2: 0.99, adam_epsilon: 1e-8, max_grad_norm: 1 }); // biome-ignore format: one update
     return [...captured.replay.dispatches('forward'), ...update.dispatches('')];
@@ -666,19 +699,37 @@ export class RecordedEngine implements ModelEngine {
     const { runner, idle } = this.gpu;
     releaseIdle(idle);
     const sizes = { ...sizesOf(options), scale: scale.loss ?? 1 };
-    if (loss.fused && (options.head ?? 'lm') === 'lm') {
-      const { count, dft } = loss.fused;
+    for (const slot of this.set.slotsOf(batch.rowAdapter)) this.present.add(slot);
+    // Totals of parts are kept by route.
+    const isFused = loss.fused && (!loss.fused.parts || this.severalRoutes() > 0);
+    if (loss.fused && isFused && (options.head ?? 'lm') === 'lm') {
+      const { count, dft, parts } = loss.fused;
       const captured = await this.capture(batch.B, batch.T, this.fused(options.gradient_checkpointing));
-      const at = this.placeOfLoss();
+      const { at } = this.placeOfLoss();
       const accumulate = this.hasGradients ? 1 : 0;
-      this.begin(batch, captured, { ...sizes, dft: dft ? 1 : 0, accumulate, at });
+      // Parts with scales of their own come as weights of their rows.
+      const scales = new Map(parts?.map(({ name, route }) => [route, Math.fround(scale[`loss/${name}`] ?? 1)]));
+      const given = parts ? { ...batch, mask: scaledMask(batch, scales) } : batch;
+      this.begin(given, captured, { ...sizes, ...(parts && { scale: 1 }), dft: dft ? 1 : 0, accumulate, at });
       await runner.send(captured.replay, 'forward');
       this.hasGradients = true;
-      const total = (place: number, factor: number): GpuScalar => ({
+      const total = (place: number, factor: number, after = 0): GpuScalar => ({
         buffer: this.totals,
-        offset: 16 * at + 4 * place,
+        offset: 16 * ((at + after) % TOTALS) + 4 * place,
         scale: factor,
       });
+      if (parts) {
+        const result: StepResult = { sums: {}, counts: {}, metrics: {} };
+        for (const { name, route, count: own } of parts) {
+          const unscaled = 1 / scales.get(route)!;
+          const mean = unscaled / Math.max(own, 1);
+          result.sums[`loss/${name}`] = total(0, unscaled, route + 2);
+          result.counts[`loss/${name}`] = own;
+          result.metrics[`mean_token_accuracy/${name}`] = total(1, mean, route + 2);
+          result.metrics[`entropy/${name}`] = total(2, mean, route + 2);
+        }
+        return result;
+      }
       const mean = 1 / Math.max(count, 1);
       return {
         sums: { loss: total(0, 1) },
@@ -689,11 +740,25 @@ export class RecordedEngine implements ModelEngine {
     return this.stepByTensors(batch, loss, { want, options, scale }, sizes);
   }
 
-  private placeOfLoss(): number {
-    const at = this.nextTotal++ % TOTALS;
-    const { first, count } = this.losses;
-    this.losses = this.hasGradients ? { first, count: Math.min(count + 1, TOTALS) } : { first: at, count: 1 };
-    return at;
+  /** Routes that rows can take, where there are several: totals are then kept for each as well. */
+  private severalRoutes(): number {
+    const { length } = this.set.routes;
+    return length > 1 ? length : 0;
+  }
+  /** The first of the places among the totals that a micro-batch takes, and how many. */
+  private placeOfLoss(): { at: number; taken: number } {
+    const routes = this.severalRoutes();
+    const taken = routes > 0 ? routes + 2 : 1;
+    const at = this.nextTotal % TOTALS;
+    this.nextTotal += taken;
+    const { first, count } = this.hasGradients ? this.losses : { first: at, count: 0 };
+    if (routes > 0 && count + taken > TOTALS)
+      throw new ConfigError(
+        `${count / taken} micro-batches of ${routes} adapters are the most that one optimizer step can gather here. Lower gradient_accumulation_steps.`,
+        { where: 'gradient_accumulation_steps' },
+      );
+    this.losses = { first, count: Math.min(count + taken, TOTALS) };
+    return { at, taken };
   }
   /** Any loss in tf ops: forward, the loss on the tape over the outputs, backward from its cotangents. */
   private async stepByTensors(
@@ -708,7 +773,7 @@ export class RecordedEngine implements ModelEngine {
     const heads = await this.headReplay();
     await captured.teacher?.engine.writeRows(batch, captured.teacher.h);
     const accumulate = this.hasGradients ? 1 : 0;
-    const at = this.placeOfLoss();
+    const { at, taken } = this.placeOfLoss();
     this.begin(batch, captured, { ...sizes, accumulate });
     await runner.send(captured.replay, 'forward');
     let result: StepResult | undefined;
@@ -737,9 +802,11 @@ export class RecordedEngine implements ModelEngine {
       const { grads } = tf.engine().gradients(() => f(...xs), xs, null as unknown as tf.Tensor, true);
       return Object.fromEntries(names.map((name, i) => [name, grads[i]]));
     }) as Record<string, tf.Tensor | undefined>;
-    const found = result?.sums.loss as tf.Scalar | undefined;
+    const sums = (result?.sums ?? {}) as Record<string, tf.Scalar>;
+    const found = lossOf(sums);
+    // What older steps left at the places of single routes says nothing of this one.
+    for (let i = found ? 1 : 0; i < taken; i++) runner.clear(this.totals, 16 * ((at + i) % TOTALS), 4);
     if (found) runner.copy(bufferOf(found), 0, this.totals, 16 * at, 4);
-    else runner.clear(this.totals, 16 * at, 4);
     for (const [name, buffer] of captured.cotangents) {
       const d = cotangents[name];
       if (d) runner.copy(bufferOf(d), 0, buffer, 0, 4 * d.size);
@@ -756,6 +823,7 @@ export class RecordedEngine implements ModelEngine {
     await runner.send(heads.replay, '');
     this.hasGradients = true;
     tf.dispose([cotangents as tf.TensorContainer, headParameters]);
+    if (found !== sums.loss) found?.dispose();
     return result!;
   }
 
@@ -908,57 +976,98 @@ export class RecordedEngine implements ModelEngine {
     const recording = new Recording<AdamWOptions>();
     const { segments, decayed, weights } = this.trained;
     const { grads, m, v } = this.training();
-    const counts = segments.map(squareParts);
-    const total = counts.reduce((a, b) => a + b, 0);
-    const parts = recording.floats('squares', total);
+    const { owners } = this.training();
     const norm = this.fixed(this.norm);
-    let first = 0;
-    segments.forEach((floats, s) => {
-      const from = first;
-      recording.call(squares(), [this.fixed(grads[s]!), parts], () => ({ floats, first: from }));
-      first += counts[s]!;
-    });
-    recording.call(gradientNorm(), [parts, this.fixed(this.totals), norm], (o) => ({
-      parts: total,
+    const clip = (parts: number) => (o: AdamWOptions) => ({
+      parts,
       maxNorm: o.max_grad_norm,
       firstLoss: this.losses.first,
       losses: this.hasGradients ? this.losses.count : 0,
       places: TOTALS,
-    }));
-    segments.forEach((floats, s) => {
-      const args = [weights[s]!, grads[s]!, m[s]!, v[s]!].map((buffer) => this.fixed(buffer));
-      recording.call(adamw(), [...args, norm], (o) => ({
-        floats,
-        first: 0,
-        decayed: decayed[s]!,
-        rate: o.learning_rate / (1 - o.adam_beta1 ** this.updates),
-        decay: o.learning_rate * o.weight_decay,
-        take1: 1 - o.adam_beta1,
-        take2: 1 - o.adam_beta2,
-        epsilon: o.adam_epsilon,
-        root2: Math.sqrt(1 - o.adam_beta2 ** this.updates),
-      }));
     });
+    const adam = (o: AdamWOptions, updates: number) => ({
+      first: 0,
+      rate: o.learning_rate / (1 - o.adam_beta1 ** updates),
+      decay: o.learning_rate * o.weight_decay,
+      take1: 1 - o.adam_beta1,
+      take2: 1 - o.adam_beta2,
+      epsilon: o.adam_epsilon,
+      root2: Math.sqrt(1 - o.adam_beta2 ** updates),
+    });
+    const operands = (s: number) => [weights[s]!, grads[s]!, m[s]!, v[s]!].map((buffer) => this.fixed(buffer));
+    if (owners) {
+      const adapters = this.set.residents.map((_, owner) => owner);
+      const [floats, table] = [segments[0]!, this.fixed(owners)];
+      const count = squareParts(floats);
+      const parts = recording.floats('squares', count * adapters.length);
+      for (const owner of adapters)
+        recording.call(squares(true), [this.fixed(grads[0]!), parts, table], () => ({
+          floats,
+          first: owner * count,
+          owner,
+        }));
+      recording.call(gradientNorm(adapters.length), [parts, this.fixed(this.totals), norm], clip(count));
+      for (const owner of adapters)
+        recording.call(adamw(true), [...operands(0), norm, table], (o) => ({
+          ...adam(o, this.steps[owner]!),
+          floats: this.moved.includes(owner) ? floats : 0,
+          decayed: decayed[0]!,
+          owner,
+        }));
+    } else {
+      const counts = segments.map(squareParts);
+      const total = counts.reduce((a, b) => a + b, 0);
+      const parts = recording.floats('squares', total);
+      let first = 0;
+      segments.forEach((floats, s) => {
+        const from = first;
+        recording.call(squares(), [this.fixed(grads[s]!), parts], () => ({ floats, first: from }));
+        first += counts[s]!;
+      });
+      recording.call(gradientNorm(), [parts, this.fixed(this.totals), norm], clip(total));
+      segments.forEach((floats, s) => {
+        recording.call(adamw(), [...operands(s), norm], (o) => ({
+          ...adam(o, this.updates),
+          floats: this.isIdle() ? 0 : floats,
+          decayed: decayed[s]!,
+        }));
+      });
+    }
     const replay = new Replay(this.gpu.pipelines, this.gpu.pool, recording);
     await this.gpu.pipelines.compile(replay.kernels);
     this.update = replay;
     return replay;
   }
 
-  async applyGradients(options: AdamWOptions): Promise<{ gradNorm: DeviceScalar }> {
+  /** Adapters without a row since the last update: nothing is updated. */
+  private isIdle(): boolean {
+    return this.adapted !== undefined && this.moved.length === 0;
+  }
+  async applyGradients(
+    options: AdamWOptions,
+  ): Promise<{ gradNorm: DeviceScalar; gradNorms?: Record<string, DeviceScalar> }> {
     const { runner } = this.gpu;
     const replay = await this.updateReplay();
     if (!this.hasGradients) for (const buffer of this.training().grads) runner.clear(buffer);
-    this.updates++;
+    this.moved = [...this.present];
+    this.present.clear();
+    for (const slot of this.moved) this.steps[slot]!++;
+    if (!this.isIdle()) this.updates++;
     runner.submit();
     replay.prepare();
     replay.write(options);
     await runner.send(replay, '');
     this.hasGradients = false;
     this.dropTensors();
-    const gradNorm: GpuScalar = { buffer: this.norm, offset: 0, scale: 1 };
+    const { residents } = this.set;
+    const scalar = (row: number): GpuScalar => ({ buffer: this.norm, offset: 16 * row, scale: 1 });
+    const gradNorm = scalar(residents.length > 1 ? residents.length : 0);
     this.unreadNorm = gradNorm;
-    return { gradNorm };
+    if (residents.length <= 1) return { gradNorm };
+    return {
+      gradNorm,
+      gradNorms: Object.fromEntries(this.moved.map((slot) => [residents[slot]!.adapter.name, scalar(slot)])),
+    };
   }
 
   async read(scalars: Record<string, DeviceScalar>): Promise<Record<string, number>> {
@@ -974,7 +1083,10 @@ export class RecordedEngine implements ModelEngine {
       out[name] = scalar instanceof tf.Tensor ? values[i]! : values[i]! * scalar.scale;
       // A step whose gradient was not finite left weights and moments as they were: it was none.
       if (scalar === this.unreadNorm) {
-        if (!Number.isFinite(values[i]!)) this.updates--;
+        if (!Number.isFinite(values[i]!)) {
+          if (!this.isIdle()) this.updates--;
+          for (const slot of this.moved) this.steps[slot]!--;
+        }
         this.unreadNorm = undefined;
       }
     });
@@ -984,6 +1096,7 @@ export class RecordedEngine implements ModelEngine {
 
   clearGradients(): void {
     this.hasGradients = false;
+    this.present.clear();
   }
   async readGradients(): Promise<NamedTensorMap> {
     if (!this.hasGradients) return {};
@@ -998,8 +1111,10 @@ export class RecordedEngine implements ModelEngine {
     for (const [name, tensor] of this.fourBitWeights()) weights[name] = tensor;
     return weights;
   }
-  async exportOptimizer(): Promise<{ tensors: NamedTensorMap; step: number }> {
+  async exportOptimizer(): Promise<OptimizerState> {
     const step = this.updates;
+    const { residents } = this.set;
+    const steps = Object.fromEntries(residents.map(({ adapter }, slot) => [adapter.name, this.steps[slot]!]));
     const { state, segments, unpack } = this.trained;
     const zeros = () => segments.map((floats) => new Float32Array(floats));
     const both = state ? await this.download([...state.m, ...state.v]) : [...zeros(), ...zeros()];
@@ -1009,6 +1124,7 @@ export class RecordedEngine implements ModelEngine {
         ...unpack(both.slice(segments.length), 'adam.v.'),
       },
       step,
+      ...(residents.length > 1 && { steps }),
     };
   }
   async importWeights(weights: NamedTensorMap): Promise<void> {
@@ -1031,12 +1147,13 @@ export class RecordedEngine implements ModelEngine {
     await this.uploadInTurn(this.trained.weights, this.trained.pack(tensors));
     this.dropTensors();
   }
-  async importOptimizer({ tensors, step }: { tensors: NamedTensorMap; step: number }): Promise<void> {
+  async importOptimizer({ tensors, step, steps }: OptimizerState): Promise<void> {
     const { pack } = this.trained;
     const { m, v } = this.training();
     await this.uploadInTurn(m, pack(tensors, 'adam.m.'));
     await this.uploadInTurn(v, pack(tensors, 'adam.v.'));
     this.updates = step;
+    this.steps = this.set.adapters.map(({ name }) => ownSteps(name, step, steps));
   }
 
   /** Completions, batch after batch; the last shape's memory is kept until something trains. */

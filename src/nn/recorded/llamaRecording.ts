@@ -436,10 +436,23 @@ export class LlamaRecorder {
     return { stats, dh };
   }
 
-  /** Sums of the fused loss and its metrics (see nllTotals). */
-  totals(stats: Planned, out: Fixed): void {
-    const args = [stats, this.memory.input('targets'), this.memory.input('weights'), out];
-    this.recording.call(nllTotals(), args, ({ supervised, at, dft }) => ({ rows: supervised, at, dft }));
+  /**
+   * Sums of the fused loss and its metrics (see nllTotals) at one of `places`; with `routes`, those of the base's rows and of each
+   * route's follow.
+   */
+  totals(stats: Planned, out: Fixed, { routes = 0, places = 1 } = {}): void {
+    const { recording: r, memory } = this;
+    const args = [stats, memory.input('targets'), memory.input('weights')];
+    r.call(nllTotals(), [...args, out], ({ supervised, at, dft }) => ({ rows: supervised, at, dft }));
+    if (routes === 0) return;
+    const ways = [memory.input('index'), memory.input('route')];
+    r.call(nllTotals(true), [...args, ...ways, out], ({ supervised, at, dft }) => ({
+      rows: supervised,
+      at: at + 1,
+      dft,
+      places,
+      routes: routes + 1,
+    }));
   }
 
   /** The teacher's logits on a chunk of rows, into memory of their own. */

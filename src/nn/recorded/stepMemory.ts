@@ -87,7 +87,8 @@ function weightBytes(config: LlamaConfig, adapters?: AdapterLayout, quantization
   const base = !quantization
     ? 4 * floats
     : baseBytes(config)[quantization.bnb_4bit_use_double_quant ? 'nf4_double_quant' : 'nf4'];
-  return adapters ? base + 16 * adapters.floats : 16 * floats;
+  // Several adapters have a table of owners beside them, a byte for each float.
+  return adapters ? base + (adapters.names.length > 1 ? 17 : 16) * adapters.floats : 16 * floats;
 }
 
 /** Of an SFT step with B rows of T tokens that trains all weights, or adapters beside a frozen base. */

@@ -21,6 +21,7 @@ import {
   verdictWords,
 } from './logView';
 import { AdapterId } from './parts';
+import { RulesFrom } from './RulesFrom';
 import { adapterColor, shortHash, timeOfDay } from './registryView';
 import { useTyped } from './tenants';
 
@@ -287,7 +288,10 @@ function Entries({
                   </>
                 )}
               </td>
-              <td className="ad-said">{entryText(entry)}</td>
+              <td className="ad-said">
+                {entryText(entry)}
+                {entry.rules && <RulesFrom entry={entry} />}
+              </td>
               <td className="mono quiet ad-hash" title={`${entry.hash}; the one before: ${entry.prev}`}>
                 {shortHash(entry.hash)}
               </td>

@@ -9,6 +9,7 @@ import { useRuns } from '../../stores/runs';
 import { byteWords } from '../../ui/byteWords';
 import { Card } from '../../ui/Card';
 import { Deployment } from './Deployment';
+import { ImportCard } from './ImportCard';
 import { AdapterId, NumberField, WorkButton, WorkState } from './parts';
 import {
   activationOf,
@@ -20,6 +21,7 @@ import {
   rollbackTarget,
   shortHash,
   timeOfDay,
+  untrained,
 } from './registryView';
 import { TrainingCard } from './TrainingCard';
 import { activate, check, checkName, DEFAULT_CHECK, register, rollback, useTenants, useTyped } from './tenants';
@@ -35,7 +37,7 @@ const START = Object.fromEntries(
 
 export function RegistryTab({ view }: { view: TenancyView }) {
   const [size, setSize] = useTyped('check', START);
-  const isEmpty = view.entries.some(({ active }) => active === null);
+  const isEmpty = untrained(view.entries).length > 0;
   return (
     <>
       <WorkState name="registry" unit="adapters" />
@@ -98,6 +100,7 @@ export function RegistryTab({ view }: { view: TenancyView }) {
         </Card>
         <RegisterCard view={view} />
       </div>
+      <ImportCard view={view} />
       <Deployment view={view} />
       {!isEmpty && <TrainingCard view={view} />}
     </>
@@ -118,13 +121,15 @@ function Entry({ entry, view, size }: { entry: RegistryEntry; view: TenancyView;
   const isBusy = useTenants((s) => 'registry' in s.work);
   const back = rollbackTarget(entry);
   const ids = view.entries.map(({ id }) => id);
-  const { policy_version, industry } = entry.metadata;
+  const { tenant_id, policy_version, industry } = entry.metadata;
   return (
     <tbody>
       <tr className="ad-entry">
         <th className="ad-entry-cell" colSpan={5} scope="rowgroup">
           <AdapterId id={entry.id} color={adapterColor(ids, entry.id)} /> <b className="ad-entry-name">{entry.name}</b>{' '}
-          {policy_version}, {industry};{' '}
+          {[tenant_id !== entry.name && tenant_id, policy_version, industry].filter(Boolean).join(', ') ||
+            'for any tenant'}
+          ;{' '}
           {entry.active === null ? (
             <span className="warn-text">no version serves</span>
           ) : (

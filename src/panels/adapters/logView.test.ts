@@ -31,4 +31,10 @@ test('the log in words', () => {
   const said = (metadata: unknown) => saidOf(of({ metadata: metadata as AuditEntry['metadata'] }), 'tenant_id');
   expect([null, 'text', 7, {}, { tenant_id: null }].map(said)).toEqual(['', '', '', '', '']);
   expect([{ tenant_id: 'bank_A' }, { tenant_id: ['a', 'b'] }, { tenant_id: { of: 1 } }].map(said)).toEqual(['bank_A', '["a","b"]', '{"of":1}']); // biome-ignore format: one line
+  const change = of({ decision: 'rules', message: 'Rule added: a → 1.', rules: [] });
+  expect([entryTitle(change), entryTone(change), entryText(change)]).toEqual([
+    'rules changed',
+    '',
+    'Rule added: a → 1.',
+  ]);
 });

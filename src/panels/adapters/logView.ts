@@ -5,7 +5,7 @@ import type { AuditEntry, AuditVerdict, RequestMetadata } from '../../protocol/s
 import { reasonWords } from './routingView';
 
 export const PAGE_SIZE = 12;
-export const DECISIONS = ['routed', 'refused', 'misrouted', 'checked'] as const;
+export const DECISIONS = ['routed', 'refused', 'misrouted', 'checked', 'rules'] as const;
 
 export interface LogFilter {
   tenant: string;
@@ -51,9 +51,11 @@ export const entryTitle = ({ decision, check, reason }: AuditEntry): string =>
     ? check?.verdict === 'pass'
       ? 'check passed'
       : 'check failed'
-    : decision === 'refused'
-      ? `refused: ${reason ? reasonWords(reason) : ''}`
-      : decision;
+    : decision === 'rules'
+      ? 'rules changed'
+      : decision === 'refused'
+        ? `refused: ${reason ? reasonWords(reason) : ''}`
+        : decision;
 export const entryText = ({ message, check, mode }: AuditEntry): string =>
   message ?? check?.why ?? (mode ? `replay, ${mode}` : '');
 

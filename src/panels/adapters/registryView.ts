@@ -98,9 +98,13 @@ export function adapterSources(runs: readonly RunRecord[]): AdapterSource[] {
 export const madeBy = (runs: readonly RunRecord[], artifactId: string): RunRecord | undefined =>
   runs.find(({ outputs }) => Object.values(outputs).includes(artifactId));
 
+/** Entries that the studio comes with and that have no version yet: a person's own ones always have one. */
+export const untrained = (entries: readonly RegistryEntry[]): RegistryEntry[] =>
+  entries.filter(({ versions }) => versions.length === 0);
+
 /** A finished run with an adapter for every entry that has no version yet: its outputs can be registered in one go. */
 export function installable(runs: readonly RunRecord[], entries: readonly RegistryEntry[]): RunRecord | undefined {
-  const wanted = entries.filter(({ versions }) => versions.length === 0).map(({ name }) => name);
+  const wanted = untrained(entries).map(({ name }) => name);
   if (wanted.length === 0) return undefined;
   return [...runs]
     .sort((a, b) => b.createdAt - a.createdAt)

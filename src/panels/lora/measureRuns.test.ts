@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { tenantsRecipe } from '../../labs/recipes/tenants';
 import { WHERE_EXPERIMENTS } from '../../labs/recipes/where';
 import { defaultLoraRecipe } from '../../labs/registry';
 import { measureRequest } from './measureRuns';
@@ -7,5 +8,9 @@ test('a run is measured on cases of its own set, with its own template and metri
   const [style] = WHERE_EXPERIMENTS.filter(({ id }) => id === 'style');
   const request = measureRequest({ id: 'x', recipe: style!.arms[0]!.recipe });
   expect(request).toMatchObject({ ref: 'run:x', dataset: 'builtin:where/style', metrics: style!.metrics });
-  expect(measureRequest({ id: 'y', recipe: defaultLoraRecipe })).not.toHaveProperty('dataset');
+  const one = measureRequest({ id: 'y', recipe: defaultLoraRecipe });
+  expect(one).not.toHaveProperty('dataset');
+  expect(one).not.toHaveProperty('casesOf');
+  // Several adapters answer their own cases, and the base is asked the same ones.
+  expect(measureRequest({ id: 'z', recipe: tenantsRecipe })).toMatchObject({ ref: 'run:z', casesOf: 'run:z' });
 });

@@ -1,4 +1,6 @@
 // How runs of this panel are measured: their recipe's metrics on cases of the set that they were trained on. Pure.
+
+import { adapterNames } from '../../labs/adapterNames';
 import { casesOf } from '../../labs/casesOf';
 import type { RunRecord } from '../../protocol/run';
 import type { MeasureRequest } from '../../stores/measurements';
@@ -12,4 +14,6 @@ export const measureRequest = ({ id, recipe }: Pick<RunRecord, 'id' | 'recipe'>)
   seed: recipe.seed,
   template: recipe.template,
   ...(casesOf(recipe) !== undefined && { dataset: casesOf(recipe) }),
+  // The base is measured on the same cases as the adapters, each of which answers its own.
+  ...(adapterNames(recipe).length > 1 && { casesOf: `run:${id}` }),
 });
