@@ -33,7 +33,18 @@ interface Fixture {
 /** Reads a file of test/fixtures/lora. */
 export type ReadFixture = (path: string) => Promise<Uint8Array>;
 
-const CASES = ['plain', 'all_linear', 'rslora', 'dora', 'patterns', 'regex', 'bias', 'layers'] as const;
+const CASES = [
+  'plain',
+  'all_linear',
+  'rslora',
+  'dora',
+  'patterns',
+  'regex',
+  'bias',
+  'layers',
+  'dropout',
+  'dora_dropout',
+] as const;
 /** f32 sums in another order than torch's. */
 const TOLERANCE = 2e-5;
 

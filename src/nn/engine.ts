@@ -188,7 +188,7 @@ export class TfEngine implements ModelEngine {
     }
     const routes = new Int32Array(rows.length * T);
     for (let b = 0; b < rows.length; b++) routes.fill(rows[b]! + 1, b * T, (b + 1) * T);
-    return new LoraPass(this.lora, tf.tensor1d(routes, 'int32'), dropout);
+    return new LoraPass(this.lora, routes, dropout);
   }
   get variants(): Record<string, string> {
     return { engine: `tfjs-${this.backend}` };

@@ -15,8 +15,10 @@ import {
   loraTensors,
   mergeLora,
   patternWarnings,
+  rowNorms,
   sizeOf,
   targetModules,
+  updatedWeight,
 } from './lora';
 import { PRESETS } from './presets';
 import type { LoraAdapter, LossFn, NamedTensorMap } from './seam';
@@ -231,10 +233,26 @@ test.each(FORMS)('%s beside the base reads as merged into it, and generates the 
   for (const engine of [beside, merged, base]) engine.dispose();
 });
 
+/** Sets the magnitudes of `moved` so that m / ‖W + s·B·A‖ stays: the norm is a constant in DoRA's gradient (PEFT detaches it). */
+function holdScale(one: LoraAdapter, tensors: NamedTensorMap, moved: NamedTensorMap): void {
+  for (const target of targetModules(config, one.config)) {
+    const key = (suffix: string) => `${one.name}/base_model.model.${target.path}.${suffix}`;
+    const norms = (given: NamedTensorMap) => {
+      const [A, B] = ['lora_A.weight', 'lora_B.weight'].map((suffix) => given[key(suffix)]!.data);
+      return rowNorms(updatedWeight(weights[`${target.path}.weight`]!.data, target, A!, B!), target.out);
+    };
+    const [before, after] = [norms(tensors), norms(moved)];
+    const magnitude = moved[key('lora_magnitude_vector')]!;
+    const data = magnitude.data.map((m, o) => (m * after[o]!) / before[o]!);
+    moved[key('lora_magnitude_vector')] = { ...magnitude, data };
+  }
+}
+
 const GRADIENTS: [string, Partial<LoraConfig>][] = [
   ...FORMS,
   ['a bias behind B', { lora_bias: true }],
   ['dropout', { lora_dropout: 0.4 }],
+  ['DoRA with dropout', { use_dora: true, lora_dropout: 0.4 }],
   ['attention alone', { target_modules: ['q_proj', 'v_proj'] }],
 ];
 test.each(GRADIENTS)('%s: every gradient is that of central differences; the base has none', async (_name, lora) => {
@@ -246,14 +264,13 @@ test.each(GRADIENTS)('%s: every gradient is that of central differences; the bas
   await engine.step(batch, loss, request);
   const gradients = await engine.readGradients();
   expect(Object.keys(gradients).sort()).toEqual(Object.keys(tensors).sort());
-  // DoRA's norm is a constant in the gradient (PEFT detaches it), so only its magnitude is compared with differences.
-  const compared = Object.entries(gradients).filter(([name]) => !lora.use_dora || name.endsWith('magnitude_vector'));
-  for (const [name, { data }] of compared) {
+  for (const [name, { data }] of Object.entries(gradients)) {
     // The element that the loss hangs on most.
     const i = data.reduce((best, x, at) => (Math.abs(x) > Math.abs(data[best]!) ? at : best), 0);
     const at = async (by: number) => {
       const moved = { ...tensors, [name]: { shape: tensors[name]!.shape, data: tensors[name]!.data.slice() } };
       moved[name]!.data[i]! += by;
+      if (lora.use_dora) holdScale(one, tensors, moved);
       await engine.importTrained(moved);
       engine.clearGradients(); // the same draw of dropout
       const { sums } = await engine.step(batch, loss, request);
@@ -534,6 +551,38 @@ test('adapters are exchanged beside the base; a bad one changes nothing', async 
   expect(Object.keys(await engine.exportTrained())).toEqual(Object.keys(await engine.exportWeights()));
   expect((await engine.exportWeights())['model.norm.weight']!.data).toEqual(weights['model.norm.weight']!.data);
   engine.dispose();
+});
+
+test('DoRA with dropout: nothing is dropped in evaluation, and a row of another tenant or of the base keeps its own draw', async () => {
+  const [a, b] = [adapter('a', { use_dora: true, lora_dropout: 0.5 }), adapter('b', { lora_dropout: 0.5 })];
+  const tensors = { ...trained(a, 51), ...trained({ ...b, seed: 9 }, 151) };
+  const together = await withAdapters([a, { ...b, seed: 9 }], tensors);
+  const undropped = await withAdapters([{ ...a, config: { ...a.config, lora_dropout: 0 } }], asEngineTensors('a', tensorsOf('a', tensors))); // biome-ignore format: one engine
+  const batch = batchOf([0, 1, -1]);
+  const first = (x: Float32Array) => x.subarray(0, batch.T);
+  expect(relativeError(first(await logpsOf(together, batch)), first(await logpsOf(undropped, batchOf([0, -1, -1]))))).toBe(0); // biome-ignore format: one comparison
+  // Each adapter's gradients are those of its rows alone in the same places.
+  await together.step(batch, loss, { want: ['logps'], scale: { loss: 1 } });
+  const found = await together.readGradients();
+  for (const [slot, one] of [a, { ...b, seed: 9 }].entries()) {
+    const alone = await withAdapters([one], asEngineTensors(one.name, tensorsOf(one.name, tensors)));
+    const own = { ...batch, rowAdapter: Int32Array.from([0, 1, 2], (row) => (row === slot ? 0 : -1)), mask: batch.mask.map((x, i) => (Math.floor(i / batch.T) === slot ? x : 0)) }; // biome-ignore format: one batch
+    await alone.step(own, loss, { want: ['logps'], scale: { loss: 1 } });
+    for (const [name, { data }] of Object.entries(await alone.readGradients())) {
+      expect(data.some((x) => x !== 0)).toBe(true);
+      expect(relativeError(found[name]!.data, data), name).toBeLessThan(2e-5);
+    }
+    // Another draw gives other gradients: the comparison is not blind to it.
+    alone.clearGradients();
+    await alone.setAdapters([{ ...one, seed: 77 }], { tensors: asEngineTensors(one.name, tensorsOf(one.name, tensors)) }); // biome-ignore format: one call
+    await alone.step(own, loss, { want: ['logps'], scale: { loss: 1 } });
+    const other = await alone.readGradients();
+    for (const [name, { data }] of Object.entries(other))
+      expect(relativeError(found[name]!.data, data), name).toBeGreaterThan(1e-2);
+    alone.dispose();
+  }
+  together.dispose();
+  undropped.dispose();
 });
 
 test('twenty steps leave the base as it was, resume to the same bytes, and dropout repeats with its seed', async () => {
