@@ -105,7 +105,8 @@ export function dropoutFactor(p: number, key: number, i: number): number {
   const keep = (hash3(key, i, DROPOUT) >>> 8) / 16777216 >= p;
   return keep ? 1 / (1 - p) : 0;
 }
-const DROPOUT = hashString('lora_dropout');
+/** Stream of the draws of dropout. */
+export const DROPOUT = hashString('lora_dropout');
 /** Key of dropoutFactor for one module in one micro-batch. */
 export const dropoutKey = (seed: number, step: number, micro: number, path: string): number =>
   hash3(hash3(seed, step, micro), hashString(path), DROPOUT);

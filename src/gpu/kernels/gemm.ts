@@ -34,9 +34,10 @@ export interface GemmSpec {
    * store: C = acc, or C += acc where `accumulate` is 1. residual: C = R + acc, or acc where `bare` is 1. rope: C = acc with the q and k heads rotated;
    * with `append`, row i goes to C's row meta[3m + i]: a cache that grows.
    * swiglu: columns are gate and up; act = silu(gate)·up, and gate|up too when `save`. swigluBackward: acc = d act; writes
-   * d gate|d up, and act again for the gradient of the next weight.
+   * d gate|d up, and act again for the gradient of the next weight; with `extra`, d act = acc + what stands there.
    * route: C = acc ∘ routes[route of the row]: scale and choice of adapters. blocks (TN): column c of C is 0 outside the rows
-   * from blocks[c] to blocks[n + c]: each module's adapter reaches its own outputs alone.
+   * from blocks[c] to blocks[n + c]: each module's adapter reaches its own outputs alone. drop (NN): C (+)= acc ∘ the factors of
+   * dropout under the draw of the row's route (dropout.ts).
    */
   epilogue: GemmEpilogue;
 }
@@ -45,8 +46,9 @@ export type GemmEpilogue =
   | { kind: 'residual' }
   | { kind: 'rope'; headDim: number; rotatedHeads: number; positions: number; append?: boolean }
   | { kind: 'swiglu'; save: boolean }
-  | { kind: 'swigluBackward' }
+  | { kind: 'swigluBackward'; extra?: boolean }
   | { kind: 'route' }
+  | { kind: 'drop' }
   | { kind: 'blocks' };
 
 /** `bare`: a kernel with a residual, or of TN with a norm, works as one without: then one pipeline does for both. */
@@ -69,8 +71,9 @@ const writes = (name: string, type = VEC.type): StorageBinding => ({ name, type,
 /**
  * Buffers in binding order: A, B, (lowRank) A2, B2, what prologue and epilogue read, then what is written.
  * norm: gamma, (TN) rstd. residual: R. rope: table (cos then sin, [positions, headDim / 2] each), meta (position of row i at
- * 2m + i). swigluBackward: gate|up [m, 2n]. route: routes [routes, n], route of each row [m]. blocks: [2, n]. Outputs: C; swiglu: act [m, n / 2], (save) gate|up; swigluBackward: C [m, 2n],
- * act [m, n]; norm in NT with save: rstd [m].
+ * 2m + i). swigluBackward: gate|up [m, 2n], (extra) [m, n]. route: routes [routes, n], route of each row [m]. drop: draws
+ * [routes, 4], route of each row [m]. blocks: [2, n]. Outputs: C; swiglu: act [m, n / 2], (save) gate|up; swigluBackward: C
+ * [m, 2n], act [m, n]; norm in NT with save: rstd [m].
  */
 function buffersOf({ layout, norm, epilogue, lowRank, weights }: GemmSpec): StorageBinding[] {
   const list = [reads('A'), reads('B', weights ? 'array<u32>' : VEC.type)];
@@ -79,8 +82,9 @@ function buffersOf({ layout, norm, epilogue, lowRank, weights }: GemmSpec): Stor
   if (norm && layout === 'TN') list.push(reads('rstd', 'array<f32>'));
   if (epilogue.kind === 'residual') list.push(reads('residual'));
   if (epilogue.kind === 'rope') list.push(reads('table'), reads('rowMeta', 'array<u32>'));
-  if (epilogue.kind === 'swigluBackward') list.push(reads('gateUp'));
+  if (epilogue.kind === 'swigluBackward') list.push(reads('gateUp'), ...(epilogue.extra ? [reads('extra')] : []));
   if (epilogue.kind === 'route') list.push(reads('routes'), reads('rowRoute', 'array<u32>'));
+  if (epilogue.kind === 'drop') list.push(reads('draws', 'array<vec4u>'), reads('rowRoute', 'array<u32>'));
   if (epilogue.kind === 'blocks') list.push(reads('blocks', 'array<vec4u>'));
   if (epilogue.kind === 'swiglu') {
     list.push(writes('act'));
@@ -97,6 +101,7 @@ const describe = ({ layout, form, norm, epilogue, lowRank, weights }: GemmSpec):
     weights,
     norm && 'norm',
     epilogue.kind !== 'store' && epilogue.kind,
+    epilogue.kind === 'swigluBackward' && epilogue.extra && 'extra',
     lowRank && 'lowRank',
     form.kind,
   ]

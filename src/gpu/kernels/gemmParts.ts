@@ -1,6 +1,7 @@
 // What all forms of the matrix product share: which columns a tile has, and what is done with a finished tile.
 // A tile of a thread has `tm` rows and `tn` columns in groups of four. In paired epilogues (rope, swiglu) the first half of
 // the groups are columns of the first kind (first half of a head; gate), the second half their partners.
+import { DROP } from './dropout';
 import type { GemmEpilogue, GemmSpec } from './gemm';
 
 export interface Tile {
@@ -79,12 +80,14 @@ function storeGroup({ epilogue, norm, layout }: GemmSpec, c: string, value: stri
     epilogue.kind === 'residual'
       ? `let at = (r * p.ldc + c) / 4u; var v = ${v}; if (p.bare == 0u) { v += residual[at]; } C[at] = v;`
       : epilogue.kind === 'swigluBackward'
-        ? swigluBackwardStore(v)
+        ? swigluBackwardStore(epilogue.extra ? `${v} + extra[(r * p.n + c) / 4u]` : v)
         : epilogue.kind === 'route'
           ? `C[(r * p.ldc + c) / 4u] = routes[(rowRoute[r] * p.n + c) / 4u] * (${v});`
           : epilogue.kind === 'blocks'
             ? blocksStore(v)
-            : `let at = (r * p.ldc + c) / 4u; var v = ${v}; if (p.accumulate != 0u) { v += C[at]; } C[at] = v;`;
+            : epilogue.kind === 'drop'
+              ? `let at = (r * p.ldc + c) / 4u; var v = ${v} * drop(draws[rowRoute[r]], r * p.n + c); if (p.accumulate != 0u) { v += C[at]; } C[at] = v;`
+              : `let at = (r * p.ldc + c) / 4u; var v = ${v}; if (p.accumulate != 0u) { v += C[at]; } C[at] = v;`;
   return `{ let c = ${c}; if (c < p.n) { ${body} } }`;
 }
 
@@ -107,8 +110,11 @@ C[to / 4u] = x; C[(to + partner()) / 4u] = y;`;
 }
 
 /** σ with its argument clamped: exp(88) overflows. */
-export const SIGMOID =
-  'fn sigmoid(x: vec4f) -> vec4f { return 1.0 / (1.0 + exp(-clamp(x, vec4f(-80.0), vec4f(80.0)))); }';
+const SIGMOID = 'fn sigmoid(x: vec4f) -> vec4f { return 1.0 / (1.0 + exp(-clamp(x, vec4f(-80.0), vec4f(80.0)))); }';
+
+/** WGSL functions that an epilogue calls. */
+export const epilogueFunctions = ({ epilogue }: GemmSpec): string =>
+  epilogue.kind.startsWith('swiglu') ? SIGMOID : epilogue.kind === 'drop' ? DROP : '';
 
 const swigluStore = (save: boolean): string => `act[(r * (p.n / 2u) + c) / 4u] = a * sigmoid(a) * b;
 ${save ? 'C[(r * p.n + c) / 4u] = a; C[(r * p.n + c + partner()) / 4u] = b;' : ''}`;

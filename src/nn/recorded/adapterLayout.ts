@@ -1,10 +1,12 @@
 // LoRA adapters of one model in flat buffers. Modules that read the same input stand side by side: their A's are rows of one
 // matrix, their B's columns of another, 0 outside a module's own outputs. So a layer's input goes through all adapters in one
-// product, and which of them a row takes is a table of coefficients.
+// product, and which of them a row takes is a table of coefficients. Dropout draws for each module and adapter anew: in training
+// a group with dropout goes through its adapters in passes, one for each module (and each depth of stacked adapters).
 import { NOBODY } from '../../gpu/kernels/adamw';
+import { DRAW_WORDS, drawWords } from '../../gpu/kernels/dropout';
 import { ShapeError } from '../../lib/errors';
 import type { LlamaConfig } from '../../protocol/model';
-import { type AdapterSet, engineName } from '../adapterSet';
+import { type AdapterSet, DROPOUT, dropoutKey, engineName, type ResidentAdapter } from '../adapterSet';
 import { sizeOf } from '../lora';
 import { parameterShapes } from '../presets';
 import type { NamedTensorMap } from '../seam';
@@ -22,6 +24,7 @@ const KEYS = Object.keys(GROUPS) as GroupKey[];
 /** Bind offsets are multiples of 256 bytes. */
 const ALIGN = 64;
 const align = (floats: number): number => Math.ceil(floats / ALIGN) * ALIGN;
+const commonDivisor = (a: number, b: number): number => (b === 0 ? a : commonDivisor(b, a % b));
 
 interface Part {
   adapter: number;
@@ -34,6 +37,20 @@ interface Part {
   low: number;
   high: number;
 }
+/** What rows of a group draw in training: for each route one adapter's input of one module, dropped. */
+export interface DropoutPass {
+  /** Rank columns of the module, all adapters together: multiples of 4, and A's rows of them can be bound. */
+  first: number;
+  width: number;
+  /** Among the adapters that a route stacks on the module. */
+  depth: number;
+  /** Place of its coefficients [routes + 1, width], and of its draws [routes + 1, DRAW_WORDS] in words. */
+  routes: number;
+  draws: number;
+  /** By route, 0 the base: whose draw, if any. */
+  adapters: (number | undefined)[];
+  module: string;
+}
 export interface AdapterGroup {
   /** Sizes of the linear layer, and rank columns: a multiple of 4. */
   in: number;
@@ -45,11 +62,15 @@ export interface AdapterGroup {
   B: number;
   routes: number;
   blocks: number;
+  /** Where an adapter has dropout. */
+  passes?: DropoutPass[];
 }
 export interface AdapterLayout {
   /** By `${layer}.${key}`. */
   groups: Map<string, AdapterGroup>;
   floats: number;
+  /** Words of all draws; 0 without dropout. */
+  drawWords: number;
   /** Coefficients and blocks as they are bound. */
   routes: Float32Array<ArrayBuffer>;
   blocks: Uint32Array<ArrayBuffer>;
@@ -62,7 +83,7 @@ export function adapterLayout(config: LlamaConfig, set: AdapterSet): AdapterLayo
   const groups = new Map<string, AdapterGroup>();
   const routes: number[] = [];
   const blocks: number[] = [];
-  let floats = 0;
+  let [floats, draws] = [0, 0];
   const place = (list: number[], values: number[]): number => {
     const at = list.length;
     list.push(...values, ...new Array<number>(align(values.length) - values.length).fill(0));
@@ -76,22 +97,40 @@ export function adapterLayout(config: LlamaConfig, set: AdapterSet): AdapterLayo
       const parts: Part[] = [];
       const scales: number[] = [];
       let rank = 0;
-      set.residents.forEach(({ targets }, adapter) => {
-        let low = 0;
+      const ends = sizes.map((_, i) => sizes.slice(0, i + 1).reduce((sum, [rows]) => sum + rows!, 0));
+      const add = (module: string, i: number, { targets }: ResidentAdapter, adapter: number) => {
+        const target = targets.find(({ path }) => path === module);
+        if (!target) return;
+        parts.push({ adapter, module, first: rank, rank: target.r, low: ends[i]! - sizes[i]![0]!, high: ends[i]! });
+        scales.push(target.scaling);
+        rank += target.r;
+      };
+      const dropped = set.residents.some(
+        ({ adapter, targets }) =>
+          (adapter.config.lora_dropout ?? 0) > 0 && targets.some(({ path }) => modules.includes(path)),
+      );
+      const spans: { module: string; first: number; width: number }[] = [];
+      if (dropped)
         modules.forEach((module, i) => {
-          const high = low + sizes[i]![0]!;
-          const target = targets.find(({ path }) => path === module);
-          if (target) {
-            parts.push({ adapter, module, first: rank, rank: target.r, low, high });
-            scales.push(target.scaling);
-            rank += target.r;
-          }
-          low = high;
+          const first = rank;
+          set.residents.forEach((resident, adapter) => {
+            add(module, i, resident, adapter);
+          });
+          if (rank === first) return;
+          // So that each module's rows of A can be bound.
+          const step = Math.max(4, ALIGN / commonDivisor(ALIGN, inputs));
+          rank = Math.ceil(rank / step) * step;
+          spans.push({ module, first, width: rank - first });
         });
-      });
+      else
+        set.residents.forEach((resident, adapter) => {
+          modules.forEach((module, i) => {
+            add(module, i, resident, adapter);
+          });
+        });
       if (rank === 0) continue;
       rank = Math.ceil(rank / 4) * 4;
-      const out = sizes.reduce((sum, [rows]) => sum + rows!, 0);
+      const out = ends.at(-1)!;
       const coefficients = new Array<number>((set.routes.length + 1) * rank).fill(0);
       const bounds = new Array<number>(2 * rank).fill(0);
       parts.forEach(({ adapter, first, rank: r, low, high }, i) => {
@@ -107,9 +146,48 @@ export function adapterLayout(config: LlamaConfig, set: AdapterSet): AdapterLayo
       const A = floats;
       const B = A + align(rank * inputs);
       floats = B + align(out * rank);
-      groups.set(`${layer}.${key}`, { in: inputs, out, rank, parts, A, B, routes: place(routes, coefficients), blocks: place(blocks, bounds) }); // biome-ignore format: one group
+      const group: AdapterGroup = { in: inputs, out, rank, parts, A, B, routes: place(routes, coefficients), blocks: place(blocks, bounds) }; // biome-ignore format: one group
+      groups.set(`${layer}.${key}`, group);
+      if (!dropped) continue;
+      group.passes = spans.flatMap(({ module, first, width }) =>
+        stacked(set, parts, module).map((adapters, depth) => {
+          const own = adapters.flatMap((adapter, route) =>
+            Array.from({ length: width }, (_, c) => {
+              const part = parts.find((p) => p.first <= first + c && first + c < p.first + p.rank);
+              return part?.adapter === adapter ? coefficients[route * rank + first + c]! : 0;
+            }),
+          );
+          const pass = { first, width, depth, routes: place(routes, own), draws, adapters, module };
+          draws += align(DRAW_WORDS * adapters.length);
+          return pass;
+        }),
+      );
     }
-  return { groups, floats, routes: Float32Array.from(routes), blocks: Uint32Array.from(blocks), names };
+  const tables = { routes: Float32Array.from(routes), blocks: Uint32Array.from(blocks) };
+  return { groups, floats, drawWords: draws, ...tables, names };
+}
+
+/** By depth, then by route (0 the base): the adapter on a module that a route goes through there. At least one depth. */
+function stacked({ routes }: AdapterSet, parts: readonly Part[], module: string): (number | undefined)[][] {
+  const on = routes.map((route) => {
+    const slots = new Set(route.map(({ slot }) => slot));
+    return [...slots].filter((slot) => parts.some((part) => part.module === module && part.adapter === slot));
+  });
+  const depths = Math.max(1, ...on.map(({ length }) => length));
+  return Array.from({ length: depths }, (_, depth) => [undefined, ...on.map((slots) => slots[depth])]);
+}
+
+/** The draws of all passes in one micro-batch, as they are bound: the tfjs engine's (see dropoutFactor). */
+export function drawsOf(layout: AdapterLayout, set: AdapterSet, step: number, micro: number): Uint32Array<ArrayBuffer> {
+  const words = new Uint32Array(layout.drawWords);
+  for (const { passes = [] } of layout.groups.values())
+    for (const { draws, adapters, module } of passes)
+      adapters.forEach((slot, route) => {
+        const { seed = 0, config } = (slot !== undefined && set.adapters[slot]) || { config: { lora_dropout: 0 } };
+        const key = dropoutKey(seed, step, micro, module);
+        words.set(drawWords(config.lora_dropout ?? 0, key, DROPOUT), draws + DRAW_WORDS * route);
+      });
+  return words;
 }
 
 /** Each A and B of the adapters: whose, PEFT's tensor name, its shape, and where its elements lie in the flat parameters. */

@@ -4,6 +4,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { allocating, checkBuffer, largestBuffer, SHORTEN } from '../../gpu/allocation';
 import { bufferOf, tensorFrom } from '../../gpu/bridge';
 import { adamw, gradientNorm, MOST_OWNERS, squareParts, squares } from '../../gpu/kernels/adamw';
+import { DRAW_WORDS } from '../../gpu/kernels/dropout';
 import { addInto } from '../../gpu/kernels/embedding';
 import { spreadRows } from '../../gpu/kernels/head';
 import { type Fixed, Recording } from '../../gpu/recording';
@@ -39,8 +40,11 @@ import type {
   Want,
 } from '../seam';
 import {
+  type AdapterGroup,
   type AdapterLayout,
   adapterLayout,
+  type DropoutPass,
+  drawsOf,
   fromAdapterFloats,
   type GroupKey,
   ownersOf,
@@ -50,7 +54,7 @@ import { inputLayout, packInputs } from './batchInputs';
 import { type GpuContext, releaseIdle } from './context';
 import { Decoder } from './decode';
 import { decodeBatches } from './decodeShapes';
-import { type AdapterMemory, type LlamaMemory, LlamaRecorder, type StepSizes } from './llamaRecording';
+import { type AdapterMemory, type LlamaMemory, LlamaRecorder, type PassMemory, type StepSizes } from './llamaRecording';
 import { packNf4 } from './nf4Blocks';
 import { fromSegments, layerBlocks, layoutOf, type ParameterLayout, toSegments } from './parameters';
 
@@ -79,6 +83,8 @@ interface Captured {
   named: LlamaRecorder['named'];
   cotangents: Map<Cotangent, GPUBuffer>;
   own: GPUBuffer[];
+  /** Adapters that have dropout draw in it. */
+  dropout: boolean;
   teacher?: TeacherLink;
 }
 /** What a recording holds beside the network itself. */
@@ -136,6 +142,8 @@ interface AdapterBuffers {
   layout: AdapterLayout;
   routes: GPUBuffer;
   blocks: GPUBuffer;
+  /** What dropout draws in the micro-batch at hand. */
+  draws: GPUBuffer;
 }
 
 /** The layers' products in four bits: what kernels read, by first parameter of a block, and the codes, by tensor. */
@@ -205,6 +213,8 @@ export class RecordedEngine implements ModelEngine {
   private losses = { first: 0, count: 0 };
   /** Whether gradients of earlier micro-batches wait for an update. */
   private hasGradients = false;
+  /** Micro-batches before this one since the last update: dropout draws anew for each. */
+  private micro = 0;
   private unreadNorm?: GpuScalar;
   private asTensors?: { weights: Weights; transposed: Transposed };
 
@@ -323,8 +333,12 @@ export class RecordedEngine implements ModelEngine {
       unpack: (parts, prefix) => fromAdapterFloats(layout, parts[0]!, prefix),
     };
     this.uploadAll(trained.weights, packed);
-    const tables = [this.buffer(layout.routes.byteLength, 'routes'), this.buffer(layout.blocks.byteLength, 'blocks')];
-    const adapted = { layout, routes: tables[0]!, blocks: tables[1]! };
+    const adapted = {
+      layout,
+      routes: this.buffer(layout.routes.byteLength, 'routes'),
+      blocks: this.buffer(layout.blocks.byteLength, 'blocks'),
+      draws: this.buffer(4 * layout.drawWords, 'draws'),
+    };
     this.gpu.runner.write(adapted.routes, 0, layout.routes);
     this.gpu.runner.write(adapted.blocks, 0, layout.blocks);
     return { trained, adapted };
@@ -388,7 +402,7 @@ export class RecordedEngine implements ModelEngine {
     const { weights, state } = this.trained;
     const own = buffersOf(state);
     if (state?.owners) own.push(state.owners);
-    if (this.adapted) own.push(...weights, this.adapted.routes, this.adapted.blocks);
+    if (this.adapted) own.push(...weights, this.adapted.routes, this.adapted.blocks, this.adapted.draws);
     runner.submit();
     for (const buffer of own) runner.release(buffer);
     this.update?.dispose();
@@ -502,6 +516,26 @@ export class RecordedEngine implements ModelEngine {
       },
       routes: this.fixed(adapted.routes, 4 * group.routes, 4 * (this.set.routes.length + 1) * rank),
       blocks: this.fixed(adapted.blocks, 4 * group.blocks, 8 * rank),
+      ...(group.passes && { passes: group.passes.map((pass) => this.passMemory(adapted, group, pass)) }),
+    };
+  }
+  private passMemory(
+    { routes, draws }: AdapterBuffers,
+    { A, in: inputs }: AdapterGroup,
+    pass: DropoutPass,
+  ): PassMemory {
+    const { first, width, depth, adapters } = pass;
+    const { trained } = this;
+    const at = 4 * (A + first * inputs);
+    const gradient = () => this.fixed(this.training().grads[0]!, at, 4 * width * inputs);
+    return {
+      ...{ first, width, depth },
+      A: this.fixed(trained.weights[0]!, at, 4 * width * inputs),
+      get dA() {
+        return gradient();
+      },
+      routes: this.fixed(routes, 4 * pass.routes, 4 * adapters.length * width),
+      draws: this.fixed(draws, 4 * pass.draws, 4 * DRAW_WORDS * adapters.length),
     };
   }
   /** Whether a pass over these rows needs the adapters at all. */
@@ -528,7 +562,8 @@ export class RecordedEngine implements ModelEngine {
     };
     const { checkpointing = false } = kind;
     const { normStride } = this.layout;
-    const recorder = new LlamaRecorder({ config, B, T, forms: gpu.forms, normStride, checkpointing }, memory);
+    const dropout = kind.mode === 'crossEntropy' || kind.mode === 'loss';
+    const recorder = new LlamaRecorder({ config, B, T, forms: gpu.forms, normStride, checkpointing, dropout }, memory);
     const { recording } = recorder;
     const results = new Map<string, GPUBuffer>();
     const cotangents = new Map<Cotangent, GPUBuffer>();
@@ -623,7 +658,7 @@ export class RecordedEngine implements ModelEngine {
       throw error;
     }
     const { named } = recorder;
-    return { replay, inputs, results, named, cotangents, own, ...(teacherLink && { teacher: teacherLink }) };
+    return { replay, inputs, results, named, cotangents, own, dropout, ...(teacherLink && { teacher: teacherLink }) };
   }
   private teacherOf(engine: RecordedEngine, N: number, make: (floats: number, label: string) => GPUBuffer) {
     const d = engine.config.hidden_size;
@@ -681,11 +716,18 @@ export class RecordedEngine implements ModelEngine {
     return { ...FUSED, ...(this.adapted && { adapters: true }), ...(checkpointing && { checkpointing }) };
   }
   /** Uploads a batch and makes the recording ready to be encoded. */
-  private begin(batch: Batch, { replay, inputs }: Captured, sizes: Omit<StepSizes, 'supervised' | 'groups'>): void {
+  private begin(
+    batch: Batch,
+    { replay, inputs, dropout }: Captured,
+    sizes: Omit<StepSizes, 'supervised' | 'groups'>,
+  ): void {
     const { runner } = this.gpu;
     const packed = packInputs(batch);
     runner.submit();
     runner.write(inputs, 0, packed.words);
+    const { adapted } = this;
+    if (adapted && dropout && adapted.layout.drawWords > 0)
+      runner.write(adapted.draws, 0, drawsOf(adapted.layout, this.set, this.updates, this.micro));
     replay.prepare();
     replay.write({ ...sizes, supervised: packed.supervised, groups: packed.groups });
   }
@@ -698,6 +740,7 @@ export class RecordedEngine implements ModelEngine {
       });
     const { runner, idle } = this.gpu;
     releaseIdle(idle);
+    this.micro = this.hasGradients ? this.micro + 1 : 0;
     const sizes = { ...sizesOf(options), scale: scale.loss ?? 1 };
     for (const slot of this.set.slotsOf(batch.rowAdapter)) this.present.add(slot);
     // Totals of parts are kept by route.
@@ -1243,15 +1286,14 @@ export class RecordedEngine implements ModelEngine {
 }
 
 /** What the kernels do not do yet is done in tf ops: createEngine chooses. */
-export const isAdapterRecordable = ({ config }: LoraAdapter): boolean =>
-  !config.use_dora && !config.lora_bias && !config.lora_dropout;
+export const isAdapterRecordable = ({ config }: LoraAdapter): boolean => !config.use_dora && !config.lora_bias;
 function checkRecordable(set: AdapterSet, head: HeadKind): void {
   if (head !== 'lm')
     throw new ConfigError('Adapters are trained with the language-model head only. Leave the task head out.');
   const other = set.adapters.find((adapter) => !isAdapterRecordable(adapter));
   if (other)
     throw new ConfigError(
-      `Adapter "${other.name}" has use_dora, lora_bias or lora_dropout, which the WebGPU kernels do not run. Merge it into the base, or open the studio with ?backend=wasm.`,
+      `Adapter "${other.name}" has use_dora or lora_bias, which the WebGPU kernels do not run. Merge it into the base, or open the studio with ?backend=wasm.`,
       { where: 'use_dora' },
     );
 }

@@ -4,6 +4,7 @@
 import { attentionBackwardKv, attentionBackwardQ } from '../../gpu/kernels/attentionBackward';
 import { attentionForward } from '../../gpu/kernels/attentionForward';
 import { divergenceRows } from '../../gpu/kernels/divergence';
+import { columns, dropRows } from '../../gpu/kernels/dropout';
 import { addInto, addRows, clear, embed, embedBackward } from '../../gpu/kernels/embedding';
 import type { KernelForms } from '../../gpu/kernels/forms';
 import { type GemmEpilogue, type GemmLayout, type GemmParam, gemm, gemmValues } from '../../gpu/kernels/gemm';
@@ -72,6 +73,17 @@ export interface AdapterMemory {
   dB: Fixed;
   routes: Fixed;
   blocks: Fixed;
+  passes?: readonly PassMemory[];
+}
+/** A pass of dropout: see DropoutPass. A and dA are the module's rows. */
+export interface PassMemory {
+  first: number;
+  width: number;
+  depth: number;
+  A: Fixed;
+  dA: Fixed;
+  routes: Fixed;
+  draws: Fixed;
 }
 
 export interface LlamaShape {
@@ -82,6 +94,8 @@ export interface LlamaShape {
   normStride: number;
   /** Keep only the input of each layer and run it again in the backward pass (arXiv:1604.06174): less memory, a third more work. */
   checkpointing?: boolean;
+  /** Adapters that have dropout draw: a step of training, no measurement. */
+  dropout?: boolean;
 }
 
 interface SavedLayer {
@@ -102,6 +116,16 @@ interface LowRank {
   rank: number;
   left: Memory;
   right: Fixed;
+}
+/** What reaches the input of a group through its adapters: a low-rank part, or with dropout the left sides of its passes. */
+interface InputGradient {
+  low?: LowRank;
+  passes?: { pass: PassMemory; left: Memory }[];
+}
+/** A group's input: rows, with what a norm in front of them needs. */
+interface GroupInput {
+  x: Memory;
+  norm?: { gamma: Fixed; rstd: Memory };
 }
 
 /** Builds recordings of one shape. Each method records its part of a step. */
@@ -184,6 +208,12 @@ export class LlamaRecorder {
     if (!adapter) return undefined;
     const { rank, A, B, routes } = adapter;
     const left = this.recording.floats(`low.${key}${layer}`, this.rows * rank);
+    const passes = this.passesOf(adapter);
+    if (passes) {
+      const rstd = norm?.rstd ?? this.recording.floats(`rstd.${key}${layer}`, this.rows);
+      this.shrinkDropped(`${key}${layer}`, adapter, passes, { x, ...(norm && { norm: { ...norm, rstd } }) }, left);
+      return { rank, left, right: B };
+    }
     this.product(
       'NT',
       { m: this.rows, n: rank, k: adapter.in },
@@ -200,13 +230,49 @@ export class LlamaRecorder {
     );
     return { rank, left, right: B };
   }
+  private passesOf(adapter: AdapterMemory): readonly PassMemory[] | undefined {
+    return this.shape.dropout ? adapter.passes : undefined;
+  }
+  /** The dropped input of a pass, drawn anew at each call: nothing is kept of it. */
+  private dropped(label: string, pass: PassMemory, { x, norm }: GroupInput, width: number): Planned {
+    const { config, forms } = this.shape;
+    const y = this.recording.floats(`dropped.${label}`, this.rows * width);
+    const kernel = dropRows({ form: forms.row, ...(norm && { norm: { eps: config.rms_norm_eps } }) });
+    const args = [x, ...(norm ? [norm.gamma] : []), this.memory.input('route'), pass.draws, y];
+    this.recording.call(kernel, [...args, ...(norm ? [norm.rstd] : [])], () => ({
+      rows: this.rows,
+      vectors: width / 4,
+    }));
+    return y;
+  }
+  /** shrink with dropout: a product for each pass, its columns put beside the others'. */
+  private shrinkDropped(
+    label: string,
+    adapter: AdapterMemory,
+    passes: readonly PassMemory[],
+    input: GroupInput,
+    left: Planned,
+  ): void {
+    const { rank } = adapter;
+    passes.forEach((pass, i) => {
+      const { first, width, depth, A, routes } = pass;
+      const y = this.dropped(`${label}.${i}`, pass, input, adapter.in);
+      const own = passes.length === 1 ? left : this.recording.floats(`low.${label}.${i}`, this.rows * width);
+      const args = [y, A, routes, this.memory.input('route'), own];
+      this.product('NT', { m: this.rows, n: width, k: adapter.in }, args, { epilogue: { kind: 'route' } });
+      if (own !== left)
+        this.recording.call(columns('put'), [own, left], () => ({
+          ...{ rows: this.rows, width, stride: rank, first },
+          accumulate: depth > 0 ? 1 : 0,
+        }));
+    });
+  }
   /**
-   * dB of a group's adapters from the gradient of its outputs, dY; gives what reaches the group's input through them, a
-   * low-rank part of dY · W.
+   * dB of a group's adapters from the gradient of its outputs, dY; gives what reaches the group's input through them.
    */
-  private adapterBackward(layer: number, key: GroupKey, dY: Memory): LowRank | undefined {
+  private adapterBackward(layer: number, key: GroupKey, dY: Memory): InputGradient {
     const adapter = this.memory.adapter?.(layer, key);
-    if (!adapter) return undefined;
+    if (!adapter) return {};
     const { rank, A, B, routes, blocks, dB } = adapter;
     const left = this.recording.floats(`dLow.${key}${layer}`, this.rows * rank);
     const args = [dY, B, routes, this.memory.input('route'), left];
@@ -215,16 +281,48 @@ export class LlamaRecorder {
       epilogue: { kind: 'blocks' },
       accumulates: true,
     });
-    return { rank, left, right: A };
-  }
-  /** dA, from what adapterBackward gave; `x`: the group's input, with γ and rstd of a norm in front. */
-  private adapterInputGradient(layer: number, key: GroupKey, low: LowRank | undefined, x: Memory[]): void {
-    if (!low) return;
-    const adapter = this.memory.adapter!(layer, key)!;
-    this.product('TN', { m: adapter.rank, n: adapter.in, k: this.rows }, [low.left, ...x, adapter.dA], {
-      accumulates: true,
-      ...(x.length > 1 && { norm: 'use' }),
+    const passes = this.passesOf(adapter);
+    if (!passes) return { low: { rank, left, right: A } };
+    const taken = passes.map((pass, i) => {
+      if (passes.length === 1) return { pass, left };
+      const { first, width } = pass;
+      const own = this.recording.floats(`dLow.${key}${layer}.${i}`, this.rows * width);
+      this.recording.call(columns('take'), [left, pass.routes, this.memory.input('route'), own], () => ({
+        ...{ rows: this.rows, width, stride: rank, first, accumulate: 0 },
+      }));
+      return { pass, left: own };
     });
+    return { passes: taken };
+  }
+  /** dA, from what adapterBackward gave and the group's input. */
+  private adapterInputGradient(layer: number, key: GroupKey, { low, passes }: InputGradient, input: GroupInput): void {
+    const adapter = this.memory.adapter?.(layer, key);
+    if (!adapter) return;
+    const sizes = { n: adapter.in, k: this.rows };
+    if (low) {
+      const { x, norm } = input;
+      const args = [low.left, x, ...(norm ? [norm.gamma, norm.rstd] : []), adapter.dA];
+      this.product('TN', { ...sizes, m: adapter.rank }, args, { accumulates: true, ...(norm && { norm: 'use' }) });
+    }
+    passes?.forEach(({ pass, left }, i) => {
+      const y = this.dropped(`${key}${layer}.${i} again`, pass, input, adapter.in);
+      this.outerProduct(left, y, pass.dA, ({ accumulate }) =>
+        gemmValues('TN', { ...sizes, m: pass.width, accumulate: pass.depth > 0 ? 1 : accumulate }),
+      );
+    });
+  }
+  /** What reaches a group's input through dropout and A, into dX [N, in]; added to what stands there if `adds`. */
+  private throughDropout(passes: NonNullable<InputGradient['passes']>, dX: Memory, width: number, adds: boolean): void {
+    const kernel = gemm({ layout: 'NN', form: this.shape.forms.gemm.NN, epilogue: { kind: 'drop' } });
+    passes.forEach(({ pass, left }, i) => {
+      const values = gemmValues('NN', { m: this.rows, n: width, k: pass.width, accumulate: adds || i > 0 ? 1 : 0 });
+      this.recording.call(kernel, [left, pass.A, pass.draws, this.memory.input('route'), dX], () => values);
+    });
+  }
+  /** dX = dY · W [k, n] and what reaches the input through adapters. */
+  private inputGradient(n: number, k: number, args: [Memory, Fixed, Memory], { low, passes }: InputGradient): void {
+    this.product('NN', { m: this.rows, n, k }, args, { low });
+    if (passes) this.throughDropout(passes, args[2], n, true);
   }
 
   /**
@@ -645,25 +743,32 @@ export class LlamaRecorder {
       const floats = (label: string, count: number) => r.floats(`${label}${i}`, count);
       const dGateUp = floats('dGateUp', 2 * N * F);
       const act = floats('act again', N * F);
-      const lowDown = this.adapterBackward(i, 'down', dx);
-      this.product('NN', { m: N, n: F, k: D }, [dx, weight('mlp.down_proj'), saved.gateUp, dGateUp, act], {
-        epilogue: { kind: 'swigluBackward' },
-        low: lowDown,
+      const throughDown = this.adapterBackward(i, 'down', dx);
+      // SwiGLU's gradient needs all of d act, so what dropout lets through comes first.
+      const extra = throughDown.passes && floats('dAct', N * F);
+      if (throughDown.passes) this.throughDropout(throughDown.passes, extra!, F, false);
+      const downArgs = [dx, weight('mlp.down_proj'), saved.gateUp, ...(extra ? [extra] : []), dGateUp, act];
+      this.product('NN', { m: N, n: F, k: D }, downArgs, {
+        epilogue: { kind: 'swigluBackward', ...(extra && { extra: true }) },
+        low: throughDown.low,
       });
-      this.adapterInputGradient(i, 'down', lowDown, [act]);
+      this.adapterInputGradient(i, 'down', throughDown, { x: act });
       weightGradient('mlp.down_proj', { m: D, n: F, k: N }, [dx, act]);
       const dNorm2 = floats('dNorm2.', N * D);
-      const lowGateUp = this.adapterBackward(i, 'gateUp', dGateUp);
-      this.product('NN', { m: N, n: D, k: 2 * F }, [dGateUp, weight('mlp.gate_proj'), dNorm2], { low: lowGateUp });
+      const throughGateUp = this.adapterBackward(i, 'gateUp', dGateUp);
+      this.inputGradient(D, 2 * F, [dGateUp, weight('mlp.gate_proj'), dNorm2], throughGateUp);
       const gamma2 = weight('post_attention_layernorm');
       const normed2 = [saved.mid, gamma2, saved.rstd2];
-      this.adapterInputGradient(i, 'gateUp', lowGateUp, normed2);
+      this.adapterInputGradient(i, 'gateUp', throughGateUp, {
+        x: saved.mid,
+        norm: { gamma: gamma2, rstd: saved.rstd2 },
+      });
       weightGradient('mlp.gate_proj', { m: 2 * F, n: D, k: N }, [dGateUp, ...normed2], 'use');
       const dMid = this.normBackward(2 * i + 1, [saved.mid, gamma2, saved.rstd2, dNorm2], 'dense', dx);
       const dO = floats('dO', N * H * hd);
-      const lowO = this.adapterBackward(i, 'o', dMid);
-      this.product('NN', { m: N, n: H * hd, k: D }, [dMid, weight('self_attn.o_proj'), dO], { low: lowO });
-      this.adapterInputGradient(i, 'o', lowO, [saved.o]);
+      const throughO = this.adapterBackward(i, 'o', dMid);
+      this.inputGradient(H * hd, D, [dMid, weight('self_attn.o_proj'), dO], throughO);
+      this.adapterInputGradient(i, 'o', throughO, { x: saved.o });
       weightGradient('self_attn.o_proj', { m: D, n: H * hd, k: N }, [dMid, saved.o]);
       const delta = floats('delta', N * H);
       const dqkv = floats('dqkv', N * W);
@@ -676,14 +781,14 @@ export class LlamaRecorder {
       r.call(attentionBackwardKv(attention), [saved.qkv, meta, dO, saved.lse, delta, memory.table, dqkv], () => ({
         rows: N,
       }));
-      const lowQkv = this.adapterBackward(i, 'qkv', dqkv);
+      const throughQkv = this.adapterBackward(i, 'qkv', dqkv);
       const gamma1 = weight('input_layernorm');
       const normed1 = [saved.x, gamma1, saved.rstd1];
-      this.adapterInputGradient(i, 'qkv', lowQkv, normed1);
+      this.adapterInputGradient(i, 'qkv', throughQkv, { x: saved.x, norm: { gamma: gamma1, rstd: saved.rstd1 } });
       // Nothing below the first layer is trained: the embedding is frozen too.
       if (this.isFrozen && i === 0) return;
       const dNorm1 = floats('dNorm1.', N * D);
-      this.product('NN', { m: N, n: D, k: W }, [dqkv, weight('self_attn.q_proj'), dNorm1], { low: lowQkv });
+      this.inputGradient(D, W, [dqkv, weight('self_attn.q_proj'), dNorm1], throughQkv);
       weightGradient('self_attn.q_proj', { m: W, n: D, k: N }, [dqkv, ...normed1], 'use');
       dx = this.normBackward(2 * i, [saved.x, gamma1, saved.rstd1, dNorm1], 'dense', dMid);
     }

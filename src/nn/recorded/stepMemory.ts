@@ -48,9 +48,13 @@ const recorderOf = (
   forms: KernelForms,
   checkpointing = false,
   adapters?: AdapterLayout,
+  dropout = false,
 ) =>
   new LlamaRecorder(
-    { config, B, T, forms, normStride: layoutOf(config, [], Number.POSITIVE_INFINITY).normStride, checkpointing },
+    {
+      ...{ config, B, T, forms, checkpointing, dropout },
+      normStride: layoutOf(config, [], Number.POSITIVE_INFINITY).normStride,
+    },
     {
       weight: nowhere,
       grad: nowhere,
@@ -61,7 +65,11 @@ const recorderOf = (
           const group = adapters.groups.get(`${layer}.${key}`);
           const { rank, in: inputs, out } = group ?? { rank: 0, in: 0, out: 0 };
           const [A, B, dA, dB, routes, blocks] = ['A', 'B', 'dA', 'dB', 'routes', 'blocks'].map(nowhere) as Fixed[];
-          return group && { rank, in: inputs, out, A: A!, B: B!, dA: dA!, dB: dB!, routes: routes!, blocks: blocks! };
+          const passes = group?.passes?.map(({ first, width, depth }) => ({
+            ...{ first, width, depth, A: A!, dA: dA!, routes: routes!, draws: nowhere('draws') },
+          }));
+          const memory = { rank, in: inputs, out, A: A!, B: B!, dA: dA!, dB: dB!, routes: routes!, blocks: blocks! };
+          return group && { ...memory, ...(passes && { passes }) };
         },
       }),
     },
@@ -74,7 +82,7 @@ function stepPlan(
   checkpointing = false,
   adapters?: AdapterLayout,
 ): Plan {
-  const recorder = recorderOf(config, B, T, forms, checkpointing, adapters);
+  const recorder = recorderOf(config, B, T, forms, checkpointing, adapters, true);
   recorder.forward(true);
   const { stats, dh } = recorder.crossEntropy();
   recorder.totals(stats, nowhere('totals'));
