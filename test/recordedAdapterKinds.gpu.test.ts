@@ -43,6 +43,15 @@ const KINDS: Record<string, Kind> = {
     routes: [alone(0), [{ slot: 1, weight: 0.5 }, { slot: 0, weight: 2 }], alone(1)], // biome-ignore format: one list
     rows: [1, 0, -1, 2],
   },
+  biases: {
+    adapters: [adapter('a', 5, { lora_bias: true }), adapter('b', 9, few), adapter('c', 1, { r: 2, lora_bias: true })],
+    rows: [0, 1, -1, 2],
+  },
+  'biases with dropout in stacked adapters': {
+    adapters: [adapter('a', 5, { lora_dropout: 0.3, lora_bias: true }), adapter('b', 9, { ...few, lora_bias: true })],
+    routes: [alone(0), [{ slot: 1, weight: 0.5 }, { slot: 0, weight: 2 }], alone(1)], // biome-ignore format: one list
+    rows: [1, 0, -1, 2],
+  },
 };
 
 /** Tensors of the adapters, none of them at its first value. */

@@ -35,7 +35,8 @@ export interface GemmSpec {
    * with `append`, row i goes to C's row meta[3m + i]: a cache that grows.
    * swiglu: columns are gate and up; act = silu(gate)·up, and gate|up too when `save`. swigluBackward: acc = d act; writes
    * d gate|d up, and act again for the gradient of the next weight; with `extra`, d act = acc + what stands there.
-   * route: C = acc ∘ routes[route of the row]: scale and choice of adapters. blocks (TN): column c of C is 0 outside the rows
+   * route: C = acc ∘ routes[route of the row], + routes[offsets + route] where `offsets` is not 0: scale and choice of adapters,
+   * and the constants that their biases are multiplied by. blocks (TN): column c of C is 0 outside the rows
    * from blocks[c] to blocks[n + c]: each module's adapter reaches its own outputs alone. drop (NN): C (+)= acc ∘ the factors of
    * dropout under the draw of the row's route (dropout.ts).
    */
@@ -52,7 +53,7 @@ export type GemmEpilogue =
   | { kind: 'blocks' };
 
 /** `bare`: a kernel with a residual, or of TN with a norm, works as one without: then one pipeline does for both. */
-export type GemmParam = 'm' | 'n' | 'k' | 'lda' | 'ldc' | 'accumulate' | 'k2' | 'bare';
+export type GemmParam = 'm' | 'n' | 'k' | 'lda' | 'ldc' | 'accumulate' | 'k2' | 'bare' | 'offsets';
 const PARAMS = [
   ['m', 'u32'],
   ['n', 'u32'],
@@ -62,6 +63,7 @@ const PARAMS = [
   ['accumulate', 'u32'],
   ['k2', 'u32'],
   ['bare', 'u32'],
+  ['offsets', 'u32'],
 ] as const;
 
 const VEC: Omit<StorageBinding, 'name' | 'access'> = { type: 'array<vec4f>' };
@@ -153,8 +155,8 @@ export const gemmValues = (
   layout: GemmLayout,
   given: { m: number; n: number; k: number } & Partial<Values<GemmParam>>,
 ): Values<GemmParam> => {
-  const { m, n, k, lda = layout === 'TN' ? m : k, ldc = n, accumulate = 0, k2 = 0, bare = 0 } = given;
-  return { m, n, k, lda, ldc, accumulate, k2, bare };
+  const { m, n, k, lda = layout === 'TN' ? m : k, ldc = n, accumulate = 0, k2 = 0, bare = 0, offsets = 0 } = given;
+  return { m, n, k, lda, ldc, accumulate, k2, bare, offsets };
 };
 
 /**

@@ -82,7 +82,7 @@ function storeGroup({ epilogue, norm, layout }: GemmSpec, c: string, value: stri
       : epilogue.kind === 'swigluBackward'
         ? swigluBackwardStore(epilogue.extra ? `${v} + extra[(r * p.n + c) / 4u]` : v)
         : epilogue.kind === 'route'
-          ? `C[(r * p.ldc + c) / 4u] = routes[(rowRoute[r] * p.n + c) / 4u] * (${v});`
+          ? `var v = routes[(rowRoute[r] * p.n + c) / 4u] * (${v}); if (p.offsets != 0u) { v += routes[((p.offsets + rowRoute[r]) * p.n + c) / 4u]; } C[(r * p.ldc + c) / 4u] = v;`
           : epilogue.kind === 'blocks'
             ? blocksStore(v)
             : epilogue.kind === 'drop'

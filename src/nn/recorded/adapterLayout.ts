@@ -1,7 +1,9 @@
 // LoRA adapters of one model in flat buffers. Modules that read the same input stand side by side: their A's are rows of one
 // matrix, their B's columns of another, 0 outside a module's own outputs. So a layer's input goes through all adapters in one
 // product, and which of them a row takes is a table of coefficients. Dropout draws for each module and adapter anew: in training
-// a group with dropout goes through its adapters in passes, one for each module (and each depth of stacked adapters).
+// a group with dropout goes through its adapters in passes, one for each module (and each depth of stacked adapters). A bias is a
+// rank column whose coefficient is 0 and which a second table sets to its scale; it lies behind what AdamW decays, and its column
+// of B is a copy.
 import { NOBODY } from '../../gpu/kernels/adamw';
 import { DRAW_WORDS, drawWords } from '../../gpu/kernels/dropout';
 import { ShapeError } from '../../lib/errors';
@@ -36,6 +38,8 @@ interface Part {
   /** Outputs of the module within the group's. */
   low: number;
   high: number;
+  /** Its rank column behind the others, and its place in the flat parameters. */
+  bias?: { column: number; at: number };
 }
 /** What rows of a group draw in training: for each route one adapter's input of one module, dropped. */
 export interface DropoutPass {
@@ -62,6 +66,8 @@ export interface AdapterGroup {
   B: number;
   routes: number;
   blocks: number;
+  /** Rows of coefficients before as many rows of what is added to them; 0 without biases. */
+  offsets: number;
   /** Where an adapter has dropout. */
   passes?: DropoutPass[];
 }
@@ -69,12 +75,61 @@ export interface AdapterLayout {
   /** By `${layer}.${key}`. */
   groups: Map<string, AdapterGroup>;
   floats: number;
+  /** Floats from the start that decay. */
+  decayed: number;
   /** Words of all draws; 0 without dropout. */
   drawWords: number;
   /** Coefficients and blocks as they are bound. */
   routes: Float32Array<ArrayBuffer>;
   blocks: Uint32Array<ArrayBuffer>;
   names: readonly string[];
+}
+
+/** Columns of a module's adapters, those in front of its group's dropout passes. */
+interface Span {
+  module: string;
+  first: number;
+  width: number;
+}
+/** The parts of a group and its rank columns, a multiple of 4; `spans` with dropout: modules stand apart then. */
+function partsOf(
+  set: AdapterSet,
+  modules: readonly string[],
+  outs: readonly number[],
+  inputs: number,
+): { parts: Part[]; rank: number; spans?: Span[] } {
+  const parts: Part[] = [];
+  let rank = 0;
+  const add = (i: number, { adapter: { config }, targets }: ResidentAdapter, adapter: number) => {
+    const target = targets.find(({ path }) => path === modules[i]);
+    if (!target) return;
+    const low = outs.slice(0, i).reduce((a, b) => a + b, 0);
+    const part: Part = { adapter, module: modules[i]!, first: rank, rank: target.r, low, high: low + outs[i]! };
+    rank += target.r;
+    if (config.lora_bias) part.bias = { column: rank++, at: 0 };
+    parts.push(part);
+  };
+  const isDropped = set.residents.some(
+    ({ adapter, targets }) => adapter.config.lora_dropout && targets.some(({ path }) => modules.includes(path)),
+  );
+  if (!isDropped) {
+    set.residents.forEach((resident, adapter) => {
+      for (let i = 0; i < modules.length; i++) add(i, resident, adapter);
+    });
+    return { parts, rank: Math.ceil(rank / 4) * 4 };
+  }
+  const spans: Span[] = [];
+  // So that each module's rows of A can be bound.
+  const step = Math.max(4, ALIGN / commonDivisor(ALIGN, inputs));
+  modules.forEach((module, i) => {
+    const first = rank;
+    set.residents.forEach((resident, adapter) => {
+      add(i, resident, adapter);
+    });
+    rank = Math.ceil(rank / step) * step;
+    if (rank > first) spans.push({ module, first, width: rank - first });
+  });
+  return { parts, rank, spans };
 }
 
 export function adapterLayout(config: LlamaConfig, set: AdapterSet): AdapterLayout {
@@ -89,82 +144,66 @@ export function adapterLayout(config: LlamaConfig, set: AdapterSet): AdapterLayo
     list.push(...values, ...new Array<number>(align(values.length) - values.length).fill(0));
     return at;
   };
+  const take = (count: number): number => {
+    const at = floats;
+    floats += align(count);
+    return at;
+  };
+  const rows = set.routes.length + 1;
   for (let layer = 0; layer < config.num_hidden_layers; layer++)
     for (const key of KEYS) {
       const modules = GROUPS[key].map((suffix) => `model.layers.${layer}.${suffix}`);
       const sizes = modules.map((module) => shapes.get(`${module}.weight`)!);
       const inputs = sizes[0]![1]!;
-      const parts: Part[] = [];
-      const scales: number[] = [];
-      let rank = 0;
-      const ends = sizes.map((_, i) => sizes.slice(0, i + 1).reduce((sum, [rows]) => sum + rows!, 0));
-      const add = (module: string, i: number, { targets }: ResidentAdapter, adapter: number) => {
-        const target = targets.find(({ path }) => path === module);
-        if (!target) return;
-        parts.push({ adapter, module, first: rank, rank: target.r, low: ends[i]! - sizes[i]![0]!, high: ends[i]! });
-        scales.push(target.scaling);
-        rank += target.r;
-      };
-      const dropped = set.residents.some(
-        ({ adapter, targets }) =>
-          (adapter.config.lora_dropout ?? 0) > 0 && targets.some(({ path }) => modules.includes(path)),
-      );
-      const spans: { module: string; first: number; width: number }[] = [];
-      if (dropped)
-        modules.forEach((module, i) => {
-          const first = rank;
-          set.residents.forEach((resident, adapter) => {
-            add(module, i, resident, adapter);
-          });
-          if (rank === first) return;
-          // So that each module's rows of A can be bound.
-          const step = Math.max(4, ALIGN / commonDivisor(ALIGN, inputs));
-          rank = Math.ceil(rank / step) * step;
-          spans.push({ module, first, width: rank - first });
-        });
-      else
-        set.residents.forEach((resident, adapter) => {
-          modules.forEach((module, i) => {
-            add(module, i, resident, adapter);
-          });
-        });
+      const outs = sizes.map(([rows]) => rows!);
+      const { parts, rank, spans } = partsOf(set, modules, outs, inputs);
       if (rank === 0) continue;
-      rank = Math.ceil(rank / 4) * 4;
-      const out = ends.at(-1)!;
-      const coefficients = new Array<number>((set.routes.length + 1) * rank).fill(0);
+      const out = outs.reduce((a, b) => a + b, 0);
+      const offsets = parts.some(({ bias }) => bias) ? rows : 0;
       const bounds = new Array<number>(2 * rank).fill(0);
-      parts.forEach(({ adapter, first, rank: r, low, high }, i) => {
-        for (let c = first; c < first + r; c++) {
-          set.routes.forEach((route, n) => {
-            for (const { slot, weight } of route)
-              if (slot === adapter) coefficients[(n + 1) * rank + c]! += weight * scales[i]!;
-          });
+      for (const { first, rank: r, bias, low, high } of parts)
+        for (let c = first; c < first + r + (bias ? 1 : 0); c++) {
           bounds[c] = low;
           bounds[rank + c] = high;
         }
-      });
-      const A = floats;
-      const B = A + align(rank * inputs);
-      floats = B + align(out * rank);
-      const group: AdapterGroup = { in: inputs, out, rank, parts, A, B, routes: place(routes, coefficients), blocks: place(blocks, bounds) }; // biome-ignore format: one group
+      // Coefficients, then what is added, of columns first … first + width, for routes that go through `adapters` (all if not given).
+      const table = (first: number, width: number, adapters?: readonly (number | undefined)[]): number[] => {
+        const values = new Array<number>((offsets > 0 ? 2 : 1) * rows * width).fill(0);
+        set.routes.forEach((route, n) => {
+          for (const { slot, weight } of route)
+            for (const { adapter, module, first: own, rank: r, bias } of parts) {
+              if (adapter !== slot || own < first || own >= first + width) continue;
+              if (adapters && adapters[n + 1] !== slot) continue;
+              const { scaling } = set.residents[slot]!.targets.find(({ path }) => path === module)!;
+              const at = (n + 1) * width - first;
+              for (let c = own; c < own + r; c++) values[at + c]! += weight * scaling;
+              if (bias) values[rows * width + at + bias.column]! += weight * scaling;
+            }
+        });
+        return values;
+      };
+      const group: AdapterGroup = {
+        ...{ in: inputs, out, rank, parts, offsets },
+        A: take(rank * inputs),
+        B: take(out * rank),
+        routes: place(routes, table(0, rank)),
+        blocks: place(blocks, bounds),
+      };
       groups.set(`${layer}.${key}`, group);
-      if (!dropped) continue;
+      if (!spans) continue;
       group.passes = spans.flatMap(({ module, first, width }) =>
         stacked(set, parts, module).map((adapters, depth) => {
-          const own = adapters.flatMap((adapter, route) =>
-            Array.from({ length: width }, (_, c) => {
-              const part = parts.find((p) => p.first <= first + c && first + c < p.first + p.rank);
-              return part?.adapter === adapter ? coefficients[route * rank + first + c]! : 0;
-            }),
-          );
-          const pass = { first, width, depth, routes: place(routes, own), draws, adapters, module };
-          draws += align(DRAW_WORDS * adapters.length);
-          return pass;
+          const own = { routes: place(routes, table(first, width, adapters)), draws };
+          draws += align(DRAW_WORDS * rows);
+          return { first, width, depth, ...own, adapters, module };
         }),
       );
     }
+  const decayed = floats;
+  for (const { parts } of groups.values())
+    for (const { bias, low, high } of parts) if (bias) bias.at = take(high - low);
   const tables = { routes: Float32Array.from(routes), blocks: Uint32Array.from(blocks) };
-  return { groups, floats, drawWords: draws, ...tables, names };
+  return { groups, floats, decayed, drawWords: draws, ...tables, names };
 }
 
 /** By depth, then by route (0 the base): the adapter on a module that a route goes through there. At least one depth. */
@@ -190,14 +229,20 @@ export function drawsOf(layout: AdapterLayout, set: AdapterSet, step: number, mi
   return words;
 }
 
-/** Each A and B of the adapters: whose, PEFT's tensor name, its shape, and where its elements lie in the flat parameters. */
+/** Each tensor of the adapters: whose, PEFT's tensor name, its shape, and where its elements lie in the flat parameters. */
 function* tensorsOf({ groups, names }: AdapterLayout) {
   for (const group of groups.values())
-    for (const { adapter, module, first, rank, low, high } of group.parts) {
-      const key = (which: string) => engineName(names[adapter]!, `base_model.model.${module}.lora_${which}.weight`);
-      yield { adapter, name: key('A'), shape: [rank, group.in], at: (i: number) => group.A + first * group.in + i };
+    for (const { adapter, module, first, rank, low, high, bias } of group.parts) {
+      const key = (which: string) => engineName(names[adapter]!, `base_model.model.${module}.lora_${which}`);
+      yield {
+        adapter,
+        name: key('A.weight'),
+        shape: [rank, group.in],
+        at: (i: number) => group.A + first * group.in + i,
+      };
       const B = (i: number) => group.B + (low + Math.floor(i / rank)) * group.rank + first + (i % rank);
-      yield { adapter, name: key('B'), shape: [high - low, rank], at: B };
+      yield { adapter, name: key('B.weight'), shape: [high - low, rank], at: B };
+      if (bias) yield { adapter, name: key('B.bias'), shape: [high - low], at: (i: number) => bias.at + i };
     }
 }
 

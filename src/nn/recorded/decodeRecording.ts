@@ -77,7 +77,8 @@ export function recordToken(
       const left = r.floats('low', R * k2);
       const shrink = gemm({ layout: 'NT', form: forms.gemm.NT, epilogue: { kind: 'route' }, ...norm });
       const gamma = hasNorm ? [rest[0]!] : [];
-      const values = byActive((m) => gemmValues('NT', { m, n: k2, k: adapter.in }));
+      const { offsets } = adapter;
+      const values = byActive((m) => gemmValues('NT', { m, n: k2, k: adapter.in, offsets }));
       r.call(shrink, [x!, adapter.A, ...gamma, adapter.routes, routes, left], values);
       low.push(left, adapter.B);
     }

@@ -4,6 +4,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { allocating, checkBuffer, largestBuffer, SHORTEN } from '../../gpu/allocation';
 import { bufferOf, tensorFrom } from '../../gpu/bridge';
 import { adamw, gradientNorm, MOST_OWNERS, squareParts, squares } from '../../gpu/kernels/adamw';
+import { biasColumn } from '../../gpu/kernels/biasColumn';
 import { DRAW_WORDS } from '../../gpu/kernels/dropout';
 import { addInto } from '../../gpu/kernels/embedding';
 import { spreadRows } from '../../gpu/kernels/head';
@@ -54,7 +55,14 @@ import { inputLayout, packInputs } from './batchInputs';
 import { type GpuContext, releaseIdle } from './context';
 import { Decoder } from './decode';
 import { decodeBatches } from './decodeShapes';
-import { type AdapterMemory, type LlamaMemory, LlamaRecorder, type PassMemory, type StepSizes } from './llamaRecording';
+import {
+  type AdapterMemory,
+  type BiasMemory,
+  type LlamaMemory,
+  LlamaRecorder,
+  type PassMemory,
+  type StepSizes,
+} from './llamaRecording';
 import { packNf4 } from './nf4Blocks';
 import { fromSegments, layerBlocks, layoutOf, type ParameterLayout, toSegments } from './parameters';
 
@@ -202,6 +210,9 @@ export class RecordedEngine implements ModelEngine {
   private readonly captured = new Map<string, Promise<Captured>>();
   private update?: Replay<AdamWOptions>;
   private heads?: HeadReplay;
+  /** Makes what adapters derive from their values: the columns of B that are biases. */
+  private derivation?: Replay<null>;
+  private derived?: Promise<void>;
   /** Updates of the run, and of each adapter: those in which it had a row. */
   private updates = 0;
   private steps: number[] = [];
@@ -327,7 +338,7 @@ export class RecordedEngine implements ModelEngine {
     const segments = [layout.floats];
     const trained: Trained = {
       segments,
-      decayed: segments,
+      decayed: [layout.decayed],
       weights: this.make(segments, 'adapters'),
       pack: (tensors, prefix) => [toAdapterFloats(layout, tensors, prefix)],
       unpack: (parts, prefix) => fromAdapterFloats(layout, parts[0]!, prefix),
@@ -394,6 +405,7 @@ export class RecordedEngine implements ModelEngine {
     this.updates = 0;
     this.steps = set.adapters.map(() => 0);
     this.clearGradients();
+    this.derived = undefined;
     return true;
   }
   /** Frees what is trained, and every recording that names it; the base's weights stay. */
@@ -407,6 +419,8 @@ export class RecordedEngine implements ModelEngine {
     for (const buffer of own) runner.release(buffer);
     this.update?.dispose();
     this.update = undefined;
+    this.derivation?.dispose();
+    this.derivation = undefined;
     if (this.gpu.idle.owner === this) releaseIdle(this.gpu.idle);
     this.heads?.replay.dispose();
     for (const buffer of this.heads?.sources.values() ?? []) runner.release(buffer);
@@ -499,7 +513,8 @@ export class RecordedEngine implements ModelEngine {
     const { adapted, trained } = this;
     const group = adapted?.layout.groups.get(`${layer}.${key}`);
     if (!adapted || !group) return undefined;
-    const { rank, in: inputs, out, A, B } = group;
+    const { rank, in: inputs, out, A, B, offsets } = group;
+    const biases = this.biasesOf(group);
     const weights = trained.weights[0]!;
     const gradient = (floats: number, count: number) => this.fixed(this.training().grads[0]!, 4 * floats, 4 * count);
     return {
@@ -514,14 +529,31 @@ export class RecordedEngine implements ModelEngine {
       get dB() {
         return gradient(B, out * rank);
       },
-      routes: this.fixed(adapted.routes, 4 * group.routes, 4 * (this.set.routes.length + 1) * rank),
+      routes: this.fixed(adapted.routes, 4 * group.routes, 4 * (this.set.routes.length + 1 + offsets) * rank),
       blocks: this.fixed(adapted.blocks, 4 * group.blocks, 8 * rank),
+      offsets,
+      ...(biases.length > 0 && { biases }),
       ...(group.passes && { passes: group.passes.map((pass) => this.passMemory(adapted, group, pass)) }),
     };
   }
+  private biasesOf({ parts }: AdapterGroup): BiasMemory[] {
+    return parts.flatMap(({ bias, low: first, high }) => {
+      if (!bias) return [];
+      const rows = high - first;
+      const { trained } = this;
+      const gradient = () => this.fixed(this.training().grads[0]!, 4 * bias.at, 4 * rows);
+      return {
+        ...{ column: bias.column, first, rows },
+        values: this.fixed(trained.weights[0]!, 4 * bias.at, 4 * rows),
+        get gradient() {
+          return gradient();
+        },
+      };
+    });
+  }
   private passMemory(
     { routes, draws }: AdapterBuffers,
-    { A, in: inputs }: AdapterGroup,
+    { A, in: inputs, offsets }: AdapterGroup,
     pass: DropoutPass,
   ): PassMemory {
     const { first, width, depth, adapters } = pass;
@@ -534,9 +566,35 @@ export class RecordedEngine implements ModelEngine {
       get dA() {
         return gradient();
       },
-      routes: this.fixed(routes, 4 * pass.routes, 4 * adapters.length * width),
+      routes: this.fixed(routes, 4 * pass.routes, 4 * (adapters.length + offsets) * width),
       draws: this.fixed(draws, 4 * pass.draws, 4 * DRAW_WORDS * adapters.length),
     };
+  }
+  /** Brings what adapters derive from their values up to date, before they are used. */
+  private derive(): Promise<void> {
+    this.derived ??= this.deriveNow().catch((error: unknown) => {
+      this.derived = undefined;
+      throw error;
+    });
+    return this.derived;
+  }
+  private async deriveNow(): Promise<void> {
+    const recording = new Recording<null>();
+    for (const group of this.adapted?.layout.groups.values() ?? []) {
+      const B = this.fixed(this.trained.weights[0]!, 4 * group.B, 4 * group.out * group.rank);
+      for (const { column, first, rows, values } of this.biasesOf(group))
+        recording.call(biasColumn('put'), [values, B], () => ({
+          ...{ column, first, rows, stride: group.rank, accumulate: 0 },
+        }));
+    }
+    if (recording.calls.length === 0) return;
+    const replay = this.derivation ?? new Replay(this.gpu.pipelines, this.gpu.pool, recording);
+    this.derivation = replay;
+    await this.gpu.pipelines.compile(replay.kernels);
+    this.gpu.runner.submit();
+    replay.prepare();
+    replay.write(null);
+    await this.gpu.runner.send(replay, '');
   }
   /** Whether a pass over these rows needs the adapters at all. */
   private isAdapted(rows: ArrayLike<number>): boolean {
@@ -672,6 +730,7 @@ export class RecordedEngine implements ModelEngine {
     const { runner } = this.gpu;
     const adapters = this.isAdapted(batch.rowAdapter);
     const captured = await this.capture(batch.B, batch.T, { ...FUSED, mode: 'rows', ...(adapters && { adapters }) });
+    await this.derive();
     this.begin(batch, captured, NO_LOSS);
     await runner.send(captured.replay, 'forward');
     runner.copy(captured.results.get('rows')!, 0, into, 0, into.size);
@@ -705,6 +764,7 @@ export class RecordedEngine implements ModelEngine {
   /** The commands of an SFT step on a batch, its update included, ready to be dispatched: for the profiler. */
   async recordedStep(batch: Batch): Promise<Command[]> {
     const captured = await this.capture(batch.B, batch.T, this.fused());
+    await this.derive();
     this.begin(batch, captured, { ...NO_LOSS, scale: 1 });
     const update = await this.updateReplay();
     this.moved = [...this.set.slotsOf(batch.rowAdapter)];
@@ -715,7 +775,7 @@ export class RecordedEngine implements ModelEngine {
   private fused(checkpointing?: boolean): Kind {
     return { ...FUSED, ...(this.adapted && { adapters: true }), ...(checkpointing && { checkpointing }) };
   }
-  /** Uploads a batch and makes the recording ready to be encoded. */
+  /** Uploads a batch and makes the recording ready to be encoded; after derive(). */
   private begin(
     batch: Batch,
     { replay, inputs, dropout }: Captured,
@@ -753,6 +813,7 @@ export class RecordedEngine implements ModelEngine {
       // Parts with scales of their own come as weights of their rows.
       const scales = new Map(parts?.map(({ name, route }) => [route, Math.fround(scale[`loss/${name}`] ?? 1)]));
       const given = parts ? { ...batch, mask: scaledMask(batch, scales) } : batch;
+      await this.derive();
       this.begin(given, captured, { ...sizes, ...(parts && { scale: 1 }), dft: dft ? 1 : 0, accumulate, at });
       await runner.send(captured.replay, 'forward');
       this.hasGradients = true;
@@ -817,6 +878,7 @@ export class RecordedEngine implements ModelEngine {
     await captured.teacher?.engine.writeRows(batch, captured.teacher.h);
     const accumulate = this.hasGradients ? 1 : 0;
     const { at, taken } = this.placeOfLoss();
+    await this.derive();
     this.begin(batch, captured, { ...sizes, accumulate });
     await runner.send(captured.replay, 'forward');
     let result: StepResult | undefined;
@@ -971,6 +1033,7 @@ export class RecordedEngine implements ModelEngine {
     const kind = this.kindOf('evaluate', request.want, options, batch.rowAdapter);
     const captured = await this.capture(batch.B, batch.T, kind, teacherIn(request.want, options));
     await captured.teacher?.engine.writeRows(batch, captured.teacher.h);
+    await this.derive();
     this.begin(batch, captured, sizesOf(options));
     await runner.send(captured.replay, 'forward');
     const heads = this.headTensors(options);
@@ -998,6 +1061,7 @@ export class RecordedEngine implements ModelEngine {
     const adapters = this.isAdapted(batch.rowAdapter);
     const captured = await this.capture(batch.B, batch.T, { ...FUSED, mode: 'intermediates', ...(adapters && { adapters }) }); // biome-ignore format: one call
     const { runner } = this.gpu;
+    await this.derive();
     this.begin(batch, captured, NO_LOSS);
     await runner.send(captured.replay, 'forward');
     const all = [...captured.named];
@@ -1206,6 +1270,7 @@ export class RecordedEngine implements ModelEngine {
     checkRoutes(rowAdapter, this.set.routes.length);
     const out: GeneratedRow[] = request.prompts.map(emptyRow);
     const maxBytes = largestBuffer(this.gpu.device);
+    await this.derive();
     for (const { rows, groupOf, shape } of decodeBatches(request, this.config, maxBytes)) {
       const decoder = await this.decoder(shape);
       let isSound = false;
@@ -1270,7 +1335,9 @@ export class RecordedEngine implements ModelEngine {
     }
     return { ...this.asTensors, routes: 0 };
   }
+  /** Weights are new: what was made from them is made again when it is needed. */
   private dropTensors(): void {
+    this.derived = undefined;
     if (!this.asTensors) return;
     tf.dispose(this.asTensors.weights);
     disposeTransposed(this.asTensors.transposed);
@@ -1286,14 +1353,14 @@ export class RecordedEngine implements ModelEngine {
 }
 
 /** What the kernels do not do yet is done in tf ops: createEngine chooses. */
-export const isAdapterRecordable = ({ config }: LoraAdapter): boolean => !config.use_dora && !config.lora_bias;
+export const isAdapterRecordable = ({ config }: LoraAdapter): boolean => !config.use_dora;
 function checkRecordable(set: AdapterSet, head: HeadKind): void {
   if (head !== 'lm')
     throw new ConfigError('Adapters are trained with the language-model head only. Leave the task head out.');
   const other = set.adapters.find((adapter) => !isAdapterRecordable(adapter));
   if (other)
     throw new ConfigError(
-      `Adapter "${other.name}" has use_dora or lora_bias, which the WebGPU kernels do not run. Merge it into the base, or open the studio with ?backend=wasm.`,
+      `Adapter "${other.name}" has use_dora, which the WebGPU kernels do not run. Merge it into the base, or open the studio with ?backend=wasm.`,
       { where: 'use_dora' },
     );
 }

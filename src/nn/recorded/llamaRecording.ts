@@ -3,6 +3,7 @@
 // back (thirteen dispatches with the two of attention's gradient).
 import { attentionBackwardKv, attentionBackwardQ } from '../../gpu/kernels/attentionBackward';
 import { attentionForward } from '../../gpu/kernels/attentionForward';
+import { biasColumn } from '../../gpu/kernels/biasColumn';
 import { divergenceRows } from '../../gpu/kernels/divergence';
 import { columns, dropRows } from '../../gpu/kernels/dropout';
 import { addInto, addRows, clear, embed, embedBackward } from '../../gpu/kernels/embedding';
@@ -73,7 +74,18 @@ export interface AdapterMemory {
   dB: Fixed;
   routes: Fixed;
   blocks: Fixed;
+  /** Rows of `routes` before what is added to coefficients; 0 without biases. */
+  offsets: number;
+  biases?: readonly BiasMemory[];
   passes?: readonly PassMemory[];
+}
+/** A bias, its gradient, and its place in B. */
+export interface BiasMemory {
+  column: number;
+  first: number;
+  rows: number;
+  values: Fixed;
+  gradient: Fixed;
 }
 /** A pass of dropout: see DropoutPass. A and dA are the module's rows. */
 export interface PassMemory {
@@ -147,7 +159,7 @@ export class LlamaRecorder {
 
   private product(
     layout: GemmLayout,
-    sizes: { m: number; n: number; k: number; lda?: number; ldc?: number },
+    sizes: { m: number; n: number; k: number; lda?: number; ldc?: number; offsets?: number },
     args: Memory[],
     options: { epilogue?: GemmEpilogue; norm?: 'save' | 'use'; accumulates?: boolean; low?: LowRank } = {},
   ): void {
@@ -216,7 +228,7 @@ export class LlamaRecorder {
     }
     this.product(
       'NT',
-      { m: this.rows, n: rank, k: adapter.in },
+      { m: this.rows, n: rank, k: adapter.in, offsets: adapter.offsets },
       [
         x,
         A,
@@ -259,7 +271,8 @@ export class LlamaRecorder {
       const y = this.dropped(`${label}.${i}`, pass, input, adapter.in);
       const own = passes.length === 1 ? left : this.recording.floats(`low.${label}.${i}`, this.rows * width);
       const args = [y, A, routes, this.memory.input('route'), own];
-      this.product('NT', { m: this.rows, n: width, k: adapter.in }, args, { epilogue: { kind: 'route' } });
+      const sizes = { m: this.rows, n: width, k: adapter.in, offsets: adapter.offsets };
+      this.product('NT', sizes, args, { epilogue: { kind: 'route' } });
       if (own !== left)
         this.recording.call(columns('put'), [own, left], () => ({
           ...{ rows: this.rows, width, stride: rank, first },
@@ -281,6 +294,10 @@ export class LlamaRecorder {
       epilogue: { kind: 'blocks' },
       accumulates: true,
     });
+    for (const { column, first, rows, gradient } of adapter.biases ?? [])
+      this.recording.call(biasColumn('take'), [dB, gradient], ({ accumulate }) => ({
+        ...{ column, first, rows, stride: rank, accumulate },
+      }));
     const passes = this.passesOf(adapter);
     if (!passes) return { low: { rank, left, right: A } };
     const taken = passes.map((pass, i) => {

@@ -68,7 +68,8 @@ const recorderOf = (
           const passes = group?.passes?.map(({ first, width, depth }) => ({
             ...{ first, width, depth, A: A!, dA: dA!, routes: routes!, draws: nowhere('draws') },
           }));
-          const memory = { rank, in: inputs, out, A: A!, B: B!, dA: dA!, dB: dB!, routes: routes!, blocks: blocks! };
+          const offsets = group?.offsets ?? 0;
+          const memory = { rank, in: inputs, out, A: A!, B: B!, dA: dA!, dB: dB!, routes: routes!, blocks: blocks!, offsets }; // biome-ignore format: one group
           return group && { ...memory, ...(passes && { passes }) };
         },
       }),

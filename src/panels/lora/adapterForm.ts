@@ -89,6 +89,4 @@ export const withoutUndefined = (peft: { [key: string]: Json | undefined }): Pef
   Object.fromEntries(Object.entries(peft).filter(([, value]) => value !== undefined)) as Peft;
 
 /** Settings that the recorded kernels have no form for; with one of them a run takes plain tensor operations on WebGPU too. */
-export function plainOpsOn({ use_dora, lora_bias }: AdapterValues): string[] {
-  return [use_dora && 'use_dora', lora_bias && 'lora_bias'].filter((name): name is string => name !== false);
-}
+export const plainOpsOn = ({ use_dora }: AdapterValues): string[] => (use_dora ? ['use_dora'] : []);
