@@ -11,11 +11,13 @@ import { type GeneratedRow, generate } from '../src/nn/generate';
 import { initWeights } from '../src/nn/init';
 import { loraTensors, sizeOf, targetModules } from '../src/nn/lora';
 import { PRESETS } from '../src/nn/presets';
+import { quantizeBase } from '../src/nn/quantizedBase';
 import { gpuContext } from '../src/nn/recorded/context';
 import { RecordedEngine } from '../src/nn/recorded/engine';
 import type { LoraAdapter, LoraRoute, LossFn, ModelEngine, NamedTensorMap } from '../src/nn/seam';
 import type { Batch } from '../src/protocol/batch';
 import type { LlamaConfig, LoraConfig } from '../src/protocol/model';
+import type { Quantization } from '../src/protocol/recipe';
 import { loss as sftLoss } from '../src/trainers/sft/trainer';
 
 const config: LlamaConfig = { ...PRESETS.nano, vocab_size: 29, hidden_size: 16, intermediate_size: 24, num_hidden_layers: 2, num_attention_heads: 4, num_key_value_heads: 2, head_dim: 8, max_position_embeddings: 64, initializer_range: 0.25 }; // biome-ignore format: one model
@@ -32,6 +34,7 @@ interface Kind {
   routes?: LoraRoute[];
   /** Route of each of the four rows. */
   rows: number[];
+  quantization?: Quantization;
 }
 const KINDS: Record<string, Kind> = {
   dropout: {
@@ -42,6 +45,20 @@ const KINDS: Record<string, Kind> = {
     adapters: [adapter('a', 5, { lora_dropout: 0.3 }), adapter('b', 9, { ...few, lora_dropout: 0.5 })],
     routes: [alone(0), [{ slot: 1, weight: 0.5 }, { slot: 0, weight: 2 }], alone(1)], // biome-ignore format: one list
     rows: [1, 0, -1, 2],
+  },
+  DoRA: {
+    adapters: [adapter('a', 5, { use_dora: true }), adapter('b', 9, few), adapter('c', 1, { ...few, use_dora: true })],
+    rows: [0, 1, -1, 2],
+  },
+  'DoRA on a base in four bits': {
+    adapters: [adapter('a', 5, { use_dora: true })],
+    rows: [0, 0, -1, 0],
+    quantization: { load_in_4bit: true, bnb_4bit_quant_type: 'nf4', bnb_4bit_use_double_quant: true },
+  },
+  'DoRA beside dropout and a bias': {
+    adapters: [adapter('a', 5, { use_dora: true }), adapter('b', 9, { ...few, lora_dropout: 0.5, lora_bias: true })],
+    routes: [alone(1), alone(0), alone(0)],
+    rows: [0, 1, -1, 2],
   },
   biases: {
     adapters: [adapter('a', 5, { lora_bias: true }), adapter('b', 9, few), adapter('c', 1, { r: 2, lora_bias: true })],
@@ -135,7 +152,8 @@ beforeAll(async () => {
   await initBackend({ prefer: 'cpu', wasmPath: '' });
   for (const [name, kind] of Object.entries(KINDS))
     for (const [loss, lossOf] of Object.entries(LOSSES)) {
-      const engine = new TfEngine(config, weights);
+      const base = kind.quantization ? quantizeBase(config, weights, kind.quantization).weights : weights;
+      const engine = new TfEngine(config, base);
       await engine.setAdapters(kind.adapters, { tensors: tensorsOf(kind), routes: kind.routes });
       wanted.set(`${name} ${loss}`, await run(engine, kind, lossOf));
       engine.dispose();
@@ -145,7 +163,7 @@ beforeAll(async () => {
 
 /** With the noise of tensorsOf in its adapters. */
 const recorded = async (kind: Kind, forms = SOFTWARE_FORMS) => {
-  const engine = new RecordedEngine({ ...gpuContext(true), forms }, config, weights);
+  const engine = new RecordedEngine({ ...gpuContext(true), forms }, config, weights, 'lm', [], kind.quantization);
   await engine.setAdapters(kind.adapters, { tensors: tensorsOf(kind), routes: kind.routes });
   return engine;
 };
@@ -154,7 +172,9 @@ describe.each([
   ['software', SOFTWARE_FORMS],
   ['hardware', HARDWARE_FORMS],
 ] as const)('%s forms', (_, forms) => {
-  describe.each(Object.entries(KINDS))('%s', (name, kind) => {
+  // Products in four bits have a test of their own with the forms of hardware, which take a software adapter long to compile.
+  const kinds = Object.entries(KINDS).filter(([, { quantization }]) => forms === SOFTWARE_FORMS || !quantization);
+  describe.each(kinds)('%s', (name, kind) => {
     test.each(Object.entries(LOSSES))(
       'two updates of two micro-batches are those of the tfjs engine: %s',
       async (loss, lossOf) => {
@@ -199,6 +219,48 @@ test('dropout: one seed, the same bytes, checkpointing or not; another seed is a
     expect(relativeError(grads[0]![key]!.data, first.grads[0]![key]!.data)).toBeGreaterThan(1e-2);
   expect(relativeError(other.grads[0]![key]!.data, without.grads[0]![key]!.data)).toBeGreaterThan(1e-2);
 });
+
+test('a new DoRA adapter changes nothing, beside f32 and four bits, made with the engine or set later', async () => {
+  const one = adapter('new', 3, { use_dora: true });
+  for (const quantization of [undefined, KINDS['DoRA on a base in four bits']!.quantization]) {
+    const first = new RecordedEngine(gpuContext(true), config, weights, 'lm', [one], quantization);
+    const later = new RecordedEngine(gpuContext(true), config, weights, 'lm', [], quantization);
+    await later.setAdapters([one]);
+    expect(await later.exportTrained()).toEqual(await first.exportTrained());
+    const read = async (row: number) => {
+      const outputs = await first.evaluate(batchOf([row], 50), { want: ['logps'] });
+      const data = Array.from(await outputs.logps!.data());
+      tf.dispose(outputs as unknown as tf.TensorContainer);
+      return data;
+    };
+    expect(relativeError(await read(0), await read(-1))).toBeLessThan(2e-6);
+    for (const engine of [first, later]) engine.dispose();
+  }
+});
+
+test('DoRA with dropout is measured and refused in a step', async () => {
+  const both = new RecordedEngine(gpuContext(true), config, weights, 'lm', [adapter('x', 0, { use_dora: true, lora_dropout: 0.1 })]); // biome-ignore format: one engine
+  const batch = batchOf([0], 50);
+  tf.dispose((await both.evaluate(batch, { want: ['logps'] })) as unknown as tf.TensorContainer);
+  const step = both.step(batch, LOSSES.fused!(batch), { want: ['logps'], scale: { loss: 1 } });
+  await expect(step).rejects.toThrow('use_dora with lora_dropout');
+  both.dispose();
+});
+
+test.each(['DoRA', 'DoRA beside dropout and a bias'])(
+  '%s: the same bytes again, with checkpointing too',
+  async (name) => {
+    const course = async (checkpointing: boolean) => {
+      const engine = await recorded(KINDS[name]!);
+      const found = await run(engine, KINDS[name]!, LOSSES.fused!, checkpointing);
+      engine.dispose();
+      return found;
+    };
+    const first = await course(false);
+    expect(await course(false)).toEqual(first);
+    expect(await course(true)).toEqual(first);
+  },
+);
 
 test('dropout takes 37 dispatches more a layer, 34 in the first', async () => {
   const dispatches = async (lora_dropout: number) => {

@@ -17,7 +17,7 @@ const isRecordable = (c: LlamaConfig): boolean =>
   c.hidden_size % 4 === 0 && c.intermediate_size % 4 === 0 && c.head_dim % 8 === 0 && c.head_dim <= 128;
 
 /**
- * Takes a copy of `weights`. `quantization`: the layers' products are kept in four bits, on WebGPU in memory too. With adapters the base is frozen; DoRA runs in tf ops everywhere.
+ * Takes a copy of `weights`. `quantization`: the layers' products are kept in four bits, on WebGPU in memory too. With adapters the base is frozen; DoRA with dropout runs in tf ops everywhere.
  * Throws ShapeError for a tensor that is missing or has another shape, ConfigError for adapters that do not fit.
  */
 export function createEngine(

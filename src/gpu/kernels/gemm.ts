@@ -54,7 +54,7 @@ export type GemmEpilogue =
 
 /** `bare`: a kernel with a residual, or of TN with a norm, works as one without: then one pipeline does for both. */
 export type GemmParam = 'm' | 'n' | 'k' | 'lda' | 'ldc' | 'accumulate' | 'k2' | 'bare' | 'offsets';
-const PARAMS = [
+export const GEMM_PARAMS = [
   ['m', 'u32'],
   ['n', 'u32'],
   ['k', 'u32'],
@@ -82,19 +82,34 @@ function buffersOf({ layout, norm, epilogue, lowRank, weights }: GemmSpec): Stor
   if (lowRank) list.push(reads('A2'), reads('B2'));
   if (norm) list.push(reads('gamma'));
   if (norm && layout === 'TN') list.push(reads('rstd', 'array<f32>'));
-  if (epilogue.kind === 'residual') list.push(reads('residual'));
-  if (epilogue.kind === 'rope') list.push(reads('table'), reads('rowMeta', 'array<u32>'));
-  if (epilogue.kind === 'swigluBackward') list.push(reads('gateUp'), ...(epilogue.extra ? [reads('extra')] : []));
-  if (epilogue.kind === 'route') list.push(reads('routes'), reads('rowRoute', 'array<u32>'));
-  if (epilogue.kind === 'drop') list.push(reads('draws', 'array<vec4u>'), reads('rowRoute', 'array<u32>'));
-  if (epilogue.kind === 'blocks') list.push(reads('blocks', 'array<vec4u>'));
-  if (epilogue.kind === 'swiglu') {
-    list.push(writes('act'));
-    if (epilogue.save) list.push(writes('C'));
-  } else list.push(writes('C'));
-  if (epilogue.kind === 'swigluBackward') list.push(writes('act'));
+  list.push(...epilogueReads(epilogue), ...epilogueWrites(epilogue));
   if (norm?.save && layout === 'NT') list.push(writes('rstd', 'array<f32>'));
   return list;
+}
+
+/** What an epilogue reads, in binding order. */
+export function epilogueReads(epilogue: GemmEpilogue): StorageBinding[] {
+  switch (epilogue.kind) {
+    case 'residual':
+      return [reads('residual')];
+    case 'rope':
+      return [reads('table'), reads('rowMeta', 'array<u32>')];
+    case 'swigluBackward':
+      return [reads('gateUp'), ...(epilogue.extra ? [reads('extra')] : [])];
+    case 'route':
+      return [reads('routes'), reads('rowRoute', 'array<u32>')];
+    case 'drop':
+      return [reads('draws', 'array<vec4u>'), reads('rowRoute', 'array<u32>')];
+    case 'blocks':
+      return [reads('blocks', 'array<vec4u>')];
+    default:
+      return [];
+  }
+}
+/** What it writes. */
+export function epilogueWrites(epilogue: GemmEpilogue): StorageBinding[] {
+  if (epilogue.kind === 'swiglu') return [writes('act'), ...(epilogue.save ? [writes('C')] : [])];
+  return [writes('C'), ...(epilogue.kind === 'swigluBackward' ? [writes('act')] : [])];
 }
 
 const describe = ({ layout, form, norm, epilogue, lowRank, weights }: GemmSpec): string =>
@@ -122,7 +137,7 @@ export function gemm(spec: GemmSpec): Kernel<GemmParam> {
   const [rows, columns] = form.kind === 'direct' ? [form.tm * form.wy, form.tn * form.wx] : [form.bm, form.bn];
   return makeKernel({
     name: describe(spec),
-    params: PARAMS,
+    params: GEMM_PARAMS,
     buffers: buffersOf(spec),
     code: form.kind === 'direct' ? directCode(spec, form) : tiledCode(spec, form),
     grid: ({ m, n }: Values<GemmParam>) => [ceilDiv(n, columns), ceilDiv(m, rows), 1],

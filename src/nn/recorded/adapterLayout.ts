@@ -21,6 +21,8 @@ const GROUPS = {
   down: ['mlp.down_proj'],
 } as const;
 export type GroupKey = keyof typeof GROUPS;
+/** The tensor that a group's product of the base is known by. */
+export const weightOf = (layer: number, key: GroupKey): string => `model.layers.${layer}.${GROUPS[key][0]}.weight`;
 const KEYS = Object.keys(GROUPS) as GroupKey[];
 
 /** Bind offsets are multiples of 256 bytes. */
@@ -40,6 +42,8 @@ interface Part {
   high: number;
   /** Its rank column behind the others, and its place in the flat parameters. */
   bias?: { column: number; at: number };
+  /** DoRA's: its place in the flat parameters, and among the coefficients that of 1 for each route through it, [routes + 1]. */
+  magnitude?: { at: number; own: number };
 }
 /** What rows of a group draw in training: for each route one adapter's input of one module, dropped. */
 export interface DropoutPass {
@@ -56,6 +60,8 @@ export interface DropoutPass {
   module: string;
 }
 export interface AdapterGroup {
+  layer: number;
+  key: GroupKey;
   /** Sizes of the linear layer, and rank columns: a multiple of 4. */
   in: number;
   out: number;
@@ -70,6 +76,8 @@ export interface AdapterGroup {
   offsets: number;
   /** Where an adapter has dropout. */
   passes?: DropoutPass[];
+  /** Where one has DoRA: places among what is derived, [routes + 1, out] each, of g and 1 / ‖W + s·B·A‖, and who sets them. */
+  dora?: { scales: number; inverse: number; sets: { route: number; part: number; scaling: number }[] };
 }
 export interface AdapterLayout {
   /** By `${layer}.${key}`. */
@@ -82,6 +90,8 @@ export interface AdapterLayout {
   /** Coefficients and blocks as they are bound. */
   routes: Float32Array<ArrayBuffer>;
   blocks: Uint32Array<ArrayBuffer>;
+  /** What is derived from the adapters' values, where it is known without them: of outputs without DoRA g is 1. */
+  derived: Float32Array<ArrayBuffer>;
   names: readonly string[];
 }
 
@@ -107,6 +117,7 @@ function partsOf(
     const part: Part = { adapter, module: modules[i]!, first: rank, rank: target.r, low, high: low + outs[i]! };
     rank += target.r;
     if (config.lora_bias) part.bias = { column: rank++, at: 0 };
+    if (config.use_dora) part.magnitude = { at: 0, own: 0 };
     parts.push(part);
   };
   const isDropped = set.residents.some(
@@ -138,6 +149,7 @@ export function adapterLayout(config: LlamaConfig, set: AdapterSet): AdapterLayo
   const groups = new Map<string, AdapterGroup>();
   const routes: number[] = [];
   const blocks: number[] = [];
+  const derived: number[] = [];
   let [floats, draws] = [0, 0];
   const place = (list: number[], values: number[]): number => {
     const at = list.length;
@@ -183,13 +195,30 @@ export function adapterLayout(config: LlamaConfig, set: AdapterSet): AdapterLayo
         return values;
       };
       const group: AdapterGroup = {
-        ...{ in: inputs, out, rank, parts, offsets },
+        ...{ layer, key, in: inputs, out, rank, parts, offsets },
         A: take(rank * inputs),
         B: take(out * rank),
         routes: place(routes, table(0, rank)),
         blocks: place(blocks, bounds),
       };
       groups.set(`${layer}.${key}`, group);
+      if (parts.some(({ magnitude }) => magnitude)) {
+        const sets = set.routes.flatMap((route, n) =>
+          parts.flatMap(({ adapter, module, magnitude }, part) => {
+            if (!magnitude || !route.some(({ slot }) => slot === adapter)) return [];
+            const { scaling } = set.residents[adapter]!.targets.find(({ path }) => path === module)!;
+            return [{ route: n + 1, part, scaling }];
+          }),
+        );
+        const scales = place(derived, new Array<number>(rows * out).fill(1));
+        group.dora = { scales, inverse: place(derived, new Array<number>(rows * out).fill(0)), sets };
+        parts.forEach(({ magnitude }, part) => {
+          if (!magnitude) return;
+          const own = new Array<number>(rows).fill(0);
+          for (const one of sets) if (one.part === part) own[one.route] = 1;
+          magnitude.own = place(routes, own);
+        });
+      }
       if (!spans) continue;
       group.passes = spans.flatMap(({ module, first, width }) =>
         stacked(set, parts, module).map((adapters, depth) => {
@@ -199,10 +228,16 @@ export function adapterLayout(config: LlamaConfig, set: AdapterSet): AdapterLayo
         }),
       );
     }
+  for (const { parts } of groups.values())
+    for (const { magnitude, low, high } of parts) if (magnitude) magnitude.at = take(high - low);
   const decayed = floats;
   for (const { parts } of groups.values())
     for (const { bias, low, high } of parts) if (bias) bias.at = take(high - low);
-  const tables = { routes: Float32Array.from(routes), blocks: Uint32Array.from(blocks) };
+  const tables = {
+    routes: Float32Array.from(routes),
+    blocks: Uint32Array.from(blocks),
+    derived: Float32Array.from(derived),
+  };
   return { groups, floats, decayed, drawWords: draws, ...tables, names };
 }
 
@@ -232,8 +267,9 @@ export function drawsOf(layout: AdapterLayout, set: AdapterSet, step: number, mi
 /** Each tensor of the adapters: whose, PEFT's tensor name, its shape, and where its elements lie in the flat parameters. */
 function* tensorsOf({ groups, names }: AdapterLayout) {
   for (const group of groups.values())
-    for (const { adapter, module, first, rank, low, high, bias } of group.parts) {
+    for (const { adapter, module, first, rank, low, high, bias, magnitude } of group.parts) {
       const key = (which: string) => engineName(names[adapter]!, `base_model.model.${module}.lora_${which}`);
+      const vector = (at: number) => ({ shape: [high - low], at: (i: number) => at + i });
       yield {
         adapter,
         name: key('A.weight'),
@@ -242,7 +278,8 @@ function* tensorsOf({ groups, names }: AdapterLayout) {
       };
       const B = (i: number) => group.B + (low + Math.floor(i / rank)) * group.rank + first + (i % rank);
       yield { adapter, name: key('B.weight'), shape: [high - low, rank], at: B };
-      if (bias) yield { adapter, name: key('B.bias'), shape: [high - low], at: (i: number) => bias.at + i };
+      if (bias) yield { adapter, name: key('B.bias'), ...vector(bias.at) };
+      if (magnitude) yield { adapter, name: key('magnitude_vector'), ...vector(magnitude.at) };
     }
 }
 

@@ -5,6 +5,7 @@ import { allocating, checkBuffer, largestBuffer, SHORTEN } from '../../gpu/alloc
 import { bufferOf, tensorFrom } from '../../gpu/bridge';
 import { adamw, gradientNorm, MOST_OWNERS, squareParts, squares } from '../../gpu/kernels/adamw';
 import { biasColumn } from '../../gpu/kernels/biasColumn';
+import { updatedNorms } from '../../gpu/kernels/dora';
 import { DRAW_WORDS } from '../../gpu/kernels/dropout';
 import { addInto } from '../../gpu/kernels/embedding';
 import { spreadRows } from '../../gpu/kernels/head';
@@ -50,6 +51,7 @@ import {
   type GroupKey,
   ownersOf,
   toAdapterFloats,
+  weightOf,
 } from './adapterLayout';
 import { inputLayout, packInputs } from './batchInputs';
 import { type GpuContext, releaseIdle } from './context';
@@ -58,6 +60,7 @@ import { decodeBatches } from './decodeShapes';
 import {
   type AdapterMemory,
   type BiasMemory,
+  type DoraMemory,
   type LlamaMemory,
   LlamaRecorder,
   type PassMemory,
@@ -152,6 +155,8 @@ interface AdapterBuffers {
   blocks: GPUBuffer;
   /** What dropout draws in the micro-batch at hand. */
   draws: GPUBuffer;
+  /** What follows from the adapters' values: see derive(). */
+  derived: GPUBuffer;
 }
 
 /** The layers' products in four bits: what kernels read, by first parameter of a block, and the codes, by tensor. */
@@ -210,7 +215,7 @@ export class RecordedEngine implements ModelEngine {
   private readonly captured = new Map<string, Promise<Captured>>();
   private update?: Replay<AdamWOptions>;
   private heads?: HeadReplay;
-  /** Makes what adapters derive from their values: the columns of B that are biases. */
+  /** Makes what follows from the adapters' values: the columns of B that are biases, DoRA's g. */
   private derivation?: Replay<null>;
   private derived?: Promise<void>;
   /** Updates of the run, and of each adapter: those in which it had a row. */
@@ -243,7 +248,7 @@ export class RecordedEngine implements ModelEngine {
   ) {
     // What can be refused is refused before anything lies on the device.
     this.set = new AdapterSet(config, adapters);
-    if (adapters.length > 0) checkRecordable(this.set, head);
+    if (adapters.length > 0) checkHead(head);
     this.gpu = { ...context };
     const { device } = this.gpu;
     const extra = HEAD_PARAMETERS[head](config.hidden_size);
@@ -256,7 +261,11 @@ export class RecordedEngine implements ModelEngine {
     this.activeRoute = adapters.length > 0 ? 0 : -1;
     if (adapters.length === 0) this.trained = this.wholeModel();
     else {
-      const values = this.set.init((path) => weights[`${path}.weight`]!.data);
+      const codes = this.fourBits?.codes;
+      const values = this.set.init((path) => {
+        const inCodes = codes?.get(`${path}.weight`);
+        return inCodes ? dequantizeNf4(inCodes) : weights[`${path}.weight`]!.data;
+      });
       const own = this.ownAdapters(this.set, values);
       this.trained = own.trained;
       this.adapted = own.adapted;
@@ -332,7 +341,7 @@ export class RecordedEngine implements ModelEngine {
     };
   }
   private ownAdapters(set: AdapterSet, values: NamedTensorMap): { trained: Trained; adapted: AdapterBuffers } {
-    checkRecordable(set, this.head);
+    checkHead(this.head);
     const layout = adapterLayout(this.config, set);
     const packed = [toAdapterFloats(layout, values)];
     const segments = [layout.floats];
@@ -349,7 +358,9 @@ export class RecordedEngine implements ModelEngine {
       routes: this.buffer(layout.routes.byteLength, 'routes'),
       blocks: this.buffer(layout.blocks.byteLength, 'blocks'),
       draws: this.buffer(4 * layout.drawWords, 'draws'),
+      derived: this.buffer(layout.derived.byteLength, 'derived'),
     };
+    this.gpu.runner.write(adapted.derived, 0, layout.derived);
     this.gpu.runner.write(adapted.routes, 0, layout.routes);
     this.gpu.runner.write(adapted.blocks, 0, layout.blocks);
     return { trained, adapted };
@@ -364,11 +375,14 @@ export class RecordedEngine implements ModelEngine {
   ): Promise<void> {
     const set = new AdapterSet(this.config, adapters, routes);
     if (this.adapted && tensors && this.exchange(set, tensors)) return;
-    // LoRA alone starts without the base's weights; DoRA, which needs them, does not run here.
+    if (adapters.length > 0) checkHead(this.head);
+    const needsBase = !tensors && adapters.some(({ config }) => config.use_dora);
+    const base = needsBase ? await this.exportWeights() : {};
+    const init = () => set.init((path) => base[`${path}.weight`]?.data ?? new Float32Array(0));
     const next =
       adapters.length === 0
         ? { trained: this.wholeModel(), adapted: undefined }
-        : this.ownAdapters(set, tensors ?? set.init(() => new Float32Array(0)));
+        : this.ownAdapters(set, tensors ?? init());
     this.releaseTrained();
     this.set = set;
     this.activeRoute = set.routes.length > 0 ? 0 : -1;
@@ -382,7 +396,7 @@ export class RecordedEngine implements ModelEngine {
   /** Adapters of the same ranks and modules take the place of those there: nothing is recorded again. */
   private exchange(set: AdapterSet, tensors: NamedTensorMap): boolean {
     if (set.residents.length === 0) return false;
-    checkRecordable(set, this.head);
+    checkHead(this.head);
     const layout = adapterLayout(this.config, set);
     const old = this.adapted!.layout;
     const places = ({ groups }: AdapterLayout) => JSON.stringify([...groups]);
@@ -414,7 +428,10 @@ export class RecordedEngine implements ModelEngine {
     const { weights, state } = this.trained;
     const own = buffersOf(state);
     if (state?.owners) own.push(state.owners);
-    if (this.adapted) own.push(...weights, this.adapted.routes, this.adapted.blocks, this.adapted.draws);
+    if (this.adapted) {
+      const { routes, blocks, draws, derived } = this.adapted;
+      own.push(...weights, routes, blocks, draws, derived);
+    }
     runner.submit();
     for (const buffer of own) runner.release(buffer);
     this.update?.dispose();
@@ -533,6 +550,7 @@ export class RecordedEngine implements ModelEngine {
       blocks: this.fixed(adapted.blocks, 4 * group.blocks, 8 * rank),
       offsets,
       ...(biases.length > 0 && { biases }),
+      ...(group.dora && { dora: this.doraMemory(adapted, group, group.dora) }),
       ...(group.passes && { passes: group.passes.map((pass) => this.passMemory(adapted, group, pass)) }),
     };
   }
@@ -550,6 +568,25 @@ export class RecordedEngine implements ModelEngine {
         },
       };
     });
+  }
+  private doraMemory(
+    { routes, derived }: AdapterBuffers,
+    { parts, out }: AdapterGroup,
+    { scales, inverse }: NonNullable<AdapterGroup['dora']>,
+  ): DoraMemory {
+    const rows = this.set.routes.length + 1;
+    const magnitudes = parts.flatMap(({ magnitude, low: first, high }) => {
+      if (!magnitude) return [];
+      const gradient = () => this.fixed(this.training().grads[0]!, 4 * magnitude.at, 4 * (high - first));
+      return {
+        ...{ first, columns: high - first, own: this.fixed(routes, 4 * magnitude.own, 4 * rows) },
+        get gradient() {
+          return gradient();
+        },
+      };
+    });
+    const table = (at: number) => this.fixed(derived, 4 * at, 4 * rows * out);
+    return { scales: table(scales), inverse: table(inverse), magnitudes };
   }
   private passMemory(
     { routes, draws }: AdapterBuffers,
@@ -586,6 +623,7 @@ export class RecordedEngine implements ModelEngine {
         recording.call(biasColumn('put'), [values, B], () => ({
           ...{ column, first, rows, stride: group.rank, accumulate: 0 },
         }));
+      this.recordNorms(recording, group);
     }
     if (recording.calls.length === 0) return;
     const replay = this.derivation ?? new Replay(this.gpu.pipelines, this.gpu.pool, recording);
@@ -595,6 +633,23 @@ export class RecordedEngine implements ModelEngine {
     replay.prepare();
     replay.write(null);
     await this.gpu.runner.send(replay, '');
+  }
+  /** g and 1 / ‖W + s·B·A‖ of a group's modules with DoRA, for each route through them. */
+  private recordNorms(recording: Recording<null>, group: AdapterGroup): void {
+    const { parts, rank, in: inputs, out, layer, key, dora } = group;
+    if (!dora) return;
+    const { A, B } = this.adapterMemory(layer, key)!;
+    const { scales, inverse } = this.doraMemory(this.adapted!, group, dora);
+    const weight = this.norms(this.weights, weightOf(layer, key));
+    const kernel = updatedNorms({ form: this.gpu.forms.row, ...(weight.format && { weights: weight.format }) });
+    for (const { route, part, scaling } of dora.sets) {
+      const { low, high, first: column, rank: r, magnitude } = parts[part]!;
+      const m = this.fixed(this.trained.weights[0]!, 4 * magnitude!.at, 4 * (high - low));
+      recording.call(kernel, [weight, A, B, m, scales, inverse], () => ({
+        ...{ rows: high - low, first: low, vectors: inputs / 4, rank: r, column, stride: rank },
+        ...{ at: route * out, scaling },
+      }));
+    }
   }
   /** Whether a pass over these rows needs the adapters at all. */
   private isAdapted(rows: ArrayLike<number>): boolean {
@@ -798,6 +853,7 @@ export class RecordedEngine implements ModelEngine {
       throw new ConfigError('A base in 4 bits is not trained itself. Put an adapter beside it, or keep it in f32.', {
         where: 'quantization',
       });
+    checkTrainable(this.set);
     const { runner, idle } = this.gpu;
     releaseIdle(idle);
     this.micro = this.hasGradients ? this.micro + 1 : 0;
@@ -1352,15 +1408,17 @@ export class RecordedEngine implements ModelEngine {
   }
 }
 
-/** What the kernels do not do yet is done in tf ops: createEngine chooses. */
-export const isAdapterRecordable = ({ config }: LoraAdapter): boolean => !config.use_dora;
-function checkRecordable(set: AdapterSet, head: HeadKind): void {
+/** What the kernels do not train yet is trained in tf ops: createEngine chooses. They measure and generate with any adapter. */
+export const isAdapterRecordable = ({ config }: LoraAdapter): boolean => !(config.use_dora && config.lora_dropout);
+function checkHead(head: HeadKind): void {
   if (head !== 'lm')
     throw new ConfigError('Adapters are trained with the language-model head only. Leave the task head out.');
+}
+function checkTrainable(set: AdapterSet): void {
   const other = set.adapters.find((adapter) => !isAdapterRecordable(adapter));
   if (other)
     throw new ConfigError(
-      `Adapter "${other.name}" has use_dora, which the WebGPU kernels do not run. Merge it into the base, or open the studio with ?backend=wasm.`,
+      `Adapter "${other.name}" has use_dora with lora_dropout, which the WebGPU kernels do not train. Set lora_dropout to 0, or open the studio with ?backend=wasm.`,
       { where: 'use_dora' },
     );
 }

@@ -5,6 +5,7 @@ import { attentionBackwardKv, attentionBackwardQ } from '../../gpu/kernels/atten
 import { attentionForward } from '../../gpu/kernels/attentionForward';
 import { biasColumn } from '../../gpu/kernels/biasColumn';
 import { divergenceRows } from '../../gpu/kernels/divergence';
+import { magnitudeGradient, scaledRows } from '../../gpu/kernels/dora';
 import { columns, dropRows } from '../../gpu/kernels/dropout';
 import { addInto, addRows, clear, embed, embedBackward } from '../../gpu/kernels/embedding';
 import type { KernelForms } from '../../gpu/kernels/forms';
@@ -78,6 +79,13 @@ export interface AdapterMemory {
   offsets: number;
   biases?: readonly BiasMemory[];
   passes?: readonly PassMemory[];
+  dora?: DoraMemory;
+}
+/** g and 1 / ‖W + s·B·A‖ [routes + 1, out]; the magnitudes of outputs `first` … `first + columns`, with the routes that are theirs. */
+export interface DoraMemory {
+  scales: Fixed;
+  inverse: Fixed;
+  magnitudes: readonly { first: number; columns: number; own: Fixed; gradient: Fixed }[];
 }
 /** A bias, its gradient, and its place in B. */
 export interface BiasMemory {
@@ -121,6 +129,8 @@ interface SavedLayer {
   gateUp: Planned;
   /** x·Aᵀ of each group of modules with adapters, times the rows' coefficients. */
   low: Partial<Record<GroupKey, Planned>>;
+  /** Outputs of each group with DoRA before g. */
+  z: Partial<Record<GroupKey, Planned>>;
 }
 
 /** The low-rank part of a product: left [m, rank] · right. */
@@ -129,8 +139,12 @@ interface LowRank {
   left: Memory;
   right: Fixed;
 }
-/** What reaches the input of a group through its adapters: a low-rank part, or with dropout the left sides of its passes. */
+/**
+ * Of a group, from the gradient of its outputs: dZ, what the base's product gets; and what reaches its input through adapters, a
+ * low-rank part or with dropout the left sides of its passes.
+ */
 interface InputGradient {
+  dZ: Memory;
   low?: LowRank;
   passes?: { pass: PassMemory; left: Memory }[];
 }
@@ -285,12 +299,13 @@ export class LlamaRecorder {
    */
   private adapterBackward(layer: number, key: GroupKey, dY: Memory): InputGradient {
     const adapter = this.memory.adapter?.(layer, key);
-    if (!adapter) return {};
+    if (!adapter) return { dZ: dY };
     const { rank, A, B, routes, blocks, dB } = adapter;
     const left = this.recording.floats(`dLow.${key}${layer}`, this.rows * rank);
-    const args = [dY, B, routes, this.memory.input('route'), left];
+    const dZ = this.scaleBackward(layer, key, adapter, dY);
+    const args = [dZ, B, routes, this.memory.input('route'), left];
     this.product('NN', { m: this.rows, n: rank, k: adapter.out }, args, { epilogue: { kind: 'route' } });
-    this.product('TN', { m: adapter.out, n: rank, k: this.rows }, [dY, this.layers[layer]!.low[key]!, blocks, dB], {
+    this.product('TN', { m: adapter.out, n: rank, k: this.rows }, [dZ, this.layers[layer]!.low[key]!, blocks, dB], {
       epilogue: { kind: 'blocks' },
       accumulates: true,
     });
@@ -299,7 +314,7 @@ export class LlamaRecorder {
         ...{ column, first, rows, stride: rank, accumulate },
       }));
     const passes = this.passesOf(adapter);
-    if (!passes) return { low: { rank, left, right: A } };
+    if (!passes) return { dZ, low: { rank, left, right: A } };
     const taken = passes.map((pass, i) => {
       if (passes.length === 1) return { pass, left };
       const { first, width } = pass;
@@ -309,7 +324,51 @@ export class LlamaRecorder {
       }));
       return { pass, left: own };
     });
-    return { passes: taken };
+    return { dZ, passes: taken };
+  }
+  /** Through DoRA's g, and the gradient of its magnitudes. */
+  private scaleBackward(layer: number, key: GroupKey, { dora, out }: AdapterMemory, dY: Memory): Memory {
+    if (!dora) return dY;
+    const { recording: r, rows: N } = this;
+    const route = this.memory.input('route');
+    const kernel = magnitudeGradient({ form: this.shape.forms.row });
+    const z = this.layers[layer]!.z[key]!;
+    for (const { first, columns, own, gradient } of dora.magnitudes)
+      r.call(kernel, [dY, z, dora.inverse, own, route, gradient], ({ accumulate }) => ({
+        ...{ rows: N, columns, first, stride: out, accumulate },
+      }));
+    const dZ = r.floats(`dZ.${key}${layer}`, N * out);
+    const values = gemmValues('NT', { m: N, n: out, k: 0 });
+    r.call(scaledRows({ kind: 'store' }), [dY, dora.scales, route, dZ], () => values);
+    return dZ;
+  }
+  /**
+   * The product of a group forward, x · Wᵀ with its low-rank part; `rest`: what the epilogue binds. With DoRA g and the epilogue come
+   * after it, and z is given back.
+   */
+  private linear(
+    layer: number,
+    key: GroupKey,
+    sizes: { n: number; k: number },
+    args: { x: Memory; weight: Fixed; gamma?: Fixed; rest: Memory[]; rstd?: Memory },
+    epilogue: GemmEpilogue,
+    low: LowRank | undefined,
+  ): Planned | undefined {
+    const { x, weight, gamma, rest, rstd } = args;
+    const m = this.rows;
+    const norm = gamma ? [gamma] : [];
+    const dora = this.memory.adapter?.(layer, key)?.dora;
+    if (!dora || !low) {
+      const options = { epilogue, low, ...(gamma && { norm: rstd ? ('save' as const) : ('use' as const) }) };
+      this.product('NT', { m, ...sizes }, [x, weight, ...norm, ...rest, ...(rstd ? [rstd] : [])], options);
+      return undefined;
+    }
+    const z = this.recording.floats(`z.${key}${layer}`, m * sizes.n);
+    this.product('NT', { m, ...sizes }, [x, weight, ...norm, z], { low, ...(gamma && { norm: 'use' }) });
+    const values = gemmValues('NT', { m, ...sizes });
+    const scaled = [z, dora.scales, this.memory.input('route'), ...rest];
+    this.recording.call(scaledRows(epilogue), scaled, () => values);
+    return z;
   }
   /** dA, from what adapterBackward gave and the group's input. */
   private adapterInputGradient(layer: number, key: GroupKey, { low, passes }: InputGradient, input: GroupInput): void {
@@ -336,10 +395,10 @@ export class LlamaRecorder {
       this.recording.call(kernel, [left, pass.A, pass.draws, this.memory.input('route'), dX], () => values);
     });
   }
-  /** dX = dY · W [k, n] and what reaches the input through adapters. */
-  private inputGradient(n: number, k: number, args: [Memory, Fixed, Memory], { low, passes }: InputGradient): void {
-    this.product('NN', { m: this.rows, n, k }, args, { low });
-    if (passes) this.throughDropout(passes, args[2], n, true);
+  /** dX = dZ · W [k, n] and what reaches the input through adapters. */
+  private inputGradient(n: number, k: number, W: Fixed, dX: Memory, { dZ, low, passes }: InputGradient): void {
+    this.product('NN', { m: this.rows, n, k }, [dZ, W, dX], { low });
+    if (passes) this.throughDropout(passes, dX, n, true);
   }
 
   /**
@@ -404,6 +463,7 @@ export class LlamaRecorder {
       rstd2: floats('rstd2.', N),
       gateUp: floats('gateUp', 2 * N * F),
       low: {},
+      z: {},
     };
     const { o, lse, mid, rstd1, rstd2, gateUp } = saved;
     const qkv = keys ?? saved.qkv;
@@ -414,52 +474,47 @@ export class LlamaRecorder {
       rotatedHeads: H + Hk,
       positions: config.max_position_embeddings,
     } as const;
-    const normOf = (low: LowRank | undefined) => (save && !low ? 'save' : 'use');
     const lowQkv = this.shrink(i, 'qkv', x, { gamma: weight('input_layernorm'), ...(save && { rstd: rstd1 }) });
-    this.product(
-      'NT',
-      { m: N, n: W, k: D },
-      [
-        x,
-        weight('self_attn.q_proj'),
-        weight('input_layernorm'),
-        memory.table,
-        memory.input('meta'),
-        qkv,
-        ...(save && !lowQkv ? [rstd1] : []),
-      ],
-      { epilogue: rope, norm: normOf(lowQkv), low: lowQkv },
+    const zQkv = this.linear(
+      i,
+      'qkv',
+      { n: W, k: D },
+      {
+        ...{ x, weight: weight('self_attn.q_proj'), gamma: weight('input_layernorm') },
+        rest: [memory.table, memory.input('meta'), qkv],
+        ...(save && !lowQkv && { rstd: rstd1 }),
+      },
+      rope,
+      lowQkv,
     );
     if (keys && i === config.num_hidden_layers - 1) return { saved };
     const attention = { heads: H, kvHeads: Hk, headDim: hd, form: forms.attention };
     r.call(attentionForward(attention), [qkv, memory.input('meta'), o, lse], () => ({ rows: N }));
     const lowO = this.shrink(i, 'o', o);
-    this.product('NT', { m: N, n: D, k: H * hd }, [o, weight('self_attn.o_proj'), x, mid], {
-      epilogue: { kind: 'residual' },
-      low: lowO,
-    });
+    const outputArgs = { x: o, weight: weight('self_attn.o_proj'), rest: [x, mid] };
+    const zO = this.linear(i, 'o', { n: D, k: H * hd }, outputArgs, { kind: 'residual' }, lowO);
     const gamma2 = weight('post_attention_layernorm');
     const lowGateUp = this.shrink(i, 'gateUp', mid, { gamma: gamma2, ...(save && { rstd: rstd2 }) });
-    this.product(
-      'NT',
-      { m: N, n: 2 * F, k: D },
-      [mid, weight('mlp.gate_proj'), gamma2, act, ...(save ? [gateUp] : []), ...(save && !lowGateUp ? [rstd2] : [])],
-      { epilogue: { kind: 'swiglu', save }, norm: normOf(lowGateUp), low: lowGateUp },
-    );
+    const gateUpArgs = {
+      ...{ x: mid, weight: weight('mlp.gate_proj'), gamma: gamma2, rest: [act, ...(save ? [gateUp] : [])] },
+      ...(save && !lowGateUp && { rstd: rstd2 }),
+    };
+    const zGateUp = this.linear(i, 'gateUp', { n: 2 * F, k: D }, gateUpArgs, { kind: 'swiglu', save }, lowGateUp);
     const lowDown = this.shrink(i, 'down', act);
     const next = isAgain ? undefined : r.floats(`x${i + 1}`, N * D);
-    if (next)
-      this.product('NT', { m: N, n: D, k: F }, [act, weight('mlp.down_proj'), mid, next], {
-        epilogue: { kind: 'residual' },
-        low: lowDown,
-      });
-    for (const [key, low] of [
-      ['qkv', lowQkv],
-      ['o', lowO],
-      ['gateUp', lowGateUp],
-      ['down', lowDown],
-    ] as const)
+    // DoRA's gradient needs z, for which the last product runs again too.
+    const needsDown = next ?? (memory.adapter?.(i, 'down')?.dora && r.floats(`x${i + 1} again`, N * D));
+    const downArgs = needsDown && { x: act, weight: weight('mlp.down_proj'), rest: [mid, needsDown] };
+    const zDown = downArgs && this.linear(i, 'down', { n: D, k: F }, downArgs, { kind: 'residual' }, lowDown);
+    for (const [key, low, z] of [
+      ['qkv', lowQkv, zQkv],
+      ['o', lowO, zO],
+      ['gateUp', lowGateUp, zGateUp],
+      ['down', lowDown, zDown],
+    ] as const) {
       if (low) saved.low[key] = low.left;
+      if (z) saved.z[key] = z;
+    }
     return { saved, ...(next && { next }) };
   }
 
@@ -764,7 +819,7 @@ export class LlamaRecorder {
       // SwiGLU's gradient needs all of d act, so what dropout lets through comes first.
       const extra = throughDown.passes && floats('dAct', N * F);
       if (throughDown.passes) this.throughDropout(throughDown.passes, extra!, F, false);
-      const downArgs = [dx, weight('mlp.down_proj'), saved.gateUp, ...(extra ? [extra] : []), dGateUp, act];
+      const downArgs = [throughDown.dZ, weight('mlp.down_proj'), saved.gateUp, ...(extra ? [extra] : []), dGateUp, act];
       this.product('NN', { m: N, n: F, k: D }, downArgs, {
         epilogue: { kind: 'swigluBackward', ...(extra && { extra: true }) },
         low: throughDown.low,
@@ -773,7 +828,7 @@ export class LlamaRecorder {
       weightGradient('mlp.down_proj', { m: D, n: F, k: N }, [dx, act]);
       const dNorm2 = floats('dNorm2.', N * D);
       const throughGateUp = this.adapterBackward(i, 'gateUp', dGateUp);
-      this.inputGradient(D, 2 * F, [dGateUp, weight('mlp.gate_proj'), dNorm2], throughGateUp);
+      this.inputGradient(D, 2 * F, weight('mlp.gate_proj'), dNorm2, throughGateUp);
       const gamma2 = weight('post_attention_layernorm');
       const normed2 = [saved.mid, gamma2, saved.rstd2];
       this.adapterInputGradient(i, 'gateUp', throughGateUp, {
@@ -784,7 +839,7 @@ export class LlamaRecorder {
       const dMid = this.normBackward(2 * i + 1, [saved.mid, gamma2, saved.rstd2, dNorm2], 'dense', dx);
       const dO = floats('dO', N * H * hd);
       const throughO = this.adapterBackward(i, 'o', dMid);
-      this.inputGradient(H * hd, D, [dMid, weight('self_attn.o_proj'), dO], throughO);
+      this.inputGradient(H * hd, D, weight('self_attn.o_proj'), dO, throughO);
       this.adapterInputGradient(i, 'o', throughO, { x: saved.o });
       weightGradient('self_attn.o_proj', { m: D, n: H * hd, k: N }, [dMid, saved.o]);
       const delta = floats('delta', N * H);
@@ -805,7 +860,7 @@ export class LlamaRecorder {
       // Nothing below the first layer is trained: the embedding is frozen too.
       if (this.isFrozen && i === 0) return;
       const dNorm1 = floats('dNorm1.', N * D);
-      this.inputGradient(D, W, [dqkv, weight('self_attn.q_proj'), dNorm1], throughQkv);
+      this.inputGradient(D, W, weight('self_attn.q_proj'), dNorm1, throughQkv);
       weightGradient('self_attn.q_proj', { m: W, n: D, k: N }, [dqkv, ...normed1], 'use');
       dx = this.normBackward(2 * i, [saved.x, gamma1, saved.rstd1, dNorm1], 'dense', dMid);
     }

@@ -70,7 +70,8 @@ const recorderOf = (
           }));
           const offsets = group?.offsets ?? 0;
           const memory = { rank, in: inputs, out, A: A!, B: B!, dA: dA!, dB: dB!, routes: routes!, blocks: blocks!, offsets }; // biome-ignore format: one group
-          return group && { ...memory, ...(passes && { passes }) };
+          const dora = group?.dora && { scales: nowhere('scales'), inverse: nowhere('inverse'), magnitudes: [] };
+          return group && { ...memory, ...(passes && { passes }), ...(dora && { dora }) };
         },
       }),
     },

@@ -16,8 +16,8 @@ import {
   NF4,
   nearestStop,
   type Peft,
-  plainOpsOn,
   RANK_STOPS,
+  takesPlainOps,
   withoutUndefined,
   withValues,
 } from './adapterForm';
@@ -50,7 +50,7 @@ export function AdapterCard({ lora, datasets }: { lora: Lora; datasets: readonly
   const where = plan.error?.where?.replace(/^peft\./, '');
   const problem = (key: string) => (where === key ? plan.error?.message : undefined);
   const bases = baseChoices(lora.allRuns, recipe.model.ref);
-  const plain = backend?.backend === 'webgpu' ? plainOpsOn(values) : [];
+  const isPlain = backend?.backend === 'webgpu' && takesPlainOps(values);
   const { quantization } = recipe.model;
   const { typed, type } = useTypedFields('lora');
   if (isFolded)
@@ -151,10 +151,10 @@ export function AdapterCard({ lora, datasets }: { lora: Lora; datasets: readonly
           typed={typed}
           onType={type}
         />
-        {plain.length > 0 && (
+        {isPlain && (
           <p className="warn-text lora-small">
-            {plain.join(', ')}: no recorded kernel has {plain.length === 1 ? 'it' : 'them'} yet. On WebGPU this run
-            takes plain tensor operations, with the same numbers and more time a step.
+            use_dora with lora_dropout: no recorded kernel has both yet. On WebGPU this run takes plain tensor
+            operations, with the same numbers and more time a step.
           </p>
         )}
         {plan.error && !PLACES.includes(where ?? '') && (

@@ -7,9 +7,9 @@ import {
   parseTargets,
   patternRows,
   patternTable,
-  plainOpsOn,
   presetOf,
   RANK_STOPS,
+  takesPlainOps,
   targetsText,
   withValues,
 } from './adapterForm';
@@ -61,7 +61,8 @@ test('patterns: a row without a name is not in the table, and no row is no table
   expect(patternRows(undefined)).toEqual([]);
 });
 
-test('what runs in plain operations on WebGPU is named', () => {
-  expect(plainOpsOn(adapterValues({ r: 8 }))).toEqual([]);
-  expect(plainOpsOn(adapterValues({ r: 8, use_dora: true, lora_dropout: 0.1 }))).toEqual(['use_dora']);
+test('only DoRA with dropout runs in plain operations on WebGPU', () => {
+  expect(takesPlainOps(adapterValues({ r: 8, use_dora: true }))).toBe(false);
+  expect(takesPlainOps(adapterValues({ r: 8, lora_bias: true, lora_dropout: 0.1 }))).toBe(false);
+  expect(takesPlainOps(adapterValues({ r: 8, use_dora: true, lora_dropout: 0.1 }))).toBe(true);
 });

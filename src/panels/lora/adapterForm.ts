@@ -88,5 +88,5 @@ export const NF4 = (doubleQuant: boolean): Quantization => ({
 export const withoutUndefined = (peft: { [key: string]: Json | undefined }): Peft =>
   Object.fromEntries(Object.entries(peft).filter(([, value]) => value !== undefined)) as Peft;
 
-/** Settings that the recorded kernels have no form for; with one of them a run takes plain tensor operations on WebGPU too. */
-export const plainOpsOn = ({ use_dora }: AdapterValues): string[] => (use_dora ? ['use_dora'] : []);
+/** Whether the recorded kernels have no form for an adapter; a run takes plain tensor operations on WebGPU then too. */
+export const takesPlainOps = ({ use_dora, lora_dropout }: AdapterValues): boolean => use_dora && lora_dropout > 0;
