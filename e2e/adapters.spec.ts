@@ -238,7 +238,9 @@ test.describe('a copy of the studio without adapters', () => {
     await expect(page.locator('.ad-registry .verdict', { hasText: 'active' })).toHaveCount(3);
 
     await train(2);
-    const newest = page.locator('.ad-registry tbody', { hasText: 'bank_A policy_v3' }).getByRole('row', { name: /^version 2/ });
+    const newest = page
+      .locator('.ad-registry tbody', { hasText: 'bank_A policy_v3' })
+      .getByRole('row', { name: /^version 2/ });
     await expect(newest).toContainText('not compared with version 1', { timeout: 60_000 });
     await newest.getByRole('button', { name: 'Activate …' }).click();
     await newest.getByLabel('Reason').fill('a rehearsal');
