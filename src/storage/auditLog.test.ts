@@ -344,6 +344,12 @@ test('a header of any kind is logged, in a size that fits', async () => {
   expect(kept[9]).toMatchObject({ tenant_id: 'bank_A' });
   for (const entry of await log.search()) expect(canonicalJson(entry).length).toBeLessThan(2000);
   expect((await log.search({ tenant: 'bank_A' })).map(({ n }) => n)).toEqual([10]);
+  // Wide and deep at once: 32 ** 3 texts of 500 characters.
+  const wide = (inner: unknown) => Array.from({ length: 32 }, () => inner);
+  const tree = { tenant_id: 'bank_A', tree: wide(wide(wide('x'.repeat(500)))) };
+  const [entry] = await log.append([{ ...draft(2), metadata: tree } as unknown as AuditDraft]);
+  expect(canonicalJson(entry!).length).toBeLessThan(20_000);
+  expect(entry!.metadata).toMatchObject({ tenant_id: 'bank_A' });
 });
 
 test('two tabs write one log: no entry is lost and the chain holds', async () => {

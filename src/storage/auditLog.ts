@@ -281,18 +281,27 @@ function parse(line: Uint8Array | undefined): { text: string; json: unknown; ent
   }
 }
 
-/** Of what a request says of itself: the rest is cut, so that a stranger's header cannot fill the disk. */
-const LONGEST = { text: 500, members: 32, depth: 4 };
+/** Of what a request says of itself, in characters and members: the rest is cut, so that a stranger's header cannot fill the disk. */
+const LONGEST = { text: 500, members: 32, depth: 4, all: 8192 };
 
 /** Anything that came over the wire as JSON can hold it: a request that says nonsense is logged as well. */
-function asJson(value: unknown, depth = 0): unknown {
-  if (typeof value === 'string') return value.length > LONGEST.text ? `${value.slice(0, LONGEST.text)}…` : value;
+function asJson(value: unknown, room = { left: LONGEST.all }, depth = 0): unknown {
+  const text = (given: string): string => {
+    const most = Math.min(LONGEST.text, room.left);
+    room.left -= Math.min(given.length, most);
+    return given.length > most ? `${given.slice(0, most)}…` : given;
+  };
+  if (typeof value === 'string') return text(value);
+  room.left -= 2; // of what stands between members
   if (value === null || value === undefined || typeof value === 'boolean' || Number.isFinite(value)) return value;
-  if (typeof value !== 'object') return String(value); // NaN, a bigint
-  if (depth === LONGEST.depth) return '…';
-  if (Array.isArray(value)) return value.slice(0, LONGEST.members).map((member) => asJson(member, depth + 1));
-  const members = Object.entries(value).slice(0, LONGEST.members);
-  return Object.fromEntries(members.map(([key, member]) => [asJson(key), asJson(member, depth + 1)]));
+  if (typeof value !== 'object') return text(String(value)); // NaN, a bigint
+  if (depth === LONGEST.depth || room.left <= 0) return '…';
+  const cut: unknown[] = [];
+  for (const [key, member] of Object.entries(value).slice(0, LONGEST.members)) {
+    if (room.left <= 0) break;
+    cut.push(Array.isArray(value) ? asJson(member, room, depth + 1) : [text(key), asJson(member, room, depth + 1)]);
+  }
+  return Array.isArray(value) ? cut : Object.fromEntries(cut as [string, unknown][]);
 }
 
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text);

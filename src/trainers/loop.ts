@@ -332,7 +332,7 @@ export class TrainingRun {
     return this.options.engine.adapters.map(({ name }) => name);
   }
   private routeOf(group: RowGroup): number {
-    return group[0]?.route ?? this.options.engine.activeRoute;
+    return group[0]?.route ?? this.route;
   }
   private collation() {
     return { buckets: bucketsUpTo(this.options.args.max_length), route: this.route };

@@ -190,3 +190,16 @@ test('parts of a fused loss are fused, each with its count; of another loss they
   expect(counts[0]).not.toBe(counts[1]);
   expect(lossByAdapter(parts, () => () => ({ sums: {}, counts: {}, metrics: {} })).fused).toBeUndefined();
 });
+
+test('rows without a route train the adapter that served when the run began, whichever is chosen since', async () => {
+  const engine = new TfEngine(SHAPE, initWeights(SHAPE, 1), 'lm', ADAPTERS.slice(0, 2));
+  const rows = Array.from({ length: 6 }, (_, i) => rowOf(i, i % 2)).map(({ route, ...row }, i) => (i % 2 ? row : { ...row, route })); // biome-ignore format: rows of 0, and rows of nobody
+  engine.activeRoute = 1;
+  const own = { ...args, gradient_accumulation_steps: 1, max_steps: 2 };
+  const run = new TrainingRun({ engine, trainer, args: own, train: rows.map((row) => [row]), eval: [], seed: 1, now: () => 0 }); // biome-ignore format: one run
+  await run.trainStep();
+  engine.activeRoute = 0; // as somebody does who asks the live engine
+  const [point] = (await run.trainStep()).points;
+  engine.dispose();
+  expect(Object.keys(point!).filter((key) => key.startsWith('loss/'))).toEqual(['loss/bank_A', 'loss/retail_B']);
+});

@@ -177,13 +177,22 @@ export class TrainingRuns {
   async settleOrphans(): Promise<void> {
     for (const { id, status } of await this.env.runs.heads())
       if (LIVE.includes(status) && !this.live.has(id)) {
-        if (await this.env.locks.isHeld(id)) this.follow(id);
-        else await this.cutOff(id);
+        if (!(await this.cutOff(id))) this.follow(id);
       }
   }
-  private cutOff = async (id: string): Promise<void> => {
-    await this.env.runs.patch(id, { status: 'interrupted', checkpoints: await this.env.checkpoints.list(id) });
-  };
+  /** Under the run's lock, so that no other tab takes it up meanwhile; false when another worker holds it. */
+  private async cutOff(id: string): Promise<boolean> {
+    const release = await this.env.locks.acquire(id);
+    if (!release) return false;
+    try {
+      const head = await this.env.runs.head(id); // another tab may have gone on with it, and finished
+      if (head && LIVE.includes(head.status))
+        await this.env.runs.patch(id, { status: 'interrupted', checkpoints: await this.env.checkpoints.list(id) });
+    } finally {
+      release();
+    }
+    return true;
+  }
   /**
    * A run that another worker holds: trained in another tab, or by the worker of a page that was reloaded, which holds its
    * locks for seconds until it dies. When it lets go, the page is told how the run ended.
@@ -197,14 +206,14 @@ export class TrainingRuns {
         this.followed.delete(id);
         const head = await this.env.runs.head(id);
         if (!head || this.live.has(id) || this.releases.has(id)) return; // deleted, or taken up here meanwhile
-        if (LIVE.includes(head.status)) {
-          if (await this.env.locks.isHeld(id)) return this.follow(id);
-          await this.cutOff(id);
-        }
+        if (LIVE.includes(head.status) && !(await this.cutOff(id))) return this.follow(id);
         const { status, step, error } = (await this.env.runs.head(id))!;
         this.env.emit({ kind: 'status', runId: id, status, step, ...(error && { error }) });
       })
-      .catch(() => this.followed.delete(id)); // the next look at the runs asks again
+      .catch((error: Error) => {
+        this.followed.delete(id); // the next look at the runs asks again
+        this.env.emit({ kind: 'warning', message: `What became of run ${id} could not be read. ${error.message}` });
+      });
   }
 
   async list(): Promise<RunRecord[]> {

@@ -236,8 +236,8 @@ export class LlamaRecorder {
     const left = this.recording.floats(`low.${key}${layer}`, this.rows * rank);
     const passes = this.passesOf(adapter);
     if (passes) {
-      const rstd = norm?.rstd ?? this.recording.floats(`rstd.${key}${layer}`, this.rows);
-      this.shrinkDropped(`${key}${layer}`, adapter, passes, { x, ...(norm && { norm: { ...norm, rstd } }) }, left);
+      const rstd = norm && (norm.rstd ?? this.recording.floats(`rstd.${key}${layer}`, this.rows));
+      this.shrinkDropped(`${key}${layer}`, adapter, passes, { x, ...(rstd && { norm: { ...norm, rstd } }) }, left);
       return { rank, left, right: B };
     }
     this.product(
