@@ -1,7 +1,7 @@
 // What an adapter costs before it is trained: parameters, bytes of its file, of the optimizer, and of the base beside it.
 import type { LlamaConfig, LoraConfig } from '../protocol/model';
 import type { LoraPlan } from '../protocol/requests';
-import { lastPart, layerOf, loraTensors, sizeOf, targetModules } from './lora';
+import { lastPart, layerOf, loraTensors, patternWarnings, sizeOf, targetModules } from './lora';
 import { nf4Bytes } from './nf4';
 import { parameterCount, parameterShapes } from './presets';
 
@@ -49,5 +49,7 @@ export function loraPlan(config: LlamaConfig, lora: LoraConfig): LoraPlan {
     optimizer_bytes: OPTIMIZER_BYTES * trainable,
     full_optimizer_bytes: OPTIMIZER_BYTES * total,
     base_bytes: baseBytes(config),
+    max_rank: Math.min(...targets.map((target) => Math.min(target.in, target.out))),
+    warnings: patternWarnings(config, lora),
   };
 }
