@@ -24,6 +24,14 @@ export function baseBytes(config: LlamaConfig): LoraPlan['base_bytes'] {
   return { f32: 4 * total, f16: 2 * total, nf4: rest + nf4, nf4_double_quant: rest + nested };
 }
 
+/** Bytes of what stays f32 where the base is kept in four bits. */
+function unquantizedBytes(config: LlamaConfig): number {
+  let values = 0;
+  for (const [name, shape] of parameterShapes(config))
+    if (shape.length !== 2 || !name.includes('.layers.')) values += sizeOf(shape);
+  return 4 * values;
+}
+
 /** Throws ConfigError for an adapter that does not fit the model. */
 export function loraPlan(config: LlamaConfig, lora: LoraConfig): LoraPlan {
   const targets = targetModules(config, lora);
@@ -49,6 +57,7 @@ export function loraPlan(config: LlamaConfig, lora: LoraConfig): LoraPlan {
     optimizer_bytes: OPTIMIZER_BYTES * trainable,
     full_optimizer_bytes: OPTIMIZER_BYTES * total,
     base_bytes: baseBytes(config),
+    unquantized_bytes: unquantizedBytes(config),
     max_rank: Math.min(...targets.map((target) => Math.min(target.in, target.out))),
     warnings: patternWarnings(config, lora),
   };

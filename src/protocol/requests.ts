@@ -191,6 +191,8 @@ export interface LoraPlan {
   optimizer_bytes: number;
   full_optimizer_bytes: number;
   base_bytes: { f32: number; f16: number; nf4: number; nf4_double_quant: number };
+  /** Of it in four bits: what stays f32 there, embeddings and norms. */
+  unquantized_bytes: number;
   /** The highest rank that each module takes: of the smallest matrix among them. */
   max_rank: number;
   /** On keys of rank_pattern and alpha_pattern that mean no module; each begins with the table's name. */

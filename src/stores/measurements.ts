@@ -43,8 +43,10 @@ export const measurementKey = (request: MeasureRequest): string => {
   return [ref, metrics.join('+'), cases, seed, template, dataset ?? '', casesOf ?? '', at ?? ''].join('|');
 };
 /** Under which key a run's record has it; an imported run has another id. */
-export const keptKey = (request: MeasureRequest, { id }: Kept): string =>
-  measurementKey(request.ref === `run:${id}` ? { ...request, ref: 'run' } : request);
+export const keptKey = ({ ref, casesOf, ...request }: MeasureRequest, { id }: Kept): string => {
+  const named = (it: string) => (it === `run:${id}` ? 'run' : it);
+  return measurementKey({ ...request, ref: named(ref), ...(casesOf && { casesOf: named(casesOf) }) });
+};
 
 /** What is known: of this page, or kept with the run that it was measured for (without its cases). */
 export function measurementOf(
