@@ -70,8 +70,9 @@ export function LineChart({
   const axis = isSmall ? { right: 0, bottom: 0 } : AXIS;
   const [plotWidth, plotHeight] = [width - axis.right, height - axis.bottom];
   const x = (step: number) => ((step - x0) / (x1 - x0 || 1)) * plotWidth;
+  const top = yTitle && !isSmall ? 20 : PAD;
   const y = (value: number) =>
-    plotHeight - PAD - ((value - range.low) / (range.high - range.low)) * (plotHeight - 2 * PAD);
+    plotHeight - PAD - ((value - range.low) / (range.high - range.low)) * (plotHeight - PAD - top);
   const stepAt = (event: PointerEvent) => {
     const box = event.currentTarget.getBoundingClientRect();
     const share = Math.min(1, Math.max(0, (event.clientX - box.left) / (box.width - axis.right)));

@@ -44,16 +44,11 @@ export function RunControls({
         className="button primary"
         disabled={!canStart || isStarting || blocked !== undefined}
         title={blocked}
-        aria-describedby={blocked === undefined ? undefined : 'run-blocked'}
+        aria-description={blocked}
         onClick={on.start}
       >
         {isStarting ? 'Starting …' : startLabel}
       </button>
-      {blocked !== undefined && (
-        <span id="run-blocked" className="sr-only">
-          {blocked}
-        </span>
-      )}
     </>
   );
 }

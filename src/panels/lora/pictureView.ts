@@ -119,7 +119,7 @@ export function survivalOf(modules: readonly ModulePicture[], finding?: LossFind
     return {
       verdict: 'harmful',
       title: 'There is nothing to keep',
-      words: `${finding.words} ${size}: merging would neither mend that nor make it much worse.`,
+      words: `${finding.words} Whether it survives does not matter then; ${size}.`,
       ratio,
       share,
     };
