@@ -154,7 +154,11 @@ test('an adapter: costs, a refused target, a run, its picture, the verdict and t
   };
   const peft = await download('Adapter, PEFT’s files');
   expect(peft.name).toMatch(/\.peft\.zip$/);
-  expect(Object.keys(peft.files).sort()).toEqual(['adapter_config.json', 'adapter_model.safetensors']);
+  expect(Object.keys(peft.files).sort()).toEqual([
+    'adapter_config.json',
+    'adapter_model.safetensors',
+    'posttrain_studio.json', // which base by its hash
+  ]);
   const config = JSON.parse(new TextDecoder().decode(peft.files['adapter_config.json'])) as Record<string, unknown>;
   expect(config).toMatchObject({ peft_type: 'LORA', r: 4, lora_alpha: 16, target_modules: ['q_proj', 'up_proj'] });
   // A header, then 4,416 numbers of four bytes.

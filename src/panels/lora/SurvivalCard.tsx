@@ -42,15 +42,6 @@ export function SurvivalCard({
             <tr>
               <th scope="col">layer · module</th>
               <th scope="col" className="n">
-                ‖ΔW‖
-              </th>
-              <th scope="col" className="n">
-                NF4 error of W
-              </th>
-              <th scope="col" className="n">
-                NF4 error of W + ΔW
-              </th>
-              <th scope="col" className="n">
                 ‖ΔW‖ / error
               </th>
               <th scope="col">
@@ -63,6 +54,15 @@ export function SurvivalCard({
                   <span>{one < 0.75 && `${tickText(high)} ×`}</span>
                 </span>
               </th>
+              <th scope="col" className="n">
+                ‖ΔW‖
+              </th>
+              <th scope="col" className="n">
+                NF4 error of W
+              </th>
+              <th scope="col" className="n">
+                NF4 error of W + ΔW
+              </th>
             </tr>
           </thead>
           <tbody>
@@ -71,9 +71,6 @@ export function SurvivalCard({
               return (
                 <tr key={m.path}>
                   <td className="mono">{moduleLabel(m.path)}</td>
-                  <td className="n">{number(m.update_norm)}</td>
-                  <td className="n">{number(m.nf4_error)}</td>
-                  <td className="n">{number(m.merge_error)}</td>
                   <td className={`n${ratio < 1 ? ' bad-text' : ''}`}>{number(ratio)} ×</td>
                   <td className="lora-bar-cell">
                     <span className="lora-ratio">
@@ -84,6 +81,9 @@ export function SurvivalCard({
                       <b className="lora-ratio-one" style={{ left: `${one * 100}%` }} />
                     </span>
                   </td>
+                  <td className="n">{number(m.update_norm)}</td>
+                  <td className="n">{number(m.nf4_error)}</td>
+                  <td className="n">{number(m.merge_error)}</td>
                 </tr>
               );
             })}
