@@ -39,10 +39,10 @@ export const countedValues = (metric: Metric, graded: readonly Graded[]): number
 /** Mean over the counted cases with its 95 % interval: bootstrap, and Wilson's where all cases agree and a bootstrap would claim certainty. */
 export function measureMetric(metric: Metric, graded: readonly Graded[], rng: Rng): MetricResult {
   const values = countedValues(metric, graded);
-  const { id, unit, direction } = metric;
+  const { id, unit, direction, meaning } = metric;
   const isUnanimous = unit === 'share' && values.every((v) => v === values[0]);
   const interval = isUnanimous
     ? wilson(values[0] ? values.length : 0, values.length)
     : bootstrapMean(values, rng.fork(id));
-  return { id, value: mean(values), ...interval, n: values.length, unit, direction };
+  return { id, value: mean(values), ...interval, n: values.length, unit, direction, meaning };
 }

@@ -24,6 +24,8 @@ export interface TrainedAdapter {
   adapter: LoraAdapter;
   /** Under PEFT's names. */
   tensors: NamedTensorMap;
+  /** Of the run at which it was read; undefined for one that is no run's. */
+  step?: number;
 }
 export interface ExportedFile {
   fileName: string;

@@ -13,6 +13,7 @@ test('shares keep a decimal only where it tells something', () => {
   expect(percent(0.004)).toBe('0.4 %');
   expect(percent(0)).toBe('0 %');
   expect(percent(1)).toBe('100 %');
+  expect(percent(579_498.94)).toBe('57,949,894 %');
   expect(percent(0.05)).toBe('5 %');
   expect(percent(Number.NaN)).toBe('–');
 });

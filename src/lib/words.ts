@@ -13,7 +13,7 @@ export function percent(share: number): string {
   if (!Number.isFinite(share)) return '–';
   const value = share * 100;
   const digits = value !== 0 && Math.abs(value) < 9.95 && !Number.isInteger(Math.round(value * 1000) / 1000) ? 1 : 0;
-  return `${minus(value.toFixed(digits))} %`;
+  return `${minus(Math.abs(value) >= 1000 ? whole.format(value) : value.toFixed(digits))} %`;
 }
 
 /** Three significant digits below 10, otherwise two decimals at most: 0.0412, 2.21, 13.4, 1,024. */

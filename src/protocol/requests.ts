@@ -109,6 +109,8 @@ export interface MetricResult {
   n: number;
   unit: string;
   direction: 'higher' | 'lower' | 'neutral';
+  /** What it counts, in a sentence; absent in results of older versions. */
+  meaning?: string;
 }
 
 /** One graded held-out case, for the table behind the numbers. */
@@ -189,6 +191,12 @@ export interface LoraPlan {
   optimizer_bytes: number;
   full_optimizer_bytes: number;
   base_bytes: { f32: number; f16: number; nf4: number; nf4_double_quant: number };
+  /** Of it in four bits: what stays f32 there, embeddings and norms. */
+  unquantized_bytes: number;
+  /** The highest rank that each module takes: of the smallest matrix among them. */
+  max_rank: number;
+  /** On keys of rank_pattern and alpha_pattern that mean no module; each begins with the table's name. */
+  warnings: string[];
 }
 /** What an adapter has learnt in one module (nn/adapterPicture.ts). */
 export interface ModulePicture {
@@ -522,7 +530,8 @@ export interface ComputeRequests {
     progress: never;
   };
   /** What the adapter of a model has learnt; `#<adapter>` in the ref chooses among several. */
-  adapterPicture: { params: { ref: ModelRef }; reply: { modules: ModulePicture[] }; progress: never };
+  /** `step`: of the run at which the adapter was read; absent for an adapter that is no run's. */
+  adapterPicture: { params: { ref: ModelRef }; reply: { modules: ModulePicture[]; step?: number }; progress: never };
   /** Root mean squares of the update of one module, in blocks. */
   updateMap: {
     params: { ref: ModelRef; path: string; side: number };
@@ -553,6 +562,12 @@ export interface ComputeRequests {
   stop: { params: { runId: string }; reply: { step: number }; progress: never };
   listRuns: { params: Record<string, never>; reply: { runs: RunRecord[] }; progress: never };
   renameRun: { params: { runId: string; name: string }; reply: { runId: string }; progress: never };
+  /** Keeps metrics with the run that they were measured for, under the key of what was asked. */
+  keepMeasured: {
+    params: { runId: string; key: string; metrics: MetricResult[] };
+    reply: Record<string, never>;
+    progress: never;
+  };
   deleteRun: { params: { runId: string }; reply: { freedBytes: number }; progress: never };
   /** One file: record, curves, final checkpoint (zip). */
   exportRun: { params: { runId: string }; reply: { fileName: string; bytes: ArrayBuffer }; progress: never };

@@ -2,6 +2,7 @@
 import { create } from 'zustand';
 import type { ComputeEvent } from '../protocol/events';
 import type { Recipe } from '../protocol/recipe';
+import type { MetricResult } from '../protocol/requests';
 import type { MetricPoint, RunRecord } from '../protocol/run';
 import { studioClient } from './client';
 
@@ -171,6 +172,12 @@ export async function resumeRun(runId: string): Promise<void> {
 export async function renameRun(runId: string, name: string): Promise<void> {
   await studioClient().compute.request('renameRun', { runId, name });
   patch(runId, () => ({ name: name.trim() }));
+}
+/** Keeps what was measured for a run with its record. Already kept: nothing. */
+export async function keepMeasured(runId: string, key: string, metrics: MetricResult[]): Promise<void> {
+  if (useRuns.getState().runs[runId]?.measured?.[key]) return;
+  patch(runId, ({ measured }) => ({ measured: { ...measured, [key]: metrics } }));
+  await studioClient().compute.request('keepMeasured', { runId, key, metrics });
 }
 /** Resolves to the bytes freed. */
 export async function deleteRun(runId: string): Promise<number> {

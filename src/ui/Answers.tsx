@@ -8,10 +8,13 @@ import { generationSteps, generationsAt, turnVerdict } from './runWords';
 export function Answers({
   generations,
   isOver,
+  of,
 }: {
   generations: readonly SampleGeneration[];
   /** No more answers come. */
   isOver: boolean;
+  /** Whose answers, where more than one run is on the page. */
+  of?: string;
 }) {
   const steps = generationSteps(generations);
   const [chosen, setChosen] = useState<number>();
@@ -21,7 +24,7 @@ export function Answers({
   const step = steps[at];
   if (first === undefined || step === undefined)
     return (
-      <Card title="Answers">
+      <Card title="Answers" note={of}>
         <p className="quiet">
           The same prompts are answered before the first step and at every evaluation. The first answers come with step
           0.
@@ -38,6 +41,7 @@ export function Answers({
       title="Answers"
       note={
         <span className="one-line">
+          {of && `${of}: `}
           {adapter !== undefined && `${adapter} on `}“{question}”
         </span>
       }

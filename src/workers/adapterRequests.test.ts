@@ -102,8 +102,11 @@ test('a run beside four bits has one picture: while its engine lives, from its c
   const made = bed();
   const quantization = { load_in_4bit: true, bnb_4bit_quant_type: 'nf4', bnb_4bit_use_double_quant: true } as const;
   await trained(made, { ...recipe, model: { ...recipe.model, quantization } });
-  const picture = async (bedOf: TestBed, ref: string) =>
-    (await bedOf.compute.request('adapterPicture', { ref })).modules;
+  const picture = async (bedOf: TestBed, ref: string) => {
+    const { modules, step } = await bedOf.compute.request('adapterPicture', { ref });
+    expect(step).toBe(3); // which step it is of, whoever reads it
+    return modules;
+  };
   const live = await picture(made, 'run:r');
   expect(live.map(({ update_norm }) => update_norm > 0)).toEqual([true, true]);
   // Of the weight itself, not of what four bits have made of it: that would have no error left.
@@ -138,3 +141,34 @@ test('evaluation takes its cases from the set that it is told', async () => {
     }),
   ).rejects.toThrow('no built-in dataset "none"');
 }, 60_000);
+
+test('metrics stay with the run that they were measured for, and go with it', async () => {
+  const made = bed();
+  await trained(made);
+  const metric = { id: 'terminated', value: 1, low: 0.9, high: 1, n: 3, unit: 'share', direction: 'higher' } as const;
+  const keep = (key: string, runId = 'r') => made.compute.request('keepMeasured', { runId, key, metrics: [metric] });
+  await Promise.all([keep('run|terminated'), keep('base|terminated')]);
+  const later = bed({ storage: made.storage });
+  const [run] = (await later.compute.request('listRuns', {})).runs;
+  expect(run!.measured).toEqual({ 'run|terminated': [metric], 'base|terminated': [metric] });
+  await made.compute.request('deleteRun', { runId: 'r' });
+  await keep('run|terminated'); // deleted meanwhile: stays deleted
+  expect((await made.compute.request('listRuns', {})).runs).toEqual([]);
+});
+
+test('a plan says which rank every module takes, and which keys of the patterns mean none', async () => {
+  const made = bed();
+  const plan = (peft: Recipe['peft']) => made.compute.request('loraPlan', { ref: 'builtin:tiny', peft: peft! });
+  const { modules, max_rank, warnings } = await plan({
+    ...recipe.peft,
+    rank_pattern: { q_prj: 4 },
+    alpha_pattern: { k_proj: 2, q_proj: 8 },
+  });
+  expect(max_rank).toBe(Math.min(...modules.flatMap((m) => [m.in, m.out])));
+  // k_proj is of the model, but no target.
+  expect(warnings).toEqual([
+    expect.stringMatching(/^rank_pattern has the key "q_prj".*The nearest: q_proj/),
+    expect.stringMatching(/^alpha_pattern has the key "k_proj"/),
+  ]);
+  expect((await plan(recipe.peft)).warnings).toEqual([]);
+});

@@ -478,8 +478,8 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       return { tensors: quantizationErrors(weights, base) };
     },
     adapterPicture: async ({ ref }, { signal }) => {
-      const { config, weights, adapter, tensors } = await models.adapterOf(ref, signal);
-      return { modules: adapterPicture(config, weights, adapter, tensors) };
+      const { config, weights, adapter, tensors, step } = await models.adapterOf(ref, signal);
+      return { modules: adapterPicture(config, weights, adapter, tensors), step };
     },
     updateMap: async ({ ref, path, side }, { signal }) => {
       const { config, adapter, tensors } = await models.adapterOf(ref, signal);
@@ -535,6 +535,10 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     async renameRun({ runId, name }) {
       await training.rename(runId, name);
       return { runId };
+    },
+    async keepMeasured({ runId, key, metrics }) {
+      await stores.runs.keepMeasured(runId, key, metrics);
+      return {};
     },
     async deleteRun({ runId }) {
       const freedBytes = await training.remove(runId);

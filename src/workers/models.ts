@@ -46,6 +46,8 @@ export interface ModelSource {
   adapters?: { list: LoraAdapter[]; tensors: NamedTensorMap; baseName: string };
   /** Of the base beside which the adapters lie. */
   baseId?: string;
+  /** Of a run's checkpoint. */
+  step?: number;
   /** Keeps it as artifacts, for what is built on it; absent where it is one, or ships with the studio. */
   keep?: () => Promise<void>;
 }
@@ -180,13 +182,15 @@ export class Models {
       const adapter = choose(engine.adapters);
       const head = await this.env.runs.get(runId!);
       const base = await this.whole(head.recipe.model.ref, signal);
-      const tensors = await this.env.queue.run('interactive', () => engine.exportTrained(), signal);
-      const about = { baseName: base.info.name, baseId: base.info.artifactId };
+      // The run goes on while this waits for the device: the step is the one that is read.
+      const read = async () => ({ step: this.live(ref)?.step ?? live.step, tensors: await engine.exportTrained() });
+      const { step, tensors } = await this.env.queue.run('interactive', read, signal);
+      const about = { baseName: base.info.name, baseId: base.info.artifactId, step };
       return trainedAdapter(base.files, { ...base.info, name: head.name }, about, adapter, tensors);
     }
-    const { adapters, files, info, baseId } = await this.source(ref, undefined, signal);
+    const { adapters, files, info, baseId, step } = await this.source(ref, undefined, signal);
     const adapter = choose(adapters?.list ?? []);
-    return trainedAdapter(files, info, { baseName: adapters!.baseName, baseId }, adapter, adapters!.tensors);
+    return trainedAdapter(files, info, { baseName: adapters!.baseName, baseId, step }, adapter, adapters!.tensors);
   }
 
   /** A new engine that belongs to the caller, with `fresh` adapters to be trained. Only while the device is held. */
@@ -329,6 +333,7 @@ export class Models {
         files: { ...base.files, quantization },
         adapters: { list, tensors: weights, baseName },
         baseId: base.info.artifactId,
+        step: checkpoint.step,
         keep: async () => {
           await this.keepAdapters(base, list, weights, name);
         },
@@ -431,7 +436,7 @@ export class Models {
 function trainedAdapter(
   files: ModelFiles,
   { config, name }: Pick<ModelInfo, 'config' | 'name'>,
-  base: Pick<TrainedAdapter, 'baseName' | 'baseId'>,
+  about: Pick<TrainedAdapter, 'baseName' | 'baseId' | 'step'>,
   adapter: LoraAdapter,
   tensors: NamedTensorMap,
 ): TrainedAdapter {
@@ -440,7 +445,7 @@ function trainedAdapter(
     config,
     hfConfig: files.config,
     weights: weights instanceof Uint8Array ? readSafetensors(weights, 'model.safetensors') : weights,
-    ...base,
+    ...about,
     name: adapter.name === DEFAULT_ADAPTER ? name : `${name} ${adapter.name}`,
     adapter,
     tensors: tensorsOf(adapter.name, tensors),

@@ -19,7 +19,8 @@ export function TrainCard({ lora }: { lora: Lora }) {
     <Card title="loss" note={curveWords(run.points, 'loss', 'eval_loss')} className="lora-loss">
       <LineChart
         title="loss"
-        height={150}
+        yTitle="loss, nats a token"
+        height={168}
         xMax={run.maxSteps}
         series={[
           { id: 'train', label: 'train', points: metricSeries(run.points, 'loss') },
@@ -27,7 +28,8 @@ export function TrainCard({ lora }: { lora: Lora }) {
         ]}
       />
       <p className="quiet lora-small">
-        {run.name}: {progressWords(run.status, run.step, run.maxSteps, isLive(run) ? stats?.stepMs : undefined)}
+        {lora.titleOf(run)}:{' '}
+        {progressWords(run.status, run.step, run.maxSteps, isLive(run) ? stats?.stepMs : undefined)}
       </p>
     </Card>
   );
