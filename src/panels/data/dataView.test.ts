@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { DatasetRow } from '../../protocol/chat';
-import { preview, rowType, truthOf, turnsOf } from './dataView';
+import { preview, truthOf, turnsOf } from './dataView';
 
 const trajectory: DatasetRow = {
   messages: [
@@ -33,7 +33,6 @@ test('prompt and completion are told apart, as strings and as messages', () => {
   ]);
   const chat = turnsOf({ prompt: [{ role: 'user', content: 'a' }], completion: [{ role: 'assistant', content: 'b' }] });
   expect(chat.map((t) => t.part)).toEqual(['prompt', 'completion']);
-  expect(rowType({ prompt: 'a', completion: 'b' })).toBe('prompt-completion');
   expect(turnsOf({ text: 'x' })[0]!.role).toBe('text');
   expect(turnsOf({})).toEqual([]);
   const pair = { prompt: 'Q', chosen: 'good', rejected: 'bad' };
@@ -42,7 +41,6 @@ test('prompt and completion are told apart, as strings and as messages', () => {
     ['good', 'chosen'],
     ['bad', 'rejected'],
   ]);
-  expect(rowType(pair)).toBe('preference');
   expect(preview(pair)).toEqual({ asked: 'Q', answered: 'good' });
   expect(truthOf({ prompt: 'Q', chosen: 'good', rejected: '{"status":"ok"}' })).toEqual([]);
 });
