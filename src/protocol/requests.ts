@@ -448,7 +448,8 @@ export interface ComputeRequests {
   deleteRun: { params: { runId: string }; reply: { freedBytes: number }; progress: never };
   /** One file: record, curves, final checkpoint (zip). */
   exportRun: { params: { runId: string }; reply: { fileName: string; bytes: ArrayBuffer }; progress: never };
-  importRun: { params: { bytes: ArrayBuffer }; reply: { run: RunRecord }; progress: never };
+  /** A file of exportRun, or the log of another program: trainer_state.json, or JSON lines with a step each. */
+  importRun: { params: { bytes: ArrayBuffer; fileName?: string }; reply: { run: RunRecord }; progress: never };
   storageEstimate: {
     params: Record<string, never>;
     reply: { usageBytes: number; quotaBytes: number };

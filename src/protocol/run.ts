@@ -52,4 +52,9 @@ export interface RunRecord {
   error?: ErrorData;
   /** Groups the two arms of an experiment pair. */
   group?: string;
+  /** A log of another program: curves without weights, and a recipe that only holds what the log says. */
+  imported?: { fileName: string; format: LogFormat; notes: string[] };
 }
+
+/** transformers' trainer_state.json, or one JSON object a line. */
+export type LogFormat = 'trainer_state' | 'metrics';

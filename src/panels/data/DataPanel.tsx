@@ -84,7 +84,7 @@ export function DataPanel() {
           {sets.isLoading && datasets.length === 0 && <div className="skeleton-block" aria-hidden="true" />}
           <ImportZone {...bringing} />
           <ul className="dataset-list">
-            {datasets.map((d) => (
+            {ownFirst(datasets).map((d) => (
               <li key={d.id}>
                 <button
                   type="button"
@@ -121,6 +121,10 @@ export function DataPanel() {
     </Panel>
   );
 }
+
+/** What a person brought is looked for first. */
+const ownFirst = (datasets: readonly DatasetInfo[]): DatasetInfo[] =>
+  datasets.toSorted((a, b) => Number(a.origin === 'builtin') - Number(b.origin === 'builtin'));
 
 /** Asks once more: the rows are nowhere else in the studio. */
 function DeleteButton({ info, onDeleted }: { info: DatasetInfo; onDeleted: () => void }) {

@@ -67,7 +67,7 @@ export function MappingCard({
     >
       <div className="mapping-grid">
         <div>
-          <label className="mapping-field">
+          <label className="mapping-field mapping-form">
             <span>rows are</span>
             <select
               className="select"
@@ -87,9 +87,9 @@ export function MappingCard({
             const column = columns[name] ?? '';
             return (
               <label key={name} className="mapping-field">
-                <span className="mono">
-                  {name}
-                  {isRequired ? '' : ' (may be left out)'}
+                <span>
+                  <span className="mono">{name}</span>
+                  {!isRequired && <span className="quiet"> optional</span>}
                 </span>
                 <select
                   className="select"

@@ -50,15 +50,15 @@ export function RowsCard({
         actions={splits.length > 1 && <Segmented label="Split" options={splits} value={split} onChange={onSplit} />}
         className="data-rows"
       >
-        <input
-          type="search"
-          className="search"
-          aria-label="Search the rows"
-          placeholder="Search: East China, transfer, refused …"
-          value={query.text ?? ''}
-          onChange={(event) => change({ text: event.currentTarget.value })}
-        />
         <div className="rows-filters">
+          <input
+            type="search"
+            className="search"
+            aria-label="Search the rows"
+            placeholder="Search: East China, transfer, refused …"
+            value={query.text ?? ''}
+            onChange={(event) => change({ text: event.currentTarget.value })}
+          />
           {shapes.length > 1 && (
             <Choice
               label="Type"

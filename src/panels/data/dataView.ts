@@ -78,7 +78,8 @@ export function reportWords(operation: DerivingOperation, { before, after, split
     return `${count(after)} of ${plural(before, 'row')}: ${sides}.`;
   if (!groups) return `${plural(after, 'row')}: ${sides}.`;
   const without = groups.without > 0 ? ` ${plural(groups.without, 'row')} without a value go one by one.` : '';
-  return `${plural(after, 'row')}: ${sides}. Groups: ${count(groups.train)} in train, ${count(groups.dev)} in dev, ${groups.both === 0 ? 'none' : count(groups.both)} on both sides.${without}`;
+  const few = groups.dev === 0 ? ' No group fell into dev: take another seed or a larger part.' : '';
+  return `${plural(after, 'row')}: ${sides}. Groups: ${count(groups.train)} in train, ${count(groups.dev)} in dev, ${groups.both === 0 ? 'none' : count(groups.both)} on both sides.${without}${few}`;
 }
 
 export interface Truth {

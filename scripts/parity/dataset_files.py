@@ -1,7 +1,7 @@
 """Writes test/fixtures/datasets: the same conversations as Parquet by pyarrow (each codec, both page versions, dictionaries, nulls,
 several row groups), as CSV and JSON by pandas, and rows.json with what must be read.
 
-Run from the repository root: python scripts/parity/datasets.py (pyarrow 26, pandas 3; no network, no other file).
+Run from the repository root: python scripts/parity/dataset_files.py (pyarrow 26, pandas 3; no network, no other file).
 """
 import json
 import os
