@@ -3,8 +3,8 @@ import { useState } from 'react';
 import { count, plural } from '../../lib/words';
 import type { DatasetInfo } from '../../protocol/requests';
 import { studioClient } from '../../stores/client';
+import { datasetsChanged, useDatasets } from '../../stores/datasets';
 import { saveFile } from '../../stores/saveFile';
-import { useLoaded } from '../../stores/useLoaded';
 import { useWorkbench } from '../../stores/workbench';
 import { Card } from '../../ui/Card';
 import { Panel } from '../../ui/Panel';
@@ -17,15 +17,11 @@ import '../../ui/parts.css';
 import './data.css';
 
 export function DataPanel() {
-  /** Goes up when sets were added or taken away. */
-  const [changes, setChanges] = useState(0);
   const [isDeriving, setDeriving] = useState(false);
-  const sets = useLoaded(`datasets ${changes}`, (signal) =>
-    studioClient().text.request('listDatasets', {}, { signal }),
-  );
+  const sets = useDatasets();
   const { datasetId, split, openDataset, openSplit } = useWorkbench();
   const show = (added: DatasetInfo) => {
-    setChanges((n) => n + 1);
+    datasetsChanged();
     setDeriving(false);
     openDataset(added.id, Object.keys(added.splits)[0]);
   };
@@ -46,7 +42,7 @@ export function DataPanel() {
                 key={info.id}
                 info={info}
                 onDeleted={() => {
-                  setChanges((n) => n + 1);
+                  datasetsChanged();
                   const first = datasets.find((d) => d.id !== info.id);
                   if (first) openDataset(first.id);
                 }}

@@ -1,5 +1,5 @@
 // One file on its way in: looked at, its columns mapped where they have names of their own, read, or refused with the reasons.
-import { useEffect, useRef, useState } from 'react';
+import { useRef, useState } from 'react';
 import { CancelledError, StudioError } from '../../lib/errors';
 import type { ImportPreview } from '../../protocol/datasets';
 import type { DatasetInfo, ImportProblems } from '../../protocol/requests';
@@ -29,12 +29,12 @@ export interface Import {
   cancel(): void;
 }
 
+/** An import goes on when the panel is left; its set is then the one in hand. */
 export function useImport(onImported: (info: DatasetInfo) => void): Import {
   const [state, setState] = useState<ImportState>({ status: 'idle' });
   const controller = useRef<AbortController>(undefined);
   const latest = useRef(onImported);
   latest.current = onImported;
-  useEffect(() => () => controller.current?.abort(), []);
 
   const begin = (): AbortSignal => {
     controller.current?.abort();

@@ -2,6 +2,7 @@
 import { useEffect, useState } from 'react';
 import type { RunRecord } from '../../protocol/run';
 import { studioClient } from '../../stores/client';
+import { useDatasets } from '../../stores/datasets';
 import { typedComplaints, useTypedFields } from '../../stores/typedFields';
 import { useLoaded } from '../../stores/useLoaded';
 import { fields as adapterFields } from '../../trainers/peft/config';
@@ -39,7 +40,7 @@ export function LoraPanel() {
   const [complaint] = typedComplaints(useTypedFields('lora').typed, { ...trainers.sft.fields, ...adapterFields });
   const [path, setPath] = useState<string>();
   const [hasExample, setExample] = useState(false);
-  const sets = useLoaded('datasets', (signal) => studioClient().text.request('listDatasets', {}, { signal }));
+  const sets = useDatasets();
   const [wanted, setWanted] = useState<string>();
   const adapters = adapterRefs(lora.runs);
   // The run in view, unless another adapter was chosen after it came into view.
