@@ -7,7 +7,8 @@ import { count, plural } from '../lib/words';
 import type { DatasetOperation, DerivingOperation, OperationReport, SplitRule } from '../protocol/datasets';
 import type { DatasetInfo } from '../protocol/requests';
 import type { DatasetType } from '../protocol/rowTypes';
-import { codesOf, countSplits, type Datasets, isBuiltin } from './datasets';
+import { type Datasets, isBuiltin } from './datasets';
+import { codesOf, countSplits } from './datasetViews';
 import { yieldToMessages } from './deviceQueue';
 
 /** Pairs of duplicates that a report lists. */
