@@ -14,7 +14,7 @@ test('malformed JSONL: the message names the line, and the rows that were there 
     ],
   });
   const give = (name: string, text: string) =>
-    page.getByLabel('JSONL file').setInputFiles({ name, mimeType: 'application/jsonl', buffer: Buffer.from(text) });
+    page.getByLabel('Dataset file').setInputFiles({ name, mimeType: 'application/jsonl', buffer: Buffer.from(text) });
   await give('broken.jsonl', `${good}\n{"messages": [}\n`);
   await expect(page.getByRole('alert')).toContainText(/line 2/i);
   await give('role.jsonl', `${good}\n${good.replace('"user"', '"robot"')}\n`);

@@ -175,7 +175,7 @@ test('own rows: imported, checked before the run, and trained on', async ({ page
     ),
     chat({ role: 'user', content: 'Nobody answers this.' }),
   ];
-  await page.getByLabel('JSONL file').setInputFiles({
+  await page.getByLabel('Dataset file').setInputFiles({
     name: 'sums.jsonl',
     mimeType: 'application/jsonl',
     buffer: Buffer.from(rows.join('\n')),

@@ -345,11 +345,11 @@ test('100,000 rows: read with progress, cancelled, read again; the mask report c
   stream.end();
   await finished(stream);
   await openStudio(page, WASM, 'data');
-  await page.getByLabel('JSONL file').setInputFiles(path);
+  await page.getByLabel('Dataset file').setInputFiles(path);
   await expect(page.getByText(/Reading big\.jsonl: [1-9][\d,]* rows/)).toBeVisible();
   await page.getByRole('button', { name: 'Cancel' }).click();
-  await expect(page.getByText(/Drop a .jsonl here/)).toBeVisible();
-  await page.getByLabel('JSONL file').setInputFiles(path);
+  await expect(page.getByText(/Drop a file here/)).toBeVisible();
+  await page.getByLabel('Dataset file').setInputFiles(path);
   await expect(page.getByText('100,000').first()).toBeVisible({ timeout: 60_000 });
   await showPanel(page, '#/mask');
   await expect(verdict(page)).toContainText(/of 90,000 rows read/, { timeout: 60_000 });
@@ -380,7 +380,7 @@ test('100,000 rows in the table: scrolling, sorting and filtering them blocks th
   stream.end();
   await finished(stream);
   await openStudio(page, WASM, 'data');
-  await page.getByLabel('JSONL file').setInputFiles(path);
+  await page.getByLabel('Dataset file').setInputFiles(path);
   await expect(page.getByText('112,000').first()).toBeVisible({ timeout: 60_000 });
   await showPanel(page, '#/mask');
   // While rows come in, the counts and the order are made anew again and again: the dearest are the last ones.

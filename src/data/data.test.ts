@@ -116,6 +116,14 @@ describe('JSONL', () => {
   test('prompt + completion, text, ShareGPT, tools and arguments as JSON strings', () => {
     expect(parseJsonl(bytes('{"prompt":"a","completion":"b"}')).type).toBe('prompt-completion');
     expect(parseJsonl(bytes('{"text":"a"}')).type).toBe('text');
+    expect(parseJsonl(bytes('{"prompt":"a"}')).type).toBe('prompt-only');
+    expect(parseJsonl(bytes('{"prompt":"a","completion":"b","label":false}'))).toMatchObject({
+      type: 'unpaired-preference',
+      rows: [{ label: false }],
+    });
+    // Any other label is a column of the person's own.
+    expect(parseJsonl(bytes('{"prompt":"a","completion":"b","label":"tax"}')).type).toBe('prompt-completion');
+    expect(parseJsonl(bytes('{"prompt":"a","completions":["b"],"labels":[true]}')).type).toBe('stepwise');
     expect(
       parseJsonl(bytes('{"conversations":[{"from":"human","value":"a"},{"from":"gpt","value":"b"}]}')).rows[0]!
         .messages,
@@ -146,7 +154,13 @@ describe('JSONL', () => {
     ['missing content', '{"messages":[{"role":"user"}]}', /messages\[0\]\.content is missing/],
     ['content list', '{"messages":[{"role":"user","content":[]}]}', /messages\[0\]\.content is an empty list/],
     ['no column', '{"question":"a"}', /none of the columns.*found: question/],
-    ['no completion', '{"prompt":"a"}', /completion is missing/],
+    ['no prompt', '{"completion":"a"}', /prompt is missing/],
+    ['fewer labels than steps', '{"prompt":"a","completions":["b","c"],"labels":[true]}', /labels must have one entry/],
+    [
+      'a step that is no string',
+      '{"prompt":"a","completions":["b",3],"labels":[true,false]}',
+      /completions\[1\] must be/,
+    ],
     [
       'bad arguments',
       '{"messages":[{"role":"assistant","tool_calls":[{"function":{"name":"f","arguments":"{x"}}]}]}',

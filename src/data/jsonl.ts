@@ -2,19 +2,9 @@
 import { DataError } from '../lib/errors';
 import type { DatasetRow } from '../protocol/chat';
 import type { ImportProblems } from '../protocol/requests';
+import { type DatasetType, typeOfRow } from '../protocol/rowTypes';
 import { parseRow } from '../text/parseRow';
-
-/** TRL's names of the dataset types. SFT takes all but preferences. */
-export type DatasetType = 'messages' | 'prompt-completion' | 'preference' | 'text';
-
-export const typeOfRow = (row: DatasetRow): DatasetType =>
-  row.messages
-    ? 'messages'
-    : row.text !== undefined
-      ? 'text'
-      : row.chosen !== undefined
-        ? 'preference'
-        : 'prompt-completion';
+import { LinePieces, TextPieces } from './decodeText';
 
 export interface ParsedDataset {
   rows: DatasetRow[];
@@ -29,39 +19,14 @@ const PROBLEMS_SHOWN = 20;
 
 const STRIDE = 1 << 20;
 
-/** Lines of UTF-8 bytes, decoded a megabyte at a time. Throws DataError naming the line that is not UTF-8. */
+/** Lines of a file in memory, decoded a megabyte at a time. */
 function* linesOf(bytes: Uint8Array, name: string): Generator<string> {
-  const decoder = new TextDecoder('utf-8', { fatal: true });
-  let rest = '';
-  for (let at = 0; at < bytes.length; at += STRIDE) {
-    try {
-      rest += decoder.decode(bytes.subarray(at, at + STRIDE), { stream: at + STRIDE < bytes.length });
-    } catch (cause) {
-      const where = `${name}, line ${badLine(bytes)}`;
-      throw new DataError(`${where}: not UTF-8 text. Save the file as UTF-8 JSONL.`, { cause, where });
-    }
-    const lines = rest.split('\n');
-    rest = lines.pop() ?? '';
-    yield* lines;
+  const text = new TextPieces(name);
+  const lines = new LinePieces();
+  for (let at = 0; at === 0 || at < bytes.length; at += STRIDE) {
+    const isLast = at + STRIDE >= bytes.length;
+    yield* lines.push(text.push(bytes.subarray(at, at + STRIDE), isLast), isLast);
   }
-  if (rest !== '') yield rest;
-}
-
-/** Number of the first line whose bytes are not UTF-8, from 1. A line end is never part of another character. */
-function badLine(bytes: Uint8Array): number {
-  const decoder = new TextDecoder('utf-8', { fatal: true });
-  let line = 1;
-  for (let from = 0; from < bytes.length; line++) {
-    const end = bytes.indexOf(10, from);
-    const to = end < 0 ? bytes.length : end;
-    try {
-      decoder.decode(bytes.subarray(from, to));
-    } catch {
-      return line;
-    }
-    from = to + 1;
-  }
-  return line;
 }
 
 /**
@@ -70,16 +35,6 @@ function badLine(bytes: Uint8Array): number {
  * PROBLEMS_SHOWN bad lines, so that they can be put right in one go.
  */
 export function parseJsonl(bytes: Uint8Array, name = 'dataset.jsonl'): ParsedDataset {
-  const steps = parseJsonlSteps(bytes, name);
-  for (;;) {
-    const step = steps.next();
-    if (step.done) return step.value;
-  }
-}
-
-const ROWS_A_STEP = 500;
-/** parseJsonl in steps, so that a worker can tell how far it is and be stopped: yields the rows read so far. */
-export function* parseJsonlSteps(bytes: Uint8Array, name: string): Generator<number, ParsedDataset> {
   const rows: DatasetRow[] = [];
   const lines: number[] = [];
   const problems: DataError[] = [];
@@ -105,7 +60,6 @@ export function* parseJsonlSteps(bytes: Uint8Array, name: string): Generator<num
       details.stopped = problems.length === PROBLEMS_SHOWN;
       if (details.stopped) break;
     }
-    if (rows.length % ROWS_A_STEP === 0) yield rows.length;
   }
   const first = problems[0];
   if (first) {

@@ -5,6 +5,7 @@ import type { DatasetRow, EncodedRow } from '../protocol/chat';
 import { DEFAULT_ADAPTER } from '../protocol/peft';
 import type { DataRef, Recipe } from '../protocol/recipe';
 import type { RowPlace } from '../protocol/requests';
+import { type DatasetType, SFT_TYPES, typeOfRow } from '../protocol/rowTypes';
 import { blockingFinding, render } from '../text/render';
 import type { RenderContext } from '../text/renderContext';
 import { trainers } from '../trainers/registry';
@@ -88,6 +89,12 @@ export function encodeRecipe(...given: EncodeArguments): EncodedRows {
   }
 }
 
+const NOT_FOR_SFT: { [type in DatasetType]?: string } = {
+  preference: 'preferences (chosen and rejected)',
+  'unpaired-preference': 'answers with a label, the bad ones too (prompt, completion and label)',
+  'prompt-only': 'prompts without an answer',
+  stepwise: 'steps with labels (completions and labels)',
+};
 /** Rows between two steps: some tens of milliseconds of work. */
 const ROWS_A_STEP = 50;
 /** encodeRecipe in steps, so that a worker can tell how far it is and be stopped. */
@@ -96,11 +103,11 @@ export function* encodeRecipeSteps(
 ): Generator<{ done: number; total: number }, EncodedRows> {
   const settings = { ...context, ...settingsOf(recipe) };
   const given = recipeRows(recipe, part, imported);
-  const preference = given.find(({ row }) => row.chosen !== undefined);
-  if (preference)
+  const foreign = given.find(({ row }) => !SFT_TYPES.includes(typeOfRow(row)));
+  if (foreign)
     throw new DataError(
-      'SFT does not train on preferences (chosen and rejected). Choose rows of messages or of prompt and completion.',
-      { where: preference.rowId },
+      `SFT does not train on ${NOT_FOR_SFT[typeOfRow(foreign.row)]}. Choose rows of messages or of prompt and completion.`,
+      { where: foreign.rowId },
     );
   const all: EncodedRow[] = [];
   const dropped: EncodedRows['dropped'] = [];

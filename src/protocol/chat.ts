@@ -40,8 +40,9 @@ export interface ToolSchema {
 }
 
 /**
- * A TRL row: `messages` (language modelling), or `prompt` + `completion`, or `text`, or a preference: `chosen` + `rejected`
- * with or without `prompt`. Strings or message lists.
+ * A TRL row: `messages` (language modelling), or `prompt` + `completion`, or `text`; a preference: `chosen` + `rejected` with or
+ * without `prompt`; `prompt` alone; an unpaired preference: `prompt` + `completion` + `label`; or stepwise supervision: `prompt` +
+ * `completions` + `labels`. Strings or message lists; steps are strings.
  */
 export interface DatasetRow {
   messages?: Message[];
@@ -50,6 +51,11 @@ export interface DatasetRow {
   chosen?: string | Message[];
   rejected?: string | Message[];
   text?: string;
+  /** Whether the completion is a good one. */
+  label?: boolean;
+  /** Steps of an answer, and which of them are right; of equal length. */
+  completions?: string[];
+  labels?: boolean[];
   tools?: ToolSchema[];
   chat_template_kwargs?: { [key: string]: Json };
 }

@@ -13,6 +13,14 @@ import type {
   TruncationMode,
 } from './chat';
 import type {
+  DatasetFacets,
+  DatasetOperation,
+  DerivingOperation,
+  ImportPreview,
+  OperationReport,
+  RowQuery,
+} from './datasets';
+import type {
   BenchmarkReport,
   Calibration,
   StepMemoryPlan,
@@ -22,6 +30,7 @@ import type {
 } from './engineReport';
 import type { BackendInfo, BackendName, LlamaConfig, LoraConfig, SamplingOptions } from './model';
 import type { Recipe } from './recipe';
+import type { RowMapping } from './rowForms';
 import type { RunRecord } from './run';
 import type {
   AdapterVersion,
@@ -571,7 +580,8 @@ export interface ComputeRequests {
   deleteRun: { params: { runId: string }; reply: { freedBytes: number }; progress: never };
   /** One file: record, curves, final checkpoint (zip). */
   exportRun: { params: { runId: string }; reply: { fileName: string; bytes: ArrayBuffer }; progress: never };
-  importRun: { params: { bytes: ArrayBuffer }; reply: { run: RunRecord }; progress: never };
+  /** A file of exportRun, or the log of another program: trainer_state.json, or JSON lines with a step each. */
+  importRun: { params: { bytes: ArrayBuffer; fileName?: string }; reply: { run: RunRecord }; progress: never };
   storageEstimate: {
     params: Record<string, never>;
     reply: { usageBytes: number; quotaBytes: number };
@@ -582,9 +592,12 @@ export interface ComputeRequests {
 /** What `details` of an import's DataError hold: the first bad lines, and whether reading stopped there. */
 export interface ImportProblems {
   problems: { line: number; message: string }[];
-  /** Lines without a fault among those read. */
+  /** Lines with and without a fault among those read; `bad` where reading went on behind the last of `problems`. */
+  bad?: number;
   good: number;
   stopped: boolean;
+  /** What `line` counts: lines unless given. */
+  unit?: 'line' | 'row';
 }
 export interface DatasetInfo {
   id: string;
@@ -593,9 +606,17 @@ export interface DatasetInfo {
   description: string;
   rows: number;
   splits: Record<string, number>;
-  /** TRL type: messages, prompt-completion, text. */
+  /** TRL's name of the type (protocol/rowTypes). */
   type: string;
   origin: 'builtin' | 'imported';
+  /** How an imported or derived set came to be; absent for sets of earlier versions. */
+  operation?: DatasetOperation;
+  /** Set that it was made from. */
+  parent?: string;
+  /** Rows with a fault: they are shown and left out of training. */
+  faulty?: number;
+  /** What was read otherwise than written, in sentences. */
+  notes?: string[];
 }
 
 /** A row together with what the studio knows about it. */
@@ -607,6 +628,13 @@ export interface DatasetRowView {
   tenant?: string;
   /** Of the file that it was imported from, from 1. */
   line?: number;
+  /** Number in the whole set, faulty rows counted; imported sets only. */
+  place?: number;
+  /** Why it cannot be trained on; `row` is empty then and `raw` its text. `index` is −1. */
+  fault?: string;
+  raw?: string;
+  /** Edited and not saved yet, or otherwise than in an earlier version. */
+  edited?: 'draft' | 'saved';
 }
 
 /** How rows are rendered, encoded and masked; what is not given is TRL's. */
@@ -778,18 +806,66 @@ export interface TemplateInfo {
 
 export interface TextRequests {
   listDatasets: { params: Record<string, never>; reply: { datasets: DatasetInfo[] }; progress: never };
-  /** JSONL from the person; throws DataError naming the line and field. */
-  importDataset: { params: { name: string; bytes: ArrayBuffer }; reply: DatasetInfo; progress: { rows: number } };
+  /**
+   * The first rows of a file under a mapping, or under the one that its columns suggest. `fileId` names the file from one question
+   * to the next.
+   */
+  previewDataset: {
+    params: { fileId: string; name: string; file: Blob; mapping?: RowMapping };
+    reply: ImportPreview;
+    progress: never;
+  };
+  /**
+   * A file of the person's. Throws DataError naming the line and field (details: ImportProblems), and where the columns have names
+   * of their own and no mapping is given. `keepFaulty`: rows with a fault are kept, marked, and left out of training.
+   */
+  importDataset: {
+    params: { name: string; file: Blob; mapping?: RowMapping; keepFaulty?: boolean };
+    reply: DatasetInfo;
+    progress: { rows: number; readBytes: number; totalBytes: number };
+  };
   /** Imported sets only. */
   deleteDataset: { params: { datasetId: string }; reply: { freedBytes: number }; progress: never };
+  datasetFacets: { params: { datasetId: string }; reply: DatasetFacets; progress: never };
+  /** `editing`: as the Data page shows them, faulty rows and edits that are not saved among them. */
   rows: {
-    params: { datasetId: string; split: string; offset: number; limit: number; filter?: string };
+    params: {
+      datasetId: string;
+      split: string;
+      offset: number;
+      limit: number;
+      query?: RowQuery;
+      editing?: boolean;
+    };
     reply: { rows: DatasetRowView[]; total: number };
     progress: never;
   };
+  rowText: { params: { datasetId: string; place: number }; reply: { text: string }; progress: never };
+  /** Keeps an edit as a draft. Throws DataError for a text that is no row of the set's type. */
+  editRow: {
+    params: { datasetId: string; place: number; text: string };
+    reply: { drafts: number };
+    progress: never;
+  };
+  /** Takes the last edit of a row back, or all that are not saved. */
+  undoEdit: { params: { datasetId: string; place?: number }; reply: { drafts: number }; progress: never };
+  /** Makes a set of the edited rows; the one before stays. */
+  saveEdits: { params: { datasetId: string }; reply: DatasetInfo; progress: never };
+  /** What an operation would do to a set. */
+  previewOperation: {
+    params: { datasetId: string; operation: DerivingOperation };
+    reply: OperationReport;
+    progress: never;
+  };
+  deriveDataset: {
+    params: { datasetId: string; operation: DerivingOperation };
+    reply: { info: DatasetInfo; report: OperationReport };
+    progress: never;
+  };
+  /** Rows without a fault, as they are saved. */
   exportDataset: {
-    params: { datasetId: string; split: string };
-    reply: { fileName: string; bytes: ArrayBuffer };
+    params: { datasetId: string; split: string; format?: 'jsonl' | 'parquet' };
+    reply: { fileName: string; bytes: ArrayBuffer; rows: number; faulty: number };
     progress: never;
   };
   encodeRow: {

@@ -57,4 +57,9 @@ export interface RunRecord {
   group?: string;
   /** Held-out metrics measured by generation, of the run and of the base beside it, by what was asked (stores/measurements). */
   measured?: Record<string, MetricResult[]>;
+  /** A log of another program: curves without weights, and a recipe that only holds what the log says. */
+  imported?: { fileName: string; format: LogFormat; notes: string[] };
 }
+
+/** transformers' trainer_state.json, or one JSON object a line. */
+export type LogFormat = 'trainer_state' | 'metrics';

@@ -185,8 +185,8 @@ export async function deleteRun(runId: string): Promise<number> {
   await loadRuns();
   return freedBytes;
 }
-export async function importRun(bytes: ArrayBuffer): Promise<RunRecord> {
-  const { run } = await studioClient().compute.request('importRun', { bytes }, { transfer: [bytes] });
+export async function importRun(bytes: ArrayBuffer, fileName: string): Promise<RunRecord> {
+  const { run } = await studioClient().compute.request('importRun', { bytes, fileName }, { transfer: [bytes] });
   await loadRuns();
   return run;
 }

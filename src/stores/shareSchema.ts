@@ -161,6 +161,9 @@ const rowFields = {
   chosen: promptOrText,
   rejected: promptOrText,
   text,
+  label: flag,
+  completions: list(text),
+  labels: list(flag),
   tools: list(tool),
   chat_template_kwargs: jsonObject,
 };

@@ -60,6 +60,16 @@ export function encodeParts(
     noteTyped(row.text, 'text');
     return { encoded: encodeText(row.text, context, true), messages: [], findings };
   }
+  if (row.completions)
+    throw new DataError(
+      'The row has steps with a label each (stepwise), for process reward models; as one text it has no meaning. Choose rows of messages, or of prompt and completion.',
+      { where: 'completions' },
+    );
+  if (row.prompt !== undefined && row.completion === undefined)
+    throw new DataError(
+      'The row is a prompt without an answer (prompt-only), for online methods; nothing of it can be trained. Choose rows with a completion.',
+      { where: 'completion' },
+    );
   if (row.prompt === undefined || row.completion === undefined)
     throw new DataError('The row has none of messages, prompt and completion, or text. Add one of them.', {
       where: 'row',

@@ -137,23 +137,46 @@ const FROM: Record<string, Role> = {
   user: 'user',
   gpt: 'assistant',
   assistant: 'assistant',
+  chatgpt: 'assistant',
+  bot: 'assistant',
+  model: 'assistant',
   system: 'system',
   tool: 'tool',
+  // LLaMA-Factory's names for a call of a tool and its result.
+  function_call: 'assistant',
+  observation: 'tool',
 };
 
-/** ShareGPT's `conversations` of { from, value }, as TRL renames them. */
-function parseShareGpt(value: unknown, path: string): Message[] {
+/** ShareGPT's `conversations` of { from, value }, as TRL renames them; a `function_call` becomes a tool call. */
+export function parseShareGpt(value: unknown, path: string): Message[] {
   if (!Array.isArray(value) || value.length === 0) fail(path, 'must be a non-empty list of { from, value }.');
   return value.map((item: unknown, i) => {
     const at = `${path}[${i}]`;
     if (!isObject(item)) fail(at, `must be an object with from and value, got ${show(item)}.`);
-    const role = FROM[String(item.from)];
+    const role = Object.hasOwn(FROM, String(item.from)) ? FROM[String(item.from)] : undefined;
     if (!role) fail(`${at}.from`, `is ${show(item.from)}; use one of ${Object.keys(FROM).join(', ')}.`);
+    if (item.from === 'function_call')
+      return parseMessage({ role, content: null, tool_calls: [unpack(item.value, `${at}.value`)].flat() }, at);
     return parseMessage({ role, content: item.value }, at);
   });
 }
 
-const COLUMNS = 'messages, prompt and completion, chosen and rejected, or text';
+const COLUMNS = 'messages, prompt (and completion), chosen and rejected, or text';
+
+function parseText(value: unknown, path: string): string {
+  if (value === undefined || value === null) fail(path, 'is missing; write a string.');
+  if (typeof value !== 'string') fail(path, `must be a string, got ${show(value)}.`);
+  return value;
+}
+function parseList(value: unknown, path: string, kind: 'string' | 'boolean'): unknown[] {
+  const list = unpack(value, path);
+  if (!Array.isArray(list) || list.length === 0)
+    fail(path, `must be a list with at least one ${kind}, got ${show(value)}.`);
+  list.forEach((item, i) => {
+    if (typeof item !== kind) fail(`${path}[${i}]`, `must be a ${kind}, got ${show(item)}.`);
+  });
+  return list;
+}
 
 /** What retrieval found, for templates that print it. */
 function parseDocuments(value: unknown, path: string): { [key: string]: Json }[] {
@@ -167,8 +190,8 @@ function parseDocuments(value: unknown, path: string): { [key: string]: Json }[]
 }
 
 /**
- * TRL's row types: messages | prompt + completion | chosen + rejected | text, with optional tools, chat_template_kwargs and
- * documents, which become a kwarg. A column that is null is not there. Throws DataError naming the path.
+ * TRL's row types (protocol/rowTypes), with optional tools, chat_template_kwargs and documents, which become a kwarg. A column
+ * that is null is not there. Throws DataError naming the path.
  */
 export function parseRow(value: unknown, path = ''): DatasetRow {
   const at = (key: string) => (path ? `${path}.${key}` : key);
@@ -194,13 +217,26 @@ export function parseRow(value: unknown, path = ''): DatasetRow {
       if (typeof row.prompt !== typeof row.chosen)
         fail(at('prompt'), 'and chosen must both be strings or both be lists of messages.');
     }
+  } else if (has('completions')) {
+    row.prompt = parseText(value.prompt, at('prompt'));
+    row.completions = parseList(value.completions, at('completions'), 'string') as string[];
+    row.labels = parseList(value.labels, at('labels'), 'boolean') as boolean[];
+    if (row.labels.length !== row.completions.length)
+      fail(
+        at('labels'),
+        `must have one entry for each of the ${row.completions.length} completions, got ${row.labels.length}.`,
+      );
   } else if (has('prompt') || has('completion')) {
-    for (const key of ['prompt', 'completion'] as const) {
-      if (!has(key)) fail(at(key), 'is missing; a row needs both prompt and completion.');
-      row[key] = textOrMessages(key);
+    if (!has('prompt')) fail(at('prompt'), 'is missing; a row with a completion needs it.');
+    row.prompt = textOrMessages('prompt');
+    // Without an answer it is a prompt to answer: TRL's prompt-only type.
+    if (has('completion')) {
+      row.completion = textOrMessages('completion');
+      if (typeof row.prompt !== typeof row.completion)
+        fail(at('completion'), 'and prompt must both be strings or both be lists of messages.');
+      // Any other label is a column of the person's own.
+      if (typeof value.label === 'boolean') row.label = value.label;
     }
-    if (typeof row.prompt !== typeof row.completion)
-      fail(at('completion'), 'and prompt must both be strings or both be lists of messages.');
   } else if (has('text')) {
     if (typeof value.text !== 'string' || value.text === '')
       fail(at('text'), `must be a non-empty string, got ${show(value.text)}.`);

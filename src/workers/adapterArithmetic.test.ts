@@ -28,7 +28,7 @@ async function installed(
       rows: 24,
       seed: 1,
     },
-    args: { ...tinyRecipe.args, max_steps: 3, per_device_train_batch_size: 3, max_length: 256, learning_rate: 0.05 },
+    args: { ...tinyRecipe.args, max_steps: 3, per_device_train_batch_size: 3, max_length: 256, learning_rate: 0.2 },
     peft,
     overrides: [...tinyRecipe.overrides!, 'nothing_trained'],
   };

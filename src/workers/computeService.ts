@@ -5,6 +5,7 @@ import { greedySampler } from '../eval/sampler';
 import { onPassedOver } from '../gpu/backend';
 import { adapterZip, mergedZip } from '../interop/adapterExport';
 import { exportRun, importRun } from '../interop/runFile';
+import { importTrainerLog, isTrainerLog } from '../interop/trainerLog';
 import { adapterCases } from '../labs/adapterCases';
 import { autotune, kernelVersion, withTuned } from '../labs/bench/autotune';
 import { compareEngines, NAMES } from '../labs/bench/compare';
@@ -550,7 +551,13 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       const buffer = bytes.buffer as ArrayBuffer;
       return transferring({ fileName, bytes: buffer }, [buffer]);
     },
-    importRun: async ({ bytes }) => ({ run: await importRun(stores, new Uint8Array(bytes), env.newId) }),
+    async importRun({ bytes, fileName = 'log.json' }) {
+      const given = new Uint8Array(bytes);
+      const run = isTrainerLog(given)
+        ? await importTrainerLog(stores.runs, given, { fileName, newId: env.newId, now: env.now })
+        : await importRun(stores, given, env.newId);
+      return { run };
+    },
     storageEstimate: () => storage.estimate(),
   };
   return { handlers, abandon };

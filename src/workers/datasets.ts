@@ -1,39 +1,63 @@
-// The datasets that a person can look at and train on: built-in ones made row by row, imported ones kept in storage.
-import { parseJsonl, parseJsonlSteps, toJsonl, typeOfRow } from '../data/jsonl';
+// The datasets that a person can look at and train on: built-in ones made row by row, imported and derived ones kept in storage.
+import { importRows, previewOf, type Sample, sampleOf } from '../data/importRows';
+import { toJsonl } from '../data/jsonl';
+import { RowFile, SPLIT_NAMES, TextSink } from '../data/rowFile';
+import { type ByteSource, blobSource } from '../data/source';
+import { toParquet } from '../data/writeParquet';
 import { type ImportedSet, SHOWN_SEED } from '../labs/recipeRows';
 import { DataError } from '../lib/errors';
-import type { DatasetRow } from '../protocol/chat';
+import { plural } from '../lib/words';
+import type { DatasetFacets, ImportPreview, RowQuery } from '../protocol/datasets';
 import type { DataRef, Recipe } from '../protocol/recipe';
 import type { DatasetInfo, DatasetRowView } from '../protocol/requests';
-import { ArtifactStore } from '../storage/artifacts';
-import type { Storage } from '../storage/storage';
-import type { SftItem, Split } from '../world/item';
+import type { RowMapping } from '../protocol/rowForms';
+import { typeOfRow } from '../protocol/rowTypes';
+import { fullError, megabytes, type Storage } from '../storage/storage';
+import type { Split } from '../world/item';
 import { builtinDataset, builtinItem, builtinItems, DATASETS } from '../world/registry';
+import { codesOf, countSplits, matches, placesIn, queryKey, rolesIn, viewAt, viewOf } from './datasetViews';
 import { yieldToMessages } from './deviceQueue';
+import { StoredSets } from './storedSets';
 
-const TABLE = 'datasets';
-const FILE = 'rows.jsonl';
-/** Every tenth row of an imported set is held out once there are enough of them. */
-const DEV_EVERY = 10;
-const DEV_FROM = 20;
-const SETS_KEPT = 6;
+/** Built-in splits kept as views, and results of searches kept as places. */
+const VIEWS_KEPT = 6;
+const SEARCHES_KEPT = 4;
 /** Rows that are searched before other requests get their turn. */
-const SEARCHED_A_STEP = 2000;
+const SEARCHED_A_STEP = 1000;
+/** Largest file: its rows are in memory while it is read. */
+const MOST_BYTES = 2 ** 30;
+/** Rows by which the facets of a set are told. */
+const FACET_ROWS = 500;
 
-const isBuiltin = (id: string) => id.startsWith('builtin:');
-const isDev = (i: number, total: number) => total >= DEV_FROM && i % DEV_EVERY === DEV_EVERY - 1;
+export const isBuiltin = (id: string) => id.startsWith('builtin:');
 
+export interface ImportRequest {
+  mapping?: RowMapping;
+  keepFaulty?: boolean;
+  onRows?: (rows: number, readBytes: number) => void;
+  signal?: AbortSignal;
+}
+/** `editing`: as the Data page shows them, faulty rows and edits that are not saved among them. */
+export interface PageRequest {
+  offset: number;
+  limit: number;
+  query?: RowQuery;
+  editing?: boolean;
+}
 export class Datasets {
-  private readonly artifacts: ArtifactStore;
-  /** Whole sets by id and split, the newest last. */
+  readonly sets: StoredSets;
+  /** Whole built-in splits, the newest last. */
   private readonly views = new Map<string, DatasetRowView[]>();
-  private readonly imported = new Map<string, Required<ImportedSet>>();
+  private readonly searches = new Map<string, Int32Array>();
+  /** Goes up with every edit: what was found before may not hold. */
+  private edits = 0;
+  private sampled?: { fileId: string; sample: Sample };
 
   constructor(
     private readonly storage: Storage,
     now: () => number,
   ) {
-    this.artifacts = new ArtifactStore(storage, now);
+    this.sets = new StoredSets(storage, now);
   }
 
   async list(): Promise<DatasetInfo[]> {
@@ -48,87 +72,117 @@ export class Datasets {
         origin: 'builtin',
       }),
     );
-    return [...builtin, ...(await this.storage.values<DatasetInfo>(TABLE))];
+    return [...builtin, ...(await this.sets.list())];
   }
-
-  /** Throws DataError naming the line and field; StorageError when there is no room. Nothing is kept when it is cancelled. */
-  async import(
-    name: string,
-    bytes: Uint8Array,
-    onRows: (rows: number) => void,
-    signal?: AbortSignal,
-  ): Promise<DatasetInfo> {
-    const steps = parseJsonlSteps(bytes, name);
-    let step = steps.next();
-    for (; !step.done; step = steps.next()) {
-      onRows(step.value);
-      await yieldToMessages();
-      signal?.throwIfAborted();
-    }
-    const { rows, lines, type } = step.value;
-    onRows(rows.length);
-    const { id } = await this.artifacts.put('dataset', { [FILE]: bytes }, { name });
-    const dev = rows.filter((_, i) => isDev(i, rows.length)).length;
-    const info: DatasetInfo = {
-      id,
-      title: name.replace(/\.jsonl?$/i, ''),
-      description: `Imported from ${name}; it stays in this browser.${dev ? ' Every tenth row is held out, as dev.' : ''}`,
-      rows: rows.length,
-      splits: dev ? { train: rows.length - dev, dev } : { train: rows.length },
-      type,
-      origin: 'imported',
-    };
-    await this.storage.setValue(TABLE, id, info);
-    this.imported.set(id, { rows, lines });
+  /** Throws DataError when there is no such set. */
+  async info(id: string): Promise<DatasetInfo> {
+    const info = (await this.list()).find((one) => one.id === id);
+    if (!info)
+      throw new DataError(`There is no dataset ${id} in this browser. Import it on the Data page.`, { where: id });
     return info;
   }
 
-  /** Rows [offset, offset + limit) of those whose text, kind, shape or tenant contains `filter`. */
+  /** The first rows of a file under a mapping; the file is opened once for each `fileId`. */
+  async preview(fileId: string, file: Blob, name: string, mapping?: RowMapping): Promise<ImportPreview> {
+    if (this.sampled?.fileId !== fileId) this.sampled = { fileId, sample: await sampleOf(blobSource(file, name)) };
+    return previewOf(this.sampled.sample, mapping);
+  }
+
+  /**
+   * Throws DataError naming the line and field; StorageError when there is no room, before the file is read. Nothing is kept when
+   * it is cancelled.
+   */
+  async import(source: ByteSource, { mapping, keepFaulty, onRows, signal }: ImportRequest = {}): Promise<DatasetInfo> {
+    const { name, sizeBytes } = source;
+    this.sampled = undefined;
+    await this.refuseTooLarge(name, sizeBytes);
+    const read = await importRows(source, {
+      mapping,
+      keepFaulty,
+      onRows,
+      pause: async () => {
+        await yieldToMessages();
+        signal?.throwIfAborted();
+      },
+    });
+    const { bytes, lines, splits, faults, rows, format } = read;
+    const parts = { bytes, lines, splits, faults };
+    const counts = countSplits(codesOf(new RowFile(parts)));
+    const held = splits
+      ? ` Its own splits were kept: ${Object.entries(counts).map(([split, n]) => `${n} ${split}`).join(', ')}.`
+      : counts.dev
+        ? ' Every tenth row is held out, as dev.'
+        : ''; // biome-ignore format: three cases of one sentence
+    const left = faults.length > 0 ? ` ${plural(faults.length, 'faulty row')} of ${rows} left out of training.` : '';
+    return this.sets.add({
+      parts,
+      title: name.replace(/\.(jsonl?|ndjson|csv|tsv|parquet)$/i, ''),
+      description: `Imported from ${name}; it stays in this browser.${held}${left}`,
+      type: read.type,
+      operation: { op: 'import', fileName: name, format, form: read.mapping.form },
+      notes: read.notes,
+      splits: counts,
+    });
+  }
+  private async refuseTooLarge(name: string, sizeBytes: number): Promise<void> {
+    if (sizeBytes > MOST_BYTES)
+      throw new DataError(
+        `${name} has ${megabytes(sizeBytes)}; at most ${megabytes(MOST_BYTES)} can be read. Split the file, or take a sample of it.`,
+        { where: name },
+      );
+    const estimate = await this.storage.estimate();
+    if (sizeBytes > estimate.quotaBytes - estimate.usageBytes) throw fullError(name, sizeBytes, estimate, undefined);
+  }
+
+  /** Rows [offset, offset + limit) of a split, or of those in it that the query asks for. */
   async page(
     id: string,
     split: string,
-    { offset, limit, filter }: { offset: number; limit: number; filter?: string },
+    { offset, limit, query, editing = false }: PageRequest,
     signal?: AbortSignal,
   ): Promise<{ rows: DatasetRowView[]; total: number }> {
-    const wanted = filter?.trim().toLowerCase();
-    if (isBuiltin(id) && !wanted) {
-      const total = this.builtinRows(id, split);
-      const count = Math.max(0, Math.min(limit, total - offset));
-      const rows = Array.from({ length: count }, (_, i) => {
-        const item = builtinItem(id, offset + i, { seed: SHOWN_SEED, split: split as Split });
-        return viewOf(item, offset + i);
-      });
-      return { rows, total };
+    const asked = queryKey(query);
+    if (isBuiltin(id)) {
+      if (asked === undefined) return this.builtinPage(id, split, offset, limit);
+      const all = this.builtinViews(id, split);
+      const found = await this.search(`${id} ${split} ${asked}`, all.length, (i) => matches(all[i]!, query!), signal);
+      return { rows: Array.from(found.subarray(offset, offset + limit), (i) => all[i]!), total: found.length };
     }
-    const all = await this.all(id, split);
-    const found = wanted ? await this.search(all, wanted, signal) : all;
-    return { rows: found.slice(offset, offset + limit), total: found.length };
-  }
-
-  private async search(all: DatasetRowView[], wanted: string, signal?: AbortSignal): Promise<DatasetRowView[]> {
-    const found: DatasetRowView[] = [];
-    for (const [i, view] of all.entries()) {
-      if (searchText(view).includes(wanted)) found.push(view);
+    const file = await this.sets.file(id);
+    const drafts = editing ? await this.sets.drafts(id) : new Map<number, string>();
+    const { places, indexes } = placesIn(file, split, editing);
+    const view = (i: number) => viewAt(id, file, places[i]!, indexes[i]!, drafts);
+    const key = `${id} ${split} ${editing ? this.edits : 'saved'} ${asked}`;
+    const found =
+      asked === undefined ? undefined : await this.search(key, places.length, (i) => matches(view(i), query!), signal);
+    const total = found?.length ?? places.length;
+    const count = Math.max(0, Math.min(limit, total - offset));
+    const rows: DatasetRowView[] = [];
+    for (let i = 0; i < count; i++) {
+      rows.push(view(found ? found[offset + i]! : offset + i));
       if (i % SEARCHED_A_STEP !== SEARCHED_A_STEP - 1) continue;
       await yieldToMessages();
       signal?.throwIfAborted();
     }
-    return found;
+    return { rows, total };
   }
-
-  async all(id: string, split: string): Promise<DatasetRowView[]> {
+  private builtinPage(id: string, split: string, offset: number, limit: number) {
+    const total = this.builtinRows(id, split);
+    const count = Math.max(0, Math.min(limit, total - offset));
+    const rows = Array.from({ length: count }, (_, i) => {
+      const item = builtinItem(id, offset + i, { seed: SHOWN_SEED, split: split as Split });
+      return viewOf(item, offset + i);
+    });
+    return { rows, total };
+  }
+  private builtinViews(id: string, split: string): DatasetRowView[] {
     const key = `${id} ${split}`;
     let views = this.views.get(key);
     if (!views) {
-      if (isBuiltin(id)) {
-        const rows = this.builtinRows(id, split);
-        views = builtinItems(id, { rows, seed: SHOWN_SEED, split: split as Split }).map(viewOf);
-      } else {
-        const { rows, lines } = await this.rowsOf(id, split);
-        views = rows.map((row, index) => importedView(id, row, index, lines[index]!));
-      }
+      const rows = this.builtinRows(id, split);
+      views = builtinItems(id, { rows, seed: SHOWN_SEED, split: split as Split }).map(viewOf);
       this.views.set(key, views);
-      for (const old of [...this.views.keys()].slice(0, -SETS_KEPT)) this.views.delete(old);
+      for (const old of [...this.views.keys()].slice(0, -VIEWS_KEPT)) this.views.delete(old);
     }
     return views;
   }
@@ -138,34 +192,105 @@ export class Datasets {
       throw new DataError(`${id} has no split "${split}". It has ${Object.keys(rows).join(', ')}.`, { where: split });
     return rows[split as Split];
   }
-  private async rowsOf(id: string, split = 'train'): Promise<Required<ImportedSet>> {
-    let set = this.imported.get(id);
-    if (!set) {
-      if (!(await this.artifacts.get(id)))
-        throw new DataError(`There is no dataset ${id} in this browser. Import it on the Data page.`, { where: id });
-      const { rows, lines } = parseJsonl(await this.artifacts.file(id, FILE));
-      set = { rows, lines };
-      this.imported.set(id, set);
+
+  /** Numbers below `total` for which `isWanted` holds; remembered, so that further pages cost nothing. */
+  private async search(
+    key: string,
+    total: number,
+    isWanted: (i: number) => boolean,
+    signal?: AbortSignal,
+  ): Promise<Int32Array> {
+    const known = this.searches.get(key);
+    if (known) return known;
+    const found: number[] = [];
+    for (let i = 0; i < total; i++) {
+      if (isWanted(i)) found.push(i);
+      if (i % SEARCHED_A_STEP !== SEARCHED_A_STEP - 1) continue;
+      await yieldToMessages();
+      signal?.throwIfAborted();
     }
-    const { length } = set.rows;
-    const isIn = (_: unknown, i: number) => isDev(i, length) === (split !== 'train');
-    return { rows: set.rows.filter(isIn), lines: set.lines.filter(isIn) };
+    const places = Int32Array.from(found);
+    this.searches.set(key, places);
+    for (const old of [...this.searches.keys()].slice(0, -SEARCHES_KEPT)) this.searches.delete(old);
+    return places;
+  }
+  /** After an edit, what was found in the rows may not hold any more. */
+  forgetSearches(): void {
+    this.edits++;
+  }
+
+  /** The rows of any set as one file with all splits; built-in rows have their shape, tenant and template beside them. */
+  async fileOf(id: string): Promise<RowFile> {
+    if (!isBuiltin(id)) return this.sets.file(id);
+    const sink = new TextSink();
+    const codes: number[] = [];
+    for (const [code, split] of SPLIT_NAMES.entries()) {
+      const rows = builtinDataset(id).rows[split];
+      if (!rows) continue;
+      const items = builtinItems(id, { rows, seed: SHOWN_SEED, split });
+      sink.add(
+        items.map(({ row, shape, tenant, templateId }) =>
+          JSON.stringify({ shape, tenant, template: templateId, ...row }),
+        ),
+      );
+      for (const _ of items) codes.push(code);
+      await yieldToMessages();
+    }
+    return new RowFile({ bytes: sink.bytes(), splits: Uint8Array.from(codes) });
+  }
+
+  async facets(id: string): Promise<DatasetFacets> {
+    const file = await this.fileOf(id);
+    const columns = new Set<string>();
+    const roles = new Set<string>();
+    const shapes = new Set<string>();
+    const step = Math.max(1, Math.floor(file.length / FACET_ROWS));
+    for (let i = 0; i < file.length; i += step) {
+      const found = file.columns(i) ?? {};
+      for (const [name, value] of Object.entries(found))
+        if (!ROW_COLUMNS.has(name) && typeof value !== 'object') columns.add(name);
+      if (file.faults.has(i)) continue;
+      const row = file.row(i);
+      for (const role of rolesIn(row)) roles.add(role);
+      shapes.add(isBuiltin(id) ? String(found.shape) : typeOfRow(row));
+    }
+    const drafts = isBuiltin(id) ? 0 : (await this.sets.drafts(id)).size;
+    return {
+      columns: [...columns],
+      shapes: [...shapes],
+      roles: [...roles],
+      faulty: file.faults.size,
+      drafts,
+      edited: file.edited.size,
+    };
+  }
+
+  private async rowsOf(id: string, split = 'train'): Promise<Required<ImportedSet>> {
+    const file = await this.sets.file(id);
+    const { places } = placesIn(file, split, false);
+    return { rows: Array.from(places, (i) => file.row(i)), lines: Array.from(places, (i) => file.line(i)) };
   }
 
   /** Takes an imported set away. Runs keep their record, and cannot be trained again without it. */
   async remove(id: string): Promise<{ freedBytes: number }> {
     if (isBuiltin(id)) throw new DataError('Built-in datasets cannot be deleted.', { where: id });
-    await this.storage.deleteValue(TABLE, id);
-    this.imported.delete(id);
-    for (const key of this.views.keys()) if (key.startsWith(`${id} `)) this.views.delete(key);
-    return { freedBytes: await this.artifacts.remove(id) };
+    return this.sets.remove(id);
   }
 
-  async export(id: string, split: string): Promise<{ fileName: string; bytes: Uint8Array }> {
-    const rows = (await this.all(id, split)).map(({ row }) => row);
-    const title = (await this.list()).find((info) => info.id === id)?.title ?? id;
+  /** Rows of a split without a fault, as they are saved. */
+  async export(
+    id: string,
+    split: string,
+    format: 'jsonl' | 'parquet' = 'jsonl',
+  ): Promise<{ fileName: string; bytes: Uint8Array; rows: number; faulty: number }> {
+    const rows = isBuiltin(id)
+      ? this.builtinViews(id, split).map(({ row }) => row)
+      : (await this.rowsOf(id, split)).rows;
+    const faulty = isBuiltin(id) ? 0 : placesIn(await this.sets.file(id), split, true).places.length - rows.length;
+    const { title } = await this.info(id);
     const slug = (isBuiltin(id) ? id.slice('builtin:'.length) : title).replace(/[^\w]+/g, '-');
-    return { fileName: `${slug}-${split}.jsonl`, bytes: new TextEncoder().encode(toJsonl(rows)) };
+    const bytes = format === 'parquet' ? await toParquet(rows) : new TextEncoder().encode(toJsonl(rows));
+    return { fileName: `${slug}-${split}.${format}`, bytes, rows: rows.length, faulty };
   }
 
   /** Reads the imported sets that a recipe names; the function answers for each of its refs. */
@@ -179,25 +304,5 @@ export class Datasets {
   }
 }
 
-const viewOf = ({ row, rowId, shape, tenant }: SftItem, index: number): DatasetRowView => ({
-  index,
-  rowId,
-  row,
-  shape,
-  tenant,
-});
-const importedView = (id: string, row: DatasetRow, index: number, line: number): DatasetRowView => ({
-  index,
-  line,
-  rowId: `${id}/${index}`,
-  row,
-  shape: typeOfRow(row),
-});
-const searchText = ({ row, shape, tenant }: DatasetRowView): string =>
-  [...stringsIn(row), shape, tenant ?? ''].join(' ').toLowerCase();
-
-/** All strings in a value: what a person reads, without JSON's quoting. */
-function stringsIn(value: unknown): string[] {
-  if (typeof value === 'string') return [value];
-  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(stringsIn) : [];
-}
+/** Columns that make the row itself; others may group rows. */
+const ROW_COLUMNS = new Set(['messages', 'conversations', 'prompt', 'completion', 'completions', 'labels', 'chosen', 'rejected', 'text', 'tools', 'chat_template_kwargs', 'documents']); // biome-ignore format: reads as one list

@@ -15,6 +15,7 @@ const bed = (storage?: MemoryStorage) => {
 afterEach(() => {
   for (const made of beds.splice(0)) made.close();
 });
+const fileOf = (text: string) => new Blob([text]);
 const bytesOf = (text: string) => new TextEncoder().encode(text).buffer as ArrayBuffer;
 const settings = { mode: 'assistant_only_loss', max_length: 384 } as const;
 const row = {
@@ -33,7 +34,13 @@ test('built-in sets are listed, paged, searched and exported as the rows that tr
   expect(page.total).toBe(datasets.find((info) => info.id === id)!.splits.dev);
   expect(page.rows.map(({ index }) => index)).toEqual([3, 4]);
   const filter = page.rows[1]!.row.messages!.at(-1)!.content.slice(1, 40);
-  const found = await text.request('rows', { datasetId: id, split: 'dev', offset: 0, limit: 500, filter });
+  const found = await text.request('rows', {
+    datasetId: id,
+    split: 'dev',
+    offset: 0,
+    limit: 500,
+    query: { text: filter },
+  });
   expect(found.rows).toContainEqual(page.rows[1]);
   expect(found.total).toBe(found.rows.length);
   const past = await text.request('rows', { datasetId: id, split: 'dev', offset: page.total, limit: 5 });
@@ -52,7 +59,7 @@ test('built-in sets are listed, paged, searched and exported as the rows that tr
 test('an imported set survives a new worker, keeps every tenth row for evaluation, and trains', async () => {
   const storage = new MemoryStorage();
   const lines = Array.from({ length: 30 }, (_, i) => JSON.stringify({ prompt: `Question ${i}?`, completion: ` ${i}` }));
-  const info = await bed(storage).request('importDataset', { name: 'mine.jsonl', bytes: bytesOf(lines.join('\n')) });
+  const info = await bed(storage).request('importDataset', { name: 'mine.jsonl', file: fileOf(lines.join('\n')) });
   expect(info).toMatchObject({ title: 'mine', rows: 30, splits: { train: 27, dev: 3 }, type: 'prompt-completion' });
   const text = bed(storage);
   expect((await text.request('listDatasets', {})).datasets).toContainEqual(info);
@@ -82,7 +89,7 @@ test('100,000 rows are read with progress; others are answered meanwhile; readin
   let rows = 0;
   const cancelled = text.request(
     'importDataset',
-    { name: 'big.jsonl', bytes: file.slice().buffer },
+    { name: 'big.jsonl', file: new Blob([file]) },
     {
       signal: stop.signal,
       onProgress: (p) => {
@@ -95,7 +102,7 @@ test('100,000 rows are read with progress; others are answered meanwhile; readin
   await expect(cancelled).rejects.toMatchObject({ kind: 'cancelled' });
   expect(await meanwhile).toBeLessThan(40_000);
   expect((await text.request('listDatasets', {})).datasets.every(({ origin }) => origin === 'builtin')).toBe(true);
-  const info = await text.request('importDataset', { name: 'big.jsonl', bytes: file.buffer as ArrayBuffer });
+  const info = await text.request('importDataset', { name: 'big.jsonl', file: new Blob([file]) });
   expect(info.rows).toBe(100_000);
   const page = await text.request('rows', { datasetId: info.id, split: 'train', offset: 89_990, limit: 20 });
   expect(page.rows).toHaveLength(10);
@@ -104,7 +111,7 @@ test('100,000 rows are read with progress; others are answered meanwhile; readin
     split: 'train',
     offset: 0,
     limit: 5,
-    filter: 'Question 777',
+    query: { text: 'Question 777' },
   });
   expect(found.total).toBeGreaterThan(90);
   await text.request('deleteDataset', { datasetId: info.id });
@@ -127,7 +134,7 @@ test('a line of 10 MB is read; the row is refused by its size, in a sentence, wh
     { text: long },
   ];
   for (const line of lines) {
-    const info = await text.request('importDataset', { name: 'long.jsonl', bytes: bytesOf(JSON.stringify(line)) });
+    const info = await text.request('importDataset', { name: 'long.jsonl', file: fileOf(JSON.stringify(line)) });
     const page = await text.request('rows', { datasetId: info.id, split: 'train', offset: 0, limit: 1 });
     const encoding = text.request('encodeRow', {
       row: page.rows[0]!.row,
@@ -140,7 +147,7 @@ test('a line of 10 MB is read; the row is refused by its size, in a sentence, wh
 
 test('bad files give a plain error with line or field, and nothing is stored', async () => {
   const text = bed();
-  const load = (content: string) => text.request('importDataset', { name: 'bad.jsonl', bytes: bytesOf(content) });
+  const load = (content: string) => text.request('importDataset', { name: 'bad.jsonl', file: fileOf(content) });
   await expect(load('')).rejects.toThrow('bad.jsonl is empty');
   await expect(load('{"text":"a"}\n{oops}\n')).rejects.toThrow(/bad\.jsonl, line 2: not valid JSON/);
   await expect(load('{"messages":[{"role":"robot","content":"x"}]}')).rejects.toMatchObject({ kind: 'data' });
@@ -210,7 +217,7 @@ test('a row that the template refuses does not hide the others', async () => {
       ],
     }),
   );
-  const { id } = await text.request('importDataset', { name: 'mine.jsonl', bytes: bytesOf(rows.join('\n')) });
+  const { id } = await text.request('importDataset', { name: 'mine.jsonl', file: fileOf(rows.join('\n')) });
   const chunks: MaskColumns[] = [];
   const report = await text.request(
     'maskReport',

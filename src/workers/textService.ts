@@ -1,6 +1,7 @@
 // Handlers of the text worker: datasets, templates, encoding, masks. Works in Node too, over the same storage interface.
 
 import { toJsonl } from '../data/jsonl';
+import { blobSource } from '../data/source';
 import { encodeRecipeSteps, recipeRows } from '../labs/recipeRows';
 import type { EncodedRow } from '../protocol/chat';
 import type { Recipe } from '../protocol/recipe';
@@ -13,6 +14,7 @@ import { render } from '../text/render';
 import { lintTemplate } from '../text/templateLint';
 import { turnEnds } from '../text/turnEnds';
 import { compareRows } from './compareRows';
+import { DatasetChanges } from './datasetChanges';
 import { Datasets } from './datasets';
 import { yieldToMessages } from './deviceQueue';
 import { Goldens } from './goldens';
@@ -34,6 +36,7 @@ const PROOF_ROWS = 100;
 
 export function createTextService(env: TextEnvironment): Handlers<TextRequests> {
   const datasets = new Datasets(env.storage, env.now);
+  const changes = new DatasetChanges(datasets);
   const contexts = new RenderContexts(env.readModelFile, env.storage, env.now);
   const goldens = new Goldens(env.storage);
   const templates = new Templates(env.storage, env.now);
@@ -49,14 +52,28 @@ export function createTextService(env: TextEnvironment): Handlers<TextRequests> 
 
   return {
     listDatasets: async () => ({ datasets: await datasets.list() }),
-    importDataset: ({ name, bytes }, { progress, signal }) =>
-      datasets.import(name, new Uint8Array(bytes), (rows) => progress({ rows }), signal),
+    previewDataset: ({ fileId, file, name, mapping }) => datasets.preview(fileId, file, name, mapping),
+    importDataset: ({ name, file, mapping, keepFaulty }, { progress, signal }) =>
+      datasets.import(blobSource(file, name), {
+        mapping,
+        keepFaulty,
+        onRows: (rows, readBytes) => progress({ rows, readBytes, totalBytes: file.size }),
+        signal,
+      }),
     deleteDataset: ({ datasetId }) => datasets.remove(datasetId),
+    datasetFacets: ({ datasetId }) => datasets.facets(datasetId),
     rows: ({ datasetId, split, ...page }, { signal }) => datasets.page(datasetId, split, page, signal),
-    async exportDataset({ datasetId, split }) {
-      const { fileName, bytes } = await datasets.export(datasetId, split);
+    rowText: ({ datasetId, place }) => changes.text(datasetId, place),
+    editRow: ({ datasetId, place, text }) => changes.edit(datasetId, place, text),
+    undoEdit: ({ datasetId, place }) =>
+      place === undefined ? changes.discard(datasetId) : changes.undo(datasetId, place),
+    saveEdits: ({ datasetId }) => changes.save(datasetId),
+    previewOperation: ({ datasetId, operation }, { signal }) => changes.preview(datasetId, operation, signal),
+    deriveDataset: ({ datasetId, operation }, { signal }) => changes.derive(datasetId, operation, signal),
+    async exportDataset({ datasetId, split, format }) {
+      const { bytes, ...about } = await datasets.export(datasetId, split, format);
       const buffer = bytes.buffer as ArrayBuffer;
-      return transferring({ fileName, bytes: buffer }, [buffer]);
+      return transferring({ ...about, bytes: buffer }, [buffer]);
     },
     async encodeRow({ row, rowId, settings }) {
       const full = await settingsOf(settings);

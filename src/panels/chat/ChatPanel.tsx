@@ -249,7 +249,13 @@ type RenderedPrompt = TextRequests['encodePrompt']['reply'];
 
 /** Held-out rows first: a model has not seen their wording. */
 async function firstRow({ datasetId, filter }: ChatExample, split: string): Promise<DatasetRow | undefined> {
-  const { rows } = await studioClient().text.request('rows', { datasetId, split, offset: 0, limit: 1, filter });
+  const { rows } = await studioClient().text.request('rows', {
+    datasetId,
+    split,
+    offset: 0,
+    limit: 1,
+    query: { text: filter },
+  });
   return rows[0]?.row;
 }
 

@@ -1,28 +1,31 @@
-// Data: which rows there are, what each teaches, what is true about it; import and export as JSONL.
+// Data: which rows there are, what each teaches, what is true about it and what is wrong with it; rows in and out.
 import { useState } from 'react';
 import { count, plural } from '../../lib/words';
-import type { DatasetInfo, DatasetRowView } from '../../protocol/requests';
+import type { DatasetInfo } from '../../protocol/requests';
 import { studioClient } from '../../stores/client';
+import { datasetsChanged, useDatasets } from '../../stores/datasets';
 import { saveFile } from '../../stores/saveFile';
-import { useLoaded } from '../../stores/useLoaded';
 import { useWorkbench } from '../../stores/workbench';
 import { Card } from '../../ui/Card';
 import { Panel } from '../../ui/Panel';
-import { Segmented } from '../../ui/Segmented';
-import { Conversation } from './Conversation';
-import { rowType, truthOf } from './dataView';
 import { ImportZone } from './ImportZone';
-import { RowsList } from './RowsList';
-import { usePages } from './usePages';
+import { MappingCard } from './MappingCard';
+import { OperationsCard } from './OperationsCard';
+import { RowsCard } from './RowsCard';
+import { useImport } from './useImport';
 import '../../ui/parts.css';
 import './data.css';
 
 export function DataPanel() {
-  const [imported, setImported] = useState(0);
-  const sets = useLoaded(`datasets ${imported}`, (signal) =>
-    studioClient().text.request('listDatasets', {}, { signal }),
-  );
+  const [isDeriving, setDeriving] = useState(false);
+  const sets = useDatasets();
   const { datasetId, split, openDataset, openSplit } = useWorkbench();
+  const show = (added: DatasetInfo) => {
+    datasetsChanged();
+    setDeriving(false);
+    openDataset(added.id, Object.keys(added.splits)[0]);
+  };
+  const bringing = useImport(show);
   const datasets = sets.value?.datasets ?? [];
   const info = datasets.find((d) => d.id === datasetId) ?? datasets[0];
   const splits = info ? Object.keys(info.splits) : [];
@@ -39,29 +42,45 @@ export function DataPanel() {
                 key={info.id}
                 info={info}
                 onDeleted={() => {
-                  setImported((n) => n + 1);
+                  datasetsChanged();
                   const first = datasets.find((d) => d.id !== info.id);
                   if (first) openDataset(first.id);
                 }}
               />
             )}
-            <ExportButton datasetId={info.id} split={shownSplit} />
+            <button
+              type="button"
+              className="button"
+              aria-expanded={isDeriving}
+              onClick={() => setDeriving(!isDeriving)}
+            >
+              Split, deduplicate, sample
+            </button>
+            <ExportButtons key={`export ${info.id}`} datasetId={info.id} split={shownSplit} />
           </>
         )
       }
     >
       <div className="data-grid">
+        {bringing.state.status === 'mapping' && (
+          <MappingCard
+            key={bringing.state.given.fileId}
+            {...bringing.state}
+            onImport={(mapping) => {
+              if (bringing.state.status === 'mapping') void bringing.run(bringing.state.given, mapping);
+            }}
+            onCancel={bringing.cancel}
+          />
+        )}
+        {isDeriving && info && (
+          <OperationsCard key={`make ${info.id}`} info={info} onMade={show} onClose={() => setDeriving(false)} />
+        )}
         <Card title="Datasets" className="data-sets">
           {sets.error && <p className="bad-text">{sets.error.message}</p>}
           {sets.isLoading && datasets.length === 0 && <div className="skeleton-block" aria-hidden="true" />}
-          <ImportZone
-            onImported={(added) => {
-              setImported((n) => n + 1);
-              openDataset(added.id, Object.keys(added.splits)[0]);
-            }}
-          />
+          <ImportZone {...bringing} />
           <ul className="dataset-list">
-            {datasets.map((d) => (
+            {ownFirst(datasets).map((d) => (
               <li key={d.id}>
                 <button
                   type="button"
@@ -74,16 +93,34 @@ export function DataPanel() {
                     <span className="mono quiet">{count(d.rows)}</span>
                   </span>
                   <span className="quiet">{d.description}</span>
+                  {d.notes?.map((note) => (
+                    <span key={note} className="quiet">
+                      {note}
+                    </span>
+                  ))}
                 </button>
               </li>
             ))}
           </ul>
         </Card>
-        {info && <Rows key={info.id + shownSplit} info={info} split={shownSplit} splits={splits} onSplit={openSplit} />}
+        {info && (
+          <RowsCard
+            key={info.id + shownSplit}
+            info={info}
+            split={shownSplit}
+            splits={splits}
+            onSplit={openSplit}
+            onSaved={show}
+          />
+        )}
       </div>
     </Panel>
   );
 }
+
+/** What a person brought is looked for first. */
+const ownFirst = (datasets: readonly DatasetInfo[]): DatasetInfo[] =>
+  datasets.toSorted((a, b) => Number(a.origin === 'builtin') - Number(b.origin === 'builtin'));
 
 /** Asks once more: the rows are nowhere else in the studio. */
 function DeleteButton({ info, onDeleted }: { info: DatasetInfo; onDeleted: () => void }) {
@@ -110,121 +147,17 @@ function DeleteButton({ info, onDeleted }: { info: DatasetInfo; onDeleted: () =>
   );
 }
 
-function Rows({
-  info,
-  split,
-  splits,
-  onSplit,
-}: {
-  info: DatasetInfo;
-  split: string;
-  splits: string[];
-  onSplit: (split: string) => void;
-}) {
-  const [filter, setFilter] = useState('');
-  const [place, setPlace] = useState(0);
-  const pages = usePages(`${info.id} ${split} ${filter}`, (offset, limit, signal) =>
-    studioClient().text.request(
-      'rows',
-      { datasetId: info.id, split, offset, limit, filter: filter || undefined },
-      { signal },
-    ),
-  );
-  const view = pages.rowAt(place);
-  return (
-    <>
-      <Card
-        title="Rows"
-        note={pages.total === undefined ? 'counting …' : matchWords(pages.total, info.splits[split], filter)}
-        actions={splits.length > 1 && <Segmented label="Split" options={splits} value={split} onChange={onSplit} />}
-        className="data-rows"
-      >
-        <input
-          type="search"
-          className="search"
-          aria-label="Search the rows"
-          placeholder="Search: East China, transfer, refused …"
-          value={filter}
-          onChange={(event) => {
-            setFilter(event.currentTarget.value);
-            setPlace(0);
-          }}
-        />
-        {pages.error ? (
-          <p className="bad-text">{pages.error}</p>
-        ) : pages.total === 0 ? (
-          <p className="quiet empty">
-            {filter
-              ? `No row of this split contains “${filter}”. Try another word or split.`
-              : 'This split has no rows.'}
-          </p>
-        ) : (
-          <RowsList pages={pages} total={pages.total ?? 12} selected={place} onSelect={setPlace} />
-        )}
-      </Card>
-      {view ? (
-        <RowCard view={view} />
-      ) : (
-        <Card title="Row" className="data-row">
-          {pages.total === 0 ? <p className="quiet">No row is chosen.</p> : <div className="skeleton-block" />}
-        </Card>
-      )}
-    </>
-  );
-}
-
-const matchWords = (total: number, all: number | undefined, filter: string): string =>
-  filter && all !== undefined ? `${count(total)} of ${count(all)} contain it` : plural(total, 'row');
-
-function RowCard({ view }: { view: DatasetRowView }) {
-  const truth = truthOf(view.row);
-  return (
-    <Card
-      title={`Row ${count(view.index)}`}
-      note={[view.shape, view.tenant, rowType(view.row)].filter(Boolean).join(' · ')}
-      actions={
-        <button
-          type="button"
-          className="button"
-          onClick={() => {
-            useWorkbench.getState().openRow(view.index);
-            location.hash = '#/mask';
-          }}
-        >
-          See its mask
-        </button>
-      }
-      className="data-row"
-    >
-      <Conversation row={view.row} />
-      {truth.length > 0 && (
-        <section className="truth" aria-label="What is true about this row">
-          <h3>Checkable in this row</h3>
-          <dl className="facts">
-            {truth.map((fact, i) => (
-              // biome-ignore lint/suspicious/noArrayIndexKey: facts have no identity but their place
-              <div key={i} className="facts-pair">
-                <dt>{fact.label}</dt>
-                <dd>{fact.value}</dd>
-              </div>
-            ))}
-          </dl>
-        </section>
-      )}
-    </Card>
-  );
-}
-
-function ExportButton({ datasetId, split }: { datasetId: string; split: string }) {
-  const [state, setState] = useState<{ isBusy: boolean; error?: string }>({ isBusy: false });
-  const run = async () => {
-    setState({ isBusy: true });
+function ExportButtons({ datasetId, split }: { datasetId: string; split: string }) {
+  const [state, setState] = useState<{ busy?: 'jsonl' | 'parquet'; error?: string; said?: string }>({});
+  const run = async (format: 'jsonl' | 'parquet') => {
+    setState({ busy: format });
     try {
-      const { fileName, bytes } = await studioClient().text.request('exportDataset', { datasetId, split });
+      const request = { datasetId, split, format };
+      const { fileName, bytes, faulty } = await studioClient().text.request('exportDataset', request);
       saveFile(fileName, bytes);
-      setState({ isBusy: false });
+      setState(faulty > 0 ? { said: `${plural(faulty, 'faulty row')} left out` } : {});
     } catch (error) {
-      setState({ isBusy: false, error: (error as Error).message });
+      setState({ error: (error as Error).message });
     }
   };
   return (
@@ -234,8 +167,12 @@ function ExportButton({ datasetId, split }: { datasetId: string; split: string }
           {state.error}
         </span>
       )}
-      <button type="button" className="button" disabled={state.isBusy} onClick={() => void run()}>
-        {state.isBusy ? 'Writing …' : `Export ${split} as JSONL`}
+      {state.said && <span className="quiet">{state.said}</span>}
+      <button type="button" className="button" disabled={state.busy !== undefined} onClick={() => void run('jsonl')}>
+        {state.busy === 'jsonl' ? 'Writing …' : `Export ${split} as JSONL`}
+      </button>
+      <button type="button" className="button" disabled={state.busy !== undefined} onClick={() => void run('parquet')}>
+        {state.busy === 'parquet' ? 'Writing …' : 'as Parquet'}
       </button>
     </>
   );

@@ -1,87 +1,96 @@
-// JSONL from the person, dropped or picked. It stays in the browser; an error names the line and the field.
-import { useRef, useState } from 'react';
-import { CancelledError, StudioError } from '../../lib/errors';
-import { count } from '../../lib/words';
-import type { DatasetInfo, ImportProblems } from '../../protocol/requests';
-import { studioClient } from '../../stores/client';
+// Rows from the person: a file dropped or chosen, rows pasted, or a file of this site. They stay in the browser; an error names the
+// line and the field.
+import { useState } from 'react';
+import { count, percent, plural } from '../../lib/words';
+import type { ImportProblems } from '../../protocol/requests';
 import { DropZone } from '../../ui/DropZone';
+import type { Import } from './useImport';
 
-type State =
-  | { status: 'idle' }
-  | { status: 'reading'; name: string; rows: number }
-  | { status: 'failed'; error: string; found?: ImportProblems };
+type Way = 'file' | 'paste' | 'address';
 
-export function ImportZone({ onImported }: { onImported: (info: DatasetInfo) => void }) {
-  const [state, setState] = useState<State>({ status: 'idle' });
-  const reading = useRef<AbortController>(undefined);
-
-  const read = async (file: File) => {
-    setState({ status: 'reading', name: file.name, rows: 0 });
-    const controller = new AbortController();
-    reading.current = controller;
-    try {
-      const bytes = await file.arrayBuffer();
-      const info = await studioClient().text.request(
-        'importDataset',
-        { name: file.name, bytes },
-        {
-          transfer: [bytes],
-          signal: controller.signal,
-          onProgress: ({ rows }) => setState({ status: 'reading', name: file.name, rows }),
-        },
-      );
-      setState({ status: 'idle' });
-      onImported(info);
-    } catch (error) {
-      setState(
-        error instanceof CancelledError
-          ? { status: 'idle' }
-          : { status: 'failed', error: (error as Error).message, found: problemsOf(error) },
-      );
-    }
-  };
+export function ImportZone({ state, take, fetchFrom, cancel }: Import) {
+  const [way, setWay] = useState<Way>('file');
+  const [mapFirst, setMapFirst] = useState(false);
+  const takeFile = (file: File) => void take(file, file.name, mapFirst);
+  const isBusy = state.status === 'reading' || state.status === 'looking';
   return (
-    <DropZone label="JSONL file" accept=".jsonl,.json,application/jsonl,text/plain" onFile={(file) => void read(file)}>
+    <DropZone
+      label="Dataset file"
+      accept=".jsonl,.ndjson,.json,.csv,.tsv,.parquet,.txt,application/jsonl,text/plain,text/csv"
+      onFile={takeFile}
+    >
       {(pick) => (
         <>
-          {state.status === 'reading' ? (
+          {isBusy ? (
             <p role="status">
-              Reading {state.name}: {count(state.rows)} rows …{' '}
-              <button type="button" className="link" onClick={() => reading.current?.abort()}>
+              {state.status === 'looking'
+                ? `Looking at ${state.name} …`
+                : `Reading ${state.name}: ${count(state.rows)} rows, ${percent(state.share)} …`}{' '}
+              <button type="button" className="link" onClick={cancel}>
                 Cancel
               </button>
             </p>
           ) : (
-            <p>
-              Drop a <span className="mono">.jsonl</span> here or{' '}
-              <button type="button" className="link" onClick={pick}>
-                choose a file
-              </button>
-              . One TRL row a line: <span className="mono">messages</span> (or ShareGPT’s{' '}
-              <span className="mono">conversations</span>), <span className="mono">prompt + completion</span>,{' '}
-              <span className="mono">chosen + rejected</span> or <span className="mono">text</span>. From 20 rows on
-              every tenth is held out, as dev. It stays in this browser.
-            </p>
+            <>
+              <p>
+                Drop a file here or{' '}
+                <button type="button" className="link" onClick={pick}>
+                  choose one
+                </button>
+                ,{' '}
+                <button
+                  type="button"
+                  className="link"
+                  aria-expanded={way === 'paste'}
+                  onClick={() => setWay(way === 'paste' ? 'file' : 'paste')}
+                >
+                  paste rows
+                </button>{' '}
+                or{' '}
+                <button
+                  type="button"
+                  className="link"
+                  aria-expanded={way === 'address'}
+                  onClick={() => setWay(way === 'address' ? 'file' : 'address')}
+                >
+                  give an address
+                </button>
+                .
+              </p>
+              {way === 'paste' && <PasteForm onGive={(text) => void take(new Blob([text]), 'pasted rows', mapFirst)} />}
+              {way === 'address' && <AddressForm onGive={(address) => void fetchFrom(address, mapFirst)} />}
+              <details className="import-about">
+                <summary>JSONL, JSON, CSV, TSV or Parquet</summary>
+                <p>
+                  TRL’s columns are read as they are: <span className="mono">messages</span>,{' '}
+                  <span className="mono">prompt + completion</span>, <span className="mono">chosen + rejected</span>,{' '}
+                  <span className="mono">prompt</span>, <span className="mono">completion + label</span>,{' '}
+                  <span className="mono">completions + labels</span>, <span className="mono">text</span>. ShareGPT and
+                  Alpaca are converted; other columns are mapped by you. From 20 rows on every tenth is held out, as
+                  dev. Everything stays in this browser.
+                </p>
+              </details>
+              <label className="import-check">
+                <input
+                  type="checkbox"
+                  checked={mapFirst}
+                  onChange={(event) => setMapFirst(event.currentTarget.checked)}
+                />
+                show me the columns first
+              </label>
+            </>
           )}
           {state.status === 'failed' && (
             <div className="note bad" role="alert">
               <div>
                 <b>Nothing was imported.</b> {state.error}
-                {state.found && state.found.problems.length > 1 && (
-                  <details>
-                    <summary>
-                      {state.found.stopped ? 'The first ' : ''}
-                      {count(state.found.problems.length)} bad lines
-                      {state.found.stopped ? '; reading stopped there' : `, ${count(state.found.good)} good ones`}
-                    </summary>
-                    <ul className="problem-list">
-                      {state.found.problems.map(({ line, message }) => (
-                        <li key={line}>
-                          <b>line {count(line)}</b> {message}
-                        </li>
-                      ))}
-                    </ul>
-                  </details>
+                {state.found && state.found.problems.length > 1 && <Problems found={state.found} />}
+                {state.again && state.found && (
+                  <p>
+                    <button type="button" className="link" onClick={state.again}>
+                      Import the {plural(state.found.good, 'good row')} and keep the faulty to correct
+                    </button>
+                  </p>
                 )}
               </div>
             </div>
@@ -92,8 +101,78 @@ export function ImportZone({ onImported }: { onImported: (info: DatasetInfo) => 
   );
 }
 
-/** The bad lines that came with an error of the import; a foreign error has none. */
-function problemsOf(error: unknown): ImportProblems | undefined {
-  const details = error instanceof StudioError ? (error.details as Partial<ImportProblems> | undefined) : undefined;
-  return Array.isArray(details?.problems) ? (details as ImportProblems) : undefined;
+function Problems({ found }: { found: ImportProblems }) {
+  const { problems, good, bad = problems.length, unit = 'line' } = found;
+  return (
+    <details>
+      <summary>
+        {bad > problems.length ? `The first ${count(problems.length)} of ${count(bad)}` : count(bad)} bad {unit}s,{' '}
+        {count(good)} good
+      </summary>
+      <ul className="problem-list">
+        {problems.map(({ line, message }) => (
+          <li key={line}>
+            <b>
+              {unit} {count(line)}
+            </b>{' '}
+            {message}
+          </li>
+        ))}
+      </ul>
+    </details>
+  );
+}
+
+function PasteForm({ onGive }: { onGive: (text: string) => void }) {
+  const [text, setText] = useState('');
+  return (
+    <form
+      className="import-form"
+      onSubmit={(event) => {
+        event.preventDefault();
+        onGive(text);
+      }}
+    >
+      <textarea
+        className="field-input mono"
+        aria-label="Rows to read"
+        rows={5}
+        placeholder={'{"prompt": "…", "completion": "…"}\nor a table with a header'}
+        spellCheck={false}
+        value={text}
+        onChange={(event) => setText(event.currentTarget.value)}
+      />
+      <button type="submit" className="button" disabled={text.trim() === ''}>
+        Read them
+      </button>
+    </form>
+  );
+}
+
+function AddressForm({ onGive }: { onGive: (address: string) => void }) {
+  const [address, setAddress] = useState('');
+  return (
+    <form
+      className="import-form"
+      onSubmit={(event) => {
+        event.preventDefault();
+        onGive(address);
+      }}
+    >
+      <input
+        className="field-input mono"
+        aria-label="Address of a file on this site"
+        placeholder="data/rows.jsonl"
+        value={address}
+        onChange={(event) => setAddress(event.currentTarget.value)}
+      />
+      <button type="submit" className="button" disabled={address.trim() === ''}>
+        Fetch it
+      </button>
+      <p className="quiet">
+        Of this site only: the security policy lets the studio ask no other, so that nothing of yours can leave the
+        browser. A file from elsewhere: download it, then drop it here.
+      </p>
+    </form>
+  );
 }

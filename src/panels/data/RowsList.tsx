@@ -56,7 +56,7 @@ export function RowsList({
       <div style={{ height: virtualizer.getTotalSize(), position: 'relative' }}>
         {items.map((item) => {
           const view = pages.rowAt(item.index);
-          const words = view && preview(view.row);
+          const words = view && (view.fault ? { asked: view.raw ?? '', answered: view.fault } : preview(view.row));
           return (
             // biome-ignore lint/a11y/useKeyWithClickEvents: keys are handled by the list
             <div
@@ -71,16 +71,18 @@ export function RowsList({
               style={{ height: ROW_HEIGHT, transform: `translateY(${item.start}px)` }}
               onClick={() => onSelect(item.index)}
             >
-              <span className="rows-index mono">{view ? count(view.index) : '·'}</span>
+              <span className="rows-index mono">{view ? (view.index < 0 ? '!' : count(view.index)) : '·'}</span>
               {view && words ? (
                 <span className="rows-text">
                   <span className="one-line">{words.asked}</span>
-                  <span className="one-line quiet">{words.answered || view.shape}</span>
+                  <span className={`one-line ${view.fault ? 'bad-text' : 'quiet'}`}>
+                    {words.answered || view.shape}
+                  </span>
                 </span>
               ) : (
                 <span className="skeleton-line" />
               )}
-              {view && <span className="rows-shape">{view.shape}</span>}
+              {view && <span className="rows-shape">{view.edited ? 'edited' : view.shape}</span>}
             </div>
           );
         })}

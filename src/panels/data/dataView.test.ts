@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { DatasetRow } from '../../protocol/chat';
-import { preview, rowType, truthOf, turnsOf } from './dataView';
+import { preview, reportWords, truthOf, turnsOf } from './dataView';
 
 const trajectory: DatasetRow = {
   messages: [
@@ -33,7 +33,6 @@ test('prompt and completion are told apart, as strings and as messages', () => {
   ]);
   const chat = turnsOf({ prompt: [{ role: 'user', content: 'a' }], completion: [{ role: 'assistant', content: 'b' }] });
   expect(chat.map((t) => t.part)).toEqual(['prompt', 'completion']);
-  expect(rowType({ prompt: 'a', completion: 'b' })).toBe('prompt-completion');
   expect(turnsOf({ text: 'x' })[0]!.role).toBe('text');
   expect(turnsOf({})).toEqual([]);
   const pair = { prompt: 'Q', chosen: 'good', rejected: 'bad' };
@@ -42,7 +41,6 @@ test('prompt and completion are told apart, as strings and as messages', () => {
     ['good', 'chosen'],
     ['bad', 'rejected'],
   ]);
-  expect(rowType(pair)).toBe('preference');
   expect(preview(pair)).toEqual({ asked: 'Q', answered: 'good' });
   expect(truthOf({ prompt: 'Q', chosen: 'good', rejected: '{"status":"ok"}' })).toEqual([]);
 });
@@ -62,4 +60,28 @@ test('the truth lists the call and the fields of the strict answer', () => {
     { label: 'action', value: 'none' },
   ]);
   expect(truthOf({ text: 'prose' })).toEqual([]);
+});
+
+test('steps are shown with whether they are right', () => {
+  const turns = turnsOf({ prompt: 'P', completions: ['a', 'b'], labels: [true, false] });
+  expect(turns.map((t) => [t.content, t.part, t.name])).toEqual([
+    ['P', 'prompt', undefined],
+    ['a', 'step', 'right'],
+    ['b', 'step', 'wrong'],
+  ]);
+});
+
+test('what an operation would do is said with its counts', () => {
+  const rule = { by: 'group' as const, column: 'team', devPercent: 10, seed: 1 };
+  const report = { before: 60, after: 60, splits: { train: 50, dev: 10 } };
+  expect(reportWords({ op: 'split', rule }, { ...report, groups: { train: 7, dev: 1, both: 0, without: 2 } })).toBe(
+    '60 rows: 50 train, 10 dev. Groups: 7 in train, 1 in dev, none on both sides. 2 rows without a value go one by one.',
+  );
+  expect(reportWords({ op: 'split', rule }, { ...report, groups: { train: 8, dev: 0, both: 0, without: 0 } })).toMatch(
+    /No group fell into dev: take another seed/,
+  );
+  expect(reportWords({ op: 'deduplicate' }, { before: 60, after: 59, splits: { train: 59 } })).toBe(
+    '1 row of 60 would go, 59 stay: 59 train.',
+  );
+  expect(reportWords({ op: 'deduplicate' }, report)).toBe('No two of the 60 rows are equal.');
 });

@@ -1,5 +1,7 @@
 // A dataset row as a person reads it: turns with roles, in the order in which the template will write them. Pure.
+import { count, plural } from '../../lib/words';
 import type { DatasetRow, Message, Role } from '../../protocol/chat';
+import type { DerivingOperation, OperationReport } from '../../protocol/datasets';
 
 export interface Turn {
   role: Role | 'text' | 'completion';
@@ -9,7 +11,7 @@ export interface Turn {
   /** Tool turns: the tool that answered. */
   name?: string;
   /** prompt = given, completion = to be learnt, chosen and rejected = compared; undefined for `messages` and `text` rows. */
-  part?: 'prompt' | 'completion' | 'chosen' | 'rejected';
+  part?: 'prompt' | 'completion' | 'step' | 'chosen' | 'rejected';
 }
 
 const turn = (message: Message, part?: Turn['part']): Turn => ({
@@ -36,21 +38,20 @@ export function turnsOf(row: DatasetRow): Turn[] {
     return [
       ...side(row.prompt, 'prompt'),
       ...side(row.completion, 'completion'),
+      ...(row.completions ?? []).map(
+        (content, i): Turn => ({
+          role: 'completion',
+          name: row.labels?.[i] ? 'right' : 'wrong',
+          content,
+          calls: [],
+          part: 'step',
+        }),
+      ),
       ...side(row.chosen, 'chosen'),
       ...side(row.rejected, 'rejected'),
     ];
   return row.text === undefined ? [] : [{ role: 'text', content: row.text, calls: [] }];
 }
-
-/** TRL's name of the row's type. */
-export const rowType = (row: DatasetRow): string =>
-  row.messages
-    ? 'messages'
-    : row.chosen !== undefined
-      ? 'preference'
-      : row.prompt !== undefined
-        ? 'prompt-completion'
-        : 'text';
 
 /** One line for the table: what is asked, and what is answered. */
 export function preview(row: DatasetRow): { asked: string; answered: string } {
@@ -62,6 +63,24 @@ export function preview(row: DatasetRow): { asked: string; answered: string } {
   return { asked: oneLine(text(asked)), answered: answer === asked ? '' : oneLine(text(answer)) };
 }
 const oneLine = (text: string): string => text.replace(/\s+/g, ' ').trim();
+
+/** What an operation would do, in a sentence. */
+export function reportWords(operation: DerivingOperation, { before, after, splits, groups }: OperationReport): string {
+  const gone = before - after;
+  const sides = Object.entries(splits)
+    .map(([split, n]) => `${count(n)} ${split}`)
+    .join(', ');
+  if (operation.op === 'deduplicate')
+    return gone === 0
+      ? `No two of the ${plural(before, 'row')} are equal.`
+      : `${plural(gone, 'row')} of ${count(before)} would go, ${count(after)} stay: ${sides}.`;
+  if (operation.op === 'sample' || operation.op === 'clean')
+    return `${count(after)} of ${plural(before, 'row')}: ${sides}.`;
+  if (!groups) return `${plural(after, 'row')}: ${sides}.`;
+  const without = groups.without > 0 ? ` ${plural(groups.without, 'row')} without a value go one by one.` : '';
+  const few = groups.dev === 0 ? ' No group fell into dev: take another seed or a larger part.' : '';
+  return `${plural(after, 'row')}: ${sides}. Groups: ${count(groups.train)} in train, ${count(groups.dev)} in dev, ${groups.both === 0 ? 'none' : count(groups.both)} on both sides.${without}${few}`;
+}
 
 export interface Truth {
   label: string;

@@ -1,6 +1,7 @@
 // LoRA: an adapter and what it costs, its run, what it has learnt, whether it survives four bits, sweeps, and where to modify.
 import { useEffect, useState } from 'react';
 import { studioClient } from '../../stores/client';
+import { useDatasets } from '../../stores/datasets';
 import { useLoaded } from '../../stores/useLoaded';
 import { Answers } from '../../ui/Answers';
 import { Card } from '../../ui/Card';
@@ -33,7 +34,7 @@ export function LoraPanel() {
   const [hasExample, setExample] = useState(false);
   const [isOpen, setOpen] = useState(false);
   const [hasHelp, setHelp] = useState(false);
-  const sets = useLoaded('datasets', (signal) => studioClient().text.request('listDatasets', {}, { signal }));
+  const sets = useDatasets();
   const [wanted, setWanted] = useState<string>();
   // Adapters of all panels can be looked at; what stands here unasked is this panel's.
   const adapters = adapterRefs(lora.allRuns);

@@ -2,8 +2,8 @@
 import { useDeferredValue, useMemo, useState } from 'react';
 import { count } from '../../lib/words';
 import { studioClient } from '../../stores/client';
+import { useDatasets } from '../../stores/datasets';
 import { shareLink } from '../../stores/openShare';
-import { useLoaded } from '../../stores/useLoaded';
 import { requestSettings, useWorkbench } from '../../stores/workbench';
 import { trainers } from '../../trainers/registry';
 import { Panel } from '../../ui/Panel';
@@ -33,7 +33,7 @@ export function MaskPanel() {
   const workbench = useWorkbench();
   const { datasetId, split, rowIndex, settings, sharedRow, openDataset, openRow, edit } = workbench;
   const [isTen, setTen] = useState(false);
-  const sets = useLoaded('datasets', (signal) => studioClient().text.request('listDatasets', {}, { signal }));
+  const sets = useDatasets();
   const datasets = sets.value?.datasets ?? [];
   const info = datasets.find((d) => d.id === datasetId) ?? datasets[0];
   const shownSplit = info && split in info.splits ? split : Object.keys(info?.splits ?? {})[0];

@@ -31,7 +31,7 @@ export function useMonday() {
           const { text: textWorker, compute } = studioClient();
           const found = await textWorker.request(
             'rows',
-            { datasetId: c.datasetId, split: 'heldout', offset: 0, limit: 1, filter: c.filter },
+            { datasetId: c.datasetId, split: 'heldout', offset: 0, limit: 1, query: { text: c.filter } },
             { signal },
           );
           const row = found.rows[0]?.row;

@@ -8,7 +8,16 @@ import { useWorkbench } from '../../stores/workbench';
 import { Card } from '../../ui/Card';
 import { LineChart } from '../../ui/LineChart';
 import { Panel } from '../../ui/Panel';
-import { newest, overrideWords, panelOf, recipeDiff, runColor, STATUS_WORDS, sharedMetrics } from './runsView';
+import {
+  importedWords,
+  newest,
+  overrideWords,
+  panelOf,
+  recipeDiff,
+  runColor,
+  STATUS_WORDS,
+  sharedMetrics,
+} from './runsView';
 import './runs.css';
 
 const LIMIT = 6;
@@ -42,18 +51,23 @@ export function RunsPanel() {
             className="sr-only"
             aria-label="Run file"
             tabIndex={-1}
-            accept=".zip"
+            accept=".zip,.json,.jsonl,.ndjson,.log"
             onChange={async (event) => {
               const input = event.currentTarget;
               const picked = input.files?.[0];
               if (!picked) return;
               const bytes = await picked.arrayBuffer();
               input.value = '';
-              attempt(async () => `Imported “${(await importRun(bytes)).name}”.`);
+              attempt(async () => importedWords(await importRun(bytes, picked.name)));
             }}
           />
-          <button type="button" className="button" onClick={() => file.current?.click()}>
-            Import run
+          <button
+            type="button"
+            className="button"
+            title="A .run.zip of the studio, TRL’s trainer_state.json, or a log of one JSON object a line"
+            onClick={() => file.current?.click()}
+          >
+            Import run or log
           </button>
         </>
       }
@@ -72,7 +86,7 @@ export function RunsPanel() {
             <a className="link" href="#/sft">
               SFT panel
             </a>
-            , or import a run file.
+            , or import a run file, TRL’s trainer_state.json, or a log of JSON lines.
           </p>
         </Card>
       ) : (
@@ -146,7 +160,8 @@ function Row({
       });
     setDraft(undefined);
   };
-  const canResume = run.status === 'interrupted' || run.status === 'stopped' || run.status === 'failed';
+  const canResume =
+    !run.imported && (run.status === 'interrupted' || run.status === 'stopped' || run.status === 'failed');
   const isLive = run.status === 'running' || run.status === 'queued' || run.status === 'paused';
   const value = (metric: string) => {
     const v = newest(run, metric);
@@ -165,9 +180,13 @@ function Row({
       <td className="runs-name">
         <span className="run-dot" style={{ background: runColor(run.id) }} />
         {draft === undefined ? (
-          <a className="link" href={panelOf(run)} onClick={() => openRun(run.id)}>
-            {run.name}
-          </a>
+          run.imported ? (
+            <span>{run.name}</span>
+          ) : (
+            <a className="link" href={panelOf(run)} onClick={() => openRun(run.id)}>
+              {run.name}
+            </a>
+          )
         ) : (
           <input
             className="field-input"
@@ -186,11 +205,16 @@ function Row({
       </td>
       <td>
         <span className={`verdict ${tone}`}>{text}</span>
+        {run.imported && (
+          <span className="runs-overrides quiet" title={`From ${run.imported.fileName}: curves without weights`}>
+            imported log
+          </span>
+        )}
         {overridden.length > 0 && (
           <span className="runs-overrides warn-text">in spite of: {overridden.join(', ')}</span>
         )}
       </td>
-      <td className="mono">{run.recipe.model.ref.replace('builtin:', '')}</td>
+      <td className="mono">{run.imported ? '–' : run.recipe.model.ref.replace('builtin:', '')}</td>
       <td className="n">
         {run.step} / {run.maxSteps}
       </td>
@@ -366,18 +390,39 @@ function Lineage({ run }: { run: RunRecord }) {
             <dd className="warn-text">{overridden.join(', ')}</dd>
           </div>
         )}
-        <div className="facts-pair">
-          <dt>seed</dt>
-          <dd>{run.recipe.seed}</dd>
-        </div>
-        <div className="facts-pair">
-          <dt>backend</dt>
-          <dd>{run.backend ? `${run.backend.backend} · ${run.backend.adapter}` : '–'}</dd>
-        </div>
-        <div className="facts-pair">
-          <dt>checkpoints</dt>
-          <dd>{run.checkpoints.map((c) => c.step).join(', ') || 'none yet'}</dd>
-        </div>
+        {run.imported ? (
+          <>
+            <div className="facts-pair">
+              <dt>imported from</dt>
+              <dd>{run.imported.fileName}</dd>
+            </div>
+            <div className="facts-pair">
+              <dt>weights</dt>
+              <dd>none: a log has curves only</dd>
+            </div>
+            {run.imported.notes.map((note) => (
+              <div key={note} className="facts-pair">
+                <dt>note</dt>
+                <dd>{note}</dd>
+              </div>
+            ))}
+          </>
+        ) : (
+          <>
+            <div className="facts-pair">
+              <dt>seed</dt>
+              <dd>{run.recipe.seed}</dd>
+            </div>
+            <div className="facts-pair">
+              <dt>backend</dt>
+              <dd>{run.backend ? `${run.backend.backend} · ${run.backend.adapter}` : '–'}</dd>
+            </div>
+            <div className="facts-pair">
+              <dt>checkpoints</dt>
+              <dd>{run.checkpoints.map((c) => c.step).join(', ') || 'none yet'}</dd>
+            </div>
+          </>
+        )}
         {Object.entries(run.versions).map(([k, v]) => (
           <div key={k} className="facts-pair">
             <dt>{k}</dt>

@@ -1,4 +1,5 @@
 // What the runs table says, as pure functions.
+import { plural } from '../../lib/words';
 import type { Json } from '../../protocol/chat';
 import type { RunRecord } from '../../protocol/run';
 
@@ -29,6 +30,12 @@ export function panelOf({ recipe }: Pick<RunRecord, 'recipe'>): string {
 export const overrideWords = ({ recipe }: Pick<RunRecord, 'recipe'>): string[] =>
   (recipe.overrides ?? []).map((kind) => kind.replaceAll('_', ' '));
 
+/** What was imported, in a sentence. */
+export const importedWords = ({ name, imported, points }: RunRecord): string =>
+  imported
+    ? `Imported the log “${name}”: ${plural(points.length, 'step')} of curves, no weights.${imported.notes.map((note) => ` ${note}`).join('')}`
+    : `Imported “${name}”.`;
+
 /** Newest value of a metric, or undefined. */
 export function newest(run: RunRecord, metric: string): number | undefined {
   for (let i = run.points.length - 1; i >= 0; i--) {
@@ -47,7 +54,9 @@ export function flatRecipe(run: RunRecord): Record<string, string> {
     else if (value !== undefined) out[path] = JSON.stringify(value);
   };
   const { name: _name, ...recipe } = run.recipe;
-  walk(recipe as unknown as Json, '');
+  // Of a log only its arguments are known; the rest of the recipe would be differences that nobody made.
+  walk((run.imported ? { args: recipe.args } : recipe) as unknown as Json, '');
+  if (run.imported) return out;
   out.backend = JSON.stringify(run.backend ? `${run.backend.backend} · ${run.backend.adapter}` : null);
   return out;
 }

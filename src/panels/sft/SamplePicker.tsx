@@ -34,7 +34,7 @@ export function SamplePicker({
         split: 'train',
         offset: 0,
         limit: 200,
-        filter,
+        query: { text: filter },
       });
       const next = rows.find((row) => row.index > index) ?? rows[0];
       setAnswer(next ? `${count(found)} rows contain it` : `no row contains “${filter}”`);

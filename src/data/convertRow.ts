@@ -1,0 +1,194 @@
+// From the columns of a file to a TRL row: which form the columns have, and the conversion of one row under a mapping.
+import { DataError } from '../lib/errors';
+import type { DatasetRow, Message } from '../protocol/chat';
+import {
+  type FormField,
+  type FormId,
+  formOf,
+  missingFields,
+  ROW_FORMS,
+  type RowMapping,
+  suggestMapping,
+} from '../protocol/rowForms';
+import { parseMessages, parseRow, parseShareGpt } from '../text/parseRow';
+
+type Columns = { [name: string]: unknown };
+const isObject = (value: unknown): value is Columns =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+const isThere = (value: unknown): boolean => value !== undefined && value !== null;
+
+export interface FoundForm {
+  mapping: RowMapping;
+  /** The columns have the form's own names: nothing has to be guessed. */
+  isExact: boolean;
+}
+
+/** The form of a file by its columns and their first values; undefined when no form fits. */
+export function findForm(columns: readonly string[], sample: readonly Columns[]): FoundForm | undefined {
+  const first = (column: string) => sample.map((row) => row[column]).find(isThere);
+  const fits = (form: FormId): boolean => {
+    // These differ in their values only.
+    if (form === 'sharegpt') return isShareGpt(first('conversations'));
+    if (form === 'messages') return columns.includes('messages') && isThere(first('messages'));
+    if (form === 'unpaired-preference')
+      return columns.includes('label') && sample.every(({ label }) => !isThere(label) || flagOf(label) !== undefined);
+    return true;
+  };
+  for (const { id, fields } of ROW_FORMS) {
+    const isNamed = fields.every(({ name, isRequired }) => !isRequired || columns.includes(name));
+    if (!isNamed || !fits(id)) continue;
+    // TRL reads no system column: who wants it maps it.
+    const isOlder = formOf(id).conversion !== undefined;
+    const named = fields
+      .filter(({ name }) => columns.includes(name) && (isOlder || name !== 'system'))
+      .map(({ name }) => [name, name]);
+    return { mapping: { form: id, columns: Object.fromEntries(named) }, isExact: true };
+  }
+  for (const { id } of ROW_FORMS) {
+    // A label or a system message under another name would be a guess too many; so would prompts whose answers have an odd name.
+    if (id === 'unpaired-preference' || id === 'prompt-only') continue;
+    const mapping = suggestMapping(id, columns);
+    const isComplete = missingFields(mapping).length === 0;
+    const { messages, conversations } = mapping.columns;
+    if (isComplete && id === 'sharegpt' && !isShareGpt(first(conversations!))) continue;
+    if (isComplete && id === 'messages' && !isMessageLike(first(messages!))) continue;
+    if (isComplete) return { mapping, isExact: false };
+  }
+  return undefined;
+}
+
+const unpacked = (value: unknown): unknown => {
+  if (typeof value !== 'string' || !/^\s*[[{]/.test(value)) return value;
+  try {
+    return JSON.parse(value);
+  } catch {
+    return value; // what it should have been is told when the row is converted
+  }
+};
+function isShareGpt(value: unknown): boolean {
+  const list = unpacked(value);
+  return Array.isArray(list) && isObject(list[0]) && 'from' in list[0];
+}
+function isMessageLike(value: unknown): boolean {
+  const list = unpacked(value);
+  return Array.isArray(list) && isObject(list[0]) && ('role' in list[0] || 'from' in list[0]);
+}
+
+/** true, "True", 1 and "1" in all their spellings; undefined for what is neither. */
+function flagOf(value: unknown): boolean | undefined {
+  const text = typeof value === 'string' ? value.trim().toLowerCase() : value;
+  if (text === true || text === 1 || text === 'true' || text === '1' || text === '1.0') return true;
+  if (text === false || text === 0 || text === 'false' || text === '0' || text === '0.0') return false;
+  return undefined;
+}
+
+const show = (value: unknown) =>
+  value === undefined ? 'nothing' : (JSON.stringify(value) ?? String(value)).slice(0, 60);
+function wrong(field: string, column: string, what: string): DataError {
+  const named = column === field ? field : `${field} (column ${column})`;
+  return new DataError(`${named} ${what}`, { where: column });
+}
+
+/** A value under a field: structure in text cells is JSON. */
+function fieldValue({ name, kind }: FormField, column: string, value: unknown, isText: boolean): unknown {
+  if (!isThere(value)) return undefined;
+  if (kind === 'flag') {
+    const flag = flagOf(value);
+    if (flag === undefined) throw wrong(name, column, `must be true or false, got ${show(value)}.`);
+    return flag;
+  }
+  if (kind === 'text') return typeof value === 'number' || typeof value === 'boolean' ? String(value) : value;
+  if (kind === 'content') {
+    if (typeof value === 'number') return String(value);
+    // A cell that holds messages; other text that begins with a bracket is text.
+    if (typeof value === 'string') return isText && isMessageLike(value) ? asMessages(unpacked(value), name) : value;
+    return asMessages(Array.isArray(value) ? value : [value], name);
+  }
+  const read = typeof value === 'string' ? fromCell(name, column, value) : value;
+  if (kind === 'messages') return asMessages(read, name);
+  if (kind === 'flags' && Array.isArray(read)) return read.map((item) => flagOf(item) ?? item);
+  return read;
+}
+
+function fromCell(field: string, column: string, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    const python = /^\s*[[{]\s*(?:\{\s*)?'/.test(text)
+      ? ' It is Python’s notation: write the cell with json.dumps.'
+      : '';
+    throw new DataError(
+      `${wrong(field, column, `must be JSON (${(cause as Error).message}).`).message}${python || ' Write a list.'}`,
+      { cause, where: column },
+    );
+  }
+}
+
+const asMessages = (value: unknown, path: string): unknown => (isShareGpt(value) ? parseShareGpt(value, path) : value);
+
+/** A string as the one message of `role`. */
+const asTurns = (value: unknown, role: 'user' | 'assistant', path: string): Message[] =>
+  typeof value === 'string' ? [{ role, content: value }] : parseMessages(value, path);
+
+/**
+ * One row under a mapping. Throws DataError naming the field, and the column where that has another name.
+ * `isText`: the file has text cells only.
+ */
+export function convertRow(given: Columns, { form, columns }: RowMapping, isText: boolean): DatasetRow {
+  const values: Columns = {};
+  for (const field of formOf(form).fields) {
+    const column = columns[field.name];
+    if (column === undefined) continue;
+    const value = fieldValue(field, column, given[column], isText);
+    if (value === undefined && field.isRequired)
+      throw wrong(field.name, column, `is ${given[column] === null ? 'empty' : 'missing'} in this row.`);
+    if (value !== undefined) values[field.name] = value;
+  }
+  // What templates read beside the fields of a form.
+  for (const name of ['chat_template_kwargs', 'documents', 'tools'])
+    if (isThere(given[name])) values[name] ??= given[name];
+  const { system, ...others } = form === 'alpaca' ? fromAlpaca(values) : values;
+  if (form === 'sharegpt') {
+    const { conversations, ...rest } = others;
+    const messages = parseMessages(conversations, 'conversations');
+    return parseRow({ ...rest, messages: withSystem(messages, system) });
+  }
+  return parseRow(typeof system === 'string' && system !== '' ? conversational(others, system) : others);
+}
+
+const withSystem = (messages: Message[], system: unknown): Message[] =>
+  typeof system === 'string' && system !== '' && messages[0]?.role !== 'system'
+    ? [{ role: 'system', content: system }, ...messages]
+    : messages;
+
+/** A system message needs messages around it: the strings of the row become them. */
+function conversational(values: Columns, system: string): Columns {
+  const out: Columns = { ...values };
+  if (values.prompt !== undefined) out.prompt = withSystem(asTurns(values.prompt, 'user', 'prompt'), system);
+  for (const side of ['completion', 'chosen', 'rejected'])
+    if (typeof values[side] === 'string') out[side] = asTurns(values[side], 'assistant', side);
+  return out;
+}
+
+/** Stanford Alpaca's columns, with LLaMA-Factory's system and history of [question, answer] pairs. */
+function fromAlpaca({ instruction, input, output, system, history, ...others }: Columns): Columns {
+  const asked = typeof input === 'string' && input.trim() !== '' ? `${String(instruction)}\n\n${input}` : instruction;
+  const earlier = typeof history === 'string' ? fromCell('history', 'history', history) : history;
+  if (earlier === undefined || (Array.isArray(earlier) && earlier.length === 0))
+    return { ...others, prompt: asked, completion: output, system };
+  if (
+    !Array.isArray(earlier) ||
+    !earlier.every((pair) => Array.isArray(pair) && pair.length === 2 && pair.every((t) => typeof t === 'string'))
+  )
+    throw wrong('history', 'history', `must be a list of [question, answer] pairs, got ${show(earlier)}.`);
+  const turns = (earlier as [string, string][]).flatMap(([question, answer]): Message[] => [
+    { role: 'user', content: question },
+    { role: 'assistant', content: answer },
+  ]);
+  return {
+    ...others,
+    prompt: [...turns, ...asTurns(asked, 'user', 'instruction')],
+    completion: asTurns(output, 'assistant', 'output'),
+    system,
+  };
+}

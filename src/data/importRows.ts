@@ -1,0 +1,241 @@
+// A file of any format as a dataset: opened, looked at, read whole. Rows come out as JSONL with TRL's columns.
+import { DataError } from '../lib/errors';
+import type { DatasetRow } from '../protocol/chat';
+import type { ImportPreview } from '../protocol/datasets';
+import type { ImportProblems } from '../protocol/requests';
+import { formOf, missingFields, type RowMapping } from '../protocol/rowForms';
+import { type DatasetType, typeOfRow } from '../protocol/rowTypes';
+import { parseRow } from '../text/parseRow';
+import { convertRow, type FoundForm, findForm } from './convertRow';
+import { TextPieces } from './decodeText';
+import { asItCame } from './jsonl';
+import { csvSource } from './readCsv';
+import { jsonlSource, jsonSource } from './readJson';
+import { parquetSource } from './readParquet';
+import { SPLIT_NAMES, TextSink } from './rowFile';
+import { type ByteSource, formatOf, type OpenedSource, type SourceRow } from './source';
+
+const HEAD_BYTES = 1 << 16;
+/** Rows by which the form of a file is told. */
+const SAMPLE_ROWS = 200;
+const SHOWN_ROWS = 5;
+/** Bad rows named in one error; a file with more of them has one fault, not many. */
+const PROBLEMS_SHOWN = 20;
+const EXAMPLE_LENGTH = 80;
+
+/** Throws DataError for a format that the studio does not read, or a file that is damaged. */
+export async function openSource(source: ByteSource): Promise<OpenedSource> {
+  const head = await source.slice(0, Math.min(HEAD_BYTES, source.sizeBytes));
+  const isParquet = head[0] === 0x50 && head[1] === 0x41;
+  const format = formatOf(source.name, head, isParquet ? '' : decodedHead(head, source));
+  if (format === 'Parquet') return parquetSource(source);
+  if (format === 'JSONL') return jsonlSource(source);
+  if (format === 'JSON') return jsonSource(source);
+  return csvSource(source, format);
+}
+/** What can be read of the head; bytes that are no text are told by the reader, with their line. */
+function decodedHead(head: Uint8Array, { name, sizeBytes }: ByteSource): string {
+  try {
+    return new TextPieces(name).push(head, head.length === sizeBytes);
+  } catch {
+    return new TextDecoder().decode(head);
+  }
+}
+
+export interface Sample {
+  opened: OpenedSource;
+  rows: SourceRow[];
+  columns: string[];
+}
+/** Opens a file and reads its first rows. */
+export async function sampleOf(source: ByteSource): Promise<Sample> {
+  const opened = await openSource(source);
+  const rows: SourceRow[] = [];
+  for await (const piece of opened.rows()) {
+    rows.push(...piece.rows.slice(0, SAMPLE_ROWS - rows.length));
+    if (rows.length >= SAMPLE_ROWS) break;
+  }
+  const columns = [...new Set(rows.flatMap(({ columns: found }) => Object.keys(found ?? {})))];
+  return { opened, rows, columns };
+}
+
+const foundIn = ({ rows, columns }: Sample): FoundForm | undefined =>
+  findForm(
+    columns,
+    rows.flatMap(({ columns: found }) => (found ? [found] : [])),
+  );
+
+export function previewOf(sample: Sample, asked?: RowMapping): ImportPreview {
+  const { opened, rows, columns } = sample;
+  const found = asked ? { mapping: asked, isExact: false } : foundIn(sample);
+  const mapping = found?.mapping;
+  const isComplete = mapping !== undefined && missingFields(mapping).length === 0;
+  const converted = rows.map(({ line, columns: given, problem }) => {
+    if (!given || !isComplete) return { line, problem: given ? undefined : problem };
+    const result = attempt(given, mapping, opened.isText);
+    return { line, ...result };
+  });
+  return {
+    format: opened.format,
+    columns: columns.map((name) => ({ name, example: exampleOf(name, rows) })),
+    mapping,
+    isExact: found?.isExact ?? false,
+    rows: converted.slice(0, SHOWN_ROWS),
+    faulty: converted.filter(({ problem }) => problem !== undefined).length,
+    read: rows.length,
+  };
+}
+function exampleOf(name: string, rows: readonly SourceRow[]): string {
+  const value = rows.map(({ columns }) => columns?.[name]).find((v) => v !== null && v !== undefined && v !== '');
+  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
+  return text.length > EXAMPLE_LENGTH ? `${text.slice(0, EXAMPLE_LENGTH)} …` : text;
+}
+function attempt(given: { [column: string]: unknown }, mapping: RowMapping, isText: boolean) {
+  try {
+    return { row: convertRow(given, mapping, isText) };
+  } catch (cause) {
+    if (!(cause instanceof DataError)) throw cause;
+    return { problem: cause.message, where: cause.where };
+  }
+}
+
+/** A file that was read, ready to be kept. */
+export interface ImportedRows {
+  bytes: Uint8Array;
+  lines: Uint32Array;
+  splits?: Uint8Array;
+  faults: [index: number, problem: string][];
+  rows: number;
+  type: DatasetType;
+  mapping: RowMapping;
+  format: string;
+  /** What was read otherwise than written, in sentences. */
+  notes: string[];
+}
+export interface ImportOptions {
+  /** Required where the columns have names of their own. */
+  mapping?: RowMapping;
+  /** Rows with a fault are kept as they are, marked; otherwise they refuse the file. */
+  keepFaulty?: boolean;
+  onRows?: (rows: number, readBytes: number) => void;
+  /** Called between two pieces of the file, to let others work and to be stopped: what it throws ends the reading. */
+  pause?: () => Promise<void>;
+}
+
+/**
+ * Reads a whole file. Throws DataError naming file and line: `details` (ImportProblems) list the first bad rows and count all of
+ * them. One row of another type than the form's is a bad row.
+ */
+export async function importRows(source: ByteSource, options: ImportOptions = {}): Promise<ImportedRows> {
+  const sample = await sampleOf(source);
+  const { opened } = sample;
+  const { name } = source;
+  const mapping = options.mapping ?? exactMapping(sample, name);
+  if (mapping) refuseIncomplete(mapping, name);
+  const sink = new TextSink();
+  const lines: number[] = [];
+  const splits: number[] = [];
+  const faults: ImportedRows['faults'] = [];
+  const where: (string | undefined)[] = [];
+  for await (const piece of opened.rows()) {
+    const out: string[] = [];
+    for (const given of piece.rows) {
+      const result = mapping && given.columns ? attempt(given.columns, mapping, opened.isText) : undefined;
+      if (result?.row) out.push(rowText(result.row, given.columns!, mapping!));
+      else {
+        out.push(faultyText(given));
+        faults.push([lines.length, result?.problem ?? given.problem ?? 'not a row.']);
+        where.push(result?.where);
+      }
+      lines.push(given.line);
+      splits.push(given.split === undefined ? 0 : SPLIT_NAMES.indexOf(given.split as 'dev'));
+    }
+    sink.add(out);
+    options.onRows?.(lines.length, piece.readBytes);
+    await options.pause?.();
+  }
+  if (lines.length === 0)
+    throw new DataError(`${name} is empty: it holds no row. Write one JSON object a line, or a table with a header.`, {
+      where: name,
+    });
+  const good = lines.length - faults.length;
+  if (faults.length > 0 && (!options.keepFaulty || good === 0)) {
+    const [index, problem] = faults[0]!;
+    const place = `${name}, ${opened.unit} ${lines[index]}`;
+    const details: ImportProblems = {
+      problems: faults.slice(0, PROBLEMS_SHOWN).map(([i, message]) => ({ line: lines[i]!, message })),
+      bad: faults.length,
+      good,
+      stopped: false,
+      unit: opened.unit,
+    };
+    throw new DataError(`${place}: ${problem}`, {
+      where: where[0] === undefined ? place : `${place}, ${where[0]}`,
+      details,
+    });
+  }
+  const { type, conversion } = formOf(mapping!.form);
+  return {
+    bytes: sink.bytes(),
+    lines: Uint32Array.from(lines),
+    ...(splits.some((code) => code > 0) && { splits: Uint8Array.from(splits) }),
+    faults,
+    rows: lines.length,
+    type,
+    mapping: mapping!,
+    format: opened.format,
+    notes: [...(conversion ? [conversion] : []), ...opened.notes],
+  };
+}
+
+/** The mapping of a file whose columns have a form's own names. Undefined when no record has columns: each then has its own fault. */
+function exactMapping(sample: Sample, name: string): RowMapping | undefined {
+  if (sample.columns.length === 0) return undefined;
+  const found = foundIn(sample);
+  if (found?.isExact) return found.mapping;
+  const columns = sample.columns.slice(0, 8).join(', ');
+  throw new DataError(
+    `${name} has none of the columns messages, prompt (and completion), chosen and rejected, or text (found: ${columns}). Say which column is which, or rename them.`,
+    { where: name },
+  );
+}
+function refuseIncomplete(mapping: RowMapping, name: string): void {
+  const missing = missingFields(mapping);
+  if (missing.length > 0)
+    throw new DataError(
+      `${name}: no column is chosen for ${missing.join(' and ')}. Choose one, or another form of rows.`,
+      {
+        where: missing[0],
+      },
+    );
+}
+
+/** Columns that rows are read by: those that the mapping does not use would give a row another meaning. */
+const READ_COLUMNS = ['messages', 'conversations', 'prompt', 'completion', 'completions', 'labels', 'chosen', 'rejected', 'text', 'tools', 'chat_template_kwargs', 'documents']; // biome-ignore format: reads as one list
+/** TRL's columns, and behind them what else the file has: groups, sources, ids. */
+function rowText(row: DatasetRow, given: { [column: string]: unknown }, { columns }: RowMapping): string {
+  const used = new Set([...Object.values(columns), ...READ_COLUMNS]);
+  const others = Object.entries(given).filter(
+    ([name, value]) => !used.has(name) && value !== null && !(name === 'label' && typeof value === 'boolean'),
+  );
+  return JSON.stringify({ ...Object.fromEntries(others), ...row }, asItCame);
+}
+const faultyText = ({ columns, raw }: SourceRow): string =>
+  columns ? JSON.stringify(columns) : (raw ?? '').replace(/\s*[\r\n]+\s*/g, ' ').trim() || '""';
+
+/**
+ * Checks the text of one row, as a person edited it. Throws DataError with a sentence: not JSON, a wrong field, another type than
+ * the set's.
+ */
+export function checkedRowText(text: string, type: DatasetType): string {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new DataError(`This is not JSON (${(cause as Error).message}). Correct it, or undo the edit.`, { cause });
+  }
+  const found = typeOfRow(parseRow(value));
+  if (found !== type)
+    throw new DataError(`This row would have the type ${found}; the set has ${type}. Keep one type a set.`);
+  return JSON.stringify(value);
+}

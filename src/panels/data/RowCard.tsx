@@ -1,0 +1,171 @@
+// One row: as a conversation, what is checkable in it, what is wrong with it, and its text for those who want to change it.
+import { useId, useState } from 'react';
+import { count } from '../../lib/words';
+import type { DatasetInfo, DatasetRowView } from '../../protocol/requests';
+import { typeOfRow } from '../../protocol/rowTypes';
+import { studioClient } from '../../stores/client';
+import { useWorkbench } from '../../stores/workbench';
+import { Card } from '../../ui/Card';
+import { CodeEditor } from '../../ui/CodeEditor';
+import { Conversation } from './Conversation';
+import { truthOf } from './dataView';
+
+export function RowCard({
+  info,
+  view,
+  onEdited,
+}: {
+  info: DatasetInfo;
+  view: DatasetRowView;
+  /** A row was edited, or an edit undone. */
+  onEdited: () => void;
+}) {
+  const [draft, setDraft] = useState<string>();
+  const [error, setError] = useState<string>();
+  const errorId = useId();
+  const { place, fault, edited } = view;
+  const truth = truthOf(view.row);
+  const attempt = (task: Promise<unknown>, then: () => void) =>
+    void task.then(
+      () => {
+        setError(undefined);
+        then();
+      },
+      (cause: unknown) => setError((cause as Error).message),
+    );
+  const { text } = studioClient();
+  const canEdit = info.origin === 'imported' && place !== undefined;
+  const where = { datasetId: info.id, place: place ?? 0 };
+  const open = () =>
+    attempt(
+      text.request('rowText', where).then((row) => setDraft(indented(row.text))),
+      () => {},
+    );
+  return (
+    <Card
+      title={view.index < 0 && view.line !== undefined ? `Line ${count(view.line)}` : `Row ${count(view.index)}`}
+      note={[view.shape, view.tenant, !fault && typeOfRow(view.row) !== view.shape && typeOfRow(view.row)]
+        .filter(Boolean)
+        .join(' · ')}
+      actions={
+        draft === undefined && (
+          <>
+            {edited && (
+              <button
+                type="button"
+                className="button"
+                onClick={() => attempt(text.request('undoEdit', where), onEdited)}
+              >
+                Undo the edit
+              </button>
+            )}
+            {canEdit && (
+              <button type="button" className="button" onClick={open}>
+                Edit
+              </button>
+            )}
+            {!fault && edited !== 'draft' && (
+              <button
+                type="button"
+                className="button"
+                onClick={() => {
+                  useWorkbench.getState().openRow(view.index);
+                  location.hash = '#/mask';
+                }}
+              >
+                See its mask
+              </button>
+            )}
+          </>
+        )
+      }
+      className="data-row"
+    >
+      {fault && (
+        <div className="note bad">
+          <div>
+            <b>Left out of training.</b> {fault}
+          </div>
+        </div>
+      )}
+      {edited && (
+        <p className="warn-text">
+          {edited === 'draft' ? 'Edited, not saved yet.' : 'Edited: an earlier version of the set has it otherwise.'}
+        </p>
+      )}
+      {draft === undefined ? (
+        fault ? (
+          <pre className="row-raw mono">{view.raw}</pre>
+        ) : (
+          <Conversation row={view.row} />
+        )
+      ) : (
+        <>
+          <CodeEditor
+            value={draft}
+            onChange={(next) => {
+              setDraft(next);
+              setError(undefined);
+            }}
+            language="json"
+            ariaLabel="Row as JSON"
+            size="short"
+            errorId={error ? errorId : undefined}
+          />
+          <p className="row-verbs">
+            <button
+              type="button"
+              className="button primary"
+              onClick={() =>
+                attempt(text.request('editRow', { ...where, text: draft }), () => {
+                  setDraft(undefined);
+                  onEdited();
+                })
+              }
+            >
+              Keep the edit
+            </button>
+            <button
+              type="button"
+              className="button"
+              onClick={() => {
+                setDraft(undefined);
+                setError(undefined);
+              }}
+            >
+              Cancel
+            </button>
+          </p>
+        </>
+      )}
+      {error && (
+        <p id={errorId} className="bad-text" role="alert">
+          {error}
+        </p>
+      )}
+      {draft === undefined && truth.length > 0 && (
+        <section className="truth" aria-label="What is true about this row">
+          <h3>Checkable in this row</h3>
+          <dl className="facts">
+            {truth.map((fact, i) => (
+              // biome-ignore lint/suspicious/noArrayIndexKey: facts have no identity but their place
+              <div key={i} className="facts-pair">
+                <dt>{fact.label}</dt>
+                <dd>{fact.value}</dd>
+              </div>
+            ))}
+          </dl>
+        </section>
+      )}
+    </Card>
+  );
+}
+
+/** As a person reads it; what is not JSON stays as it is, to be corrected. */
+function indented(text: string): string {
+  try {
+    return JSON.stringify(JSON.parse(text), undefined, 2);
+  } catch {
+    return text;
+  }
+}

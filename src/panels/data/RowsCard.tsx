@@ -1,0 +1,197 @@
+// The rows of a split: searched and filtered in the worker, scrolled here; edits that are not saved yet are told above them.
+import { useState } from 'react';
+import { count, plural } from '../../lib/words';
+import type { RowQuery } from '../../protocol/datasets';
+import type { DatasetInfo } from '../../protocol/requests';
+import { studioClient } from '../../stores/client';
+import { useLoaded } from '../../stores/useLoaded';
+import { Card } from '../../ui/Card';
+import { Segmented } from '../../ui/Segmented';
+import { RowCard } from './RowCard';
+import { RowsList } from './RowsList';
+import { usePages } from './usePages';
+
+export function RowsCard({
+  info,
+  split,
+  splits,
+  onSplit,
+  onSaved,
+}: {
+  info: DatasetInfo;
+  split: string;
+  splits: string[];
+  onSplit: (split: string) => void;
+  /** Edits were saved as this set. */
+  onSaved: (info: DatasetInfo) => void;
+}) {
+  const [query, setQuery] = useState<RowQuery>({});
+  const [place, setPlace] = useState(0);
+  /** Goes up when rows were edited. */
+  const [edits, setEdits] = useState(0);
+  const facets = useLoaded(`${info.id} ${edits}`, (signal) =>
+    studioClient().text.request('datasetFacets', { datasetId: info.id }, { signal }),
+  );
+  const pages = usePages(`${info.id} ${split} ${JSON.stringify(query)} ${edits}`, (offset, limit, signal) =>
+    studioClient().text.request('rows', { datasetId: info.id, split, offset, limit, query, editing: true }, { signal }),
+  );
+  const change = (part: RowQuery) => {
+    setQuery((q) => ({ ...q, ...part }));
+    setPlace(0);
+  };
+  const { shapes = [], roles = [], faulty = 0, drafts = 0, edited = 0 } = facets.value ?? {};
+  const isFiltered = Boolean(query.text?.trim() || query.shape || query.role || query.faults || query.edited);
+  const view = pages.rowAt(place);
+  return (
+    <>
+      <Card
+        title="Rows"
+        note={pages.total === undefined ? 'counting …' : matchWords(pages.total, info.splits[split], isFiltered)}
+        actions={splits.length > 1 && <Segmented label="Split" options={splits} value={split} onChange={onSplit} />}
+        className="data-rows"
+      >
+        <div className="rows-filters">
+          <input
+            type="search"
+            className="search"
+            aria-label="Search the rows"
+            placeholder="Search: East China, transfer, refused …"
+            value={query.text ?? ''}
+            onChange={(event) => change({ text: event.currentTarget.value })}
+          />
+          {shapes.length > 1 && (
+            <Choice
+              label="Type"
+              all="all types"
+              options={shapes}
+              value={query.shape}
+              onChange={(shape) => change({ shape })}
+            />
+          )}
+          {roles.length > 0 && (
+            <Choice
+              label="Role"
+              all="any role"
+              options={roles}
+              value={query.role}
+              onChange={(role) => change({ role })}
+            />
+          )}
+          {faulty > 0 && (
+            <label className="import-check">
+              <input
+                type="checkbox"
+                checked={query.faults ?? false}
+                onChange={(event) => change({ faults: event.currentTarget.checked })}
+              />
+              with problems ({count(faulty)})
+            </label>
+          )}
+          {(drafts > 0 || edited > 0) && (
+            <label className="import-check">
+              <input
+                type="checkbox"
+                checked={query.edited ?? false}
+                onChange={(event) => change({ edited: event.currentTarget.checked })}
+              />
+              edited ({count(drafts + edited)})
+            </label>
+          )}
+        </div>
+        {drafts > 0 && (
+          <Drafts info={info} drafts={drafts} onSaved={onSaved} onDiscarded={() => setEdits((n) => n + 1)} />
+        )}
+        {pages.error ? (
+          <p className="bad-text">{pages.error}</p>
+        ) : pages.total === 0 ? (
+          <p className="quiet empty">
+            {query.text?.trim()
+              ? `No row of this split contains “${query.text}”. Try another word or split.`
+              : isFiltered
+                ? 'No row of this split is of that kind.'
+                : 'This split has no rows.'}
+          </p>
+        ) : (
+          <RowsList pages={pages} total={pages.total ?? 12} selected={place} onSelect={setPlace} />
+        )}
+      </Card>
+      {view ? (
+        <RowCard key={`${view.rowId} ${view.place}`} info={info} view={view} onEdited={() => setEdits((n) => n + 1)} />
+      ) : (
+        <Card title="Row" className="data-row">
+          {pages.total === 0 ? <p className="quiet">No row is chosen.</p> : <div className="skeleton-block" />}
+        </Card>
+      )}
+    </>
+  );
+}
+
+function Choice({
+  label,
+  all,
+  options,
+  value,
+  onChange,
+}: {
+  label: string;
+  all: string;
+  options: readonly string[];
+  value: string | undefined;
+  onChange: (value: string | undefined) => void;
+}) {
+  return (
+    <select
+      className="select"
+      aria-label={label}
+      value={value ?? ''}
+      onChange={(event) => onChange(event.currentTarget.value || undefined)}
+    >
+      <option value="">{all}</option>
+      {options.map((option) => (
+        <option key={option}>{option}</option>
+      ))}
+    </select>
+  );
+}
+
+/** Edits wait here: sets never change, because runs name them. */
+function Drafts({
+  info,
+  drafts,
+  onSaved,
+  onDiscarded,
+}: {
+  info: DatasetInfo;
+  drafts: number;
+  onSaved: (info: DatasetInfo) => void;
+  onDiscarded: () => void;
+}) {
+  const [error, setError] = useState<string>();
+  const attempt = (task: Promise<void>) => void task.catch((cause: unknown) => setError((cause as Error).message));
+  const { text } = studioClient();
+  return (
+    <div className="note warn">
+      <div>
+        {plural(drafts, 'edited row')} not saved: runs train on the rows as they were.{' '}
+        <button
+          type="button"
+          className="link"
+          onClick={() => attempt(text.request('saveEdits', { datasetId: info.id }).then(onSaved))}
+        >
+          Save as a new set
+        </button>{' '}
+        <button
+          type="button"
+          className="link"
+          onClick={() => attempt(text.request('undoEdit', { datasetId: info.id }).then(onDiscarded))}
+        >
+          Undo all
+        </button>
+        {error && <p className="bad-text">{error}</p>}
+      </div>
+    </div>
+  );
+}
+
+const matchWords = (total: number, all: number | undefined, isFiltered: boolean): string =>
+  isFiltered && all !== undefined ? `${count(total)} of ${count(all)} match` : plural(total, 'row');

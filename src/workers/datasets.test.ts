@@ -1,0 +1,224 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { bytesSource } from '../data/source';
+import { MemoryStorage } from '../storage/memoryStorage';
+import { Datasets } from './datasets';
+import { type TestBed, testBed, tinyRecipe } from './testBed';
+
+const beds: TestBed[] = [];
+const bed = (storage?: MemoryStorage) => {
+  const made = testBed({ storage });
+  beds.push(made);
+  return made.text;
+};
+afterEach(() => {
+  for (const made of beds.splice(0)) made.close();
+});
+const pair = (i: number, more: object = {}) =>
+  JSON.stringify({ prompt: `Question ${i}?`, completion: ` ${i}`, ...more });
+const load = (text: ReturnType<typeof bed>, lines: string[], keepFaulty = false) =>
+  text.request('importDataset', { name: 'mine.jsonl', file: new Blob([lines.join('\n')]), keepFaulty });
+const pageOf = (text: ReturnType<typeof bed>, datasetId: string, more: object = {}) =>
+  text.request('rows', { datasetId, split: 'train', offset: 0, limit: 100, ...more });
+
+describe('faulty rows', () => {
+  const lines = [pair(1), '{"prompt":"no answer"}', pair(2), 'not json'];
+  test('are refused with all of them counted, or kept, shown on demand and left out of training', async () => {
+    const text = bed();
+    await expect(load(text, lines)).rejects.toMatchObject({ kind: 'data', details: { bad: 2, good: 2, unit: 'line' } });
+    const info = await load(text, lines, true);
+    expect(info).toMatchObject({ rows: 4, faulty: 2, splits: { train: 4 } });
+    expect((await pageOf(text, info.id)).rows.map(({ index, line }) => [index, line])).toEqual([[0, 1], [1, 3]]); // biome-ignore format: pairs
+    const shown = await pageOf(text, info.id, { editing: true });
+    expect(shown.rows.map(({ index, place, fault }) => [index, place, fault?.slice(0, 21)])).toEqual([
+      [0, 0, undefined],
+      [-1, 1, 'completion is missing'],
+      [1, 2, undefined],
+      [-1, 3, 'not valid JSON (Unexp'],
+    ]);
+    expect((await pageOf(text, info.id, { editing: true, query: { faults: true } })).total).toBe(2);
+    const recipe = {
+      ...tinyRecipe,
+      data: { train: [{ ref: info.id }], eval: [] },
+      args: { ...tinyRecipe.args, completion_only_loss: true },
+    };
+    expect((await text.request('encodeRecipe', { recipe, part: 'train' })).rows).toHaveLength(2);
+    const clean = await text.request('deriveDataset', { datasetId: info.id, operation: { op: 'clean' } });
+    expect(clean.info).toMatchObject({ rows: 2, parent: info.id, operation: { op: 'clean' } });
+    expect(clean.info.faulty).toBeUndefined();
+  });
+  test('can be put right in place: a mark, saving, undoing, each where it is kept', async () => {
+    const storage = new MemoryStorage();
+    const text = bed(storage);
+    const { id } = await load(text, lines, true);
+    const edit = (place: number, content: string) => text.request('editRow', { datasetId: id, place, text: content });
+    await expect(edit(1, '{"prompt":')).rejects.toThrow(/This is not JSON/);
+    await expect(edit(1, '{"text":"t"}')).rejects.toThrow(/the type text; the set has prompt-completion/);
+    await expect(edit(9, pair(1))).rejects.toThrow(/has no row 9/);
+    expect(await edit(1, pair(7, { tenant: 'x' }))).toEqual({ drafts: 1 });
+    await edit(2, pair(8));
+    // A draft is shown and searched on the Data page, survives the worker, and trains nothing until it is saved.
+    const again = bed(storage);
+    const shown = await pageOf(again, id, { editing: true, query: { edited: true } });
+    expect(shown.rows.map(({ place, edited, row }) => [place, edited, row.completion])).toEqual([
+      [1, 'draft', ' 7'],
+      [2, 'draft', ' 8'],
+    ]);
+    expect((await pageOf(again, id)).rows.map(({ row }) => row.completion)).toEqual([' 1', ' 2']);
+    expect(await again.request('undoEdit', { datasetId: id, place: 2 })).toEqual({ drafts: 1 });
+    const saved = await again.request('saveEdits', { datasetId: id });
+    expect(saved).toMatchObject({ title: 'mine · edited', parent: id, operation: { op: 'edit', rows: 1 }, faulty: 1 });
+    expect((await again.request('datasetFacets', { datasetId: id })).drafts).toBe(0);
+    const after = await pageOf(again, saved.id, { editing: true });
+    expect(after.rows.map(({ edited }) => edited)).toEqual([undefined, 'saved', undefined, undefined]);
+    expect((await again.request('rowText', { datasetId: saved.id, place: 1 })).text).toBe(pair(7, { tenant: 'x' }));
+    // Undoing what was faulty before cannot make it a row again: it is refused in words.
+    await expect(again.request('undoEdit', { datasetId: saved.id, place: 1 })).rejects.toThrow(/the type prompt-only/);
+    await again.request('editRow', { datasetId: saved.id, place: 0, text: pair(5) });
+    const twice = await again.request('saveEdits', { datasetId: saved.id });
+    expect(await again.request('undoEdit', { datasetId: twice.id, place: 0 })).toEqual({ drafts: 1 });
+    const back = await again.request('saveEdits', { datasetId: twice.id });
+    expect((await pageOf(again, back.id, { editing: true })).rows.map(({ edited }) => edited)).toEqual([undefined, 'saved', undefined, undefined]); // biome-ignore format: one line
+    await expect(again.request('saveEdits', { datasetId: back.id })).rejects.toThrow(/No row was edited/);
+    // The first set is as it was.
+    expect((await pageOf(again, id)).rows.map(({ row }) => row.completion)).toEqual([' 1', ' 2']);
+  });
+});
+
+describe('operations', () => {
+  test('are told before they are done; the set that they make knows where it comes from, also in a new worker', async () => {
+    const storage = new MemoryStorage();
+    const text = bed(storage);
+    const lines = Array.from({ length: 60 }, (_, i) => pair(i % 50, { customer: `c${i % 7}` }));
+    const { id } = await load(text, lines);
+    const dedupe = await text.request('previewOperation', { datasetId: id, operation: { op: 'deduplicate' } });
+    expect(dedupe).toMatchObject({ before: 60, after: 50 });
+    expect(dedupe.duplicates![0]).toMatchObject({ place: 50, line: 51, of: 0, ofLine: 1 });
+    const before = (await text.request('listDatasets', {})).datasets.length;
+    const rule = { by: 'group' as const, column: 'customer', devPercent: 40, seed: 1 };
+    const made = await text.request('deriveDataset', { datasetId: id, operation: { op: 'split', rule } });
+    expect((await text.request('listDatasets', {})).datasets).toHaveLength(before + 1);
+    expect(made.report.groups).toMatchObject({ both: 0, without: 0 });
+    expect(made.info).toMatchObject({
+      parent: id,
+      operation: { op: 'split', rule },
+      splits: made.report.splits,
+      rows: 60,
+    });
+    expect(made.info.splits.train! + made.info.splits.dev!).toBe(60);
+    const again = bed(storage);
+    const sides = await Promise.all(
+      ['train', 'dev'].map(async (split) => {
+        const bytes = (await again.request('exportDataset', { datasetId: made.info.id, split })).bytes;
+        return new TextDecoder().decode(bytes).trim().split('\n').length;
+      }),
+    );
+    expect(sides).toEqual([made.info.splits.train, made.info.splits.dev]);
+    // A derived set keeps which rows are held out: none comes into training by sampling.
+    const sample = await again.request('deriveDataset', {
+      datasetId: made.info.id,
+      operation: { op: 'sample', rows: 30, seed: 4 },
+    });
+    const devOf = async (datasetId: string) =>
+      new Set((await pageOf(again, datasetId, { split: 'dev' })).rows.map(({ row }) => row.prompt));
+    const held = await devOf(made.info.id);
+    for (const prompt of await devOf(sample.info.id)) expect(held).toContain(prompt);
+    expect(
+      (await pageOf(again, sample.info.id)).rows.every(
+        ({ row }) => !held.has(row.prompt) || Number(/\d+/.exec(String(row.prompt))) < 10,
+      ),
+    ).toBe(true);
+    await expect(
+      again.request('deriveDataset', { datasetId: sample.info.id, operation: { op: 'clean' } }),
+    ).rejects.toThrow(/Nothing would change: all 30 rows stay/);
+    await expect(
+      again.request('deriveDataset', { datasetId: id, operation: { op: 'split', rule: { ...rule, devPercent: 100 } } }),
+    ).rejects.toThrow(/below 100 %, got 100/);
+    await expect(
+      again.request('deriveDataset', { datasetId: id, operation: { op: 'sample', rows: 0, seed: 1 } }),
+    ).rejects.toThrow(/at least one row/);
+  });
+  test('built-in sets can be sampled and split by tenant; their rows cannot be edited', async () => {
+    const text = bed();
+    const datasetId = 'builtin:tenant/A';
+    const facets = await text.request('datasetFacets', { datasetId });
+    expect(facets.columns).toEqual(expect.arrayContaining(['shape', 'tenant', 'template']));
+    const made = await text.request('deriveDataset', { datasetId, operation: { op: 'sample', rows: 20, seed: 1 } });
+    expect(made.info).toMatchObject({ rows: 20, parent: datasetId, type: 'messages' });
+    await expect(text.request('editRow', { datasetId, place: 0, text: '{}' })).rejects.toThrow(/cannot be edited/);
+  });
+});
+
+test('filters: by type, role and text; a further page of a search reads no row again', async () => {
+  const text = bed();
+  const chat = (role: string, i: number) => JSON.stringify({ messages: [{ role: 'user', content: `Row ${i}` }, { role: 'assistant', content: 'ok' }, ...(role ? [{ role, content: 'R' }, { role: 'assistant', content: 'done' }] : [])] }); // biome-ignore format: one line
+  const { id } = await load(
+    text,
+    Array.from({ length: 12 }, (_, i) => chat(i % 3 ? '' : 'tool', i)),
+  );
+  expect((await pageOf(text, id, { query: { role: 'tool' } })).total).toBe(4);
+  expect((await pageOf(text, id, { query: { role: 'tool', text: 'row 9' } })).total).toBe(1);
+  expect((await pageOf(text, id, { query: { shape: 'messages' } })).total).toBe(12);
+  expect((await pageOf(text, id, { query: { text: ' ' } })).total).toBe(12);
+  expect((await text.request('datasetFacets', { datasetId: id })).roles.sort()).toEqual(['assistant', 'tool', 'user']);
+});
+
+test('Parquet out and in again gives the rows of the split', async () => {
+  const text = bed();
+  const { id } = await load(
+    text,
+    Array.from({ length: 30 }, (_, i) => pair(i)),
+  );
+  const { fileName, bytes } = await text.request('exportDataset', { datasetId: id, split: 'dev', format: 'parquet' });
+  expect(fileName).toBe('mine-dev.parquet');
+  const back = await text.request('importDataset', { name: fileName, file: new Blob([bytes]) });
+  expect(back).toMatchObject({ rows: 3, type: 'prompt-completion', operation: { op: 'import', format: 'Parquet' } });
+  expect((await pageOf(text, back.id)).rows.map(({ row }) => row.prompt)).toEqual([
+    'Question 9?',
+    'Question 19?',
+    'Question 29?',
+  ]);
+});
+
+test('a file above the quota or above a gigabyte is refused before it is read', async () => {
+  const never = { slice: () => Promise.reject(new Error('was read')) };
+  const datasets = new Datasets(new MemoryStorage({ quotaBytes: 1e6 }), () => 0);
+  await expect(datasets.import({ name: 'two.jsonl', sizeBytes: 2e9, ...never })).rejects.toMatchObject({
+    kind: 'data',
+    message: expect.stringMatching(/two\.jsonl has 2\.0 GB; at most 1\.1 GB can be read\. Split the file/),
+  });
+  await expect(datasets.import({ name: 'some.jsonl', sizeBytes: 2e6, ...never })).rejects.toMatchObject({
+    kind: 'storage',
+    message: expect.stringMatching(/No room to save some\.jsonl: 2\.0 MB needed, 1\.0 MB of 1\.0 MB left/),
+  });
+});
+
+test('a write that fails or a reading that is stopped leaves no set', async () => {
+  const rows = new TextEncoder().encode(Array.from({ length: 50 }, (_, i) => pair(i)).join('\n'));
+  for (const failAt of [1, 2, 3]) {
+    let writes = 0;
+    const storage = new MemoryStorage({
+      probe: (step) => {
+        if (step === 'write' && ++writes === failAt) throw new Error('killed');
+      },
+    });
+    await expect(new Datasets(storage, () => 0).import(bytesSource(rows, 'a.jsonl'))).rejects.toThrow('killed');
+    expect((await new Datasets(storage, () => 0).list()).every(({ origin }) => origin === 'builtin')).toBe(true);
+  }
+});
+
+test('a set of an earlier version, its rows only, reads as it did: every tenth held out, lines of its file', async () => {
+  const storage = new MemoryStorage();
+  const { ArtifactStore } = await import('../storage/artifacts');
+  const lines = Array.from({ length: 20 }, (_, i) => pair(i)).join('\n\n');
+  const { id } = await new ArtifactStore(storage, () => 0).put(
+    'dataset',
+    { 'rows.jsonl': new TextEncoder().encode(`\ufeff${lines}`) },
+    { name: 'old' },
+  );
+  const text = bed(storage);
+  const dev = await text.request('rows', { datasetId: id, split: 'dev', offset: 0, limit: 9 });
+  expect(dev.rows.map(({ row, line }) => [row.prompt, line])).toEqual([['Question 9?', 19], ['Question 19?', 39]]); // biome-ignore format: pairs
+  expect((await text.request('rows', { datasetId: id, split: 'train', offset: 0, limit: 1 })).rows[0]!.row.prompt).toBe(
+    'Question 0?',
+  );
+});
