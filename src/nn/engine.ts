@@ -5,6 +5,7 @@ import { wasmSlice } from '../gpu/wasm';
 import { ConfigError } from '../lib/errors';
 import type { Batch } from '../protocol/batch';
 import type { LlamaConfig } from '../protocol/model';
+import type { TensorSource } from '../storage/tensorSource';
 import { AdapterSet } from './adapterSet';
 import { checkBatch, HEAD_PARAMETERS, type HeadKind } from './engineChecks';
 import { headBackward, headForward, headRows, scatterRows } from './head';
@@ -42,6 +43,13 @@ const NO_TASK_HEAD = 'Adapters are trained with the language-model head only. Le
 const DIFFERENTIABLE = ['logps', 'entropies', 'hidden', 'scores', 'divergences'] as const;
 type Differentiable = (typeof DIFFERENTIABLE)[number];
 
+interface Moments {
+  m: tf.Tensor1D;
+  v: tf.Tensor1D;
+  /** 1 where AdamW decays; norms and biases come after those. */
+  decayMask: tf.Tensor1D;
+}
+
 export class TfEngine implements ModelEngine {
   readonly backend: 'webgpu' | 'wasm' | 'cpu';
   activeRoute = -1;
@@ -54,8 +62,8 @@ export class TfEngine implements ModelEngine {
   private weights: Weights = {};
   private transposed: Transposed | undefined;
   private lora: LoraOps | undefined;
-  private m: tf.Tensor1D;
-  private v: tf.Tensor1D;
+  /** Made when something is first trained: a model that only answers has none. */
+  private state?: Moments;
   private updates = 0;
   /** Micro-batches since the last update: dropout draws anew for each. */
   private micro = 0;
@@ -64,38 +72,56 @@ export class TfEngine implements ModelEngine {
   private grads: Record<string, tf.Tensor> = {};
   /** Sum of the losses behind `grads`: not finite when one of them is not. */
   private lossSum?: tf.Scalar;
-  /** 1 where AdamW decays; norms and biases come after those. */
-  private decayMask: tf.Tensor1D;
-
   /**
    * Takes a copy of `weights`. With adapters the base is frozen and they alone are trained. Throws ShapeError for a tensor that is
-   * missing or has another shape, ConfigError for adapters that do not fit.
+   * missing or has another shape, ConfigError for adapters that do not fit. `flat`: the weights in one piece already.
    */
   constructor(
     readonly config: LlamaConfig,
     weights: NamedTensorMap,
     readonly head: HeadKind = 'lm',
     adapters: readonly LoraAdapter[] = [],
+    flat?: Float32Array,
   ) {
     this.backend = tf.getBackend() as TfEngine['backend'];
-    const shapes: [string, number[]][] = [...parameterShapes(config), ...HEAD_PARAMETERS[head](config.hidden_size)];
-    this.base = new ParameterSet(
-      shapes.map(([name, shape]) => ({ name, shape, decays: shape.length > 1 })),
-      'The weights',
-    );
+    this.base = baseParameters(config, head);
     this.set = new AdapterSet(config, []);
     this.trained = this.base;
-    this.flat = tf.keep(tf.tensor1d(this.base.toFlat(weights)));
-    [this.m, this.v, this.decayMask] = this.moments();
+    this.flat = tf.keep(tf.tensor1d(flat ?? this.base.toFlat(weights)));
     this.refresh(this.base);
     if (adapters.length > 0)
       this.replaceAdapters(new AdapterSet(config, adapters), undefined, (path) => weights[`${path}.weight`]!.data);
   }
 
-  private moments(): [tf.Tensor1D, tf.Tensor1D, tf.Tensor1D] {
-    const { size, decayEnd } = this.trained;
-    const mask = new Float32Array(size).fill(1, 0, decayEnd);
-    return [tf.keep(tf.zeros([size])), tf.keep(tf.zeros([size])), tf.keep(tf.tensor1d(mask))];
+  /** The same from tensors that are read in pieces: they are in memory once beside the engine's own. */
+  static async fromSource(
+    config: LlamaConfig,
+    source: TensorSource,
+    head: HeadKind = 'lm',
+    adapters: readonly LoraAdapter[] = [],
+  ): Promise<TfEngine> {
+    const { parameters, size } = baseParameters(config, head);
+    const flat = new Float32Array(size);
+    const views: NamedTensorMap = {};
+    for (const { name, shape, size: floats, offset } of parameters) {
+      for await (const { at, data } of source.pieces(name)) flat.set(data, offset + at);
+      views[name] = { shape, data: flat.subarray(offset, offset + floats) };
+    }
+    return new TfEngine(config, views, head, adapters, flat);
+  }
+
+  private moments(): Moments {
+    if (!this.state) {
+      const { size, decayEnd } = this.trained;
+      const mask = new Float32Array(size).fill(1, 0, decayEnd);
+      const zeros = () => tf.keep(tf.zeros([size]) as tf.Tensor1D);
+      this.state = { m: zeros(), v: zeros(), decayMask: tf.keep(tf.tensor1d(mask)) };
+    }
+    return this.state;
+  }
+  private dropMoments(): void {
+    if (this.state) tf.dispose([this.state.m, this.state.v, this.state.decayMask]);
+    this.state = undefined;
   }
   /** The tensors of `set` out of the flat vector, and what is derived from them. */
   private refresh(set: ParameterSet): void {
@@ -146,7 +172,8 @@ export class TfEngine implements ModelEngine {
       : tf.tidy(() =>
           tf.concat1d(this.base.parameters.map(({ name, size }) => tf.reshape(this.weights[name]!, [size]))),
         );
-    tf.dispose([this.flat, this.m, this.v, this.decayMask]);
+    this.flat.dispose();
+    this.dropMoments();
     this.dropDerived(false);
     for (const { name } of this.trained === this.base ? [] : this.trained.parameters) {
       this.weights[name]!.dispose();
@@ -157,7 +184,6 @@ export class TfEngine implements ModelEngine {
     this.set = set;
     this.activeRoute = set.routes.length > 0 ? 0 : -1;
     this.updates = 0;
-    [this.m, this.v, this.decayMask] = this.moments();
     if (values) this.refresh(next);
   }
   /** The way of a batch's rows through the adapters; undefined where none goes through any. */
@@ -290,6 +316,7 @@ export class TfEngine implements ModelEngine {
   async step(batch: Batch, loss: LossFn, { want, options = {}, scale }: StepRequest): Promise<StepResult> {
     checkBatch(batch, this.config, this.head, options, this.set.routes.length);
     this.wtKept();
+    this.moments(); // now, so that what a run takes is there from its first step
     const dropout = { step: this.updates, micro: this.micro++ };
     let result: StepResult | undefined;
     const newGrads = tf.tidy(() => {
@@ -411,6 +438,7 @@ export class TfEngine implements ModelEngine {
     this.updates++;
     this.unreadNorm = gradNorm;
     const { size } = this.trained;
+    const state = this.moments();
     const bc1 = 1 - o.adam_beta1 ** this.updates;
     const bc2 = 1 - o.adam_beta2 ** this.updates;
     const next = tf.tidy(() => {
@@ -422,17 +450,17 @@ export class TfEngine implements ModelEngine {
         : clipped;
       // A bad step multiplies every change by 0, so that weights and moments keep their bytes.
       const gate = <X extends tf.Tensor>(x: X): X => (isGood ? tf.mul<X>(tf.cast(isGood, 'float32'), x) : x);
-      const m = tf.add<tf.Tensor1D>(this.m, gate(tf.mul(1 - o.adam_beta1, tf.sub(safe, this.m))));
-      const v = tf.add<tf.Tensor1D>(this.v, gate(tf.mul(1 - o.adam_beta2, tf.sub(tf.mul(safe, safe), this.v))));
+      const m = tf.add<tf.Tensor1D>(state.m, gate(tf.mul(1 - o.adam_beta1, tf.sub(safe, state.m))));
+      const v = tf.add<tf.Tensor1D>(state.v, gate(tf.mul(1 - o.adam_beta2, tf.sub(tf.mul(safe, safe), state.v))));
       const denominator = tf.add(tf.div(tf.sqrt(v), Math.sqrt(bc2)), o.adam_epsilon);
       const adam = tf.mul<tf.Tensor1D>(tf.div(m, denominator), o.learning_rate / bc1);
-      const decay = tf.mul(tf.mul(this.flat, this.decayMask), o.learning_rate * o.weight_decay);
+      const decay = tf.mul(tf.mul(this.flat, state.decayMask), o.learning_rate * o.weight_decay);
       const change = o.weight_decay === 0 ? adam : tf.add<tf.Tensor1D>(adam, decay);
       return { m, v, flat: tf.sub<tf.Tensor1D>(this.flat, gate(change)) };
     });
-    tf.dispose([this.m, this.v, this.flat, g]);
-    this.m = tf.keep(next.m);
-    this.v = tf.keep(next.v);
+    tf.dispose([state.m, state.v, this.flat, g]);
+    state.m = tf.keep(next.m);
+    state.v = tf.keep(next.v);
     this.flat = tf.keep(next.flat);
     this.refresh(this.trained);
     return { gradNorm };
@@ -481,8 +509,10 @@ export class TfEngine implements ModelEngine {
     return this.trained.fromFlat((await this.flat.data()) as Float32Array);
   }
   async exportOptimizer(): Promise<{ tensors: NamedTensorMap; step: number }> {
-    const m = this.trained.fromFlat((await this.m.data()) as Float32Array, 'adam.m.');
-    const v = this.trained.fromFlat((await this.v.data()) as Float32Array, 'adam.v.');
+    const { trained, state } = this;
+    const read = async (x?: tf.Tensor1D) => ((await x?.data()) ?? new Float32Array(trained.size)) as Float32Array;
+    const m = trained.fromFlat(await read(state?.m), 'adam.m.');
+    const v = trained.fromFlat(await read(state?.v), 'adam.v.');
     return { tensors: { ...m, ...v }, step: this.updates };
   }
   async importWeights(weights: NamedTensorMap): Promise<void> {
@@ -503,9 +533,10 @@ export class TfEngine implements ModelEngine {
   async importOptimizer(state: { tensors: NamedTensorMap; step: number }): Promise<void> {
     const m = this.trained.toFlat(state.tensors, 'adam.m.');
     const v = this.trained.toFlat(state.tensors, 'adam.v.');
-    tf.dispose([this.m, this.v]);
-    this.m = tf.keep(tf.tensor1d(m));
-    this.v = tf.keep(tf.tensor1d(v));
+    const own = this.moments();
+    tf.dispose([own.m, own.v]);
+    own.m = tf.keep(tf.tensor1d(m));
+    own.v = tf.keep(tf.tensor1d(v));
     this.updates = state.step;
   }
 
@@ -518,9 +549,19 @@ export class TfEngine implements ModelEngine {
   }
 
   dispose(): void {
-    tf.dispose([this.flat, this.m, this.v, this.decayMask, this.weights, this.grads]);
+    tf.dispose([this.flat, this.weights, this.grads]);
+    this.dropMoments();
     this.dropDerived(true);
   }
+}
+
+/** The base's parameters, decayed ones first. */
+function baseParameters(config: LlamaConfig, head: HeadKind): ParameterSet {
+  const shapes: [string, number[]][] = [...parameterShapes(config), ...HEAD_PARAMETERS[head](config.hidden_size)];
+  return new ParameterSet(
+    shapes.map(([name, shape]) => ({ name, shape, decays: shape.length > 1 })),
+    'The weights',
+  );
 }
 
 /** Σ x² in two ordered stages: one long f32 sum would lose digits. */
