@@ -23,22 +23,28 @@ import type { Calibration, StepShape, TunedForms, WasmComparison } from '../prot
 import type { ComputeEvent } from '../protocol/events';
 import type { BackendInfo, BackendName } from '../protocol/model';
 import { parseLoraConfig } from '../protocol/peft';
-import type { ComputeRequests, ConformanceResult, Handlers, TextRequests } from '../protocol/requests';
+import type { ComputeRequests, ConformanceResult, Handlers, StoredModel, TextRequests } from '../protocol/requests';
+import { type ArtifactInfo, ArtifactStore } from '../storage/artifacts';
 import { CheckpointStore } from '../storage/checkpoints';
 import { RunStore } from '../storage/runs';
-import { readSafetensors } from '../storage/safetensors';
 import type { Storage } from '../storage/storage';
+import { readTensors } from '../storage/tensorSource';
 import { builtinWorld } from '../world/registry';
 import { DeviceQueue, yieldToMessages } from './deviceQueue';
 import { EndedRuns } from './endedRuns';
 import { gpuErrorWords, inWords, isOutOfMemory, isWasmAbort, lossWords } from './inWords';
 import { MemoryBudget, recipeMemory } from './memoryBudget';
+import { modelCard } from './modelCards';
+import { exportModel } from './modelExports';
 import { type ReadModelFile, requireModelFile } from './modelFiles';
-import { Models } from './models';
+import { ModelImports } from './modelImports';
+import { Models, sourceOf } from './models';
+import { modelText } from './modelText';
 import { recipePreparer } from './prepareRun';
 import { RenderContexts } from './renderContexts';
 import { type Connection, transferring } from './rpc';
 import type { RunLocks } from './runLocks';
+import { StorageItems } from './storageItems';
 import { Tenancy } from './tenancy';
 import { TrainingRuns } from './trainingRuns';
 import { checkWasm, wasmPlan } from './wasmBudget';
@@ -84,6 +90,8 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
   const stores = { runs: new RunStore(storage, now), checkpoints: new CheckpointStore(storage, now) };
   const queue = new DeviceQueue();
   const contexts = new RenderContexts(env.readModelFile, storage, now);
+  const artifacts = new ArtifactStore(storage, now);
+  const imports = new ModelImports(storage, artifacts, contexts.kits, now);
   const ended = new EndedRuns(queue);
   const budget = new MemoryBudget(storage);
   let backend: Promise<BackendInfo> | undefined;
@@ -132,6 +140,17 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
           (error) =>
             emit({ kind: 'warning', message: `The trained model is not kept as an artifact. ${error.message}` }),
         );
+    },
+  });
+
+  const items = new StorageItems({
+    ...{ storage, now, imports },
+    kits: contexts.kits,
+    liveRuns: () => training.ids(),
+    async removeRun(id) {
+      const freed = await training.remove(id);
+      ended.drop(id);
+      return freed;
     },
   });
 
@@ -271,13 +290,13 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       }),
     generate: ({ ref, prompts, sampling, stopIds }, { progress, signal }) =>
       onDevice('generating', async () => {
-        const { tokenizer } = await contexts.tokenizer();
+        const text = modelText((await contexts.ofModel(ref)).tokenizer);
         const written: number[][] = prompts.map(() => []);
         const stops = new Set(stopIds);
         const onToken = (index: number, id: number) => {
           if (stops.has(id)) return;
           written[index]!.push(id);
-          progress({ index, text: tokenizer.decode(written[index]!) });
+          progress({ index, text: text.decode(written[index]!) });
         };
         const rows = await models.use(
           ref,
@@ -288,15 +307,15 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
           ids,
           logps,
           terminated,
-          text: tokenizer.decode(terminated ? ids.slice(0, -1) : ids),
+          text: text.decode(terminated ? ids.slice(0, -1) : ids),
         }));
         return { completions };
       }),
     inspect: ({ ref, ids, k }, { signal }) =>
       onDevice('reading the row', async () => {
-        const { tokenizer } = await contexts.tokenizer();
+        const text = modelText((await contexts.ofModel(ref)).tokenizer);
         const read = await models.use(ref, (engine) => inspect(engine, ids, k), signal);
-        return { ...read, topkTexts: Array.from(read.topkIds, (id) => tokenizer.tokenText(id)) };
+        return { ...read, topkTexts: Array.from(read.topkIds, text.token) };
       }),
     layerNorms: ({ ref, ids }, { signal }) =>
       onDevice('reading the row', () => models.use(ref, (engine) => layerNorms(engine, ids), signal)),
@@ -315,7 +334,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
           },
           {
             world: builtinWorld(),
-            render: await contexts.ofSource(template ?? (await templateOf(ref))),
+            render: await contexts.ofModel(ref, template ?? (await templateOf(ref))),
             // The device is taken batch by batch, so a run that trains meanwhile gets its steps in between; and chat and
             // inspection go first after every token.
             sampler: (prompts, { max_new_tokens, stopIds }) =>
@@ -455,7 +474,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       loraPlan((await models.source(ref, undefined, signal)).info.config, parseLoraConfig(peft, 'peft')),
     quantizationErrors: async ({ ref, bnb_4bit_use_double_quant }, { signal }) => {
       const { info, files } = await models.whole(ref, signal);
-      const weights = files.weights instanceof Uint8Array ? readSafetensors(files.weights) : files.weights;
+      const weights = await readTensors(sourceOf(files.weights));
       const base = quantizeBase(info.config, weights, { load_in_4bit: true, bnb_4bit_quant_type: 'nf4', bnb_4bit_use_double_quant }); // biome-ignore format: one call
       return { tensors: quantizationErrors(weights, base) };
     },
@@ -524,7 +543,43 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       return transferring({ fileName, bytes: buffer }, [buffer]);
     },
     importRun: async ({ bytes }) => ({ run: await importRun(stores, new Uint8Array(bytes), env.newId) }),
+    async importModel({ name, files }, { signal, progress }) {
+      const info = await imports.import(name, files, { signal, onProgress: progress });
+      return storedModel(info);
+    },
+    listModels: async () => ({
+      models: (await artifacts.list('model')).map(storedModel),
+      pending: await imports.pending(),
+    }),
+    discardImport: async ({ id }) => ({ freedBytes: await imports.discard(id) }),
+    modelCard: async ({ ref }, { signal }) =>
+      modelCard(ref, { ...env, models, contexts, budget }, await ready(), signal),
+    async renameModel({ id, name }) {
+      if (name.trim() === '') throw new ConfigError('The model has no name. Give it one.', { where: 'name' });
+      await artifacts.rename(id, name.trim());
+      return { id };
+    },
+    exportModel: ({ ref }, { signal, progress }) =>
+      exportModel(
+        ref,
+        { ...env, models, contexts },
+        {
+          signal,
+          onProgress: (doneBytes, totalBytes) => progress({ doneBytes, totalBytes }),
+        },
+      ),
+    storageReport: () => items.report(),
+    async deleteStored({ kind, id, isForced }) {
+      const freedBytes = await items.remove(kind, id, isForced);
+      models.forget(id);
+      return { freedBytes };
+    },
     storageEstimate: () => storage.estimate(),
   };
   return { handlers, abandon };
 }
+
+const storedModel = ({ id, name, sizeBytes, createdAt, manifest }: ArtifactInfo): StoredModel => ({
+  ...{ id, name, sizeBytes, createdAt },
+  isImported: manifest.parents.tokenizer !== undefined,
+});

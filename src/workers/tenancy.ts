@@ -36,7 +36,7 @@ import { chapterItem, tenantCases } from '../world/tenant/rows';
 import { servingTrace } from '../world/tenant/trace';
 import { EngineAdapterServer } from './adapterServer';
 import type { DeviceQueue } from './deviceQueue';
-import type { Models } from './models';
+import { type Models, wholeFiles } from './models';
 import type { RenderContexts } from './renderContexts';
 
 /** The verdict that a slice is about: the answer decides as this tenant's policy does. */
@@ -403,7 +403,7 @@ export class Tenancy {
       'training',
       async () => {
         const engine = await models.newEngine(base);
-        const options = { engine, files: base.files, artifacts: this.artifacts, adapters, clock, yieldToOthers: () => queue.giveWay() }; // biome-ignore format: one object
+        const options = { engine, files: await wholeFiles(base.files), artifacts: this.artifacts, adapters, clock, yieldToOthers: () => queue.giveWay() }; // biome-ignore format: one object
         const server = await EngineAdapterServer.open(options);
         try {
           const reports: ServingReport[] = [];
