@@ -296,6 +296,8 @@ export interface StoredModel {
   createdAt: number;
   /** From another place than this studio, with a tokenizer of its own. */
   isImported: boolean;
+  /** Artifact id of the tokenizer that it reads with; the studio's own unless given. */
+  tokenizer?: string;
 }
 /** What one way of using a model takes of the device's memory. */
 export interface ModelUse {

@@ -38,6 +38,7 @@ import { modelCard } from './modelCards';
 import { exportModel } from './modelExports';
 import { type ReadModelFile, requireModelFile } from './modelFiles';
 import { ModelImports } from './modelImports';
+import { modelKitOf } from './modelKit';
 import { Models, sourceOf } from './models';
 import { modelText } from './modelText';
 import { recipePreparer } from './prepareRun';
@@ -545,10 +546,10 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     importRun: async ({ bytes }) => ({ run: await importRun(stores, new Uint8Array(bytes), env.newId) }),
     async importModel({ name, files }, { signal, progress }) {
       const info = await imports.import(name, files, { signal, onProgress: progress });
-      return storedModel(info);
+      return storedModel(info, storage, now);
     },
     listModels: async () => ({
-      models: (await artifacts.list('model')).map(storedModel),
+      models: await Promise.all((await artifacts.list('model')).map((info) => storedModel(info, storage, now))),
       pending: await imports.pending(),
     }),
     discardImport: async ({ id }) => ({ freedBytes: await imports.discard(id) }),
@@ -579,7 +580,12 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
   return { handlers, abandon };
 }
 
-const storedModel = ({ id, name, sizeBytes, createdAt, manifest }: ArtifactInfo): StoredModel => ({
-  ...{ id, name, sizeBytes, createdAt },
-  isImported: manifest.parents.tokenizer !== undefined,
-});
+async function storedModel(
+  { id, name, sizeBytes, createdAt, manifest }: ArtifactInfo,
+  storage: Storage,
+  now: () => number,
+): Promise<StoredModel> {
+  const { kit } = await modelKitOf(storage, id, now);
+  const isImported = manifest.parents.tokenizer !== undefined;
+  return { id, name, sizeBytes, createdAt, isImported, ...(kit !== undefined && { tokenizer: kit }) };
+}

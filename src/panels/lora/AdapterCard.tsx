@@ -3,6 +3,7 @@ import { useId, useState } from 'react';
 import { type Fields, fieldProblem } from '../../lib/fields';
 import type { Json } from '../../protocol/chat';
 import type { DatasetInfo } from '../../protocol/requests';
+import { useStoredModels, withModel } from '../../stores/models';
 import { useTemplates } from '../../stores/templates';
 import { useTypedFields } from '../../stores/typedFields';
 import { fields as adapterFields } from '../../trainers/peft/config';
@@ -10,7 +11,7 @@ import { trainers } from '../../trainers/registry';
 import { Card } from '../../ui/Card';
 import { ConfigForm } from '../../ui/ConfigForm';
 import { Segmented } from '../../ui/Segmented';
-import { TemplateSelect } from '../../ui/TemplateSelect';
+import { TemplateSelect, withOwn } from '../../ui/TemplateSelect';
 import {
   adapterValues,
   NF4,
@@ -39,7 +40,7 @@ export function AdapterCard({ lora, datasets }: { lora: Lora; datasets: readonly
   const { recipe, edit, plan, backend } = lora;
   const [isOpen, setOpen] = useState(false);
   const [isFolded, setFolded] = useState(() => matchMedia('(max-width: 700px)').matches);
-  const templates = useTemplates();
+  const templates = withOwn(useTemplates(), recipe.template);
   const { peft } = recipe;
   const values = adapterValues(peft);
   const setPeft = (next: Peft) => edit({ ...recipe, peft: next });
@@ -49,7 +50,8 @@ export function AdapterCard({ lora, datasets }: { lora: Lora; datasets: readonly
   const rest = Object.fromEntries(Object.entries(runFields).filter(([key]) => !RUN_SHOWN.includes(key)));
   const where = plan.error?.where?.replace(/^peft\./, '');
   const problem = (key: string) => (where === key ? plan.error?.message : undefined);
-  const bases = baseChoices(lora.allRuns, recipe.model.ref);
+  const stored = useStoredModels();
+  const bases = baseChoices(lora.allRuns, recipe.model.ref, stored);
   const plain = backend?.backend === 'webgpu' ? plainOpsOn(values) : [];
   const { quantization } = recipe.model;
   const { typed, type } = useTypedFields('lora');
@@ -76,7 +78,7 @@ export function AdapterCard({ lora, datasets }: { lora: Lora; datasets: readonly
           <BaseSelect
             bases={bases}
             value={recipe.model.ref}
-            onChange={(ref) => edit({ ...recipe, model: { ...recipe.model, ref } })}
+            onChange={(ref) => edit(withModel(recipe, ref, stored.find(({ id }) => id === ref)?.tokenizer))}
           />
         </div>
         <label className="lora-knob" title="Which rows teach; bring your own on the Data page.">

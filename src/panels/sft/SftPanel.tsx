@@ -38,7 +38,7 @@ export function SftPanel() {
   const sets = useLoaded('datasets', (signal) => studioClient().text.request('listDatasets', {}, { signal }));
   const shown = run?.recipe ?? recipe;
   const trainSets = (sets.value?.datasets ?? []).filter((d) => shown.data.train.some((t) => t.ref === d.id));
-  const settings = useMemo(() => ({ ...settingsOf(shown), template: shown.template }), [shown]);
+  const settings = useMemo(() => ({ ...settingsOf(shown), template: shown.template, model: shown.model.ref }), [shown]);
   const states = modelStates(shown.model.ref, run);
   return (
     <Panel

@@ -3,6 +3,7 @@ import { type ReactNode, useRef, useState } from 'react';
 import { count } from '../../lib/words';
 import { deleteKit, importKit, useKits } from '../../stores/kits';
 import { useWorkbench } from '../../stores/workbench';
+import { droppedFiles, pathOf } from '../../ui/droppedFiles';
 import { filesToRead, folderName, rowsAmong } from './kitFiles';
 
 /** `facts`: of what is in hand; `children`: the choices that stand beside it. */
@@ -164,29 +165,4 @@ export function KitBar({ facts, children }: { facts: ReactNode; children: ReactN
       )}
     </div>
   );
-}
-
-/** Where a file stood in its folder. */
-const pathOf = (file: File): string => file.webkitRelativePath || file.name;
-
-/** Files of a drop, those of dropped folders too. */
-async function droppedFiles(transfer: DataTransfer): Promise<File[]> {
-  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry()).filter((entry) => entry !== null);
-  if (entries.length === 0) return [...transfer.files];
-  const out: File[] = [];
-  const walk = async (entry: FileSystemEntry): Promise<void> => {
-    if (entry.isFile)
-      out.push(await new Promise<File>((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject)));
-    else {
-      const reader = (entry as FileSystemDirectoryEntry).createReader();
-      // A reader gives its entries a hundred at a time.
-      for (;;) {
-        const part = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject));
-        if (part.length === 0) break;
-        for (const child of part) await walk(child);
-      }
-    }
-  };
-  for (const entry of entries) await walk(entry);
-  return out;
 }
