@@ -6,7 +6,8 @@ import { KERNEL_FORMS } from '../src/gpu/kernels/forms';
 import { baseBytes } from '../src/nn/loraPlan';
 import { RecordedEngine } from '../src/nn/recorded/engine';
 import { stepMemory } from '../src/nn/recorded/stepMemory';
-import { type SmolFixture, smolTests } from './smollm';
+import { smolTests } from './smollm';
+import type { SmolFixture } from './smolWeights';
 
 const DEFAULT_BINDING = 2 ** 27;
 const urls = import.meta.glob<string>('./fixtures/smollm/*.json', { query: '?url', import: 'default', eager: true });

@@ -4,7 +4,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, expect } from 'vitest';
 import { initNodeBackend } from '../src/gpu/node';
 import { tfStepMemory } from '../src/nn/tfStepMemory';
-import { type SmolFixture, smolTests } from './smollm';
+import { smolTests } from './smollm';
+import type { SmolFixture } from './smolWeights';
 
 beforeAll(() => initNodeBackend('wasm'));
 const name = process.env.STUDIO_FULL ? 'full' : 'twoLayers';

@@ -6,6 +6,7 @@ import type { ModelImportProgress, PendingImport } from '../protocol/requests';
 import { type ArtifactInfo, type ArtifactStore, filePath } from '../storage/artifacts';
 import { artifactId, CHUNK_BYTES, digest, hashDigests, type Manifest } from '../storage/hash';
 import { exclusive, megabytes, type Storage } from '../storage/storage';
+import { ChunkReader } from './chunkReader';
 import type { Kits } from './kits';
 
 /** Imports that were begun, by artifact id; an entry goes when its import ends. */
@@ -29,10 +30,6 @@ interface Hashed {
 type OnProgress = (progress: ModelImportProgress) => void;
 
 const sizeOf = (files: Iterable<Blob>): number => [...files].reduce((sum, { size }) => sum + size, 0);
-const chunksOf = (blob: Blob): number => Math.ceil(blob.size / CHUNK_BYTES);
-async function chunk(blob: Blob, i: number): Promise<Uint8Array> {
-  return new Uint8Array(await blob.slice(i * CHUNK_BYTES, (i + 1) * CHUNK_BYTES).arrayBuffer());
-}
 const isSame = (a: Uint8Array, b: Uint8Array): boolean => a.every((byte, i) => byte === b[i]);
 
 export class ModelImports {
@@ -120,12 +117,17 @@ export class ModelImports {
     let done = 0;
     for (const [path, blob] of files) {
       const digests: Uint8Array[] = [];
-      for (let i = 0; i < chunksOf(blob); i++) {
-        throwIfCancelled(signal);
-        const bytes = await chunk(blob, i).catch(unreadable(path));
-        digests.push(await digest(bytes));
-        done += bytes.byteLength;
-        onProgress?.({ phase: 'reading', doneBytes: done, totalBytes: total });
+      const reader = new ChunkReader(blob);
+      try {
+        for (let i = 0; i < reader.count; i++) {
+          throwIfCancelled(signal);
+          const bytes = await reader.read(i).catch(unreadable(path));
+          digests.push(await digest(bytes));
+          done += bytes.byteLength;
+          onProgress?.({ phase: 'reading', doneBytes: done, totalBytes: total });
+        }
+      } finally {
+        await reader.close();
       }
       out.push({ path, blob, digests });
     }
@@ -143,21 +145,26 @@ export class ModelImports {
     for (const { path, blob, digests } of files) {
       const to = filePath(id, path);
       const there = (await this.storage.size(to)) ?? 0;
-      for (const [i, expected] of digests.entries()) {
-        throwIfCancelled(signal);
-        const from = i * CHUNK_BYTES;
-        const end = Math.min(blob.size, from + CHUNK_BYTES);
-        const isThere = there >= end && isSame(expected, await digest(await this.storage.readRange(to, from, end)));
-        if (!isThere) {
-          const bytes = await chunk(blob, i).catch(unreadable(path));
-          if (!isSame(expected, await digest(bytes)))
-            throw new DataError(`${path} changed while it was read. Wait until it is written, then import again.`, {
-              where: path,
-            });
-          await this.storage.writeAt(to, from, bytes);
+      const reader = new ChunkReader(blob);
+      try {
+        for (const [i, expected] of digests.entries()) {
+          throwIfCancelled(signal);
+          const from = i * CHUNK_BYTES;
+          const end = Math.min(blob.size, from + CHUNK_BYTES);
+          const isThere = there >= end && isSame(expected, await digest(await this.storage.readRange(to, from, end)));
+          if (!isThere) {
+            const bytes = await reader.read(i).catch(unreadable(path));
+            if (!isSame(expected, await digest(bytes)))
+              throw new DataError(`${path} changed while it was read. Wait until it is written, then import again.`, {
+                where: path,
+              });
+            await this.storage.writeAt(to, from, bytes);
+          }
+          done += end - from;
+          onProgress?.({ phase: 'copying', doneBytes: done, totalBytes: total });
         }
-        done += end - from;
-        onProgress?.({ phase: 'copying', doneBytes: done, totalBytes: total });
+      } finally {
+        await reader.close();
       }
       if ((await this.storage.size(to)) !== blob.size)
         throw new StorageError(`${path} was not written whole. Free disk space, then import again.`, { where: path });

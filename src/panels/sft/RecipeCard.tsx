@@ -75,9 +75,12 @@ export function RecipeCard({ sft, datasets }: { sft: Sft; datasets: readonly Dat
             value={recipe.model.ref as (typeof MODELS)[number]['id']}
             onChange={(ref) => edit(withModel(recipe, ref, undefined))}
           />
-          {stored.length > 0 && (
+        </div>
+        {stored.length > 0 && (
+          <label className="knob" title="Models that you brought on the Models page.">
+            <span>imported</span>
             <select
-              className="select"
+              className="select data-select"
               aria-label="Imported base model"
               value={stored.some(({ id }) => id === recipe.model.ref) ? recipe.model.ref : ''}
               onChange={(event) => {
@@ -86,7 +89,7 @@ export function RecipeCard({ sft, datasets }: { sft: Sft; datasets: readonly Dat
               }}
             >
               <option value="" disabled>
-                imported …
+                none
               </option>
               {stored.map(({ id, name }) => (
                 <option key={id} value={id}>
@@ -94,8 +97,8 @@ export function RecipeCard({ sft, datasets }: { sft: Sft; datasets: readonly Dat
                 </option>
               ))}
             </select>
-          )}
-        </div>
+          </label>
+        )}
         <label className="knob" title="Which rows teach; bring your own on the Data page.">
           <span>data</span>
           <select
