@@ -1,8 +1,10 @@
 // A person's own model: its folder through the browser's picker and by drop, its card, an answer from it, out again as a folder.
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import type { Page, TestInfo } from '@playwright/test';
 import { unzipSync } from 'fflate';
+import { parameterShapes } from '../src/nn/presets';
+import type { LlamaConfig } from '../src/protocol/model';
 import { expect, test } from './guarded';
 import { openStudio, showPanel } from './studio';
 
@@ -87,3 +89,46 @@ test('a folder dropped on the page comes in; another architecture is refused by 
   await expect(page.getByRole('heading', { name: 'dropped' })).toBeVisible();
   await expect(page.getByRole('alert')).toHaveCount(0);
 });
+
+test('a tab that is closed in the middle of an import: given again, the folder goes on; discarded, nothing is left', async ({
+  page,
+}, info) => {
+  // 200 MB of zeros, which take no room on this disk and a second or more to copy.
+  const path = folder(info, 'large', { hidden_size: 1024, intermediate_size: 3072, num_hidden_layers: 4, num_attention_heads: 16, num_key_value_heads: 8, head_dim: 64 }); // biome-ignore format: one folder
+  writeZeros(`${path}/model.safetensors`, JSON.parse(readFileSync(`${path}/config.json`, 'utf8')) as LlamaConfig);
+  await openStudio(page, '?backend=wasm');
+  await showPanel(page, '#/models');
+  const picker = page.getByLabel('Folder of a model to import');
+  const cutOff = page.getByText(/The import of large was cut off\./);
+  const cut = async () => {
+    await picker.setInputFiles(path);
+    await page.getByText(/Copying into this browser/).waitFor();
+    await page.reload();
+    await showPanel(page, '#/models');
+    await expect(cutOff).toBeVisible();
+  };
+  await cut();
+  await page.getByRole('button', { name: 'Discard' }).click();
+  await expect(cutOff).toHaveCount(0);
+  await expect(page.locator('.models-storage')).toContainText('Nothing is stored yet');
+  await cut();
+  await picker.setInputFiles(path);
+  await expect(page.getByRole('heading', { name: 'large' })).toBeVisible({ timeout: 60_000 });
+  await expect(cutOff).toHaveCount(0);
+});
+
+/** model.safetensors of this shape, all zeros: a sparse file. */
+function writeZeros(path: string, config: LlamaConfig): void {
+  const header: Record<string, unknown> = {};
+  let at = 0;
+  for (const [name, shape] of parameterShapes(config)) {
+    const bytes = 4 * shape.reduce((a, b) => a * b, 1);
+    header[name] = { dtype: 'F32', shape, data_offsets: [at, at + bytes] };
+    at += bytes;
+  }
+  const json = Buffer.from(JSON.stringify(header));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(json.length));
+  writeFileSync(path, Buffer.concat([length, json]));
+  truncateSync(path, 8 + json.length + at);
+}

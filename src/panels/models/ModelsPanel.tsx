@@ -15,6 +15,7 @@ import './models.css';
 export function ModelsPanel() {
   const stored = useStoredModels();
   const isLoaded = useModelStore((s) => s.isLoaded);
+  const pending = useModelStore((s) => s.pending);
   const runs = useRuns((s) => Object.keys(s.runs).length);
   const [chosen, setChosen] = useState<string>();
   const [asked, setAsked] = useState<{ id: string; why: string }>();
@@ -98,7 +99,7 @@ export function ModelsPanel() {
         </div>
       </div>
       <StorageCard
-        version={`${stored.map(({ id, name }) => id + name).join()} ${runs} ${version}`}
+        version={`${[...stored, ...pending].map(({ id, name }) => id + name).join()} ${runs} ${version}`}
         onChanged={() => setVersion((n) => n + 1)}
       />
     </Panel>
