@@ -84,7 +84,10 @@ export async function readHfFolder(given: readonly GivenFile[]): Promise<HfModel
   return {
     config,
     files: new Map(kept.flatMap((name) => (byName.has(name) ? [[name, byName.get(name)!] as const] : []))),
-    kit: given.filter(({ path }) => isKitFile(path) && path.startsWith(folder)),
+    // Templates of their own kinds lie in a folder below.
+    kit: given.filter(
+      ({ path }) => isKitFile(path) && `${folderOf(path)}/`.startsWith(folder === '' ? '' : `${folder}/`),
+    ),
     tensors,
   };
 }

@@ -32,7 +32,11 @@ export function useStoredModels(): StoredModel[] {
   return useModelStore((s) => s.models);
 }
 export async function loadModels(): Promise<void> {
-  useModelStore.setState({ ...(await studioClient().compute.request('listModels', {})), isLoaded: true });
+  const listed = await studioClient().compute.request('listModels', {});
+  useModelStore.setState(({ wanted }) => {
+    const isGone = wanted?.startsWith('sha256:') && !listed.models.some(({ id }) => id === wanted);
+    return { ...listed, isLoaded: true, ...(isGone && { wanted: undefined }) };
+  });
 }
 
 let controller: AbortController | undefined;

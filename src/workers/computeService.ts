@@ -35,7 +35,7 @@ import { EndedRuns } from './endedRuns';
 import { gpuErrorWords, inWords, isOutOfMemory, isWasmAbort, lossWords } from './inWords';
 import { MemoryBudget, recipeMemory } from './memoryBudget';
 import { modelCard } from './modelCards';
-import { exportModel } from './modelExports';
+import { exportModel, tokenizerParts } from './modelExports';
 import { type ReadModelFile, requireModelFile } from './modelFiles';
 import { ModelImports } from './modelImports';
 import { modelKitOf } from './modelKit';
@@ -495,10 +495,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       const { fileName, bytes } =
         form === 'peft'
           ? adapterZip(trained)
-          : mergedZip(trained, {
-              tokenizer: await requireModelFile(env.readModelFile, 'tokenizer.json', signal),
-              template: await contexts.source(await templateOf(ref)),
-            });
+          : mergedZip(trained, await tokenizerParts(ref, { ...env, models, contexts }, await templateOf(ref)));
       return transferring({ fileName, bytes: bytes.buffer }, [bytes.buffer]);
     },
     startRun: (params, { signal }) => onDevice('preparing the run', () => training.start(params, signal)),

@@ -91,6 +91,22 @@ const writtenFiles = ({ files }: ModelSource): FolderFile[] => [
   weightsFile('model.safetensors', sourceOf(files.weights)),
 ];
 
+/** The tokenizer's files of a model as bytes, with the template that it was trained with. */
+export async function tokenizerParts(
+  ref: ModelRef,
+  env: ExportEnvironment,
+  template: string | undefined,
+): Promise<Record<string, Uint8Array>> {
+  const context = await env.contexts.ofModel(ref, template);
+  const out: Record<string, Uint8Array> = {};
+  for (const { path, chunks } of await tokenizerFiles(ref, env, context, template !== undefined)) {
+    const parts: Uint8Array<ArrayBuffer>[] = [];
+    for await (const chunk of chunks()) parts.push(new Uint8Array(chunk));
+    out[path] = new Uint8Array(await new Blob(parts).arrayBuffer());
+  }
+  return out;
+}
+
 /** `isTrained`: with a template of its own choice, which goes beside the tokenizer's. */
 async function tokenizerFiles(
   ref: ModelRef,

@@ -18,7 +18,7 @@ export function ModelsPanel() {
   const pending = useModelStore((s) => s.pending);
   const runs = useRuns((s) => Object.keys(s.runs).length);
   const [chosen, setChosen] = useState<string>();
-  const [asked, setAsked] = useState<{ id: string; why: string }>();
+  const [asked, setAsked] = useState<{ id: string; why: string; isForced: boolean }>();
   const [version, setVersion] = useState(0);
   const known = [...stored.map(({ id }) => id), ...BUILTIN_MODELS.map(({ ref }) => ref)];
   const current = chosen !== undefined && known.includes(chosen) ? chosen : (stored[0]?.id ?? 'builtin:micro');
@@ -30,7 +30,8 @@ export function ModelsPanel() {
       setVersion((n) => n + 1);
       await loadModels();
     } catch (cause) {
-      setAsked({ id, why: (cause as Error).message });
+      // What is built on it has been named: the next time is meant.
+      setAsked({ id, why: (cause as Error).message, isForced: true });
     }
   };
   return (
@@ -79,8 +80,8 @@ export function ModelsPanel() {
           {asked && asked.id === current && (
             <div className="note warn" role="alert">
               <div style={{ flex: 1 }}>{asked.why}</div>
-              <button type="button" className="link bad-text" onClick={() => void remove(asked.id, true)}>
-                Delete it all the same
+              <button type="button" className="link bad-text" onClick={() => void remove(asked.id, asked.isForced)}>
+                {asked.isForced ? 'Delete it all the same' : 'Delete for good'}
               </button>
               <button type="button" className="link" onClick={() => setAsked(undefined)}>
                 Keep
@@ -93,7 +94,12 @@ export function ModelsPanel() {
             stored={model}
             onDelete={
               model &&
-              (() => setAsked({ id: model.id, why: `Delete ${model.name} (${megabytes(model.sizeBytes)}) for good?` }))
+              (() =>
+                setAsked({
+                  id: model.id,
+                  why: `Delete ${model.name} (${megabytes(model.sizeBytes)})?`,
+                  isForced: false,
+                }))
             }
           />
         </div>
