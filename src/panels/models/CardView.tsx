@@ -199,7 +199,7 @@ function CardBody({ card, stored }: { card: ModelCard; stored?: StoredModel }) {
           <thead>
             <tr>
               <th>use</th>
-              <th className="n">weights + on the way</th>
+              <th className="n">memory: weights + on the way</th>
               <th>here</th>
             </tr>
           </thead>

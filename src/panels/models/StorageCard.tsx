@@ -90,10 +90,10 @@ export function StorageCard({ version, onChanged }: { version: string; onChanged
             <thead>
               <tr>
                 <th>name</th>
-                <th>kind</th>
+                <th className="models-wide">kind</th>
                 <th className="n">size</th>
-                <th>since</th>
-                <th>needed by</th>
+                <th className="models-wide">since</th>
+                <th className="models-wide">needed by</th>
                 <th>
                   <span className="sr-only">Actions</span>
                 </th>
@@ -129,21 +129,23 @@ function Row({
   const save = exporterOf(item);
   return (
     <tr>
-      <td className="models-name">{item.name}</td>
-      <td>{KIND_NAMES[item.kind]}</td>
+      <td className="models-name">
+        {item.name} <small className="models-narrow quiet">{KIND_NAMES[item.kind]}</small>
+      </td>
+      <td className="models-wide">{KIND_NAMES[item.kind]}</td>
       <td className="n">
         {megabytes(item.sizeBytes)}
         {item.checkpointBytes !== undefined && item.checkpointBytes > 0 && (
           <span className="quiet"> ({megabytes(item.checkpointBytes)} checkpoints)</span>
         )}
       </td>
-      <td>
+      <td className="models-wide">
         {item.createdAt === undefined
           ? '–'
           : new Date(item.createdAt).toLocaleDateString(undefined, { dateStyle: 'medium' })}{' '}
         {/* biome-ignore format: one value */}
       </td>
-      <td className="quiet">
+      <td className="quiet models-wide">
         {item.usedBy.slice(0, 2).join(', ')}
         {item.usedBy.length > 2 && ` and ${item.usedBy.length - 2} more`}
       </td>
