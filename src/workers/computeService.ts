@@ -103,6 +103,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
 
   const models = new Models({
     ...{ ...stores, storage, queue, now, readModelFile: env.readModelFile },
+    checkRoom: async (config) => budget.checkModel(config, await ready()),
     liveEngine(runId) {
       const driver = training.get(runId)?.driver ?? ended.get(runId);
       return driver instanceof RecipeRun ? { engine: driver.engine, step: driver.step } : undefined;

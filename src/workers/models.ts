@@ -62,6 +62,8 @@ export interface ModelsEnvironment {
   queue: DeviceQueue;
   now: () => number;
   readModelFile: ReadModelFile;
+  /** Throws ConfigError for a model that the device has no room for. */
+  checkRoom?: (config: ModelInfo['config']) => Promise<void>;
   /** The engine of a run that trains here (or ended here a moment ago), with its step. */
   liveEngine: (runId: string) => { engine: ModelEngine; step: number } | undefined;
 }
@@ -208,7 +210,12 @@ export class Models {
   }
   private async engine(source: ModelSource): Promise<{ key: string; engine: ModelEngine }> {
     const { key } = source;
-    const engine = this.engines.get(key) ?? (await this.newEngine(source));
+    let engine = this.engines.get(key);
+    if (!engine) {
+      // Four bits take an eighth of what is checked.
+      if (!source.files.quantization) await this.env.checkRoom?.(source.info.config);
+      engine = await this.newEngine(source);
+    }
     this.engines.delete(key);
     this.engines.set(key, engine);
     let bytes = 0;
