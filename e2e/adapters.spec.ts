@@ -88,6 +88,15 @@ test('a request routed, answered thrice, misrouted, measured, replayed, and all 
   await expect(page.getByText(`The log holds: ${entries} entries`)).toBeVisible();
   await page.getByLabel('decision').selectOption('refused');
   await expect(page.getByText('5 entries, newest first')).toBeVisible();
+  await page.getByLabel('replay', { exact: true }).fill('replay-');
+  await expect(page.getByText('4 entries, newest first')).toBeVisible();
+  await page
+    .locator('.ad-log')
+    .getByRole('button', { name: /^replay-/ })
+    .first()
+    .click();
+  await expect(page.getByLabel('replay', { exact: true })).toHaveValue(/^replay-.{8}$/);
+  await page.getByLabel('replay', { exact: true }).fill('');
   await page.getByLabel('text', { exact: true }).fill('page-');
   await expect(page.locator('.ad-log tbody tr')).toHaveCount(1);
   await expect(page.locator('.ad-log tbody tr')).toContainText('bank_D');
@@ -118,11 +127,83 @@ test('a request routed, answered thrice, misrouted, measured, replayed, and all 
     await isAccessible(page, `${view}, dark`);
   }
   await page.setViewportSize({ width: 390, height: 844 });
-  for (const view of ['Routing', 'Registry', 'Slices', 'Serving', 'Log']) {
+  for (const view of ['Routing', 'Registry', 'Combine', 'Slices', 'Serving', 'Log']) {
     await show(page, view);
     const width = await page.evaluate(() => document.documentElement.scrollWidth);
     expect.soft(width, `${view} at 390 px`).toBeLessThanOrEqual(390);
   }
+});
+
+test('a PEFT folder from elsewhere becomes an adapter; a rule leads to it, a sum has it, and the log keeps the rule', async ({
+  page,
+}) => {
+  await openAdapters(page);
+  await show(page, 'Registry');
+  const card = page.locator('.card', { hasText: 'Import an adapter' });
+  await page.getByLabel('Adapter files').setInputFiles('public/models/micro-sft/config.json');
+  await expect(card.getByRole('alert')).toContainText('config.json is here. Choose its folder');
+  // Dropped, one of the two files; then the folder, picked.
+  const config = readFileSync('test/fixtures/peft-folder/adapter_config.json', 'utf8');
+  const dataTransfer = await page.evaluateHandle((text) => {
+    const transfer = new DataTransfer();
+    transfer.items.add(new File([text], 'adapter_config.json'));
+    return transfer;
+  }, config);
+  await card.locator('.ad-drop').dispatchEvent('drop', { dataTransfer });
+  await expect(card.getByRole('alert')).toContainText('adapter_config.json came without adapter_model.safetensors');
+  await page.getByLabel('Adapter folder').setInputFiles('test/fixtures/peft-folder');
+  await expect(card).toContainText('r 2, lora_alpha 4, on 8 modules; 3,584 parameters');
+  await expect(card).toContainText('names somebody/finance-assistant, and the base here is micro-sft-base');
+  await expect(card).toContainText('alpha_pattern has the key "up_prj"');
+  const registerIt = card.getByRole('button', { name: 'Register the import' });
+  await expect(registerIt).toBeDisabled();
+  await card.getByLabel('It was trained on micro-sft-base').check();
+  await card.getByLabel('id', { exact: true }).fill('77');
+  await isAccessible(page, 'import');
+  await registerIt.click();
+  await expect(card).toContainText('Registered as version 1 of adapter 77');
+  const entry = page.locator('.ad-registry tbody', { hasText: 'peft-folder' });
+  await expect(entry).toContainText('base confirmed by hand, the file names somebody/finance-assistant');
+  // It answers no tenant's cases that a check could count: where the registry asks why it serves, it is told.
+  await entry.getByRole('button', { name: /^Activate/ }).click();
+  if (await entry.getByLabel('Reason').isVisible()) {
+    await entry.getByLabel('Reason').fill('a rehearsal');
+    await entry.getByRole('button', { name: 'Activate all the same' }).click();
+  }
+  await expect(entry).toContainText('version 1 serves');
+
+  await show(page, 'Routing');
+  await page.getByRole('button', { name: 'Add a rule' }).click();
+  const form = page.getByRole('form', { name: 'A new rule' });
+  await form.getByLabel('tenant_id').fill('bank_D');
+  await form.getByLabel('policy_version').fill('policy_v3');
+  await form.getByLabel('adapter').selectOption('17');
+  await form.getByRole('button', { name: 'Save the rule' }).click();
+  await expect(page.getByText('Adapter 17 (bank_A) is registered for bank_A')).toBeVisible();
+  await form.getByLabel('adapter').selectOption('77');
+  await isAccessible(page, 'a rule');
+  await form.getByRole('button', { name: 'Save the rule' }).click();
+  await expect(page.locator('.ad-decision')).toContainText('g(bank_D, policy_v3, banking) = 77');
+
+  await show(page, 'Combine');
+  for (const adapter of ['42 retail_B', '77 peft-folder']) await page.getByRole('checkbox', { name: adapter }).click();
+  for (const row of [5, 4, 2]) await page.getByRole('button', { name: `Remove sum ${row}` }).click();
+  await page.getByRole('button', { name: 'Answer under each' }).click();
+  await expect(page.getByRole('region', { name: 'Answer under 1 × 17' })).toContainText('decides as bank_A', {
+    timeout: 30_000,
+  });
+  await expect(page.getByRole('region', { name: 'Answer under 0.5 × 17 + 0.5 × 77' })).toBeVisible();
+  await page.getByRole('button', { name: 'Combine', exact: true }).click();
+  await expect(page.getByText(/Registered as version 1 of adapter 78 \(cat: 0.5 × adapter 17 version 1 \+ 0.5 × adapter 77/)).toBeVisible(); // biome-ignore format: one sentence
+  await isAccessible(page, 'combine');
+
+  await show(page, 'Log');
+  await page.getByLabel('decision').selectOption('rules');
+  await expect(page.locator('.ad-log tbody tr')).toHaveCount(1);
+  await expect(page.locator('.ad-log tbody tr')).toContainText('Rule added: bank_D policy_v3 → 77. 4 rules in force');
+  await page.getByText('In force from here on').click();
+  await expect(page.locator('.ad-log li').last()).toHaveText('bank_D policy_v3 any industry → 77');
+  await isAccessible(page, 'a change of rules in the log');
 });
 
 test.describe('a copy of the studio without adapters', () => {
@@ -144,15 +225,27 @@ test.describe('a copy of the studio without adapters', () => {
     };
     await train(1);
     await show(page, 'Registry');
-    await expect(page.locator('.ad-registry .verdict', { hasText: 'active' })).toHaveCount(3, { timeout: 60_000 });
+    // Three steps teach nobody a policy: each first version waits, and serves for a reason alone.
+    const needsReason = page.getByRole('button', { name: 'Activate …' });
+    await expect(page.locator('.ad-registry').getByText('It does not pass.')).toHaveCount(3, { timeout: 120_000 });
+    await expect(page.getByText(/have versions that have not passed the check/)).toBeVisible();
+    for (let left = 3; left > 0; left--) {
+      await expect(needsReason).toHaveCount(left);
+      await needsReason.first().click();
+      await page.getByLabel('Reason').fill('three steps for a test');
+      await page.getByRole('button', { name: 'Activate all the same' }).click();
+    }
+    await expect(page.locator('.ad-registry .verdict', { hasText: 'active' })).toHaveCount(3);
 
     await train(2);
-    const newest = page.locator('.ad-registry tbody', { hasText: 'bank_A' }).getByRole('row', { name: /^version 2/ });
+    const newest = page
+      .locator('.ad-registry tbody', { hasText: 'bank_A policy_v3' })
+      .getByRole('row', { name: /^version 2/ });
     await expect(newest).toContainText('not compared with version 1', { timeout: 60_000 });
     await newest.getByRole('button', { name: 'Activate …' }).click();
     await newest.getByLabel('Reason').fill('a rehearsal');
     await newest.getByRole('button', { name: 'Activate all the same' }).click();
-    const bank = page.locator('.ad-registry tbody', { hasText: 'bank_A' });
+    const bank = page.locator('.ad-registry tbody', { hasText: 'bank_A policy_v3' });
     await expect(bank).toContainText('version 2 serves');
     await bank.getByRole('button', { name: 'Roll back to version 1' }).click();
     await expect(bank).toContainText('version 1 serves');
@@ -165,6 +258,10 @@ test.describe('a copy of the studio without adapters', () => {
     await page.getByRole('button', { name: /^Compare adapter/ }).click();
     await done(page);
     await expect(page.getByText(/no logit differs by more than/)).toBeVisible();
+    await page.getByRole('button', { name: /^Merge adapter \d+ and take it out again/ }).click();
+    await done(page);
+    await expect(page.getByText(/merged and taken out again: no weight of/)).toBeVisible();
+    await expect(page.getByText(/Beside four bits it is not offered/)).toBeVisible();
     await isAccessible(page, 'registry');
     guards.forgive(/404/);
   });

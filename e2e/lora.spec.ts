@@ -56,11 +56,22 @@ test('an adapter: costs, a refused target, a run, its picture, the verdict and t
   await expect.poll(() => trainable(page)).toBe('14,016');
   await expect(page.getByLabel('r', { exact: true })).toHaveValue('4');
   await expect(page.locator('.lora-formula')).toContainText('(16 / 4)');
-  // Above the rank of the smallest matrix (k and v are 32×64).
+  const train = page.getByRole('button', { name: 'Train this adapter' });
+  const rank = page.getByLabel('r', { exact: true });
+  // The slider ends at the rank of the smallest matrix (k and v are 32×64); what is typed above it is refused, and stays in sight.
   await slider.press('End');
+  await expect.poll(() => trainable(page)).toBe('112,128');
+  await expect(rank).toHaveValue('32');
+  await rank.fill('64');
   await expect(page.getByText(/above the rank of .*k_proj.*Set r to 32 or less/)).toBeVisible();
-  await expect(page.getByRole('button', { name: 'Train this adapter' })).toBeDisabled();
-  await slider.press('ArrowLeft');
+  await expect(train).toBeDisabled();
+  await rank.fill('9999');
+  await rank.press('Tab');
+  await expect(rank).toHaveValue('9999');
+  await expect(page.getByText('r must be in [1, 256], got 9999', { exact: true })).toBeVisible();
+  await expect(train).toHaveAttribute('title', 'r must be in [1, 256], got 9999');
+  await rank.fill('32');
+  await expect.poll(() => trainable(page)).toBe('112,128');
   await slider.press('ArrowLeft');
   await slider.press('ArrowLeft');
   await slider.press('ArrowLeft');
@@ -78,6 +89,29 @@ test('an adapter: costs, a refused target, a run, its picture, the verdict and t
   await expect(page.getByText(/targets "q_prj"/)).toHaveCount(0);
   // 3 · 4 · (128 + 240)
   await expect.poll(() => trainable(page)).toBe('4,416');
+  // Emptied, it names nothing: the former targets must not be trained in its place.
+  await names.fill('');
+  await expect(page.getByText('target_modules names no module.').first()).toBeVisible();
+  await expect(train).toBeDisabled();
+  await names.fill('q_proj, up_proj');
+  await expect(train).toBeEnabled();
+
+  // What hides in folded settings is told outside them.
+  await page.getByRole('button', { name: /more settings/ }).click();
+  await page.getByLabel('eval_steps', { exact: true }).fill('-3');
+  await page.getByRole('button', { name: 'Add to rank_pattern' }).click();
+  await page.getByLabel('rank_pattern 1: end of the module’s path').fill('q_prj');
+  await expect(page.getByText(/rank_pattern has the key "q_prj".*The nearest: q_proj/)).toBeVisible();
+  await isAccessible(page, 'more settings with faults');
+  await page.getByRole('button', { name: 'Fewer settings' }).click();
+  await expect(page.getByRole('button', { name: /more settings, 2 faults/ })).toBeVisible();
+  await expect(page.getByText('eval_steps must be in [0, 1000000], got -3').first()).toBeVisible();
+  await expect(train).toBeDisabled();
+  await page.getByRole('button', { name: /more settings/ }).click();
+  await page.getByLabel('eval_steps', { exact: true }).fill('0');
+  await page.getByRole('button', { name: 'Remove rank_pattern 1' }).click();
+  await page.getByRole('button', { name: 'Fewer settings' }).click();
+  await expect(train).toBeEnabled();
 
   await page.getByRole('button', { name: '4096×4096, r = 16' }).click();
   await expect(page.locator('.lora-example')).toContainText(/131,072.*16,777,216.*128 ×/);
@@ -91,7 +125,26 @@ test('an adapter: costs, a refused target, a run, its picture, the verdict and t
   await expect(spectra).toContainText(/of 4/);
   await expect(page.getByRole('img', { name: /Share of the update’s energy by layer and module/ })).toBeVisible();
   await expect(page.locator('.lora-survival .note')).toContainText(/‖ΔW‖ is [\d.]+ × the error that four bits add/);
+  // The picture is of the step that was read, and the run is named with its base wherever it is spoken of.
+  await expect(page.locator('.lora-picture .card-note')).toContainText('At step 6. Most of');
+  await expect(page.locator('.lora-survival .card-note')).toHaveText('LoRA r 4 · 1 on nano-base');
   await isAccessible(page, 'after a run');
+  // What was measured is there after a reload, without being measured again.
+  const changes = page.locator('.changes');
+  await expect(
+    changes
+      .getByRole('row', { name: /^terminated/ })
+      .locator('td')
+      .nth(1),
+  ).toHaveText(/%/, {
+    timeout: 120_000,
+  });
+  const before = await changes.innerText();
+  await page.reload();
+  await showPanel(page, '#/lora');
+  await expect(changes).toHaveText(/terminated/);
+  expect(await changes.innerText()).toBe(before);
+  await expect(page.getByRole('button', { name: 'Measure before and after' })).toHaveCount(0);
 
   const download = async (name: string) => {
     const started = page.waitForEvent('download');
@@ -101,7 +154,11 @@ test('an adapter: costs, a refused target, a run, its picture, the verdict and t
   };
   const peft = await download('Adapter, PEFT’s files');
   expect(peft.name).toMatch(/\.peft\.zip$/);
-  expect(Object.keys(peft.files).sort()).toEqual(['adapter_config.json', 'adapter_model.safetensors']);
+  expect(Object.keys(peft.files).sort()).toEqual([
+    'adapter_config.json',
+    'adapter_model.safetensors',
+    'posttrain_studio.json', // which base by its hash
+  ]);
   const config = JSON.parse(new TextDecoder().decode(peft.files['adapter_config.json'])) as Record<string, unknown>;
   expect(config).toMatchObject({ peft_type: 'LORA', r: 4, lora_alpha: 16, target_modules: ['q_proj', 'up_proj'] });
   // A header, then 4,416 numbers of four bytes.

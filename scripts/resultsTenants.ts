@@ -27,14 +27,16 @@ const readModelFile: ReadModelFile = async (path) => {
   const file = join('public/models', path);
   return existsSync(file) ? new Uint8Array(readFileSync(file)) : undefined;
 };
-function tenancyOf(): Tenancy {
+/** The page's service over what ships, with a registry and a log of its own. */
+export function tenancyOf(): Tenancy {
   const storage = new MemoryStorage();
   const queue = new DeviceQueue();
   const now = () => Date.now();
   const contexts = new RenderContexts(readModelFile, storage, now);
   const stores = { runs: new RunStore(storage, now), checkpoints: new CheckpointStore(storage, now) };
   const models = new Models({ ...stores, storage, queue, now, readModelFile, liveEngine: () => undefined });
-  return new Tenancy({ storage, models, contexts, queue, now, clock: () => performance.now() });
+  const clock = () => performance.now();
+  return new Tenancy({ storage, models, contexts, queue, now, clock, newId: () => crypto.randomUUID() });
 }
 const say = (what: string) => (done: number, total: number) => console.error(`${what}: ${done} of ${total}`);
 

@@ -1,6 +1,6 @@
 // Trains what ships beside the base models: micro after SFT, and the adapters of three tenants over it. Models that are cached
 // by scripts/results.ts are taken from there.
-// Usage: npm run tenants [-- --only sft | adapters] [--force]
+// Usage: npm run tenants [-- --only sft | adapters | checks] [--force]
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -13,6 +13,7 @@ import type { Recipe } from '../src/protocol/recipe';
 import { hashBytes } from '../src/storage/hash';
 import { writeSafetensors } from '../src/storage/safetensors';
 import { commitNow } from './commit';
+import { tenancyOf } from './resultsTenants';
 import { modelOf, train } from './resultsTraining';
 
 const { values } = parseArgs({
@@ -41,7 +42,7 @@ const report = async (recipe: Recipe, base: string, eval_loss: number, files: Re
 });
 
 await initNodeBackend();
-if (values.only !== 'adapters') {
+if (values.only === undefined || values.only === 'sft') {
   const model = await modelOf(sftMeasured);
   const { eval_loss } = await train(sftMeasured, model, values.force);
   const files = {
@@ -52,7 +53,7 @@ if (values.only !== 'adapters') {
   write('micro-sft', { ...files, 'report.json': json(await report(sftMeasured, model.artifactId, eval_loss, files)) });
   model.engine.dispose();
 }
-if (values.only !== 'sft') {
+if (values.only === undefined || values.only === 'adapters') {
   const model = await modelOf(tenantsRecipe);
   const { eval_loss } = await train(tenantsRecipe, model, values.force);
   const { engine } = model;
@@ -65,4 +66,18 @@ if (values.only !== 'sft') {
     });
   }
   engine.dispose();
+}
+if (values.only !== 'sft') {
+  // The check that each needs before it serves (tenancy.ts): against the bare base, on its tenant's dev cases.
+  const tenancy = tenancyOf();
+  const { entries } = await tenancy.view();
+  for (const { id, name, versions, active } of entries) {
+    if (active !== null) continue; // its report has a check of these very files
+    const [{ version, artifactId }] = versions as [(typeof versions)[number]];
+    const { checks } = await tenancy.check(id, version, { cases: 60, seed: 1, allowance: 1 }, {});
+    const path = join(MODELS, `adapters/${name}/report.json`);
+    const known = JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>;
+    writeFileSync(path, json({ ...known, check: { artifact: artifactId, ...checks } }));
+    console.error(`${name}: ${checks!.right!.before} → ${checks!.right!.after} of ${checks!.cases}, ${checks!.passes ? 'passes' : 'does not pass'}`); // biome-ignore format: one sentence
+  }
 }

@@ -3,9 +3,11 @@ import { describe, expect, test } from 'vitest';
 import { ADAPTER_CONFIG, ADAPTER_WEIGHTS, readAdapter, toEngine, writeAdapter } from '../src/interop/peft';
 import { DataError } from '../src/lib/errors';
 import { tensorsOf } from '../src/nn/adapterSet';
+import { combineLora } from '../src/nn/combineLora';
 import { loadModel, parseLlamaConfig } from '../src/nn/loadModel';
 import { loraParameterCount, mergeLora, targetModules } from '../src/nn/lora';
 import type { LoraAdapter, LoraRoute, ModelEngine, NamedTensorMap } from '../src/nn/seam';
+import { mergeNorms, unmergeLora } from '../src/nn/unmergeLora';
 import type { Batch } from '../src/protocol/batch';
 import { readSafetensors } from '../src/storage/safetensors';
 import { allLogits, fixtureBatch, maxRelative, nll } from './modelParity';
@@ -23,12 +25,26 @@ interface Fixture {
   attention: number[];
   positions: number[];
   labels: number[];
-  cases: Record<string, Case> & { routing: { rows: string[]; stacked: string[] }; weighted: { weights: number[] } };
+  cases: Record<string, Case> & {
+    routing: { rows: string[]; stacked: string[] };
+    weighted: { weights: number[]; modules: Record<string, Case['modules']> };
+  };
 }
 /** Reads a file of test/fixtures/lora. */
 export type ReadFixture = (path: string) => Promise<Uint8Array>;
 
-const CASES = ['plain', 'all_linear', 'rslora', 'dora', 'patterns', 'regex', 'bias', 'layers'] as const;
+const CASES = [
+  'plain',
+  'all_linear',
+  'rslora',
+  'dora',
+  'patterns',
+  'regex',
+  'bias',
+  'layers',
+  'dropout',
+  'dora_dropout',
+] as const;
 /** f32 sums in another order than torch's. */
 const TOLERANCE = 2e-5;
 
@@ -101,6 +117,13 @@ export function peftParityTests(read: ReadFixture): void {
         expect(wanted.length).toBeGreaterThan(0);
         for (const [key, { data }] of wanted)
           expect(maxRelative(merged[key.slice('merged.'.length)]!.data, data), key).toBeLessThan(5e-7);
+        // What PEFT has merged is taken out again, down to the base.
+        const adapter: LoraAdapter = { name, config: file.config };
+        const theirs = Object.fromEntries(wanted.map(([key, tensor]) => [key.slice('merged.'.length), tensor]));
+        const norms = file.config.use_dora ? mergeNorms(config, weights, adapter, file.tensors) : undefined;
+        const back = unmergeLora(config, { ...merged, ...theirs }, adapter, file.tensors, norms);
+        for (const key of Object.keys(theirs))
+          expect(maxRelative(back[key]!.data, weights[key]!.data), key).toBeLessThan(1e-6);
       }
       const written = writeAdapter(config, file.config, file.tensors, 'base');
       const again = readAdapter(config, { config: written[ADAPTER_CONFIG]!, weights: written[ADAPTER_WEIGHTS]! });
@@ -154,6 +177,35 @@ export function peftParityTests(read: ReadFixture): void {
     engine.dispose();
   });
 
+  test('add_weighted_adapter makes the tensors that combineLora makes', async () => {
+    const { fixture, config } = await base();
+    const names = ['first', 'second'];
+    const parts = await Promise.all(
+      names.map(async (name, i) => {
+        const { file } = await adapterOf(`weighted/${name}`, name);
+        const adapter: LoraAdapter = { name, config: file.config };
+        return { adapter, tensors: file.tensors, weight: fixture.cases.weighted.weights[i]! };
+      }),
+    );
+    for (const kind of ['cat', 'linear'] as const) {
+      const { file } = await adapterOf(`weighted/${kind}`, kind);
+      const found = combineLora(config, parts, kind);
+      expect(Object.keys(found.tensors).sort()).toEqual(Object.keys(file.tensors).sort());
+      for (const [key, { shape, data }] of Object.entries(file.tensors)) {
+        expect(found.tensors[key]!.shape).toEqual(shape);
+        expect(maxRelative(found.tensors[key]!.data, data), key).toBeLessThan(3e-7);
+      }
+      expect(targetModules(config, found.config)).toEqual(targetModules(config, file.config));
+    }
+    // With use_rslora first PEFT scales the sum by √r once more; here it stays the weighted sum.
+    expect(fixture.cases.weighted.modules.swapped!['model.layers.0.self_attn.v_proj']!.scaling).toBeCloseTo(
+      Math.sqrt(8),
+      6,
+    );
+    const swapped = combineLora(config, [...parts].reverse(), 'cat');
+    expect(targetModules(config, swapped.config).every(({ scaling }) => scaling === 1)).toBe(true);
+  });
+
   test('an adapter for another base, or a file that asks for more, is refused in words', async () => {
     const { config } = await base();
     const weights = await read(`plain/${ADAPTER_WEIGHTS}`);
@@ -168,13 +220,15 @@ export function peftParityTests(read: ReadFixture): void {
       [{ target_modules: ['q_proj', 'v_proj', 'o_proj'] }, 'lacks the tensor'],
       [{ r: 'four' }, 'r must be a whole number'],
       [{ use_dora: true }, 'lora_magnitude_vector'],
-      [{ layers_pattern: 'h' }, 'layers_pattern'],
+      [{ layers_pattern: 'h', layers_to_transform: [1] }, 'layers_pattern'],
     ];
     for (const [change, words] of refused)
       expect(() => readAdapter(config, { config: changed(change), weights }), words).toThrow(words);
     const wide = { ...config, hidden_size: 64 };
     expect(() => readAdapter(wide, { config: changed({}), weights })).toThrow('made for another base');
     expect(() => readAdapter(config, { config: new TextEncoder().encode('{'), weights })).toThrow(DataError);
+    // Without layers_to_transform it chooses nothing.
+    expect(readAdapter(config, { config: changed({ layers_pattern: 'h' }), weights }).config.r).toBe(4);
     // Keys of later versions are passed over.
     expect(readAdapter(config, { config: changed({ of_the_future: 1 }), weights }).config.r).toBe(4);
   });

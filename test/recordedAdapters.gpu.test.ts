@@ -11,9 +11,11 @@ import { initWeights } from '../src/nn/init';
 import { PRESETS } from '../src/nn/presets';
 import { gpuContext } from '../src/nn/recorded/context';
 import { RecordedEngine } from '../src/nn/recorded/engine';
+import { stepMemory } from '../src/nn/recorded/stepMemory';
 import type { LoraAdapter, LossFn, NamedTensorMap } from '../src/nn/seam';
 import type { Batch } from '../src/protocol/batch';
 import type { LlamaConfig } from '../src/protocol/model';
+import { lossByAdapter, rowsByAdapter } from '../src/trainers/lossByAdapter';
 import { loss as sftLoss } from '../src/trainers/sft/trainer';
 
 const config: LlamaConfig = { ...PRESETS.nano, vocab_size: 29, hidden_size: 16, intermediate_size: 24, num_hidden_layers: 2, num_attention_heads: 4, num_key_value_heads: 2, head_dim: 8, max_position_embeddings: 64, initializer_range: 0.25 }; // biome-ignore format: one model
@@ -211,6 +213,155 @@ describe.each([
     expect(new Set([1, 2, 3].map((i) => found[i]!.ids.join())).size).toBe(3);
     engine.dispose();
   });
+});
+
+/** Steps of micro-batches: the row, and whose it is. The second adapter has none in the second step, the first none in the third. */
+const SHARED_STEPS: [row: number, slot: number][][][] = [
+  [[[0, 0], [1, 1], [2, -1]], [[3, 1], [4, 0], [5, 0]]],
+  [[[6, 0], [7, 0]], [[0, 0]]],
+  [[[8, 1], [1, -1]]],
+  [[[2, 1]], [[9, 0], [3, 1]]],
+]; // biome-ignore format: a list of steps
+const RATES = [0.01, 0.006, 0.009, 0.004];
+const adamw = { weight_decay: 0.1, adam_beta1: 0.9, adam_beta2: 0.99, adam_epsilon: 1e-8, max_grad_norm: 0.2 };
+const NAMES = ADAPTERS.map(({ name }) => name);
+const tokensOf = ({ mask }: Batch) => mask.reduce((sum, x) => sum + x, 0);
+const stateOf = async (engine: RecordedEngine) => ({
+  ...(await engine.exportTrained()),
+  ...(await engine.exportOptimizer()).tensors,
+});
+/** One optimizer step with a loss for each adapter; `-1`: the rows of the base train nothing. */
+async function sharedStep(engine: RecordedEngine, step: number, lossOf: (batch: Batch) => LossFn) {
+  const batches = SHARED_STEPS[step]!.map((rows) => {
+    const sorted = [...rows].sort(([, a], [, b]) => a - b);
+    return batchOf(
+      sorted.map(([row]) => row),
+      sorted.map(([, slot]) => slot),
+    );
+  });
+  const parts = batches.map((batch) => rowsByAdapter(batch, NAMES));
+  const counts: Record<string, number> = {};
+  for (const { adapter, batch } of parts.flat()) counts[adapter] = (counts[adapter] ?? 0) + tokensOf(batch);
+  const scale = Object.fromEntries(Object.entries(counts).map(([name, n]) => [`loss/${name}`, 1 / n]));
+  const losses: Record<string, number> = {};
+  const metrics: Record<string, number>[] = [];
+  for (const [i, batch] of batches.entries()) {
+    const found = await engine.step(batch, lossByAdapter(parts[i]!, lossOf), { want: request.want, scale });
+    for (const [name, sum] of Object.entries(await engine.read(found.sums))) losses[name] = (losses[name] ?? 0) + sum;
+    metrics.push(await engine.read(found.metrics));
+  }
+  const { gradNorm, gradNorms } = await engine.applyGradients({ ...adamw, learning_rate: RATES[step]! });
+  return { losses, metrics, norms: await engine.read({ gradNorm, ...gradNorms }) };
+}
+/** The same step of one adapter alone, with nobody else's rows; undefined where it has none. */
+async function ownStep(
+  engine: RecordedEngine,
+  slot: number,
+  step: number,
+  lossOf: (batch: Batch) => LossFn,
+  max_grad_norm = adamw.max_grad_norm,
+) {
+  // biome-ignore format: one call
+  const own = SHARED_STEPS[step]!.map((rows) => rows.flatMap(([row, s]) => (s === slot ? [row] : [])));
+  const batches = own.filter((rows) => rows.length > 0).map((rows) => batchOf(rows, rows.map(() => 0))); // biome-ignore format: one batch
+  if (batches.length === 0) return undefined;
+  const scale = { loss: 1 / batches.reduce((sum, batch) => sum + tokensOf(batch), 0) };
+  let loss = 0;
+  const metrics: Record<string, number>[] = [];
+  for (const batch of batches) {
+    const found = await engine.step(batch, lossOf(batch), { want: request.want, scale });
+    loss += (await engine.read(found.sums)).loss!;
+    metrics.push(await engine.read(found.metrics));
+  }
+  const { gradNorm } = await engine.applyGradients({ ...adamw, max_grad_norm, learning_rate: RATES[step]! });
+  return { loss, metrics, norm: (await engine.read({ gradNorm })).gradNorm! };
+}
+
+test.each(Object.entries(LOSSES))(
+  'adapters of one batch, step after step, are as each alone: %s',
+  async (_, lossOf) => {
+    const context = gpuContext(true);
+    const together = new RecordedEngine(context, config, weights, 'lm', ADAPTERS);
+    await together.importTrained(low);
+    const told: Awaited<ReturnType<typeof sharedStep>>[] = [];
+    let resumed: RecordedEngine | undefined;
+    for (const step of SHARED_STEPS.keys()) {
+      const before = await stateOf(together);
+      told.push(await sharedStep(together, step, lossOf));
+      const after = await stateOf(together);
+      const present = new Set(SHARED_STEPS[step]!.flat().flatMap(([, slot]) => NAMES[slot] ?? []));
+      for (const [key, { data }] of Object.entries(after)) {
+        const isMoved = present.has(key.replace(/^adam\.[mv]\./, '').split('/')[0]!);
+        // Without a row it keeps its bytes: weights, moments and what decay would take.
+        if (!isMoved) expect(data, key).toEqual(before[key]!.data);
+        else expect(data, key).not.toEqual(before[key]!.data);
+      }
+      const { gradNorm, ...each } = told[step]!.norms;
+      expect(Object.keys(each).sort()).toEqual([...present].sort());
+      expect(gradNorm! / Math.hypot(...Object.values(each))).toBeCloseTo(1, 5);
+      for (const norm of Object.values(each)) expect(norm).toBeGreaterThan(adamw.max_grad_norm); // all are clipped
+      // Another engine goes on from the second step's checkpoint.
+      if (step === 1) {
+        resumed = new RecordedEngine(context, config, weights, 'lm', ADAPTERS);
+        await resumed.importTrained(await together.exportTrained());
+        await resumed.importOptimizer(JSON.parse(JSON.stringify(await together.exportOptimizer()), revive));
+      } else if (resumed) await sharedStep(resumed, step, lossOf);
+    }
+    // The memory plan knows the table of owners too.
+    const plan = stepMemory(config, 4, 16, context.forms, false, ADAPTERS);
+    expect(together.weightBytes).toBe(plan.weights);
+    const found = await stateOf(together);
+    expect(await stateOf(resumed!)).toEqual(found);
+    expect((await together.exportOptimizer()).steps).toEqual({ all: 3, some: 3 });
+    expect((await resumed!.exportOptimizer()).steps).toEqual({ all: 3, some: 3 });
+    for (const [slot, adapter] of ADAPTERS.entries()) {
+      const { name } = adapter;
+      const own = Object.fromEntries(Object.entries(low).filter(([key]) => key.startsWith(`${name}/`)));
+      const alone = async (clipOf: (step: number) => number, isChecked: boolean) => {
+        const engine = new RecordedEngine(context, config, weights, 'lm', [adapter]);
+        await engine.importTrained(own);
+        for (const step of SHARED_STEPS.keys()) {
+          const got = await ownStep(engine, slot, step, lossOf, clipOf(step));
+          if (!got || !isChecked) continue;
+          expect(told[step]!.losses[`loss/${name}`]! / got.loss).toBeCloseTo(1, 4);
+          expect(told[step]!.norms[name]! / got.norm).toBeCloseTo(1, 4);
+          const shared = told[step]!.metrics.filter((each) => `entropy/${name}` in each);
+          got.metrics.forEach((each, i) => {
+            for (const [metric, value] of Object.entries(each)) expect(shared[i]![`${metric}/${name}`]).toBeCloseTo(value, 4); // biome-ignore format: one claim
+          });
+        }
+        const state = await stateOf(engine);
+        engine.dispose();
+        return Math.max(...Object.entries(state).map(([key, { data }]) => relativeError(found[key]!.data, data)));
+      };
+      // Sums of one gradient are taken over other rows of zeros; AdamW divides by its root.
+      expect(await alone(() => adamw.max_grad_norm, true), name).toBeLessThan(2e-5);
+      // The control: clipped by the norm over both it would come out otherwise.
+      const global = (step: number) =>
+        (adamw.max_grad_norm * (told[step]!.norms[name] ?? 1)) / told[step]!.norms.gradNorm!;
+      expect(await alone(global, false), name).toBeGreaterThan(3e-3);
+    }
+    together.dispose();
+    resumed!.dispose();
+  },
+);
+/** Typed arrays come out of JSON as objects of their elements. */
+const revive = (key: string, value: unknown) => (key === 'data' ? Float32Array.from(Object.values(value as object) as number[]) : value); // biome-ignore format: one function
+
+test('a loss or gradient that is not finite in one adapter leaves all of them, and their step counts, as they were', async () => {
+  const engine = new RecordedEngine(gpuContext(true), config, weights, 'lm', ADAPTERS);
+  await engine.importTrained(low);
+  await sharedStep(engine, 0, LOSSES.fused!);
+  const before = [await stateOf(engine), await engine.exportOptimizer()];
+  const batch = batchOf([0, 1], [0, 1]);
+  const lossOf = (factor: number) => lossByAdapter(rowsByAdapter(batch, NAMES), () => ({ logps }) => ({ sums: { loss: tf.mul(tf.sum(logps!), factor) as tf.Scalar }, counts: {}, metrics: {} })); // biome-ignore format: one loss
+  for (const factor of [Number.NaN, Number.POSITIVE_INFINITY]) {
+    await engine.step(batch, lossOf(factor), { want: ['logps'], scale: { 'loss/all': 1, 'loss/some': 0 } });
+    const { gradNorm } = await engine.applyGradients({ ...adamw, learning_rate: 1 });
+    expect(Number.isFinite((await engine.read({ gradNorm })).gradNorm)).toBe(false);
+    expect([await stateOf(engine), await engine.exportOptimizer()]).toEqual(before);
+  }
+  engine.dispose();
 });
 
 test('a new adapter changes nothing, and a step of one on all linears takes 29 dispatches a layer and 8 around', async () => {

@@ -2,7 +2,8 @@
 
 Each case is a folder with PEFT's own files as save_pretrained writes them, and expected.safetensors: `logits` [B, T, V] (they mean
 something where `attention` is 1), for those that train `grad.<key>` under the adapter's own keys, and `merged.<module>.weight`
-of the targets, of layer 1 only where there are many. cases.json holds the batch, the losses and each module's r, alpha and
+of the targets, of layer 1 only where there are many. With lora_dropout, logits are those of evaluation; loss and gradients are those
+of training with the studio's masks (src/nn/adapterSet.ts) instead of torch's. cases.json holds the batch, the losses and each module's r, alpha and
 scaling; targets.json holds target specifications, patterns, refusals, parameter counts and initialisation.
 Run from the repository root: python scripts/parity/lora.py
 """
@@ -15,6 +16,7 @@ import sys
 if os.environ.get("PYTHONHASHSEED") != "0":  # PEFT saves sets in the order of their hashes
     os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, "PYTHONHASHSEED": "0", "HF_HUB_OFFLINE": "1"})
 
+import numpy as np
 import peft
 import torch
 from peft import LoraConfig, get_peft_model
@@ -94,6 +96,50 @@ def modules_of(wrapped, adapter="default"):
     }
 
 
+def hash3(x, y, z):
+    """src/lib/rng.ts: the first number of pcg3d."""
+    with np.errstate(over="ignore"):
+        a, b, c = (np.asarray(n, np.uint32) * np.uint32(1664525) + np.uint32(1013904223) for n in (x, y, z))
+        a = a + b * c
+        b = b + c * a
+        c = c + a * b
+        a, b, c = (n ^ (n >> np.uint32(16)) for n in (a, b, c))
+        a = a + b * c
+        b = b + c * a
+        return a + b * c
+
+
+def hash_string(text):
+    h = 0x811C9DC5
+    for char in text:
+        h = ((h ^ ord(char)) * 0x01000193) & 0xFFFFFFFF
+    return h
+
+
+class StudioDropout(torch.nn.Dropout):
+    """The mask of an adapter with seed 0 in the first micro-batch of the first step: dropoutKey and dropoutFactor."""
+
+    def __init__(self, p, path):
+        super().__init__(p)
+        stream = hash_string("lora_dropout")
+        self.key = hash3(hash3(0, 0, 0), hash_string(path), stream)
+        self.stream = stream
+
+    def forward(self, x):
+        if not self.training:
+            return x
+        draws = hash3(self.key, np.arange(x.numel(), dtype=np.uint32), self.stream) >> np.uint32(8)
+        keep = torch.from_numpy(draws / 2**24 >= self.p).reshape(x.shape)
+        return x * keep / (1 - self.p)
+
+
+def fix_dropout(wrapped):
+    for path, layer in wrapped.base_model.model.named_modules():
+        if isinstance(layer, LoraLayer):
+            for name, dropout in layer.lora_dropout.items():
+                layer.lora_dropout[name] = StudioDropout(dropout.p, path)
+
+
 def save_adapter(wrapped, folder, adapter="default"):
     wrapped.base_model.model.config._name_or_path = "tiny"
     for c in wrapped.peft_config.values():
@@ -124,6 +170,8 @@ CASES = {
     "regex": dict(r=4, lora_alpha=4, target_modules=r"model\.layers\.1\.(self_attn\.(q|k)_proj|mlp\.down_proj)"),
     "bias": dict(r=4, lora_alpha=8, target_modules=["q_proj", "down_proj"], lora_bias=True),
     "layers": dict(r=4, lora_alpha=8, target_modules=["k_proj", "gate_proj"], layers_to_transform=[1]),
+    "dropout": dict(r=4, lora_alpha=8, target_modules=["q_proj", "v_proj", "down_proj"], lora_dropout=0.25),
+    "dora_dropout": dict(r=2, lora_alpha=5, target_modules=["q_proj", "o_proj", "down_proj"], use_dora=True, lora_dropout=0.4),
 }
 
 cases = {}
@@ -133,9 +181,13 @@ for seed, (name, settings) in enumerate(CASES.items()):
     save_adapter(wrapped, name)
     saved = load_file(f"{OUT}/{name}/adapter_model.safetensors")
     wrapped.train()
+    if "lora_dropout" in settings:
+        fix_dropout(wrapped)
     logits = wrapped(**inputs).logits
     loss = loss_of(logits)
     loss.backward()
+    if "lora_dropout" in settings:
+        logits = wrapped.eval()(**inputs).logits
     # model.…lora_A.default.weight → …lora_A.weight, as saved; the magnitude is saved without `.weight`.
     gradients = {
         n.replace(".default", "").replace("lora_magnitude_vector.weight", "lora_magnitude_vector"): p.grad

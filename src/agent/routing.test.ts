@@ -4,7 +4,9 @@ import type { RequestMetadata, RoutingRule } from '../protocol/serving';
 import { TENANTS } from '../world/state';
 import { checkRules, DEFAULT_RULES, route } from './routing';
 
-const ALL = new Set([9, 17, 42]);
+/** Registered for nobody in particular. */
+const served = (...ids: number[]): ReadonlyMap<number, { tenant?: string }> => new Map(ids.map((id) => [id, {}]));
+const ALL = served(9, 17, 42);
 const bank: RequestMetadata = { tenant_id: 'bank_A', policy_version: 'policy_v3', industry: 'banking' };
 const refusalOf = (metadata: unknown, rules: readonly RoutingRule[] = DEFAULT_RULES, adapters = ALL) => {
   const decision = route(metadata as RequestMetadata, rules, adapters);
@@ -20,6 +22,17 @@ test('the chapter’s three tenants reach adapters 17, 42 and 9, with and withou
   expect(reached).toEqual([17, 42, 9]);
   expect(route(bank, DEFAULT_RULES, ALL)).toEqual({ decision: 'routed', adapterId: 17, rule: DEFAULT_RULES[0] });
   expect(() => checkRules(DEFAULT_RULES)).not.toThrow();
+});
+
+test('an adapter of another tenant is not served, whatever the rule says; one of nobody in particular is', () => {
+  const rules = DEFAULT_RULES.map((rule) => (rule.tenant_id === 'bank_A' ? { ...rule, adapter: 42 } : rule));
+  const registered = (tenant?: string) => new Map([...ALL, [42, { tenant }]]);
+  expect(refusalOf(bank, rules, registered('retail_B'))).toEqual([
+    'other_tenant',
+    'The rule for bank_A under policy_v3 leads to adapter 42, which is registered for "retail_B". Correct the rule, or register an adapter of bank_A.',
+  ]);
+  for (const tenant of ['bank_A', undefined])
+    expect(route(bank, rules, registered(tenant))).toMatchObject({ decision: 'routed', adapterId: 42 });
 });
 
 test.each<[string, unknown, string, RegExp]>([
@@ -74,13 +87,13 @@ test.each<[string, unknown, string, RegExp]>([
 });
 
 test('a rule whose adapter is not registered refuses, naming both', () => {
-  const [reason, message] = refusalOf(bank, DEFAULT_RULES, new Set([42, 9]));
+  const [reason, message] = refusalOf(bank, DEFAULT_RULES, served(42, 9));
   expect(reason).toBe('adapter_not_registered');
   expect(message).toContain('bank_A under policy_v3 leads to adapter 17, which is not in the registry');
 });
 
 test.each([null, undefined, 'bank_A', 7, []])('metadata that is no object is refused: %j', (metadata) => {
-  expect(route(metadata as never, DEFAULT_RULES, new Set([17, 42, 9]))).toMatchObject({
+  expect(route(metadata as never, DEFAULT_RULES, served(17, 42, 9))).toMatchObject({
     decision: 'refused',
     reason: 'missing_field',
   });
@@ -93,10 +106,10 @@ describe('rules that could both serve', () => {
   ];
   test('a request that leaves the industry open is refused, one that says it is served', () => {
     const open = { tenant_id: 't', policy_version: 'policy_v1' };
-    const [reason, message] = refusalOf(open, two, new Set([1, 2]));
+    const [reason, message] = refusalOf(open, two, served(1, 2));
     expect(reason).toBe('ambiguous');
     expect(message).toContain('2 rules serve t under policy_v1: adapters 1, 2. Say the industry');
-    expect(route({ ...open, industry: 'retail' }, two, new Set([1, 2]))).toMatchObject({ adapterId: 2 });
+    expect(route({ ...open, industry: 'retail' }, two, served(1, 2))).toMatchObject({ adapterId: 2 });
   });
   test('a table that contradicts itself or is malformed is refused by rule', () => {
     expect(() => checkRules(two)).not.toThrow();
@@ -129,7 +142,7 @@ describe('any metadata, any table', () => {
     { tenant_id: field(name), policy_version: field(version), industry: field(industry) },
     { requiredKeys: [] },
   );
-  const adapters = fc.uniqueArray(fc.nat(4)).map((ids) => new Set(ids));
+  const adapters = fc.uniqueArray(fc.nat(4)).map((ids) => served(...ids));
 
   test('is served by the one rule that says what it says, or refused in a sentence; and always the same', () => {
     fc.assert(

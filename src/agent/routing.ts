@@ -67,14 +67,14 @@ function fieldProblem(field: (typeof FIELDS)[number], value: unknown): Refusal |
 }
 
 /**
- * Pure. `adapters`: ids that can be served now. `metadata` is read as it came over the wire and may hold anything; fields beside
+ * Pure. `adapters`: what can be served now, by id, with the tenant each is registered for. `metadata` is read as it came over the wire and may hold anything; fields beside
  * the three are not looked at. More than one rule can only match a request that leaves out its industry, or a table that
  * `checkRules` refuses; such a request is refused as well.
  */
 export function route(
   metadata: RequestMetadata,
   rules: readonly RoutingRule[],
-  adapters: ReadonlySet<number>,
+  adapters: ReadonlyMap<number, { tenant?: string }>,
 ): RoutingDecision {
   // What is no object says nothing, so its first field is missing.
   const said = (typeof metadata === 'object' && metadata !== null ? metadata : {}) as RequestMetadata;
@@ -95,7 +95,7 @@ const matching = ({ tenant_id, policy_version, industry }: RequestMetadata, rule
 function findRefusal(
   metadata: RequestMetadata,
   rules: readonly RoutingRule[],
-  adapters: ReadonlySet<number>,
+  adapters: ReadonlyMap<number, { tenant?: string }>,
 ): Refusal | undefined {
   for (const field of FIELDS) {
     const problem = fieldProblem(field, metadata[field]);
@@ -122,10 +122,17 @@ function findRefusal(
       message: `${found.length} rules serve ${tenant} under ${version}: adapters ${list(found.map((rule) => String(rule.adapter)))}. ${industry === undefined ? 'Say the industry with the request, or' : 'Correct the table:'} leave one rule for it.`,
     };
   const [{ adapter }] = found as [RoutingRule];
-  if (!adapters.has(adapter))
+  const registered = adapters.get(adapter);
+  if (!registered)
     return {
       reason: 'adapter_not_registered',
       message: `The rule for ${tenant} under ${version} leads to adapter ${adapter}, which is not in the registry or has no active version. Register and activate it, or correct the rule.`,
+    };
+  // Activated for a reason, one without a tenant is whose the rule says; one of another tenant is a mistake in the rule or here.
+  if (registered.tenant !== undefined && registered.tenant !== tenant)
+    return {
+      reason: 'other_tenant',
+      message: `The rule for ${tenant} under ${version} leads to adapter ${adapter}, which is registered for ${quoted(registered.tenant)}. Correct the rule, or register an adapter of ${tenant}.`,
     };
   return undefined;
 }

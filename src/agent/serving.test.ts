@@ -235,6 +235,28 @@ test('every decision is in the log before the first pass, refusals in words; che
   });
 });
 
+test('a rule that leads to another tenant’s adapter serves nobody', async () => {
+  const rules = DEFAULT_RULES.map((rule) => (rule.tenant_id === 'bank_A' ? { ...rule, adapter: 42 } : rule));
+  const ofTenant: ServingContext['adapters'] = new Map([...adapters].map(([id, one]) => [id, id === 42 ? { ...one, tenant: 'retail_B' } : one])); // biome-ignore format: one map
+  const { run, server, log } = bed({ rules, adapters: ofTenant });
+  const { requests } = await run(traceOf(['A', 0], ['B', 1]), MODES[0]!);
+  expect(requests.map(({ refusal, adapterId }) => refusal?.reason ?? adapterId)).toEqual(['other_tenant', 42]);
+  expect(server.calls.filter((call) => call.startsWith('generate'))).toHaveLength(1);
+  expect((await log.search({ decision: 'refused' })).map(({ reason }) => reason)).toEqual(['other_tenant']);
+});
+
+test('two replays of one trace are told apart in the log and in their reports', async () => {
+  const log = new AuditLog(new MemoryStorage(), () => 1);
+  const check: ServingContext['check'] = () => ({ verdict: 'pass', why: 'policy kept' });
+  for (const id of ['replay-1', 'replay-2']) {
+    const { replay: told } = await bed({ log, check, replay: id }).run(traceOf(['A', 0], ['X', 1]), MODES[0]!);
+    expect(told).toBe(id);
+  }
+  const found = (await log.search({ replay: 'replay-2' })).map((one) => `${one.requestId} ${one.decision}`);
+  expect(found).toEqual(['r0 routed', 'r1 refused', 'r0 checked']);
+  expect(await log.search()).toHaveLength(6);
+});
+
 test('a wrong rule routes, and the slice check says so', async () => {
   const rules = DEFAULT_RULES.map((rule) => (rule.tenant_id === 'bank_A' ? { ...rule, adapter: 42 } : rule));
   const check: ServingContext['check'] = (_, { ids }) => ({

@@ -5,11 +5,11 @@ import { quantile } from '../eval/stats';
 import { CancelledError, ConfigError } from '../lib/errors';
 import { count } from '../lib/words';
 import type {
-  AdapterVersion,
   AuditDraft,
   RequestMetadata,
   RoutingRule,
   ServedRequest,
+  ServedVersion,
   ServingReport,
   SliceCheck,
 } from '../protocol/serving';
@@ -62,7 +62,9 @@ export interface ServingContext {
   server: AdapterServer;
   rules: readonly RoutingRule[];
   /** What the registry serves now. */
-  adapters: ReadonlyMap<number, Pick<AdapterVersion, 'version' | 'artifactId'>>;
+  adapters: ReadonlyMap<number, Pick<ServedVersion, 'version' | 'artifactId' | 'tenant'>>;
+  /** Stands in each entry of the log and in the report, to tell this replay from another of the same trace. */
+  replay?: string;
   /** Takes each decision before anything is generated for it, and each check after. */
   log: Pick<AuditLog, 'append'>;
   /** Looks at an answer as the tenant who asked would; undefined where nothing can be said. */
@@ -128,7 +130,7 @@ export async function replay(
     }
     const { loads, evictions, peakBytes } = places;
     const figures = { ...figuresOf(requests, busyMs), busyMs, setupMs, peakBytes, loads, evictions, batchSizes };
-    return { mode: options.mode, requests, ...figures };
+    return { mode: options.mode, replay: context.replay, requests, ...figures };
   } finally {
     await server.reset();
   }
@@ -149,13 +151,13 @@ function checkTrace(trace: readonly TraceRequest[]): void {
 }
 
 /** Every request through the router, with what the log is to say. */
-function routeAll(ordered: readonly TraceRequest[], options: ServingOptions, { rules, adapters }: ServingContext) {
-  const registered = new Set(adapters.keys());
+function routeAll(ordered: readonly TraceRequest[], options: ServingOptions, context: ServingContext) {
+  const { rules, adapters, replay: of } = context;
   const routed: Routed[] = [];
   const decisions: AuditDraft[] = [];
   const requests = ordered.map((request): ServedRequest => {
     const { id, metadata, arrivalMs } = request;
-    const decision = route(metadata, rules, registered);
+    const decision = route(metadata, rules, adapters);
     const result: ServedRequest = {
       id,
       metadata,
@@ -168,7 +170,7 @@ function routeAll(ordered: readonly TraceRequest[], options: ServingOptions, { r
       ids: [],
       terminated: false,
     };
-    const about = { requestId: id, metadata, mode: options.mode };
+    const about = { requestId: id, metadata, mode: options.mode, replay: of };
     if (decision.decision === 'refused') {
       const { reason, message } = decision;
       decisions.push({ ...about, decision: 'refused', reason, message });
@@ -210,7 +212,7 @@ async function serveBatch(
   batch: readonly Routed[],
   startMs: number,
   { mode, max_new_tokens }: ServingOptions,
-  { server, adapters, check, log, signal }: ServingContext,
+  { server, adapters, check, log, signal, replay: of }: ServingContext,
   places: Places,
 ): Promise<number> {
   const begin = server.now();
@@ -238,7 +240,15 @@ async function serveBatch(
     if (!verdict) return;
     result.check = verdict;
     const { version, artifactId } = adapters.get(adapterId)!;
-    const about = { requestId: request.id, metadata: request.metadata, mode, adapterId, version, artifactId };
+    const about = {
+      requestId: request.id,
+      metadata: request.metadata,
+      mode,
+      replay: of,
+      adapterId,
+      version,
+      artifactId,
+    };
     checks.push({ ...about, decision: 'checked', check: verdict });
   });
   if (checks.length > 0) await log.append(checks);

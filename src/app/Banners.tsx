@@ -1,6 +1,8 @@
-// What a person should know before going on: no GPU, a lost device, a run that was cut off.
+// What a person should know before going on: no GPU, a lost device, runs that were cut off.
 import { useState } from 'react';
 import { useLocation } from 'wouter';
+import { count, plural } from '../lib/words';
+import { panelOf } from '../panels/runs/runsView';
 import type { BackendInfo } from '../protocol/model';
 import type { RunRecord } from '../protocol/run';
 import { studioClient } from '../stores/client';
@@ -20,9 +22,7 @@ export function Banners() {
   // The panel that shows the run says it itself.
   const all = Object.values(runs).sort((a, b) => b.createdAt - a.createdAt);
   const onShow = all.some(isLive) ? undefined : ((runId && runs[runId]) ?? all[0]);
-  const interrupted = all.filter(
-    (r) => r.status === 'interrupted' && !(r === onShow && path === `/${r.recipe.trainer}`),
-  );
+  const interrupted = all.filter((r) => r.status === 'interrupted' && !(r === onShow && `#${path}` === panelOf(r)));
   return (
     <div className="banners">
       {backendError && (
@@ -45,21 +45,58 @@ export function Banners() {
           </div>
         )}
       </div>
-      {interrupted.map((run) => (
-        <div key={run.id} className="note warn">
-          <div style={{ flex: 1 }}>
-            <b>
-              “{run.name}” was cut off at step {run.step} of {run.maxSteps}.
-            </b>{' '}
-            {run.checkpoints.length
-              ? `Its checkpoint of step ${Math.max(...run.checkpoints.map((c) => c.step))} is kept; it goes on along the same curve.`
-              : 'It had no checkpoint yet and starts anew with the same seed.'}
-          </div>
-          <button type="button" className="link" onClick={() => void resumeRun(run.id)}>
-            Continue
-          </button>
-        </div>
-      ))}
+      <CutOff runs={interrupted} />
+    </div>
+  );
+}
+
+/** A run that is cut off again is told again. */
+const occasion = ({ id, step }: RunRecord): string => `${id} ${step}`;
+
+/** One line however many there are: what a person has put off stays in Runs. */
+function CutOff({ runs }: { runs: readonly RunRecord[] }) {
+  const [putOff, setPutOff] = useState<readonly string[]>([]);
+  const [failure, setFailure] = useState<string>();
+  const resuming = useRuns((s) => s.resuming);
+  const shown = runs.filter((run) => !putOff.includes(occasion(run)));
+  const [run] = shown;
+  if (!run) return null;
+  const others = shown.length - 1;
+  const goOn = async () => {
+    setFailure(undefined);
+    try {
+      await resumeRun(run.id);
+    } catch (cause) {
+      setFailure((cause as Error).message);
+    }
+  };
+  const isResuming = resuming.includes(run.id);
+  return (
+    <div className="note warn">
+      <div style={{ flex: 1 }}>
+        <b>
+          “{run.name}” was cut off at step {count(run.step)} of {count(run.maxSteps)}.
+        </b>{' '}
+        {run.checkpoints.length
+          ? `Its checkpoint of step ${count(Math.max(...run.checkpoints.map((c) => c.step)))} is kept; it goes on along the same curve.`
+          : 'It had no checkpoint yet and starts anew with the same seed.'}{' '}
+        {others > 0 && (
+          <>
+            So {others === 1 ? 'was' : 'were'} {plural(others, 'other run')}, in{' '}
+            <a className="link" href="#/runs">
+              Runs
+            </a>
+            .
+          </>
+        )}{' '}
+        {failure && <span className="bad-text">{failure}</span>}
+      </div>
+      <button type="button" className="link" disabled={isResuming} onClick={() => void goOn()}>
+        {isResuming ? 'Continuing …' : 'Continue'}
+      </button>
+      <button type="button" className="link" onClick={() => setPutOff([...putOff, ...shown.map(occasion)])}>
+        Not now
+      </button>
     </div>
   );
 }

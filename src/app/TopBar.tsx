@@ -2,8 +2,8 @@
 import { Moon, Search, Sun } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';
-import { duration } from '../lib/words';
-import { pauseRun, secondsLeft, unpauseRun, useRuns } from '../stores/runs';
+import { duration, secondsLeft } from '../lib/words';
+import { pauseRun, unpauseRun, useRuns } from '../stores/runs';
 import { useSession } from '../stores/session';
 
 const NAMES = { webgpu: 'WebGPU', wasm: 'WebAssembly', cpu: 'CPU' } as const;

@@ -9,13 +9,21 @@ import { gradeTurn } from '../world/grade';
 import type { Split } from '../world/item';
 import { builtinCases } from '../world/registry';
 import type { World } from '../world/state';
-import { type Graded, measureMetric } from './metric';
+import { type Graded, measureMetric, type RoutedCase } from './metric';
 import { findMetrics } from './registry';
 
-/** Batched greedy decoding of whatever model is evaluated. Rows come back in the order of the prompts. */
+/**
+ * Batched greedy decoding of whatever model is evaluated. Rows come back in the order of the prompts. `adapters`: through which one
+ * each prompt is answered, where the model has several.
+ */
 export type Sampler = (
   prompts: Int32Array[],
-  options: { max_new_tokens: number; stopIds: number[]; signal?: AbortSignal },
+  options: {
+    max_new_tokens: number;
+    stopIds: number[];
+    signal?: AbortSignal;
+    adapters?: readonly (string | undefined)[];
+  },
 ) => Promise<{ ids: number[]; terminated: boolean }[]>;
 
 /** `plain`: the chat template alone. `best_prompt`: the contract in words and worked examples, as plain text to continue. */
@@ -83,9 +91,12 @@ export function evaluate(options: EvaluateOptions, context: EvaluateContext): Re
   return evaluateCases(cases, options, context);
 }
 
-/** The same for cases in hand: a tenant's slice, or those of another dataset. */
+/**
+ * The same for cases in hand: a tenant's slice, or those of another dataset. Cases of several adapters are measured together, and
+ * each adapter's for itself as `<metric>/<adapter>`.
+ */
 export async function evaluateCases(
-  cases: readonly EvaluationCase[],
+  cases: readonly RoutedCase[],
   options: Omit<EvaluateOptions, 'cases' | 'split' | 'dataset'>,
   context: EvaluateContext,
 ): Promise<{ metrics: MetricResult[]; cases: GradedCase[]; graded: Graded[] }> {
@@ -97,7 +108,12 @@ export async function evaluateCases(
     const encoded = part.map((c) => encodeCase(c, promptStyle, seed, context));
     const rows = await context.sampler(
       encoded.map((e) => e.ids),
-      { max_new_tokens, stopIds: encoded[0]!.stopIds, signal },
+      {
+        max_new_tokens,
+        stopIds: encoded[0]!.stopIds,
+        signal,
+        ...(part.some((c) => c.adapter !== undefined) && { adapters: part.map((c) => c.adapter) }),
+      },
     );
     part.forEach((c, i) => {
       const { ids, terminated } = rows[i]!;
@@ -109,8 +125,15 @@ export async function evaluateCases(
     onProgress?.(graded.length, cases.length);
   }
   const rng = new Rng(seed, 'intervals');
+  const adapters = new Set(cases.flatMap(({ adapter }) => adapter ?? []));
+  const byAdapter = metrics.flatMap((metric) =>
+    [...adapters].map((name) => {
+      const own = graded.filter((g) => g.case.adapter === name);
+      return { ...measureMetric(metric, own, rng), id: `${metric.id}/${name}` };
+    }),
+  );
   return {
-    metrics: metrics.map((metric) => measureMetric(metric, graded, rng)),
+    metrics: [...metrics.map((metric) => measureMetric(metric, graded, rng)), ...byAdapter],
     cases: graded.map(toGradedCase),
     graded,
   };
@@ -120,6 +143,7 @@ function toGradedCase({ case: c, output, verdicts, terminated, tokens }: Graded)
   const all: Record<string, Json> = { ...verdicts, terminated, tokens };
   return {
     caseId: c.caseId,
+    ...(c.adapter !== undefined && { adapter: c.adapter }),
     kind: c.kind,
     prompt: c.lastUser,
     expected: c.expected,

@@ -5,9 +5,13 @@ import type { EvaluationCase } from '../world/cases';
 import type { Verdicts } from '../world/grade';
 import { bootstrapMean, mean, wilson } from './stats';
 
+/** A case that one of a model's several adapters answers. */
+export interface RoutedCase extends EvaluationCase {
+  adapter?: string;
+}
 /** One held-out case with the model's turn and its verdicts. */
 export interface Graded {
-  case: EvaluationCase;
+  case: RoutedCase;
   /** The turn without its end-of-turn token. */
   output: string;
   verdicts: Verdicts;
@@ -35,10 +39,10 @@ export const countedValues = (metric: Metric, graded: readonly Graded[]): number
 /** Mean over the counted cases with its 95 % interval: bootstrap, and Wilson's where all cases agree and a bootstrap would claim certainty. */
 export function measureMetric(metric: Metric, graded: readonly Graded[], rng: Rng): MetricResult {
   const values = countedValues(metric, graded);
-  const { id, unit, direction } = metric;
+  const { id, unit, direction, meaning } = metric;
   const isUnanimous = unit === 'share' && values.every((v) => v === values[0]);
   const interval = isUnanimous
     ? wilson(values[0] ? values.length : 0, values.length)
     : bootstrapMean(values, rng.fork(id));
-  return { id, value: mean(values), ...interval, n: values.length, unit, direction };
+  return { id, value: mean(values), ...interval, n: values.length, unit, direction, meaning };
 }

@@ -101,7 +101,33 @@ test('a fixed case does not pay for a broken one', () => {
     { a: false, b: true, c: true },
     { against: 'x', allowance: 0 },
   );
-  expect(found).toEqual({ against: 'x', allowance: 0, cases: 3, regressions: ['a'], fixed: ['b', 'c'], passes: false });
+  expect(found).toEqual({
+    against: 'x',
+    allowance: 0,
+    cases: 3,
+    regressions: ['a'],
+    fixed: ['b', 'c'],
+    right: { before: 1, after: 2 },
+    passes: false,
+  });
+});
+
+test('a first version beats the bare base, and knows its own tenant’s cases best', () => {
+  const outcomes = (right: number, of = 10) =>
+    Object.fromEntries(Array.from({ length: of }, (_, i) => [`case ${i}`, i < right]));
+  const check = (base: number, own: number, others: Record<string, ReturnType<typeof outcomes>>, allowance = 0) =>
+    regressionCheck(outcomes(base), outcomes(own), { against: 'base', allowance, others });
+  expect(check(0, 6, { b: outcomes(2) })).toMatchObject({
+    right: { before: 0, after: 6 },
+    others: [{ tenant: 'b', right: 2, cases: 10 }],
+    passes: true,
+  });
+  expect(check(0, 0, { b: outcomes(0) }).passes, 'a base that decides nothing is no bar').toBe(false);
+  expect(check(0, 1, { b: outcomes(6), c: outcomes(0) }).passes, 'the adapter of b').toBe(false);
+  expect(check(0, 3, { b: outcomes(3) }).passes, 'of either').toBe(false);
+  expect(check(0, 3, { b: outcomes(5, 20) }).passes, 'shares count, not cases').toBe(true);
+  expect(check(10, 10, { b: outcomes(2) }).passes, 'nothing is left to better').toBe(true);
+  expect(check(6, 5, { b: outcomes(0) }, 1).passes, 'fewer than the base').toBe(false);
 });
 
 test('any outcomes: each case is a regression, fixed, or as before', () => {

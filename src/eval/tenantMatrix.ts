@@ -155,13 +155,19 @@ export function regression(
 }
 
 /**
- * The gate of an adapter's next version, for the registry, which activates none that fails it. `against`: artifact id of the version
- * measured as `before`; `allowance`: regressions to be tolerated, however many cases were fixed.
+ * The gate of an adapter's next version, for the registry, which activates none that fails it. `against`: artifact id of what was
+ * measured as `before`; `allowance`: regressions to be tolerated, however many cases were fixed. `others`, of an entry's first
+ * version: its outcomes on the other tenants' slices, by tenant. A bare base that decides nothing rightly is no bar, so the first
+ * must decide more than the base, and its own tenant's cases better than anybody else's: the adapter of another tenant does not.
  */
 export function regressionCheck(
   before: CaseOutcomes,
   after: CaseOutcomes,
-  { against, allowance }: { against: string; allowance: number },
+  {
+    against,
+    allowance,
+    others,
+  }: { against: string; allowance: number; others?: Readonly<Record<string, CaseOutcomes>> },
 ): RegressionCheck {
   if (!Number.isInteger(allowance) || allowance < 0)
     throw new ConfigError(`The allowance must be a whole number of cases from 0 on, got ${allowance}.`, {
@@ -170,5 +176,12 @@ export function regressionCheck(
   const found = regression(before, after);
   if (found.cases === 0)
     throw new DataError('A regression check over no cases says nothing. Measure both versions on a slice.');
-  return { against, allowance, ...found, passes: found.regressions.length <= allowance };
+  const count = (outcomes: CaseOutcomes) => Object.values(outcomes).filter(Boolean).length;
+  const right = { before: count(before), after: count(after) };
+  const passes = found.regressions.length <= allowance;
+  if (!others) return { against, allowance, ...found, right, passes };
+  const elsewhere = Object.entries(others).map(([tenant, outcomes]) => ({ tenant, right: count(outcomes), cases: Object.keys(outcomes).length })); // biome-ignore format: one object
+  const helps = right.after > right.before || right.after === found.cases;
+  const isOwn = elsewhere.every((one) => one.right / one.cases < right.after / found.cases);
+  return { against, allowance, ...found, right, others: elsewhere, passes: passes && helps && isOwn };
 }

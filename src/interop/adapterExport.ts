@@ -1,11 +1,12 @@
-// A trained adapter as one zip to download: PEFT's two files, or a model folder as transformers reads it, with the adapter
+// A trained adapter as one zip to download: PEFT's two files and one that names the base by its hash, or a model folder as transformers reads it, with the adapter
 // merged into the base at full precision.
 import { type Zippable, zipSync } from 'fflate';
 import { mergeLora } from '../nn/lora';
 import type { LoraAdapter, NamedTensorMap } from '../nn/seam';
 import type { LlamaConfig } from '../protocol/model';
+import { artifactId, manifestOf } from '../storage/hash';
 import { writeSafetensors } from '../storage/safetensors';
-import { writeAdapter } from './peft';
+import { ORIGIN_FILE, writeAdapter } from './peft';
 
 export interface TrainedAdapter {
   config: LlamaConfig;
@@ -15,11 +16,15 @@ export interface TrainedAdapter {
   weights: NamedTensorMap;
   /** What base_model_name_or_path says. */
   baseName: string;
+  /** Artifact id of the base; undefined where it is not known. */
+  baseId?: string;
   /** Of the run or artifact; the file is called after it. */
   name: string;
   adapter: LoraAdapter;
   /** Under PEFT's names. */
   tensors: NamedTensorMap;
+  /** Of the run at which it was read; undefined for one that is no run's. */
+  step?: number;
 }
 export interface ExportedFile {
   fileName: string;
@@ -36,9 +41,19 @@ function zipped(name: string, ending: string, files: Record<string, Uint8Array>)
   return { fileName: `${slug}.${ending}.zip`, bytes: zipSync(zippable, { mtime: '2000-01-01T00:00:00' }) };
 }
 
-/** adapter_config.json and adapter_model.safetensors: what PeftModel.from_pretrained reads. */
-export function adapterZip({ config, adapter, tensors, baseName, name }: TrainedAdapter): ExportedFile {
-  return zipped(name, 'peft', writeAdapter(config, adapter.config, tensors, baseName));
+/** adapter_config.json and adapter_model.safetensors: what PeftModel.from_pretrained reads; beside them what an import checks. */
+export async function adapterZip({
+  config,
+  adapter,
+  tensors,
+  baseName,
+  baseId,
+  name,
+}: TrainedAdapter): Promise<ExportedFile> {
+  const files = writeAdapter(config, adapter.config, tensors, baseName);
+  if (baseId === undefined) return zipped(name, 'peft', files);
+  const id = await artifactId(await manifestOf('adapter', files, { base: baseId }));
+  return zipped(name, 'peft', { ...files, [ORIGIN_FILE]: json({ adapter: id, base: baseId, baseName }) });
 }
 
 const json = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value, undefined, 2));

@@ -34,7 +34,12 @@ test.each(['pissa', 'pissa_niter_4', 'olora', 'loftq', 'corda', 'lora_ga'])(
     expect(read).toThrow(/changes the base too.*path_initial_model_for_weight_conversion/);
   },
 );
+test('layers_pattern means something beside layers_to_transform only', () => {
+  expect(readAdapterConfig(file({ layers_pattern: 'h' })).config.r).toBe(8);
+  expect(() => readAdapterConfig(file({ layers_pattern: 'h', layers_to_transform: 0 }))).toThrow(/called "layers"/);
+});
 test.each([
+  ['modules_to_save', ['lm_head'], /Train the adapter in PEFT without modules_to_save, and import that one/],
   ['modules_to_save', ['lm_head'], /whole modules that are saved beside the adapter/],
   ['use_qalora', true, /QA-LoRA/],
   ['peft_type', 'IA3', /only "LORA" adapters/],

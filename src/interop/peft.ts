@@ -9,6 +9,8 @@ import { readSafetensors, writeSafetensors } from '../storage/safetensors';
 
 export const ADAPTER_CONFIG = 'adapter_config.json';
 export const ADAPTER_WEIGHTS = 'adapter_model.safetensors';
+/** Beside the two in an export of ours: which base by its hash, which PEFT's files have no place for. */
+export const ORIGIN_FILE = 'posttrain_studio.json';
 /** Of PEFT, whose files these are. */
 const PEFT_VERSION = '0.21.2';
 
@@ -63,7 +65,7 @@ export function readAdapterConfig(json: unknown): { config: LoraConfig; base?: s
   for (const [key, words] of Object.entries(REFUSED))
     if (isSet(given[key]))
       refuse(
-        `${key} asks for ${words}, which is not supported. Train it without, or merge it in PEFT and import the model.`,
+        `${key} asks for ${words}, which is not supported here. Train the adapter in PEFT without ${key}, and import that one.`,
         key,
       );
   // PiSSA and its like subtract the first A and B from the base, so their files beside the plain base count them twice.
@@ -74,7 +76,13 @@ export function readAdapterConfig(json: unknown): { config: LoraConfig; base?: s
       'init_lora_weights',
     );
   const pattern = given.layers_pattern;
-  if (isSet(pattern) && pattern !== 'layers' && !(Array.isArray(pattern) && pattern.includes('layers')))
+  // Without layers_to_transform it chooses nothing: new versions of PEFT do not write it then, and older ones ignored it.
+  if (
+    isSet(given.layers_to_transform) &&
+    isSet(pattern) &&
+    pattern !== 'layers' &&
+    !(Array.isArray(pattern) && pattern.includes('layers'))
+  )
     refuse(
       `layers_pattern is ${JSON.stringify(pattern)}; the layers of a Llama are called "layers".`,
       'layers_pattern',
@@ -152,10 +160,14 @@ export interface AdapterFile {
   base?: string;
 }
 /**
- * Reads the files of an adapter for a base of this config. Throws DataError, ConfigError or ShapeError naming the key or tensor
+ * Reads the files of an adapter for a base of this config; `name`: what errors call it. Throws DataError, ConfigError or ShapeError naming the key or tensor
  * that does not fit.
  */
-export function readAdapter(config: LlamaConfig, files: { config: Uint8Array; weights: Uint8Array }): AdapterFile {
+export function readAdapter(
+  config: LlamaConfig,
+  files: { config: Uint8Array; weights: Uint8Array },
+  name: string = DEFAULT_ADAPTER,
+): AdapterFile {
   let json: unknown;
   try {
     json = JSON.parse(new TextDecoder().decode(files.config));
@@ -167,7 +179,7 @@ export function readAdapter(config: LlamaConfig, files: { config: Uint8Array; we
   }
   const { config: lora, base } = readAdapterConfig(json);
   const tensors = readSafetensors(files.weights, ADAPTER_WEIGHTS);
-  checkLoraTensors(loraTensors(targetModules(config, lora), lora), tensors);
+  checkLoraTensors(loraTensors(targetModules(config, lora, name), lora), tensors, name);
   return { config: lora, tensors, ...(base !== undefined && { base }) };
 }
 

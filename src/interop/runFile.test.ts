@@ -52,7 +52,7 @@ async function filled() {
     {
       step: 4,
       weights: { w: { shape: [3], data } },
-      optimizer: { step: 4, tensors: { 'adam.m.w': { shape: [3], data } } },
+      optimizer: { step: 4, tensors: { 'adam.m.w': { shape: [3], data } }, steps: { bank_A: 4, saas_C: 2 } },
       state: { cursor: [1, 2] },
     },
     { isMilestone: true },
@@ -81,7 +81,11 @@ test('a run comes back with curves, generations and a checkpoint to train on fro
   const { points, generations } = await to.runs.get(record.id);
   expect({ points, generations }).toEqual({ points: original.points, generations: original.generations });
   const checkpoint = (await to.checkpoints.latest(record.id))!;
-  expect(checkpoint).toMatchObject({ step: 4, state: { cursor: [1, 2] }, optimizer: { step: 4 } });
+  expect(checkpoint).toMatchObject({
+    step: 4,
+    state: { cursor: [1, 2] },
+    optimizer: { step: 4, steps: { bank_A: 4, saas_C: 2 } },
+  });
   expect(checkpoint.weights.w!.data).toEqual(data);
   expect((await to.runs.head(record.id))!.checkpoints).toHaveLength(1);
 });

@@ -37,7 +37,9 @@ export async function exportRun(stores: Stores, runId: string): Promise<{ fileNa
     const { step, weights, optimizer, state } = checkpoint;
     files['checkpoint/model.safetensors'] = writeSafetensors(weights, { format: 'pt' });
     files['checkpoint/optimizer.safetensors'] = writeSafetensors(optimizer.tensors, { format: 'pt' });
-    files['checkpoint/state.json'] = strToU8(JSON.stringify({ step, optimizerStep: optimizer.step, state }));
+    files['checkpoint/state.json'] = strToU8(
+      JSON.stringify({ step, optimizerStep: optimizer.step, optimizerSteps: optimizer.steps, state }),
+    );
   }
   const manifest: FileManifest = { format: FORMAT, version: 1, files: {} };
   for (const [name, bytes] of Object.entries(files))
@@ -176,13 +178,22 @@ function checkedHead(value: unknown): Head {
 function readCheckpoint(files: Record<string, Uint8Array>) {
   const [model, optimizer] = [files['checkpoint/model.safetensors'], files['checkpoint/optimizer.safetensors']];
   if (!model || !optimizer) return undefined;
-  const state = parseJson(files, 'checkpoint/state.json') as { step?: number; optimizerStep?: number; state?: unknown };
+  const state = parseJson(files, 'checkpoint/state.json') as {
+    step?: number;
+    optimizerStep?: number;
+    optimizerSteps?: Record<string, number>;
+    state?: unknown;
+  };
   if (typeof state?.step !== 'number' || typeof state.optimizerStep !== 'number')
     throw problem('checkpoint/state.json', 'has no step. Export the run again.');
   return {
     step: state.step,
     weights: readSafetensors(model),
-    optimizer: { tensors: readSafetensors(optimizer), step: state.optimizerStep },
+    optimizer: {
+      tensors: readSafetensors(optimizer),
+      step: state.optimizerStep,
+      ...(state.optimizerSteps && { steps: state.optimizerSteps }),
+    },
     state: state.state,
   };
 }

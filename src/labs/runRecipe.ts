@@ -2,7 +2,7 @@
 // compute worker and the headless runner drive it step by step.
 import type { TokenRow } from '../data/collate';
 import { packBfd } from '../data/packing';
-import { type EvaluateOptions, encodeCase, evaluate } from '../eval/evaluate';
+import { type EvaluateOptions, encodeCase, evaluate, evaluateCases } from '../eval/evaluate';
 import { findMetrics } from '../eval/registry';
 import { greedySampler } from '../eval/sampler';
 import { ConfigError } from '../lib/errors';
@@ -17,6 +17,8 @@ import { type LoopCheckpoint, type LoopState, type RowGroup, type StepReport, Tr
 import { trainers } from '../trainers/registry';
 import { evaluationCases } from '../world/cases';
 import type { World } from '../world/state';
+import { adapterCases } from './adapterCases';
+import { adapterNames } from './adapterNames';
 import { casesOf } from './casesOf';
 import { validateRecipe } from './validateRecipe';
 
@@ -41,7 +43,9 @@ export interface ResumePoint {
 }
 
 /** One fixed prompt of each shape, from the dev split: never trained on, never in the held-out figures. */
-export const FIXED_PROMPTS = 4;
+const FIXED_PROMPTS = 4;
+/** Prompts that a run answers on the way; each of its adapters answers one at least. */
+export const fixedPrompts = (recipe: Recipe): number => Math.max(FIXED_PROMPTS, adapterNames(recipe).length);
 const FIXED_SEED = 5;
 
 /** Throws ConfigError for a bad recipe and DataError when there is nothing to train on. */
@@ -82,7 +86,7 @@ export async function prepareRecipe(
       now: environment.now,
       yieldToOthers: environment.yieldToOthers,
       sendAhead: environment.sendAhead,
-      generate: (step) => answerFixedPrompts(step, environment, args.generation_max_new_tokens),
+      generate: (step) => answerFixedPrompts(step, recipe, environment, args.generation_max_new_tokens),
     },
     resumeFrom?.state as LoopState | undefined,
   );
@@ -102,24 +106,36 @@ function groupRows(
   });
 }
 
+/** Through the adapter that a case is of, the run's first where it is of none, whatever route others who read the live engine have set on it meanwhile. */
+const ownSampler = ({ engine, yieldToOthers }: RecipeEnvironment) =>
+  greedySampler(engine, yieldToOthers, engine.adapters.length > 0 ? 0 : -1);
+
 async function answerFixedPrompts(
   step: number,
+  recipe: Recipe,
   environment: RecipeEnvironment,
   maxNewTokens: number,
 ): Promise<SampleGeneration[]> {
-  const { engine, world, render, yieldToOthers } = environment;
-  const sampler = greedySampler(engine, yieldToOthers);
-  const cases = evaluationCases(world, { n: FIXED_PROMPTS, seed: FIXED_SEED, split: 'dev' });
+  const { world, render } = environment;
+  const sampler = ownSampler(environment);
+  const which = { n: fixedPrompts(recipe), seed: FIXED_SEED, split: 'dev' } as const;
+  const routed = adapterCases(recipe, world, which);
+  const cases = routed ?? evaluationCases(world, which);
   const prompts = cases.map((c) => encodeCase(c, 'plain', FIXED_SEED, { world, render, sampler }));
   const rows = await sampler(
     prompts.map(({ ids }) => ids),
-    { max_new_tokens: maxNewTokens, stopIds: prompts[0]!.stopIds },
+    {
+      max_new_tokens: maxNewTokens,
+      stopIds: prompts[0]!.stopIds,
+      ...(routed && { adapters: routed.map(({ adapter }) => adapter) }),
+    },
   );
   return cases.map((c, i) => {
     const { ids, terminated } = rows[i]!;
     return {
       step,
       promptId: c.caseId,
+      ...(routed && { adapter: routed[i]!.adapter! }),
       prompt: c.lastUser,
       text: render.tokenizer.decode(terminated ? ids.slice(0, -1) : ids),
       terminated,
@@ -156,20 +172,25 @@ export class RecipeRun {
   checkpoint(): Promise<LoopCheckpoint> {
     return this.run.checkpoint();
   }
-  /** Held-out evaluation of the weights as they are, on the recipe's own task; its metrics unless others are named. */
-  evaluate(options: Partial<EvaluateOptions> = {}): ReturnType<typeof evaluate> {
-    const { engine, world, render, yieldToOthers } = this.environment;
-    return evaluate(
-      {
-        metrics: this.recipe.evaluation,
-        cases: 40,
-        seed: this.recipe.seed,
-        promptStyle: 'plain',
-        dataset: casesOf(this.recipe),
-        ...options,
-      },
-      { world, render, sampler: greedySampler(engine, yieldToOthers) },
-    );
+  /**
+   * Held-out evaluation of the weights as they are, on the recipe's own task; its metrics unless others are named. Several adapters
+   * are each measured on their own (adapterCases).
+   */
+  async evaluate(given: Partial<EvaluateOptions> = {}): ReturnType<typeof evaluate> {
+    const { world, render } = this.environment;
+    const { recipe } = this;
+    const options = {
+      metrics: recipe.evaluation,
+      cases: 40,
+      seed: recipe.seed,
+      promptStyle: 'plain',
+      dataset: casesOf(recipe),
+      ...given,
+    } as const;
+    const { cases: n, seed, split, dataset } = options;
+    const context = { world, render, sampler: ownSampler(this.environment) };
+    const routed = adapterCases(recipe, world, { n, seed, split, dataset });
+    return routed ? evaluateCases(routed, options, context) : evaluate(options, context);
   }
   dispose(): void {
     this.run.dropAhead();

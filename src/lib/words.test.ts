@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { count, duration, number, percent, plural, signed } from './words';
+import { count, duration, number, percent, plural, secondsLeft, signed } from './words';
 
 test('counts and plurals', () => {
   expect(count(4096)).toBe('4,096');
@@ -13,6 +13,7 @@ test('shares keep a decimal only where it tells something', () => {
   expect(percent(0.004)).toBe('0.4 %');
   expect(percent(0)).toBe('0 %');
   expect(percent(1)).toBe('100 %');
+  expect(percent(579_498.94)).toBe('57,949,894 %');
   expect(percent(0.05)).toBe('5 %');
   expect(percent(Number.NaN)).toBe('–');
 });
@@ -32,4 +33,11 @@ test('durations', () => {
   expect(duration(125)).toBe('2:05 min');
   expect(duration(4320)).toBe('1 h 12 min');
   expect(duration(Number.NaN)).toBe('–');
+});
+
+test('the time left, from the pace', () => {
+  expect(secondsLeft(3, 43, 500)).toBe(20);
+  expect(secondsLeft(300, 300, 100)).toBe(0);
+  expect(secondsLeft(1, 40, undefined)).toBeNaN();
+  expect(secondsLeft(0, 40, 500)).toBeNaN();
 });

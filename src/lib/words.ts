@@ -13,7 +13,7 @@ export function percent(share: number): string {
   if (!Number.isFinite(share)) return '–';
   const value = share * 100;
   const digits = value !== 0 && Math.abs(value) < 9.95 && !Number.isInteger(Math.round(value * 1000) / 1000) ? 1 : 0;
-  return `${minus(value.toFixed(digits))} %`;
+  return `${minus(Math.abs(value) >= 1000 ? whole.format(value) : value.toFixed(digits))} %`;
 }
 
 /** Three significant digits below 10, otherwise two decimals at most: 0.0412, 2.21, 13.4, 1,024. */
@@ -35,6 +35,10 @@ const GIB = 2 ** 30;
 /** Bytes → `412 MiB`, `3.25 GiB`. */
 export const sizeWords = (bytes: number): string =>
   bytes >= GIB ? `${number(bytes / GIB)} GiB` : `${Math.max(1, Math.round(bytes / 2 ** 20))} MiB`;
+
+/** Seconds until the last step, at a pace of `stepMs` milliseconds a step; NaN before there is a pace. */
+export const secondsLeft = (step: number, maxSteps: number, stepMs: number | undefined): number =>
+  stepMs === undefined || step === 0 ? Number.NaN : (Math.max(0, maxSteps - step) * stepMs) / 1000;
 
 /** Seconds → `41 s`, `2:05 min`, `1 h 12 min`. */
 export function duration(seconds: number): string {

@@ -59,14 +59,11 @@ export class AdapterSet {
   get adapters(): LoraAdapter[] {
     return this.residents.map(({ adapter }) => adapter);
   }
-  shapes(): ParameterShape[] {
-    return this.residents.flatMap(({ adapter, tensors }) =>
-      tensors.map(({ name, shape, kind }) => ({
-        name: engineName(adapter.name, name),
-        shape,
-        decays: kind !== 'bias',
-      })),
-    );
+  /** Places of the adapters that rows of these routes go through. */
+  slotsOf(routes: ArrayLike<number>): Set<number> {
+    const used = new Set(Array.from(routes));
+    const through = [...used].flatMap((route) => this.routes[route] ?? []);
+    return new Set(through.filter(({ weight }) => weight !== 0).map(({ slot }) => slot));
   }
   /** First values of all tensors; `base` reads a weight of the base by its module's path. */
   init(base: (path: string) => Float32Array): NamedTensorMap {
@@ -77,6 +74,10 @@ export class AdapterSet {
     return out;
   }
 }
+
+/** Tensors of one adapter as its engine keeps them. */
+export const shapesOf = ({ adapter, tensors }: ResidentAdapter): ParameterShape[] =>
+  tensors.map(({ name, shape, kind }) => ({ name: engineName(adapter.name, name), shape, decays: kind !== 'bias' }));
 
 /** Tensors of one adapter under PEFT's names, out of an engine's. */
 export function tensorsOf(adapter: string, tensors: NamedTensorMap): NamedTensorMap {
@@ -89,6 +90,13 @@ export function tensorsOf(adapter: string, tensors: NamedTensorMap): NamedTensor
 export const asEngineTensors = (adapter: string, tensors: NamedTensorMap): NamedTensorMap =>
   Object.fromEntries(Object.entries(tensors).map(([name, x]) => [engineName(adapter, name), x]));
 
+/** Updates that an adapter has had: checkpoints from before adapters counted their own hold the run's alone. */
+export const ownSteps = (
+  adapter: string | undefined,
+  step: number,
+  steps: Readonly<Record<string, number>> | undefined,
+): number => (adapter === undefined ? undefined : steps?.[adapter]) ?? step;
+
 /**
  * What dropout lets through of element i: 0, or 1 / (1 − p). The same on every engine: a hash of adapter seed, step, module and
  * element.
@@ -97,7 +105,8 @@ export function dropoutFactor(p: number, key: number, i: number): number {
   const keep = (hash3(key, i, DROPOUT) >>> 8) / 16777216 >= p;
   return keep ? 1 / (1 - p) : 0;
 }
-const DROPOUT = hashString('lora_dropout');
+/** Stream of the draws of dropout. */
+export const DROPOUT = hashString('lora_dropout');
 /** Key of dropoutFactor for one module in one micro-batch. */
 export const dropoutKey = (seed: number, step: number, micro: number, path: string): number =>
   hash3(hash3(seed, step, micro), hashString(path), DROPOUT);

@@ -18,7 +18,7 @@ const isRecordable = (c: LlamaConfig): boolean =>
   c.hidden_size % 4 === 0 && c.intermediate_size % 4 === 0 && c.head_dim % 8 === 0 && c.head_dim <= 128;
 
 /**
- * Takes a copy of `weights`. `quantization`: the layers' products are kept in four bits, on WebGPU in memory too. With adapters the base is frozen; DoRA, dropout and biases of adapters run in tf ops everywhere.
+ * Takes a copy of `weights`. `quantization`: the layers' products are kept in four bits, on WebGPU in memory too. With adapters the base is frozen; DoRA with dropout runs in tf ops everywhere.
  * Throws ShapeError for a tensor that is missing or has another shape, ConfigError for adapters that do not fit.
  */
 export function createEngine(
@@ -43,8 +43,9 @@ export async function streamEngine(
   quantization?: Quantization | null,
 ): Promise<ModelEngine> {
   const { isRecorded, inCodes } = wayOf(config, adapters, quantization);
-  // What four bits stand for in full size is worked out from whole tensors.
-  if (quantization && !inCodes) return createEngine(config, await readTensors(source), head, adapters, quantization);
+  // What four bits stand for in full size, and where DoRA's magnitudes start, is worked out from whole tensors.
+  if ((quantization && !inCodes) || adapters.some(({ config: lora }) => lora.use_dora))
+    return createEngine(config, await readTensors(source), head, adapters, quantization);
   if (!isRecorded) return TfEngine.fromSource(config, source, head, adapters);
   return RecordedEngine.fromSource(gpuContext(isSoftwareAdapter()), config, source, head, adapters, inCodes);
 }

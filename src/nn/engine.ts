@@ -1,13 +1,13 @@
 // The tfjs engine behind the seam (design §6): forward, the loss on the tape, then a hand-written backward with its
-// cotangents; AdamW on one flat vector. Runs on WebGPU, WASM and CPU, and gives the same numbers to about 1e-5.
+// cotangents; AdamW on a flat vector, one for each adapter. Runs on WebGPU, WASM and CPU, and gives the same numbers to about 1e-5.
 import * as tf from '@tensorflow/tfjs-core';
 import { wasmSlice } from '../gpu/wasm';
 import { ConfigError } from '../lib/errors';
 import type { Batch } from '../protocol/batch';
 import type { LlamaConfig } from '../protocol/model';
 import type { TensorSource } from '../storage/tensorSource';
-import { AdapterSet } from './adapterSet';
-import { checkBatch, HEAD_PARAMETERS, type HeadKind } from './engineChecks';
+import { AdapterSet, ownSteps, shapesOf } from './adapterSet';
+import { checkBatch, HEAD_PARAMETERS, type HeadKind, lossOf } from './engineChecks';
 import { headBackward, headForward, headRows, scatterRows } from './head';
 import {
   backward,
@@ -32,6 +32,7 @@ import type {
   ModelEngine,
   ModelTensors,
   NamedTensorMap,
+  OptimizerState,
   Outputs,
   StepOptions,
   StepRequest,
@@ -43,6 +44,17 @@ const NO_TASK_HEAD = 'Adapters are trained with the language-model head only. Le
 const DIFFERENTIABLE = ['logps', 'entropies', 'hidden', 'scores', 'divergences'] as const;
 type Differentiable = (typeof DIFFERENTIABLE)[number];
 
+/** What AdamW updates together, with one norm and one step count: all weights, or one adapter. */
+interface Group {
+  /** Name of the adapter; undefined: the weights of the model. */
+  adapter?: string;
+  set: ParameterSet;
+  flat: tf.Tensor1D;
+  /** Made when it is first trained: a model that only answers has none. */
+  moments?: Moments;
+  /** Updates that it has had. */
+  updates: number;
+}
 interface Moments {
   m: tf.Tensor1D;
   v: tf.Tensor1D;
@@ -54,17 +66,19 @@ export class TfEngine implements ModelEngine {
   readonly backend: 'webgpu' | 'wasm' | 'cpu';
   activeRoute = -1;
   private readonly base: ParameterSet;
-  /** What AdamW updates: the base, or the adapters' tensors. */
-  private trained: ParameterSet;
+  /** What AdamW updates: the base, or the adapters, each for itself. */
+  private trained: Group[];
   private set: AdapterSet;
-  private flat: tf.Tensor1D;
   /** All tensors by name: the base's, and the adapters' under their engine names. */
   private weights: Weights = {};
   private transposed: Transposed | undefined;
   private lora: LoraOps | undefined;
-  /** Made when something is first trained: a model that only answers has none. */
-  private state?: Moments;
+  /** Updates of the run; an adapter that had no row in one of them has fewer of its own. */
   private updates = 0;
+  /** Adapters that had a row since the last update, by their place in the set. */
+  private readonly present = new Set<number>();
+  /** Those that the last update moved. */
+  private moved: Group[] = [];
   /** Micro-batches since the last update: dropout draws anew for each. */
   private micro = 0;
   /** grad_norm of the last update, until it is read. */
@@ -72,6 +86,7 @@ export class TfEngine implements ModelEngine {
   private grads: Record<string, tf.Tensor> = {};
   /** Sum of the losses behind `grads`: not finite when one of them is not. */
   private lossSum?: tf.Scalar;
+
   /**
    * Takes a copy of `weights`. With adapters the base is frozen and they alone are trained. Throws ShapeError for a tensor that is
    * missing or has another shape, ConfigError for adapters that do not fit. `flat`: the weights in one piece already.
@@ -86,9 +101,8 @@ export class TfEngine implements ModelEngine {
     this.backend = tf.getBackend() as TfEngine['backend'];
     this.base = baseParameters(config, head);
     this.set = new AdapterSet(config, []);
-    this.trained = this.base;
-    this.flat = tf.keep(tf.tensor1d(flat ?? this.base.toFlat(weights)));
-    this.refresh(this.base);
+    this.trained = [makeGroup(this.base, tf.tensor1d(flat ?? this.base.toFlat(weights)))];
+    this.refresh(this.trained[0]!);
     if (adapters.length > 0)
       this.replaceAdapters(new AdapterSet(config, adapters), undefined, (path) => weights[`${path}.weight`]!.data);
   }
@@ -110,27 +124,17 @@ export class TfEngine implements ModelEngine {
     return new TfEngine(config, views, head, adapters, flat);
   }
 
-  private moments(): Moments {
-    if (!this.state) {
-      const { size, decayEnd } = this.trained;
-      const mask = new Float32Array(size).fill(1, 0, decayEnd);
-      const zeros = () => tf.keep(tf.zeros([size]) as tf.Tensor1D);
-      this.state = { m: zeros(), v: zeros(), decayMask: tf.keep(tf.tensor1d(mask)) };
-    }
-    return this.state;
+  private get isWhole(): boolean {
+    return this.trained[0]!.set === this.base;
   }
-  private dropMoments(): void {
-    if (this.state) tf.dispose([this.state.m, this.state.v, this.state.decayMask]);
-    this.state = undefined;
-  }
-  /** The tensors of `set` out of the flat vector, and what is derived from them. */
-  private refresh(set: ParameterSet): void {
+  /** The tensors of a group out of its flat vector, and what is derived from them. */
+  private refresh({ set, flat }: Group): void {
     this.dropDerived(set === this.base);
     for (const { name, shape, size, offset } of set.parameters) {
       this.weights[name]?.dispose();
       this.weights[name] = tf.keep(
         tf.tidy(() => {
-          const part = this.backend === 'wasm' ? wasmSlice(this.flat, offset, size) : tf.slice(this.flat, offset, size);
+          const part = this.backend === 'wasm' ? wasmSlice(flat, offset, size) : tf.slice(flat, offset, size);
           return tf.reshape<tf.Rank>(part, shape) as tf.Tensor2D;
         }),
       );
@@ -164,27 +168,35 @@ export class TfEngine implements ModelEngine {
     base: (path: string) => Float32Array,
   ): void {
     if (set.residents.length > 0 && this.head !== 'lm') throw new ConfigError(NO_TASK_HEAD);
-    const next = set.residents.length > 0 ? new ParameterSet(set.shapes(), 'The adapters') : this.base;
-    const values = next === this.base ? undefined : next.toFlat(tensors ?? set.init(base));
-    this.clearGradients();
-    const flat = values
-      ? tf.tensor1d(values)
-      : tf.tidy(() =>
-          tf.concat1d(this.base.parameters.map(({ name, size }) => tf.reshape(this.weights[name]!, [size]))),
-        );
-    this.flat.dispose();
-    this.dropMoments();
-    this.dropDerived(false);
-    for (const { name } of this.trained === this.base ? [] : this.trained.parameters) {
-      this.weights[name]!.dispose();
-      delete this.weights[name];
+    let next: Group[];
+    if (set.residents.length === 0) {
+      const parts = () => this.base.parameters.map(({ name, size }) => tf.reshape(this.weights[name]!, [size]));
+      next = [
+        makeGroup(
+          this.base,
+          tf.tidy(() => tf.concat1d(parts() as tf.Tensor1D[])),
+        ),
+      ];
+    } else {
+      const values = tensors ?? set.init(base);
+      const sets = set.residents.map((one) => new ParameterSet(shapesOf(one), 'The adapters'));
+      const flats = sets.map((one) => one.toFlat(values)); // all of them, before anything is made
+      next = sets.map((one, i) => makeGroup(one, tf.tensor1d(flats[i]!), set.residents[i]!.adapter.name));
     }
-    this.flat = tf.keep(flat);
+    this.clearGradients();
+    this.dropDerived(false);
+    for (const group of this.trained) {
+      disposeGroup(group);
+      for (const { name } of group.set === this.base ? [] : group.set.parameters) {
+        this.weights[name]!.dispose();
+        delete this.weights[name];
+      }
+    }
     this.trained = next;
     this.set = set;
     this.activeRoute = set.routes.length > 0 ? 0 : -1;
     this.updates = 0;
-    if (values) this.refresh(next);
+    if (!this.isWhole) for (const group of next) this.refresh(group);
   }
   /** The way of a batch's rows through the adapters; undefined where none goes through any. */
   private pass(rows: ArrayLike<number>, T: number, dropout?: DropoutAt): LoraPass | undefined {
@@ -195,7 +207,7 @@ export class TfEngine implements ModelEngine {
     }
     const routes = new Int32Array(rows.length * T);
     for (let b = 0; b < rows.length; b++) routes.fill(rows[b]! + 1, b * T, (b + 1) * T);
-    return new LoraPass(this.lora, tf.tensor1d(routes, 'int32'), dropout);
+    return new LoraPass(this.lora, routes, dropout);
   }
   get variants(): Record<string, string> {
     return { engine: `tfjs-${this.backend}` };
@@ -316,7 +328,8 @@ export class TfEngine implements ModelEngine {
   async step(batch: Batch, loss: LossFn, { want, options = {}, scale }: StepRequest): Promise<StepResult> {
     checkBatch(batch, this.config, this.head, options, this.set.routes.length);
     this.wtKept();
-    this.moments(); // now, so that what a run takes is there from its first step
+    for (const group of this.trained) momentsOf(group); // now, so that what a run takes is there from its first step
+    for (const slot of this.set.slotsOf(batch.rowAdapter)) this.present.add(slot);
     const dropout = { step: this.updates, micro: this.micro++ };
     let result: StepResult | undefined;
     const newGrads = tf.tidy(() => {
@@ -352,9 +365,10 @@ export class TfEngine implements ModelEngine {
       return this.backwardAll(batch, t, { hidden, saved: saved!, rows, f, teacherLogSoftmax, pass }, d, options);
     });
     const earlier = this.lossSum;
-    const { loss: found } = result!.sums as Record<string, tf.Scalar>;
+    const found = lossOf(result!.sums as Record<string, tf.Scalar>);
     if (found) this.lossSum = tf.keep(earlier ? tf.add<tf.Scalar>(earlier, found) : tf.clone(found));
     if (found) earlier?.dispose();
+    if (found && found !== result!.sums.loss) found.dispose();
     for (const [name, g] of Object.entries(newGrads)) {
       const old = this.grads[name];
       this.grads[name] = old ? tf.add(old, g) : g;
@@ -416,54 +430,46 @@ export class TfEngine implements ModelEngine {
     return grads;
   }
 
-  async applyGradients(o: AdamWOptions): Promise<{ gradNorm: tf.Scalar }> {
-    const { g, gradNorm } = tf.tidy(() => {
-      const parts = this.trained.parameters.map(({ name, size }) => {
-        const g = this.grads[name];
-        return g ? tf.reshape(g, [size]) : tf.zeros([size]);
+  async applyGradients(o: AdamWOptions): Promise<{ gradNorm: tf.Scalar; gradNorms?: Record<string, tf.Scalar> }> {
+    const groups = this.isWhole ? this.trained : this.trained.filter((_, slot) => this.present.has(slot));
+    const { gs, gradNorm, norms } = tf.tidy(() => {
+      const gs = groups.map(({ set }) => {
+        const parts = set.parameters.map(({ name, size }) => {
+          const g = this.grads[name];
+          return g ? tf.reshape(g, [size]) : tf.zeros([size]);
+        });
+        return tf.concat1d(parts as tf.Tensor1D[]);
       });
-      const g = tf.concat1d(parts as tf.Tensor1D[]);
-      const norm = tf.sqrt(squareSum(g)) as tf.Scalar;
+      const squares = gs.map(squareSum);
+      const norms = squares.map((x) => tf.sqrt(x) as tf.Scalar);
+      const norm = norms.length === 1 ? norms[0]! : (tf.sqrt(tf.addN([tf.scalar(0), ...squares])) as tf.Scalar);
       // A loss that is not finite spoils the step as a gradient does.
       const { lossSum } = this;
-      return { g, gradNorm: lossSum ? (tf.where(tf.isFinite(lossSum), norm, lossSum) as tf.Scalar) : norm };
+      const gradNorm = lossSum ? (tf.where(tf.isFinite(lossSum), norm, lossSum) as tf.Scalar) : tf.clone(norm);
+      return { gs, gradNorm, norms };
     });
     this.clearGradients();
+    const told =
+      this.trained.length > 1
+        ? { gradNorm, gradNorms: Object.fromEntries(groups.map(({ adapter }, i) => [adapter!, norms[i]!])) }
+        : { gradNorm };
+    const used = told.gradNorms ? [] : norms;
     // Where reading is free a bad step ends here; on WebGPU it would be a second readback, so the GPU itself decides.
     const isGpu = this.backend === 'webgpu';
     if (!isGpu && !Number.isFinite((await gradNorm.data())[0])) {
-      g.dispose();
-      return { gradNorm };
+      tf.dispose([gs, used]);
+      return told;
     }
-    this.updates++;
+    if (groups.length > 0) this.updates++;
     this.unreadNorm = gradNorm;
-    const { size } = this.trained;
-    const state = this.moments();
-    const bc1 = 1 - o.adam_beta1 ** this.updates;
-    const bc2 = 1 - o.adam_beta2 ** this.updates;
-    const next = tf.tidy(() => {
-      const clip = o.max_grad_norm > 0 ? tf.minimum(1, tf.div(o.max_grad_norm, tf.add(gradNorm, 1e-6))) : tf.scalar(1);
-      const clipped = tf.mul<tf.Tensor1D>(g, clip);
-      const isGood = isGpu ? tf.isFinite(gradNorm) : undefined;
-      const safe = isGood
-        ? tf.where(tf.broadcastTo(tf.reshape(isGood, [1]), [size]), clipped, tf.zerosLike(clipped))
-        : clipped;
-      // A bad step multiplies every change by 0, so that weights and moments keep their bytes.
-      const gate = <X extends tf.Tensor>(x: X): X => (isGood ? tf.mul<X>(tf.cast(isGood, 'float32'), x) : x);
-      const m = tf.add<tf.Tensor1D>(state.m, gate(tf.mul(1 - o.adam_beta1, tf.sub(safe, state.m))));
-      const v = tf.add<tf.Tensor1D>(state.v, gate(tf.mul(1 - o.adam_beta2, tf.sub(tf.mul(safe, safe), state.v))));
-      const denominator = tf.add(tf.div(tf.sqrt(v), Math.sqrt(bc2)), o.adam_epsilon);
-      const adam = tf.mul<tf.Tensor1D>(tf.div(m, denominator), o.learning_rate / bc1);
-      const decay = tf.mul(tf.mul(this.flat, state.decayMask), o.learning_rate * o.weight_decay);
-      const change = o.weight_decay === 0 ? adam : tf.add<tf.Tensor1D>(adam, decay);
-      return { m, v, flat: tf.sub<tf.Tensor1D>(this.flat, gate(change)) };
+    this.moved = groups;
+    groups.forEach((group, i) => {
+      group.updates++;
+      updateGroup(group, gs[i]!, norms[i]!, o, isGpu ? gradNorm : undefined);
+      this.refresh(group);
     });
-    tf.dispose([state.m, state.v, this.flat, g]);
-    state.m = tf.keep(next.m);
-    state.v = tf.keep(next.v);
-    this.flat = tf.keep(next.flat);
-    this.refresh(this.trained);
-    return { gradNorm };
+    tf.dispose([gs, used]);
+    return told;
   }
 
   async read(given: Record<string, DeviceScalar>): Promise<Record<string, number>> {
@@ -475,7 +481,11 @@ export class TfEngine implements ModelEngine {
     // On WebGPU a step whose gradient was not finite is known only now: weights and moments kept their bytes, so it was none.
     const norm = names.findIndex((name) => scalars[name] === this.unreadNorm);
     if (norm >= 0 && this.unreadNorm) {
-      if (!Number.isFinite(values[norm])) this.updates--;
+      if (!Number.isFinite(values[norm])) {
+        if (this.moved.length > 0) this.updates--;
+        for (const group of this.moved) group.updates--;
+      }
+      this.moved = [];
       this.unreadNorm = undefined;
     }
     tf.dispose([stacked, scalars]);
@@ -488,6 +498,7 @@ export class TfEngine implements ModelEngine {
     this.lossSum?.dispose();
     this.lossSum = undefined;
     this.grads = {};
+    this.present.clear();
     this.micro = 0;
   }
   /** Gradients gathered so far under HF names; they stay. For inspection and tests. */
@@ -499,24 +510,30 @@ export class TfEngine implements ModelEngine {
   }
 
   async exportWeights(): Promise<NamedTensorMap> {
-    if (this.trained === this.base) return this.exportTrained();
+    if (this.isWhole) return this.exportTrained();
     const out: NamedTensorMap = {};
     for (const { name, shape } of this.base.parameters)
       out[name] = { shape: [...shape], data: new Float32Array(await this.weights[name]!.data()) };
     return out;
   }
   async exportTrained(): Promise<NamedTensorMap> {
-    return this.trained.fromFlat((await this.flat.data()) as Float32Array);
+    const out: NamedTensorMap = {};
+    for (const { set, flat } of this.trained) Object.assign(out, set.fromFlat((await flat.data()) as Float32Array));
+    return out;
   }
-  async exportOptimizer(): Promise<{ tensors: NamedTensorMap; step: number }> {
-    const { trained, state } = this;
-    const read = async (x?: tf.Tensor1D) => ((await x?.data()) ?? new Float32Array(trained.size)) as Float32Array;
-    const m = trained.fromFlat(await read(state?.m), 'adam.m.');
-    const v = trained.fromFlat(await read(state?.v), 'adam.v.');
-    return { tensors: { ...m, ...v }, step: this.updates };
+  async exportOptimizer(): Promise<OptimizerState> {
+    const tensors: NamedTensorMap = {};
+    for (const key of ['m', 'v'] as const)
+      for (const { set, moments } of this.trained) {
+        const values = ((await moments?.[key].data()) ?? new Float32Array(set.size)) as Float32Array;
+        Object.assign(tensors, set.fromFlat(values, `adam.${key}.`));
+      }
+    const step = this.updates;
+    if (this.trained.length === 1) return { tensors, step };
+    return { tensors, step, steps: Object.fromEntries(this.trained.map((one) => [one.adapter!, one.updates])) };
   }
   async importWeights(weights: NamedTensorMap): Promise<void> {
-    if (this.trained === this.base) return this.importTrained(weights);
+    if (this.isWhole) return this.importTrained(weights);
     const flat = this.base.toFlat(weights);
     this.dropDerived(true);
     for (const { name, shape, size, offset } of this.base.parameters) {
@@ -525,19 +542,24 @@ export class TfEngine implements ModelEngine {
     }
   }
   async importTrained(tensors: NamedTensorMap): Promise<void> {
-    const flat = tf.keep(tf.tensor1d(this.trained.toFlat(tensors)));
-    this.flat.dispose();
-    this.flat = flat;
-    this.refresh(this.trained);
+    const flats = this.trained.map(({ set }) => set.toFlat(tensors));
+    this.trained.forEach((group, i) => {
+      group.flat.dispose();
+      group.flat = tf.keep(tf.tensor1d(flats[i]!));
+      this.refresh(group);
+    });
   }
-  async importOptimizer(state: { tensors: NamedTensorMap; step: number }): Promise<void> {
-    const m = this.trained.toFlat(state.tensors, 'adam.m.');
-    const v = this.trained.toFlat(state.tensors, 'adam.v.');
-    const own = this.moments();
-    tf.dispose([own.m, own.v]);
-    own.m = tf.keep(tf.tensor1d(m));
-    own.v = tf.keep(tf.tensor1d(v));
-    this.updates = state.step;
+  async importOptimizer({ tensors, step, steps }: OptimizerState): Promise<void> {
+    const moments = this.trained.map(({ set }) => [set.toFlat(tensors, 'adam.m.'), set.toFlat(tensors, 'adam.v.')]);
+    this.trained.forEach((group, i) => {
+      const own = momentsOf(group);
+      tf.dispose([own.m, own.v]);
+      const [m, v] = moments[i]!;
+      own.m = tf.keep(tf.tensor1d(m!));
+      own.v = tf.keep(tf.tensor1d(v!));
+      group.updates = ownSteps(group.adapter, step, steps);
+    });
+    this.updates = step;
   }
 
   /** For generation: weights and their transposes; do not dispose. */
@@ -549,12 +571,29 @@ export class TfEngine implements ModelEngine {
   }
 
   dispose(): void {
-    tf.dispose([this.flat, this.weights, this.grads]);
-    this.dropMoments();
+    this.clearGradients();
+    for (const group of this.trained) disposeGroup(group);
+    tf.dispose(this.weights);
     this.dropDerived(true);
   }
 }
 
+function makeGroup(set: ParameterSet, flat: tf.Tensor1D, adapter?: string): Group {
+  return { ...(adapter !== undefined && { adapter }), set, flat: tf.keep(flat), updates: 0 };
+}
+function momentsOf(group: Group): Moments {
+  if (!group.moments) {
+    const { size, decayEnd } = group.set;
+    const zeros = () => tf.keep(tf.zeros<tf.Rank.R1>([size]));
+    const decayMask = tf.keep(tf.tensor1d(new Float32Array(size).fill(1, 0, decayEnd)));
+    group.moments = { m: zeros(), v: zeros(), decayMask };
+  }
+  return group.moments;
+}
+const disposeGroup = ({ flat, moments }: Group): void => {
+  flat.dispose();
+  if (moments) tf.dispose([moments.m, moments.v, moments.decayMask]);
+};
 /** The base's parameters, decayed ones first. */
 function baseParameters(config: LlamaConfig, head: HeadKind): ParameterSet {
   const shapes: [string, number[]][] = [...parameterShapes(config), ...HEAD_PARAMETERS[head](config.hidden_size)];
@@ -562,6 +601,37 @@ function baseParameters(config: LlamaConfig, head: HeadKind): ParameterSet {
     shapes.map(([name, shape]) => ({ name, shape, decays: shape.length > 1 })),
     'The weights',
   );
+}
+
+/**
+ * One AdamW update with the gradient g, clipped by its own norm. `gate`: where it is not finite, every change is multiplied by 0,
+ * so that weights and moments keep their bytes.
+ */
+function updateGroup(group: Group, g: tf.Tensor1D, norm: tf.Scalar, o: AdamWOptions, gate?: tf.Scalar): void {
+  const { size } = group.set;
+  const own = momentsOf(group);
+  const bc1 = 1 - o.adam_beta1 ** group.updates;
+  const bc2 = 1 - o.adam_beta2 ** group.updates;
+  const next = tf.tidy(() => {
+    const clip = o.max_grad_norm > 0 ? tf.minimum(1, tf.div(o.max_grad_norm, tf.add(norm, 1e-6))) : tf.scalar(1);
+    const clipped = tf.mul<tf.Tensor1D>(g, clip);
+    const isGood = gate && tf.isFinite(gate);
+    const safe = isGood
+      ? tf.where(tf.broadcastTo(tf.reshape(isGood, [1]), [size]), clipped, tf.zerosLike(clipped))
+      : clipped;
+    const gated = <X extends tf.Tensor>(x: X): X => (isGood ? tf.mul<X>(tf.cast(isGood, 'float32'), x) : x);
+    const m = tf.add<tf.Tensor1D>(own.m, gated(tf.mul(1 - o.adam_beta1, tf.sub(safe, own.m))));
+    const v = tf.add<tf.Tensor1D>(own.v, gated(tf.mul(1 - o.adam_beta2, tf.sub(tf.mul(safe, safe), own.v))));
+    const denominator = tf.add(tf.div(tf.sqrt(v), Math.sqrt(bc2)), o.adam_epsilon);
+    const adam = tf.mul<tf.Tensor1D>(tf.div(m, denominator), o.learning_rate / bc1);
+    const decay = tf.mul(tf.mul(group.flat, own.decayMask), o.learning_rate * o.weight_decay);
+    const change = o.weight_decay === 0 ? adam : tf.add<tf.Tensor1D>(adam, decay);
+    return { m, v, flat: tf.sub<tf.Tensor1D>(group.flat, gated(change)) };
+  });
+  tf.dispose([own.m, own.v, group.flat]);
+  own.m = tf.keep(next.m);
+  own.v = tf.keep(next.v);
+  group.flat = tf.keep(next.flat);
 }
 
 /** Σ x² in two ordered stages: one long f32 sum would lose digits. */

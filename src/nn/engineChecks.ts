@@ -1,4 +1,5 @@
-// What every engine demands of a batch, and the parameters of task heads.
+// What every engine demands of a batch and of its losses, and the parameters of task heads.
+import * as tf from '@tensorflow/tfjs-core';
 import { ConfigError, ShapeError } from '../lib/errors';
 import type { Batch } from '../protocol/batch';
 import type { LlamaConfig } from '../protocol/model';
@@ -58,4 +59,14 @@ export function checkRoutes(rows: ArrayLike<number>, routes: number): void {
       ? 'This model has no adapters: rowAdapter must be −1 in every row.'
       : `There is no adapter in slot ${wrong}: the model has ${routes}, counted from 0; −1 is the base alone.`,
   );
+}
+
+/**
+ * One number that is finite only where the losses of a micro-batch are: `sums.loss`, or the sum of all where there are several
+ * losses, which then belongs to the caller.
+ */
+export function lossOf(sums: Readonly<Record<string, tf.Scalar>>): tf.Scalar | undefined {
+  if (sums.loss) return sums.loss;
+  const all = Object.values(sums);
+  return all.length > 0 ? tf.tidy(() => tf.addN(all) as tf.Scalar) : undefined;
 }

@@ -225,10 +225,8 @@ function decodeStep(engine: ModelEngine, state: Decoding, ids: number[], slot: n
   const pass = adapters?.(state.routes, 1);
   for (let i = 0; i < config.num_hidden_layers; i++) {
     const wl = transposed.layers[i]!;
-    const linear = (key: LinearKey, x: tf.Tensor2D): tf.Tensor2D => {
-      const base: tf.Tensor2D = tf.matMul(x, wl[key]);
-      return pass ? pass.forward(linearPath(i, key), x, base).y : base;
-    };
+    const linear = (key: LinearKey, x: tf.Tensor2D): tf.Tensor2D =>
+      pass ? pass.forward(linearPath(i, key), x, wl[key]).y : tf.matMul(x, wl[key]);
     const cache = state.cache[i]!;
     const { q, k, v } = tf.tidy(() => {
       const h = rmsNorm(x, w1(w, layerName(i, 'input_layernorm')), eps).y;

@@ -200,9 +200,8 @@ export function forward(
     const run = () => {
       const lora: Saved['lora'] = {};
       const linear = (key: LinearKey, x: tf.Tensor2D): tf.Tensor2D => {
-        const base: tf.Tensor2D = tf.matMul(x, wl[key]);
-        if (!adapters) return base;
-        const { y, saved } = adapters.forward(linearPath(i, key), x, base);
+        if (!adapters) return tf.matMul(x, wl[key]);
+        const { y, saved } = adapters.forward(linearPath(i, key), x, wl[key]);
         if (save === true && saved) lora[key] = saved;
         return y;
       };
@@ -279,11 +278,9 @@ export function backward(
           gradients[weight] = matMulTN(dy, x);
           return tf.matMul<tf.Tensor2D>(dy, w2(w, weight));
         }
-        const back = adapters.backward(linearPath(i, key), x, dy, s.lora[key], wantsInput);
-        Object.assign(gradients, back.grads);
-        if (!wantsInput) return undefined;
-        const dx: tf.Tensor2D = tf.matMul(back.dz, w2(w, weight));
-        return back.dx ? tf.add<tf.Tensor2D>(dx, back.dx) : dx;
+        const { dx, grads } = adapters.backward(linearPath(i, key), x, w2(w, weight), dy, s.lora[key], wantsInput);
+        Object.assign(gradients, grads);
+        return dx;
       };
       // MLP: next = mid + (silu(gate)·up)·downᵀ
       const dAct = linear('down', s.act, dNext)!;

@@ -8,7 +8,18 @@ import { AdapterSet, asEngineTensors, tensorsOf } from './adapterSet';
 import { TfEngine } from './engine';
 import { generate } from './generate';
 import { initWeights } from './init';
-import { linearModules, loraParameterCount, loraTensors, mergeLora, sizeOf, targetModules } from './lora';
+import {
+  checkLoraTensors,
+  linearModules,
+  loraParameterCount,
+  loraTensors,
+  mergeLora,
+  patternWarnings,
+  rowNorms,
+  sizeOf,
+  targetModules,
+  updatedWeight,
+} from './lora';
 import { PRESETS } from './presets';
 import type { LoraAdapter, LossFn, NamedTensorMap } from './seam';
 
@@ -118,12 +129,59 @@ describe('targets', () => {
     [{ target_modules: 'q_(' }, 'no regular expression'],
     [{ target_modules: 'nothing' }, 'targets no module at all'],
     [{ target_modules: ['q_proj'], r: 17 }, 'Set r to 16 or less'],
+    [{ target_modules: ['q_proj'], rank_pattern: { q_proj: 99 } }, 'rank_pattern["q_proj"] = 99'],
+    [{ target_modules: ['q_proj'], rank_pattern: { q_proj: 99 } }, 'Set rank_pattern["q_proj"] to 16 or less'],
     [{ target_modules: ['q_proj'], r: 0 }, 'a whole number of at least 1'],
     [{ target_modules: ['q_proj'], lora_dropout: 1 }, 'below 1, got 1'],
     [{ target_modules: ['q_proj'], layers_to_transform: [2] }, 'layers are 0 to 1'],
     [{ target_modules: ['q_proj'], use_dora: true, lora_bias: true }, 'does not combine'],
   ] as [Partial<LoraConfig>, string][])('%j is refused in words', (lora, words) => {
     expect(() => targetModules(config, { r: 2, lora_alpha: 4, target_modules: [], ...lora })).toThrow(words);
+  });
+  test('a pattern’s key that means no module of the adapter is told, with the nearest', () => {
+    const lora = { r: 2, lora_alpha: 4, target_modules: ['q_proj', 'down_proj'] };
+    expect(patternWarnings(config, { ...lora, rank_pattern: { q_proj: 1 }, alpha_pattern: { '.*down.*': 1 } })).toEqual(
+      [],
+    );
+    const [rank, alpha, ...rest] = patternWarnings(config, {
+      ...lora,
+      rank_pattern: { q_prj: 1 },
+      alpha_pattern: { 'layers.0.self_attn.k_proj': 1 }, // of the model, but not of the adapter
+    });
+    expect(rank).toContain('rank_pattern has the key "q_prj"');
+    expect(rank).toContain('The nearest: q_proj, down_proj.');
+    expect(alpha).toContain('alpha_pattern has the key "layers.0.self_attn.k_proj"');
+    expect(alpha).toContain('The nearest: model.layers.0.self_attn.q_proj');
+    expect(rest).toEqual([]);
+  });
+  test('tensors that no adapter may hold are refused by name', () => {
+    const lora = { r: 2, lora_alpha: 4, target_modules: ['q_proj'] };
+    const wanted = loraTensors(targetModules(config, lora), lora);
+    const tensors = () => Object.fromEntries(wanted.map(({ name, shape }) => [name, { shape, data: new Float32Array(sizeOf(shape)) }])); // biome-ignore format: one map
+    const check = (edit: (given: NamedTensorMap) => void) => () => {
+      const given = tensors();
+      edit(given);
+      checkLoraTensors(wanted, given, 'theirs');
+    };
+    expect(check(() => {})).not.toThrow();
+    const { name } = wanted[1]!;
+    for (const value of [Number.NaN, Number.NEGATIVE_INFINITY])
+      expect(
+        check((given) => {
+          given[name]!.data[3] = value;
+        }),
+      ).toThrow(`${name} of adapter "theirs" holds ${value} at place 3`);
+    const head = 'base_model.model.lm_head.weight';
+    expect(
+      check((given) => {
+        given[head] = { shape: [2, 1], data: new Float32Array(2) };
+      }),
+    ).toThrow(/lm_head\.weight \(2×1\).*save_embedding_layers=False/);
+    expect(
+      check((given) => {
+        given.other = { shape: [1], data: new Float32Array(1) };
+      }),
+    ).toThrow('holds other, which its config does not ask for');
   });
   test('parameters: r (in + out) a module, an output more with DoRA', () => {
     const lora = { r: 16, lora_alpha: 16, target_modules: ['q_proj'] };
@@ -175,10 +233,26 @@ test.each(FORMS)('%s beside the base reads as merged into it, and generates the 
   for (const engine of [beside, merged, base]) engine.dispose();
 });
 
+/** Sets the magnitudes of `moved` so that m / ‖W + s·B·A‖ stays: the norm is a constant in DoRA's gradient (PEFT detaches it). */
+function holdScale(one: LoraAdapter, tensors: NamedTensorMap, moved: NamedTensorMap): void {
+  for (const target of targetModules(config, one.config)) {
+    const key = (suffix: string) => `${one.name}/base_model.model.${target.path}.${suffix}`;
+    const norms = (given: NamedTensorMap) => {
+      const [A, B] = ['lora_A.weight', 'lora_B.weight'].map((suffix) => given[key(suffix)]!.data);
+      return rowNorms(updatedWeight(weights[`${target.path}.weight`]!.data, target, A!, B!), target.out);
+    };
+    const [before, after] = [norms(tensors), norms(moved)];
+    const magnitude = moved[key('lora_magnitude_vector')]!;
+    const data = magnitude.data.map((m, o) => (m * after[o]!) / before[o]!);
+    moved[key('lora_magnitude_vector')] = { ...magnitude, data };
+  }
+}
+
 const GRADIENTS: [string, Partial<LoraConfig>][] = [
   ...FORMS,
   ['a bias behind B', { lora_bias: true }],
   ['dropout', { lora_dropout: 0.4 }],
+  ['DoRA with dropout', { use_dora: true, lora_dropout: 0.4 }],
   ['attention alone', { target_modules: ['q_proj', 'v_proj'] }],
 ];
 test.each(GRADIENTS)('%s: every gradient is that of central differences; the base has none', async (_name, lora) => {
@@ -190,14 +264,13 @@ test.each(GRADIENTS)('%s: every gradient is that of central differences; the bas
   await engine.step(batch, loss, request);
   const gradients = await engine.readGradients();
   expect(Object.keys(gradients).sort()).toEqual(Object.keys(tensors).sort());
-  // DoRA's norm is a constant in the gradient (PEFT detaches it), so only its magnitude is compared with differences.
-  const compared = Object.entries(gradients).filter(([name]) => !lora.use_dora || name.endsWith('magnitude_vector'));
-  for (const [name, { data }] of compared) {
+  for (const [name, { data }] of Object.entries(gradients)) {
     // The element that the loss hangs on most.
     const i = data.reduce((best, x, at) => (Math.abs(x) > Math.abs(data[best]!) ? at : best), 0);
     const at = async (by: number) => {
       const moved = { ...tensors, [name]: { shape: tensors[name]!.shape, data: tensors[name]!.data.slice() } };
       moved[name]!.data[i]! += by;
+      if (lora.use_dora) holdScale(one, tensors, moved);
       await engine.importTrained(moved);
       engine.clearGradients(); // the same draw of dropout
       const { sums } = await engine.step(batch, loss, request);
@@ -284,6 +357,154 @@ test('tenants in one batch: outputs, gradients and updates are those of each tra
   together.dispose();
 });
 
+describe('tenants over several steps', () => {
+  const adapters = [
+    adapter('a'),
+    adapter('b', { r: 3, target_modules: ['q_proj', 'up_proj'], use_rslora: true, lora_bias: true }),
+    adapter('c', { use_dora: true }),
+  ];
+  const tensors = Object.assign({}, ...adapters.map((one, i) => trained(one, 220 + 100 * i))) as NamedTensorMap;
+  const adamw = { weight_decay: 0.1, adam_beta1: 0.9, adam_beta2: 0.99, adam_epsilon: 1e-8, max_grad_norm: 0.3 };
+  const rates = [1e-2, 8e-3, 6e-3, 9e-3, 2e-3, 4e-3];
+  // Steps of micro-batches of rows: whose each is. b has none in the second step, a in the third, c in the fourth, the base some.
+  const STEPS = [
+    [[0, 2, 1, 0], [1, 2]],
+    [[0, 0], [2, 0]],
+    [[2, 1], [-1, 2]],
+    [[1, 0, 1]],
+    [[0, 1], [2, 2, 1]],
+    [[2], [1], [0, 0]],
+  ]; // biome-ignore format: a list of steps
+  const T = 6;
+  let count = 0;
+  const rowsOf = STEPS.map((step) => step.map((micro) => micro.map((slot) => ({ slot, id: count++ }))));
+  interface Row {
+    slot: number;
+    id: number;
+  }
+  /** `route` of a row's adapter; rows of different ids have different tokens, and train different numbers of them. */
+  function batchOfRows(rows: Row[], route: (slot: number) => number): Batch {
+    const ids = (shift: number) => Int32Array.from({ length: rows.length * T }, (_, i) => (rows[Math.floor(i / T)]!.id * 11 + (i % T) * 7 + shift) % 23); // biome-ignore format: one array
+    return {
+      ...batchOf(rows.map(({ slot }) => route(slot))),
+      ids: ids(3),
+      targets: ids(8),
+      mask: Float32Array.from({ length: rows.length * T }, (_, i) => i % T < 1 + (rows[Math.floor(i / T)]!.id % 5) ? 1 : 0), // biome-ignore format: one array
+    };
+  }
+  const tokens = (batches: Batch[], route: number) =>
+    batches.reduce(
+      (sum, { mask, rowAdapter }) =>
+        sum + mask.reduce((n, x, i) => n + (rowAdapter[Math.floor(i / T)] === route ? x : 0), 0),
+      0,
+    );
+  /** A loss for the rows of each route. */
+  const lossByRoute =
+    ({ rowAdapter }: Batch): LossFn =>
+    ({ logps, mask }) => {
+      const sums: Record<string, tf.Scalar> = {};
+      for (const route of new Set(rowAdapter)) {
+        const own = tf.tensor2d(
+          Array.from(rowAdapter, (one) => (one === route ? 1 : 0)),
+          [rowAdapter.length, 1],
+        );
+        sums[`loss/${route}`] = tf.neg(tf.sum(tf.mul(tf.mul(logps!, mask), own))) as tf.Scalar;
+      }
+      return { sums, counts: {}, metrics: {} };
+    };
+  /** One optimizer step; the clip may be set by its norms. Gives grad_norm, of all and by adapter. */
+  async function update(engine: TfEngine, batches: Batch[], step: number, max_grad_norm = adamw.max_grad_norm) {
+    for (const batch of batches) {
+      const routes = [...new Set(batches.flatMap(({ rowAdapter }) => Array.from(rowAdapter)))];
+      const scale = Object.fromEntries(routes.map((route) => [`loss/${route}`, 1 / tokens(batches, route)]));
+      tf.dispose((await engine.step(batch, lossByRoute(batch), { want: ['logps'], scale })).sums as Record<string, tf.Scalar>); // biome-ignore format: one step
+    }
+    const { gradNorm, gradNorms } = await engine.applyGradients({ ...adamw, max_grad_norm, learning_rate: rates[step]! }); // biome-ignore format: one update
+    return engine.read({ gradNorm, ...gradNorms });
+  }
+  const shared = (step: number) => rowsOf[step]!.map((rows) => batchOfRows(rows, (slot) => slot));
+  /** The rows of one adapter, and nothing else. */
+  const own = (step: number, slot: number) =>
+    rowsOf[step]!.map((rows) => rows.filter((row) => row.slot === slot))
+      .filter((rows) => rows.length > 0)
+      .map((rows) => batchOfRows(rows, () => 0));
+  const stateOf = async (engine: TfEngine) => ({
+    ...(await engine.exportTrained()),
+    ...(await engine.exportOptimizer()).tensors,
+  });
+  const nameOf = (key: string) => key.replace(/^adam\.[mv]\./, '').split('/')[0];
+
+  test('clipping, decay, absences, accumulation and unequal rows: each is as if trained alone', async () => {
+    const together = await withAdapters(adapters, tensors);
+    const norms: Record<string, number>[] = [];
+    for (const step of STEPS.keys()) {
+      const before = await stateOf(together);
+      norms.push(await update(together, shared(step), step));
+      const after = await stateOf(together);
+      const present = new Set(STEPS[step]!.flat().flatMap((slot) => adapters[slot]?.name ?? []));
+      expect(Object.keys(norms[step]!).filter((name) => name !== 'gradNorm').sort()).toEqual([...present].sort()); // biome-ignore format: one claim
+      // Who has no row keeps its bytes: weights, moments and what decay would take.
+      for (const [key, { data }] of Object.entries(after))
+        if (!present.has(nameOf(key)!)) expect(data, key).toEqual(before[key]!.data);
+      const { gradNorm, ...each } = norms[step]!;
+      expect(gradNorm! / Math.hypot(...Object.values(each))).toBeCloseTo(1, 5);
+      for (const norm of Object.values(each)) expect(norm).toBeGreaterThan(adamw.max_grad_norm); // all are clipped
+    }
+    const found = await stateOf(together);
+    const { step, steps } = await together.exportOptimizer();
+    expect({ step, steps }).toEqual({ step: 6, steps: { a: 5, b: 5, c: 5 } });
+    for (const [slot, one] of adapters.entries()) {
+      const alone = async (clipOf: (step: number) => number) => {
+        const engine = await withAdapters([one], asEngineTensors(one.name, tensorsOf(one.name, tensors)));
+        for (const step of STEPS.keys())
+          if (own(step, slot).length > 0) await update(engine, own(step, slot), step, clipOf(step));
+        const state = await stateOf(engine);
+        engine.dispose();
+        return Math.max(...Object.entries(state).map(([key, { data }]) => relativeError(found[key]!.data, data)));
+      };
+      // Rows of others add zeros to its sums, so on one backend the bytes are the same; another may add in another order.
+      expect(await alone(() => adamw.max_grad_norm), one.name).toBeLessThan(1e-6);
+      // The control: clipped by the norm over all adapters it would come out otherwise.
+      const global = (step: number) => (adamw.max_grad_norm * norms[step]![one.name]!) / norms[step]!.gradNorm!;
+      expect(await alone(global), one.name).toBeGreaterThan(1e-2);
+    }
+    together.dispose();
+  });
+
+  test('resumed in between it writes the same bytes; a checkpoint without own counts has those of the run', async () => {
+    const whole = await withAdapters(adapters, tensors);
+    for (const step of STEPS.keys()) await update(whole, shared(step), step);
+    const first = await withAdapters(adapters, tensors);
+    for (const step of [0, 1, 2]) await update(first, shared(step), step);
+    const saved = await first.exportOptimizer();
+    expect(saved.steps).toEqual({ a: 2, b: 2, c: 3 });
+    const second = await withAdapters(adapters, await first.exportTrained());
+    await second.importOptimizer(saved);
+    for (const step of [3, 4, 5]) await update(second, shared(step), step);
+    expect(await stateOf(second)).toEqual(await stateOf(whole));
+    const { steps, ...older } = saved;
+    await second.importOptimizer(older);
+    expect((await second.exportOptimizer()).steps).toEqual({ a: 3, b: 3, c: 3 });
+    for (const engine of [whole, first, second]) engine.dispose();
+  });
+
+  test('a loss that is not finite in one adapter leaves all of them as they were', async () => {
+    const engine = await withAdapters(adapters, tensors);
+    await update(engine, shared(0), 0);
+    const before = [await stateOf(engine), (await engine.exportOptimizer()).steps];
+    const [batch] = shared(1);
+    const broken: LossFn = (outputs) => {
+      const { sums } = lossByRoute(batch!)(outputs);
+      return { sums: { ...sums, 'loss/1': tf.mul(tf.sum(outputs.logps!), Number.NaN) as tf.Scalar }, counts: {}, metrics: {} }; // biome-ignore format: one loss
+    };
+    await engine.step(batch!, broken, { want: ['logps'], scale: { 'loss/0': 1, 'loss/1': 1 } });
+    const { gradNorm, gradNorms } = await engine.applyGradients({ ...adamw, learning_rate: 1 });
+    expect(await engine.read({ gradNorm, ...gradNorms })).toMatchObject({ gradNorm: Number.NaN });
+    expect([await stateOf(engine), (await engine.exportOptimizer()).steps]).toEqual(before);
+    engine.dispose();
+  });
+});
+
 test('stacked adapters add, each by its weight; with DoRA they are refused', async () => {
   const adapters = [adapter('a'), adapter('b', { r: 3 })];
   const tensors = { ...trained(adapters[0]!, 31), ...trained(adapters[1]!, 131) };
@@ -330,6 +551,38 @@ test('adapters are exchanged beside the base; a bad one changes nothing', async 
   expect(Object.keys(await engine.exportTrained())).toEqual(Object.keys(await engine.exportWeights()));
   expect((await engine.exportWeights())['model.norm.weight']!.data).toEqual(weights['model.norm.weight']!.data);
   engine.dispose();
+});
+
+test('DoRA with dropout: nothing is dropped in evaluation, and a row of another tenant or of the base keeps its own draw', async () => {
+  const [a, b] = [adapter('a', { use_dora: true, lora_dropout: 0.5 }), adapter('b', { lora_dropout: 0.5 })];
+  const tensors = { ...trained(a, 51), ...trained({ ...b, seed: 9 }, 151) };
+  const together = await withAdapters([a, { ...b, seed: 9 }], tensors);
+  const undropped = await withAdapters([{ ...a, config: { ...a.config, lora_dropout: 0 } }], asEngineTensors('a', tensorsOf('a', tensors))); // biome-ignore format: one engine
+  const batch = batchOf([0, 1, -1]);
+  const first = (x: Float32Array) => x.subarray(0, batch.T);
+  expect(relativeError(first(await logpsOf(together, batch)), first(await logpsOf(undropped, batchOf([0, -1, -1]))))).toBe(0); // biome-ignore format: one comparison
+  // Each adapter's gradients are those of its rows alone in the same places.
+  await together.step(batch, loss, { want: ['logps'], scale: { loss: 1 } });
+  const found = await together.readGradients();
+  for (const [slot, one] of [a, { ...b, seed: 9 }].entries()) {
+    const alone = await withAdapters([one], asEngineTensors(one.name, tensorsOf(one.name, tensors)));
+    const own = { ...batch, rowAdapter: Int32Array.from([0, 1, 2], (row) => (row === slot ? 0 : -1)), mask: batch.mask.map((x, i) => (Math.floor(i / batch.T) === slot ? x : 0)) }; // biome-ignore format: one batch
+    await alone.step(own, loss, { want: ['logps'], scale: { loss: 1 } });
+    for (const [name, { data }] of Object.entries(await alone.readGradients())) {
+      expect(data.some((x) => x !== 0)).toBe(true);
+      expect(relativeError(found[name]!.data, data), name).toBeLessThan(2e-5);
+    }
+    // Another draw gives other gradients: the comparison is not blind to it.
+    alone.clearGradients();
+    await alone.setAdapters([{ ...one, seed: 77 }], { tensors: asEngineTensors(one.name, tensorsOf(one.name, tensors)) }); // biome-ignore format: one call
+    await alone.step(own, loss, { want: ['logps'], scale: { loss: 1 } });
+    const other = await alone.readGradients();
+    for (const [name, { data }] of Object.entries(other))
+      expect(relativeError(found[name]!.data, data), name).toBeGreaterThan(1e-2);
+    alone.dispose();
+  }
+  together.dispose();
+  undropped.dispose();
 });
 
 test('twenty steps leave the base as it was, resume to the same bytes, and dropout repeats with its seed', async () => {

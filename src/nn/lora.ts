@@ -1,6 +1,6 @@
 // Low-rank adapters as PEFT defines them (peft/tuners/lora, tuners_utils.py): which modules a config targets, with which rank
 // and scale; names, shapes and first values of their tensors; and the merge W + s·B·A (with DoRA's rows). No tensors of tfjs.
-import { ConfigError, ShapeError } from '../lib/errors';
+import { ConfigError, DataError, ShapeError } from '../lib/errors';
 import { Rng } from '../lib/rng';
 import type { LlamaConfig, LoraConfig } from '../protocol/model';
 import { parameterShapes } from './presets';
@@ -71,16 +71,34 @@ function matcher(spec: readonly string[] | string, where: string): (path: string
   return (path) => spec.some((name) => path === name || path.endsWith(`.${name}`));
 }
 
-/** The value of the first key that matches the end of the path (get_pattern_key). */
+type Patterns = { readonly [key: string]: number };
+const PATTERNS = ['rank_pattern', 'alpha_pattern'] as const;
+/** A key of rank_pattern or alpha_pattern, which means the end of a path. */
+const keyPattern = (key: string, where: string): RegExp => pattern(key, (source) => `^(?:.*\\.)?(?:${source})$`, where);
+/** The value of the first key that matches (get_pattern_key), and that key; `fallback` without one. */
 function byPattern(
-  patterns: { readonly [key: string]: number } | undefined,
+  patterns: Patterns | undefined,
   path: string,
   fallback: number,
   where: string,
-): number {
+): { value: number; key?: string } {
   for (const [key, value] of Object.entries(patterns ?? {}))
-    if (pattern(key, (source) => `^(?:.*\\.)?(?:${source})$`, where).test(path)) return value;
-  return fallback;
+    if (keyPattern(key, where).test(path)) return { value, key };
+  return { value: fallback };
+}
+
+/** Sentences on keys of rank_pattern and alpha_pattern that mean no module of the adapter; PEFT passes over them in silence. */
+export function patternWarnings(config: LlamaConfig, lora: LoraConfig): string[] {
+  const paths = targetModules(config, lora).map(({ path }) => path);
+  const names = [...new Set(paths.map(lastPart))];
+  return PATTERNS.flatMap((where) =>
+    Object.keys(lora[where] ?? {})
+      .filter((key) => !paths.some((path) => keyPattern(key, where).test(path)))
+      .map((key) => {
+        const near = nearest(key, key.includes('.') ? paths : names).join(', ');
+        return `${where} has the key "${key}", which means none of the adapter’s modules and so changes nothing. The nearest: ${near}.`;
+      }),
+  );
 }
 
 /**
@@ -138,15 +156,18 @@ export function targetModules(config: LlamaConfig, lora: LoraConfig, name = 'def
       { where: 'target_modules' },
     );
   return found.map((module) => {
-    const r = byPattern(lora.rank_pattern, module.path, lora.r, 'rank_pattern');
-    const lora_alpha = byPattern(lora.alpha_pattern, module.path, lora.lora_alpha, 'alpha_pattern');
+    const { value: r, key } = byPattern(lora.rank_pattern, module.path, lora.r, 'rank_pattern');
+    const { value: lora_alpha } = byPattern(lora.alpha_pattern, module.path, lora.lora_alpha, 'alpha_pattern');
+    // What is at fault: the pattern's key where one gave the rank.
+    const rank = key === undefined ? 'r' : `rank_pattern["${key}"]`;
+    const where = key === undefined ? 'r' : 'rank_pattern';
     const limit = Math.min(module.in, module.out);
     if (!Number.isInteger(r) || r < 1)
-      throw new ConfigError(`r of adapter "${name}" must be a whole number of at least 1, got ${r}.`, { where: 'r' });
+      throw new ConfigError(`${rank} of adapter "${name}" must be a whole number of at least 1, got ${r}.`, { where });
     if (r > limit)
       throw new ConfigError(
-        `r = ${r} of adapter "${name}" is above the rank of ${module.path} (${module.out}×${module.in}). Set r to ${limit} or less.`,
-        { where: 'r' },
+        `${rank} = ${r} of adapter "${name}" is above the rank of ${module.path} (${module.out}×${module.in}). Set ${rank} to ${limit} or less.`,
+        { where },
       );
     if (!Number.isFinite(lora_alpha))
       throw new ConfigError(`lora_alpha of adapter "${name}" must be a number, got ${lora_alpha}.`, {
@@ -183,7 +204,13 @@ export const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) 
 export const loraParameterCount = (config: LlamaConfig, lora: LoraConfig): number =>
   loraTensors(targetModules(config, lora), lora).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
 
-/** Throws ShapeError for a tensor that is missing, misshapen, or not the adapter's. */
+/** Whole weights of embedding or head, which PEFT saves beside an adapter when save_embedding_layers says so. */
+const WHOLE_WEIGHTS = /(?:^|\.)(?:embed_tokens|lm_head)\.(?:base_layer\.)?weight$/;
+
+/**
+ * Throws ShapeError for a tensor that is missing, misshapen, or not the adapter's; DataError for one with a number that is not
+ * finite.
+ */
 export function checkLoraTensors(tensors: readonly LoraTensor[], given: NamedTensorMap, name = 'default'): void {
   for (const { name: key, shape } of tensors) {
     const found = given[key];
@@ -200,8 +227,21 @@ export function checkLoraTensors(tensors: readonly LoraTensor[], given: NamedTen
   }
   const known = new Set(tensors.map((tensor) => tensor.name));
   const extra = Object.keys(given).find((key) => !known.has(key));
+  if (extra && WHOLE_WEIGHTS.test(extra))
+    throw new ShapeError(
+      `Adapter "${name}" holds ${extra} (${given[extra]!.shape.join('×')}): PEFT saved whole weights of the embedding or the head beside it, because its vocabulary was resized or save_embedding_layers was set. Save it again in PEFT with save_pretrained(..., save_embedding_layers=False) if those weights were not trained; if they were, the adapter needs them and cannot stand beside this base.`,
+      { where: extra },
+    );
   if (extra)
     throw new ShapeError(`Adapter "${name}" holds ${extra}, which its config does not ask for.`, { where: extra });
+  for (const { name: key } of tensors) {
+    const at = given[key]!.data.findIndex((x) => !Number.isFinite(x));
+    if (at >= 0)
+      throw new DataError(
+        `Tensor ${key} of adapter "${name}" holds ${given[key]!.data[at]} at place ${at}: every answer through it would be NaN. Its training broke down; take a checkpoint from before, or train it again.`,
+        { where: key },
+      );
+  }
 }
 
 /** W + s·B·A of a module, [out, in]. */

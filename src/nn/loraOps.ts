@@ -1,6 +1,8 @@
 // Adapters beside the base's linear layers in plain tfjs ops, gradients written by hand: y = g ∘ (x·Wᵀ + ((x·Aᵀ) ∘ c)·Bᵀ),
 // where c holds scale and choice of the adapters for each row, and g is 1 or, with DoRA, m / ‖W + s·B·A‖ (detached, as in
-// PEFT's dora.py). The adapters of a module stand side by side, so a batch of many tenants takes one product.
+// PEFT's dora.py). Dropout d(x) is drawn in front of A; with DoRA also in front of W, where only g − 1 multiplies:
+// y = x·Wᵀ − d(x)·Wᵀ + g ∘ (d(x)·Wᵀ + …), as in PEFT's variants.py. The adapters of a module stand side by side, so a batch of
+// many tenants takes one product.
 import * as tf from '@tensorflow/tfjs-core';
 import { type AdapterSet, dropoutFactor, dropoutKey, engineName } from './adapterSet';
 import type { Weights } from './llama';
@@ -32,6 +34,8 @@ interface ModuleOps {
   bias?: tf.Tensor2D; // [parts, out]
   /** g by route, and 1 / ‖W + s·B·A‖ by part. [routes + 1, out], [parts, out] */
   dora?: { g: tf.Tensor2D; inverseNorms: tf.Tensor2D; members: tf.Tensor2D };
+  /** By route, 0 the base: the part with DoRA and dropout that its rows go through. */
+  dropped: (Part | undefined)[];
 }
 /** The adapters' tensors as they are now; made again after each update. */
 export interface LoraOps {
@@ -75,6 +79,10 @@ function moduleOps(path: string, parts: Part[], set: AdapterSet, tensors: Weight
       });
   });
   const { out } = parts[0]!.target;
+  // A route with DoRA holds one adapter: they cannot be stacked.
+  const dropped = set.routes.map((route) =>
+    parts.find(({ slot, hasMagnitude, dropout }) => slot === route[0]?.slot && hasMagnitude && dropout > 0),
+  );
   return tf.tidy(() => {
     const list = (suffix: string) => parts.map(({ prefix }) => tensors[prefix + suffix] as tf.Tensor2D);
     const A = parts.length === 1 ? tf.clone(list('lora_A.weight')[0]!) : tf.concat(list('lora_A.weight'), 0);
@@ -88,6 +96,7 @@ function moduleOps(path: string, parts: Part[], set: AdapterSet, tensors: Weight
       BT: tf.transpose(B),
       columns: tf.tensor2d(columns, [rows, R]),
       scales: tf.tensor2d(scales, [rows, parts.length]),
+      dropped: [undefined, ...dropped],
     };
     if (parts.some((part) => part.hasBias))
       ops.bias = tf.stack(
@@ -133,7 +142,7 @@ function forEachTensor(modules: LoraOps['modules'], act: (x: tf.Tensor) => void)
 /** What the backward pass of a module needs. */
 export interface LoraSaved {
   low: tf.Tensor2D; // (x·Aᵀ) ∘ c, [N, R]
-  z?: tf.Tensor2D; // before g, [N, out]
+  z?: tf.Tensor2D; // what g multiplies, [N, out]
 }
 /** Where dropout draws from; absent: no dropout. */
 export interface DropoutAt {
@@ -143,12 +152,15 @@ export interface DropoutAt {
 
 /** One pass of a batch through the adapters. */
 export class LoraPass {
-  /** routes [N] i32: 0 the base, i + 1 route i. */
+  private readonly routes: tf.Tensor1D;
+  /** rows [N]: 0 the base, i + 1 route i. */
   constructor(
     private readonly ops: LoraOps,
-    private readonly routes: tf.Tensor1D,
+    private readonly rows: Int32Array,
     private readonly dropout?: DropoutAt,
-  ) {}
+  ) {
+    this.routes = tf.tensor1d(rows, 'int32');
+  }
 
   dispose(): void {
     this.routes.dispose();
@@ -156,20 +168,37 @@ export class LoraPass {
   private isDropped(module: ModuleOps): boolean {
     return this.dropout !== undefined && module.parts.some((part) => part.dropout > 0);
   }
+  private keyOf({ seed, target }: Part): number {
+    return dropoutKey(seed, this.dropout!.step, this.dropout!.micro, target.path);
+  }
   private mask(part: Part, shape: [number, number]): tf.Tensor2D | undefined {
     if (!this.dropout || part.dropout === 0) return undefined;
-    const key = dropoutKey(part.seed, this.dropout.step, this.dropout.micro, part.target.path);
+    const key = this.keyOf(part);
     const data = Float32Array.from({ length: shape[0] * shape[1] }, (_, i) => dropoutFactor(part.dropout, key, i));
+    return tf.tensor2d(data, shape);
+  }
+  /** Each row's mask of the part with DoRA that it goes through, 1 where that has none; undefined where none has. */
+  private doraMask({ dropped }: ModuleOps, shape: [number, number]): tf.Tensor2D | undefined {
+    if (!this.dropout || !dropped.some((part) => part)) return undefined;
+    const keys = dropped.map((part) => (part ? this.keyOf(part) : 0));
+    const data = Float32Array.from({ length: shape[0] * shape[1] }, (_, i) => {
+      const route = this.rows[Math.floor(i / shape[1])]!;
+      const part = dropped[route];
+      return part ? dropoutFactor(part.dropout, keys[route]!, i) : 1;
+    });
     return tf.tensor2d(data, shape);
   }
   private columnsOf(x: tf.Tensor2D, { first, target }: Part): tf.Tensor2D {
     return tf.slice(x, [0, first], [-1, target.r]);
   }
 
-  /** base = x·Wᵀ → the output of the layer. Inside tf.tidy. */
-  forward(path: string, x: tf.Tensor2D, base: tf.Tensor2D): { y: tf.Tensor2D; saved?: LoraSaved } {
+  /** The output of the layer for x [N, in], with WT [in, out] of the base. Inside tf.tidy. */
+  forward(path: string, x: tf.Tensor2D, WT: tf.Tensor2D): { y: tf.Tensor2D; saved?: LoraSaved } {
     const module = this.ops.modules.get(path);
+    const base: tf.Tensor2D = tf.matMul(x, WT);
     if (!module) return { y: base };
+    const doraMask = this.doraMask(module, x.shape);
+    const droppedBase = doraMask ? (tf.matMul(tf.mul(x, doraMask), WT) as tf.Tensor2D) : base;
     const c = tf.gather(module.columns, this.routes) as tf.Tensor2D;
     const u = this.isDropped(module)
       ? (tf.concat(
@@ -181,26 +210,30 @@ export class LoraPass {
         ) as tf.Tensor2D)
       : tf.matMul(x, module.AT);
     const low = tf.mul<tf.Tensor2D>(u as tf.Tensor2D, c);
-    let z = tf.add<tf.Tensor2D>(base, tf.matMul(low, module.BT));
+    let z = tf.add<tf.Tensor2D>(droppedBase, tf.matMul(low, module.BT));
     if (module.bias) z = tf.add(z, tf.matMul(tf.gather(module.scales, this.routes) as tf.Tensor2D, module.bias));
     if (!module.dora) return { y: z, saved: { low } };
-    return { y: tf.mul<tf.Tensor2D>(z, tf.gather(module.dora.g, this.routes)), saved: { low, z } };
+    const scaled = tf.mul<tf.Tensor2D>(z, tf.gather(module.dora.g, this.routes));
+    const y = doraMask ? tf.add<tf.Tensor2D>(scaled, tf.sub(base, droppedBase)) : scaled;
+    return { y, saved: { low, z } };
   }
 
   /**
-   * From dy [N, out]: what the base's product gets (dz), what reaches x through the adapters, and the gradients by engine name.
+   * From dy [N, out]: the gradient of x, and those of the adapters by engine name; W [out, in] is the base's.
    * `wantsInput`: whether anything below x is trained. Inside tf.tidy.
    */
   backward(
     path: string,
     x: tf.Tensor2D,
+    W: tf.Tensor2D,
     dy: tf.Tensor2D,
     saved: LoraSaved | undefined,
     wantsInput: boolean,
-  ): { dz: tf.Tensor2D; dx?: tf.Tensor2D; grads: Record<string, tf.Tensor> } {
+  ): { dx?: tf.Tensor2D; grads: Record<string, tf.Tensor> } {
     const module = this.ops.modules.get(path);
-    if (!module || !saved) return { dz: dy, grads: {} };
     const grads: Record<string, tf.Tensor> = {};
+    const throughBase = (d: tf.Tensor2D): tf.Tensor2D => tf.matMul(d, W);
+    if (!module || !saved) return { grads, ...(wantsInput && { dx: throughBase(dy) }) };
     let dz = dy;
     if (module.dora) {
       dz = tf.mul<tf.Tensor2D>(dy, tf.gather(module.dora.g, this.routes));
@@ -230,9 +263,12 @@ export class LoraPass {
       const dA = matMulTN(dU, x); // [R, in]
       for (const { prefix, first, target } of module.parts)
         grads[`${prefix}lora_A.weight`] = single ? dA : tf.slice(dA, [first, 0], [target.r, -1]);
-      return { dz, grads, ...(wantsInput && { dx: tf.matMul<tf.Tensor2D>(dU, module.A) }) };
+      if (!wantsInput) return { grads };
+      return { grads, dx: tf.add<tf.Tensor2D>(throughBase(dz), tf.matMul(dU, module.A)) };
     }
     let dx: tf.Tensor2D | undefined;
+    const doraMask = this.doraMask(module, x.shape);
+    if (doraMask && wantsInput) dx = tf.mul<tf.Tensor2D>(throughBase(tf.sub(dz, dy)), doraMask);
     for (const part of module.parts) {
       const mask = this.mask(part, x.shape);
       const own = this.columnsOf(dU, part);
@@ -245,6 +281,7 @@ export class LoraPass {
       const term = mask ? tf.mul<tf.Tensor2D>(through, mask) : through;
       dx = dx ? tf.add<tf.Tensor2D>(dx, term) : term;
     }
-    return { dz, grads, ...(dx && { dx }) };
+    if (!wantsInput) return { grads };
+    return { grads, dx: tf.add<tf.Tensor2D>(throughBase(doraMask ? dy : dz), dx!) };
   }
 }

@@ -1,7 +1,7 @@
 // What an adapter costs before it is trained: parameters, bytes of its file, of the optimizer, and of the base beside it.
 import type { LlamaConfig, LoraConfig } from '../protocol/model';
 import type { LoraPlan } from '../protocol/requests';
-import { lastPart, layerOf, loraTensors, sizeOf, targetModules } from './lora';
+import { lastPart, layerOf, loraTensors, patternWarnings, sizeOf, targetModules } from './lora';
 import { nf4Bytes } from './nf4';
 import { parameterCount, parameterShapes } from './presets';
 
@@ -22,6 +22,14 @@ export function baseBytes(config: LlamaConfig): LoraPlan['base_bytes'] {
   }
   const rest = 4 * (total - linear);
   return { f32: 4 * total, f16: 2 * total, nf4: rest + nf4, nf4_double_quant: rest + nested };
+}
+
+/** Bytes of what stays f32 where the base is kept in four bits. */
+function unquantizedBytes(config: LlamaConfig): number {
+  let values = 0;
+  for (const [name, shape] of parameterShapes(config))
+    if (shape.length !== 2 || !name.includes('.layers.')) values += sizeOf(shape);
+  return 4 * values;
 }
 
 /** Throws ConfigError for an adapter that does not fit the model. */
@@ -49,5 +57,8 @@ export function loraPlan(config: LlamaConfig, lora: LoraConfig): LoraPlan {
     optimizer_bytes: OPTIMIZER_BYTES * trainable,
     full_optimizer_bytes: OPTIMIZER_BYTES * total,
     base_bytes: baseBytes(config),
+    unquantized_bytes: unquantizedBytes(config),
+    max_rank: Math.min(...targets.map((target) => Math.min(target.in, target.out))),
+    warnings: patternWarnings(config, lora),
   };
 }

@@ -63,6 +63,8 @@ export interface FusedLoss {
   kind: 'cross_entropy';
   dft: boolean;
   count: number;
+  /** One loss for the rows of each route, with a scale of its own: its sum is called `loss/<name>`, its metrics likewise. */
+  parts?: readonly { name: string; route: number; count: number }[];
 }
 export interface LossOutput {
   sums: Record<string, tf.Scalar>;
@@ -102,6 +104,15 @@ export interface NamedTensorMap {
   [name: string]: { shape: number[]; data: Float32Array };
 }
 
+/** Moments as `adam.m.<name>`, `adam.v.<name>`, and how often they were updated. */
+export interface OptimizerState {
+  tensors: NamedTensorMap;
+  /** Updates of the run. */
+  step: number;
+  /** Of several adapters, the updates that each has had: those in which it had a row. Absent: each as many as the run. */
+  steps?: Record<string, number>;
+}
+
 /** An adapter of a model. With adapters the base is frozen. */
 export interface LoraAdapter {
   name: string;
@@ -124,9 +135,12 @@ export interface Engine {
   evaluate(batch: Batch, request: { want: Want[]; options?: StepOptions }): Promise<Outputs>;
   /**
    * Clips by global norm, one AdamW update (decoupled decay; norm weights and biases excluded), clears the accumulator.
-   * Returns the norm BEFORE clipping as a device scalar. Where it or a loss is NaN or infinite, weights and moments stay untouched and what is returned is not finite.
+   * Each adapter has a norm and a step count of its own, and one without a row since the last update is left untouched: it comes
+   * out as if it had been trained alone.
+   * Returns the norm BEFORE clipping as a device scalar, over all that is trained; `gradNorms`: where several adapters are trained,
+   * of each that had a row. Where a norm or a loss is NaN or infinite, all weights and moments stay untouched and `gradNorm` is not finite.
    */
-  applyGradients(options: AdamWOptions): Promise<{ gradNorm: DeviceScalar }>;
+  applyGradients(options: AdamWOptions): Promise<{ gradNorm: DeviceScalar; gradNorms?: Record<string, DeviceScalar> }>;
   /** Drops gradients gathered so far, e.g. after a cancelled step. */
   clearGradients(): void;
   /** One readback for many scalars; disposes them. */
@@ -136,10 +150,9 @@ export interface Engine {
   /** What is trained: the weights, or the tensors of the adapters as `<adapter>/<PEFT's name>`. */
   exportTrained(): Promise<NamedTensorMap>;
   importTrained(tensors: NamedTensorMap): Promise<void>;
-  /** `adam.m.<name>`, `adam.v.<name>`; `optimizerStep` is in the state. */
-  exportOptimizer(): Promise<{ tensors: NamedTensorMap; step: number }>;
+  exportOptimizer(): Promise<OptimizerState>;
   importWeights(weights: NamedTensorMap): Promise<void>;
-  importOptimizer(state: { tensors: NamedTensorMap; step: number }): Promise<void>;
+  importOptimizer(state: OptimizerState): Promise<void>;
   dispose(): void;
 }
 

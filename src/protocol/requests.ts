@@ -31,6 +31,7 @@ import type {
   RequestMetadata,
   RoutingDecision,
   RoutingRule,
+  RuleEdit,
   ServingReport,
   SliceCheck,
 } from './serving';
@@ -108,11 +109,15 @@ export interface MetricResult {
   n: number;
   unit: string;
   direction: 'higher' | 'lower' | 'neutral';
+  /** What it counts, in a sentence; absent in results of older versions. */
+  meaning?: string;
 }
 
 /** One graded held-out case, for the table behind the numbers. */
 export interface GradedCase {
   caseId: string;
+  /** Which of several adapters answered. */
+  adapter?: string;
   kind: string;
   prompt: string;
   expected: string;
@@ -186,6 +191,12 @@ export interface LoraPlan {
   optimizer_bytes: number;
   full_optimizer_bytes: number;
   base_bytes: { f32: number; f16: number; nf4: number; nf4_double_quant: number };
+  /** Of it in four bits: what stays f32 there, embeddings and norms. */
+  unquantized_bytes: number;
+  /** The highest rank that each module takes: of the smallest matrix among them. */
+  max_rank: number;
+  /** On keys of rank_pattern and alpha_pattern that mean no module; each begins with the table's name. */
+  warnings: string[];
 }
 /** What an adapter has learnt in one module (nn/adapterPicture.ts). */
 export interface ModulePicture {
@@ -222,6 +233,8 @@ export interface TenancyView {
   /** Of each version, by artifact id. */
   bytes: Record<string, number>;
   rules: RoutingRule[];
+  /** They are those that the studio comes with. */
+  hasDefaultRules: boolean;
   /** Entries of the routing log, and the hash of the last. */
   log: { count: number; hash: string };
   /** The request that `serveRequest` answers where none is given. */
@@ -235,6 +248,72 @@ export interface MergeDifference {
   scale: number;
   /** Tokens after which both go on with the same id. */
   sameChoices: number;
+}
+/** An update merged into the base and taken out again: what came back beside what had been there. */
+export interface UnmergeDifference {
+  version: number;
+  /** Over the weights of the adapter's modules: how many, how many are another number now, largest |difference|, largest weight. */
+  f32: WeightDifference;
+  /** The same where the base is held in four bits, before and after. */
+  nf4: WeightDifference;
+  logits: MergeDifference;
+}
+export interface WeightDifference {
+  weights: number;
+  changed: number;
+  largest: number;
+  scale: number;
+}
+/** An adapter of the registry with its weight in a sum. */
+export interface MixPart {
+  id: number;
+  weight: number;
+}
+/** One prompt under several weighted sums of the same adapters. */
+export interface MixedAnswers {
+  /** In the order of the weights. */
+  adapters: { id: number; version: number }[];
+  /** Tenants whose policies the answers were held against. */
+  checked: string[];
+  answers: {
+    weights: number[];
+    text: string;
+    terminated: boolean;
+    /** Of `checked`, those whose policy decides as the answer does. */
+    decidesAs: string[];
+    /** By the schema; absent for a request of one's own. */
+    isValid?: boolean;
+  }[];
+}
+
+/** PEFT's files as read beside the registry's base, before they are registered. */
+export interface AdapterReading {
+  /** Of its folder or zip. */
+  name: string;
+  /** That it will have. */
+  artifactId: string;
+  config: LoraConfig;
+  /** Linear layers that it sits on, and its trained parameters. */
+  modules: number;
+  parameterCount: number;
+  /** Of its weights file. */
+  sizeBytes: number;
+  base: {
+    /** What the base was recognised by. */
+    by: 'hash' | 'name' | 'shapes';
+    /** base_model_name_or_path. */
+    said?: string;
+    /** Nothing but the shapes speaks for this base: the person has to. */
+    needsConfirmation: boolean;
+    text: string;
+  };
+  /** A sentence each; none forbids the import. */
+  warnings: string[];
+}
+/** A file as the person gave it; `path` from its folder on. */
+export interface GivenBytes {
+  path: string;
+  bytes: ArrayBuffer;
 }
 /** A request that went through the router; refused ones have no answer. */
 export interface ServedAnswer {
@@ -268,6 +347,8 @@ export interface AuditSearch {
   tenant?: string;
   adapterId?: number;
   decision?: AuditEntry['decision'];
+  /** Beginning of a replay's id. */
+  replay?: string;
   from?: number;
   to?: number;
   text?: string;
@@ -376,6 +457,11 @@ export interface ComputeRequests {
       promptStyle: 'plain' | 'best_prompt';
       /** Cases of this built-in set (`builtin:where/style`); of the four SFT shapes unless given. */
       dataset?: string;
+      /**
+       * A run of several adapters: the cases are those of each adapter's own rows, and where `ref` has the adapters, each answers
+       * its own; metrics are given for all and as `<metric>/<adapter>`. `ref` itself unless given.
+       */
+      casesOf?: ModelRef;
       /** Serve with this template, source or ref; the one that the model was trained with unless given. */
       template?: string;
     };
@@ -423,11 +509,50 @@ export interface ComputeRequests {
   tenancy: { params: Record<string, never>; reply: TenancyView; progress: never };
   /** What the router would do; nothing is served or logged. */
   previewRoute: { params: { metadata: RequestMetadata }; reply: RoutingDecision; progress: never };
+  /** One change to the routing rules, which the log keeps. Throws ConfigError, in words, where the table would not be a function. */
+  editRules: { params: { edit: RuleEdit }; reply: { rules: RoutingRule[] }; progress: never };
   /** Of the active version of entry `id`. */
   mergeDifference: { params: { id: number }; reply: MergeDifference; progress: never };
+  /** Of the active version of entry `id`: merged, and taken out again. */
+  unmergeDifference: { params: { id: number }; reply: UnmergeDifference; progress: never };
+  /** One prompt under weighted sums of active adapters; a weight for each of `ids`. Nothing is routed, so nothing is logged. */
+  serveMix: {
+    params: { ids: number[]; weightings: number[][]; messages?: Message[] };
+    reply: MixedAnswers;
+    progress: never;
+  };
+  /** PEFT's add_weighted_adapter of active adapters; the result becomes the next version of entry `id`, made where it is not there. */
+  combineAdapters: {
+    params: {
+      parts: MixPart[];
+      combination_type: 'cat' | 'linear';
+      id: number;
+      name?: string;
+      metadata?: RequestMetadata;
+    };
+    reply: RegistryEntry;
+    progress: never;
+  };
   /** The adapter of `ref` becomes the next version of entry `id`, which is made where it is not there. */
   registerAdapter: {
     params: { id: number; ref: ModelRef; name?: string; metadata?: RequestMetadata; note?: string };
+    reply: RegistryEntry;
+    progress: never;
+  };
+  /** Reads PEFT's files (a folder's, a zip, or the pair) beside the registry's base. Throws in words what does not fit. */
+  readAdapterFiles: { params: { files: GivenBytes[] }; reply: AdapterReading; progress: never };
+  /**
+   * Keeps such files as an artifact, and as the next version of entry `id`, which is made where it is not there. `isBaseConfirmed`:
+   * the person vouches for the base; ConfigError where that is needed and missing.
+   */
+  importAdapter: {
+    params: {
+      files: GivenBytes[];
+      isBaseConfirmed: boolean;
+      id: number;
+      name?: string;
+      metadata?: RequestMetadata;
+    };
     reply: RegistryEntry;
     progress: never;
   };
@@ -486,7 +611,8 @@ export interface ComputeRequests {
     progress: never;
   };
   /** What the adapter of a model has learnt; `#<adapter>` in the ref chooses among several. */
-  adapterPicture: { params: { ref: ModelRef }; reply: { modules: ModulePicture[] }; progress: never };
+  /** `step`: of the run at which the adapter was read; absent for an adapter that is no run's. */
+  adapterPicture: { params: { ref: ModelRef }; reply: { modules: ModulePicture[]; step?: number }; progress: never };
   /** Root mean squares of the update of one module, in blocks. */
   updateMap: {
     params: { ref: ModelRef; path: string; side: number };
@@ -517,6 +643,12 @@ export interface ComputeRequests {
   stop: { params: { runId: string }; reply: { step: number }; progress: never };
   listRuns: { params: Record<string, never>; reply: { runs: RunRecord[] }; progress: never };
   renameRun: { params: { runId: string; name: string }; reply: { runId: string }; progress: never };
+  /** Keeps metrics with the run that they were measured for, under the key of what was asked. */
+  keepMeasured: {
+    params: { runId: string; key: string; metrics: MetricResult[] };
+    reply: Record<string, never>;
+    progress: never;
+  };
   deleteRun: { params: { runId: string }; reply: { freedBytes: number }; progress: never };
   /** One file: record, curves, final checkpoint (zip). */
   exportRun: { params: { runId: string }; reply: { fileName: string; bytes: ArrayBuffer }; progress: never };

@@ -3,6 +3,7 @@
 import type { ErrorData } from '../lib/errors';
 import type { BackendInfo } from './model';
 import type { Recipe } from './recipe';
+import type { MetricResult } from './requests';
 
 export type RunStatus = 'queued' | 'running' | 'paused' | 'finished' | 'stopped' | 'failed' | 'interrupted';
 
@@ -16,6 +17,8 @@ export interface MetricPoint {
 export interface SampleGeneration {
   step: number;
   promptId: string;
+  /** Which of several adapters answered. */
+  adapter?: string;
   prompt: string;
   text: string;
   /** Ended by an end-of-turn token rather than by max_new_tokens. */
@@ -52,4 +55,6 @@ export interface RunRecord {
   error?: ErrorData;
   /** Groups the two arms of an experiment pair. */
   group?: string;
+  /** Held-out metrics measured by generation, of the run and of the base beside it, by what was asked (stores/measurements). */
+  measured?: Record<string, MetricResult[]>;
 }

@@ -16,6 +16,12 @@ export interface RoutingRule {
   /** Id in the registry. */
   adapter: number;
 }
+/** One change to the routing table; `was` names the rule as the person saw it. */
+export type RuleEdit =
+  | { kind: 'add'; rule: RoutingRule }
+  | { kind: 'change'; was: RoutingRule; rule: RoutingRule }
+  | { kind: 'remove'; was: RoutingRule }
+  | { kind: 'reset' };
 export type RefusalReason =
   | 'missing_field'
   | 'malformed_field'
@@ -24,7 +30,8 @@ export type RefusalReason =
   | 'unknown_policy'
   | 'wrong_industry'
   | 'ambiguous'
-  | 'adapter_not_registered';
+  | 'adapter_not_registered'
+  | 'other_tenant';
 export interface Refusal {
   reason: RefusalReason;
   /** Names the thing at fault and what to do. */
@@ -34,9 +41,9 @@ export type RoutingDecision =
   | { decision: 'routed'; adapterId: number; rule: RoutingRule }
   | ({ decision: 'refused' } & Refusal);
 
-/** How a version fares on the cases that the version before it was measured on. */
+/** How a version fares on the cases that the version before it was measured on; the first of an entry, that the bare base was. */
 export interface RegressionCheck {
-  /** The version compared with, as its artifact: numbers are only unique within one adapter. */
+  /** The version compared with, or the base, as its artifact: numbers are only unique within one adapter. */
   against: string;
   cases: number;
   /** Case ids: passed before, fail now. */
@@ -45,6 +52,10 @@ export interface RegressionCheck {
   fixed: string[];
   /** How many regressions were to be tolerated. */
   allowance: number;
+  /** Cases decided rightly, by what it was compared with and by the version. Checks from before this was kept have none. */
+  right?: { before: number; after: number };
+  /** Of a first version: how many cases of every other tenant it decides as that tenant would. */
+  others?: { tenant: string; right: number; cases: number }[];
   passes: boolean;
 }
 export interface AdapterVersion {
@@ -57,6 +68,8 @@ export interface AdapterVersion {
   note?: string;
   checks?: RegressionCheck;
 }
+/** What a registry serves under an id, with the tenant it is registered for; one that names no tenant is nobody's in particular. */
+export type ServedVersion = AdapterVersion & { tenant?: string };
 export interface RegistryChange {
   at: number;
   action: 'activate' | 'rollback';
@@ -91,10 +104,12 @@ export interface AuditDraft {
   metadata: RequestMetadata;
   /**
    * `misrouted`: a routed request was sent to another adapter than the router's, by hand. `checked`: a later entry about a request
-   * that was routed, with its slice check.
+   * that was routed, with its slice check. `rules`: no request; the routing table is another from here on.
    */
-  decision: 'routed' | 'refused' | 'misrouted' | 'checked';
+  decision: 'routed' | 'refused' | 'misrouted' | 'checked' | 'rules';
   mode?: ServingMode;
+  /** Id of the replay that the request is of: replays of one trace share their request ids. Logs from before have none. */
+  replay?: string;
   adapterId?: number;
   version?: number;
   artifactId?: string;
@@ -103,6 +118,9 @@ export interface AuditDraft {
   /** Of a refusal or a request sent elsewhere. */
   message?: string;
   check?: SliceCheck;
+  /** The whole table, and its hash, from this entry on. */
+  rules?: RoutingRule[];
+  rulesHash?: string;
 }
 export interface AuditEntry extends AuditDraft {
   /** Counts from 1. */
@@ -141,6 +159,8 @@ export interface ServedRequest {
 }
 export interface ServingReport {
   mode: ServingMode;
+  /** As the log has it; all modes of one replay share it. */
+  replay?: string;
   /** In order of arrival. */
   requests: ServedRequest[];
   /** Of served requests, end − arrival, milliseconds; NaN when none was served. */

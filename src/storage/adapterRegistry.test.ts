@@ -47,20 +47,29 @@ const passed = (against: string): RegressionCheck => ({
   passes: true,
 });
 
+/** Version 1 serves, having passed against the bare base. */
+async function withActive(n: number) {
+  const bed = await withVersions(n);
+  await bed.registry.recordCheck(17, 1, passed(BASE));
+  await bed.registry.activate(17, 1);
+  return bed;
+}
+
 test('entries keep their versions, and another instance reads the same', async () => {
-  const { registry, open, ids } = await withVersions(2);
+  const { registry, open, ids } = await withActive(2);
   await registry.create(9, 'saas_C', { tenant_id: 'saas_C' });
-  await registry.activate(17, 1);
   const seen = await open().list();
   expect(seen.map(({ id, name, active }) => [id, name, active])).toEqual([
     [9, 'saas_C', null],
     [17, 'bank_A strict', 1],
   ]);
   expect(seen[1]!.versions).toEqual([
-    { version: 1, artifactId: ids[0], baseId: BASE, createdAt: 1000 },
+    { version: 1, artifactId: ids[0], baseId: BASE, createdAt: 1000, checks: passed(BASE) },
     { version: 2, artifactId: ids[1], baseId: BASE, createdAt: 1001 },
   ]);
-  expect([...(await registry.active())].map(([id, { version }]) => [id, version])).toEqual([[17, 1]]);
+  expect([...(await registry.active())].map(([id, { version, tenant }]) => [id, version, tenant])).toEqual([
+    [17, 1, 'bank_A'],
+  ]);
 });
 
 test('what cannot be a version is refused in words and leaves the entry as it was', async () => {
@@ -84,8 +93,7 @@ test('what cannot be a version is refused in words and leaves the entry as it wa
 });
 
 test('a later version is activated after a passed check against the active one, or for a reason that is kept', async () => {
-  const { registry, ids } = await withVersions(3);
-  await registry.activate(17, 1);
+  const { registry, ids } = await withActive(3);
   await expect(registry.activate(17, 2)).rejects.toThrow(
     'Version 2 of adapter 17 (bank_A strict) has not been compared with version 1',
   );
@@ -112,6 +120,31 @@ test('a later version is activated after a passed check against the active one, 
   ]);
 });
 
+test('the first version needs its check as well: against the bare base, and none that is of no help to its tenant', async () => {
+  const { registry, ids } = await withVersions(2);
+  const refused = (words: string) => expect(registry.activate(17, 1)).rejects.toThrow(words);
+  await refused('Version 1 of adapter 17 (bank_A strict) has not been compared with the bare base, as the first');
+  await registry.recordCheck(17, 1, passed(ids[1]!));
+  await refused('not been compared with the bare base');
+  const failed = (after: number, retail: number) => ({
+    ...passed(BASE),
+    right: { before: 1, after },
+    others: [{ tenant: 'retail_B', right: retail, cases: 40 }],
+    passes: false,
+  });
+  await registry.recordCheck(17, 1, failed(2, 30));
+  await refused(
+    'decides 2 of 40 cases as its tenant does, and 30 of 40 as retail_B does: it is not this tenant’s adapter.',
+  );
+  await registry.recordCheck(17, 1, failed(1, 0));
+  await refused('decides 1 of 40 cases as its tenant does, and the bare base 1: it is of no help to this tenant.');
+  await registry.recordCheck(17, 1, { ...failed(9, 0), regressions: ['a'] });
+  await refused('fails 1 case that the bare base passes (a); the allowance is 0.');
+  expect((await registry.get(17)).active).toBeNull();
+  const { history } = await registry.activate(17, 1, { override: 'the cases are not ours' });
+  expect(history).toMatchObject([{ from: null, to: 1, override: 'the cases are not ours' }]);
+});
+
 test('rollback: one call to the version before, a second further back, and a refusal at the first', async () => {
   const { registry } = await withVersions(3);
   await expect(registry.rollback(17)).rejects.toThrow('no version that was active before any');
@@ -131,8 +164,7 @@ test('rollback: one call to the version before, a second further back, and a ref
 });
 
 test('a version whose files are damaged is neither activated nor rolled back to', async () => {
-  const { registry, storage, ids } = await withVersions(2);
-  await registry.activate(17, 1);
+  const { registry, storage, ids } = await withActive(2);
   await registry.activate(17, 2, { override: 'test' });
   await storage.write(`artifacts/${ids[0]!.slice(7)}/adapter_config.json`, new Uint8Array([1]));
   await expect(registry.rollback(17)).rejects.toThrow('damaged');

@@ -8,6 +8,7 @@ import type {
   RegistryEntry,
   RegressionCheck,
   RequestMetadata,
+  ServedVersion,
 } from '../protocol/serving';
 import { type ArtifactStore, shortId } from './artifacts';
 import { exclusive, type Storage } from './storage';
@@ -33,11 +34,12 @@ export class AdapterRegistry {
     return find(await this.list(), id);
   }
   /** The active version of each entry that has one. */
-  async active(): Promise<Map<number, AdapterVersion>> {
-    const entries = await this.list();
-    return new Map(
-      entries.flatMap((entry) => (entry.active === null ? [] : [[entry.id, versionOf(entry, entry.active)] as const])),
-    );
+  async active(): Promise<Map<number, ServedVersion>> {
+    const served = new Map<number, ServedVersion>();
+    for (const entry of await this.list())
+      if (entry.active !== null)
+        served.set(entry.id, { ...versionOf(entry, entry.active), tenant: entry.metadata.tenant_id });
+    return served;
   }
 
   /** An entry without versions. Throws ConfigError when the id is taken or is none. */
@@ -95,11 +97,11 @@ export class AdapterRegistry {
     const { base } = manifest.parents;
     if (base === undefined)
       refuse(
-        `The adapter ${name} does not say which base it was trained on, and this registry serves ${shortId(this.baseId)}. Import it again beside its base.`,
+        `The adapter ${name} does not say which base it was trained on, and this registry serves ${shortId(this.baseId)}. Import its files under Adapters, Registry, which asks for the base.`,
       );
     if (base !== this.baseId)
       refuse(
-        `The adapter ${name} was trained on the base ${shortId(base!)}, and this registry serves ${shortId(this.baseId)}. These are hashes of the two models’ files: the weights differ, so the adapter’s update would be added to numbers it was not learnt for. Train it on this base, or register it with its own.`,
+        `The adapter ${name} was trained on the base ${shortId(base!)}, and this registry serves ${shortId(this.baseId)}. These are hashes of the two models’ files: the weights differ, so the adapter’s update would be added to numbers it was not learnt for. Train it on this base.`,
       );
   }
 
@@ -109,8 +111,8 @@ export class AdapterRegistry {
   }
 
   /**
-   * Serves this version from now on. Once another is active, a version needs a passed regression check against that one, or
-   * `override`: why it is activated all the same, which the history keeps. Throws ConfigError in words otherwise, CheckpointError
+   * Serves this version from now on. It needs a passed regression check against the active one, the first of an entry against the
+   * bare base; or `override`: why it is activated all the same, which the history keeps. Throws ConfigError in words otherwise, CheckpointError
    * when the artifact is no longer whole; then nothing changes.
    */
   activate(id: number, version: number, { override }: { override?: string } = {}): Promise<RegistryEntry> {
@@ -196,14 +198,22 @@ function before({ history }: RegistryEntry): number | undefined {
 
 /** Why a version may not be activated without an override; undefined: it may. */
 function activationProblem(entry: RegistryEntry, wanted: AdapterVersion): string | undefined {
-  if (entry.active === null) return undefined;
-  const present = versionOf(entry, entry.active);
+  const present = entry.active === null ? undefined : versionOf(entry, entry.active);
   const { checks } = wanted;
   const who = `Version ${wanted.version} of adapter ${entry.id} (${entry.name})`;
-  if (!checks || checks.against !== present.artifactId)
-    return `${who} has not been compared with version ${present.version}, which is active. Run the regression check first.`;
+  const other = present ? `version ${present.version}` : 'the bare base';
+  if (!checks || checks.against !== (present?.artifactId ?? wanted.baseId))
+    return `${who} has not been compared with ${other}${present ? ', which is active' : ', as the first of an entry must be'}. Run the regression check first.`;
   if (checks.passes) return undefined;
-  const { regressions, allowance } = checks;
+  const { regressions, allowance, right, cases, others = [] } = checks;
+  const remedy = 'Train it again, or say why it is to be served all the same.';
+  if (right && regressions.length <= allowance) {
+    const own = `${who} decides ${right.after} of ${plural(cases, 'case')} as its tenant does`;
+    const better = others.find((one) => one.right / one.cases >= right.after / cases);
+    return better && right.after > right.before
+      ? `${own}, and ${better.right} of ${better.cases} as ${better.tenant} does: it is not this tenant’s adapter. ${remedy}`
+      : `${own}, and ${other} ${right.before}: it is of no help to this tenant. ${remedy}`;
+  }
   const named = regressions.slice(0, 3).join(', ') + (regressions.length > 3 ? ', …' : '');
-  return `${who} fails ${plural(regressions.length, 'case')} that version ${present.version} passes (${named}); the allowance is ${allowance}. Train it again, or say why it is to be served all the same.`;
+  return `${who} fails ${plural(regressions.length, 'case')} that ${other} passes (${named}); the allowance is ${allowance}. ${remedy}`;
 }

@@ -309,6 +309,49 @@ describe('a tab killed in the middle of an append', () => {
   });
 });
 
+test('a log from before replays had ids verifies, is searched, and goes on', async () => {
+  // As it was exported then, byte for byte.
+  const old = [
+    `{"adapterId":17,"artifactId":"sha256:${'a'.repeat(64)}","at":1790000000000,"decision":"routed","hash":"f0c30a94f0fc608540df39f2be4975adb72b7024c51c21de59fb2af5e789677a","metadata":{"policy_version":"policy_v3","tenant_id":"bank_A"},"mode":"merged","n":1,"prev":"${'0'.repeat(64)}","requestId":"request-0","version":1}`,
+    '{"at":1790000000001,"decision":"refused","hash":"07bec63b3238a7c40c30f46f85ec27960b513895bc58a08b7bb0ab37222c88c8","message":"No rule.","metadata":{"tenant_id":"bank_D"},"mode":"merged","n":2,"prev":"f0c30a94f0fc608540df39f2be4975adb72b7024c51c21de59fb2af5e789677a","reason":"unknown_tenant","requestId":"request-1"}',
+  ].map((line) => `${line}\n`);
+  const head = { count: 2, hash: '07bec63b3238a7c40c30f46f85ec27960b513895bc58a08b7bb0ab37222c88c8' };
+  const file = new TextEncoder().encode(`${old.join('')}${canonicalJson({ head })}\n`);
+  expect((await verifyExport(file)).verdict).toEqual({ ok: true, count: 2 });
+  const storage = new MemoryStorage();
+  await storage.write(PATH, new TextEncoder().encode(old.join('')));
+  await storage.setValue('audit-heads', 'routing', head);
+  const log = new AuditLog(storage, () => 1);
+  const again = (replay: string) => ({ ...draft(0), requestId: 'request-0', replay });
+  await log.append([again('replay-1a'), again('replay-2b')]);
+  expect(await log.verify()).toEqual({ ok: true, count: 4 });
+  const found = async (query: Parameters<AuditLog['search']>[0]) => (await log.search(query)).map(({ n }) => n);
+  expect(await found({ text: 'request-0' })).toEqual([1, 3, 4]);
+  expect(await found({ replay: 'replay-1a' })).toEqual([3]);
+  expect(await found({ replay: 'replay-' })).toEqual([3, 4]);
+  expect(await found({ text: 'REPLAY-2B' })).toEqual([4]);
+});
+
+test('a header of any kind is logged, in a size that fits', async () => {
+  const { log } = await logOf(0);
+  const round: Record<string, unknown> = { tenant_id: 'bank_A' };
+  round.self = round;
+  const odd: unknown[] = [null, undefined, 'bank_A', 7, Number.NaN, 10n, ['bank_A'], { tenant_id: 10n }, { tenant_id: [Number.NaN, null] }, round, { tenant_id: 'x'.repeat(1e6) }, Object.fromEntries(Array.from({ length: 5000 }, (_, i) => [`key${i}`, i]))]; // biome-ignore format: one list
+  for (const metadata of odd) await log.append([{ ...draft(2), metadata } as AuditDraft]);
+  expect(await log.verify()).toEqual({ ok: true, count: odd.length });
+  const kept = (await log.search()).map(({ metadata }) => metadata as unknown);
+  expect(kept.slice(0, 9)).toEqual([null, undefined, 'bank_A', 7, 'NaN', '10', ['bank_A'], { tenant_id: '10' }, { tenant_id: ['NaN', null] }]); // biome-ignore format: one list
+  expect(kept[9]).toMatchObject({ tenant_id: 'bank_A' });
+  for (const entry of await log.search()) expect(canonicalJson(entry).length).toBeLessThan(2000);
+  expect((await log.search({ tenant: 'bank_A' })).map(({ n }) => n)).toEqual([10]);
+  // Wide and deep at once: 32 ** 3 texts of 500 characters.
+  const wide = (inner: unknown) => Array.from({ length: 32 }, () => inner);
+  const tree = { tenant_id: 'bank_A', tree: wide(wide(wide('x'.repeat(500)))) };
+  const [entry] = await log.append([{ ...draft(2), metadata: tree } as unknown as AuditDraft]);
+  expect(canonicalJson(entry!).length).toBeLessThan(20_000);
+  expect(entry!.metadata).toMatchObject({ tenant_id: 'bank_A' });
+});
+
 test('two tabs write one log: no entry is lost and the chain holds', async () => {
   const { storage, open } = await logOf(2);
   const tabs = [open(), open()];

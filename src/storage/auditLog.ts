@@ -24,6 +24,8 @@ export interface AuditQuery {
   tenant?: string;
   adapterId?: number;
   decision?: AuditEntry['decision'];
+  /** Beginning of a replay's id. */
+  replay?: string;
   /** Milliseconds since the epoch, both included. */
   from?: number;
   to?: number;
@@ -55,7 +57,8 @@ export class AuditLog {
       const entries: AuditEntry[] = [];
       let { hash: prev, count } = head;
       for (const draft of drafts) {
-        const body = { ...draft, n: ++count, at: this.now(), prev };
+        const metadata = asJson(draft.metadata) as AuditDraft['metadata'];
+        const body = { ...draft, metadata, n: ++count, at: this.now(), prev };
         // Through JSON, so that an entry returned is one read back: without undefined members.
         const entry = JSON.parse(canonicalJson({ ...body, hash: await sha256(canonicalJson(body)) })) as AuditEntry;
         entries.push(entry);
@@ -111,7 +114,7 @@ export class AuditLog {
 
   /** Oldest first; lines that cannot be read are left out, and `verify` names them. */
   async search(query: AuditQuery = {}): Promise<AuditEntry[]> {
-    const { tenant, adapterId, decision, from = -Infinity, to = Infinity, text = '' } = query;
+    const { tenant, adapterId, decision, replay, from = -Infinity, to = Infinity, text = '' } = query;
     const wanted = text.toLowerCase();
     return split(await this.bytes()).lines.flatMap((line) => {
       const entry = parse(line)?.entry;
@@ -120,6 +123,7 @@ export class AuditLog {
         (tenant === undefined || entry.metadata?.tenant_id === tenant) &&
         (adapterId === undefined || entry.adapterId === adapterId) &&
         (decision === undefined || entry.decision === decision) &&
+        (replay === undefined || entry.replay?.startsWith(replay)) &&
         entry.at >= from &&
         entry.at <= to &&
         canonicalJson(entry).toLowerCase().includes(wanted);
@@ -275,6 +279,29 @@ function parse(line: Uint8Array | undefined): { text: string; json: unknown; ent
   } catch {
     return undefined; // the caller names the line
   }
+}
+
+/** Of what a request says of itself, in characters and members: the rest is cut, so that a stranger's header cannot fill the disk. */
+const LONGEST = { text: 500, members: 32, depth: 4, all: 8192 };
+
+/** Anything that came over the wire as JSON can hold it: a request that says nonsense is logged as well. */
+function asJson(value: unknown, room = { left: LONGEST.all }, depth = 0): unknown {
+  const text = (given: string): string => {
+    const most = Math.min(LONGEST.text, room.left);
+    room.left -= Math.min(given.length, most);
+    return given.length > most ? `${given.slice(0, most)}…` : given;
+  };
+  if (typeof value === 'string') return text(value);
+  room.left -= 2; // of what stands between members
+  if (value === null || value === undefined || typeof value === 'boolean' || Number.isFinite(value)) return value;
+  if (typeof value !== 'object') return text(String(value)); // NaN, a bigint
+  if (depth === LONGEST.depth || room.left <= 0) return '…';
+  const cut: unknown[] = [];
+  for (const [key, member] of Object.entries(value).slice(0, LONGEST.members)) {
+    if (room.left <= 0) break;
+    cut.push(Array.isArray(value) ? asJson(member, room, depth + 1) : [text(key), asJson(member, room, depth + 1)]);
+  }
+  return Array.isArray(value) ? cut : Object.fromEntries(cut as [string, unknown][]);
 }
 
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text);

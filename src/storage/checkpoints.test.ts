@@ -37,6 +37,18 @@ test('the newest comes back with weights, moments and state', async () => {
   expect(await checkpoints.latest('other')).toBeUndefined();
 });
 
+test('step counts of several adapters come back; without them the state is what it was', async () => {
+  const { storage, checkpoints } = setUp();
+  const plain = content(3);
+  const steps = { bank_A: 3, retail_B: 1 };
+  await checkpoints.save('r1', { ...plain, optimizer: { ...plain.optimizer, steps } }, { isMilestone: false });
+  expect((await checkpoints.latest('r1'))!.optimizer!.steps).toEqual(steps);
+  const ref = await checkpoints.save('r1', content(4), { isMilestone: false });
+  expect((await checkpoints.latest('r1'))!.optimizer).not.toHaveProperty('steps');
+  const state = new TextDecoder().decode((await storage.read(`runs/r1/checkpoints/${ref.id}/state.json`))!);
+  expect(state).not.toContain('optimizerSteps');
+});
+
 test('keeps two whole; milestones keep weights only; saves by the clock go', async () => {
   const { checkpoints, save } = setUp();
   await save(10, true);

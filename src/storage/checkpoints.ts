@@ -12,11 +12,18 @@ export interface TensorMap {
   [name: string]: { shape: number[]; data: Float32Array };
 }
 
+/** Moments, and how often they were updated; `steps`: of several adapters, each for itself. */
+export interface OptimizerContent {
+  tensors: TensorMap;
+  step: number;
+  steps?: Record<string, number>;
+}
+
 export interface CheckpointContent {
   step: number;
   weights: TensorMap;
   /** Absent in a milestone that was thinned: it can be read and talked to, but not trained on. */
-  optimizer?: { tensors: TensorMap; step: number };
+  optimizer?: OptimizerContent;
   /** Plain JSON of the training loop: counters, data cursor, random state, recipe, backend, kernel variants. */
   state: unknown;
 }
@@ -27,6 +34,8 @@ interface StateFile {
   savedAt: number;
   isMilestone: boolean;
   optimizerStep: number;
+  /** By adapter; absent where one thing is trained, and in files from before adapters counted their own. */
+  optimizerSteps?: Record<string, number>;
   /** File name → hash and size, so that a damaged file is noticed and not trained on. */
   files: Record<string, { sha256: string; sizeBytes: number }>;
   state: unknown;
@@ -66,6 +75,7 @@ export class CheckpointStore {
       savedAt,
       isMilestone,
       optimizerStep: content.optimizer.step,
+      ...(content.optimizer.steps && { optimizerSteps: content.optimizer.steps }),
       files: {},
       state: content.state,
     };
@@ -139,7 +149,11 @@ export class CheckpointStore {
   private async content(runId: string, id: string, state: StateFile) {
     const weights = await this.tensors(runId, id, state, WEIGHTS);
     const optimizer = state.files[OPTIMIZER]
-      ? { tensors: await this.tensors(runId, id, state, OPTIMIZER), step: state.optimizerStep }
+      ? {
+          tensors: await this.tensors(runId, id, state, OPTIMIZER),
+          step: state.optimizerStep,
+          ...(state.optimizerSteps && { steps: state.optimizerSteps }),
+        }
       : undefined;
     return { step: state.step, weights, optimizer, state: state.state, ref: refOf(id, state) };
   }

@@ -1,5 +1,6 @@
 // Run records. The small part is one value; points and generations grow in files beside the run's checkpoints.
 import { CheckpointError } from '../lib/errors';
+import type { MetricResult } from '../protocol/requests';
 import type { MetricPoint, RunRecord, SampleGeneration } from '../protocol/run';
 import { appendJsonLines, readJsonLines, writeJsonLines } from './jsonLines';
 import { KeyedQueue, type Storage } from './storage';
@@ -55,6 +56,13 @@ export class RunStore {
     return this.queue.run(id, async () => {
       const head = await this.head(id);
       if (head) await this.storage.setValue(TABLE, id, { ...head, ...change, updatedAt: this.now() });
+    });
+  }
+  /** Adds to what was measured of the run; nothing where it was deleted meanwhile. */
+  keepMeasured(id: string, key: string, metrics: MetricResult[]): Promise<void> {
+    return this.queue.run(id, async () => {
+      const head = await this.head(id);
+      if (head) await this.storage.setValue(TABLE, id, { ...head, measured: { ...head.measured, [key]: metrics } });
     });
   }
   appendPoints(id: string, points: readonly MetricPoint[]): Promise<void> {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { mergePoints, type RunStats, secondsLeft, withStep } from './runs';
+import { mergePoints, type RunStats, withStep } from './runs';
 
 const point = (step: number, metrics: Record<string, number>) => ({ step, epoch: 0, ...metrics });
 
@@ -33,9 +33,6 @@ test('the time left counts no compiling: the first step is only where the clock 
   expect(seen([1, 60_000], [2, 60_400]).stepMs).toBeUndefined();
   expect(seen([1, 60_000], [2, 60_400], [3, 61_000]).stepMs).toBe(500);
   expect(seen([1, 60_000], [5, 62_000]).stepMs).toBe(500); // steps that told nothing of themselves
-  expect(secondsLeft(3, 43, 500)).toBe(20);
-  expect(secondsLeft(300, 300, 100)).toBe(0);
-  expect(secondsLeft(1, 40, undefined)).toBeNaN();
 });
 
 test('speeds and pace never run backward: steps trained again replace what was seen of them', () => {

@@ -2,6 +2,7 @@
 import { create } from 'zustand';
 import type { ComputeEvent } from '../protocol/events';
 import type { Recipe } from '../protocol/recipe';
+import type { MetricResult } from '../protocol/requests';
 import type { MetricPoint, RunRecord } from '../protocol/run';
 import { studioClient } from './client';
 import { askToKeep } from './persistence';
@@ -22,6 +23,8 @@ interface Runs {
   startedHere: string[];
   /** Runs whose device was lost and that are being taken up again. */
   recovering: string[];
+  /** Runs that were asked to go on and have not answered yet. */
+  resuming: string[];
   /** Run whose rows are being encoded and checked before it begins. */
   preparing?: { runId: string; part: 'train' | 'eval'; done: number; total: number };
   isLoaded: boolean;
@@ -31,6 +34,7 @@ export const useRuns = create<Runs>()(() => ({
   stats: {},
   startedHere: [],
   recovering: [],
+  resuming: [],
   isLoaded: false,
 }));
 
@@ -74,10 +78,6 @@ export function withStep(
     ...(steps >= 2 && { stepMs: (at - seen[0]!.at) / steps }),
   };
 }
-/** Seconds until the last step at the pace of late; NaN before there is one. */
-export const secondsLeft = (step: number, maxSteps: number, stepMs: number | undefined): number =>
-  stepMs === undefined || step === 0 ? Number.NaN : (Math.max(0, maxSteps - step) * stepMs) / 1000;
-
 const changeStats = (id: string, change: (stats: RunStats | undefined) => RunStats | undefined): void =>
   useRuns.setState(({ stats: { [id]: old, ...others } }) => {
     const next = change(old);
@@ -107,8 +107,11 @@ export function applyEvent(event: ComputeEvent): void {
   } else if (event.kind === 'status') {
     patch(event.runId, () => ({ status: event.status, step: event.step, error: event.error }));
     forgetPace(event.runId);
-    // The end of a run writes more than the events say: outputs, which checkpoints are kept.
-    if (event.status === 'finished' || event.status === 'stopped' || event.status === 'failed') void loadRuns();
+    // The end of a run writes more than the events say: outputs, which checkpoints are kept. Of a run that another tab
+    // trained, or this one before it was reloaded, nothing else was heard.
+    const isOthers = event.status === 'interrupted' && !useRuns.getState().startedHere.includes(event.runId);
+    if (event.status === 'finished' || event.status === 'stopped' || event.status === 'failed' || isOthers)
+      void loadRuns();
   }
 }
 
@@ -159,7 +162,10 @@ export const unpauseRun = verb('unpause');
 export const stepRunOnce = verb('stepOnce');
 export const stopRun = verb('stop');
 export async function resumeRun(runId: string): Promise<void> {
-  const { step, maxSteps } = await studioClient().compute.request('resumeRun', { runId });
+  useRuns.setState(({ resuming }) => ({ resuming: [...resuming, runId] }));
+  const { step, maxSteps } = await studioClient()
+    .compute.request('resumeRun', { runId })
+    .finally(() => useRuns.setState(({ resuming }) => ({ resuming: resuming.filter((id) => id !== runId) })));
   patch(runId, ({ points }) => ({
     step,
     maxSteps,
@@ -171,6 +177,12 @@ export async function resumeRun(runId: string): Promise<void> {
 export async function renameRun(runId: string, name: string): Promise<void> {
   await studioClient().compute.request('renameRun', { runId, name });
   patch(runId, () => ({ name: name.trim() }));
+}
+/** Keeps what was measured for a run with its record. Already kept: nothing. */
+export async function keepMeasured(runId: string, key: string, metrics: MetricResult[]): Promise<void> {
+  if (useRuns.getState().runs[runId]?.measured?.[key]) return;
+  patch(runId, ({ measured }) => ({ measured: { ...measured, [key]: metrics } }));
+  await studioClient().compute.request('keepMeasured', { runId, key, metrics });
 }
 /** Resolves to the bytes freed. */
 export async function deleteRun(runId: string): Promise<number> {

@@ -1,12 +1,14 @@
 // The one training loop. A step: gather its micro-batches, count what they train, differentiate each with the scale of the
-// whole step, clip, update, read all scalars once. Methods bring the loss; engines bring the gradients.
+// whole step, clip, update, read all scalars once. Methods bring the loss; engines bring the gradients. Where rows train several
+// adapters, each loss is divided by its adapter's own count, so that each adapter comes out as if it had been trained alone.
 import * as tf from '@tensorflow/tfjs-core';
 import { BatchSampler, bucketsUpTo, type SamplerState } from '../data/buckets';
 import { collatePacked, type TokenRow } from '../data/collate';
 import { ConfigError, DataError } from '../lib/errors';
-import type { DeviceScalar, Engine, NamedTensorMap } from '../nn/seam';
+import type { DeviceScalar, LossFn, ModelEngine, NamedTensorMap, OptimizerState } from '../nn/seam';
 import type { Batch } from '../protocol/batch';
 import type { MetricPoint, SampleGeneration } from '../protocol/run';
+import { lossByAdapter, rowsByAdapter } from './lossByAdapter';
 import { type ScheduleName, scheduleFactor, warmupSteps } from './schedule';
 import type { Trainer } from './trainer';
 
@@ -36,7 +38,7 @@ export interface LoopArgs {
 export type RowGroup = readonly TokenRow[];
 
 export interface TrainingOptions {
-  engine: Engine;
+  engine: ModelEngine;
   trainer: Trainer;
   args: LoopArgs & { [key: string]: unknown };
   train: readonly RowGroup[];
@@ -77,10 +79,17 @@ export interface LoopState {
 /** Micro-batches whose gradients are being gathered. */
 interface Sent {
   batches: Batch[];
-  scale: Record<string, number>;
+  /** Of each micro-batch, the parts whose losses were divided apart: the adapters with rows in it, or the whole of it. */
+  parts: Part[][];
   scalars: Record<string, DeviceScalar>;
   /** Before its batches were drawn. */
   before: SamplerState;
+}
+interface Part {
+  /** Ends the names of its sums and metrics: `/<adapter>`, or nothing. */
+  suffix: string;
+  /** Denominators of its sums. */
+  counts: Record<string, number>;
 }
 interface Due {
   evaluation: boolean;
@@ -93,12 +102,14 @@ interface Pending {
   metrics: Record<string, number>;
   tokens: number;
   ms: number;
+  /** Of several adapters, those that had rows. */
+  adapters?: Record<string, { steps: number; loss: number; gradNorm: number }>;
 }
 export interface LoopCheckpoint {
   step: number;
   /** What is trained: all weights, or the adapters. */
   weights: NamedTensorMap;
-  optimizer: { tensors: NamedTensorMap; step: number };
+  optimizer: OptimizerState;
   state: LoopState;
 }
 
@@ -110,6 +121,8 @@ export class TrainingRun {
   step = 0;
   readonly maxSteps: number;
   private readonly warmup: number;
+  /** Of rows that name none: the engine's at the start, as who reads it between steps may set another. */
+  private readonly route: number;
   private sampler: BatchSampler;
   private numTokens = 0;
   private hasStarted = false;
@@ -124,6 +137,7 @@ export class TrainingRun {
     resumeFrom?: LoopState,
   ) {
     const { args, train } = options;
+    this.route = options.engine.activeRoute;
     if (train.length === 0) throw new DataError('There is no row to train on. Choose another dataset or split.');
     this.sampler = this.samplerAt(resumeFrom?.sampler);
     const perEpoch = Math.ceil(this.sampler.batchesPerEpoch / args.gradient_accumulation_steps);
@@ -173,16 +187,19 @@ export class TrainingRun {
     const started = now();
     const sent = this.ahead ?? (await this.send());
     this.ahead = undefined;
-    const { batches, scale, scalars } = sent;
+    const { batches, parts, scalars } = sent;
     const learning_rate =
       args.learning_rate * scheduleFactor(args.lr_scheduler_type, this.step, this.warmup, this.maxSteps);
-    const { gradNorm } = await engine.applyGradients({ ...args, learning_rate });
-    const reading = engine.read({ ...scalars, gradNorm });
+    const { gradNorm, gradNorms = {} } = await engine.applyGradients({ ...args, learning_rate });
+    const ownNorms = Object.entries(gradNorms).map(([name, norm]) => [`gradNorm/${name}`, norm]);
+    const reading = engine.read({ ...scalars, gradNorm, ...Object.fromEntries(ownNorms) });
     const due = this.dueAfter(this.step + 1);
     const isAhead = this.options.sendAhead && !due.evaluation && !due.generation && !isInterrupted();
     const [read, ahead] = await Promise.all([reading, isAhead ? this.sendAhead() : undefined]);
     this.ahead = ahead;
-    const loss = batches.reduce((sum, _, i) => sum + read[`${i}/sums/loss`]! * scale.loss!, 0);
+    const scale = scaleOf(addUp(parts.flat().map(({ counts }) => counts))).loss!;
+    const sums = parts.map((own, i) => own.map(({ suffix }) => read[`${i}/sums/loss${suffix}`]!));
+    const loss = sums.flat().reduce((sum, part) => sum + part * scale, 0);
     if (!Number.isFinite(loss) || !Number.isFinite(read.gradNorm)) {
       this.dropAhead();
       this.sampler = this.samplerAt(sent.before);
@@ -201,15 +218,46 @@ export class TrainingRun {
     pending.loss += loss;
     pending.tokens += report.tokens;
     pending.ms += now() - started;
-    for (const [key, value] of Object.entries(read)) {
-      const name = /^\d+\/metrics\/(.*)$/.exec(key)?.[1];
-      if (name) pending.metrics[name] = (pending.metrics[name] ?? 0) + value;
-    }
+    // A micro-batch's metrics are means over its tokens, whatever adapter they train.
+    parts.forEach((own, i) => {
+      const all = own.reduce((sum, { counts }) => sum + counts.loss!, 0);
+      for (const { suffix, counts } of own)
+        for (const [key, value] of Object.entries(read)) {
+          const start = `${i}/metrics/`;
+          if (!key.startsWith(start) || !key.endsWith(suffix)) continue;
+          const name = key.slice(start.length, key.length - suffix.length);
+          const share = own.length === 1 ? 1 : counts.loss! / Math.max(all, 1);
+          pending.metrics[name] = (pending.metrics[name] ?? 0) + value * share;
+        }
+    });
+    this.takeAdapters(sent, sums, read);
     if (this.step % args.logging_steps === 0 || this.step >= this.maxSteps)
       report.points.push(this.takePoint({ grad_norm: read.gradNorm!, learning_rate }));
     this.due = due;
     await this.measure(report, isInterrupted);
     return report;
+  }
+  /** Losses and norms of each of several adapters, over the steps in which it had rows: what it would log alone. */
+  private takeAdapters({ parts }: Sent, sums: number[][], read: Record<string, number>): void {
+    if (!this.isShared) return;
+    const { pending } = this;
+    pending.adapters ??= {};
+    for (const name of new Set(parts.flat().map(({ suffix }) => suffix.slice(1)))) {
+      let [sum, count] = [0, 0];
+      parts.forEach((own, i) => {
+        own.forEach(({ suffix, counts }, j) => {
+          if (suffix !== `/${name}`) return;
+          sum += sums[i]![j]!;
+          count += counts.loss!;
+        });
+      });
+      const before = pending.adapters[name] ?? { steps: 0, loss: 0 };
+      pending.adapters[name] = {
+        steps: before.steps + 1,
+        loss: before.loss + sum / Math.max(count, 1),
+        gradNorm: read[`gradNorm/${name}`] ?? 0,
+      };
+    }
   }
   private dueAfter(step: number): Due {
     const { eval_steps, generate_steps } = this.options.args;
@@ -221,12 +269,27 @@ export class TrainingRun {
     const { args, trainer, engine } = this.options;
     const before = this.sampler.state();
     const batches = this.nextBatches();
-    const denominators = addUp(batches.map((batch) => trainer.counts(batch)));
-    const scale = Object.fromEntries(Object.entries(denominators).map(([name, n]) => [name, 1 / Math.max(n, 1)]));
+    const losses: LossFn[] = [];
+    const parts: Part[][] = batches.map((batch) => {
+      if (!this.isShared) {
+        losses.push(trainer.loss(batch, args));
+        return [{ suffix: '', counts: trainer.counts(batch) }];
+      }
+      const own = rowsByAdapter(batch, this.names);
+      losses.push(lossByAdapter(own, (rows) => trainer.loss(rows, args)));
+      return own.map((one) => ({ suffix: `/${one.adapter}`, counts: trainer.counts(one.batch) }));
+    });
+    // The tokens of the whole step, of each adapter for itself where there are several.
+    const named = parts
+      .flat()
+      .map(({ suffix, counts }) =>
+        Object.fromEntries(Object.entries(counts).map(([name, n]) => [`${name}${suffix}`, n])),
+      );
+    const scale = scaleOf(addUp(named));
     const scalars: Record<string, DeviceScalar> = {};
     for (const [i, batch] of batches.entries()) {
       if (i > 0) await this.options.yieldToOthers?.();
-      const { sums, metrics } = await engine.step(batch, trainer.loss(batch, args), {
+      const { sums, metrics } = await engine.step(batch, losses[i]!, {
         want: trainer.want,
         scale,
         options: { gradient_checkpointing: args.gradient_checkpointing === true },
@@ -234,7 +297,7 @@ export class TrainingRun {
       for (const [name, sum] of Object.entries(sums)) scalars[`${i}/sums/${name}`] = sum;
       for (const [name, metric] of Object.entries(metrics)) scalars[`${i}/metrics/${name}`] = metric;
     }
-    return { batches, scale, scalars, before };
+    return { batches, parts, scalars, before };
   }
   /** What fails here fails again when it is that step's turn, and is told then: the step before it is done and counts. */
   private async sendAhead(): Promise<Sent | undefined> {
@@ -261,8 +324,18 @@ export class TrainingRun {
     return report;
   }
 
+  /** Whether rows train several adapters. */
+  private get isShared(): boolean {
+    return this.names.length > 1;
+  }
+  private get names(): string[] {
+    return this.options.engine.adapters.map(({ name }) => name);
+  }
+  private routeOf(group: RowGroup): number {
+    return group[0]?.route ?? this.route;
+  }
   private collation() {
-    return { buckets: bucketsUpTo(this.options.args.max_length), route: this.options.engine.activeRoute };
+    return { buckets: bucketsUpTo(this.options.args.max_length), route: this.route };
   }
   /** The micro-batches of one step; the last step of an epoch may have fewer, as in transformers. */
   private nextBatches(): Batch[] {
@@ -270,6 +343,8 @@ export class TrainingRun {
     const batches: Batch[] = [];
     do {
       const rows = this.sampler.nextBatch().map((i) => train[i]!);
+      // Rows of one adapter stand together: rowsByAdapter.
+      if (this.isShared) rows.sort((a, b) => this.routeOf(a) - this.routeOf(b));
       batches.push(collatePacked(rows, this.collation()));
     } while (
       batches.length < args.gradient_accumulation_steps &&
@@ -280,8 +355,12 @@ export class TrainingRun {
 
   /** Means since the last point, as transformers' Trainer logs them. */
   private takePoint(now: { grad_norm: number; learning_rate: number }): MetricPoint {
-    const { steps, microBatches, loss, metrics, tokens, ms } = this.pending;
+    const { steps, microBatches, loss, metrics, tokens, ms, adapters = {} } = this.pending;
     const means = Object.entries(metrics).map(([name, sum]) => [name, sum / microBatches]);
+    const own = Object.entries(adapters).flatMap(([name, one]) => [
+      [`loss/${name}`, one.loss / one.steps],
+      [`grad_norm/${name}`, one.gradNorm],
+    ]);
     this.pending = emptyPending();
     return {
       step: this.step,
@@ -289,6 +368,7 @@ export class TrainingRun {
       loss: loss / steps,
       ...Object.fromEntries(means),
       ...now,
+      ...Object.fromEntries(own),
       num_tokens: this.numTokens,
       ...(ms > 0 && { tokens_per_second: (tokens / ms) * 1000 }),
     };
@@ -323,27 +403,43 @@ export class TrainingRun {
     const sorted = [...rows].sort((a, b) => a.ids.length - b.ids.length);
     const size = args.per_device_eval_batch_size;
     const totals: Record<string, number> = {};
-    let count = 0;
-    for (let start = 0; start < sorted.length; start += size) {
-      if (isInterrupted()) return undefined;
-      const groups = sorted.slice(start, start + size).map((row) => [row]);
-      const batch = collatePacked(groups, this.collation());
-      const n = trainer.counts(batch).loss!;
-      const outputs = await engine.evaluate(batch, { want: trainer.want });
-      const scalars = tf.tidy(() => {
-        const { sums, metrics } = trainer.loss(batch, args)(outputs);
-        return { ...sums, ...metrics };
-      });
-      tf.dispose(outputs as unknown as tf.TensorContainer);
-      const read = await engine.read(scalars);
-      // The loss is a sum over tokens already; metrics are means over the batch's tokens.
-      for (const [name, value] of Object.entries(read))
-        totals[name] = (totals[name] ?? 0) + (name === 'loss' ? value : value * n);
-      count += n;
-      await this.options.yieldToOthers?.();
+    const counts: Record<string, number> = {};
+    const add = (to: Record<string, number>, name: string, value: number) => {
+      to[name] = (to[name] ?? 0) + value;
+    };
+    // Rows of several adapters are measured apart, so that each has its loss beside that of all.
+    const routes = this.isShared
+      ? [...new Set(sorted.map((row) => this.routeOf([row])))].sort((a, b) => a - b)
+      : [undefined];
+    for (const route of routes) {
+      const own = route === undefined ? sorted : sorted.filter((row) => this.routeOf([row]) === route);
+      const loss = route === undefined ? undefined : `loss/${this.names[route] ?? 'base'}`;
+      for (let start = 0; start < own.length; start += size) {
+        if (isInterrupted()) return undefined;
+        const groups = own.slice(start, start + size).map((row) => [row]);
+        const batch = collatePacked(groups, this.collation());
+        const n = trainer.counts(batch).loss!;
+        const outputs = await engine.evaluate(batch, { want: trainer.want });
+        const scalars = tf.tidy(() => {
+          const { sums, metrics } = trainer.loss(batch, args)(outputs);
+          return { ...sums, ...metrics };
+        });
+        tf.dispose(outputs as unknown as tf.TensorContainer);
+        const read = await engine.read(scalars);
+        // The loss is a sum over tokens already; metrics are means over the batch's tokens.
+        for (const [name, value] of Object.entries(read)) {
+          add(totals, name, name === 'loss' ? value : value * n);
+          add(counts, name, n);
+        }
+        if (loss !== undefined) {
+          add(totals, loss, read.loss!);
+          add(counts, loss, n);
+        }
+        await this.options.yieldToOthers?.();
+      }
     }
     return Object.fromEntries(
-      Object.entries(totals).map(([name, total]) => [`eval_${name}`, total / Math.max(count, 1)]),
+      Object.entries(totals).map(([name, total]) => [`eval_${name}`, total / Math.max(counts[name]!, 1)]),
     );
   }
 
@@ -364,6 +460,9 @@ export class TrainingRun {
   }
 }
 
+/** What a sum is multiplied by, from its count. */
+const scaleOf = (counts: Record<string, number>): Record<string, number> =>
+  Object.fromEntries(Object.entries(counts).map(([name, n]) => [name, 1 / Math.max(n, 1)]));
 function addUp(counts: Record<string, number>[]): Record<string, number> {
   const out: Record<string, number> = {};
   for (const count of counts) for (const [name, n] of Object.entries(count)) out[name] = (out[name] ?? 0) + n;

@@ -8,10 +8,13 @@ import { generationSteps, generationsAt, turnVerdict } from './runWords';
 export function Answers({
   generations,
   isOver,
+  of,
 }: {
   generations: readonly SampleGeneration[];
   /** No more answers come. */
   isOver: boolean;
+  /** Whose answers, where more than one run is on the page. */
+  of?: string;
 }) {
   const steps = generationSteps(generations);
   const [chosen, setChosen] = useState<number>();
@@ -21,7 +24,7 @@ export function Answers({
   const step = steps[at];
   if (first === undefined || step === undefined)
     return (
-      <Card title="Answers">
+      <Card title="Answers" note={of}>
         <p className="quiet">
           The same prompts are answered before the first step and at every evaluation. The first answers come with step
           0.
@@ -32,10 +35,16 @@ export function Answers({
   const now = generationsAt(generations, step);
   const index = Math.min(prompt, now.length - 1);
   const question = now[index]?.prompt ?? '';
+  const adapter = now[index]?.adapter;
   return (
     <Card
       title="Answers"
-      note={<span className="one-line">“{question}”</span>}
+      note={
+        <span className="one-line">
+          {of && `${of}: `}
+          {adapter !== undefined && `${adapter} on `}“{question}”
+        </span>
+      }
       actions={
         <>
           <select
@@ -46,7 +55,8 @@ export function Answers({
           >
             {now.map((sample, i) => (
               <option key={sample.promptId} value={i}>
-                {i + 1} · {sample.prompt.slice(0, 48)}
+                {i + 1} · {sample.adapter !== undefined && `${sample.adapter} · `}
+                {sample.prompt.slice(0, 48)}
               </option>
             ))}
           </select>

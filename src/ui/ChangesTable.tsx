@@ -1,5 +1,6 @@
 // Metrics of two measurements side by side, with what is more than chance.
 import { count } from '../lib/words';
+import type { MetricResult } from '../protocol/requests';
 import { intervalWords, type MetricChange, metricWords } from './metricWords';
 
 export function ChangesTable({
@@ -13,49 +14,71 @@ export function ChangesTable({
   labels: readonly [before: string, after: string];
 }) {
   return (
-    <table className="changes">
-      <thead>
-        <tr>
-          <th scope="col">metric</th>
-          <th scope="col" className="n">
-            {labels[0]}
-          </th>
-          <th scope="col" className="n">
-            {labels[1]}
-          </th>
-          <th scope="col" className="n">
-            interval
-          </th>
-          <th scope="col" className="n">
-            n
-          </th>
-          <th scope="col">finding</th>
-        </tr>
-      </thead>
-      <tbody>
-        {changes.map(({ id, before, after, isClear, isBetter }) => (
-          <tr key={id}>
-            <td className="mono">{id}</td>
-            <td className="n">{before ? metricWords(before) : hasBefore ? '–' : '…'}</td>
-            <td className="n">
-              <b>{after ? metricWords(after) : '–'}</b>
-            </td>
-            <td className="n">{after ? intervalWords(after) : '–'}</td>
-            <td className="n">{after ? count(after.n) : '–'}</td>
-            <td className={isClear ? (isBetter ? 'ok-text' : 'bad-text') : 'quiet'}>
-              {after?.n === 0
-                ? 'no case to count'
-                : !before
-                  ? ''
-                  : isClear
-                    ? isBetter
-                      ? 'better'
-                      : 'worse'
-                    : 'within chance'}
-            </td>
+    <>
+      <table className="changes">
+        <thead>
+          <tr>
+            <th scope="col">metric</th>
+            <th scope="col" className="n">
+              {labels[0]}
+            </th>
+            <th scope="col" className="n">
+              {labels[1]}
+            </th>
+            <th scope="col" className="n">
+              interval
+            </th>
+            <th scope="col" className="n">
+              n
+            </th>
+            <th scope="col">finding</th>
           </tr>
+        </thead>
+        <tbody>
+          {changes.map(({ id, before, after, isClear, isBetter }) => (
+            <tr key={id}>
+              <td className="mono">{id}</td>
+              <td className="n">{before ? metricWords(before) : hasBefore ? '–' : '…'}</td>
+              <td className="n">
+                <b>{after ? metricWords(after) : '–'}</b>
+              </td>
+              <td className="n">{after ? intervalWords(after) : '–'}</td>
+              <td className="n">{after ? count(after.n) : '–'}</td>
+              <td className={isClear ? (isBetter ? 'ok-text' : 'bad-text') : 'quiet'}>
+                {after?.n === 0
+                  ? 'no case to count'
+                  : !before
+                    ? ''
+                    : isClear
+                      ? isBetter
+                        ? 'better'
+                        : 'worse'
+                      : 'within chance'}
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      <Meanings metrics={changes.flatMap(({ after }) => after ?? [])} />
+    </>
+  );
+}
+
+/** What each metric counts, for who does not know its name; folded, and reached without a pointer. */
+export function Meanings({ metrics }: { metrics: readonly MetricResult[] }) {
+  const known = metrics.filter(({ meaning }) => meaning !== undefined);
+  if (known.length === 0) return null;
+  return (
+    <details className="meanings">
+      <summary>What {known.length === 1 ? 'it counts' : 'these count'}</summary>
+      <dl>
+        {known.map(({ id, meaning }) => (
+          <div key={id}>
+            <dt className="mono">{id}</dt>
+            <dd>{meaning}</dd>
+          </div>
         ))}
-      </tbody>
-    </table>
+      </dl>
+    </details>
   );
 }

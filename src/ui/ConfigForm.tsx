@@ -15,9 +15,11 @@ export interface ConfigFormProps {
    */
   typed: Readonly<Record<string, string>>;
   onType: (key: string, text: string | undefined) => void;
+  /** The meaning of each field stands under it: a title is for a pointer alone. */
+  hasHelp?: boolean;
 }
 
-export function ConfigForm({ fields, value, onChange, typed, onType }: ConfigFormProps) {
+export function ConfigForm({ fields, value, onChange, typed, onType, hasHelp = false }: ConfigFormProps) {
   return (
     <div className="fields">
       {Object.entries(fields).map(([key, field]) => (
@@ -29,6 +31,7 @@ export function ConfigForm({ fields, value, onChange, typed, onType }: ConfigFor
           onChange={(v) => onChange({ [key]: v })}
           typed={typed[key]}
           onType={(text) => onType(key, text)}
+          hasHelp={hasHelp}
         />
       ))}
     </div>
@@ -47,6 +50,7 @@ function FieldRow({
   onChange,
   typed,
   onType,
+  hasHelp,
 }: {
   name: string;
   field: Field;
@@ -54,10 +58,12 @@ function FieldRow({
   onChange: (value: Json) => void;
   typed: string | undefined;
   onType: (text: string | undefined) => void;
+  hasHelp: boolean;
 }) {
   const id = useId();
   const problem = typed === undefined ? undefined : fieldProblem(name, field, typedNumber(typed));
   const title = `${field.help}${field.unit ? ` (${field.unit})` : ''} Default: ${String(field.default)}.`;
+  const described = [hasHelp && `${id}-help`, problem && `${id}-problem`].filter(Boolean).join(' ') || undefined;
   return (
     <div className={`field${value === field.default ? '' : ' is-changed'}`} title={title}>
       <label htmlFor={id}>{name}</label>
@@ -68,7 +74,7 @@ function FieldRow({
           inputMode="decimal"
           value={typed ?? written(value)}
           aria-invalid={problem !== undefined}
-          aria-describedby={problem ? `${id}-problem` : undefined}
+          aria-describedby={described}
           onChange={(event) => {
             const text = event.currentTarget.value;
             onType(text);
@@ -81,15 +87,26 @@ function FieldRow({
         <input
           id={id}
           type="checkbox"
+          aria-describedby={described}
           checked={value === true}
           onChange={(event) => onChange(event.currentTarget.checked)}
         />
       ) : (
-        <select id={id} value={String(value)} onChange={(event) => onChange(event.currentTarget.value)}>
+        <select
+          id={id}
+          aria-describedby={described}
+          value={String(value)}
+          onChange={(event) => onChange(event.currentTarget.value)}
+        >
           {field.options.map((option) => (
             <option key={option}>{option}</option>
           ))}
         </select>
+      )}
+      {hasHelp && (
+        <span id={`${id}-help`} className="field-help">
+          {title}
+        </span>
       )}
       {problem && (
         <span id={`${id}-problem`} className="field-problem" role="alert">

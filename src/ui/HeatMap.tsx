@@ -1,5 +1,5 @@
-// A grid of values as colour on a canvas, in the ramp of losses: labels at its sides, the value under the pointer in words. The
-// text alternative is the label; panels give the numbers as a table beside it.
+// A grid of values as colour on a canvas, in the ramp of losses: labels at its sides, a scale, the value under the pointer in
+// words. The text alternative is the label; panels give the numbers as a table beside it.
 import { useEffect, useRef, useState } from 'react';
 import './heatMap.css';
 
@@ -19,6 +19,8 @@ export function HeatMap({
   height,
   rowLabels,
   columnLabels,
+  isSquare = false,
+  scaleWords,
 }: {
   rows: number;
   columns: number;
@@ -31,15 +33,20 @@ export function HeatMap({
   height: number;
   rowLabels?: readonly string[];
   columnLabels?: readonly string[];
+  /** Cells are squares, as large as the width and `height` allow: a matrix looks as long as it is. */
+  isSquare?: boolean;
+  /** A value of the colour scale in words. */
+  scaleWords: (value: number) => string;
 }) {
+  const frame = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
-  const [width, setWidth] = useState(0);
+  const [room, setRoom] = useState(0);
   const [theme, setTheme] = useState(() => document.documentElement.dataset.theme);
   const [hover, setHover] = useState<{ row: number; column: number }>();
   useEffect(() => {
-    const element = canvas.current;
+    const element = frame.current;
     if (!element) return;
-    const sizes = new ResizeObserver(([entry]) => entry && setWidth(Math.floor(entry.contentRect.width)));
+    const sizes = new ResizeObserver(([entry]) => entry && setRoom(Math.floor(entry.contentRect.width)));
     sizes.observe(element);
     const themes = new MutationObserver(() => setTheme(document.documentElement.dataset.theme));
     themes.observe(document.documentElement, { attributes: true, attributeFilter: ['data-theme'] });
@@ -48,6 +55,10 @@ export function HeatMap({
       themes.disconnect();
     };
   }, []);
+  const side = Math.min(room / columns, height / rows);
+  const [width, drawn] = isSquare ? [Math.round(side * columns), Math.round(side * rows)] : [room, height];
+  let largest = 0;
+  for (let i = 0; i < values.length; i++) largest = Math.max(largest, values[i]!);
   // biome-ignore lint/correctness/useExhaustiveDependencies: the theme decides what the colours are
   useEffect(() => {
     const element = canvas.current;
@@ -55,13 +66,11 @@ export function HeatMap({
     if (!element || !context || width === 0) return;
     const scale = window.devicePixelRatio || 1;
     element.width = width * scale;
-    element.height = height * scale;
+    element.height = drawn * scale;
     context.scale(scale, scale);
     const style = getComputedStyle(document.documentElement);
     const ramp = RAMP.map((name) => style.getPropertyValue(name).trim());
-    let largest = 0;
-    for (let i = 0; i < values.length; i++) largest = Math.max(largest, values[i]!);
-    const [w, h] = [width / columns, height / rows];
+    const [w, h] = [width / columns, drawn / rows];
     const gap = Math.min(w, h) > 10 ? 1 : 0;
     for (let row = 0; row < rows; row++)
       for (let column = 0; column < columns; column++) {
@@ -71,7 +80,7 @@ export function HeatMap({
         const [y0, y1] = [Math.round(row * h), Math.round((row + 1) * h)];
         context.fillRect(x0, y0, x1 - x0 - gap, y1 - y0 - gap);
       }
-  }, [values, rows, columns, width, height, theme]);
+  }, [values, largest, rows, columns, width, drawn, theme]);
   return (
     <div className={`heat-map${rowLabels ? ' has-rows' : ''}`}>
       {columnLabels && (
@@ -88,20 +97,34 @@ export function HeatMap({
           ))}
         </div>
       )}
-      <canvas
-        ref={canvas}
-        role="img"
-        aria-label={label}
-        style={{ height }}
-        onPointerMove={(event) => {
-          const box = event.currentTarget.getBoundingClientRect();
-          setHover({
-            row: Math.min(rows - 1, Math.max(0, Math.floor(((event.clientY - box.top) / box.height) * rows))),
-            column: Math.min(columns - 1, Math.max(0, Math.floor(((event.clientX - box.left) / box.width) * columns))),
-          });
-        }}
-        onPointerLeave={() => setHover(undefined)}
-      />
+      <div ref={frame}>
+        <canvas
+          ref={canvas}
+          role="img"
+          aria-label={label}
+          style={{ width: isSquare ? width : undefined, height: drawn }}
+          onPointerMove={(event) => {
+            const box = event.currentTarget.getBoundingClientRect();
+            setHover({
+              row: Math.min(rows - 1, Math.max(0, Math.floor(((event.clientY - box.top) / box.height) * rows))),
+              column: Math.min(
+                columns - 1,
+                Math.max(0, Math.floor(((event.clientX - box.left) / box.width) * columns)),
+              ),
+            });
+          }}
+          onPointerLeave={() => setHover(undefined)}
+        />
+      </div>
+      {largest > 0 && (
+        <p className="heat-scale">
+          {scaleWords(0)}
+          {RAMP.map((name) => (
+            <i key={name} style={{ background: `var(${name})` }} />
+          ))}
+          {scaleWords(largest)}
+        </p>
+      )}
       <p className="heat-read">
         {hover && hover.row < rows && hover.column < columns
           ? words(hover.row, hover.column, values[hover.row * columns + hover.column]!)

@@ -1,4 +1,4 @@
-// One idea over steps: train solid, held-out dashed, axis labels inside, hover reads all series, drag zooms.
+// One idea over steps: train solid, held-out dashed, axis labels beside the curves, hover reads all series, drag zooms.
 import { type PointerEvent, useEffect, useId, useRef, useState } from 'react';
 import { number } from '../lib/words';
 import { linePath, nearest, niceRange, type Point, tickText } from './chartScale';
@@ -18,6 +18,8 @@ export interface Series {
 export const seriesColor = (i: number): string => `var(--s${i % 6})`;
 
 const PAD = 6;
+/** Room for the values at the right and the steps below: a curve under its axis label reads neither. */
+const AXIS = { right: 34, bottom: 15 };
 
 export function LineChart({
   title,
@@ -26,6 +28,7 @@ export function LineChart({
   xMax,
   isSmall = false,
   hasLegend = false,
+  yTitle,
 }: {
   /** TRL's name of the metric. */
   title: string;
@@ -36,6 +39,8 @@ export function LineChart({
   /** No axis labels: a spark line. */
   isSmall?: boolean;
   hasLegend?: boolean;
+  /** Of the axis of values, with its unit. */
+  yTitle?: string;
 }) {
   const frame = useRef<HTMLDivElement>(null);
   const clip = useId();
@@ -62,11 +67,16 @@ export function LineChart({
   const inView = all.filter((p) => p.step >= x0 && p.step <= x1);
   const values = (inView.length > 0 ? inView : all).map((p) => p.value);
   const range = niceRange(Math.min(...values), Math.max(...values));
-  const x = (step: number) => ((step - x0) / (x1 - x0 || 1)) * width;
-  const y = (value: number) => height - PAD - ((value - range.low) / (range.high - range.low)) * (height - 2 * PAD);
+  const axis = isSmall ? { right: 0, bottom: 0 } : AXIS;
+  const [plotWidth, plotHeight] = [width - axis.right, height - axis.bottom];
+  const x = (step: number) => ((step - x0) / (x1 - x0 || 1)) * plotWidth;
+  const top = yTitle && !isSmall ? 20 : PAD;
+  const y = (value: number) =>
+    plotHeight - PAD - ((value - range.low) / (range.high - range.low)) * (plotHeight - PAD - top);
   const stepAt = (event: PointerEvent) => {
     const box = event.currentTarget.getBoundingClientRect();
-    return Math.round(x0 + ((event.clientX - box.left) / box.width) * (x1 - x0));
+    const share = Math.min(1, Math.max(0, (event.clientX - box.left) / (box.width - axis.right)));
+    return Math.round(x0 + share * (x1 - x0));
   };
   const endDrag = () => {
     if (drag && Math.abs(drag.to - drag.from) >= 2)
@@ -102,17 +112,19 @@ export function LineChart({
         onDoubleClick={() => setZoom(undefined)}
       >
         <clipPath id={clip}>
-          <rect width={width} height={height} />
+          <rect width={plotWidth + 1} height={plotHeight} />
         </clipPath>
         {!isSmall &&
-          range.ticks.map((tick) => <line key={tick} className="grid" x1={0} x2={width} y1={y(tick)} y2={y(tick)} />)}
+          range.ticks.map((tick) => (
+            <line key={tick} className="grid" x1={0} x2={plotWidth} y1={y(tick)} y2={y(tick)} />
+          ))}
         <g clipPath={`url(#${clip})`}>
           {series.map((s, i) => (
             <path
               key={s.id}
               className={`series${s.isHeldOut ? ' held-out' : ''}`}
               stroke={color(s, i)}
-              d={linePath(s.points, x, y, width)}
+              d={linePath(s.points, x, y, plotWidth)}
             />
           ))}
           {series.map(
@@ -123,21 +135,35 @@ export function LineChart({
           )}
         </g>
         {!isSmall &&
-          range.ticks.map((tick, i) => (
+          range.ticks.map((tick) => (
             <text
               key={tick}
               className="axis-label"
               x={width - 2}
-              y={y(tick) + (i === range.ticks.length - 1 ? 10 : -3)}
+              y={y(tick)}
+              dominantBaseline="central"
               textAnchor="end"
             >
               {tickText(tick)}
             </text>
           ))}
         {!isSmall && (
-          <text className="axis-label" x={2} y={height - PAD - 3}>
-            step {x0}–{x1}
-          </text>
+          <>
+            <text className="axis-label" x={0} y={height - 3}>
+              {x0}
+            </text>
+            <text className="axis-label" x={plotWidth / 2} y={height - 3} textAnchor="middle">
+              step
+            </text>
+            <text className="axis-label" x={plotWidth} y={height - 3} textAnchor="end">
+              {x1}
+            </text>
+            {yTitle && (
+              <text className="axis-label" x={2} y={9}>
+                {yTitle}
+              </text>
+            )}
+          </>
         )}
         {!isSmall &&
           series.flatMap((s, i) =>
@@ -148,14 +174,14 @@ export function LineChart({
                 ))
               : [],
           )}
-        {readStep !== undefined && <line className="cursor" x1={x(readStep)} x2={x(readStep)} y1={0} y2={height} />}
+        {readStep !== undefined && <line className="cursor" x1={x(readStep)} x2={x(readStep)} y1={0} y2={plotHeight} />}
         {drag && (
           <rect
             className="brush"
             x={Math.min(x(drag.from), x(drag.to))}
             width={Math.abs(x(drag.to) - x(drag.from))}
             y={0}
-            height={height}
+            height={plotHeight}
           />
         )}
       </svg>

@@ -5,6 +5,7 @@ export function RunControls({
   status,
   isStarting,
   canStart,
+  blocked,
   startLabel,
   on,
 }: {
@@ -12,6 +13,8 @@ export function RunControls({
   status?: RunStatus;
   isStarting: boolean;
   canStart: boolean;
+  /** Why it cannot start, in a sentence that stands elsewhere too. */
+  blocked?: string;
   startLabel: string;
   on: { start: () => void; pause: () => void; unpause: () => void; stepOnce: () => void; stop: () => void };
 }) {
@@ -36,7 +39,14 @@ export function RunControls({
           </button>
         </>
       )}
-      <button type="button" className="button primary" disabled={!canStart || isStarting} onClick={on.start}>
+      <button
+        type="button"
+        className="button primary"
+        disabled={!canStart || isStarting || blocked !== undefined}
+        title={blocked}
+        aria-description={blocked}
+        onClick={on.start}
+      >
         {isStarting ? 'Starting …' : startLabel}
       </button>
     </>

@@ -1,4 +1,5 @@
-// Points of several series over a logarithmic axis, joined within a series: what is paid against what comes out.
+// Points of several series over a logarithmic axis, joined within a series, with their intervals: what is paid against what
+// comes out.
 import { useEffect, useRef, useState } from 'react';
 import { count, number } from '../lib/words';
 import { niceRange, tickText } from './chartScale';
@@ -11,6 +12,9 @@ export interface ScatterPoint {
   y: number;
   /** Stands beside the point: `r 8`. */
   label: string;
+  /** 95 % interval of y, drawn as a bar. */
+  low?: number;
+  high?: number;
 }
 export interface ScatterSeries {
   id: string;
@@ -23,11 +27,17 @@ export interface ScatterSeries {
 export function ScatterChart({
   title,
   xTitle,
+  yTitle = title,
+  format = { tick: tickText, value: number },
   series,
   height,
 }: {
   title: string;
   xTitle: string;
+  /** Of the axis of values, with its unit. */
+  yTitle?: string;
+  /** How values are written: on the axis, and in words. */
+  format?: { tick: (value: number) => string; value: (value: number) => string };
   series: readonly ScatterSeries[];
   height: number;
 }) {
@@ -47,27 +57,28 @@ export function ScatterChart({
       </div>
     );
   const [low, high] = [Math.min(...all.map((p) => p.x)), Math.max(...all.map((p) => p.x))];
-  const range = niceRange(Math.min(...all.map((p) => p.y)), Math.max(...all.map((p) => p.y)));
-  const pad = { left: 16, right: 40, top: 10, bottom: 28 };
+  const range = niceRange(
+    Math.min(...all.map((p) => Math.min(p.y, p.low ?? p.y))),
+    Math.max(...all.map((p) => Math.max(p.y, p.high ?? p.y))),
+  );
+  const pad = { left: 16, right: 48, top: 22, bottom: 28 };
   const x = (value: number) => pad.left + logX(value, low, high) * (width - pad.left - pad.right);
   const y = (value: number) =>
     height - pad.bottom - ((value - range.low) / (range.high - range.low)) * (height - pad.top - pad.bottom);
   const words = series
-    .flatMap((s) => s.points.map((p) => `${s.label} ${p.label}: ${count(p.x)}, ${number(p.y)}`))
+    .flatMap((s) => s.points.map((p) => `${s.label} ${p.label}: ${count(p.x)}, ${format.value(p.y)}`))
     .join('; ');
   return (
     <div ref={frame} className="chart">
       <svg height={height} role="img" aria-label={`${title} over ${xTitle}: ${words}`}>
-        {range.ticks.map((tick, i) => (
+        <text className="axis-label" x={2} y={9}>
+          {yTitle}
+        </text>
+        {range.ticks.map((tick) => (
           <g key={tick}>
-            <line className="grid" x1={0} x2={width} y1={y(tick)} y2={y(tick)} />
-            <text
-              className="axis-label"
-              x={width - 2}
-              y={y(tick) + (i === range.ticks.length - 1 ? 10 : -3)}
-              textAnchor="end"
-            >
-              {tickText(tick)}
+            <line className="grid" x1={0} x2={width - 40} y1={y(tick)} y2={y(tick)} />
+            <text className="axis-label" x={width - 2} y={y(tick)} dominantBaseline="central" textAnchor="end">
+              {format.tick(tick)}
             </text>
           </g>
         ))}
@@ -90,12 +101,27 @@ export function ScatterChart({
             )}
             {s.points.map((p) => (
               <g key={p.label}>
+                {p.low !== undefined && p.high !== undefined && (
+                  <line
+                    className="interval"
+                    stroke={seriesColor(i)}
+                    x1={x(p.x)}
+                    x2={x(p.x)}
+                    y1={y(p.low)}
+                    y2={y(p.high)}
+                  />
+                )}
                 {s.isReference ? (
                   <rect x={x(p.x) - 4} y={y(p.y) - 4} width={8} height={8} fill={seriesColor(i)} />
                 ) : (
                   <circle r={3.5} fill={seriesColor(i)} cx={x(p.x)} cy={y(p.y)} />
                 )}
-                <text className="axis-label" x={x(p.x)} y={y(p.y) + (i % 2 === 0 ? -8 : 15)} textAnchor="middle">
+                <text
+                  className="axis-label"
+                  x={x(p.x) + (x(p.x) > width - pad.right - 40 ? -7 : 7)}
+                  y={y(p.y) + (i % 2 === 0 ? -7 : 13)}
+                  textAnchor={x(p.x) > width - pad.right - 40 ? 'end' : 'start'}
+                >
                   {p.label}
                 </text>
               </g>

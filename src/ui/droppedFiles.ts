@@ -1,28 +1,30 @@
-// Files that a person drops or picks, those in folders too, with the place that each had.
+// Files of a drop, those inside dropped folders too, each with its path from the folder on.
 
-/** Where a file stood in its folder. */
-export const pathOf = (file: File): string => paths.get(file) ?? (file.webkitRelativePath || file.name);
-/** Of dropped files, which browsers give no path. */
-const paths = new WeakMap<File, string>();
+export interface PickedFile {
+  path: string;
+  file: File;
+}
+/** Of a file input: files, or a folder's. */
+export const pickedFiles = (list: FileList | null): PickedFile[] =>
+  [...(list ?? [])].map((file) => ({ path: file.webkitRelativePath || file.name, file }));
 
-/** Files of a drop, those of dropped folders too. */
-export async function droppedFiles(transfer: DataTransfer): Promise<File[]> {
+/** Call it in the drop event itself: a browser forgets the items afterwards. */
+export async function droppedFiles(transfer: DataTransfer): Promise<PickedFile[]> {
   const entries = [...transfer.items].map((item) => item.webkitGetAsEntry()).filter((entry) => entry !== null);
-  if (entries.length === 0) return [...transfer.files];
-  const out: File[] = [];
+  if (entries.length === 0) return pickedFiles(transfer.files);
+  const out: PickedFile[] = [];
   const walk = async (entry: FileSystemEntry): Promise<void> => {
     if (entry.isFile) {
       const file = await new Promise<File>((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject));
-      paths.set(file, entry.fullPath.replace(/^\//, ''));
-      out.push(file);
-      return;
-    }
-    const reader = (entry as FileSystemDirectoryEntry).createReader();
-    // A reader gives its entries a hundred at a time.
-    for (;;) {
-      const part = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject));
-      if (part.length === 0) break;
-      for (const child of part) await walk(child);
+      out.push({ path: entry.fullPath.replace(/^\//, ''), file });
+    } else {
+      const reader = (entry as FileSystemDirectoryEntry).createReader();
+      // A reader gives its entries a hundred at a time.
+      for (;;) {
+        const part = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject));
+        if (part.length === 0) break;
+        for (const child of part) await walk(child);
+      }
     }
   };
   for (const entry of entries) await walk(entry);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { curveWords, lastValue, lossWords, metricSeries, progressWords } from './runWords';
+import { curveWords, lastValue, metricSeries, progressWords } from './runWords';
 
 const point = (step: number, values: Record<string, number | null>) => ({ step, epoch: 0, ...values });
 
@@ -19,12 +19,4 @@ test('series leave out gaps; an old held-out value says how old it is', () => {
   expect(lastValue(points, 'none')).toBeUndefined();
   expect(curveWords(points, 'loss', 'eval_loss')).toBe('train 2.00 · held-out 3.00 (step 0)');
   expect(curveWords([], 'loss', 'eval_loss')).toBe('');
-});
-
-test('the finding tells a fall, a rise after the best, and no help; nothing from one evaluation', () => {
-  const evals = (...values: number[]) => values.map((eval_loss, i) => point(10 * i, { eval_loss }));
-  expect(lossWords(evals(3))).toBeUndefined();
-  expect(lossWords(evals(3, 2, 1))).toBe('Held-out loss went from 3.00 to 1.00 nats a token.');
-  expect(lossWords(evals(3, 1, 2))).toContain('was 1.00 at step 10');
-  expect(lossWords(evals(3, 3.2))).toContain('did not help');
 });

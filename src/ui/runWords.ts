@@ -1,5 +1,5 @@
 // A run in words and series: progress, curves, what the losses say. Pure: records and metric points in, words out.
-import { count, duration, number, plural } from '../lib/words';
+import { count, duration, number, plural, secondsLeft } from '../lib/words';
 import { parseTurn } from '../protocol/contract';
 import type { MetricPoint, RunRecord, RunStatus, SampleGeneration } from '../protocol/run';
 
@@ -22,7 +22,8 @@ export function progressWords(
   if (status === 'failed') return `failed at ${at}`;
   if (status === 'finished') return `finished, ${plural(step, 'step')}`;
   if (step === 0) return `${at} · the base is measured first`;
-  return stepMs === undefined ? at : `${at} · ${duration((Math.max(0, maxSteps - step) * stepMs) / 1000)} left`;
+  const left = secondsLeft(step, maxSteps, stepMs);
+  return Number.isFinite(left) ? `${at} · ${duration(left)} left` : at;
 }
 
 /** [step, value] of one metric, gaps (null, absent) left out. */
@@ -48,20 +49,6 @@ export function curveWords(points: readonly MetricPoint[], train: string, evalua
   ]
     .filter(Boolean)
     .join(' · ');
-}
-
-/** What training did to the held-out loss, in one sentence; undefined before two evaluations. */
-export function lossWords(points: readonly MetricPoint[]): string | undefined {
-  const evals = metricSeries(points, 'eval_loss');
-  const first = evals[0];
-  const last = evals.at(-1);
-  if (!first || !last || first === last) return undefined;
-  const best = evals.reduce((low, point) => (point.value < low.value ? point : low));
-  const change = `Held-out loss went from ${number(first.value)} to ${number(last.value)} nats a token`;
-  if (last.value >= first.value) return `${change}: training did not help. Lower learning_rate or check the mask.`;
-  if (last.value > best.value * 1.05)
-    return `${change}, but was ${number(best.value)} at step ${count(best.step)}: train fewer steps, on more rows, or with a lower learning_rate.`;
-  return `${change}.`;
 }
 
 /** Steps at which answers to the fixed prompts were written, ascending. */

@@ -39,7 +39,12 @@ test('PEFT’s files come back as the adapter that was trained; merged weights a
   const peft = await made.compute.request('exportAdapter', { ref: 'run:r', form: 'peft' });
   expect(peft.fileName).toBe('my-first-adapter.peft.zip');
   const files = unzipSync(new Uint8Array(peft.bytes));
-  expect(Object.keys(files).sort()).toEqual(['adapter_config.json', 'adapter_model.safetensors']);
+  // Beside PEFT's two a third names the base, which PEFT does not read.
+  expect(Object.keys(files).sort()).toEqual([
+    'adapter_config.json',
+    'adapter_model.safetensors',
+    'posttrain_studio.json',
+  ]);
   expect(JSON.parse(text(files['adapter_config.json']!))).toMatchObject({
     peft_type: 'LORA',
     base_model_name_or_path: 'tiny-base',
@@ -81,8 +86,12 @@ test('the export holds the bytes of the run’s artifact; what cannot be exporte
   await vi.waitFor(async () => expect(await adapter()).toMatch(/^sha256:/), { timeout: 20_000 });
   const { bytes } = await made.compute.request('exportAdapter', { ref: 'run:r', form: 'peft' });
   const artifacts = new ArtifactStore(made.storage, Date.now);
-  for (const [path, file] of Object.entries(unzipSync(new Uint8Array(bytes))))
+  const { 'posttrain_studio.json': origin, ...files } = unzipSync(new Uint8Array(bytes));
+  expect(Object.keys(files)).toHaveLength(2);
+  for (const [path, file] of Object.entries(files))
     expect(file).toEqual(await artifacts.file((await adapter())!, path));
+  const { parents } = (await artifacts.get((await adapter())!))!.manifest;
+  expect(JSON.parse(text(origin!))).toEqual({ adapter: await adapter(), base: parents.base, baseName: 'tiny-base' });
   await expect(made.compute.request('exportAdapter', { ref: 'run:r', form: 'merged' })).rejects.toThrow('lora_bias');
   await expect(made.compute.request('exportAdapter', { ref: 'builtin:tiny', form: 'peft' })).rejects.toThrow(
     'has no adapter: all its weights were trained',
@@ -93,8 +102,11 @@ test('a run beside four bits has one picture: while its engine lives, from its c
   const made = bed();
   const quantization = { load_in_4bit: true, bnb_4bit_quant_type: 'nf4', bnb_4bit_use_double_quant: true } as const;
   await trained(made, { ...recipe, model: { ...recipe.model, quantization } });
-  const picture = async (bedOf: TestBed, ref: string) =>
-    (await bedOf.compute.request('adapterPicture', { ref })).modules;
+  const picture = async (bedOf: TestBed, ref: string) => {
+    const { modules, step } = await bedOf.compute.request('adapterPicture', { ref });
+    expect(step).toBe(3); // which step it is of, whoever reads it
+    return modules;
+  };
   const live = await picture(made, 'run:r');
   expect(live.map(({ update_norm }) => update_norm > 0)).toEqual([true, true]);
   // Of the weight itself, not of what four bits have made of it: that would have no error left.
@@ -129,3 +141,34 @@ test('evaluation takes its cases from the set that it is told', async () => {
     }),
   ).rejects.toThrow('no built-in dataset "none"');
 }, 60_000);
+
+test('metrics stay with the run that they were measured for, and go with it', async () => {
+  const made = bed();
+  await trained(made);
+  const metric = { id: 'terminated', value: 1, low: 0.9, high: 1, n: 3, unit: 'share', direction: 'higher' } as const;
+  const keep = (key: string, runId = 'r') => made.compute.request('keepMeasured', { runId, key, metrics: [metric] });
+  await Promise.all([keep('run|terminated'), keep('base|terminated')]);
+  const later = bed({ storage: made.storage });
+  const [run] = (await later.compute.request('listRuns', {})).runs;
+  expect(run!.measured).toEqual({ 'run|terminated': [metric], 'base|terminated': [metric] });
+  await made.compute.request('deleteRun', { runId: 'r' });
+  await keep('run|terminated'); // deleted meanwhile: stays deleted
+  expect((await made.compute.request('listRuns', {})).runs).toEqual([]);
+});
+
+test('a plan says which rank every module takes, and which keys of the patterns mean none', async () => {
+  const made = bed();
+  const plan = (peft: Recipe['peft']) => made.compute.request('loraPlan', { ref: 'builtin:tiny', peft: peft! });
+  const { modules, max_rank, warnings } = await plan({
+    ...recipe.peft,
+    rank_pattern: { q_prj: 4 },
+    alpha_pattern: { k_proj: 2, q_proj: 8 },
+  });
+  expect(max_rank).toBe(Math.min(...modules.flatMap((m) => [m.in, m.out])));
+  // k_proj is of the model, but no target.
+  expect(warnings).toEqual([
+    expect.stringMatching(/^rank_pattern has the key "q_prj".*The nearest: q_proj/),
+    expect.stringMatching(/^alpha_pattern has the key "k_proj"/),
+  ]);
+  expect((await plan(recipe.peft)).warnings).toEqual([]);
+});

@@ -101,6 +101,15 @@ test('tenants share a run: each adapter learns from its own rows and is kept apa
   expect(await logps(made, 'run:r#bank_A')).toEqual(await logps(made, kept['adapter:bank_A']!));
   expect(await logps(made, 'run:r#retail_B')).toEqual(await logps(made, kept['adapter:retail_B']!));
   await expect(start(made, lora({ data: { ...data, eval: [{ ref: 'builtin:tenant/C', adapter: 'saas_C' }] }, overrides }), 'x')).rejects.toThrow('"saas_C", which no rows train'); // biome-ignore format: one call
+  // Measured without a name, each adapter answers the cases of its own tenant; the base is asked the same.
+  const measured = { cases: 4, seed: 1, promptStyle: 'plain' } as const;
+  const both = await made.compute.request('evaluate', { ...measured, metrics: ['schema_valid'], ref: 'run:r' });
+  expect(both.metrics.map(({ id, n }) => [id, n])).toEqual([['schema_valid', 4], ['schema_valid/bank_A', 2], ['schema_valid/retail_B', 2]]); // biome-ignore format: one list
+  expect(both.cases.map(({ adapter }) => adapter)).toEqual(['bank_A', 'bank_A', 'retail_B', 'retail_B']);
+  const alone = await made.compute.request('evaluate', { ...measured, metrics: ['schema_valid'], ref: 'builtin:tiny', casesOf: 'run:r' }); // biome-ignore format: one call
+  expect(alone.cases.map(({ caseId }) => caseId)).toEqual(both.cases.map(({ caseId }) => caseId));
+  const named = await made.compute.request('evaluate', { ...measured, metrics: ['schema_valid'], ref: 'run:r#bank_A' });
+  expect(named.cases.every(({ adapter }) => adapter === undefined)).toBe(true);
   // Which of the two a later run shall build on has to be said.
   const next = (ref: string, id: string) => start(made, lora({ model: { ref } }), id);
   await expect(next('run:r', 'y')).rejects.toThrow('Say which one to build on: run:r#bank_A or run:r#retail_B');
@@ -150,4 +159,55 @@ test('generation goes through the adapter that the ref names', async () => {
   const base = await ask('builtin:tiny');
   expect(await ask('run:r#base')).toEqual(base);
   expect((await ask('run:r')).logps).not.toEqual(base.logps);
+});
+
+test('what a run records is its own, whichever adapter is asked for while it trains', async () => {
+  const source = (ref: string, adapter: string) => ({ ref, split: 'train' as const, adapter });
+  const recipe = lora({
+    data: {
+      ...tinyRecipe.data,
+      train: [source('builtin:tenant/A', 'bank_A'), source('builtin:tenant/B', 'retail_B')],
+      eval: [{ ref: 'builtin:tenant/A', split: 'dev' as const, adapter: 'bank_A' }],
+    },
+    overrides: [...tinyRecipe.overrides!, 'nothing_trained'],
+    args: {
+      ...tinyRecipe.args,
+      max_length: 256,
+      learning_rate: 0.1,
+      eval_steps: 4,
+      generate_steps: 4,
+      generation_max_new_tokens: 8,
+    },
+  });
+  const [alone, asked] = [bed(), bed()];
+  await start(alone, recipe);
+  await until(alone, 'finished');
+  await start(asked, recipe);
+  const { ids, stopIds } = await asked.text.request('encodePrompt', { messages: [{ role: 'user', content: 'Hi' }] });
+  const said = new Set<string>();
+  let answers = 0;
+  let isOver = false;
+  const askOn = async (route: string) => {
+    while (!isOver) {
+      const params = { ref: `run:r#${route}`, prompts: [ids], sampling: greedy, stopIds };
+      const { completions } = await asked.compute.request('generate', params);
+      await asked.compute.request('layerNorms', { ref: params.ref, ids });
+      said.add(route + completions[0]!.logps.join());
+      answers++;
+    }
+  };
+  const asking = ['base', 'retail_B', 'bank_A'].map(askOn);
+  await until(asked, 'finished');
+  isOver = true;
+  await Promise.all(asking);
+  expect(answers, 'requests came in between the steps').toBeGreaterThan(6);
+  expect(said.size, 'of weights that moved').toBeGreaterThan(3);
+  const recorded = async (made: TestBed) => {
+    const { points, generations } = await run(made);
+    const figures = points.map(({ step, loss, eval_loss }) => [step, loss, eval_loss]);
+    return { figures, generations: generations.map(({ step, text }) => [step, text]) };
+  };
+  const own = await recorded(alone);
+  expect(await recorded(asked)).toEqual(own);
+  expect(new Set(own.generations.map(([, text]) => text)).size, 'answers that change').toBeGreaterThan(1);
 });

@@ -1,6 +1,6 @@
 // The serving modes over real engines: a small random model on WASM with three random adapters of unlike ranks and modules.
 import * as tf from '@tensorflow/tfjs-core';
-import { beforeAll, expect, test } from 'vitest';
+import { afterEach, beforeAll, expect, test } from 'vitest';
 import { DEFAULT_RULES } from '../agent/routing';
 import { type AdapterKey, adapterKey, replay, type ServingOptions, type TraceRequest } from '../agent/serving';
 import { initNodeBackend } from '../gpu/node';
@@ -10,7 +10,7 @@ import { initWeights } from '../nn/init';
 import { loadModel, parseLlamaConfig } from '../nn/loadModel';
 import { loraParameterCount, loraTensors, sizeOf, targetModules } from '../nn/lora';
 import { PRESETS, parameterCount } from '../nn/presets';
-import type { NamedTensorMap } from '../nn/seam';
+import type { ModelEngine, NamedTensorMap } from '../nn/seam';
 import type { LlamaConfig, LoraConfig } from '../protocol/model';
 import { ArtifactStore } from '../storage/artifacts';
 import { AuditLog } from '../storage/auditLog';
@@ -55,11 +55,17 @@ beforeAll(async () => {
     served.set(adapterKey(id, version), artifactId);
   }
 });
+const files = { config: configJson, weights: initWeights(config, 5) };
+const engines: ModelEngine[] = [];
 function openServer(adapters: ReadonlyMap<AdapterKey, string> = served) {
-  const files = { config: configJson, weights: initWeights(config, 5) };
-  const options = { engine: loadModel(files), files, artifacts, adapters, clock: () => performance.now() };
-  return EngineAdapterServer.open(options);
+  const engine = loadModel(files);
+  engines.push(engine);
+  return EngineAdapterServer.open({ engine, files, artifacts, adapters, clock: () => performance.now() });
 }
+const disposeEngines = () => {
+  for (const engine of engines.splice(0)) engine.dispose();
+};
+afterEach(disposeEngines);
 
 const TENANTS = DEFAULT_RULES.map(({ adapter: _, ...metadata }) => metadata);
 /** Twelve requests of all three tenants and a stranger, with prompts of unlike lengths; two tenants ask the same. */
@@ -122,6 +128,7 @@ test('all modes give, token for token, what each adapter says alone; nothing sta
     expect(await log.verify()).toEqual({ ok: true, count: trace.length });
   }
   server.dispose();
+  disposeEngines();
   expect(tf.memory().numTensors).toBe(before);
 });
 
@@ -165,5 +172,6 @@ test('a damaged adapter, and one for another shape of base, stop the server befo
   await expect(openServer(new Map([['1@1', damaged.id]]))).rejects.toThrow(
     /adapter_model.safetensors of artifact .* is damaged/,
   );
+  disposeEngines();
   expect(tf.memory().numTensors).toBe(before);
 });

@@ -8,20 +8,16 @@ import { generate } from '../nn/generate';
 import { loadModel, type ModelFiles } from '../nn/loadModel';
 import { mergeLora, sizeOf } from '../nn/lora';
 import { parameterShapes } from '../nn/presets';
-import type { LoraAdapter, ModelEngine, NamedTensorMap } from '../nn/seam';
+import type { ModelEngine, NamedTensorMap } from '../nn/seam';
 import type { ArtifactStore } from '../storage/artifacts';
 import { readSafetensors } from '../storage/safetensors';
+import type { LoadedAdapter } from './servingBase';
 
 /** An f32 on the device. */
 const BYTES = 4;
 
-interface LoadedAdapter {
-  adapter: LoraAdapter;
-  /** Under their names in the engine. */
-  tensors: NamedTensorMap;
-}
 export interface AdapterServerOptions {
-  /** The base without adapters; it belongs to the server from now on. */
+  /** The base without adapters; the server's until `dispose`, and the caller's again from then on. */
   engine: ModelEngine;
   /** Of the same base: merged models are made from them. */
   files: ModelFiles;
@@ -47,22 +43,17 @@ export class EngineAdapterServer implements AdapterServer {
   }
   /**
    * Reads and checks every adapter once. Throws CheckpointError for an artifact that is missing or damaged, DataError, ConfigError or
-   * ShapeError for one that does not fit the base; the engine is disposed then.
+   * ShapeError for one that does not fit the base.
    */
   static async open(options: AdapterServerOptions): Promise<EngineAdapterServer> {
     const server = new EngineAdapterServer(options);
-    try {
-      for (const [key, artifactId] of options.adapters) {
-        await options.artifacts.verify(artifactId);
-        const { tensors } = await server.read(key);
-        const numbers = Object.values(tensors).reduce((sum, { data }) => sum + data.length, 0);
-        server.sizes.set(key, BYTES * numbers);
-      }
-      return server;
-    } catch (error) {
-      server.dispose();
-      throw error;
+    for (const [key, artifactId] of options.adapters) {
+      await options.artifacts.verify(artifactId);
+      const { tensors } = await server.read(key);
+      const numbers = Object.values(tensors).reduce((sum, { data }) => sum + data.length, 0);
+      server.sizes.set(key, BYTES * numbers);
     }
+    return server;
   }
 
   adapterBytes(key: AdapterKey): number {
@@ -97,8 +88,7 @@ export class EngineAdapterServer implements AdapterServer {
   }
 
   async reset(): Promise<void> {
-    for (const engine of this.merged.values()) engine.dispose();
-    this.merged.clear();
+    this.dispose();
     if (this.placed.size > 0) await this.resident([]);
   }
 
@@ -135,11 +125,10 @@ export class EngineAdapterServer implements AdapterServer {
     return out;
   };
 
-  /** Ends all engines, the base's included. */
+  /** Ends the merged models. Adapters stay beside the base until `reset`. */
   dispose(): void {
     for (const engine of this.merged.values()) engine.dispose();
     this.merged.clear();
-    this.options.engine.dispose();
   }
 
   private artifactOf(key: AdapterKey): string {

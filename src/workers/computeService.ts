@@ -1,9 +1,11 @@
 // Handlers of the compute worker, the one owner of the device: models, generation, inspection, evaluation and runs. Works in
 // Node too: everything that is the browser's comes in through ComputeEnvironment.
-import { evaluate } from '../eval/evaluate';
+import { evaluate, evaluateCases, type Sampler } from '../eval/evaluate';
+import { greedySampler } from '../eval/sampler';
 import { onPassedOver } from '../gpu/backend';
 import { adapterZip, mergedZip } from '../interop/adapterExport';
 import { exportRun, importRun } from '../interop/runFile';
+import { adapterCases } from '../labs/adapterCases';
 import { autotune, kernelVersion, withTuned } from '../labs/bench/autotune';
 import { compareEngines, NAMES } from '../labs/bench/compare';
 import { profileStep } from '../labs/bench/profile';
@@ -30,6 +32,8 @@ import { RunStore } from '../storage/runs';
 import type { Storage } from '../storage/storage';
 import { readTensors } from '../storage/tensorSource';
 import { builtinWorld } from '../world/registry';
+import { AdapterArithmetic } from './adapterArithmetic';
+import { AdapterImports } from './adapterImports';
 import { DeviceQueue, yieldToMessages } from './deviceQueue';
 import { EndedRuns } from './endedRuns';
 import { gpuErrorWords, inWords, isOutOfMemory, isWasmAbort, lossWords } from './inWords';
@@ -39,7 +43,7 @@ import { exportModel, tokenizerParts } from './modelExports';
 import { type ReadModelFile, requireModelFile } from './modelFiles';
 import { ModelImports } from './modelImports';
 import { modelKitOf } from './modelKit';
-import { Models, sourceOf } from './models';
+import { Models, runOf, sourceOf } from './models';
 import { modelText } from './modelText';
 import { recipePreparer } from './prepareRun';
 import { RenderContexts } from './renderContexts';
@@ -76,6 +80,8 @@ export interface ComputeEnvironment {
   versions: Record<string, string>;
   /** Ref of the base that tenants' adapters share; micro after SFT unless given. */
   tenancyBase?: string;
+  /** How long it stays on the device after a request, ms; a minute unless given. */
+  servingIdleMs?: number;
   /** Longest time between two checkpoints of a run, ms. */
   checkpointEveryMs: number;
 }
@@ -92,7 +98,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
   const queue = new DeviceQueue();
   const contexts = new RenderContexts(env.readModelFile, storage, now);
   const artifacts = new ArtifactStore(storage, now);
-  const imports = new ModelImports(storage, artifacts, contexts.kits, now);
+  const modelImports = new ModelImports(storage, artifacts, contexts.kits, now);
   const ended = new EndedRuns(queue);
   const budget = new MemoryBudget(storage);
   let backend: Promise<BackendInfo> | undefined;
@@ -112,8 +118,12 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
   const tenancy = new Tenancy({
     ...{ storage, queue, now, models, contexts },
     clock: env.clock,
+    newId: env.newId,
     base: env.tenancyBase,
+    servingIdleMs: env.servingIdleMs,
   });
+  const adapterImports = new AdapterImports(tenancy, artifacts);
+  const arithmetic = new AdapterArithmetic({ tenancy, artifacts, models, contexts, queue });
   const training: TrainingRuns = new TrainingRuns({
     ...{ ...stores, locks: env.locks, queue, now, emit },
     checkpointEveryMs: env.checkpointEveryMs,
@@ -146,7 +156,8 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
   });
 
   const items = new StorageItems({
-    ...{ storage, now, imports },
+    ...{ storage, now },
+    imports: modelImports,
     kits: contexts.kits,
     liveRuns: () => training.ids(),
     async removeRun(id) {
@@ -228,7 +239,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
 
   /** What a run's model was trained with; undefined for base models. */
   const templateOf = async (ref: string): Promise<string | undefined> => {
-    const runId = /^run:([^@]+)/.exec(ref)?.[1];
+    const { runId } = runOf(ref);
     return runId === undefined ? undefined : (await stores.runs.get(runId))?.recipe.template;
   };
 
@@ -257,6 +268,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     onDevice('measuring', async () => {
       gpu(); // which says where there is none
       await budget.checkStep(shape, backendInfo!);
+      void tenancy.release();
       const isTraining = () => training.ids().some((id) => training.get(id)?.status === 'running');
       const before = isTraining();
       try {
@@ -321,40 +333,38 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       }),
     layerNorms: ({ ref, ids }, { signal }) =>
       onDevice('reading the row', () => models.use(ref, (engine) => layerNorms(engine, ids), signal)),
-    evaluate: ({ ref, metrics, cases, seed, promptStyle, dataset, template }, { progress, signal }) =>
+    evaluate: ({ ref, metrics, cases, seed, promptStyle, dataset, template, casesOf = ref }, { progress, signal }) =>
       onDevice('evaluating', async () => {
-        const result = await evaluate(
-          {
-            metrics,
-            cases,
-            seed,
-            promptStyle,
-            dataset,
-            signal,
-            onProgress: (done, total) => progress({ done, total }),
-            batch: 32,
-          },
-          {
-            world: builtinWorld(),
-            render: await contexts.ofModel(ref, template ?? (await templateOf(ref))),
-            // The device is taken batch by batch, so a run that trains meanwhile gets its steps in between; and chat and
-            // inspection go first after every token.
-            sampler: (prompts, { max_new_tokens, stopIds }) =>
-              models.use(
-                ref,
-                (engine) =>
-                  generate(engine, {
-                    prompts,
-                    stopIds,
-                    signal,
-                    yieldToOthers: () => queue.giveWay(),
-                    sampling: { temperature: 0, top_k: 0, top_p: 1, max_new_tokens, seed: 0 },
-                  }),
-                signal,
-                'training',
-              ),
-          },
-        );
+        const options = {
+          metrics,
+          cases,
+          seed,
+          promptStyle,
+          dataset,
+          signal,
+          onProgress: (done: number, total: number) => progress({ done, total }),
+          batch: 32,
+        };
+        const world = builtinWorld();
+        const context = {
+          world,
+          render: await contexts.ofModel(ref, template ?? (await templateOf(ref))),
+          // The device is taken batch by batch, so a run that trains meanwhile gets its steps in between; and chat and
+          // inspection go first after every token.
+          sampler: ((prompts, given) =>
+            models.use(
+              ref,
+              (engine) => greedySampler(engine, () => queue.giveWay())(prompts, { ...given, signal }),
+              signal,
+              'training',
+            )) satisfies Sampler,
+        };
+        // A ref that names one adapter asks for that one; a run of several has each on its own cases.
+        const { runId, adapter } = runOf(casesOf);
+        const recipe =
+          runId === undefined || adapter !== undefined ? undefined : (await stores.runs.get(runId))?.recipe;
+        const routed = recipe && adapterCases(recipe, world, { n: cases, seed, dataset });
+        const result = await (routed ? evaluateCases(routed, options, context) : evaluate(options, context));
         return { metrics: result.metrics, cases: result.cases };
       }),
     conformance: (_, { progress, signal }) =>
@@ -442,8 +452,16 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       }),
     tenancy: () => tenancy.view(),
     previewRoute: ({ metadata }) => tenancy.preview(metadata),
+    editRules: async ({ edit }) => ({ rules: [...(await tenancy.editRules(edit))] }),
     mergeDifference: ({ id }, { signal }) => onDevice('merging', () => tenancy.mergeDifference(id, { signal })),
+    unmergeDifference: ({ id }, { signal }) => onDevice('merging', () => arithmetic.unmerge(id, signal)),
+    serveMix: (params, { signal }) => onDevice('answering', () => arithmetic.mix(params, signal)),
+    combineAdapters: ({ parts, combination_type, id, ...about }) =>
+      arithmetic.combine(parts, combination_type, id, about),
     registerAdapter: ({ id, ref, ...about }) => tenancy.register(id, ref, about),
+    readAdapterFiles: ({ files }) => adapterImports.read(files),
+    importAdapter: ({ files, isBaseConfirmed, id, ...about }) =>
+      adapterImports.register(files, isBaseConfirmed, id, about),
     activateAdapter: ({ id, version, override }) => tenancy.activate(id, version, override),
     rollbackAdapter: ({ id }) => tenancy.rollback(id),
     checkAdapter: ({ id, version, ...options }, { signal, progress }) =>
@@ -481,8 +499,8 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       return { tensors: quantizationErrors(weights, base) };
     },
     adapterPicture: async ({ ref }, { signal }) => {
-      const { config, weights, adapter, tensors } = await models.adapterOf(ref, signal);
-      return { modules: adapterPicture(config, weights, adapter, tensors) };
+      const { config, weights, adapter, tensors, step } = await models.adapterOf(ref, signal);
+      return { modules: adapterPicture(config, weights, adapter, tensors), step };
     },
     updateMap: async ({ ref, path, side }, { signal }) => {
       const { config, adapter, tensors } = await models.adapterOf(ref, signal);
@@ -495,13 +513,18 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       const trained = await models.adapterOf(ref, signal);
       const { fileName, bytes } =
         form === 'peft'
-          ? adapterZip(trained)
+          ? await adapterZip(trained)
           : mergedZip(trained, await tokenizerParts(ref, { ...env, models, contexts }, await templateOf(ref)));
       return transferring({ fileName, bytes: bytes.buffer }, [bytes.buffer]);
     },
-    startRun: (params, { signal }) => onDevice('preparing the run', () => training.start(params, signal)),
+    startRun: (params, { signal }) =>
+      onDevice('preparing the run', () => {
+        void tenancy.release();
+        return training.start(params, signal);
+      }),
     resumeRun: ({ runId }, { signal }) =>
       onDevice('preparing the run', async () => {
+        void tenancy.release();
         const result = await training.resume(runId, signal);
         ended.drop(runId);
         return result;
@@ -531,6 +554,10 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       await training.rename(runId, name);
       return { runId };
     },
+    async keepMeasured({ runId, key, metrics }) {
+      await stores.runs.keepMeasured(runId, key, metrics);
+      return {};
+    },
     async deleteRun({ runId }) {
       const freedBytes = await training.remove(runId);
       ended.drop(runId);
@@ -543,14 +570,14 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     },
     importRun: async ({ bytes }) => ({ run: await importRun(stores, new Uint8Array(bytes), env.newId) }),
     async importModel({ name, files }, { signal, progress }) {
-      const info = await imports.import(name, files, { signal, onProgress: progress });
+      const info = await modelImports.import(name, files, { signal, onProgress: progress });
       return storedModel(info, storage, now);
     },
     listModels: async () => ({
       models: await Promise.all((await artifacts.list('model')).map((info) => storedModel(info, storage, now))),
-      pending: await imports.pending(),
+      pending: await modelImports.pending(),
     }),
-    discardImport: async ({ id }) => ({ freedBytes: await imports.discard(id) }),
+    discardImport: async ({ id }) => ({ freedBytes: await modelImports.discard(id) }),
     modelCard: async ({ ref }, { signal }) =>
       modelCard(ref, { ...env, models, contexts, budget }, await ready(), signal),
     async renameModel({ id, name }) {

@@ -3,7 +3,7 @@
 import { KERNEL_FORMS } from '../gpu/kernels/forms';
 import { adaptersOf, configOf } from '../labs/bench/profile';
 import { recipeAdapters } from '../labs/recipeAdapters';
-import { FIXED_PROMPTS } from '../labs/runRecipe';
+import { fixedPrompts } from '../labs/runRecipe';
 import { ConfigError } from '../lib/errors';
 import { parseConfig } from '../lib/fields';
 import { parameterCount } from '../nn/presets';
@@ -40,7 +40,7 @@ export function recipeMemory(recipe: Recipe, config: LlamaConfig, backend: Backe
     T: Math.min(args.max_length, config.max_position_embeddings),
     checkpointing: args.gradient_checkpointing,
     evaluationRows: args.per_device_eval_batch_size,
-    prompts: FIXED_PROMPTS,
+    prompts: fixedPrompts(recipe),
     maxNewTokens: args.generation_max_new_tokens,
     adapters: recipeAdapters(recipe),
     quantization: recipe.model.quantization,

@@ -33,7 +33,7 @@ import type { DeviceQueue, Priority } from './deviceQueue';
 import { type ReadModelFile, requireModelFile } from './modelFiles';
 
 /** Names under public/models; an artifact id may mean one of them. */
-const BUILTIN = ['nano', 'micro', 'micro-sft'];
+export const BUILTIN = ['nano', 'micro', 'micro-sft'];
 /** Adapters that ship, in PEFT's files under public/models/adapters; `builtin:adapters/bank_A`. */
 const BUILTIN_ADAPTERS = ['bank_A', 'retail_B', 'saas_C'];
 const ADAPTER_FOLDER = 'adapters/';
@@ -52,6 +52,8 @@ export interface ModelSource {
   adapters?: { list: LoraAdapter[]; tensors: NamedTensorMap; baseName: string };
   /** Of the base beside which the adapters lie. */
   baseId?: string;
+  /** Of a run's checkpoint. */
+  step?: number;
   /** Keeps it as artifacts, for what is built on it; absent where it is one, or ships with the studio. */
   keep?: () => Promise<void>;
 }
@@ -188,12 +190,15 @@ export class Models {
       const adapter = choose(engine.adapters);
       const head = await this.env.runs.get(runId!);
       const base = await this.whole(head.recipe.model.ref, signal);
-      const tensors = await this.env.queue.run('interactive', () => engine.exportTrained(), signal);
-      return trainedAdapter(base.files, { ...base.info, name: head.name }, base.info.name, adapter, tensors);
+      // The run goes on while this waits for the device: the step is the one that is read.
+      const read = async () => ({ step: this.live(ref)?.step ?? live.step, tensors: await engine.exportTrained() });
+      const { step, tensors } = await this.env.queue.run('interactive', read, signal);
+      const about = { baseName: base.info.name, baseId: base.info.artifactId, step };
+      return trainedAdapter(base.files, { ...base.info, name: head.name }, about, adapter, tensors);
     }
-    const { adapters, files, info } = await this.source(ref, undefined, signal);
+    const { adapters, files, info, baseId, step } = await this.source(ref, undefined, signal);
     const adapter = choose(adapters?.list ?? []);
-    return trainedAdapter(files, info, adapters!.baseName, adapter, adapters!.tensors);
+    return trainedAdapter(files, info, { baseName: adapters!.baseName, baseId, step }, adapter, adapters!.tensors);
   }
 
   /** A new engine that belongs to the caller, with `fresh` adapters to be trained. Only while the device is held. */
@@ -366,6 +371,7 @@ export class Models {
         files: { ...base.files, quantization },
         adapters: { list, tensors: weights, baseName },
         baseId: base.info.artifactId,
+        step: checkpoint.step,
         keep: async () => {
           await this.keepAdapters(base, list, weights, name);
         },
@@ -400,7 +406,9 @@ export class Models {
         { where: ref },
       );
     await source.keep?.();
-    return (await this.adapterId(source, chosen)) ?? source.info.artifactId;
+    // An adapter's own files are the artifact; written anew, as a run's are, they would be another.
+    const written = runId === undefined ? undefined : await this.adapterId(source, chosen);
+    return written ?? source.info.artifactId;
   }
   /** An adapter artifact as an engine takes it, under a name that no other has. */
   async loadAdapter(artifactId: string): Promise<{ adapter: LoraAdapter; tensors: NamedTensorMap }> {
@@ -414,9 +422,12 @@ export class Models {
   private async adapterSource(ref: ModelRef, { manifest, name }: ArtifactInfo): Promise<ModelSource> {
     const baseId = manifest.parents.base;
     if (!baseId)
-      throw new DataError(`The adapter ${name} does not say which base it is for. Import it again beside its base.`, {
-        where: ref,
-      });
+      throw new DataError(
+        `The adapter ${name} does not say which base it is for. Import its files under Adapters, Registry, which asks for the base.`,
+        {
+          where: ref,
+        },
+      );
     const base = await this.whole(baseId);
     const [configBytes, weights] = await Promise.all(
       [ADAPTER_CONFIG, ADAPTER_WEIGHTS].map((file) => this.artifacts.file(ref, file)),
@@ -489,7 +500,7 @@ function mergedWeights(
 async function trainedAdapter(
   files: ModelSource['files'],
   { config, name }: Pick<ModelInfo, 'config' | 'name'>,
-  baseName: string,
+  about: Pick<TrainedAdapter, 'baseName' | 'baseId' | 'step'>,
   adapter: LoraAdapter,
   tensors: NamedTensorMap,
 ): Promise<TrainedAdapter> {
@@ -497,7 +508,7 @@ async function trainedAdapter(
     config,
     hfConfig: files.config,
     weights: tensorsIn((await wholeFiles(files)).weights),
-    baseName,
+    ...about,
     name: adapter.name === DEFAULT_ADAPTER ? name : `${name} ${adapter.name}`,
     adapter,
     tensors: tensorsOf(adapter.name, tensors),

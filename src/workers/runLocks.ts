@@ -6,6 +6,8 @@ export interface RunLocks {
   acquire(runId: string, waitMs?: number): Promise<(() => void) | undefined>;
   /** True when any worker, this one included, holds the run. */
   isHeld(runId: string): Promise<boolean>;
+  /** Resolves when nobody holds the run any more: its worker has let it go, or has died. */
+  whenFree(runId: string): Promise<void>;
 }
 
 const lockName = (runId: string) => `posttrain-studio/run/${runId}`;
@@ -30,18 +32,29 @@ export function browserLocks(locks: LockManager): RunLocks {
       const { held } = await locks.query();
       return held?.some((lock) => lock.name === lockName(runId)) ?? false;
     },
+    async whenFree(runId) {
+      await locks.request(lockName(runId), { mode: 'shared' }, () => undefined);
+    },
   };
 }
 
 /** For Node, where one process owns its store. */
 export function processLocks(): RunLocks {
-  const held = new Set<string>();
+  const held = new Map<string, { freed: Promise<void>; free: () => void }>();
   return {
     async acquire(runId) {
       if (held.has(runId)) return undefined;
-      held.add(runId);
-      return () => held.delete(runId);
+      let free = () => {};
+      const freed = new Promise<void>((resolve) => {
+        free = resolve;
+      });
+      held.set(runId, { freed, free });
+      return () => {
+        held.delete(runId);
+        free();
+      };
     },
     isHeld: async (runId) => held.has(runId),
+    whenFree: async (runId) => held.get(runId)?.freed,
   };
 }

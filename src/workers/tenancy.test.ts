@@ -1,14 +1,17 @@
 // Tenants' adapters through both services: a tiny base, adapters from a run that trained three at once.
+import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, expect, test, vi } from 'vitest';
 import type { Recipe } from '../protocol/recipe';
-import type { ServingSettings } from '../protocol/requests';
+import type { AuditSearch, ServingSettings } from '../protocol/requests';
 import type { AuditEntry } from '../protocol/serving';
 import { canonicalJson, sha256 } from '../storage/hash';
+import { Models } from './models';
 import { type TestBed, testBed, tinyRecipe } from './testBed';
 
 const beds: TestBed[] = [];
-const bed = () => {
-  const made = testBed({ environment: { tenancyBase: 'builtin:tiny' } });
+const bed = (options: Parameters<typeof testBed>[0] = {}) => {
+  const { environment } = options;
+  const made = testBed({ ...options, environment: { tenancyBase: 'builtin:tiny', ...environment } });
   beds.push(made);
   return made;
 };
@@ -22,7 +25,13 @@ const SETS = { bank_A: 'builtin:tenant/A', retail_B: 'builtin:tenant/B', saas_C:
 const ZEROS = '0'.repeat(64);
 const BANK = { tenant_id: 'bank_A', industry: 'banking', policy_version: 'policy_v3' };
 
-async function trainTenants(made: TestBed, runId: string, seed: number, model = 'builtin:tiny'): Promise<void> {
+async function trainTenants(
+  made: TestBed,
+  runId: string,
+  seed: number,
+  model = 'builtin:tiny',
+  learning_rate = 0.05,
+): Promise<void> {
   const recipe: Recipe = {
     ...tinyRecipe,
     model: { ref: model },
@@ -32,7 +41,7 @@ async function trainTenants(made: TestBed, runId: string, seed: number, model = 
       rows: 24,
       seed: 1,
     },
-    args: { ...tinyRecipe.args, max_steps: 3, per_device_train_batch_size: 3, max_length: 256, learning_rate: 0.05 },
+    args: { ...tinyRecipe.args, max_steps: 3, per_device_train_batch_size: 3, max_length: 256, learning_rate },
     peft: { r: 2, lora_alpha: 8, target_modules: 'all-linear' },
     overrides: [...tinyRecipe.overrides!, 'nothing_trained'],
     seed,
@@ -41,11 +50,11 @@ async function trainTenants(made: TestBed, runId: string, seed: number, model = 
   await vi.waitFor(() => expect(made.statuses(runId).at(-1)).toBe('finished'), { timeout: 20_000, interval: 5 });
 }
 const IDS = { bank_A: 17, retail_B: 42, saas_C: 9 };
-async function install(made: TestBed): Promise<void> {
-  await trainTenants(made, 'tenants', 1);
+async function install(made: TestBed, learning_rate?: number): Promise<void> {
+  await trainTenants(made, 'tenants', 1, undefined, learning_rate);
   for (const [tenant, id] of Object.entries(IDS)) {
     await made.compute.request('registerAdapter', { id, ref: `run:tenants#${tenant}` });
-    await made.compute.request('activateAdapter', { id, version: 1 });
+    await made.compute.request('activateAdapter', { id, version: 1, override: 'three steps teach nobody a policy' });
   }
 }
 
@@ -196,8 +205,9 @@ test('the matrix has a row for each adapter and a column for each tenant', async
 });
 
 test('a trace in four modes: the same answers, every decision logged, loads and memory counted', async () => {
-  const made = bed();
-  await install(made);
+  let id = 0;
+  const made = bed({ environment: { newId: () => String(++id) } });
+  await install(made, 0.2); // so far off that the three say different things
   const { entries, bytes } = await made.compute.request('tenancy', {});
   const largest = Math.max(...entries.map(({ versions }) => bytes[versions[0]!.artifactId]!));
   const modes: ServingSettings[] = [
@@ -208,9 +218,13 @@ test('a trace in four modes: the same answers, every decision logged, loads and 
   ];
   const { reports } = await made.compute.request('serveTrace', { requests: 14, seed: 1, modes });
   const idsOf = (i: number) => reports[i]!.requests.map(({ id, ids }) => [id, ids]);
-  for (const i of [1, 2]) expect(idsOf(i)).toEqual(idsOf(0));
-  // Merged weights round otherwise than weights with an adapter beside them: logits differ by 1e-6, greedy ids seldom.
-  expect(idsOf(3).map(([id]) => id)).toEqual(idsOf(0).map(([id]) => id));
+  // Merged weights round otherwise than weights with an adapter beside them: logits differ by 1e-6, these greedy ids do not.
+  for (const i of [1, 2, 3]) expect(idsOf(i), modes[i]!.mode).toEqual(idsOf(0));
+  const answered = reports[0]!.requests.filter(({ refusal }) => !refusal);
+  expect(answered.every(({ ids }) => ids.length > 0)).toBe(true);
+  const saidBy = (tenant: string) =>
+    answered.filter(({ metadata }) => metadata.tenant_id === tenant).map(({ ids }) => ids.join());
+  expect(new Set(Object.keys(SETS).map((tenant) => saidBy(tenant).join(';'))).size, 'adapters that differ').toBe(3);
   for (const report of reports) {
     expect(report.refusals).toBeGreaterThanOrEqual(2);
     expect(report.latency.p99).toBeGreaterThanOrEqual(report.latency.p50);
@@ -222,8 +236,155 @@ test('a trace in four modes: the same answers, every decision logged, loads and 
   expect(onRequest!.loads).toBeGreaterThan(batched!.loads);
   expect(merged!.peakBytes).toBeGreaterThan(2 * onRequest!.peakBytes);
   const routed = await made.compute.request('searchAuditLog', { query: { decision: 'routed' }, offset: 0, limit: 500 });
-  expect(routed.found).toBe(4 * reports[0]!.requests.filter(({ refusal }) => !refusal).length);
+  expect(routed.found).toBe(4 * answered.length);
+  // The same requests once more: in the log they are another replay's.
+  const again = await made.compute.request('serveTrace', { requests: 14, seed: 1, modes: modes.slice(0, 1) });
+  const replays = [...new Set([...reports, ...again.reports].map(({ replay }) => replay!))];
+  expect(replays).toEqual(['replay-1', 'replay-2']);
+  const logged = async (query: AuditSearch) =>
+    (await made.compute.request('searchAuditLog', { query, offset: 0, limit: 500 })).entries;
+  const [first, second] = await Promise.all(replays.map((replay) => logged({ replay })));
+  expect(first!.filter(({ mode }) => mode === 'merged')).toHaveLength(first!.length / 4);
+  expect(second).toHaveLength(first!.length / 4);
+  expect(second!.map(({ requestId }) => requestId).sort()).toEqual(
+    first!.flatMap(({ mode, requestId }) => (mode === 'load_on_request' ? [requestId] : [])).sort(),
+  );
+  expect(await made.compute.request('verifyAuditLog', {})).toMatchObject({ ok: true });
   await expect(
     made.compute.request('serveTrace', { requests: 14, seed: 1, modes: [{ mode: 'hot_lru', budgetBytes: 10, max_new_tokens: 4 }] }),
   ).rejects.toThrow('smaller than adapter'); // biome-ignore format: one call
+});
+
+const HEADERS = [
+  BANK,
+  { tenant_id: 'retail_B', policy_version: 'policy_v2' },
+  { tenant_id: 'saas_C', policy_version: 'policy_v1' },
+];
+const HI = [{ role: 'user' as const, content: 'Hi' }];
+/** One request of each tenant; what was answered. */
+const askAll = async ({ compute }: TestBed, id: string) => {
+  const texts: (string | undefined)[] = [];
+  for (const metadata of HEADERS)
+    texts.push((await compute.request('serveRequest', { requestId: id, metadata, messages: HI })).text);
+  return texts;
+};
+
+test('requests share one engine of the base; idle, it leaves the device with all that is its own', async () => {
+  const builds = vi.spyOn(Models.prototype, 'newEngine');
+  const made = bed({ environment: { servingIdleMs: 150 } });
+  await install(made);
+  await made.compute.request('deviceFree', {});
+  builds.mockClear();
+  const before = tf.memory().numTensors;
+  const first = await askAll(made, 'first');
+  expect(first.every((text) => text !== undefined)).toBe(true);
+  expect(builds).toHaveBeenCalledTimes(1);
+  expect(await askAll(made, 'second')).toEqual(first);
+  await made.compute.request('serveTrace', { requests: 14, seed: 1, modes: [{ mode: 'batched', maxBatch: 4, max_new_tokens: 2 }] }); // biome-ignore format: one call
+  expect(await askAll(made, 'third')).toEqual(first);
+  expect(builds).toHaveBeenCalledTimes(1);
+  expect(tf.memory().numTensors).toBeGreaterThan(before);
+  await vi.waitFor(() => expect(tf.memory().numTensors).toBe(before), { timeout: 5000, interval: 10 });
+  expect(await askAll(made, 'fourth')).toEqual(first);
+  expect(builds).toHaveBeenCalledTimes(2);
+  builds.mockRestore();
+});
+
+test('a run that starts gets the memory of the base; both answer and train', async () => {
+  const builds = vi.spyOn(Models.prototype, 'newEngine');
+  const made = bed();
+  await install(made);
+  builds.mockClear();
+  const said = await askAll(made, 'before');
+  expect(builds).toHaveBeenCalledTimes(1);
+  await trainTenants(made, 'next', 4);
+  const trained = builds.mock.calls.length;
+  expect(await askAll(made, 'after')).toEqual(said);
+  expect(builds.mock.calls.length - trained, 'released by the run').toBe(1);
+  builds.mockRestore();
+});
+
+test('two tabs with one store: every answer of both is in one chain, and no change of the registry is lost', async () => {
+  const one = bed();
+  await install(one);
+  const { storage } = one;
+  const other = bed({ storage });
+  await trainTenants(one, 'second', 2);
+  await trainTenants(one, 'third', 3);
+  const register = (made: TestBed, id: number, run: string, name: string) =>
+    made.compute.request('registerAdapter', { id, ref: `run:${run}#${name}` });
+  await Promise.all([
+    askAll(one, 'one'),
+    askAll(other, 'other'),
+    register(one, 17, 'second', 'bank_A'),
+    register(other, 17, 'third', 'bank_A'),
+    register(other, 42, 'second', 'retail_B'),
+    one.compute.request('serveTrace', { requests: 14, seed: 1, modes: [{ mode: 'batched', maxBatch: 4, max_new_tokens: 1 }] }), // biome-ignore format: one call
+  ]);
+  const { entries } = await other.compute.request('tenancy', {});
+  expect(entries.map(({ id, versions }) => [id, versions.map(({ version }) => version)])).toEqual([
+    [9, [1]],
+    [17, [1, 2, 3]],
+    [42, [1, 2]],
+  ]);
+  for (const made of [one, other]) {
+    const { found } = await made.compute.request('searchAuditLog', { query: { text: 'ot' }, offset: 0, limit: 1 });
+    expect(found).toBeGreaterThan(3);
+    expect(await made.compute.request('verifyAuditLog', {})).toMatchObject({ ok: true });
+  }
+  const ids = (await one.compute.request('searchAuditLog', { query: { decision: 'routed' }, offset: 0, limit: 500 })).entries; // biome-ignore format: one call
+  for (const id of ['one', 'other']) expect(ids.filter(({ requestId }) => requestId === id)).toHaveLength(3);
+});
+
+test('a first version waits for its check; a rule that leads to another tenant’s adapter is refused and logged', async () => {
+  const made = bed();
+  await trainTenants(made, 'tenants', 1);
+  await made.compute.request('registerAdapter', { id: 17, ref: 'run:tenants#bank_A' });
+  const activate = (override?: string) => made.compute.request('activateAdapter', { id: 17, version: 1, override });
+  await expect(activate()).rejects.toThrow('has not been compared with the bare base');
+  const waiting = await made.compute.request('serveRequest', { requestId: 'w', metadata: BANK });
+  expect(waiting.decision).toMatchObject({ reason: 'adapter_not_registered' });
+  const progress: number[] = [];
+  const { checks } = await made.compute.request(
+    'checkAdapter',
+    { id: 17, version: 1, cases: 3, seed: 1, allowance: 0 },
+    { onProgress: ({ done, total }) => progress.push(done / total) },
+  );
+  expect(progress.at(-1)).toBe(1);
+  expect(checks).toMatchObject({ cases: 3, right: { before: 0, after: 0 }, passes: false });
+  expect(checks!.others!.map(({ tenant }) => tenant)).toEqual(['retail_B', 'saas_C']);
+  expect(checks!.against).toBe((await made.compute.request('tenancy', {})).base.artifactId);
+  await expect(activate()).rejects.toThrow('it is of no help to this tenant');
+  await activate('a rehearsal');
+  expect((await made.compute.request('previewRoute', { metadata: BANK })).decision).toBe('routed');
+
+  const { rules } = await made.compute.request('tenancy', {});
+  const wrong = rules.map((rule) => (rule.tenant_id === 'retail_B' ? { ...rule, adapter: 17 } : rule));
+  await made.storage.setValue('routing-rules', 'builtin:tiny', wrong);
+  const retail = await made.compute.request('serveRequest', { requestId: 'x', metadata: HEADERS[1]! });
+  expect(retail.decision).toMatchObject({
+    decision: 'refused',
+    reason: 'other_tenant',
+    message: expect.stringContaining('registered for "bank_A"'),
+  });
+  expect(retail.text).toBeUndefined();
+  const { found } = await made.compute.request('searchAuditLog', { query: { text: 'other_tenant' }, offset: 0, limit: 1 }); // biome-ignore format: one call
+  expect(found).toBe(1);
+});
+
+test('a header that is no header is refused in words and logged', async () => {
+  const made = bed();
+  const odd: unknown[] = [null, undefined, 'bank_A', 7, 10n, [BANK], { ...BANK, tenant_id: 10n }, { ...BANK, tenant_id: new Map() }, { tenant_id: 'bank_A', policy_version: Number.NaN }]; // biome-ignore format: one list
+  const reasons: unknown[] = [];
+  for (const metadata of odd) {
+    const params = { requestId: 'odd', metadata: metadata as never };
+    const { decision, text } = await made.compute.request('serveRequest', params);
+    expect(text).toBeUndefined();
+    reasons.push(decision.decision === 'refused' && decision.reason);
+  }
+  const missing = Array.from({ length: 6 }, () => 'missing_field');
+  expect(reasons).toEqual([...missing, 'malformed_field', 'malformed_field', 'malformed_field']);
+  const { entries } = await made.compute.request('searchAuditLog', { query: { decision: 'refused' }, offset: 0, limit: 99 }); // biome-ignore format: one call
+  expect(entries.map(({ reason }) => reason).reverse()).toEqual(reasons);
+  expect(await made.compute.request('verifyAuditLog', {})).toEqual({ ok: true, count: odd.length });
 });

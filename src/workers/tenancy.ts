@@ -11,7 +11,7 @@ import { tensorsOf } from '../nn/adapterSet';
 import { generate } from '../nn/generate';
 import { type LogitDifference, logitDifference } from '../nn/logitDifference';
 import { mergeLora } from '../nn/lora';
-import type { ModelEngine, NamedTensorMap } from '../nn/seam';
+import type { ModelEngine } from '../nn/seam';
 import type { Message } from '../protocol/chat';
 import type { ServedAnswer, TenancyView } from '../protocol/requests';
 import type {
@@ -19,8 +19,11 @@ import type {
   AuditEntry,
   AuditVerdict,
   RegistryEntry,
+  RegressionCheck,
   RequestMetadata,
   RoutingDecision,
+  RoutingRule,
+  RuleEdit,
   ServingReport,
   SliceCheck,
 } from '../protocol/serving';
@@ -36,13 +39,14 @@ import { chapterItem, tenantCases } from '../world/tenant/rows';
 import { servingTrace } from '../world/tenant/trace';
 import { EngineAdapterServer } from './adapterServer';
 import type { DeviceQueue } from './deviceQueue';
-import { type Models, wholeFiles } from './models';
+import { type ModelSource, type Models, wholeFiles } from './models';
 import type { RenderContexts } from './renderContexts';
+import { RoutingRules, rulesHash } from './routingRules';
+import { ServingBase } from './servingBase';
 
 /** The verdict that a slice is about: the answer decides as this tenant's policy does. */
 const SLICE_METRIC = 'tenant_policy_correct';
-const MAX_NEW_TOKENS = 112;
-const RULES_TABLE = 'routing-rules';
+export const MAX_NEW_TOKENS = 112;
 const shipped = (tenant: Tenant['id']): string => `builtin:adapters/${tenant}`;
 
 export interface TenancyEnvironment {
@@ -53,9 +57,16 @@ export interface TenancyEnvironment {
   now: () => number;
   /** Milliseconds, monotonic. */
   clock: () => number;
+  newId: () => string;
   /** Ref of the shared base. */
   base?: string;
+  /** How long the base stays on the device for a next request, ms. */
+  servingIdleMs?: number;
 }
+/** What a shipped adapter's report says of its regression check; `artifact`: of the adapter that was checked. */
+type ShippedCheck = RegressionCheck & { artifact: string };
+/** Runs work alone on the device; the engine may not be used after it. */
+type OnEngine = <T>(work: (engine: ModelEngine) => Promise<T>) => Promise<T>;
 interface Working {
   signal?: AbortSignal;
   onProgress?: (done: number, total: number) => void;
@@ -64,16 +75,26 @@ interface Working {
 export class Tenancy {
   private readonly artifacts: ArtifactStore;
   private readonly log: AuditLog;
+  private readonly serving: ServingBase;
   private readonly baseRef: string;
+  private readonly table: RoutingRules;
   private opened?: Promise<AdapterRegistry>;
 
   constructor(private readonly env: TenancyEnvironment) {
     this.artifacts = new ArtifactStore(env.storage, env.now);
     this.log = new AuditLog(env.storage, env.now);
+    const { queue, models, servingIdleMs: idleMs } = env;
+    this.serving = new ServingBase({ queue, newEngine: (base) => models.newEngine(base), idleMs });
     this.baseRef = env.base ?? 'builtin:micro-sft';
+    this.table = new RoutingRules(env.storage, this.log, this.baseRef);
   }
 
-  private registry(): Promise<AdapterRegistry> {
+  /** Takes the base off the device, once it is free: what comes next needs the memory. */
+  release(): Promise<void> {
+    return this.serving.release();
+  }
+
+  registry(): Promise<AdapterRegistry> {
     this.opened ??= this.open();
     this.opened.catch(() => {
       this.opened = undefined; // the next request tries again
@@ -94,19 +115,33 @@ export class Tenancy {
       const source = await models.source(shipped(tenant.id)).catch(() => undefined); // not shipped beside this base
       if (source?.baseId !== base.info.artifactId) continue;
       await source.keep?.();
-      const { version } = await registry.addVersion(id, source.info.artifactId, { note: 'ships with the studio' });
+      const { artifactId, report } = source.info;
+      const { version } = await registry.addVersion(id, artifactId, { note: 'ships with the studio' });
+      // Checked when it was made; one whose check is of other files waits for its own.
+      const check = report?.check as unknown as ShippedCheck | undefined;
+      if (check?.artifact !== artifactId || check.against !== base.info.artifactId || !check.passes) continue;
+      const { artifact: _artifact, ...checks } = check;
+      await registry.recordCheck(id, version, checks);
       await registry.activate(id, version);
     }
     return registry;
   }
-  private async rules() {
-    return (await this.env.storage.getValue<typeof DEFAULT_RULES>(RULES_TABLE, this.baseRef)) ?? DEFAULT_RULES;
+  /** The shared base. */
+  base(signal?: AbortSignal): Promise<ModelSource> {
+    return this.env.models.source(this.baseRef, undefined, signal);
+  }
+  private rules() {
+    return this.table.current();
+  }
+  async editRules(edit: RuleEdit): Promise<readonly RoutingRule[]> {
+    return this.table.edit(edit, await (await this.registry()).list());
   }
 
   async view(): Promise<TenancyView> {
     const registry = await this.registry();
     const { info } = await this.env.models.source(this.baseRef);
     const entries = await registry.list();
+    const rules = await this.rules();
     const bytes: Record<string, number> = {};
     for (const { artifactId } of entries.flatMap(({ versions }) => versions))
       bytes[artifactId] = (await this.artifacts.get(artifactId))?.sizeBytes ?? 0;
@@ -114,7 +149,8 @@ export class Tenancy {
       base: { ref: this.baseRef, name: info.name, artifactId: info.artifactId, sizeBytes: info.sizeBytes },
       entries,
       bytes,
-      rules: [...(await this.rules())],
+      rules: [...rules],
+      hasDefaultRules: (await rulesHash(rules)) === (await rulesHash(DEFAULT_RULES)),
       log: await this.log.head(),
       chapterMessages: caseOf(chapterItem(builtinWorld(), TENANTS[0]!.id), 0).messages, // the same for every tenant
     };
@@ -122,7 +158,7 @@ export class Tenancy {
   /** What the router would do with a request; nothing is served, so nothing is logged. */
   async preview(metadata: RequestMetadata): Promise<RoutingDecision> {
     const active = await (await this.registry()).active();
-    return route(metadata, await this.rules(), new Set(active.keys()));
+    return route(metadata, await this.rules(), active);
   }
 
   /**
@@ -134,8 +170,15 @@ export class Tenancy {
     ref: string,
     about: { name?: string; metadata?: RequestMetadata; note?: string },
   ): Promise<RegistryEntry> {
+    return this.registerArtifact(id, await this.env.models.keepAdapter(ref), about);
+  }
+  /** The same of an artifact that is stored. */
+  async registerArtifact(
+    id: number,
+    artifactId: string,
+    about: { name?: string; metadata?: RequestMetadata; note?: string },
+  ): Promise<RegistryEntry> {
     const registry = await this.registry();
-    const artifactId = await this.env.models.keepAdapter(ref);
     await registry.checkArtifact(artifactId); // before an entry is made for it
     const entries = await registry.list();
     if (!entries.some((entry) => entry.id === id))
@@ -150,58 +193,32 @@ export class Tenancy {
     return (await this.registry()).rollback(id);
   }
 
-  /** Runs `task` with samplers of adapter versions, all of them beside one base on the device. */
+  /** Runs `task` with samplers of adapter versions, and of the bare base where none is named, all of them beside the base that stays on the device. */
   private async withAdapters<T>(
     versions: readonly AdapterVersion[],
     { signal }: Working,
-    task: (sampler: (artifactId: string) => Sampler, engine: ModelEngine) => Promise<T>,
+    task: (sampler: (artifactId?: string) => Sampler, onEngine: OnEngine) => Promise<T>,
   ): Promise<T> {
     const { models, queue } = this.env;
     // Versions of two entries may be one artifact, which lies on the device once.
     const ids = [...new Set(versions.map(({ artifactId }) => artifactId))];
     const loaded = await Promise.all(ids.map((id) => models.loadAdapter(id)));
     const base = await models.source(this.baseRef, undefined, signal);
-    const engine = await queue.run(
-      'training',
-      async () => {
-        const made = await models.newEngine(base);
-        const tensors = Object.assign({}, ...loaded.map((one) => one.tensors)) as NamedTensorMap;
-        try {
-          await made.setAdapters(
-            loaded.map(({ adapter }) => adapter),
-            { tensors },
-          );
-        } catch (error) {
-          made.dispose();
-          throw error;
-        }
-        return made;
-      },
-      signal,
-    );
+    const onEngine: OnEngine = (work) => this.serving.use(base, loaded, work, signal);
     const samplerOf =
-      (artifactId: string): Sampler =>
-      (prompts, { max_new_tokens, stopIds }) => {
-        const slot = ids.indexOf(artifactId);
-        return queue.run(
-          'training',
-          () =>
-            generate(engine, {
-              prompts,
-              stopIds,
-              signal,
-              rowAdapter: new Int32Array(prompts.length).fill(slot),
-              yieldToOthers: () => queue.giveWay(),
-              sampling: { temperature: 0, top_k: 0, top_p: 1, max_new_tokens, seed: 0 },
-            }),
-          signal,
+      (artifactId?: string): Sampler =>
+      (prompts, { max_new_tokens, stopIds }) =>
+        onEngine((engine) =>
+          generate(engine, {
+            prompts,
+            stopIds,
+            signal,
+            rowAdapter: new Int32Array(prompts.length).fill(artifactId === undefined ? -1 : ids.indexOf(artifactId)),
+            yieldToOthers: () => queue.giveWay(),
+            sampling: { temperature: 0, top_k: 0, top_p: 1, max_new_tokens, seed: 0 },
+          }),
         );
-      };
-    try {
-      return await task(samplerOf, engine);
-    } finally {
-      await queue.run('training', async () => engine.dispose());
-    }
+    return task(samplerOf, onEngine);
   }
   private async context() {
     return { world: builtinWorld(), render: await this.env.contexts.ofSource() };
@@ -247,7 +264,10 @@ export class Tenancy {
     );
   }
 
-  /** The regression suite of a version against the one that is active, on its tenant's dev slice; kept with the version. */
+  /**
+   * The regression suite of a version against the one that is active, on its tenant's dev slice; kept with the version. Where none
+   * is active, against the bare base, and on the other tenants' slices too, which the adapter must not know better than its own.
+   */
   async check(
     id: number,
     version: number,
@@ -258,27 +278,45 @@ export class Tenancy {
     const entry = await registry.get(id);
     const active = entry.versions.find((one) => one.version === entry.active);
     const next = entry.versions.find((one) => one.version === version);
-    if (!active || !next || active === next)
+    if (!next || active === next)
       throw new ConfigError(
-        `A regression check compares a version of adapter ${id} with the active one; ${!next ? `there is no version ${version}` : !active ? 'none is active' : `version ${version} is the active one`}.`,
+        `A regression check compares a version of adapter ${id} with the active one; ${next ? `version ${version} is the active one` : `there is no version ${version}`}.`,
         { where: `adapter ${id}` },
       );
-    const slice = this.slices(cases, seed, 'dev').find(({ tenant }) => tenant === entry.metadata.tenant_id);
-    if (!slice)
+    const slices = this.slices(cases, seed, 'dev');
+    const own = slices.find(({ tenant }) => tenant === entry.metadata.tenant_id);
+    if (!own)
       throw new ConfigError(
         `There are no cases of the tenant ${JSON.stringify(entry.metadata.tenant_id ?? '')}: a check needs ${TENANTS.map((t) => t.id).join(', ')}.`,
         { where: `adapter ${id}` },
       );
+    const others = active ? [] : slices.filter((slice) => slice !== own);
     const context = await this.context();
     const metric = findMetrics([SLICE_METRIC])[0]!;
-    return this.withAdapters([active, next], working, async (sampler) => {
-      const outcomes = [];
-      for (const [i, one] of [active, next].entries()) {
-        const options = { metrics: [SLICE_METRIC], seed, promptStyle: 'plain' as const, max_new_tokens: MAX_NEW_TOKENS, signal: working.signal, onProgress: (done: number, total: number) => working.onProgress?.(i * total + done, 2 * total) }; // biome-ignore format: one object
-        const { graded } = await evaluateCases(slice.cases, options, { ...context, sampler: sampler(one.artifactId) });
-        outcomes.push(caseOutcomes(graded, metric));
-      }
-      const checks = regressionCheck(outcomes[0]!, outcomes[1]!, { against: active.artifactId, allowance });
+    const { signal, onProgress } = working;
+    let parts = 0;
+    return this.withAdapters(active ? [active, next] : [next], working, async (sampler) => {
+      const outcomesOf = async (one: AdapterVersion | undefined, slice: typeof own) => {
+        const part = parts++;
+        const { graded } = await evaluateCases(
+          slice.cases,
+          {
+            metrics: [SLICE_METRIC],
+            seed,
+            promptStyle: 'plain',
+            max_new_tokens: MAX_NEW_TOKENS,
+            signal,
+            onProgress: (done, total) => onProgress?.(part * total + done, (2 + others.length) * total),
+          },
+          { ...context, sampler: sampler(one?.artifactId) },
+        );
+        return caseOutcomes(graded, metric);
+      };
+      const [before, after] = [await outcomesOf(active, own), await outcomesOf(next, own)];
+      const elsewhere: Record<string, typeof after> = {};
+      for (const slice of others) elsewhere[slice.tenant] = await outcomesOf(next, slice);
+      const against = active?.artifactId ?? registry.baseId;
+      const checks = regressionCheck(before, after, { against, allowance, ...(!active && { others: elsewhere }) });
       return registry.recordCheck(id, version, checks);
     });
   }
@@ -294,7 +332,7 @@ export class Tenancy {
   ): Promise<ServedAnswer> {
     const registry = await this.registry();
     const active = await registry.active();
-    const decision = route(metadata, await this.rules(), new Set(active.keys()));
+    const decision = route(metadata, await this.rules(), active);
     const about = { requestId, metadata };
     if (decision.decision === 'refused') {
       const { reason, message } = decision;
@@ -349,7 +387,7 @@ export class Tenancy {
    * right answer of the entry's tenant.
    */
   async mergeDifference(id: number, { signal }: Working): Promise<LogitDifference> {
-    const { models, queue } = this.env;
+    const { models } = this.env;
     const registry = await this.registry();
     const entry = await registry.get(id);
     const version = (await registry.active()).get(id);
@@ -361,21 +399,17 @@ export class Tenancy {
     const ids = Int32Array.from([...prompt, ...context.render.tokenizer.encode(item.expected).ids]);
     const base = await models.source(this.baseRef, undefined, signal);
     const loaded = await models.loadAdapter(version.artifactId);
-    return this.withAdapters([version], { signal }, async (_sampler, engine) =>
-      queue.run(
-        'training',
-        async () => {
-          const tensors = tensorsOf(loaded.adapter.name, loaded.tensors);
-          const weights = mergeLora(base.info.config, await engine.exportWeights(), loaded.adapter, tensors);
-          const merged = await models.newEngine({ ...base, files: { ...base.files, weights } });
-          try {
-            return await logitDifference(engine, merged, ids);
-          } finally {
-            merged.dispose();
-          }
-        },
-        signal,
-      ),
+    return this.withAdapters([version], { signal }, (_sampler, onEngine) =>
+      onEngine(async (engine) => {
+        const tensors = tensorsOf(loaded.adapter.name, loaded.tensors);
+        const weights = mergeLora(base.info.config, await engine.exportWeights(), loaded.adapter, tensors);
+        const merged = await models.newEngine({ ...base, files: { ...base.files, weights } });
+        try {
+          return await logitDifference(engine, merged, ids);
+        } finally {
+          merged.dispose();
+        }
+      }),
     );
   }
 
@@ -399,10 +433,11 @@ export class Tenancy {
     const adapters = new Map<AdapterKey, string>(
       [...active].map(([id, { version, artifactId }]) => [adapterKey(id, version), artifactId]),
     );
-    return queue.run(
-      'training',
-      async () => {
-        const engine = await models.newEngine(base);
+    const replayId = `replay-${this.env.newId().slice(0, 8)}`;
+    return this.serving.use(
+      base,
+      [],
+      async (engine) => {
         const options = { engine, files: await wholeFiles(base.files), artifacts: this.artifacts, adapters, clock, yieldToOthers: () => queue.giveWay() }; // biome-ignore format: one object
         const server = await EngineAdapterServer.open(options);
         try {
@@ -413,6 +448,7 @@ export class Tenancy {
                 server,
                 rules,
                 adapters: active,
+                replay: replayId,
                 log: this.log,
                 signal,
                 onProgress: (done, total) => onProgress?.(i * total + done, modes.length * total),
@@ -460,10 +496,10 @@ export class Tenancy {
   }
 }
 
-const noSampler: Sampler = () => Promise.reject(new Error('nothing is generated here'));
+export const noSampler: Sampler = () => Promise.reject(new Error('nothing is generated here'));
 
 /** A conversation that nobody grades. */
-const freeCase = (messages: Message[]): EvaluationCase =>
+export const freeCase = (messages: Message[]): EvaluationCase =>
   ({
     caseId: 'free',
     shape: 'tenant',

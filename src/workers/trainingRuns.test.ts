@@ -275,10 +275,43 @@ test('a run that another tab finished while its lock was awaited is not resumed'
       return () => {};
     },
     isHeld: async () => true,
+    whenFree: async () => {},
   };
   const other = worker({ storage, locks: waiting });
   await expect(other.all.resume('r')).rejects.toThrow('has finished');
   expect(await losses(tab.runs)).toHaveLength(20);
+});
+
+test('a run whose worker dies only after the page came back is told as interrupted then, as is its end in another tab', async () => {
+  const [storage, locks] = [new MemoryStorage(), processLocks()];
+  const freeing = new Map<string, () => void>();
+  const dying: RunLocks = {
+    ...locks,
+    acquire: async (id) => {
+      const release = await locks.acquire(id);
+      if (release) freeing.set(id, release);
+      return release;
+    },
+  };
+  const before = worker({ storage, locks: dying, failAt: { 8: 'hang' } });
+  await before.start();
+  await when(() => before.all.require('r').step === 7);
+  const after = worker({ storage, locks });
+  expect((await after.all.list())[0]!.status).toBe('running'); // its lock is still held
+  await after.all.list(); // asked twice, told once
+  expect(after.events).toEqual([]);
+  freeing.get('r')!();
+  await after.until('r', 'interrupted');
+  for (let i = 0; i < 20; i++) await yieldToMessages();
+  expect(after.statuses('r')).toEqual(['interrupted']);
+  expect((await after.runs.get('r')).checkpoints.map(({ step }) => step)).toEqual([5]);
+  expect((await after.all.resume('r')).step).toBe(5);
+  await after.until('r', 'finished');
+
+  const other = worker({ storage, locks });
+  await other.start('s');
+  await after.all.list();
+  await after.until('s', 'finished');
 });
 
 test('an error ends the run, says why and keeps the weights of the last good step', async () => {

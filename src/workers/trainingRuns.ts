@@ -48,6 +48,8 @@ export class TrainingRuns {
   private readonly live = new Map<string, LiveRun>();
   private readonly releases = new Map<string, () => void>();
   private readonly slot = new KeyedQueue();
+  /** Runs of other workers whose end is awaited. */
+  private readonly followed = new Set<string>();
 
   constructor(private readonly env: TrainingRunsEnvironment) {}
 
@@ -173,12 +175,45 @@ export class TrainingRuns {
 
   /** Runs that are recorded as alive but that no worker holds were cut off: their tab was closed or crashed. */
   async settleOrphans(): Promise<void> {
-    for (const head of await this.env.runs.heads())
-      if (LIVE.includes(head.status) && !this.live.has(head.id) && !(await this.env.locks.isHeld(head.id)))
-        await this.env.runs.patch(head.id, {
-          status: 'interrupted',
-          checkpoints: await this.env.checkpoints.list(head.id),
-        });
+    for (const { id, status } of await this.env.runs.heads())
+      if (LIVE.includes(status) && !this.live.has(id)) {
+        if (!(await this.cutOff(id))) this.follow(id);
+      }
+  }
+  /** Under the run's lock, so that no other tab takes it up meanwhile; false when another worker holds it. */
+  private async cutOff(id: string): Promise<boolean> {
+    const release = await this.env.locks.acquire(id);
+    if (!release) return false;
+    try {
+      const head = await this.env.runs.head(id); // another tab may have gone on with it, and finished
+      if (head && LIVE.includes(head.status))
+        await this.env.runs.patch(id, { status: 'interrupted', checkpoints: await this.env.checkpoints.list(id) });
+    } finally {
+      release();
+    }
+    return true;
+  }
+  /**
+   * A run that another worker holds: trained in another tab, or by the worker of a page that was reloaded, which holds its
+   * locks for seconds until it dies. When it lets go, the page is told how the run ended.
+   */
+  private follow(id: string): void {
+    if (this.followed.has(id)) return;
+    this.followed.add(id);
+    void this.env.locks
+      .whenFree(id)
+      .then(async () => {
+        this.followed.delete(id);
+        const head = await this.env.runs.head(id);
+        if (!head || this.live.has(id) || this.releases.has(id)) return; // deleted, or taken up here meanwhile
+        if (LIVE.includes(head.status) && !(await this.cutOff(id))) return this.follow(id);
+        const { status, step, error } = (await this.env.runs.head(id))!;
+        this.env.emit({ kind: 'status', runId: id, status, step, ...(error && { error }) });
+      })
+      .catch((error: Error) => {
+        this.followed.delete(id); // the next look at the runs asks again
+        this.env.emit({ kind: 'warning', message: `What became of run ${id} could not be read. ${error.message}` });
+      });
   }
 
   async list(): Promise<RunRecord[]> {

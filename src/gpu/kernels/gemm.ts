@@ -34,9 +34,11 @@ export interface GemmSpec {
    * store: C = acc, or C += acc where `accumulate` is 1. residual: C = R + acc, or acc where `bare` is 1. rope: C = acc with the q and k heads rotated;
    * with `append`, row i goes to C's row meta[3m + i]: a cache that grows.
    * swiglu: columns are gate and up; act = silu(gate)·up, and gate|up too when `save`. swigluBackward: acc = d act; writes
-   * d gate|d up, and act again for the gradient of the next weight.
-   * route: C = acc ∘ routes[route of the row]: scale and choice of adapters. blocks (TN): column c of C is 0 outside the rows
-   * from blocks[c] to blocks[n + c]: each module's adapter reaches its own outputs alone.
+   * d gate|d up, and act again for the gradient of the next weight; with `extra`, d act = acc + what stands there.
+   * route: C = acc ∘ routes[route of the row], + routes[offsets + route] where `offsets` is not 0: scale and choice of adapters,
+   * and the constants that their biases are multiplied by. blocks (TN): column c of C is 0 outside the rows
+   * from blocks[c] to blocks[n + c]: each module's adapter reaches its own outputs alone. drop (NN): C (+)= acc ∘ the factors of
+   * dropout under the draw of the row's route (dropout.ts).
    */
   epilogue: GemmEpilogue;
 }
@@ -45,13 +47,14 @@ export type GemmEpilogue =
   | { kind: 'residual' }
   | { kind: 'rope'; headDim: number; rotatedHeads: number; positions: number; append?: boolean }
   | { kind: 'swiglu'; save: boolean }
-  | { kind: 'swigluBackward' }
+  | { kind: 'swigluBackward'; extra?: boolean }
   | { kind: 'route' }
+  | { kind: 'drop' }
   | { kind: 'blocks' };
 
 /** `bare`: a kernel with a residual, or of TN with a norm, works as one without: then one pipeline does for both. */
-export type GemmParam = 'm' | 'n' | 'k' | 'lda' | 'ldc' | 'accumulate' | 'k2' | 'bare';
-const PARAMS = [
+export type GemmParam = 'm' | 'n' | 'k' | 'lda' | 'ldc' | 'accumulate' | 'k2' | 'bare' | 'offsets';
+export const GEMM_PARAMS = [
   ['m', 'u32'],
   ['n', 'u32'],
   ['k', 'u32'],
@@ -60,6 +63,7 @@ const PARAMS = [
   ['accumulate', 'u32'],
   ['k2', 'u32'],
   ['bare', 'u32'],
+  ['offsets', 'u32'],
 ] as const;
 
 const VEC: Omit<StorageBinding, 'name' | 'access'> = { type: 'array<vec4f>' };
@@ -69,26 +73,43 @@ const writes = (name: string, type = VEC.type): StorageBinding => ({ name, type,
 /**
  * Buffers in binding order: A, B, (lowRank) A2, B2, what prologue and epilogue read, then what is written.
  * norm: gamma, (TN) rstd. residual: R. rope: table (cos then sin, [positions, headDim / 2] each), meta (position of row i at
- * 2m + i). swigluBackward: gate|up [m, 2n]. route: routes [routes, n], route of each row [m]. blocks: [2, n]. Outputs: C; swiglu: act [m, n / 2], (save) gate|up; swigluBackward: C [m, 2n],
- * act [m, n]; norm in NT with save: rstd [m].
+ * 2m + i). swigluBackward: gate|up [m, 2n], (extra) [m, n]. route: routes [routes, n], route of each row [m]. drop: draws
+ * [routes, 4], route of each row [m]. blocks: [2, n]. Outputs: C; swiglu: act [m, n / 2], (save) gate|up; swigluBackward: C
+ * [m, 2n], act [m, n]; norm in NT with save: rstd [m].
  */
 function buffersOf({ layout, norm, epilogue, lowRank, weights }: GemmSpec): StorageBinding[] {
   const list = [reads('A'), reads('B', weights ? 'array<u32>' : VEC.type)];
   if (lowRank) list.push(reads('A2'), reads('B2'));
   if (norm) list.push(reads('gamma'));
   if (norm && layout === 'TN') list.push(reads('rstd', 'array<f32>'));
-  if (epilogue.kind === 'residual') list.push(reads('residual'));
-  if (epilogue.kind === 'rope') list.push(reads('table'), reads('rowMeta', 'array<u32>'));
-  if (epilogue.kind === 'swigluBackward') list.push(reads('gateUp'));
-  if (epilogue.kind === 'route') list.push(reads('routes'), reads('rowRoute', 'array<u32>'));
-  if (epilogue.kind === 'blocks') list.push(reads('blocks', 'array<vec4u>'));
-  if (epilogue.kind === 'swiglu') {
-    list.push(writes('act'));
-    if (epilogue.save) list.push(writes('C'));
-  } else list.push(writes('C'));
-  if (epilogue.kind === 'swigluBackward') list.push(writes('act'));
+  list.push(...epilogueReads(epilogue), ...epilogueWrites(epilogue));
   if (norm?.save && layout === 'NT') list.push(writes('rstd', 'array<f32>'));
   return list;
+}
+
+/** What an epilogue reads, in binding order. */
+export function epilogueReads(epilogue: GemmEpilogue): StorageBinding[] {
+  switch (epilogue.kind) {
+    case 'residual':
+      return [reads('residual')];
+    case 'rope':
+      return [reads('table'), reads('rowMeta', 'array<u32>')];
+    case 'swigluBackward':
+      return [reads('gateUp'), ...(epilogue.extra ? [reads('extra')] : [])];
+    case 'route':
+      return [reads('routes'), reads('rowRoute', 'array<u32>')];
+    case 'drop':
+      return [reads('draws', 'array<vec4u>'), reads('rowRoute', 'array<u32>')];
+    case 'blocks':
+      return [reads('blocks', 'array<vec4u>')];
+    default:
+      return [];
+  }
+}
+/** What it writes. */
+export function epilogueWrites(epilogue: GemmEpilogue): StorageBinding[] {
+  if (epilogue.kind === 'swiglu') return [writes('act'), ...(epilogue.save ? [writes('C')] : [])];
+  return [writes('C'), ...(epilogue.kind === 'swigluBackward' ? [writes('act')] : [])];
 }
 
 const describe = ({ layout, form, norm, epilogue, lowRank, weights }: GemmSpec): string =>
@@ -97,6 +118,7 @@ const describe = ({ layout, form, norm, epilogue, lowRank, weights }: GemmSpec):
     weights,
     norm && 'norm',
     epilogue.kind !== 'store' && epilogue.kind,
+    epilogue.kind === 'swigluBackward' && epilogue.extra && 'extra',
     lowRank && 'lowRank',
     form.kind,
   ]
@@ -115,7 +137,7 @@ export function gemm(spec: GemmSpec): Kernel<GemmParam> {
   const [rows, columns] = form.kind === 'direct' ? [form.tm * form.wy, form.tn * form.wx] : [form.bm, form.bn];
   return makeKernel({
     name: describe(spec),
-    params: PARAMS,
+    params: GEMM_PARAMS,
     buffers: buffersOf(spec),
     code: form.kind === 'direct' ? directCode(spec, form) : tiledCode(spec, form),
     grid: ({ m, n }: Values<GemmParam>) => [ceilDiv(n, columns), ceilDiv(m, rows), 1],
@@ -148,8 +170,8 @@ export const gemmValues = (
   layout: GemmLayout,
   given: { m: number; n: number; k: number } & Partial<Values<GemmParam>>,
 ): Values<GemmParam> => {
-  const { m, n, k, lda = layout === 'TN' ? m : k, ldc = n, accumulate = 0, k2 = 0, bare = 0 } = given;
-  return { m, n, k, lda, ldc, accumulate, k2, bare };
+  const { m, n, k, lda = layout === 'TN' ? m : k, ldc = n, accumulate = 0, k2 = 0, bare = 0, offsets = 0 } = given;
+  return { m, n, k, lda, ldc, accumulate, k2, bare, offsets };
 };
 
 /**

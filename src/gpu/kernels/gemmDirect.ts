@@ -1,7 +1,7 @@
 // The matrix product for software adapters: a thread holds a tile of C in registers and reads A and B from storage. No
 // workgroup memory and no barrier: on SwiftShader each barrier costs more than the loads that it saves.
 import type { GemmForm, GemmSpec } from './gemm';
-import { epilogueLoop, isPaired, pairFunctions, range, SIGMOID, type Tile } from './gemmParts';
+import { epilogueFunctions, epilogueLoop, isPaired, pairFunctions, range, type Tile } from './gemmParts';
 import { weightCode } from './nf4';
 
 export function directCode(spec: GemmSpec, form: Extract<GemmForm, { kind: 'direct' }>): string {
@@ -9,7 +9,7 @@ export function directCode(spec: GemmSpec, form: Extract<GemmForm, { kind: 'dire
   const tile: Tile = { tm, tn, row: 'm0', column: 'n0', value: (i, j) => vectorOf(spec, i, j) };
   return `${pairFunctions(spec)}
 ${spec.weights ? weightCode(spec.weights) : ''}
-${spec.epilogue.kind.startsWith('swiglu') ? SIGMOID : ''}
+${epilogueFunctions(spec)}
 @compute @workgroup_size(${wx}, ${wy})
 fn main(@builtin(global_invocation_id) id: vec3u) {
   let m0 = id.y * ${tm}u;

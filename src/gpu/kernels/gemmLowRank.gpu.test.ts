@@ -78,6 +78,13 @@ test.each([...forms('NT').map((f) => ['NT', ...f] as const), ...forms('NN').map(
     const want = product(layout, A, B, m, n, k).map((v, i) => v * routes[rowRoute[Math.floor(i / n)]! * n + (i % n)]!);
     expect(relativeError(out[4]!, want)).toBeLessThan(1e-5);
     expect(Array.from(out[4]!.slice(0, n), Math.abs)).toEqual(new Array(n).fill(0));
+    // What biases are multiplied by stands behind the coefficients.
+    const added = noise(3 * n, 4);
+    const both = Float32Array.from([...routes, ...added]);
+    const values = gemmValues(layout, { m, n, k, offsets: 3 });
+    const [, , , , biased] = await runKernel(device, kernel, values, [A, B, both, rowRoute, zeros(m * n)]);
+    const wanted = want.map((v, i) => v + added[rowRoute[Math.floor(i / n)]! * n + (i % n)]!);
+    expect(relativeError(biased!, wanted)).toBeLessThan(1e-5);
   },
 );
 

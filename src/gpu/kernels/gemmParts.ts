@@ -1,6 +1,7 @@
 // What all forms of the matrix product share: which columns a tile has, and what is done with a finished tile.
 // A tile of a thread has `tm` rows and `tn` columns in groups of four. In paired epilogues (rope, swiglu) the first half of
 // the groups are columns of the first kind (first half of a head; gate), the second half their partners.
+import { DROP } from './dropout';
 import type { GemmEpilogue, GemmSpec } from './gemm';
 
 export interface Tile {
@@ -15,10 +16,11 @@ export interface Tile {
 }
 
 export const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
-export const isPaired = ({ epilogue }: GemmSpec): boolean => epilogue.kind === 'rope' || epilogue.kind === 'swiglu';
+export const isPaired = ({ epilogue }: Pick<GemmSpec, 'epilogue'>): boolean =>
+  epilogue.kind === 'rope' || epilogue.kind === 'swiglu';
 
 /** WGSL functions: column of pair `q` (first) in C, and how far its partner stands behind it. */
-export function pairFunctions({ epilogue }: GemmSpec): string {
+export function pairFunctions({ epilogue }: Pick<GemmSpec, 'epilogue'>): string {
   if (epilogue.kind === 'rope') {
     const half = epilogue.headDim / 2;
     return `fn pairColumn(q: u32) -> u32 { return (q / ${half}u) * ${epilogue.headDim}u + q % ${half}u; }
@@ -66,25 +68,32 @@ for (var i = 0u; i < ${tm}u; i++) {
 }`;
 }
 
+type Stored = Pick<GemmSpec, 'epilogue' | 'norm' | 'layout'>;
+/** One column group of row r, or a pair of them; `value` gives WGSL of the vector at column c of C. `column`: as a tile's. */
+export const storeElement = (spec: Stored, column: string, value: (c: string) => string): string =>
+  isPaired(spec) ? storePair(spec, column, value('c'), value('(c + partner())')) : storeGroup(spec, column, value('c'));
+
 /** One pair of column groups of row r, `a` and its partner `b`. */
-function storePair({ epilogue }: GemmSpec, q: string, a: string, b: string): string {
+function storePair({ epilogue }: Pick<GemmSpec, 'epilogue'>, q: string, a: string, b: string): string {
   const body =
     epilogue.kind === 'rope' ? ropeStore(epilogue) : swigluStore(epilogue.kind === 'swiglu' && epilogue.save);
   return `{ let q = ${q}; if (q < p.n / 2u) { let c = pairColumn(q); let a = ${a}; let b = ${b};\n${body} } }`;
 }
 /** One column group of row r. */
-function storeGroup({ epilogue, norm, layout }: GemmSpec, c: string, value: string): string {
+function storeGroup({ epilogue, norm, layout }: Stored, c: string, value: string): string {
   const v = norm && layout === 'TN' ? `${value} * select(gamma[c / 4u], vec4f(1.0), p.bare != 0u)` : value;
   const body =
     epilogue.kind === 'residual'
       ? `let at = (r * p.ldc + c) / 4u; var v = ${v}; if (p.bare == 0u) { v += residual[at]; } C[at] = v;`
       : epilogue.kind === 'swigluBackward'
-        ? swigluBackwardStore(v)
+        ? swigluBackwardStore(epilogue.extra ? `${v} + extra[(r * p.n + c) / 4u]` : v)
         : epilogue.kind === 'route'
-          ? `C[(r * p.ldc + c) / 4u] = routes[(rowRoute[r] * p.n + c) / 4u] * (${v});`
+          ? `var v = routes[(rowRoute[r] * p.n + c) / 4u] * (${v}); if (p.offsets != 0u) { v += routes[((p.offsets + rowRoute[r]) * p.n + c) / 4u]; } C[(r * p.ldc + c) / 4u] = v;`
           : epilogue.kind === 'blocks'
             ? blocksStore(v)
-            : `let at = (r * p.ldc + c) / 4u; var v = ${v}; if (p.accumulate != 0u) { v += C[at]; } C[at] = v;`;
+            : epilogue.kind === 'drop'
+              ? `let at = (r * p.ldc + c) / 4u; var v = ${v} * drop(draws[rowRoute[r]], r * p.n + c); if (p.accumulate != 0u) { v += C[at]; } C[at] = v;`
+              : `let at = (r * p.ldc + c) / 4u; var v = ${v}; if (p.accumulate != 0u) { v += C[at]; } C[at] = v;`;
   return `{ let c = ${c}; if (c < p.n) { ${body} } }`;
 }
 
@@ -107,8 +116,11 @@ C[to / 4u] = x; C[(to + partner()) / 4u] = y;`;
 }
 
 /** σ with its argument clamped: exp(88) overflows. */
-export const SIGMOID =
-  'fn sigmoid(x: vec4f) -> vec4f { return 1.0 / (1.0 + exp(-clamp(x, vec4f(-80.0), vec4f(80.0)))); }';
+const SIGMOID = 'fn sigmoid(x: vec4f) -> vec4f { return 1.0 / (1.0 + exp(-clamp(x, vec4f(-80.0), vec4f(80.0)))); }';
+
+/** WGSL functions that an epilogue calls. */
+export const epilogueFunctions = ({ epilogue }: Pick<GemmSpec, 'epilogue'>): string =>
+  epilogue.kind.startsWith('swiglu') ? SIGMOID : epilogue.kind === 'drop' ? DROP : '';
 
 const swigluStore = (save: boolean): string => `act[(r * (p.n / 2u) + c) / 4u] = a * sigmoid(a) * b;
 ${save ? 'C[(r * p.n + c) / 4u] = a; C[(r * p.n + c + partner()) / 4u] = b;' : ''}`;

@@ -2,7 +2,7 @@
 // multiplies a small tile in registers. An operand whose k runs along the row is turned on the way in, four rows of four
 // at a time, so that workgroup memory is always written and read as whole vectors.
 import type { GemmForm, GemmSpec } from './gemm';
-import { epilogueCode, isPaired, pairFunctions, range, SIGMOID, type Tile } from './gemmParts';
+import { epilogueCode, epilogueFunctions, isPaired, pairFunctions, range, type Tile } from './gemmParts';
 import { weightCode } from './nf4';
 
 export function tiledCode(spec: GemmSpec, form: Extract<GemmForm, { kind: 'tiled' }>): string {
@@ -47,7 +47,7 @@ ${loadB(spec, form, threads, operands)}
   }`;
   return `${pairFunctions(spec)}
 ${spec.weights ? weightCode(spec.weights) : ''}
-${spec.epilogue.kind.startsWith('swiglu') ? SIGMOID : ''}
+${epilogueFunctions(spec)}
 var<workgroup> As: array<vec4f, ${(bk * bm) / 4}>;
 var<workgroup> Bs: array<vec4f, ${(bk * bn) / 4}>;
 @compute @workgroup_size(${wx}, ${wy})

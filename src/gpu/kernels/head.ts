@@ -186,29 +186,47 @@ ${row.begin('p.rows')}
 }
 
 const SUM_LANES = 64;
+type TotalsParam = 'rows' | 'at' | 'dft';
 /**
  * Sums over the supervised rows, in a fixed order: totals[4·at …] = Σ w·loss, Σ w·hit, Σ w·entropy, Σ w, where loss = −logp, or
  * −p·logp under dft, and hit = argmax is the target. Buffers: stats, targets, weights [M], totals. Values: rows = M.
+ * `byRoute`: the same for the rows of each of `routes` routes, the base first, at places (at + route) mod `places`; buffers then
+ * stats, targets, weights, index [M] and route [N] of the inputs, totals.
  */
-export function nllTotals(): Kernel<'rows' | 'at' | 'dft'> {
+export function nllTotals(): Kernel<TotalsParam>;
+export function nllTotals(byRoute: true): Kernel<TotalsParam | 'places' | 'routes'>;
+export function nllTotals(byRoute = false): Kernel<TotalsParam | 'places' | 'routes'> {
   return makeKernel({
-    name: 'nll totals',
+    name: byRoute ? 'nll totals by route' : 'nll totals',
     params: [
       ['rows', 'u32'],
       ['at', 'u32'],
       ['dft', 'u32'],
+      ...(byRoute
+        ? ([
+            ['places', 'u32'],
+            ['routes', 'u32'],
+          ] as const)
+        : []),
     ],
     buffers: [
       { name: 'stats', type: 'array<vec4f>', access: 'read' },
       { name: 'targets', type: 'array<u32>', access: 'read' },
       { name: 'weights', type: 'array<f32>', access: 'read' },
+      ...(byRoute
+        ? ([
+            { name: 'index', type: 'array<u32>', access: 'read' },
+            { name: 'route', type: 'array<u32>', access: 'read' },
+          ] as const)
+        : []),
       { name: 'totals', type: 'array<vec4f>', access: 'write' },
     ],
     code: `var<workgroup> parts: array<vec4f, ${SUM_LANES}>;
 @compute @workgroup_size(${SUM_LANES})
-fn main(@builtin(local_invocation_index) lane: u32) {
+fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) lane: u32) {
   var sum = vec4f();
   for (var m = lane; m < p.rows; m += ${SUM_LANES}u) {
+    ${byRoute ? 'if (route[index[m]] != wg.x) { continue; }' : ''}
     let s = stats[2u * m]; let w = weights[m];
     let loss = select(-s.x, -exp(s.x) * s.x, p.dft != 0u);
     sum += w * vec4f(loss, select(0.0, 1.0, u32(s.w) == targets[m]), s.y, 1.0);
@@ -219,8 +237,8 @@ fn main(@builtin(local_invocation_index) lane: u32) {
     if (lane < step) { parts[lane] += parts[lane + step]; }
     workgroupBarrier();
   }
-  if (lane == 0u) { totals[p.at] = parts[0]; }
+  if (lane == 0u) { totals[${byRoute ? '(p.at + wg.x) % p.places' : 'p.at'}] = parts[0]; }
 }`,
-    grid: () => [1, 1, 1],
+    grid: ({ routes }) => (byRoute ? [routes, 1, 1] : [1, 1, 1]),
   });
 }

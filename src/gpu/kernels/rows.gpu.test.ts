@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { type KernelData, runKernel } from '../runKernel';
 import { noise, relativeError, testDevice } from '../testDevice';
-import { adamw, gradientNorm, squareParts, squares } from './adamw';
+import { adamw, gradientNorm, NOBODY, squareParts, squares } from './adamw';
 import { clear, embed, embedBackward, groupIds } from './embedding';
 import { headRows, logitStride, nllTotals, STAT_FLOATS, spreadRows, topkRows } from './head';
 import { normGradients, normParts, rmsNormBackward, rmsNormRows } from './norm';
@@ -312,4 +312,94 @@ test('AdamW: three updates equal f64; a gradient that is not finite changes noth
     expect(Number.isFinite(norm[0])).toBe(false);
     expect([w!, m!, v!].map((x) => Array.from(x))).toEqual(before);
   }
+});
+
+test('adapters interleaved in one buffer: each has its norm and its update, and who is left out keeps its bytes', async () => {
+  const device = await testDevice();
+  const [floats, groups] = [1300, 3];
+  const owner = Uint8Array.from({ length: floats }, (_, i) => (i % 11 === 10 ? NOBODY : (i * 7 + (i >> 3)) % groups));
+  const owners = new Uint32Array(owner.buffer);
+  const P = squareParts(floats);
+  const g = noise(floats, 3).map((x, i) => x * (owner[i] === 1 ? 0.02 : 1));
+  let parts: KernelData = zeros(P * groups);
+  for (let k = 0; k < groups; k++)
+    [, parts] = (await runKernel(device, squares(true), { floats, first: k * P, owner: k }, [g, parts, owners])) as [KernelData, KernelData]; // biome-ignore format: one call
+  const lengths = Array.from({ length: groups }, (_, k) => Math.sqrt(g.reduce((sum, x, i) => sum + (owner[i] === k ? x * x : 0), 0))); // biome-ignore format: one list
+  const clip = { parts: P, maxNorm: 1, firstLoss: 0, losses: 1, places: 1 };
+  const normOf = async (given: KernelData, loss: number) =>
+    (await runKernel(device, gradientNorm(groups), clip, [given, Float32Array.of(loss, 0, 0, 0), zeros(4 * (groups + 1))]))[2]!; // biome-ignore format: one call
+  const norm = await normOf(parts, 0.5);
+  lengths.forEach((length, k) => {
+    expect(norm[4 * k]).toBeCloseTo(length, 4);
+    expect(norm[4 * k + 1]).toBeCloseTo(Math.min(1, 1 / (length + 1e-6)), 5);
+    expect(norm[4 * k + 2]).toBe(1);
+  });
+  expect(norm[4 * groups]).toBeCloseTo(Math.hypot(...lengths), 4);
+  expect(norm[5]).toBe(1); // the second is short and is not clipped, whatever the others are
+  const [w, m, v] = [noise(floats, 1), noise(floats, 2).map((x) => 0.1 * x), noise(floats, 4).map((x) => x * x)];
+  const values = { floats, first: 0, decayed: floats, rate: 0.01, decay: 1e-3, take1: 0.1, take2: 0.01, epsilon: 1e-8, root2: 0.1 }; // biome-ignore format: one list
+  let state: KernelData[] = [w, m, v];
+  const update = async (k: number, by: KernelData) => {
+    const [nw, , nm, nv] = await runKernel(device, adamw(true), { ...values, owner: k }, [state[0]!, g, state[1]!, state[2]!, by, owners]); // biome-ignore format: one call
+    state = [nw!, nm!, nv!];
+  };
+  for (const k of [0, 1]) await update(k, norm);
+  for (const k of [0, 1]) {
+    // The same floats in a buffer of their own, through the plain kernel.
+    const own = (x: ArrayLike<number>) => {
+      const picked = Float32Array.from(Array.from(x).filter((_, i) => owner[i] === k));
+      const padded = zeros(Math.ceil(picked.length / 4) * 4);
+      padded.set(picked);
+      return padded;
+    };
+    const row = Float32Array.from(norm.subarray(4 * k, 4 * k + 4));
+    const plain = { ...values, floats: own(w).length, decayed: own(w).length };
+    const [pw, , pm, pv] = await runKernel(device, adamw(), plain, [own(w), own(g), own(m), own(v), row]);
+    expect(own(state[0]!)).toEqual(pw);
+    expect(own(state[1]!)).toEqual(pm);
+    expect(own(state[2]!)).toEqual(pv);
+  }
+  [w, m, v].forEach((x, n) => {
+    x.forEach((value, i) => {
+      if (owner[i]! > 1) expect(state[n]![i]).toBe(value);
+    });
+  });
+  // One gradient or loss that is not finite spoils the step of all.
+  const broken = Float32Array.from(parts);
+  broken[P] = Number.POSITIVE_INFINITY;
+  for (const bad of [await normOf(broken, 0.5), await normOf(parts, Number.NaN)]) {
+    expect(Number.isFinite(bad[4 * groups])).toBe(false);
+    const before = state.map((x) => Array.from(x));
+    await update(0, bad);
+    expect(state.map((x) => Array.from(x))).toEqual(before);
+  }
+});
+
+test('totals by route: the rows of each, the base first, at places of a ring', async () => {
+  const device = await testDevice();
+  const [M, N, routes, places] = [150, 400, 3, 5];
+  const stats = noise(M * STAT_FLOATS, 1);
+  const targets = new Uint32Array(M);
+  const weights = noise(M, 2);
+  const index = Uint32Array.from({ length: M }, (_, m) => 2 * m + 1);
+  const route = Uint32Array.from({ length: N }, (_, n) => ((n >> 4) % 2) * 2); // 0 and 2: the second route has no row
+  for (let m = 0; m < M; m++) stats[m * STAT_FLOATS + 3] = m % 2;
+  const run = await runKernel(device, nllTotals(true), { rows: M, at: 3, dft: 0, places, routes }, [stats, targets, weights, index, route, zeros(4 * places).fill(9)]); // biome-ignore format: one call
+  const totals = run[5]!;
+  for (let r = 0; r < routes; r++) {
+    const want = [0, 0, 0, 0];
+    for (let m = 0; m < M; m++) {
+      if (route[index[m]!] !== r) continue;
+      const w = weights[m]!;
+      want[0]! -= w * stats[m * STAT_FLOATS]!;
+      want[1]! += m % 2 === 0 ? w : 0;
+      want[2]! += w * stats[m * STAT_FLOATS + 1]!;
+      want[3]! += w;
+    }
+    const at = 4 * ((3 + r) % places);
+    want.forEach((x, i) => {
+      expect(totals[at + i], `route ${r}`).toBeCloseTo(x, 3);
+    });
+  }
+  expect(Array.from(totals.subarray(4, 12))).toEqual(new Array(8).fill(9)); // nobody's places
 });

@@ -3,6 +3,7 @@
 // sorted. Ids that tie with the last one kept by top-k or top-p are kept too (transformers does so for top-k).
 import { foldedGrid, type Kernel, makeKernel } from '../kernel';
 import { stateAt } from './decodeState';
+import { HASH3 } from './dropout';
 import { logitStride } from './head';
 import { type RowForm, rowTemplate } from './rowForm';
 
@@ -60,13 +61,7 @@ ${lanes > 1 ? `var<workgroup> blocks: array<f32, ${lanes}>;` : ''}
 /** Floats in the order of their values, as integers. */
 fn order(x: f32) -> u32 { let b = bitcast<u32>(x); return select(b | 0x80000000u, ~b, (b & 0x80000000u) != 0u); }
 fn value(at: u32, row: u32, c: u32) -> f32 { return select(-3.0e38, logits[at + c], ${mask}); }
-fn hash3(x: u32, y: u32, z: u32) -> u32 {
-  var a = x * 1664525u + 1013904223u; var b = y * 1664525u + 1013904223u; var c = z * 1664525u + 1013904223u;
-  a += b * c; b += c * a; c += a * b;
-  a ^= a >> 16u; b ^= b >> 16u; c ^= c >> 16u;
-  a += b * c; b += c * a;
-  return a + b * c;
-}
+${HASH3}
 ${row.begin('p.rows')}
   let at = row * ${logitStride(V)}u;
   let isDone = ${stateAt('done')} != 0u;

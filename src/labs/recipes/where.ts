@@ -21,6 +21,12 @@ export interface WhereArm {
 }
 
 const RANK = 8;
+/** At the rate of the small ranks r 32 does not settle: 35 % of its answers are valid, over three seeds. */
+const LARGE_RATE = 3e-3;
+const withRate = (recipe: Recipe, learning_rate: number): Recipe => ({
+  ...recipe,
+  args: { ...recipe.args, learning_rate },
+});
 /** A model that has its form already: on the raw base, adapters cannot move the rows of special tokens, and form is what fails. */
 const BASE = 'builtin:micro-sft';
 function arm(
@@ -81,7 +87,7 @@ export const WHERE_EXPERIMENTS: readonly WhereExperiment[] = [
       'The signs stand in no pretraining text, and adapters leave embedding and head frozen. Compared: signs in their place with a small rank, a large rank and full tuning.',
     arms: [
       arm(NEW_LANGUAGE, 'small', 'r 4, attention + MLP', loraRecipe(4, 'all')),
-      arm(NEW_LANGUAGE, 'large', 'r 32, attention + MLP', loraRecipe(32, 'all')),
+      arm(NEW_LANGUAGE, 'large', 'r 32, attention + MLP', withRate(loraRecipe(32, 'all'), LARGE_RATE)),
       arm(NEW_LANGUAGE, 'full', 'full tuning', fullRecipe),
     ],
   },

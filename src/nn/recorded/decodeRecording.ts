@@ -1,6 +1,7 @@
 // Decoding as recorded kernel calls: one token for every row, as a function of the memory that it names.
 import { attentionDecode, DECODE_KEYS } from '../../gpu/kernels/attentionDecode';
 import { DECODE } from '../../gpu/kernels/decodeState';
+import { scaledRows } from '../../gpu/kernels/dora';
 import { embed } from '../../gpu/kernels/embedding';
 import type { KernelForms } from '../../gpu/kernels/forms';
 import { type GemmEpilogue, gemm, gemmValues } from '../../gpu/kernels/gemm';
@@ -77,21 +78,30 @@ export function recordToken(
       const left = r.floats('low', R * k2);
       const shrink = gemm({ layout: 'NT', form: forms.gemm.NT, epilogue: { kind: 'route' }, ...norm });
       const gamma = hasNorm ? [rest[0]!] : [];
-      const values = byActive((m) => gemmValues('NT', { m, n: k2, k: adapter.in }));
+      const { offsets } = adapter;
+      const values = byActive((m) => gemmValues('NT', { m, n: k2, k: adapter.in, offsets }));
       r.call(shrink, [x!, adapter.A, ...gamma, adapter.routes, routes, left], values);
       low.push(left, adapter.B);
     }
     const values = byActive((m) => gemmValues('NT', { ...sizes, m, k2 }));
     const weights = formatOf(weight);
+    const dora = adapter?.dora;
     const kernel = gemm({
       layout: 'NT',
       form: forms.gemm.NT,
-      epilogue,
+      epilogue: dora ? { kind: 'store' } : epilogue,
       ...norm,
       ...(adapter && { lowRank: true }),
       ...(weights && { weights }),
     });
-    r.call(kernel, [x!, weight!, ...low, ...rest], values);
+    if (!dora) {
+      r.call(kernel, [x!, weight!, ...low, ...rest], values);
+      return;
+    }
+    const z = r.floats('z', R * sizes.n);
+    const own = hasNorm ? rest.slice(1) : rest;
+    r.call(kernel, [x!, weight!, ...low, ...(hasNorm ? [rest[0]!] : []), z], values);
+    r.call(scaledRows(epilogue), [z, dora.scales, routes, ...own], values);
   };
   let x = r.floats('x', R * D);
   r.call(embed({ d: D }), [weight('model.embed_tokens.weight'), state, x], ({ active }) => ({

@@ -3,7 +3,10 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { allocating, checkBuffer, largestBuffer, SHORTEN } from '../../gpu/allocation';
 import { bufferOf, tensorFrom } from '../../gpu/bridge';
-import { adamw, gradientNorm, squareParts, squares } from '../../gpu/kernels/adamw';
+import { adamw, gradientNorm, MOST_OWNERS, squareParts, squares } from '../../gpu/kernels/adamw';
+import { biasColumn } from '../../gpu/kernels/biasColumn';
+import { updatedNorms } from '../../gpu/kernels/dora';
+import { DRAW_WORDS } from '../../gpu/kernels/dropout';
 import { addInto } from '../../gpu/kernels/embedding';
 import { spreadRows } from '../../gpu/kernels/head';
 import { type Fixed, Recording } from '../../gpu/recording';
@@ -15,8 +18,8 @@ import type { LlamaConfig } from '../../protocol/model';
 import type { Quantization } from '../../protocol/recipe';
 import type { SafeTensors } from '../../storage/safetensors';
 import { readTensor, type TensorSource } from '../../storage/tensorSource';
-import { AdapterSet } from '../adapterSet';
-import { checkBatch, checkRoutes, HEAD_PARAMETERS, type HeadKind } from '../engineChecks';
+import { AdapterSet, ownSteps } from '../adapterSet';
+import { checkBatch, checkRoutes, HEAD_PARAMETERS, type HeadKind, lossOf } from '../engineChecks';
 import { disposeTransposed, type Transposed, transposeWeights, type Weights } from '../llama';
 import { dequantizeNf4, type Nf4Tensor, quantizeNf4 } from '../nf4';
 import { parameterShapes } from '../presets';
@@ -33,25 +36,45 @@ import type {
   ModelEngine,
   ModelTensors,
   NamedTensorMap,
+  OptimizerState,
   Outputs,
   StepOptions,
   StepRequest,
   StepResult,
   Want,
 } from '../seam';
-import { type AdapterLayout, adapterLayout, fromAdapterFloats, type GroupKey, toAdapterFloats } from './adapterLayout';
+import {
+  type AdapterGroup,
+  type AdapterLayout,
+  adapterLayout,
+  type DropoutPass,
+  drawsOf,
+  fromAdapterFloats,
+  type GroupKey,
+  ownersOf,
+  toAdapterFloats,
+  weightOf,
+} from './adapterLayout';
 import { inputLayout, packInputs } from './batchInputs';
 import { type GpuContext, releaseIdle } from './context';
 import { Decoder } from './decode';
 import { decodeBatches } from './decodeShapes';
-import { type AdapterMemory, type LlamaMemory, LlamaRecorder, type StepSizes } from './llamaRecording';
+import {
+  type AdapterMemory,
+  type BiasMemory,
+  type DoraMemory,
+  type LlamaMemory,
+  LlamaRecorder,
+  type PassMemory,
+  type StepSizes,
+} from './llamaRecording';
 import { packNf4 } from './nf4Blocks';
 import { fromSegments, layerBlocks, layoutOf, type ParameterLayout, toSegments } from './parameters';
 
 /** Recordings that are kept in any case. */
 const CAPTURES_KEPT = 4;
-/** Micro-batches whose totals may wait to be read. */
-const TOTALS = 1024;
+/** Totals that may wait to be read: one of each micro-batch and, where rows take several routes, one of each route and the base. */
+const TOTALS = 4096;
 const STORAGE = () => GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
 const STATISTICS = {
   logps: 'logp',
@@ -73,6 +96,8 @@ interface Captured {
   named: LlamaRecorder['named'];
   cotangents: Map<Cotangent, GPUBuffer>;
   own: GPUBuffer[];
+  /** Adapters that have dropout draw in it. */
+  dropout: boolean;
   teacher?: TeacherLink;
 }
 /** What a recording holds beside the network itself. */
@@ -122,12 +147,18 @@ interface TrainingState {
   grads: GPUBuffer[];
   m: GPUBuffer[];
   v: GPUBuffer[];
+  /** Of several adapters: whose each float is (ownersOf). */
+  owners?: GPUBuffer;
 }
 const buffersOf = (state?: TrainingState): GPUBuffer[] => (state ? [...state.grads, ...state.m, ...state.v] : []);
 interface AdapterBuffers {
   layout: AdapterLayout;
   routes: GPUBuffer;
   blocks: GPUBuffer;
+  /** What dropout draws in the micro-batch at hand. */
+  draws: GPUBuffer;
+  /** What follows from the adapters' values: see derive(). */
+  derived: GPUBuffer;
 }
 
 /** The layers' products in four bits: what kernels read, by first parameter of a block, and the codes, by tensor. */
@@ -141,6 +172,10 @@ interface HeadReplay {
   /** Gradient of each parameter of the task head, by name. */
   sources: Map<string, GPUBuffer>;
 }
+
+/** The mask with the scale of each row's route. */
+const scaledMask = ({ T, mask, rowAdapter }: Batch, scales: ReadonlyMap<number, number>): Float32Array =>
+  mask.map((weight, n) => weight * (scales.get(rowAdapter[Math.floor(n / T)]!) ?? 1));
 
 let engines = 0;
 const sizesOf = ({ temperature = 1, distill }: StepOptions): typeof NO_LOSS => ({
@@ -182,12 +217,22 @@ export class RecordedEngine implements ModelEngine {
   private readonly captured = new Map<string, Promise<Captured>>();
   private update?: Replay<AdamWOptions>;
   private heads?: HeadReplay;
+  /** Makes what follows from the adapters' values: the columns of B that are biases, DoRA's g. */
+  private derivation?: Replay<null>;
+  private derived?: Promise<void>;
+  /** Updates of the run, and of each adapter: those in which it had a row. */
   private updates = 0;
+  private steps: number[] = [];
+  /** Adapters that had a row since the last update, by their place in the set; and those that the last update moved. */
+  private readonly present = new Set<number>();
+  private moved: number[] = [];
   private nextTotal = 0;
   /** Places among the totals of the micro-batches behind the gradients. */
   private losses = { first: 0, count: 0 };
   /** Whether gradients of earlier micro-batches wait for an update. */
   private hasGradients = false;
+  /** Micro-batches before this one since the last update: dropout draws anew for each. */
+  private micro = 0;
   private unreadNorm?: GpuScalar;
   private asTensors?: { weights: Weights; transposed: Transposed };
 
@@ -206,7 +251,7 @@ export class RecordedEngine implements ModelEngine {
   ) {
     // What can be refused is refused before anything lies on the device.
     this.set = new AdapterSet(config, adapters);
-    if (adapters.length > 0) checkRecordable(this.set, head);
+    if (adapters.length > 0) checkHead(head);
     this.gpu = { ...context };
     const { device } = this.gpu;
     const extra = HEAD_PARAMETERS[head](config.hidden_size);
@@ -225,14 +270,19 @@ export class RecordedEngine implements ModelEngine {
     this.activeRoute = adapters.length > 0 ? 0 : -1;
     if (adapters.length === 0) this.trained = this.wholeModel();
     else {
-      // LoRA alone starts without the base's weights; DoRA, which needs them, does not run here.
-      const values = this.set.init((path) => weights?.[`${path}.weight`]?.data ?? new Float32Array(0));
+      const codes = this.fourBits?.codes;
+      // LoRA alone starts without the base's weights; DoRA, which needs them, is not made from a stream (createEngine).
+      const values = this.set.init((path) => {
+        const inCodes = codes?.get(`${path}.weight`);
+        return inCodes ? dequantizeNf4(inCodes) : (weights?.[`${path}.weight`]?.data ?? new Float32Array(0));
+      });
       const own = this.ownAdapters(this.set, values);
       this.trained = own.trained;
       this.adapted = own.adapted;
     }
+    this.steps = adapters.map(() => 0);
     this.totals = this.buffer(16 * TOTALS, 'totals');
-    this.norm = this.buffer(16, 'norm');
+    this.norm = this.buffer(16 * (MOST_OWNERS + 1), 'norm');
     this.table = this.fixed(this.ropeTable());
   }
 
@@ -319,15 +369,23 @@ export class RecordedEngine implements ModelEngine {
   private training(): TrainingState {
     const { trained, allocations } = this;
     if (trained.state) return trained.state;
+    const several = this.set.residents.length > 1 ? this.adapted : undefined;
+    if (this.set.residents.length > MOST_OWNERS)
+      throw new ConfigError(
+        `${this.set.residents.length} adapters cannot be trained beside one base at once: ${MOST_OWNERS} can. Train them in several runs.`,
+      );
     const before = allocations.length;
     const [grads, m, v] = ['gradients', 'adam.m', 'adam.v'].map((label) => this.make(trained.segments, label));
-    const state: TrainingState = { grads: grads!, m: m!, v: v! };
+    const owners = several && this.make([several.layout.floats / 4], 'owners')[0];
+    if (owners) this.gpu.runner.write(owners, 0, ownersOf(several!.layout));
+    const state: TrainingState = { grads: grads!, m: m!, v: v!, ...(owners && { owners }) };
     trained.state = state;
     const checks = allocations.slice(before);
     Promise.all(checks).catch(() => {
       // Told to whoever records a step; what only answers goes on without.
       trained.state = undefined;
       for (const buffer of buffersOf(state)) buffer.destroy();
+      owners?.destroy();
       for (const check of checks) allocations.splice(allocations.indexOf(check), 1);
     });
     return state;
@@ -342,20 +400,26 @@ export class RecordedEngine implements ModelEngine {
     };
   }
   private ownAdapters(set: AdapterSet, values: NamedTensorMap): { trained: Trained; adapted: AdapterBuffers } {
-    checkRecordable(set, this.head);
+    checkHead(this.head);
     const layout = adapterLayout(this.config, set);
     const packed = [toAdapterFloats(layout, values)];
     const segments = [layout.floats];
     const trained: Trained = {
       segments,
-      decayed: segments,
+      decayed: [layout.decayed],
       weights: this.make(segments, 'adapters'),
       pack: (tensors, prefix) => [toAdapterFloats(layout, tensors, prefix)],
       unpack: (parts, prefix) => fromAdapterFloats(layout, parts[0]!, prefix),
     };
     this.uploadAll(trained.weights, packed);
-    const tables = [this.buffer(layout.routes.byteLength, 'routes'), this.buffer(layout.blocks.byteLength, 'blocks')];
-    const adapted = { layout, routes: tables[0]!, blocks: tables[1]! };
+    const adapted = {
+      layout,
+      routes: this.buffer(layout.routes.byteLength, 'routes'),
+      blocks: this.buffer(layout.blocks.byteLength, 'blocks'),
+      draws: this.buffer(4 * layout.drawWords, 'draws'),
+      derived: this.buffer(layout.derived.byteLength, 'derived'),
+    };
+    this.gpu.runner.write(adapted.derived, 0, layout.derived);
     this.gpu.runner.write(adapted.routes, 0, layout.routes);
     this.gpu.runner.write(adapted.blocks, 0, layout.blocks);
     return { trained, adapted };
@@ -370,24 +434,28 @@ export class RecordedEngine implements ModelEngine {
   ): Promise<void> {
     const set = new AdapterSet(this.config, adapters, routes);
     if (this.adapted && tensors && this.exchange(set, tensors)) return;
-    // LoRA alone starts without the base's weights; DoRA, which needs them, does not run here.
+    if (adapters.length > 0) checkHead(this.head);
+    const needsBase = !tensors && adapters.some(({ config }) => config.use_dora);
+    const base = needsBase ? await this.exportWeights() : {};
+    const init = () => set.init((path) => base[`${path}.weight`]?.data ?? new Float32Array(0));
     const next =
       adapters.length === 0
         ? { trained: this.wholeModel(), adapted: undefined }
-        : this.ownAdapters(set, tensors ?? set.init(() => new Float32Array(0)));
+        : this.ownAdapters(set, tensors ?? init());
     this.releaseTrained();
     this.set = set;
     this.activeRoute = set.routes.length > 0 ? 0 : -1;
     this.trained = next.trained;
     this.adapted = next.adapted;
     this.updates = 0;
-    this.hasGradients = false;
+    this.steps = set.adapters.map(() => 0);
+    this.clearGradients();
     this.dropTensors();
   }
   /** Adapters of the same ranks and modules take the place of those there: nothing is recorded again. */
   private exchange(set: AdapterSet, tensors: NamedTensorMap): boolean {
     if (set.residents.length === 0) return false;
-    checkRecordable(set, this.head);
+    checkHead(this.head);
     const layout = adapterLayout(this.config, set);
     const old = this.adapted!.layout;
     const places = ({ groups }: AdapterLayout) => JSON.stringify([...groups]);
@@ -408,7 +476,9 @@ export class RecordedEngine implements ModelEngine {
       unpack: (parts, prefix) => fromAdapterFloats(layout, parts[0]!, prefix),
     };
     this.updates = 0;
-    this.hasGradients = false;
+    this.steps = set.adapters.map(() => 0);
+    this.clearGradients();
+    this.derived = undefined;
     return true;
   }
   /** Frees what is trained, and every recording that names it; the base's weights stay. */
@@ -416,11 +486,17 @@ export class RecordedEngine implements ModelEngine {
     const { runner } = this.gpu;
     const { weights, state } = this.trained;
     const own = buffersOf(state);
-    if (this.adapted) own.push(...weights, this.adapted.routes, this.adapted.blocks);
+    if (state?.owners) own.push(state.owners);
+    if (this.adapted) {
+      const { routes, blocks, draws, derived } = this.adapted;
+      own.push(...weights, routes, blocks, draws, derived);
+    }
     runner.submit();
     for (const buffer of own) runner.release(buffer);
     this.update?.dispose();
     this.update = undefined;
+    this.derivation?.dispose();
+    this.derivation = undefined;
     if (this.gpu.idle.owner === this) releaseIdle(this.gpu.idle);
     this.heads?.replay.dispose();
     for (const buffer of this.heads?.sources.values() ?? []) runner.release(buffer);
@@ -514,7 +590,8 @@ export class RecordedEngine implements ModelEngine {
     const { adapted, trained } = this;
     const group = adapted?.layout.groups.get(`${layer}.${key}`);
     if (!adapted || !group) return undefined;
-    const { rank, in: inputs, out, A, B } = group;
+    const { rank, in: inputs, out, A, B, offsets } = group;
+    const biases = this.biasesOf(group);
     const weights = trained.weights[0]!;
     const gradient = (floats: number, count: number) => this.fixed(this.training().grads[0]!, 4 * floats, 4 * count);
     return {
@@ -529,9 +606,110 @@ export class RecordedEngine implements ModelEngine {
       get dB() {
         return gradient(B, out * rank);
       },
-      routes: this.fixed(adapted.routes, 4 * group.routes, 4 * (this.set.routes.length + 1) * rank),
+      routes: this.fixed(adapted.routes, 4 * group.routes, 4 * (this.set.routes.length + 1 + offsets) * rank),
       blocks: this.fixed(adapted.blocks, 4 * group.blocks, 8 * rank),
+      offsets,
+      ...(biases.length > 0 && { biases }),
+      ...(group.dora && { dora: this.doraMemory(adapted, group, group.dora) }),
+      ...(group.passes && { passes: group.passes.map((pass) => this.passMemory(adapted, group, pass)) }),
     };
+  }
+  private biasesOf({ parts }: AdapterGroup): BiasMemory[] {
+    return parts.flatMap(({ bias, low: first, high }) => {
+      if (!bias) return [];
+      const rows = high - first;
+      const { trained } = this;
+      const gradient = () => this.fixed(this.training().grads[0]!, 4 * bias.at, 4 * rows);
+      return {
+        ...{ column: bias.column, first, rows },
+        values: this.fixed(trained.weights[0]!, 4 * bias.at, 4 * rows),
+        get gradient() {
+          return gradient();
+        },
+      };
+    });
+  }
+  private doraMemory(
+    { routes, derived }: AdapterBuffers,
+    { parts, out }: AdapterGroup,
+    { scales, inverse }: NonNullable<AdapterGroup['dora']>,
+  ): DoraMemory {
+    const rows = this.set.routes.length + 1;
+    const magnitudes = parts.flatMap(({ magnitude, low: first, high }) => {
+      if (!magnitude) return [];
+      const gradient = () => this.fixed(this.training().grads[0]!, 4 * magnitude.at, 4 * (high - first));
+      return {
+        ...{ first, columns: high - first, own: this.fixed(routes, 4 * magnitude.own, 4 * rows) },
+        get gradient() {
+          return gradient();
+        },
+      };
+    });
+    const table = (at: number) => this.fixed(derived, 4 * at, 4 * rows * out);
+    return { scales: table(scales), inverse: table(inverse), magnitudes };
+  }
+  private passMemory(
+    { routes, draws }: AdapterBuffers,
+    { A, in: inputs, offsets }: AdapterGroup,
+    pass: DropoutPass,
+  ): PassMemory {
+    const { first, width, depth, adapters } = pass;
+    const { trained } = this;
+    const at = 4 * (A + first * inputs);
+    const gradient = () => this.fixed(this.training().grads[0]!, at, 4 * width * inputs);
+    return {
+      ...{ first, width, depth },
+      A: this.fixed(trained.weights[0]!, at, 4 * width * inputs),
+      get dA() {
+        return gradient();
+      },
+      routes: this.fixed(routes, 4 * pass.routes, 4 * (adapters.length + offsets) * width),
+      draws: this.fixed(draws, 4 * pass.draws, 4 * DRAW_WORDS * adapters.length),
+    };
+  }
+  /** Brings what adapters derive from their values up to date, before they are used. */
+  private derive(): Promise<void> {
+    this.derived ??= this.deriveNow().catch((error: unknown) => {
+      this.derived = undefined;
+      throw error;
+    });
+    return this.derived;
+  }
+  private async deriveNow(): Promise<void> {
+    const recording = new Recording<null>();
+    for (const group of this.adapted?.layout.groups.values() ?? []) {
+      const B = this.fixed(this.trained.weights[0]!, 4 * group.B, 4 * group.out * group.rank);
+      for (const { column, first, rows, values } of this.biasesOf(group))
+        recording.call(biasColumn('put'), [values, B], () => ({
+          ...{ column, first, rows, stride: group.rank, accumulate: 0 },
+        }));
+      this.recordNorms(recording, group);
+    }
+    if (recording.calls.length === 0) return;
+    const replay = this.derivation ?? new Replay(this.gpu.pipelines, this.gpu.pool, recording);
+    this.derivation = replay;
+    await this.gpu.pipelines.compile(replay.kernels);
+    this.gpu.runner.submit();
+    replay.prepare();
+    replay.write(null);
+    await this.gpu.runner.send(replay, '');
+  }
+  /** g and 1 / ‖W + s·B·A‖ of a group's modules with DoRA, for each route through them. */
+  private recordNorms(recording: Recording<null>, group: AdapterGroup): void {
+    const { parts, rank, in: inputs, out, layer, key, dora } = group;
+    if (!dora) return;
+    const { A, B } = this.adapterMemory(layer, key)!;
+    const { scales, inverse } = this.doraMemory(this.adapted!, group, dora);
+    const weight = this.norms(this.weights, weightOf(layer, key));
+    const kernel = updatedNorms({ form: this.gpu.forms.row, ...(weight.format && { weights: weight.format }) });
+    for (const { route, part, scaling } of dora.sets) {
+      const { low, high, first: column, rank: r, magnitude } = parts[part]!;
+      const m = this.fixed(this.trained.weights[0]!, 4 * magnitude!.at, 4 * (high - low));
+      recording.call(kernel, [weight, A, B, m, scales, inverse], () => ({
+        ...{ rows: high - low, first: low, vectors: inputs / 4, rank: r, column, stride: rank },
+        ...{ at: route * out, scaling },
+      }));
+    }
   }
   /** Whether a pass over these rows needs the adapters at all. */
   private isAdapted(rows: ArrayLike<number>): boolean {
@@ -557,7 +735,8 @@ export class RecordedEngine implements ModelEngine {
     };
     const { checkpointing = false } = kind;
     const { normStride } = this.layout;
-    const recorder = new LlamaRecorder({ config, B, T, forms: gpu.forms, normStride, checkpointing }, memory);
+    const dropout = kind.mode === 'crossEntropy' || kind.mode === 'loss';
+    const recorder = new LlamaRecorder({ config, B, T, forms: gpu.forms, normStride, checkpointing, dropout }, memory);
     const { recording } = recorder;
     const results = new Map<string, GPUBuffer>();
     const cotangents = new Map<Cotangent, GPUBuffer>();
@@ -573,7 +752,7 @@ export class RecordedEngine implements ModelEngine {
       recorder.headInput(this.fixed(out));
     } else if (kind.mode === 'crossEntropy') {
       const { stats, dh } = recorder.crossEntropy();
-      recorder.totals(stats, this.fixed(this.totals));
+      recorder.totals(stats, this.fixed(this.totals), { routes: this.severalRoutes(), places: TOTALS });
       recorder.backward(recorder.finalNormBackward(dh), true);
     } else {
       const hasHead = kind.statistics.length > 0 || kind.topk > 0;
@@ -652,7 +831,7 @@ export class RecordedEngine implements ModelEngine {
       throw error;
     }
     const { named } = recorder;
-    return { replay, inputs, results, named, cotangents, own, ...(teacherLink && { teacher: teacherLink }) };
+    return { replay, inputs, results, named, cotangents, own, dropout, ...(teacherLink && { teacher: teacherLink }) };
   }
   private teacherOf(engine: RecordedEngine, N: number, make: (floats: number, label: string) => GPUBuffer) {
     const d = engine.config.hidden_size;
@@ -666,6 +845,7 @@ export class RecordedEngine implements ModelEngine {
     const { runner } = this.gpu;
     const adapters = this.isAdapted(batch.rowAdapter);
     const captured = await this.capture(batch.B, batch.T, { ...FUSED, mode: 'rows', ...(adapters && { adapters }) });
+    await this.derive();
     this.begin(batch, captured, NO_LOSS);
     await runner.send(captured.replay, 'forward');
     runner.copy(captured.results.get('rows')!, 0, into, 0, into.size);
@@ -692,14 +872,17 @@ export class RecordedEngine implements ModelEngine {
   /** Bytes of weights, and of gradients and moments once something was trained. */
   get weightBytes(): number {
     const { weights, state } = this.trained;
-    const all = new Set([...this.weights, ...weights, ...buffersOf(state), ...this.fourBitBuffers()]);
+    const owners = state?.owners ? [state.owners] : [];
+    const all = new Set([...this.weights, ...weights, ...buffersOf(state), ...owners, ...this.fourBitBuffers()]);
     return [...all].reduce((sum, buffer) => sum + buffer.size, 0);
   }
   /** The commands of an SFT step on a batch, its update included, ready to be dispatched: for the profiler. */
   async recordedStep(batch: Batch): Promise<Command[]> {
     const captured = await this.capture(batch.B, batch.T, this.fused());
+    await this.derive();
     this.begin(batch, captured, { ...NO_LOSS, scale: 1 });
     const update = await this.updateReplay();
+    this.moved = [...this.set.slotsOf(batch.rowAdapter)];
     update.prepare();
     update.write({ learning_rate: 0, weight_decay: 0, adam_beta1: 0.9, adam_beta2: 0.99, adam_epsilon: 1e-8, max_grad_norm: 1 }); // biome-ignore format: one update
     return [...captured.replay.dispatches('forward'), ...update.dispatches('')];
@@ -707,12 +890,19 @@ export class RecordedEngine implements ModelEngine {
   private fused(checkpointing?: boolean): Kind {
     return { ...FUSED, ...(this.adapted && { adapters: true }), ...(checkpointing && { checkpointing }) };
   }
-  /** Uploads a batch and makes the recording ready to be encoded. */
-  private begin(batch: Batch, { replay, inputs }: Captured, sizes: Omit<StepSizes, 'supervised' | 'groups'>): void {
+  /** Uploads a batch and makes the recording ready to be encoded; after derive(). */
+  private begin(
+    batch: Batch,
+    { replay, inputs, dropout }: Captured,
+    sizes: Omit<StepSizes, 'supervised' | 'groups'>,
+  ): void {
     const { runner } = this.gpu;
     const packed = packInputs(batch);
     runner.submit();
     runner.write(inputs, 0, packed.words);
+    const { adapted } = this;
+    if (adapted && dropout && adapted.layout.drawWords > 0)
+      runner.write(adapted.draws, 0, drawsOf(adapted.layout, this.set, this.updates, this.micro));
     replay.prepare();
     replay.write({ ...sizes, supervised: packed.supervised, groups: packed.groups });
   }
@@ -723,22 +913,43 @@ export class RecordedEngine implements ModelEngine {
       throw new ConfigError('A base in 4 bits is not trained itself. Put an adapter beside it, or keep it in f32.', {
         where: 'quantization',
       });
+    checkTrainable(this.set);
     const { runner, idle } = this.gpu;
     releaseIdle(idle);
+    this.micro = this.hasGradients ? this.micro + 1 : 0;
     const sizes = { ...sizesOf(options), scale: scale.loss ?? 1 };
-    if (loss.fused && (options.head ?? 'lm') === 'lm') {
-      const { count, dft } = loss.fused;
+    for (const slot of this.set.slotsOf(batch.rowAdapter)) this.present.add(slot);
+    // Totals of parts are kept by route.
+    const isFused = loss.fused && (!loss.fused.parts || this.severalRoutes() > 0);
+    if (loss.fused && isFused && (options.head ?? 'lm') === 'lm') {
+      const { count, dft, parts } = loss.fused;
       const captured = await this.capture(batch.B, batch.T, this.fused(options.gradient_checkpointing));
-      const at = this.placeOfLoss();
+      const { at } = this.placeOfLoss();
       const accumulate = this.hasGradients ? 1 : 0;
-      this.begin(batch, captured, { ...sizes, dft: dft ? 1 : 0, accumulate, at });
+      // Parts with scales of their own come as weights of their rows.
+      const scales = new Map(parts?.map(({ name, route }) => [route, Math.fround(scale[`loss/${name}`] ?? 1)]));
+      const given = parts ? { ...batch, mask: scaledMask(batch, scales) } : batch;
+      await this.derive();
+      this.begin(given, captured, { ...sizes, ...(parts && { scale: 1 }), dft: dft ? 1 : 0, accumulate, at });
       await runner.send(captured.replay, 'forward');
       this.hasGradients = true;
-      const total = (place: number, factor: number): GpuScalar => ({
+      const total = (place: number, factor: number, after = 0): GpuScalar => ({
         buffer: this.totals,
-        offset: 16 * at + 4 * place,
+        offset: 16 * ((at + after) % TOTALS) + 4 * place,
         scale: factor,
       });
+      if (parts) {
+        const result: StepResult = { sums: {}, counts: {}, metrics: {} };
+        for (const { name, route, count: own } of parts) {
+          const unscaled = 1 / scales.get(route)!;
+          const mean = unscaled / Math.max(own, 1);
+          result.sums[`loss/${name}`] = total(0, unscaled, route + 2);
+          result.counts[`loss/${name}`] = own;
+          result.metrics[`mean_token_accuracy/${name}`] = total(1, mean, route + 2);
+          result.metrics[`entropy/${name}`] = total(2, mean, route + 2);
+        }
+        return result;
+      }
       const mean = 1 / Math.max(count, 1);
       return {
         sums: { loss: total(0, 1) },
@@ -749,11 +960,25 @@ export class RecordedEngine implements ModelEngine {
     return this.stepByTensors(batch, loss, { want, options, scale }, sizes);
   }
 
-  private placeOfLoss(): number {
-    const at = this.nextTotal++ % TOTALS;
-    const { first, count } = this.losses;
-    this.losses = this.hasGradients ? { first, count: Math.min(count + 1, TOTALS) } : { first: at, count: 1 };
-    return at;
+  /** Routes that rows can take, where there are several: totals are then kept for each as well. */
+  private severalRoutes(): number {
+    const { length } = this.set.routes;
+    return length > 1 ? length : 0;
+  }
+  /** The first of the places among the totals that a micro-batch takes, and how many. */
+  private placeOfLoss(): { at: number; taken: number } {
+    const routes = this.severalRoutes();
+    const taken = routes > 0 ? routes + 2 : 1;
+    const at = this.nextTotal % TOTALS;
+    this.nextTotal += taken;
+    const { first, count } = this.hasGradients ? this.losses : { first: at, count: 0 };
+    if (routes > 0 && count + taken > TOTALS)
+      throw new ConfigError(
+        `${count / taken} micro-batches of ${routes} adapters are the most that one optimizer step can gather here. Lower gradient_accumulation_steps.`,
+        { where: 'gradient_accumulation_steps' },
+      );
+    this.losses = { first, count: Math.min(count + taken, TOTALS) };
+    return { at, taken };
   }
   /** Any loss in tf ops: forward, the loss on the tape over the outputs, backward from its cotangents. */
   private async stepByTensors(
@@ -768,7 +993,8 @@ export class RecordedEngine implements ModelEngine {
     const heads = await this.headReplay();
     await captured.teacher?.engine.writeRows(batch, captured.teacher.h);
     const accumulate = this.hasGradients ? 1 : 0;
-    const at = this.placeOfLoss();
+    const { at, taken } = this.placeOfLoss();
+    await this.derive();
     this.begin(batch, captured, { ...sizes, accumulate });
     await runner.send(captured.replay, 'forward');
     let result: StepResult | undefined;
@@ -797,9 +1023,11 @@ export class RecordedEngine implements ModelEngine {
       const { grads } = tf.engine().gradients(() => f(...xs), xs, null as unknown as tf.Tensor, true);
       return Object.fromEntries(names.map((name, i) => [name, grads[i]]));
     }) as Record<string, tf.Tensor | undefined>;
-    const found = result?.sums.loss as tf.Scalar | undefined;
+    const sums = (result?.sums ?? {}) as Record<string, tf.Scalar>;
+    const found = lossOf(sums);
+    // What older steps left at the places of single routes says nothing of this one.
+    for (let i = found ? 1 : 0; i < taken; i++) runner.clear(this.totals, 16 * ((at + i) % TOTALS), 4);
     if (found) runner.copy(bufferOf(found), 0, this.totals, 16 * at, 4);
-    else runner.clear(this.totals, 16 * at, 4);
     for (const [name, buffer] of captured.cotangents) {
       const d = cotangents[name];
       if (d) runner.copy(bufferOf(d), 0, buffer, 0, 4 * d.size);
@@ -816,6 +1044,7 @@ export class RecordedEngine implements ModelEngine {
     await runner.send(heads.replay, '');
     this.hasGradients = true;
     tf.dispose([cotangents as tf.TensorContainer, headParameters]);
+    if (found !== sums.loss) found?.dispose();
     return result!;
   }
 
@@ -920,6 +1149,7 @@ export class RecordedEngine implements ModelEngine {
     const kind = this.kindOf('evaluate', request.want, options, batch.rowAdapter);
     const captured = await this.capture(batch.B, batch.T, kind, teacherIn(request.want, options));
     await captured.teacher?.engine.writeRows(batch, captured.teacher.h);
+    await this.derive();
     this.begin(batch, captured, sizesOf(options));
     await runner.send(captured.replay, 'forward');
     const heads = this.headTensors(options);
@@ -947,6 +1177,7 @@ export class RecordedEngine implements ModelEngine {
     const adapters = this.isAdapted(batch.rowAdapter);
     const captured = await this.capture(batch.B, batch.T, { ...FUSED, mode: 'intermediates', ...(adapters && { adapters }) }); // biome-ignore format: one call
     const { runner } = this.gpu;
+    await this.derive();
     this.begin(batch, captured, NO_LOSS);
     await runner.send(captured.replay, 'forward');
     const all = [...captured.named];
@@ -968,57 +1199,98 @@ export class RecordedEngine implements ModelEngine {
     const recording = new Recording<AdamWOptions>();
     const { segments, decayed, weights } = this.trained;
     const { grads, m, v } = this.training();
-    const counts = segments.map(squareParts);
-    const total = counts.reduce((a, b) => a + b, 0);
-    const parts = recording.floats('squares', total);
+    const { owners } = this.training();
     const norm = this.fixed(this.norm);
-    let first = 0;
-    segments.forEach((floats, s) => {
-      const from = first;
-      recording.call(squares(), [this.fixed(grads[s]!), parts], () => ({ floats, first: from }));
-      first += counts[s]!;
-    });
-    recording.call(gradientNorm(), [parts, this.fixed(this.totals), norm], (o) => ({
-      parts: total,
+    const clip = (parts: number) => (o: AdamWOptions) => ({
+      parts,
       maxNorm: o.max_grad_norm,
       firstLoss: this.losses.first,
       losses: this.hasGradients ? this.losses.count : 0,
       places: TOTALS,
-    }));
-    segments.forEach((floats, s) => {
-      const args = [weights[s]!, grads[s]!, m[s]!, v[s]!].map((buffer) => this.fixed(buffer));
-      recording.call(adamw(), [...args, norm], (o) => ({
-        floats,
-        first: 0,
-        decayed: decayed[s]!,
-        rate: o.learning_rate / (1 - o.adam_beta1 ** this.updates),
-        decay: o.learning_rate * o.weight_decay,
-        take1: 1 - o.adam_beta1,
-        take2: 1 - o.adam_beta2,
-        epsilon: o.adam_epsilon,
-        root2: Math.sqrt(1 - o.adam_beta2 ** this.updates),
-      }));
     });
+    const adam = (o: AdamWOptions, updates: number) => ({
+      first: 0,
+      rate: o.learning_rate / (1 - o.adam_beta1 ** updates),
+      decay: o.learning_rate * o.weight_decay,
+      take1: 1 - o.adam_beta1,
+      take2: 1 - o.adam_beta2,
+      epsilon: o.adam_epsilon,
+      root2: Math.sqrt(1 - o.adam_beta2 ** updates),
+    });
+    const operands = (s: number) => [weights[s]!, grads[s]!, m[s]!, v[s]!].map((buffer) => this.fixed(buffer));
+    if (owners) {
+      const adapters = this.set.residents.map((_, owner) => owner);
+      const [floats, table] = [segments[0]!, this.fixed(owners)];
+      const count = squareParts(floats);
+      const parts = recording.floats('squares', count * adapters.length);
+      for (const owner of adapters)
+        recording.call(squares(true), [this.fixed(grads[0]!), parts, table], () => ({
+          floats,
+          first: owner * count,
+          owner,
+        }));
+      recording.call(gradientNorm(adapters.length), [parts, this.fixed(this.totals), norm], clip(count));
+      for (const owner of adapters)
+        recording.call(adamw(true), [...operands(0), norm, table], (o) => ({
+          ...adam(o, this.steps[owner]!),
+          floats: this.moved.includes(owner) ? floats : 0,
+          decayed: decayed[0]!,
+          owner,
+        }));
+    } else {
+      const counts = segments.map(squareParts);
+      const total = counts.reduce((a, b) => a + b, 0);
+      const parts = recording.floats('squares', total);
+      let first = 0;
+      segments.forEach((floats, s) => {
+        const from = first;
+        recording.call(squares(), [this.fixed(grads[s]!), parts], () => ({ floats, first: from }));
+        first += counts[s]!;
+      });
+      recording.call(gradientNorm(), [parts, this.fixed(this.totals), norm], clip(total));
+      segments.forEach((floats, s) => {
+        recording.call(adamw(), [...operands(s), norm], (o) => ({
+          ...adam(o, this.updates),
+          floats: this.isIdle() ? 0 : floats,
+          decayed: decayed[s]!,
+        }));
+      });
+    }
     const replay = new Replay(this.gpu.pipelines, this.gpu.pool, recording);
     await this.gpu.pipelines.compile(replay.kernels);
     this.update = replay;
     return replay;
   }
 
-  async applyGradients(options: AdamWOptions): Promise<{ gradNorm: DeviceScalar }> {
+  /** Adapters without a row since the last update: nothing is updated. */
+  private isIdle(): boolean {
+    return this.adapted !== undefined && this.moved.length === 0;
+  }
+  async applyGradients(
+    options: AdamWOptions,
+  ): Promise<{ gradNorm: DeviceScalar; gradNorms?: Record<string, DeviceScalar> }> {
     const { runner } = this.gpu;
     const replay = await this.updateReplay();
     if (!this.hasGradients) for (const buffer of this.training().grads) runner.clear(buffer);
-    this.updates++;
+    this.moved = [...this.present];
+    this.present.clear();
+    for (const slot of this.moved) this.steps[slot]!++;
+    if (!this.isIdle()) this.updates++;
     runner.submit();
     replay.prepare();
     replay.write(options);
     await runner.send(replay, '');
     this.hasGradients = false;
     this.dropTensors();
-    const gradNorm: GpuScalar = { buffer: this.norm, offset: 0, scale: 1 };
+    const { residents } = this.set;
+    const scalar = (row: number): GpuScalar => ({ buffer: this.norm, offset: 16 * row, scale: 1 });
+    const gradNorm = scalar(residents.length > 1 ? residents.length : 0);
     this.unreadNorm = gradNorm;
-    return { gradNorm };
+    if (residents.length <= 1) return { gradNorm };
+    return {
+      gradNorm,
+      gradNorms: Object.fromEntries(this.moved.map((slot) => [residents[slot]!.adapter.name, scalar(slot)])),
+    };
   }
 
   async read(scalars: Record<string, DeviceScalar>): Promise<Record<string, number>> {
@@ -1034,7 +1306,10 @@ export class RecordedEngine implements ModelEngine {
       out[name] = scalar instanceof tf.Tensor ? values[i]! : values[i]! * scalar.scale;
       // A step whose gradient was not finite left weights and moments as they were: it was none.
       if (scalar === this.unreadNorm) {
-        if (!Number.isFinite(values[i]!)) this.updates--;
+        if (!Number.isFinite(values[i]!)) {
+          if (!this.isIdle()) this.updates--;
+          for (const slot of this.moved) this.steps[slot]!--;
+        }
         this.unreadNorm = undefined;
       }
     });
@@ -1044,6 +1319,7 @@ export class RecordedEngine implements ModelEngine {
 
   clearGradients(): void {
     this.hasGradients = false;
+    this.present.clear();
   }
   async readGradients(): Promise<NamedTensorMap> {
     if (!this.hasGradients) return {};
@@ -1058,8 +1334,10 @@ export class RecordedEngine implements ModelEngine {
     for (const [name, tensor] of this.fourBitWeights()) weights[name] = tensor;
     return weights;
   }
-  async exportOptimizer(): Promise<{ tensors: NamedTensorMap; step: number }> {
+  async exportOptimizer(): Promise<OptimizerState> {
     const step = this.updates;
+    const { residents } = this.set;
+    const steps = Object.fromEntries(residents.map(({ adapter }, slot) => [adapter.name, this.steps[slot]!]));
     const { state, segments, unpack } = this.trained;
     const zeros = () => segments.map((floats) => new Float32Array(floats));
     const both = state ? await this.download([...state.m, ...state.v]) : [...zeros(), ...zeros()];
@@ -1069,6 +1347,7 @@ export class RecordedEngine implements ModelEngine {
         ...unpack(both.slice(segments.length), 'adam.v.'),
       },
       step,
+      ...(residents.length > 1 && { steps }),
     };
   }
   async importWeights(weights: NamedTensorMap): Promise<void> {
@@ -1089,12 +1368,13 @@ export class RecordedEngine implements ModelEngine {
     await this.uploadInTurn(this.trained.weights, this.trained.pack(tensors));
     this.dropTensors();
   }
-  async importOptimizer({ tensors, step }: { tensors: NamedTensorMap; step: number }): Promise<void> {
+  async importOptimizer({ tensors, step, steps }: OptimizerState): Promise<void> {
     const { pack } = this.trained;
     const { m, v } = this.training();
     await this.uploadInTurn(m, pack(tensors, 'adam.m.'));
     await this.uploadInTurn(v, pack(tensors, 'adam.v.'));
     this.updates = step;
+    this.steps = this.set.adapters.map(({ name }) => ownSteps(name, step, steps));
   }
 
   /** Completions, batch after batch; the last shape's memory is kept until something trains. */
@@ -1104,6 +1384,7 @@ export class RecordedEngine implements ModelEngine {
     checkRoutes(rowAdapter, this.set.routes.length);
     const out: GeneratedRow[] = request.prompts.map(emptyRow);
     const maxBytes = largestBuffer(this.gpu.device);
+    await this.derive();
     for (const { rows, groupOf, shape } of decodeBatches(request, this.config, maxBytes)) {
       const decoder = await this.decoder(shape);
       let isSound = false;
@@ -1168,7 +1449,9 @@ export class RecordedEngine implements ModelEngine {
     }
     return { ...this.asTensors, routes: 0 };
   }
+  /** Weights are new: what was made from them is made again when it is needed. */
   private dropTensors(): void {
+    this.derived = undefined;
     if (!this.asTensors) return;
     tf.dispose(this.asTensors.weights);
     disposeTransposed(this.asTensors.transposed);
@@ -1183,16 +1466,17 @@ export class RecordedEngine implements ModelEngine {
   }
 }
 
-/** What the kernels do not do yet is done in tf ops: createEngine chooses. */
-export const isAdapterRecordable = ({ config }: LoraAdapter): boolean =>
-  !config.use_dora && !config.lora_bias && !config.lora_dropout;
-function checkRecordable(set: AdapterSet, head: HeadKind): void {
+/** What the kernels do not train yet is trained in tf ops: createEngine chooses. They measure and generate with any adapter. */
+export const isAdapterRecordable = ({ config }: LoraAdapter): boolean => !(config.use_dora && config.lora_dropout);
+function checkHead(head: HeadKind): void {
   if (head !== 'lm')
     throw new ConfigError('Adapters are trained with the language-model head only. Leave the task head out.');
+}
+function checkTrainable(set: AdapterSet): void {
   const other = set.adapters.find((adapter) => !isAdapterRecordable(adapter));
   if (other)
     throw new ConfigError(
-      `Adapter "${other.name}" has use_dora, lora_bias or lora_dropout, which the WebGPU kernels do not run. Merge it into the base, or open the studio with ?backend=wasm.`,
+      `Adapter "${other.name}" has use_dora with lora_dropout, which the WebGPU kernels do not train. Set lora_dropout to 0, or open the studio with ?backend=wasm.`,
       { where: 'use_dora' },
     );
 }

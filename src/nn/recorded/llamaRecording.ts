@@ -3,7 +3,10 @@
 // back (thirteen dispatches with the two of attention's gradient).
 import { attentionBackwardKv, attentionBackwardQ } from '../../gpu/kernels/attentionBackward';
 import { attentionForward } from '../../gpu/kernels/attentionForward';
+import { biasColumn } from '../../gpu/kernels/biasColumn';
 import { divergenceRows } from '../../gpu/kernels/divergence';
+import { magnitudeGradient, scaledRows } from '../../gpu/kernels/dora';
+import { columns, dropRows } from '../../gpu/kernels/dropout';
 import { addInto, addRows, clear, embed, embedBackward } from '../../gpu/kernels/embedding';
 import type { KernelForms } from '../../gpu/kernels/forms';
 import { type GemmEpilogue, type GemmLayout, type GemmParam, gemm, gemmValues } from '../../gpu/kernels/gemm';
@@ -72,6 +75,35 @@ export interface AdapterMemory {
   dB: Fixed;
   routes: Fixed;
   blocks: Fixed;
+  /** Rows of `routes` before what is added to coefficients; 0 without biases. */
+  offsets: number;
+  biases?: readonly BiasMemory[];
+  passes?: readonly PassMemory[];
+  dora?: DoraMemory;
+}
+/** g and 1 / ‖W + s·B·A‖ [routes + 1, out]; the magnitudes of outputs `first` … `first + columns`, with the routes that are theirs. */
+export interface DoraMemory {
+  scales: Fixed;
+  inverse: Fixed;
+  magnitudes: readonly { first: number; columns: number; own: Fixed; gradient: Fixed }[];
+}
+/** A bias, its gradient, and its place in B. */
+export interface BiasMemory {
+  column: number;
+  first: number;
+  rows: number;
+  values: Fixed;
+  gradient: Fixed;
+}
+/** A pass of dropout: see DropoutPass. A and dA are the module's rows. */
+export interface PassMemory {
+  first: number;
+  width: number;
+  depth: number;
+  A: Fixed;
+  dA: Fixed;
+  routes: Fixed;
+  draws: Fixed;
 }
 
 export interface LlamaShape {
@@ -82,6 +114,8 @@ export interface LlamaShape {
   normStride: number;
   /** Keep only the input of each layer and run it again in the backward pass (arXiv:1604.06174): less memory, a third more work. */
   checkpointing?: boolean;
+  /** Adapters that have dropout draw: a step of training, no measurement. */
+  dropout?: boolean;
 }
 
 interface SavedLayer {
@@ -95,6 +129,8 @@ interface SavedLayer {
   gateUp: Planned;
   /** x·Aᵀ of each group of modules with adapters, times the rows' coefficients. */
   low: Partial<Record<GroupKey, Planned>>;
+  /** Outputs of each group with DoRA before g. */
+  z: Partial<Record<GroupKey, Planned>>;
 }
 
 /** The low-rank part of a product: left [m, rank] · right. */
@@ -102,6 +138,20 @@ interface LowRank {
   rank: number;
   left: Memory;
   right: Fixed;
+}
+/**
+ * Of a group, from the gradient of its outputs: dZ, what the base's product gets; and what reaches its input through adapters, a
+ * low-rank part or with dropout the left sides of its passes.
+ */
+interface InputGradient {
+  dZ: Memory;
+  low?: LowRank;
+  passes?: { pass: PassMemory; left: Memory }[];
+}
+/** A group's input: rows, with what a norm in front of them needs. */
+interface GroupInput {
+  x: Memory;
+  norm?: { gamma: Fixed; rstd: Memory };
 }
 
 /** Builds recordings of one shape. Each method records its part of a step. */
@@ -123,7 +173,7 @@ export class LlamaRecorder {
 
   private product(
     layout: GemmLayout,
-    sizes: { m: number; n: number; k: number; lda?: number; ldc?: number },
+    sizes: { m: number; n: number; k: number; lda?: number; ldc?: number; offsets?: number },
     args: Memory[],
     options: { epilogue?: GemmEpilogue; norm?: 'save' | 'use'; accumulates?: boolean; low?: LowRank } = {},
   ): void {
@@ -184,9 +234,15 @@ export class LlamaRecorder {
     if (!adapter) return undefined;
     const { rank, A, B, routes } = adapter;
     const left = this.recording.floats(`low.${key}${layer}`, this.rows * rank);
+    const passes = this.passesOf(adapter);
+    if (passes) {
+      const rstd = norm && (norm.rstd ?? this.recording.floats(`rstd.${key}${layer}`, this.rows));
+      this.shrinkDropped(`${key}${layer}`, adapter, passes, { x, ...(rstd && { norm: { ...norm, rstd } }) }, left);
+      return { rank, left, right: B };
+    }
     this.product(
       'NT',
-      { m: this.rows, n: rank, k: adapter.in },
+      { m: this.rows, n: rank, k: adapter.in, offsets: adapter.offsets },
       [
         x,
         A,
@@ -200,31 +256,149 @@ export class LlamaRecorder {
     );
     return { rank, left, right: B };
   }
+  private passesOf(adapter: AdapterMemory): readonly PassMemory[] | undefined {
+    return this.shape.dropout ? adapter.passes : undefined;
+  }
+  /** The dropped input of a pass, drawn anew at each call: nothing is kept of it. */
+  private dropped(label: string, pass: PassMemory, { x, norm }: GroupInput, width: number): Planned {
+    const { config, forms } = this.shape;
+    const y = this.recording.floats(`dropped.${label}`, this.rows * width);
+    const kernel = dropRows({ form: forms.row, ...(norm && { norm: { eps: config.rms_norm_eps } }) });
+    const args = [x, ...(norm ? [norm.gamma] : []), this.memory.input('route'), pass.draws, y];
+    this.recording.call(kernel, [...args, ...(norm ? [norm.rstd] : [])], () => ({
+      rows: this.rows,
+      vectors: width / 4,
+    }));
+    return y;
+  }
+  /** shrink with dropout: a product for each pass, its columns put beside the others'. */
+  private shrinkDropped(
+    label: string,
+    adapter: AdapterMemory,
+    passes: readonly PassMemory[],
+    input: GroupInput,
+    left: Planned,
+  ): void {
+    const { rank } = adapter;
+    passes.forEach((pass, i) => {
+      const { first, width, depth, A, routes } = pass;
+      const y = this.dropped(`${label}.${i}`, pass, input, adapter.in);
+      const own = passes.length === 1 ? left : this.recording.floats(`low.${label}.${i}`, this.rows * width);
+      const args = [y, A, routes, this.memory.input('route'), own];
+      const sizes = { m: this.rows, n: width, k: adapter.in, offsets: adapter.offsets };
+      this.product('NT', sizes, args, { epilogue: { kind: 'route' } });
+      if (own !== left)
+        this.recording.call(columns('put'), [own, left], () => ({
+          ...{ rows: this.rows, width, stride: rank, first },
+          accumulate: depth > 0 ? 1 : 0,
+        }));
+    });
+  }
   /**
-   * dB of a group's adapters from the gradient of its outputs, dY; gives what reaches the group's input through them, a
-   * low-rank part of dY · W.
+   * dB of a group's adapters from the gradient of its outputs, dY; gives what reaches the group's input through them.
    */
-  private adapterBackward(layer: number, key: GroupKey, dY: Memory): LowRank | undefined {
+  private adapterBackward(layer: number, key: GroupKey, dY: Memory): InputGradient {
     const adapter = this.memory.adapter?.(layer, key);
-    if (!adapter) return undefined;
+    if (!adapter) return { dZ: dY };
     const { rank, A, B, routes, blocks, dB } = adapter;
     const left = this.recording.floats(`dLow.${key}${layer}`, this.rows * rank);
-    const args = [dY, B, routes, this.memory.input('route'), left];
+    const dZ = this.scaleBackward(layer, key, adapter, dY);
+    const args = [dZ, B, routes, this.memory.input('route'), left];
     this.product('NN', { m: this.rows, n: rank, k: adapter.out }, args, { epilogue: { kind: 'route' } });
-    this.product('TN', { m: adapter.out, n: rank, k: this.rows }, [dY, this.layers[layer]!.low[key]!, blocks, dB], {
+    this.product('TN', { m: adapter.out, n: rank, k: this.rows }, [dZ, this.layers[layer]!.low[key]!, blocks, dB], {
       epilogue: { kind: 'blocks' },
       accumulates: true,
     });
-    return { rank, left, right: A };
-  }
-  /** dA, from what adapterBackward gave; `x`: the group's input, with γ and rstd of a norm in front. */
-  private adapterInputGradient(layer: number, key: GroupKey, low: LowRank | undefined, x: Memory[]): void {
-    if (!low) return;
-    const adapter = this.memory.adapter!(layer, key)!;
-    this.product('TN', { m: adapter.rank, n: adapter.in, k: this.rows }, [low.left, ...x, adapter.dA], {
-      accumulates: true,
-      ...(x.length > 1 && { norm: 'use' }),
+    for (const { column, first, rows, gradient } of adapter.biases ?? [])
+      this.recording.call(biasColumn('take'), [dB, gradient], ({ accumulate }) => ({
+        ...{ column, first, rows, stride: rank, accumulate },
+      }));
+    const passes = this.passesOf(adapter);
+    if (!passes) return { dZ, low: { rank, left, right: A } };
+    const taken = passes.map((pass, i) => {
+      if (passes.length === 1) return { pass, left };
+      const { first, width } = pass;
+      const own = this.recording.floats(`dLow.${key}${layer}.${i}`, this.rows * width);
+      this.recording.call(columns('take'), [left, pass.routes, this.memory.input('route'), own], () => ({
+        ...{ rows: this.rows, width, stride: rank, first, accumulate: 0 },
+      }));
+      return { pass, left: own };
     });
+    return { dZ, passes: taken };
+  }
+  /** Through DoRA's g, and the gradient of its magnitudes. */
+  private scaleBackward(layer: number, key: GroupKey, { dora, out }: AdapterMemory, dY: Memory): Memory {
+    if (!dora) return dY;
+    const { recording: r, rows: N } = this;
+    const route = this.memory.input('route');
+    const kernel = magnitudeGradient({ form: this.shape.forms.row });
+    const z = this.layers[layer]!.z[key]!;
+    for (const { first, columns, own, gradient } of dora.magnitudes)
+      r.call(kernel, [dY, z, dora.inverse, own, route, gradient], ({ accumulate }) => ({
+        ...{ rows: N, columns, first, stride: out, accumulate },
+      }));
+    const dZ = r.floats(`dZ.${key}${layer}`, N * out);
+    const values = gemmValues('NT', { m: N, n: out, k: 0 });
+    r.call(scaledRows({ kind: 'store' }), [dY, dora.scales, route, dZ], () => values);
+    return dZ;
+  }
+  /**
+   * The product of a group forward, x · Wᵀ with its low-rank part; `rest`: what the epilogue binds. With DoRA g and the epilogue come
+   * after it, and z is given back.
+   */
+  private linear(
+    layer: number,
+    key: GroupKey,
+    sizes: { n: number; k: number },
+    args: { x: Memory; weight: Fixed; gamma?: Fixed; rest: Memory[]; rstd?: Memory },
+    epilogue: GemmEpilogue,
+    low: LowRank | undefined,
+  ): Planned | undefined {
+    const { x, weight, gamma, rest, rstd } = args;
+    const m = this.rows;
+    const norm = gamma ? [gamma] : [];
+    const dora = this.memory.adapter?.(layer, key)?.dora;
+    if (!dora || !low) {
+      const options = { epilogue, low, ...(gamma && { norm: rstd ? ('save' as const) : ('use' as const) }) };
+      this.product('NT', { m, ...sizes }, [x, weight, ...norm, ...rest, ...(rstd ? [rstd] : [])], options);
+      return undefined;
+    }
+    const z = this.recording.floats(`z.${key}${layer}`, m * sizes.n);
+    this.product('NT', { m, ...sizes }, [x, weight, ...norm, z], { low, ...(gamma && { norm: 'use' }) });
+    const values = gemmValues('NT', { m, ...sizes });
+    const scaled = [z, dora.scales, this.memory.input('route'), ...rest];
+    this.recording.call(scaledRows(epilogue), scaled, () => values);
+    return z;
+  }
+  /** dA, from what adapterBackward gave and the group's input. */
+  private adapterInputGradient(layer: number, key: GroupKey, { low, passes }: InputGradient, input: GroupInput): void {
+    const adapter = this.memory.adapter?.(layer, key);
+    if (!adapter) return;
+    const sizes = { n: adapter.in, k: this.rows };
+    if (low) {
+      const { x, norm } = input;
+      const args = [low.left, x, ...(norm ? [norm.gamma, norm.rstd] : []), adapter.dA];
+      this.product('TN', { ...sizes, m: adapter.rank }, args, { accumulates: true, ...(norm && { norm: 'use' }) });
+    }
+    passes?.forEach(({ pass, left }, i) => {
+      const y = this.dropped(`${key}${layer}.${i} again`, pass, input, adapter.in);
+      this.outerProduct(left, y, pass.dA, ({ accumulate }) =>
+        gemmValues('TN', { ...sizes, m: pass.width, accumulate: pass.depth > 0 ? 1 : accumulate }),
+      );
+    });
+  }
+  /** What reaches a group's input through dropout and A, into dX [N, in]; added to what stands there if `adds`. */
+  private throughDropout(passes: NonNullable<InputGradient['passes']>, dX: Memory, width: number, adds: boolean): void {
+    const kernel = gemm({ layout: 'NN', form: this.shape.forms.gemm.NN, epilogue: { kind: 'drop' } });
+    passes.forEach(({ pass, left }, i) => {
+      const values = gemmValues('NN', { m: this.rows, n: width, k: pass.width, accumulate: adds || i > 0 ? 1 : 0 });
+      this.recording.call(kernel, [left, pass.A, pass.draws, this.memory.input('route'), dX], () => values);
+    });
+  }
+  /** dX = dZ · W [k, n] and what reaches the input through adapters. */
+  private inputGradient(n: number, k: number, W: Fixed, dX: Memory, { dZ, low, passes }: InputGradient): void {
+    this.product('NN', { m: this.rows, n, k }, [dZ, W, dX], { low });
+    if (passes) this.throughDropout(passes, dX, n, true);
   }
 
   /**
@@ -289,6 +463,7 @@ export class LlamaRecorder {
       rstd2: floats('rstd2.', N),
       gateUp: floats('gateUp', 2 * N * F),
       low: {},
+      z: {},
     };
     const { o, lse, mid, rstd1, rstd2, gateUp } = saved;
     const qkv = keys ?? saved.qkv;
@@ -299,52 +474,47 @@ export class LlamaRecorder {
       rotatedHeads: H + Hk,
       positions: config.max_position_embeddings,
     } as const;
-    const normOf = (low: LowRank | undefined) => (save && !low ? 'save' : 'use');
     const lowQkv = this.shrink(i, 'qkv', x, { gamma: weight('input_layernorm'), ...(save && { rstd: rstd1 }) });
-    this.product(
-      'NT',
-      { m: N, n: W, k: D },
-      [
-        x,
-        weight('self_attn.q_proj'),
-        weight('input_layernorm'),
-        memory.table,
-        memory.input('meta'),
-        qkv,
-        ...(save && !lowQkv ? [rstd1] : []),
-      ],
-      { epilogue: rope, norm: normOf(lowQkv), low: lowQkv },
+    const zQkv = this.linear(
+      i,
+      'qkv',
+      { n: W, k: D },
+      {
+        ...{ x, weight: weight('self_attn.q_proj'), gamma: weight('input_layernorm') },
+        rest: [memory.table, memory.input('meta'), qkv],
+        ...(save && !lowQkv && { rstd: rstd1 }),
+      },
+      rope,
+      lowQkv,
     );
     if (keys && i === config.num_hidden_layers - 1) return { saved };
     const attention = { heads: H, kvHeads: Hk, headDim: hd, form: forms.attention };
     r.call(attentionForward(attention), [qkv, memory.input('meta'), o, lse], () => ({ rows: N }));
     const lowO = this.shrink(i, 'o', o);
-    this.product('NT', { m: N, n: D, k: H * hd }, [o, weight('self_attn.o_proj'), x, mid], {
-      epilogue: { kind: 'residual' },
-      low: lowO,
-    });
+    const outputArgs = { x: o, weight: weight('self_attn.o_proj'), rest: [x, mid] };
+    const zO = this.linear(i, 'o', { n: D, k: H * hd }, outputArgs, { kind: 'residual' }, lowO);
     const gamma2 = weight('post_attention_layernorm');
     const lowGateUp = this.shrink(i, 'gateUp', mid, { gamma: gamma2, ...(save && { rstd: rstd2 }) });
-    this.product(
-      'NT',
-      { m: N, n: 2 * F, k: D },
-      [mid, weight('mlp.gate_proj'), gamma2, act, ...(save ? [gateUp] : []), ...(save && !lowGateUp ? [rstd2] : [])],
-      { epilogue: { kind: 'swiglu', save }, norm: normOf(lowGateUp), low: lowGateUp },
-    );
+    const gateUpArgs = {
+      ...{ x: mid, weight: weight('mlp.gate_proj'), gamma: gamma2, rest: [act, ...(save ? [gateUp] : [])] },
+      ...(save && !lowGateUp && { rstd: rstd2 }),
+    };
+    const zGateUp = this.linear(i, 'gateUp', { n: 2 * F, k: D }, gateUpArgs, { kind: 'swiglu', save }, lowGateUp);
     const lowDown = this.shrink(i, 'down', act);
     const next = isAgain ? undefined : r.floats(`x${i + 1}`, N * D);
-    if (next)
-      this.product('NT', { m: N, n: D, k: F }, [act, weight('mlp.down_proj'), mid, next], {
-        epilogue: { kind: 'residual' },
-        low: lowDown,
-      });
-    for (const [key, low] of [
-      ['qkv', lowQkv],
-      ['o', lowO],
-      ['gateUp', lowGateUp],
-      ['down', lowDown],
-    ] as const)
+    // DoRA's gradient needs z, for which the last product runs again too.
+    const needsDown = next ?? (memory.adapter?.(i, 'down')?.dora && r.floats(`x${i + 1} again`, N * D));
+    const downArgs = needsDown && { x: act, weight: weight('mlp.down_proj'), rest: [mid, needsDown] };
+    const zDown = downArgs && this.linear(i, 'down', { n: D, k: F }, downArgs, { kind: 'residual' }, lowDown);
+    for (const [key, low, z] of [
+      ['qkv', lowQkv, zQkv],
+      ['o', lowO, zO],
+      ['gateUp', lowGateUp, zGateUp],
+      ['down', lowDown, zDown],
+    ] as const) {
       if (low) saved.low[key] = low.left;
+      if (z) saved.z[key] = z;
+    }
     return { saved, ...(next && { next }) };
   }
 
@@ -436,10 +606,23 @@ export class LlamaRecorder {
     return { stats, dh };
   }
 
-  /** Sums of the fused loss and its metrics (see nllTotals). */
-  totals(stats: Planned, out: Fixed): void {
-    const args = [stats, this.memory.input('targets'), this.memory.input('weights'), out];
-    this.recording.call(nllTotals(), args, ({ supervised, at, dft }) => ({ rows: supervised, at, dft }));
+  /**
+   * Sums of the fused loss and its metrics (see nllTotals) at one of `places`; with `routes`, those of the base's rows and of each
+   * route's follow.
+   */
+  totals(stats: Planned, out: Fixed, { routes = 0, places = 1 } = {}): void {
+    const { recording: r, memory } = this;
+    const args = [stats, memory.input('targets'), memory.input('weights')];
+    r.call(nllTotals(), [...args, out], ({ supervised, at, dft }) => ({ rows: supervised, at, dft }));
+    if (routes === 0) return;
+    const ways = [memory.input('index'), memory.input('route')];
+    r.call(nllTotals(true), [...args, ...ways, out], ({ supervised, at, dft }) => ({
+      rows: supervised,
+      at: at + 1,
+      dft,
+      places,
+      routes: routes + 1,
+    }));
   }
 
   /** The teacher's logits on a chunk of rows, into memory of their own. */
@@ -632,25 +815,32 @@ export class LlamaRecorder {
       const floats = (label: string, count: number) => r.floats(`${label}${i}`, count);
       const dGateUp = floats('dGateUp', 2 * N * F);
       const act = floats('act again', N * F);
-      const lowDown = this.adapterBackward(i, 'down', dx);
-      this.product('NN', { m: N, n: F, k: D }, [dx, weight('mlp.down_proj'), saved.gateUp, dGateUp, act], {
-        epilogue: { kind: 'swigluBackward' },
-        low: lowDown,
+      const throughDown = this.adapterBackward(i, 'down', dx);
+      // SwiGLU's gradient needs all of d act, so what dropout lets through comes first.
+      const extra = throughDown.passes && floats('dAct', N * F);
+      if (throughDown.passes) this.throughDropout(throughDown.passes, extra!, F, false);
+      const downArgs = [throughDown.dZ, weight('mlp.down_proj'), saved.gateUp, ...(extra ? [extra] : []), dGateUp, act];
+      this.product('NN', { m: N, n: F, k: D }, downArgs, {
+        epilogue: { kind: 'swigluBackward', ...(extra && { extra: true }) },
+        low: throughDown.low,
       });
-      this.adapterInputGradient(i, 'down', lowDown, [act]);
+      this.adapterInputGradient(i, 'down', throughDown, { x: act });
       weightGradient('mlp.down_proj', { m: D, n: F, k: N }, [dx, act]);
       const dNorm2 = floats('dNorm2.', N * D);
-      const lowGateUp = this.adapterBackward(i, 'gateUp', dGateUp);
-      this.product('NN', { m: N, n: D, k: 2 * F }, [dGateUp, weight('mlp.gate_proj'), dNorm2], { low: lowGateUp });
+      const throughGateUp = this.adapterBackward(i, 'gateUp', dGateUp);
+      this.inputGradient(D, 2 * F, weight('mlp.gate_proj'), dNorm2, throughGateUp);
       const gamma2 = weight('post_attention_layernorm');
       const normed2 = [saved.mid, gamma2, saved.rstd2];
-      this.adapterInputGradient(i, 'gateUp', lowGateUp, normed2);
+      this.adapterInputGradient(i, 'gateUp', throughGateUp, {
+        x: saved.mid,
+        norm: { gamma: gamma2, rstd: saved.rstd2 },
+      });
       weightGradient('mlp.gate_proj', { m: 2 * F, n: D, k: N }, [dGateUp, ...normed2], 'use');
       const dMid = this.normBackward(2 * i + 1, [saved.mid, gamma2, saved.rstd2, dNorm2], 'dense', dx);
       const dO = floats('dO', N * H * hd);
-      const lowO = this.adapterBackward(i, 'o', dMid);
-      this.product('NN', { m: N, n: H * hd, k: D }, [dMid, weight('self_attn.o_proj'), dO], { low: lowO });
-      this.adapterInputGradient(i, 'o', lowO, [saved.o]);
+      const throughO = this.adapterBackward(i, 'o', dMid);
+      this.inputGradient(H * hd, D, weight('self_attn.o_proj'), dO, throughO);
+      this.adapterInputGradient(i, 'o', throughO, { x: saved.o });
       weightGradient('self_attn.o_proj', { m: D, n: H * hd, k: N }, [dMid, saved.o]);
       const delta = floats('delta', N * H);
       const dqkv = floats('dqkv', N * W);
@@ -663,14 +853,14 @@ export class LlamaRecorder {
       r.call(attentionBackwardKv(attention), [saved.qkv, meta, dO, saved.lse, delta, memory.table, dqkv], () => ({
         rows: N,
       }));
-      const lowQkv = this.adapterBackward(i, 'qkv', dqkv);
+      const throughQkv = this.adapterBackward(i, 'qkv', dqkv);
       const gamma1 = weight('input_layernorm');
       const normed1 = [saved.x, gamma1, saved.rstd1];
-      this.adapterInputGradient(i, 'qkv', lowQkv, normed1);
+      this.adapterInputGradient(i, 'qkv', throughQkv, { x: saved.x, norm: { gamma: gamma1, rstd: saved.rstd1 } });
       // Nothing below the first layer is trained: the embedding is frozen too.
       if (this.isFrozen && i === 0) return;
       const dNorm1 = floats('dNorm1.', N * D);
-      this.product('NN', { m: N, n: D, k: W }, [dqkv, weight('self_attn.q_proj'), dNorm1], { low: lowQkv });
+      this.inputGradient(D, W, weight('self_attn.q_proj'), dNorm1, throughQkv);
       weightGradient('self_attn.q_proj', { m: W, n: D, k: N }, [dqkv, ...normed1], 'use');
       dx = this.normBackward(2 * i, [saved.x, gamma1, saved.rstd1, dNorm1], 'dense', dMid);
     }

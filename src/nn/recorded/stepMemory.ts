@@ -48,9 +48,13 @@ const recorderOf = (
   forms: KernelForms,
   checkpointing = false,
   adapters?: AdapterLayout,
+  dropout = false,
 ) =>
   new LlamaRecorder(
-    { config, B, T, forms, normStride: layoutOf(config, [], Number.POSITIVE_INFINITY).normStride, checkpointing },
+    {
+      ...{ config, B, T, forms, checkpointing, dropout },
+      normStride: layoutOf(config, [], Number.POSITIVE_INFINITY).normStride,
+    },
     {
       weight: nowhere,
       grad: nowhere,
@@ -61,7 +65,13 @@ const recorderOf = (
           const group = adapters.groups.get(`${layer}.${key}`);
           const { rank, in: inputs, out } = group ?? { rank: 0, in: 0, out: 0 };
           const [A, B, dA, dB, routes, blocks] = ['A', 'B', 'dA', 'dB', 'routes', 'blocks'].map(nowhere) as Fixed[];
-          return group && { rank, in: inputs, out, A: A!, B: B!, dA: dA!, dB: dB!, routes: routes!, blocks: blocks! };
+          const passes = group?.passes?.map(({ first, width, depth }) => ({
+            ...{ first, width, depth, A: A!, dA: dA!, routes: routes!, draws: nowhere('draws') },
+          }));
+          const offsets = group?.offsets ?? 0;
+          const memory = { rank, in: inputs, out, A: A!, B: B!, dA: dA!, dB: dB!, routes: routes!, blocks: blocks!, offsets }; // biome-ignore format: one group
+          const dora = group?.dora && { scales: nowhere('scales'), inverse: nowhere('inverse'), magnitudes: [] };
+          return group && { ...memory, ...(passes && { passes }), ...(dora && { dora }) };
         },
       }),
     },
@@ -74,7 +84,7 @@ function stepPlan(
   checkpointing = false,
   adapters?: AdapterLayout,
 ): Plan {
-  const recorder = recorderOf(config, B, T, forms, checkpointing, adapters);
+  const recorder = recorderOf(config, B, T, forms, checkpointing, adapters, true);
   recorder.forward(true);
   const { stats, dh } = recorder.crossEntropy();
   recorder.totals(stats, nowhere('totals'));
@@ -87,7 +97,8 @@ function weightBytes(config: LlamaConfig, adapters?: AdapterLayout, quantization
   const base = !quantization
     ? 4 * floats
     : baseBytes(config)[quantization.bnb_4bit_use_double_quant ? 'nf4_double_quant' : 'nf4'];
-  return adapters ? base + 16 * adapters.floats : 16 * floats;
+  // Several adapters have a table of owners beside them, a byte for each float.
+  return adapters ? base + (adapters.names.length > 1 ? 17 : 16) * adapters.floats : 16 * floats;
 }
 
 /** Of an SFT step with B rows of T tokens that trains all weights, or adapters beside a frozen base. */

@@ -4,9 +4,11 @@ import { loadRuns } from '../../stores/runs';
 import { useSession } from '../../stores/session';
 import { Panel } from '../../ui/Panel';
 import { Segmented } from '../../ui/Segmented';
+import { CombineTab } from './CombineTab';
 import { LogTab } from './LogTab';
 import { RegistryTab } from './RegistryTab';
 import { RoutingTab } from './RoutingTab';
+import { untrained } from './registryView';
 import { ServingTab } from './ServingTab';
 import { SlicesTab } from './SlicesTab';
 import { TrainingCard } from './TrainingCard';
@@ -17,6 +19,7 @@ import './adapters.css';
 const VIEWS: readonly { id: View; label: string }[] = [
   { id: 'routing', label: 'Routing' },
   { id: 'registry', label: 'Registry' },
+  { id: 'combine', label: 'Combine' },
   { id: 'slices', label: 'Slices' },
   { id: 'serving', label: 'Serving' },
   { id: 'log', label: 'Log' },
@@ -53,9 +56,10 @@ export function AdaptersPanel() {
         )
       ) : (
         <div className="ad-views" aria-busy={isLoading}>
-          {view.entries.some(({ active }) => active === null) && <TrainingCard view={view} isEmpty />}
+          {untrained(view.entries).length > 0 && <TrainingCard view={view} isEmpty />}
           {shown === 'routing' && <RoutingTab view={view} />}
           {shown === 'registry' && <RegistryTab view={view} />}
+          {shown === 'combine' && <CombineTab view={view} />}
           {shown === 'slices' && <SlicesTab view={view} />}
           {shown === 'serving' && <ServingTab view={view} />}
           {shown === 'log' && <LogTab view={view} />}

@@ -2,7 +2,11 @@
 import type { ServedAnswer } from '../../protocol/requests';
 import { answerParts, verdictRows } from './routingView';
 
-export function AnswerText({ answer: { text = '', terminated } }: { answer: ServedAnswer }) {
+export function AnswerText({
+  answer: { text = '', terminated },
+}: {
+  answer: Pick<ServedAnswer, 'text' | 'terminated'>;
+}) {
   const parts = answerParts(text);
   const cut = terminated === false && <span className="warn-text"> … cut at max_new_tokens</span>;
   if (!parts)

@@ -1,13 +1,13 @@
 // Three ways to bring an adapter to the model, side by side: merged, beside the base, swapped; with what each costs here.
 
-import { number, percent } from '../../lib/words';
-import type { TenancyView } from '../../protocol/requests';
+import { count, number, percent } from '../../lib/words';
+import type { TenancyView, UnmergeDifference } from '../../protocol/requests';
 import type { ServingMode } from '../../protocol/serving';
 import { byteWords } from '../../ui/byteWords';
 import { Card } from '../../ui/Card';
 import { WorkButton, WorkState } from './parts';
 import { loadCost, timeWords, tokenMs } from './servingView';
-import { compareMerged, useTenants } from './tenants';
+import { compareMerged, takeOut, useTenants } from './tenants';
 
 export function Deployment({ view }: { view: TenancyView }) {
   const reports = useTenants((s) => s.reports);
@@ -16,6 +16,8 @@ export function Deployment({ view }: { view: TenancyView }) {
     view.entries.find(({ id, active }) => id === 17 && active !== null) ??
     view.entries.find(({ active }) => active !== null);
   const found = entry && merged[entry.id];
+  const back = useTenants((s) => (entry ? s.unmerged[entry.id] : undefined));
+  const isBackCurrent = back !== undefined && back.version === entry?.active;
   const isCurrent = found !== undefined && found.version === entry?.active;
   const reportOf = (mode: ServingMode) => reports?.find((report) => report.mode === mode);
   const [onRequest, batched, whole] = [reportOf('load_on_request'), reportOf('batched'), reportOf('merged')];
@@ -63,6 +65,18 @@ export function Deployment({ view }: { view: TenancyView }) {
               onStart={() => entry.active !== null && void compareMerged(entry.id, entry.active)}
             />
           )}
+          <p className="mono ad-formula">W = W′ − (α/r)·BA</p>
+          <WorkState name="unmerge" unit="weights">
+            {isBackCurrent ? <TakenOut adapter={entry.id} found={back} /> : null}
+          </WorkState>
+          {entry && (
+            <WorkButton
+              name="unmerge"
+              label={isBackCurrent ? 'Take it out again' : `Merge adapter ${entry.id} and take it out again`}
+              title="Unmerge: subtracts the update from the merged weights, and compares what is left with the base"
+              onStart={() => void takeOut(entry.id)}
+            />
+          )}
         </section>
         <section>
           <h3>Online stacking</h3>
@@ -97,5 +111,25 @@ export function Deployment({ view }: { view: TenancyView }) {
         </section>
       </div>
     </Card>
+  );
+}
+
+/** What the way back costs, in f32 and in four bits. */
+function TakenOut({ adapter, found: { f32, nf4, logits } }: { adapter: number; found: UnmergeDifference }) {
+  return (
+    <div className="ad-stack">
+      <p>
+        Adapter {adapter} merged and taken out again: no weight of {count(f32.weights)} is off by more than{' '}
+        <span className="mono">{f32.largest.toExponential(1)}</span>, where the largest is{' '}
+        <span className="mono">{number(f32.scale)}</span>, and no logit by more than{' '}
+        <span className="mono">{logits.largest.toExponential(1)}</span>.{' '}
+        {f32.changed > 0 && `${percent(f32.changed / f32.weights)} differ in the last bits, by rounding.`}
+      </p>
+      <p className="warn-text">
+        Beside four bits it is not offered: every rounding moves whole codes, so {percent(nf4.changed / nf4.weights)} of
+        the weights would come back as others, by up to <span className="mono">{number(nf4.largest)}</span>. Keep the
+        base, and serve the adapter beside it.
+      </p>
+    </div>
   );
 }

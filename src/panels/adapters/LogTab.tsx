@@ -1,11 +1,12 @@
 // The routing log: every decision, newest first, searched and paged; verified, exported, and an exported file checked.
-import { useRef, useState } from 'react';
+import { useState } from 'react';
 import type { TenancyView } from '../../protocol/requests';
 import type { AuditEntry, AuditVerdict } from '../../protocol/serving';
 import { studioClient } from '../../stores/client';
 import { saveFile } from '../../stores/saveFile';
 import { useLoaded } from '../../stores/useLoaded';
 import { Card } from '../../ui/Card';
+import { DropZone } from '../../ui/DropZone';
 import {
   DECISIONS,
   entryText,
@@ -16,9 +17,11 @@ import {
   PAGE_SIZE,
   pageWords,
   queryOf,
+  saidOf,
   verdictWords,
 } from './logView';
 import { AdapterId } from './parts';
+import { RulesFrom } from './RulesFrom';
 import { adapterColor, shortHash, timeOfDay } from './registryView';
 import { useTyped } from './tenants';
 
@@ -90,7 +93,7 @@ export function LogTab({ view }: { view: TenancyView }) {
           </>
         }
       >
-        <div className="ad-row">
+        <div className="ad-row ad-filters">
           <label className="inline-field">
             tenant
             <input
@@ -126,6 +129,14 @@ export function LogTab({ view }: { view: TenancyView }) {
             </select>
           </label>
           <label className="inline-field">
+            replay
+            <input
+              className="field-input"
+              value={filter.replay}
+              onChange={(event) => change({ replay: event.currentTarget.value })}
+            />
+          </label>
+          <label className="inline-field">
             text
             <input
               className="field-input"
@@ -150,7 +161,7 @@ export function LogTab({ view }: { view: TenancyView }) {
               : 'Nothing was routed yet. Answer a request under Routing, and every decision stands here.'}
           </p>
         ) : (
-          <Entries entries={entries} ids={ids} />
+          <Entries entries={entries} ids={ids} onReplay={(replay) => change({ replay })} />
         )}
         {found > PAGE_SIZE && (
           <div className="ad-row">
@@ -181,7 +192,18 @@ export function LogTab({ view }: { view: TenancyView }) {
           . Note it elsewhere: a chain alone cannot show that a log was made anew as a whole.
         </p>
       </Card>
-      <FileCard onFile={verifyFile} />
+      <DropZone label="Exported log" accept=".jsonl,.json,.txt" onFile={verifyFile}>
+        {(pick) => (
+          <p>
+            Drop an exported log here or{' '}
+            <button type="button" className="link" onClick={pick}>
+              choose a file
+            </button>{' '}
+            to verify it. It stays in this browser; if somebody has changed it, the first entry that is not as it was
+            written is named.
+          </p>
+        )}
+      </DropZone>
     </>
   );
 }
@@ -204,7 +226,15 @@ function Verdict({ checked: { what, verdict, line } }: { checked: Checked }) {
   );
 }
 
-function Entries({ entries, ids }: { entries: readonly AuditEntry[]; ids: readonly number[] }) {
+function Entries({
+  entries,
+  ids,
+  onReplay,
+}: {
+  entries: readonly AuditEntry[];
+  ids: readonly number[];
+  onReplay: (replay: string) => void;
+}) {
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region must be reachable by keyboard
     <section className="ad-scroll" aria-label="Entries" tabIndex={0}>
@@ -226,9 +256,24 @@ function Entries({ entries, ids }: { entries: readonly AuditEntry[]; ids: readon
             <tr key={entry.n}>
               <td className="n">{entry.n}</td>
               <td className="ad-nowrap">{timeOfDay(entry.at)}</td>
-              <td className="mono ad-nowrap">{entry.requestId}</td>
+              <td className="mono ad-nowrap">
+                {entry.requestId}
+                {entry.replay && (
+                  <>
+                    <br />
+                    <button
+                      type="button"
+                      className="link"
+                      title="Shows the entries of this replay alone"
+                      onClick={() => onReplay(entry.replay!)}
+                    >
+                      {entry.replay}
+                    </button>
+                  </>
+                )}
+              </td>
               <td className="mono">
-                {entry.metadata.tenant_id || '–'} <span className="quiet">{entry.metadata.policy_version}</span>
+                {saidOf(entry, 'tenant_id') || '–'} <span className="quiet">{saidOf(entry, 'policy_version')}</span>
               </td>
               <td>
                 <span className={`verdict ${entryTone(entry)}`}>{entryTitle(entry)}</span>
@@ -243,7 +288,10 @@ function Entries({ entries, ids }: { entries: readonly AuditEntry[]; ids: readon
                   </>
                 )}
               </td>
-              <td className="ad-said">{entryText(entry)}</td>
+              <td className="ad-said">
+                {entryText(entry)}
+                {entry.rules && <RulesFrom entry={entry} />}
+              </td>
               <td className="mono quiet ad-hash" title={`${entry.hash}; the one before: ${entry.prev}`}>
                 {shortHash(entry.hash)}
               </td>
@@ -252,49 +300,5 @@ function Entries({ entries, ids }: { entries: readonly AuditEntry[]; ids: readon
         </tbody>
       </table>
     </section>
-  );
-}
-
-function FileCard({ onFile }: { onFile: (file: File) => void }) {
-  const [isOver, setOver] = useState(false);
-  const picker = useRef<HTMLInputElement>(null);
-  return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: dropping is a second way; the button inside is the first
-    <div
-      className={`ad-drop${isOver ? ' is-over' : ''}`}
-      onDragOver={(event) => {
-        event.preventDefault();
-        setOver(true);
-      }}
-      onDragLeave={() => setOver(false)}
-      onDrop={(event) => {
-        event.preventDefault();
-        setOver(false);
-        const file = event.dataTransfer.files[0];
-        if (file) onFile(file);
-      }}
-    >
-      <input
-        ref={picker}
-        type="file"
-        accept=".jsonl,.json,.txt"
-        className="sr-only"
-        tabIndex={-1}
-        aria-label="Exported log"
-        onChange={(event) => {
-          const file = event.currentTarget.files?.[0];
-          if (file) onFile(file);
-          event.currentTarget.value = '';
-        }}
-      />
-      <p>
-        Drop an exported log here or{' '}
-        <button type="button" className="link" onClick={() => picker.current?.click()}>
-          choose a file
-        </button>{' '}
-        to verify it. It stays in this browser; if somebody has changed it, the first entry that is not as it was
-        written is named.
-      </p>
-    </div>
   );
 }

@@ -9,6 +9,7 @@ import { useRuns } from '../../stores/runs';
 import { byteWords } from '../../ui/byteWords';
 import { Card } from '../../ui/Card';
 import { Deployment } from './Deployment';
+import { ImportCard } from './ImportCard';
 import { AdapterId, NumberField, WorkButton, WorkState } from './parts';
 import {
   activationOf,
@@ -20,20 +21,23 @@ import {
   rollbackTarget,
   shortHash,
   timeOfDay,
+  untrained,
 } from './registryView';
 import { TrainingCard } from './TrainingCard';
-import { activate, check, checkName, register, rollback, useTenants, useTyped } from './tenants';
+import { activate, check, checkName, DEFAULT_CHECK, register, rollback, useTenants, useTyped } from './tenants';
 
 interface CheckSize {
   cases: string;
   seed: string;
   allowance: string;
 }
-const START: CheckSize = { cases: '24', seed: '1', allowance: '1' };
+const START = Object.fromEntries(
+  Object.entries(DEFAULT_CHECK).map(([key, value]) => [key, String(value)]),
+) as unknown as CheckSize;
 
 export function RegistryTab({ view }: { view: TenancyView }) {
   const [size, setSize] = useTyped('check', START);
-  const isEmpty = view.entries.some(({ active }) => active === null);
+  const isEmpty = untrained(view.entries).length > 0;
   return (
     <>
       <WorkState name="registry" unit="adapters" />
@@ -74,7 +78,9 @@ export function RegistryTab({ view }: { view: TenancyView }) {
         <Card title="Before a version serves" note="the regression check, on its own tenant’s dev cases">
           <p className="quiet">
             Both versions answer the same cases. A case that the active one decides rightly and the next one wrongly is
-            a regression; above the allowance the version waits, or you say why it serves all the same.
+            a regression; above the allowance the version waits, or you say why it serves all the same. The first
+            version of an entry is held against the bare base, and must know its own tenant’s cases better than the
+            others’.
           </p>
           <div className="ad-row">
             {(['cases', 'allowance', 'seed'] as const).map((key) => (
@@ -94,6 +100,7 @@ export function RegistryTab({ view }: { view: TenancyView }) {
         </Card>
         <RegisterCard view={view} />
       </div>
+      <ImportCard view={view} />
       <Deployment view={view} />
       {!isEmpty && <TrainingCard view={view} />}
     </>
@@ -114,13 +121,15 @@ function Entry({ entry, view, size }: { entry: RegistryEntry; view: TenancyView;
   const isBusy = useTenants((s) => 'registry' in s.work);
   const back = rollbackTarget(entry);
   const ids = view.entries.map(({ id }) => id);
-  const { policy_version, industry } = entry.metadata;
+  const { tenant_id, policy_version, industry } = entry.metadata;
   return (
     <tbody>
       <tr className="ad-entry">
         <th className="ad-entry-cell" colSpan={5} scope="rowgroup">
           <AdapterId id={entry.id} color={adapterColor(ids, entry.id)} /> <b className="ad-entry-name">{entry.name}</b>{' '}
-          {policy_version}, {industry};{' '}
+          {[tenant_id !== entry.name && tenant_id, policy_version, industry].filter(Boolean).join(', ') ||
+            'for any tenant'}
+          ;{' '}
           {entry.active === null ? (
             <span className="warn-text">no version serves</span>
           ) : (
@@ -213,10 +222,8 @@ function Version({
           ) : (
             <span className="quiet">
               {state === 'active'
-                ? 'serves now'
-                : state === 'free'
-                  ? 'the first needs none'
-                  : `not compared with version ${entry.active}`}
+                ? 'serves without a check'
+                : `not compared with ${entry.active === null ? 'the bare base' : `version ${entry.active}`}`}
             </span>
           )}
         </WorkState>
@@ -227,20 +234,18 @@ function Version({
             <span className="verdict ok">active</span>
           ) : (
             <>
-              {state !== 'free' && (
-                <WorkButton
-                  name={work}
-                  label={words ? 'Check again' : 'Check'}
-                  disabled={sizeProblem(size) !== undefined}
-                  onStart={() =>
-                    void check(entry.id, version.version, {
-                      cases: Number(size.cases),
-                      seed: Number(size.seed),
-                      allowance: Number(size.allowance),
-                    })
-                  }
-                />
-              )}
+              <WorkButton
+                name={work}
+                label={words ? 'Check again' : 'Check'}
+                disabled={sizeProblem(size) !== undefined}
+                onStart={() =>
+                  void check(entry.id, version.version, {
+                    cases: Number(size.cases),
+                    seed: Number(size.seed),
+                    allowance: Number(size.allowance),
+                  })
+                }
+              />
               <button
                 type="button"
                 className={`button${needs ? '' : ' primary'}`}

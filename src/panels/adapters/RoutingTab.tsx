@@ -1,27 +1,14 @@
 // z → g(z) → adapter → answer: the rules, any header tried by hand, one request under three policies, and a wrong routing.
 import type { ServedAnswer, TenancyView } from '../../protocol/requests';
-import type { RegistryEntry } from '../../protocol/serving';
 import { studioClient } from '../../stores/client';
 import { useLoaded } from '../../stores/useLoaded';
 import { Card } from '../../ui/Card';
-import { AdapterId, WorkButton, WorkState } from './parts';
-import { adapterColor, shortHash } from './registryView';
-import {
-  decisionTitle,
-  FIELDS,
-  metadataOf,
-  policyOf,
-  reasonWords,
-  TRIES,
-  type TypedMetadata,
-  typedOf,
-} from './routingView';
+import { WorkButton, WorkState } from './parts';
+import { RulesCard } from './RulesCard';
+import { decisionTitle, FIELDS, metadataOf, reasonWords, TRIES, type TypedMetadata, typedOf } from './routingView';
 import { ThreeAnswers } from './ThreeAnswers';
 import { send, useTenants, useTyped } from './tenants';
 import { WrongAdapter } from './WrongAdapter';
-
-const idsOf = (view: TenancyView): number[] => view.entries.map(({ id }) => id);
-const activeOf = (entry: RegistryEntry | undefined) => entry?.versions.find(({ version }) => version === entry.active);
 
 export function RoutingTab({ view }: { view: TenancyView }) {
   return (
@@ -36,78 +23,12 @@ export function RoutingTab({ view }: { view: TenancyView }) {
   );
 }
 
-function RulesCard({ view }: { view: TenancyView }) {
-  const ids = idsOf(view);
-  return (
-    <Card title="i = g(z)" note="the request’s header chooses the adapter, and nothing is a default">
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region must be reachable by keyboard */}
-      <section className="ad-scroll" aria-label="Routing rules" tabIndex={0}>
-        <table className="data-table ad-rules ad-flow">
-          <thead>
-            <tr>
-              <th>z, the request’s header</th>
-              <th>g(z)</th>
-              <th>adapter</th>
-              <th>answers with</th>
-            </tr>
-          </thead>
-          <tbody>
-            {view.rules.map((rule) => {
-              const entry = view.entries.find(({ id }) => id === rule.adapter);
-              const version = activeOf(entry);
-              return (
-                <tr key={`${rule.tenant_id} ${rule.policy_version} ${rule.industry}`}>
-                  <td className="mono">
-                    {rule.tenant_id} <span className="quiet">{rule.policy_version}</span>{' '}
-                    <span className="quiet">{rule.industry}</span>
-                  </td>
-                  <td>
-                    <span aria-hidden="true">→ </span>
-                    <AdapterId id={rule.adapter} color={adapterColor(ids, rule.adapter)} />
-                  </td>
-                  <td>
-                    {version ? (
-                      <>
-                        version {version.version}{' '}
-                        <span className="mono quiet" title={version.artifactId}>
-                          {shortHash(version.artifactId)}
-                        </span>
-                      </>
-                    ) : (
-                      <span className="warn-text">none active: refused</span>
-                    )}
-                  </td>
-                  <td>{entry ? policyOf(entry) : ''}</td>
-                </tr>
-              );
-            })}
-            <tr>
-              <td className="quiet">anything else</td>
-              <td>
-                <span aria-hidden="true">→ </span>
-                <span className="verdict warn">refused</span>
-              </td>
-              <td colSpan={2} className="quiet">
-                a wrong policy would read as well as a right one
-              </td>
-            </tr>
-          </tbody>
-        </table>
-      </section>
-      <p className="quiet ad-foot">
-        The base W is shared, the adapter aᵢ holds what is one tenant’s own: an answer comes from W plus aᵢ. The router
-        reads the header alone, never the words of the request.
-      </p>
-    </Card>
-  );
-}
-
 function TryCard({ view }: { view: TenancyView }) {
   const [typed, setTyped] = useTyped<TypedMetadata>('header', typedOf(TRIES[1]!.metadata));
   const metadata = metadataOf(typed);
   const head = view.entries.map(({ id, active }) => `${id}@${active}`).join();
   const { value: decision, error } = useLoaded(
-    JSON.stringify([metadata, head]),
+    JSON.stringify([metadata, head, view.rules]),
     (signal) => studioClient().compute.request('previewRoute', { metadata }, { signal }),
     80,
   );

@@ -5,6 +5,7 @@ import type { TenancyView } from '../../protocol/requests';
 import type { ServingMode, ServingReport } from '../../protocol/serving';
 import { byteWords } from '../../ui/byteWords';
 import { Card } from '../../ui/Card';
+import { NO_FILTER } from './logView';
 import { AdapterId, NumberField, WorkButton, WorkState } from './parts';
 import { adapterColor } from './registryView';
 import {
@@ -101,6 +102,7 @@ export function ServingTab({ view }: { view: TenancyView }) {
           )}
         </WorkState>
         {reports && noiseWords(reports) && <p className="quiet">{noiseWords(reports)}</p>}
+        {reports?.[0]?.replay && <LoggedAs replay={reports[0].replay} />}
         {reports && cutOff(reports) > 0 && (
           <p className="warn-text">
             {plural(cutOff(reports), 'answer')} of a mode reached max_new_tokens before its end, so its slice check
@@ -115,6 +117,27 @@ export function ServingTab({ view }: { view: TenancyView }) {
       </Card>
       {reports && <Comparison reports={reports} ids={view.entries.map(({ id }) => id)} isOld={isRunning} />}
     </>
+  );
+}
+
+/** Replays of one trace have the same requests; their ids in the log tell them apart. */
+function LoggedAs({ replay }: { replay: string }) {
+  const [, setFilter] = useTyped('log filter', NO_FILTER);
+  const show = useTenants((s) => s.show);
+  return (
+    <p className="quiet">
+      In the routing log its entries stand as <span className="mono">{replay}</span>.{' '}
+      <button
+        type="button"
+        className="link"
+        onClick={() => {
+          setFilter({ ...NO_FILTER, replay });
+          show('log');
+        }}
+      >
+        Look them up
+      </button>
+    </p>
   );
 }
 

@@ -5,6 +5,7 @@ import { Card } from '../../ui/Card';
 import { AnswerText, Verdicts } from './AnswerText';
 import { AdapterId, WorkButton, WorkState } from './parts';
 import { adapterColor, shortHash } from './registryView';
+import { ruleKey } from './routingView';
 import { answerAll, useTenants, useTyped } from './tenants';
 
 export function ThreeAnswers({ view }: { view: TenancyView }) {
@@ -12,12 +13,12 @@ export function ThreeAnswers({ view }: { view: TenancyView }) {
   const [text, setText] = useTyped('request', chapter);
   const { answers, asked } = useTenants();
   const isRunning = useTenants((s) => 'answers' in s.work);
-  const isReady = view.entries.some(({ active }) => active !== null);
+  const isReady = view.rules.length > 0 && view.entries.some(({ active }) => active !== null);
   const isChapter = text === chapter;
   const system = view.chapterMessages.find(({ role }) => role === 'system')?.content;
   return (
     <Card
-      title="One request, three policies"
+      title={view.rules.length === 3 ? 'One request, three policies' : 'One request under every rule'}
       note={asked === undefined ? 'the same words from each tenant; only the adapter differs' : undefined}
       actions={
         <>
@@ -28,10 +29,10 @@ export function ThreeAnswers({ view }: { view: TenancyView }) {
           )}
           <WorkButton
             name="answers"
-            label="Answer under all three"
+            label={view.rules.length === 3 ? 'Answer under all three' : 'Answer under every rule'}
             isPrimary={isReady}
             disabled={!isReady || text.trim() === ''}
-            title={isReady ? undefined : 'No adapter is active yet'}
+            title={isReady ? undefined : view.rules.length > 0 ? 'No adapter is active yet' : 'There is no rule'}
             onStart={() => void answerAll(text)}
           />
         </>
@@ -54,7 +55,7 @@ export function ThreeAnswers({ view }: { view: TenancyView }) {
       <WorkState name="answers" unit="answers" />
       <div className="ad-answers" aria-busy={isRunning}>
         {view.rules.map((rule) => (
-          <Answer key={rule.tenant_id} rule={rule} view={view} answer={answers[rule.tenant_id]} isRunning={isRunning} />
+          <Answer key={ruleKey(rule)} rule={rule} view={view} answer={answers[ruleKey(rule)]} isRunning={isRunning} />
         ))}
       </div>
     </Card>

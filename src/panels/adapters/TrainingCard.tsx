@@ -1,4 +1,5 @@
 // Trains the three tenants in one run and registers what comes out: the way out of an empty registry, and to next versions.
+import { adapterNames } from '../../labs/adapterNames';
 import { typedNumber } from '../../lib/fields';
 import { count } from '../../lib/words';
 import type { TenancyView } from '../../protocol/requests';
@@ -9,6 +10,7 @@ import { Card } from '../../ui/Card';
 import { LineChart } from '../../ui/LineChart';
 import { isLive, metricSeries, progressWords } from '../../ui/runWords';
 import { NumberField, WorkState } from './parts';
+import { untrained } from './registryView';
 import {
   DEFAULT_TRAINING,
   registerRun,
@@ -65,7 +67,8 @@ export function TrainingCard({ view, isEmpty = false }: { view: TenancyView; isE
       ))}
     </div>
   );
-  const missing = view.entries.filter(({ active }) => active === null).map(({ id, name }) => `${id} (${name})`);
+  const waiting = isEmpty && !isStarting ? view.entries.filter((one) => one.active === null && one.versions.length > 0).map(({ id, name }) => `${id} (${name})`) : []; // biome-ignore format: one list
+  const missing = untrained(view.entries).map(({ id, name }) => `${id} (${name})`);
   return (
     <Card
       className="ad-training"
@@ -107,9 +110,9 @@ export function TrainingCard({ view, isEmpty = false }: { view: TenancyView; isE
         <>
           <p className="quiet">
             Rows of bank_A, retail_B and saas_C share each batch over the frozen base; every row trains its own adapter,
-            so the three come out as if each had been trained alone. When the run has finished, they become versions
-            here
-            {isEmpty ? ' and serve' : '; each needs its check before it serves'}.
+            each by its own tokens, norm and step count, so the three come out as if each had been trained alone. When
+            the run has finished, they become versions here
+            {isEmpty ? ', are checked, and serve if they pass' : '; each needs its check before it serves'}.
             {backend &&
               (backend.backend !== 'webgpu' || backend.isFallbackAdapter) &&
               ` Without a graphics card ${count(DEFAULT_TRAINING.max_steps)} steps take ten minutes or more; 60 give a first impression.`}
@@ -136,6 +139,12 @@ export function TrainingCard({ view, isEmpty = false }: { view: TenancyView; isE
           {problem}
         </p>
       )}
+      {waiting.length > 0 && !live && (
+        <p className="warn-text" role="status">
+          {waiting.join(', ')} {waiting.length === 1 ? 'has a version that has' : 'have versions that have'} not passed
+          the check. Under Registry you see what it found, check again, or say why it is to serve all the same.
+        </p>
+      )}
       <WorkState name="train" unit="steps" />
       {isEmpty && <WorkState name="registry" unit="adapters" />}
     </Card>
@@ -157,11 +166,21 @@ function LiveRun({ runId, stepMs }: { runId: string; stepMs: number | undefined 
       <LineChart
         title="loss"
         series={[
-          { id: 'loss', label: 'train', points: metricSeries(run.points, 'loss') },
-          { id: 'eval_loss', label: 'held-out', points: metricSeries(run.points, 'eval_loss'), isHeldOut: true },
+          ...adapterNames(run.recipe).map((name) => ({
+            id: name,
+            label: name,
+            points: metricSeries(run.points, `loss/${name}`),
+          })),
+          {
+            id: 'eval_loss',
+            label: 'held-out, all',
+            points: metricSeries(run.points, 'eval_loss'),
+            isHeldOut: true,
+          },
         ]}
         height={96}
         xMax={run.maxSteps}
+        hasLegend
       />
     </>
   );

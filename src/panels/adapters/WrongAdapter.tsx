@@ -6,14 +6,17 @@ import { AnswerText, Verdicts } from './AnswerText';
 import { entryText, entryTitle, entryTone } from './logView';
 import { WorkButton, WorkState } from './parts';
 import { shortHash } from './registryView';
-import { misroutingWords } from './routingView';
+import { misroutingWords, ruleKey } from './routingView';
 import { misroute, useTenants } from './tenants';
 
 export function WrongAdapter({ view }: { view: TenancyView }) {
-  const [tenant, setTenant] = useState('bank_A');
+  const [key, setKey] = useState<string>();
   const [adapter, setAdapter] = useState(42);
   const misrouted = useTenants((s) => s.misrouted);
-  const rule = view.rules.find(({ tenant_id }) => tenant_id === tenant);
+  const rule =
+    view.rules.find((one) => ruleKey(one) === key) ??
+    view.rules.find(({ tenant_id }) => tenant_id === 'bank_A') ??
+    view.rules[0];
   const served = view.entries.filter(({ active }) => active !== null);
   const isReady =
     rule !== undefined && served.some(({ id }) => id === adapter) && served.some(({ id }) => id === rule.adapter);
@@ -31,9 +34,17 @@ export function WrongAdapter({ view }: { view: TenancyView }) {
         <>
           <label className="inline-field">
             request of
-            <select className="select" value={tenant} onChange={(event) => setTenant(event.currentTarget.value)}>
-              {view.rules.map(({ tenant_id }) => (
-                <option key={tenant_id}>{tenant_id}</option>
+            <select
+              className="select"
+              value={rule && ruleKey(rule)}
+              onChange={(event) => setKey(event.currentTarget.value)}
+            >
+              {view.rules.map((one) => (
+                <option key={ruleKey(one)} value={ruleKey(one)}>
+                  {one.tenant_id}
+                  {view.rules.some((other) => other !== one && other.tenant_id === one.tenant_id) &&
+                    ` ${one.policy_version}`}
+                </option>
               ))}
             </select>
           </label>

@@ -1,24 +1,26 @@
 // The routing log in words: what an entry says, where a page of it stands, and what its hashes prove.
 import { count, plural } from '../../lib/words';
 import type { AuditSearch } from '../../protocol/requests';
-import type { AuditEntry, AuditVerdict } from '../../protocol/serving';
+import type { AuditEntry, AuditVerdict, RequestMetadata } from '../../protocol/serving';
 import { reasonWords } from './routingView';
 
 export const PAGE_SIZE = 12;
-export const DECISIONS = ['routed', 'refused', 'misrouted', 'checked'] as const;
+export const DECISIONS = ['routed', 'refused', 'misrouted', 'checked', 'rules'] as const;
 
 export interface LogFilter {
   tenant: string;
   adapter: string;
   decision: '' | AuditEntry['decision'];
+  replay: string;
   text: string;
 }
-export const NO_FILTER: LogFilter = { tenant: '', adapter: '', decision: '', text: '' };
+export const NO_FILTER: LogFilter = { tenant: '', adapter: '', decision: '', replay: '', text: '' };
 /** Fields left empty do not filter. */
-export const queryOf = ({ tenant, adapter, decision, text }: LogFilter): AuditSearch => ({
+export const queryOf = ({ tenant, adapter, decision, replay, text }: LogFilter): AuditSearch => ({
   ...(tenant.trim() && { tenant: tenant.trim() }),
   ...(adapter && { adapterId: Number(adapter) }),
   ...(decision && { decision }),
+  ...(replay.trim() && { replay: replay.trim() }),
   ...(text.trim() && { text: text.trim() }),
 });
 
@@ -28,6 +30,12 @@ export function pageWords(offset: number, shown: number, found: number): string 
   return shown === found
     ? plural(found, 'entry', 'entries')
     : `${count(offset + 1)} to ${count(offset + shown)} of ${plural(found, 'entry', 'entries')}`;
+}
+
+/** A field of the request's header as a cell shows it; headers may hold anything, and be nothing at all. */
+export function saidOf({ metadata }: Pick<AuditEntry, 'metadata'>, field: 'tenant_id' | 'policy_version'): string {
+  const value: unknown = (metadata as RequestMetadata | null)?.[field];
+  return value === undefined || value === null ? '' : typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 export const entryTone = ({ decision, check }: AuditEntry): '' | 'ok' | 'warn' | 'bad' =>
@@ -43,9 +51,11 @@ export const entryTitle = ({ decision, check, reason }: AuditEntry): string =>
     ? check?.verdict === 'pass'
       ? 'check passed'
       : 'check failed'
-    : decision === 'refused'
-      ? `refused: ${reason ? reasonWords(reason) : ''}`
-      : decision;
+    : decision === 'rules'
+      ? 'rules changed'
+      : decision === 'refused'
+        ? `refused: ${reason ? reasonWords(reason) : ''}`
+        : decision;
 export const entryText = ({ message, check, mode }: AuditEntry): string =>
   message ?? check?.why ?? (mode ? `replay, ${mode}` : '');
 

@@ -34,8 +34,16 @@ const entry = (
 });
 const passed = { against: 'sha256:v1', cases: 8, regressions: ['a'], fixed: ['b', 'c'], allowance: 1, passes: true };
 
-test('a version needs a reason unless it is the first or has passed against the one that is active', () => {
-  expect(activationOf(entry(null, [version(1)]), version(1))).toEqual({ state: 'free' });
+test('a version needs a reason unless it has passed against the one that is active, or as the first against the base', () => {
+  const first = (checks?: AdapterVersion['checks']) => activationOf(entry(null, [version(1)]), version(1, checks));
+  expect(first()).toEqual({ state: 'unchecked', needs: 'It has not been compared with the bare base.' });
+  const base = { ...passed, against: 'sha256:base', right: { before: 2, after: 3 } };
+  expect(first(base)).toEqual({ state: 'passed' });
+  expect(first(passed).state).toBe('unchecked');
+  const others = [{ tenant: 'retail_B', right: 7, cases: 8 }];
+  expect(first({ ...base, others, passes: false }).needs).toContain('no better than those of another tenant');
+  expect(first({ ...base, right: { before: 2, after: 2 }, others, passes: false }).needs).toContain('no better than the bare base'); // biome-ignore format: one line
+  expect(checkWords(version(1, { ...base, others }))).toBe('1 of 8 cases got worse, 2 better; 1 may get worse. It decides 3 rightly, the bare base 2; of retail_B’s cases 7. It passes.'); // biome-ignore format: one line
   expect(activationOf(entry(1, [version(1)]), version(1))).toEqual({ state: 'active' });
   const two = (checks?: AdapterVersion['checks']) =>
     activationOf(entry(1, [version(1), version(2)]), version(2, checks));

@@ -15,21 +15,28 @@ export const adapterColor = (ids: readonly number[], id: number | undefined): st
   id === undefined ? 'var(--bad)' : COLORS[Math.max(0, ids.indexOf(id)) % COLORS.length]!;
 
 export interface Activation {
-  state: 'active' | 'free' | 'unchecked' | 'failed' | 'passed';
+  state: 'active' | 'unchecked' | 'failed' | 'passed';
   /** Why a reason has to be given; undefined where none has. */
   needs?: string;
 }
 /** What the registry will say to activating a version. */
-export function activationOf(entry: RegistryEntry, { version, checks }: AdapterVersion): Activation {
+export function activationOf(entry: RegistryEntry, { version, checks, baseId }: AdapterVersion): Activation {
   if (entry.active === version) return { state: 'active' };
   const present = entry.versions.find((one) => one.version === entry.active);
-  if (!present) return { state: 'free' };
-  if (!checks || checks.against !== present.artifactId)
-    return { state: 'unchecked', needs: `It has not been compared with version ${present.version}, which is active.` };
+  const other = present ? `version ${present.version}` : 'the bare base';
+  if (!checks || checks.against !== (present?.artifactId ?? baseId))
+    return {
+      state: 'unchecked',
+      needs: `It has not been compared with ${other}${present ? ', which is active' : ''}.`,
+    };
   if (checks.passes) return { state: 'passed' };
+  const { regressions, allowance, right } = checks;
   return {
     state: 'failed',
-    needs: `It fails ${plural(checks.regressions.length, 'case')} that version ${present.version} passes; ${count(checks.allowance)} would be allowed.`,
+    needs:
+      right && regressions.length <= allowance
+        ? `It decides its tenant’s cases no better than ${right.after > right.before ? 'those of another tenant' : other}.`
+        : `It fails ${plural(regressions.length, 'case')} that ${other} passes; ${count(allowance)} would be allowed.`,
   };
 }
 
@@ -57,8 +64,11 @@ export function changeWords({ action, from, to, override }: RegistryChange): str
 /** `2 of 24 cases got worse (…), 5 better; 0 allowed: it does not pass`. */
 export function checkWords({ checks }: AdapterVersion): string | undefined {
   if (!checks) return undefined;
-  const { cases, regressions, fixed, allowance, passes } = checks;
-  return `${count(regressions.length)} of ${plural(cases, 'case')} got worse, ${count(fixed.length)} better; ${count(allowance)} may get worse. It ${passes ? 'passes' : 'does not pass'}.`;
+  const { cases, regressions, fixed, allowance, passes, right, others } = checks;
+  const beside = others?.map((one) => `of ${one.tenant}’s cases ${count(one.right)}`).join(', ');
+  const first =
+    right && beside && `It decides ${count(right.after)} rightly, the bare base ${count(right.before)}; ${beside}. `;
+  return `${count(regressions.length)} of ${plural(cases, 'case')} got worse, ${count(fixed.length)} better; ${count(allowance)} may get worse. ${first ?? ''}It ${passes ? 'passes' : 'does not pass'}.`;
 }
 
 export interface AdapterSource {
@@ -88,9 +98,13 @@ export function adapterSources(runs: readonly RunRecord[]): AdapterSource[] {
 export const madeBy = (runs: readonly RunRecord[], artifactId: string): RunRecord | undefined =>
   runs.find(({ outputs }) => Object.values(outputs).includes(artifactId));
 
+/** Entries that the studio comes with and that have no version yet: a person's own ones always have one. */
+export const untrained = (entries: readonly RegistryEntry[]): RegistryEntry[] =>
+  entries.filter(({ versions }) => versions.length === 0);
+
 /** A finished run with an adapter for every entry that has no version yet: its outputs can be registered in one go. */
 export function installable(runs: readonly RunRecord[], entries: readonly RegistryEntry[]): RunRecord | undefined {
-  const wanted = entries.filter(({ versions }) => versions.length === 0).map(({ name }) => name);
+  const wanted = untrained(entries).map(({ name }) => name);
   if (wanted.length === 0) return undefined;
   return [...runs]
     .sort((a, b) => b.createdAt - a.createdAt)

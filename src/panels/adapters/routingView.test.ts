@@ -1,6 +1,16 @@
 // Headers, decisions, verdicts and a wrong routing in words.
 import { expect, test } from 'vitest';
-import { answerParts, decisionTitle, metadataOf, misroutingWords, typedOf, verdictRows } from './routingView';
+import {
+  answerParts,
+  decisionTitle,
+  metadataOf,
+  misroutingWords,
+  ruleKey,
+  ruleOf,
+  typedOf,
+  typedRule,
+  verdictRows,
+} from './routingView';
 
 test('fields left empty are not sent; decisions and verdicts in words', () => {
   const metadata = metadataOf({ tenant_id: 'bank_A', policy_version: 'policy_v3', industry: '' });
@@ -42,4 +52,14 @@ test('fields left empty are not sent; decisions and verdicts in words', () => {
     text: expect.stringMatching(/^Not caught/),
   });
   expect(misroutingWords('bank_A', '17', { ...answer('pass'), adapterId: 17 }).text).toContain('the right routing');
+});
+
+test('a rule as it is typed and as it is sent', () => {
+  const rule = { tenant_id: 'bank_D', policy_version: 'policy_v1', adapter: 77 };
+  expect(typedRule(rule, rule.adapter)).toEqual({ tenant_id: 'bank_D', policy_version: 'policy_v1', industry: '', adapter: '77' }); // biome-ignore format: one rule
+  // An empty industry is none: the rule takes any.
+  expect(ruleOf(typedRule(rule, rule.adapter))).toEqual(rule);
+  expect(ruleOf({ ...typedRule(undefined, 9), tenant_id: ' a ' })).toEqual({ tenant_id: 'a', policy_version: '', adapter: 9 }); // biome-ignore format: one rule
+  expect(ruleOf(typedRule(undefined, undefined)).adapter).toBeNaN();
+  expect(ruleKey(rule)).not.toBe(ruleKey({ ...rule, industry: 'banking' }));
 });

@@ -1,7 +1,13 @@
 // The router in words: what a request says of its tenant, what became of it, and the tries that show each refusal.
 import type { Json } from '../../protocol/chat';
 import type { GradedCase, ServedAnswer } from '../../protocol/requests';
-import type { RefusalReason, RegistryEntry, RequestMetadata, RoutingDecision } from '../../protocol/serving';
+import type {
+  RefusalReason,
+  RegistryEntry,
+  RequestMetadata,
+  RoutingDecision,
+  RoutingRule,
+} from '../../protocol/serving';
 
 export const FIELDS = ['tenant_id', 'policy_version', 'industry'] as const;
 /** As typed: text in every field. */
@@ -15,6 +21,23 @@ export const typedOf = (metadata: RequestMetadata): TypedMetadata => ({
   policy_version: metadata.policy_version ?? '',
   industry: metadata.industry ?? '',
 });
+
+/** A rule as it is typed: text in every field, an empty industry for any. */
+export type TypedRule = TypedMetadata & { adapter: string };
+export const typedRule = (rule: RoutingRule | undefined, adapter: number | undefined): TypedRule => ({
+  ...typedOf(rule ?? {}),
+  adapter: adapter === undefined ? '' : String(adapter),
+});
+/** What is wrong with it the worker says, which knows the other rules. */
+export const ruleOf = ({ tenant_id, policy_version, industry, adapter }: TypedRule): RoutingRule => ({
+  tenant_id: tenant_id.trim(),
+  policy_version: policy_version.trim(),
+  ...(industry.trim() && { industry: industry.trim() }),
+  adapter: adapter === '' ? Number.NaN : Number(adapter),
+});
+/** No two rules in force have the same. */
+export const ruleKey = ({ tenant_id, policy_version, industry }: RequestMetadata): string =>
+  `${tenant_id} ${policy_version} ${industry ?? ''}`;
 
 export interface Try {
   label: string;
@@ -39,6 +62,7 @@ const REASONS: Record<RefusalReason, string> = {
   wrong_industry: 'wrong industry',
   ambiguous: 'ambiguous',
   adapter_not_registered: 'no active adapter',
+  other_tenant: 'an adapter of another tenant',
 };
 export const reasonWords = (reason: RefusalReason): string => REASONS[reason];
 

@@ -5,14 +5,21 @@ import { tenantsRecipe } from '../../labs/recipes/tenants';
 import { CancelledError } from '../../lib/errors';
 import type { Message } from '../../protocol/chat';
 import type { Recipe } from '../../protocol/recipe';
-import type { MergeDifference, ServedAnswer, TenancyView, TenantMatrixView } from '../../protocol/requests';
-import type { AuditEntry, RegistryEntry, RequestMetadata, ServingReport } from '../../protocol/serving';
+import type {
+  MergeDifference,
+  ServedAnswer,
+  TenancyView,
+  TenantMatrixView,
+  UnmergeDifference,
+} from '../../protocol/requests';
+import type { AuditEntry, RegistryEntry, RequestMetadata, RuleEdit, ServingReport } from '../../protocol/serving';
 import { studioClient } from '../../stores/client';
 import { loadRuns, startRun, useRuns } from '../../stores/runs';
-import { installable } from './registryView';
+import { activationOf, installable } from './registryView';
+import { ruleKey } from './routingView';
 import type { ServingRequest } from './servingView';
 
-export type View = 'routing' | 'registry' | 'slices' | 'serving' | 'log';
+export type View = 'routing' | 'registry' | 'combine' | 'slices' | 'serving' | 'log';
 /** Under way; `total` 0: nobody knows how long it takes. */
 export interface Work {
   done: number;
@@ -30,7 +37,7 @@ interface Tenants {
   work: Record<string, Work>;
   /** Why work ended without a result, by its name; `isStop`: the person wanted it. */
   failed: Record<string, { text: string; isStop: boolean }>;
-  /** By tenant. */
+  /** By the rule that routes them (ruleKey). */
   answers: Record<string, ServedAnswer>;
   /** What was asked for them. */
   asked?: string;
@@ -40,6 +47,7 @@ interface Tenants {
   reports?: ServingReport[];
   /** By adapter id. */
   merged: Record<number, MergeDifference & { version: number }>;
+  unmerged: Record<number, UnmergeDifference>;
   /** What stands in fields, by name: leaving a view does not lose it. */
   typed: Record<string, unknown>;
   /** Run whose adapters are registered once it has finished. */
@@ -52,6 +60,7 @@ export const useTenants = create<Tenants>()((set) => ({
   failed: {},
   answers: {},
   merged: {},
+  unmerged: {},
   typed: {},
   show: (shown) => set({ shown }),
 }));
@@ -69,6 +78,9 @@ interface Working {
   onProgress: (progress: Work) => void;
 }
 
+/** What went wrong before work under this name could begin. */
+export const failWork = (name: string, text: string): void =>
+  set(({ failed }) => ({ failed: { ...failed, [name]: { text, isStop: false } } }));
 /** Runs `task` under a name, one at a time: its progress, its end and its failure stand in the store. */
 export async function runWork(name: string, task: (working: Working) => Promise<void>): Promise<void> {
   if (controllers.has(name)) return;
@@ -95,12 +107,13 @@ export const stopWork = (name: string): void => controllers.get(name)?.abort();
 export const loadTenants = (): Promise<void> =>
   runWork('view', async () => set({ view: await compute().request('tenancy', {}) }));
 /** After a change: quiet, and without an error of its own, as the change was told already. */
-async function refresh(): Promise<void> {
+export async function refresh(): Promise<void> {
   set({ view: await compute().request('tenancy', {}) });
 }
 
 const requestId = (): string => `page-${crypto.randomUUID().slice(0, 8)}`;
-const written = (text: string | undefined, view: TenancyView): Message[] | undefined => {
+/** What stands there instead of the chapter's request; undefined where that stands. */
+export const written = (text: string | undefined, view: TenancyView): Message[] | undefined => {
   const messages = view.chapterMessages;
   if (text === undefined || text === messages.at(-1)?.content) return undefined;
   return [...messages.slice(0, -1), { role: 'user', content: text }];
@@ -118,7 +131,7 @@ export const answerAll = (text?: string): Promise<void> =>
         onProgress({ done: i, total: tenants.length });
         const params = { requestId: requestId(), metadata, messages: written(text, view) };
         const answer = await compute().request('serveRequest', params, { signal });
-        set(({ answers }) => ({ answers: { ...answers, [metadata.tenant_id]: answer } }));
+        set(({ answers }) => ({ answers: { ...answers, [ruleKey(metadata)]: answer } }));
       }
     } finally {
       await refresh();
@@ -159,6 +172,8 @@ export const rollback = (id: number): Promise<void> =>
     await compute().request('rollbackAdapter', { id });
     await refresh();
   });
+/** Before a version serves: cases of a slice, and how many of them may get worse. */
+export const DEFAULT_CHECK = { cases: 24, seed: 1, allowance: 1 };
 export const checkName = (id: number, version: number): string => `check ${id}@${version}`;
 export const check = (
   id: number,
@@ -174,6 +189,22 @@ export const compareMerged = (id: number, version: number): Promise<void> =>
     const difference = await compute().request('mergeDifference', { id }, { signal });
     set(({ merged }) => ({ merged: { ...merged, [id]: { ...difference, version } } }));
   });
+
+export const takeOut = (id: number): Promise<void> =>
+  runWork('unmerge', async ({ signal }) => {
+    const difference = await compute().request('unmergeDifference', { id }, { signal });
+    set(({ unmerged }) => ({ unmerged: { ...unmerged, [id]: difference } }));
+  });
+/** Resolves to whether the change holds. */
+export async function editRules(edit: RuleEdit): Promise<boolean> {
+  let holds = false;
+  await runWork('rules', async () => {
+    await compute().request('editRules', { edit });
+    holds = true;
+    await refresh();
+  });
+  return holds;
+}
 
 export const measureMatrix = (options: { cases: number; seed: number; metric: string }): Promise<void> =>
   runWork('matrix', async ({ signal, onProgress }) => {
@@ -215,14 +246,18 @@ export const trainTenants = ({ rows, seed, ...args }: TrainingSize): Promise<voi
     set({ awaited: await startRun({ recipe, name: `Tenants ${before + 1}`, group: 'tenants' }) });
   });
 
-/** Registers the adapters of a finished run under the entries of their names; those of entries without an active one serve at once. */
+/**
+ * Registers the adapters of a finished run under the entries of their names. Those of entries without an active version are checked
+ * then, and serve once they have passed.
+ */
 export const registerRun = (runId: string): Promise<void> =>
-  runWork('registry', async () => {
+  runWork('registry', async ({ onProgress }) => {
     const run = useRuns.getState().runs[runId];
     const { view } = useTenants.getState();
     if (!run || !view) return;
     set({ awaited: undefined });
     const names = new Set(run.recipe.data.train.map(({ adapter }) => adapter));
+    const firsts: { id: number; version: number }[] = [];
     try {
       for (const { id, name, active } of view.entries.filter((entry) => names.has(entry.name))) {
         const ref = `run:${runId}#${name}`;
@@ -231,8 +266,16 @@ export const registerRun = (runId: string): Promise<void> =>
           ref,
           note: `from the run “${run.name}”`,
         });
-        if (active === null)
-          await compute().request('activateAdapter', { id, version: entry.versions.at(-1)!.version });
+        if (active === null) firsts.push({ id, version: entry.versions.at(-1)!.version });
+      }
+      await refresh();
+      for (const [i, { id, version }] of firsts.entries()) {
+        onProgress({ done: i, total: firsts.length });
+        await check(id, version, DEFAULT_CHECK); // whose failure stands beside the version
+        const entry = useTenants.getState().view?.entries.find((one) => one.id === id);
+        const checked = entry?.versions.find((one) => one.version === version);
+        if (entry && checked && activationOf(entry, checked).state === 'passed')
+          await compute().request('activateAdapter', { id, version });
       }
     } finally {
       await refresh();
@@ -246,8 +289,12 @@ export function runToRegister(): string | undefined {
   if (awaited && runs[awaited]?.status === 'finished') return awaited;
   return view && installable(Object.values(runs), view.entries)?.id;
 }
-// A run that was started here is registered when it ends, whatever panel is on show.
-useRuns.subscribe(({ runs }) => {
-  const { awaited } = useTenants.getState();
-  if (awaited && runs[awaited]?.status === 'finished') void registerRun(awaited);
-});
+// A run that was started here is registered when it ends, whatever panel is on show. A short one may have ended before its id is
+// known here, or while the registry is busy: so both stores are watched.
+function registerAwaited(): void {
+  const { awaited, view } = useTenants.getState();
+  if (!awaited || !view || controllers.has('registry')) return;
+  if (useRuns.getState().runs[awaited]?.status === 'finished') void registerRun(awaited);
+}
+useRuns.subscribe(registerAwaited);
+useTenants.subscribe(registerAwaited);

@@ -4,6 +4,7 @@ import { CancelledError, StudioError } from '../../lib/errors';
 import { count } from '../../lib/words';
 import type { DatasetInfo, ImportProblems } from '../../protocol/requests';
 import { studioClient } from '../../stores/client';
+import { DropZone } from '../../ui/DropZone';
 
 type State =
   | { status: 'idle' }
@@ -12,12 +13,9 @@ type State =
 
 export function ImportZone({ onImported }: { onImported: (info: DatasetInfo) => void }) {
   const [state, setState] = useState<State>({ status: 'idle' });
-  const [isOver, setOver] = useState(false);
-  const picker = useRef<HTMLInputElement>(null);
   const reading = useRef<AbortController>(undefined);
 
-  const read = async (file: File | undefined) => {
-    if (!file) return;
+  const read = async (file: File) => {
     setState({ status: 'reading', name: file.name, rows: 0 });
     const controller = new AbortController();
     reading.current = controller;
@@ -43,76 +41,54 @@ export function ImportZone({ onImported }: { onImported: (info: DatasetInfo) => 
     }
   };
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: dropping is a second way; the button inside is the first
-    <div
-      className={`import-zone${isOver ? ' is-over' : ''}`}
-      onDragOver={(event) => {
-        event.preventDefault();
-        setOver(true);
-      }}
-      onDragLeave={() => setOver(false)}
-      onDrop={(event) => {
-        event.preventDefault();
-        setOver(false);
-        void read(event.dataTransfer.files[0]);
-      }}
-    >
-      <input
-        ref={picker}
-        type="file"
-        accept=".jsonl,.json,application/jsonl,text/plain"
-        className="sr-only"
-        tabIndex={-1}
-        aria-label="JSONL file"
-        onChange={(event) => {
-          const file = event.currentTarget.files?.[0];
-          event.currentTarget.value = '';
-          void read(file);
-        }}
-      />
-      {state.status === 'reading' ? (
-        <p role="status">
-          Reading {state.name}: {count(state.rows)} rows …{' '}
-          <button type="button" className="link" onClick={() => reading.current?.abort()}>
-            Cancel
-          </button>
-        </p>
-      ) : (
-        <p>
-          Drop a <span className="mono">.jsonl</span> here or{' '}
-          <button type="button" className="link" onClick={() => picker.current?.click()}>
-            choose a file
-          </button>
-          . One TRL row a line: <span className="mono">messages</span> (or ShareGPT’s{' '}
-          <span className="mono">conversations</span>), <span className="mono">prompt + completion</span>,{' '}
-          <span className="mono">chosen + rejected</span> or <span className="mono">text</span>. From 20 rows on every
-          tenth is held out, as dev. It stays in this browser.
-        </p>
+    <DropZone label="JSONL file" accept=".jsonl,.json,application/jsonl,text/plain" onFile={(file) => void read(file)}>
+      {(pick) => (
+        <>
+          {state.status === 'reading' ? (
+            <p role="status">
+              Reading {state.name}: {count(state.rows)} rows …{' '}
+              <button type="button" className="link" onClick={() => reading.current?.abort()}>
+                Cancel
+              </button>
+            </p>
+          ) : (
+            <p>
+              Drop a <span className="mono">.jsonl</span> here or{' '}
+              <button type="button" className="link" onClick={pick}>
+                choose a file
+              </button>
+              . One TRL row a line: <span className="mono">messages</span> (or ShareGPT’s{' '}
+              <span className="mono">conversations</span>), <span className="mono">prompt + completion</span>,{' '}
+              <span className="mono">chosen + rejected</span> or <span className="mono">text</span>. From 20 rows on
+              every tenth is held out, as dev. It stays in this browser.
+            </p>
+          )}
+          {state.status === 'failed' && (
+            <div className="note bad" role="alert">
+              <div>
+                <b>Nothing was imported.</b> {state.error}
+                {state.found && state.found.problems.length > 1 && (
+                  <details>
+                    <summary>
+                      {state.found.stopped ? 'The first ' : ''}
+                      {count(state.found.problems.length)} bad lines
+                      {state.found.stopped ? '; reading stopped there' : `, ${count(state.found.good)} good ones`}
+                    </summary>
+                    <ul className="problem-list">
+                      {state.found.problems.map(({ line, message }) => (
+                        <li key={line}>
+                          <b>line {count(line)}</b> {message}
+                        </li>
+                      ))}
+                    </ul>
+                  </details>
+                )}
+              </div>
+            </div>
+          )}
+        </>
       )}
-      {state.status === 'failed' && (
-        <div className="note bad" role="alert">
-          <div>
-            <b>Nothing was imported.</b> {state.error}
-            {state.found && state.found.problems.length > 1 && (
-              <details>
-                <summary>
-                  {state.found.stopped ? 'The first ' : ''}
-                  {count(state.found.problems.length)} bad lines
-                  {state.found.stopped ? '; reading stopped there' : `, ${count(state.found.good)} good ones`}
-                </summary>
-                <ul className="problem-list">
-                  {state.found.problems.map(({ line, message }) => (
-                    <li key={line}>
-                      <b>line {count(line)}</b> {message}
-                    </li>
-                  ))}
-                </ul>
-              </details>
-            )}
-          </div>
-        </div>
-      )}
-    </div>
+    </DropZone>
   );
 }
 

@@ -1,60 +1,92 @@
 // The knobs: rank, scale, targets and base in sight, the rest folded. While a run is on they show what is edited, locked.
-import { useId, useState } from 'react';
-import { type Fields, fieldProblem } from '../../lib/fields';
+import { type ReactNode, useId, useState } from 'react';
+import { defaults, type Fields, fieldProblem, typedNumber } from '../../lib/fields';
+import { plural } from '../../lib/words';
 import type { Json } from '../../protocol/chat';
 import type { DatasetInfo } from '../../protocol/requests';
 import { useStoredModels, withModel } from '../../stores/models';
-import { useTemplates } from '../../stores/templates';
-import { useTypedFields } from '../../stores/typedFields';
+import { SEED_FIELD } from '../../stores/typedFields';
 import { fields as adapterFields } from '../../trainers/peft/config';
 import { trainers } from '../../trainers/registry';
 import { Card } from '../../ui/Card';
 import { ConfigForm } from '../../ui/ConfigForm';
 import { Segmented } from '../../ui/Segmented';
-import { TemplateSelect, withOwn } from '../../ui/TemplateSelect';
 import {
   adapterValues,
   NF4,
   nearestStop,
   type Peft,
-  plainOpsOn,
-  RANK_STOPS,
-  withoutUndefined,
+  rankStops,
+  startingAt,
+  takesPlainOps,
   withValues,
 } from './adapterForm';
-import { type BaseChoice, baseChoices } from './baseChoice';
-import { PatternTable } from './PatternTable';
+import type { BaseChoice } from './baseChoice';
+import { START } from './draft';
+import { FOLDED, RUN_SHOWN, SHOWN } from './formProblems';
 import { TargetsField } from './TargetsField';
 import type { Lora } from './useLora';
 
-const SHOWN = ['lora_alpha', 'lora_dropout', 'use_rslora', 'use_dora'];
-const FOLDED = ['bias', 'lora_bias', 'init_lora_weights'];
-const RUN_SHOWN = ['learning_rate', 'max_steps'];
-/** Where an error of the plan is told: beside the knob that it names. */
-const PLACES = ['r', 'target_modules', 'rank_pattern', 'alpha_pattern'];
-
-const pick = (fields: Fields, keys: readonly string[]): Fields =>
+export const pick = (fields: Fields, keys: readonly string[]): Fields =>
   Object.fromEntries(keys.flatMap((key) => (fields[key] ? [[key, fields[key]]] : [])));
+/** Of the run, from where this panel starts. */
+export const runFields: Fields = startingAt(trainers.sft.fields, START.args);
+export const foldedRunFields: Fields = Object.fromEntries(
+  Object.entries(runFields).filter(([key]) => !RUN_SHOWN.includes(key)),
+);
+/** Patterns, template and seed are folded too. */
+const FOLDED_COUNT = Object.keys(foldedRunFields).length + FOLDED.length + 3 + Object.keys(SEED_FIELD).length;
 
-export function AdapterCard({ lora, datasets }: { lora: Lora; datasets: readonly DatasetInfo[] }) {
-  const { recipe, edit, plan, backend } = lora;
-  const [isOpen, setOpen] = useState(false);
-  const [isFolded, setFolded] = useState(() => matchMedia('(max-width: 700px)').matches);
-  const templates = withOwn(useTemplates(), recipe.template);
-  const { peft } = recipe;
-  const values = adapterValues(peft);
+export const settingsOf = (lora: Lora) => {
+  const { recipe, edit } = lora;
   const setPeft = (next: Peft) => edit({ ...recipe, peft: next });
-  const change = (part: { [key: string]: Json }) => setPeft(withValues(peft, part));
-  const changeArgs = (args: { [key: string]: Json }) => edit({ ...recipe, args: { ...recipe.args, ...args } });
-  const runFields: Fields = trainers.sft.fields;
-  const rest = Object.fromEntries(Object.entries(runFields).filter(([key]) => !RUN_SHOWN.includes(key)));
-  const where = plan.error?.where?.replace(/^peft\./, '');
-  const problem = (key: string) => (where === key ? plan.error?.message : undefined);
+  return {
+    setPeft,
+    values: adapterValues(recipe.peft),
+    change: (part: { [key: string]: Json }) => setPeft(withValues(recipe.peft, part)),
+    args: { ...defaults(trainers.sft.fields), ...recipe.args } as { [key: string]: Json },
+    changeArgs: (args: { [key: string]: Json }) => edit({ ...recipe, args: { ...recipe.args, ...args } }),
+  };
+};
+
+export function AdapterCard({
+  lora,
+  datasets,
+  isOpen,
+  onOpen,
+  hasHelp,
+  onHelp,
+}: {
+  lora: Lora;
+  datasets: readonly DatasetInfo[];
+  /** The folded settings are in sight (MoreSettings). */
+  isOpen: boolean;
+  onOpen: (isOpen: boolean) => void;
+  /** The meaning of each setting is in sight. */
+  hasHelp: boolean;
+  onHelp: (hasHelp: boolean) => void;
+}) {
+  const { recipe, edit, backend, bases, typed, type, problems } = lora;
   const stored = useStoredModels();
-  const bases = baseChoices(lora.allRuns, recipe.model.ref, stored);
-  const plain = backend?.backend === 'webgpu' ? plainOpsOn(values) : [];
+  const [isFolded, setFolded] = useState(() => matchMedia('(max-width: 700px)').matches);
+  const { values, change, setPeft, args, changeArgs } = settingsOf(lora);
+  const { peft } = recipe;
+  const problem = (key: string) => problems.find((one) => one.key === key)?.text;
+  const isPlain = backend?.backend === 'webgpu' && takesPlainOps(values);
   const { quantization } = recipe.model;
-  const { typed, type } = useTypedFields('lora');
+  const folded = problems.filter((one) => one.isFolded);
+  const rank = (
+    <Rank
+      value={values.r}
+      highest={lora.plan.value?.max_rank}
+      isLocked={lora.isBusy}
+      onChange={(r) => change({ r })}
+      typed={typed.r}
+      onType={(text) => type('r', text)}
+      problem={problem('r')}
+      help={hasHelp && !isFolded ? adapterFields.r.help : undefined}
+    />
+  );
   if (isFolded)
     return (
       <Card
@@ -65,24 +97,34 @@ export function AdapterCard({ lora, datasets }: { lora: Lora; datasets: readonly
             Change
           </button>
         }
+        className="lora-knobs-card"
       >
-        <Rank value={values.r} isLocked={lora.isBusy} onChange={(r) => change({ r })} problem={problem('r')} />
+        {rank}
+        <Faults texts={problems.filter(({ key }) => key !== 'r').map(({ text }) => text)} />
       </Card>
     );
   return (
-    <Card title="Adapter" note="names and meaning are PEFT’s" className="lora-knobs-card">
+    <Card
+      title="Adapter"
+      note="as PEFT names them"
+      actions={
+        <button type="button" className="link" aria-pressed={hasHelp} onClick={() => onHelp(!hasHelp)}>
+          {hasHelp ? 'Hide meanings' : 'Meanings'}
+        </button>
+      }
+      className="lora-knobs-card"
+    >
       <fieldset className="lora-knobs" disabled={lora.isBusy}>
         <legend className="sr-only">Adapter settings</legend>
-        <div className="lora-knob">
-          <span>model</span>
+        {hasHelp && <p className="field-help">A name in bold is set to something else than this panel starts with.</p>}
+        <Knob name="model" help={hasHelp ? 'The base, which stays as it is while the adapter learns.' : undefined}>
           <BaseSelect
             bases={bases}
             value={recipe.model.ref}
             onChange={(ref) => edit(withModel(recipe, ref, stored.find(({ id }) => id === ref)?.tokenizer))}
           />
-        </div>
-        <label className="lora-knob" title="Which rows teach; bring your own on the Data page.">
-          <span>data</span>
+        </Knob>
+        <Knob name="data" help={hasHelp ? 'Which rows teach; bring your own on the Data page.' : undefined}>
           <select
             className="select"
             aria-label="data"
@@ -106,16 +148,32 @@ export function AdapterCard({ lora, datasets }: { lora: Lora; datasets: readonly
               </option>
             ))}
           </select>
-        </label>
-        <Rank value={values.r} isLocked={lora.isBusy} onChange={(r) => change({ r })} problem={problem('r')} />
-        <ConfigForm fields={pick(adapterFields, SHOWN)} value={values} onChange={change} typed={typed} onType={type} />
+        </Knob>
+        {rank}
+        <ConfigForm
+          fields={pick(adapterFields, SHOWN)}
+          value={values}
+          onChange={change}
+          typed={typed}
+          onType={type}
+          hasHelp={hasHelp}
+        />
         <TargetsField
           value={peft.target_modules}
           onChange={(target_modules) => setPeft({ ...peft, target_modules })}
+          typed={typed.target_modules}
+          onType={(text) => type('target_modules', text)}
           problem={problem('target_modules')}
+          help={
+            hasHelp
+              ? 'On which linear layers of each block an adapter sits. Attention: q, k, v, o, where the model looks. MLP: gate, up, down, what it makes of that. q, v alone is PEFT’s default.'
+              : undefined
+          }
         />
-        <div className="lora-knob" title="How the frozen base is kept while the adapter trains; NF4 is QLoRA.">
-          <span>base</span>
+        <Knob
+          name="base"
+          help={hasHelp ? 'How the frozen base is kept while the adapter trains; NF4 is QLoRA.' : undefined}
+        >
           <Segmented
             label="How the base is kept"
             options={[
@@ -130,12 +188,15 @@ export function AdapterCard({ lora, datasets }: { lora: Lora; datasets: readonly
               })
             }
           />
-        </div>
+        </Knob>
         {quantization && (
-          <label className="lora-knob" title="The scales of the blocks are quantised too: about 0.4 bits less a value.">
-            <span className="mono">bnb_4bit_use_double_quant</span>
+          <Knob
+            name={<span className="mono">bnb_4bit_use_double_quant</span>}
+            help={hasHelp ? 'The scales of the blocks are quantised too: about 0.4 bits less a value.' : undefined}
+          >
             <input
               type="checkbox"
+              aria-label="bnb_4bit_use_double_quant"
               checked={quantization.bnb_4bit_use_double_quant}
               onChange={(event) =>
                 edit({
@@ -144,94 +205,81 @@ export function AdapterCard({ lora, datasets }: { lora: Lora; datasets: readonly
                 })
               }
             />
-          </label>
+          </Knob>
         )}
         <ConfigForm
           fields={pick(runFields, RUN_SHOWN)}
-          value={recipe.args}
+          value={args}
           onChange={changeArgs}
           typed={typed}
           onType={type}
+          hasHelp={hasHelp}
         />
-        {plain.length > 0 && (
+        {isPlain && (
           <p className="warn-text lora-small">
-            {plain.join(', ')}: no recorded kernel has {plain.length === 1 ? 'it' : 'them'} yet. On WebGPU this run
-            takes plain tensor operations, with the same numbers and more time a step.
+            use_dora with lora_dropout: no recorded kernel has both yet. On WebGPU this run takes plain tensor
+            operations, with the same numbers and more time a step.
           </p>
         )}
-        {plan.error && !PLACES.includes(where ?? '') && (
-          <p className="bad-text lora-small" role="alert">
-            {plan.error.message}
-          </p>
-        )}
-        <button type="button" className="link" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
-          {isOpen ? 'Fewer settings' : `${Object.keys(rest).length + FOLDED.length + 4} more settings`}
+        <Faults texts={problems.filter(({ key }) => key === undefined).map(({ text }) => text)} />
+        {!isOpen && <Faults texts={folded.map(({ text }) => text)} />}
+        <button
+          type="button"
+          className={folded.length > 0 && !isOpen ? 'link bad-text' : 'link'}
+          aria-expanded={isOpen}
+          onClick={() => onOpen(!isOpen)}
+        >
+          {isOpen
+            ? 'Fewer settings'
+            : `${FOLDED_COUNT} more settings${folded.length > 0 ? `, ${plural(folded.length, 'fault')}` : ''}`}
         </button>
-        {isOpen && (
-          <>
-            <ConfigForm
-              fields={pick(adapterFields, FOLDED)}
-              value={values}
-              onChange={change}
-              typed={typed}
-              onType={type}
-            />
-            {(['rank_pattern', 'alpha_pattern'] as const).map((name) => (
-              <PatternTable
-                key={name}
-                name={name}
-                value={peft[name]}
-                fallback={name === 'rank_pattern' ? values.r : values.lora_alpha}
-                onChange={(table) => setPeft(withoutUndefined({ ...peft, [name]: table }))}
-                problem={problem(name)}
-              />
-            ))}
-            <div className="lora-knob">
-              <span>template</span>
-              <TemplateSelect
-                label="template"
-                templates={templates}
-                value={recipe.template}
-                onChange={(template) => edit({ ...recipe, template })}
-              />
-            </div>
-            <label className="lora-knob">
-              <span>seed</span>
-              <input
-                type="number"
-                className="field-input mono"
-                min={0}
-                step={1}
-                value={recipe.seed}
-                onChange={(event) => {
-                  const seed = event.currentTarget.valueAsNumber;
-                  if (Number.isInteger(seed) && seed >= 0) edit({ ...recipe, seed });
-                }}
-              />
-            </label>
-            <ConfigForm fields={rest} value={recipe.args} onChange={changeArgs} typed={typed} onType={type} />
-          </>
-        )}
       </fieldset>
     </Card>
+  );
+}
+
+/** Why the form cannot be trained, where the fault's own control is out of sight. */
+function Faults({ texts }: { texts: readonly string[] }) {
+  return texts.map((text) => (
+    <p key={text} className="bad-text lora-small" role="alert">
+      {text}
+    </p>
+  ));
+}
+
+export function Knob({ name, help, children }: { name: ReactNode; help?: string; children: ReactNode }) {
+  return (
+    <div className="lora-knob">
+      <span>{name}</span>
+      {children}
+      {help && <span className="field-help">{help}</span>}
+    </div>
   );
 }
 
 /** A slider over powers of two beside a number that takes any rank. */
 function Rank({
   value,
+  highest,
   onChange,
+  typed,
+  onType,
   problem,
   isLocked,
+  help,
 }: {
   value: number;
+  /** That the matrices take, once it is known. */
+  highest?: number;
   onChange: (r: number) => void;
+  typed: string | undefined;
+  onType: (text: string | undefined) => void;
   problem?: string;
   isLocked: boolean;
+  help?: string;
 }) {
   const id = useId();
-  const [typed, setTyped] = useState<string>();
-  const fault = typed === undefined ? undefined : fieldProblem('r', adapterFields.r, Number(typed || Number.NaN));
+  const stops = rankStops(highest);
   return (
     <div className="lora-rank" title={adapterFields.r.help}>
       <label className="mono lora-key" htmlFor={id}>
@@ -241,13 +289,13 @@ function Rank({
         type="range"
         aria-label="r, powers of two"
         min={0}
-        max={RANK_STOPS.length - 1}
-        value={nearestStop(value)}
+        max={stops.length - 1}
+        value={nearestStop(value, stops)}
         disabled={isLocked}
         aria-valuetext={`rank ${value}`}
         onChange={(event) => {
-          setTyped(undefined);
-          onChange(RANK_STOPS[event.currentTarget.valueAsNumber]!);
+          onType(undefined);
+          onChange(stops[event.currentTarget.valueAsNumber]!);
         }}
       />
       <input
@@ -256,19 +304,23 @@ function Rank({
         inputMode="numeric"
         value={typed ?? String(value)}
         disabled={isLocked}
-        aria-invalid={fault !== undefined || problem !== undefined}
-        aria-describedby={fault || problem ? `${id}-problem` : undefined}
+        aria-invalid={problem !== undefined}
+        aria-describedby={problem ? `${id}-problem` : undefined}
         onChange={(event) => {
           const text = event.currentTarget.value;
-          setTyped(text);
-          const r = Number(text || Number.NaN);
-          if (fieldProblem('r', adapterFields.r, r) === undefined) onChange(r);
+          onType(text);
+          const r = typedNumber(text);
+          if (typeof r === 'number' && fieldProblem('r', adapterFields.r, r) === undefined) onChange(r);
         }}
-        onBlur={() => setTyped(undefined)}
+        onBlur={() => {
+          if (typed !== undefined && fieldProblem('r', adapterFields.r, typedNumber(typed)) === undefined)
+            onType(undefined);
+        }}
       />
-      {(fault ?? problem) && (
+      {help && <span className="field-help">{help}</span>}
+      {problem && (
         <span id={`${id}-problem`} className="field-problem" role="alert">
-          {fault ?? problem}
+          {problem}
         </span>
       )}
     </div>

@@ -2,18 +2,21 @@
 import { useState } from 'react';
 import { count, number } from '../../lib/words';
 import type { LoraPlan } from '../../protocol/requests';
+import { byteWords } from '../../ui/byteWords';
 import { Card } from '../../ui/Card';
 import { baseBars, exampleProblem, moduleLabel, planFacts, scaleFraction, shape, workedExample } from './planView';
 import type { Lora } from './useLora';
 
 export function CostCard({ lora, path, onExample }: { lora: Lora; path?: string; onExample: () => void }) {
   const { plan, recipe } = lora;
-  const { value, error } = plan;
+  const { value } = plan;
+  // Of what is typed and does not fit there is no plan either.
+  const error = plan.error?.message ?? lora.problems[0]?.text;
   if (!value)
     return (
       <Card title="What it costs" note={error ? '' : 'reading the model …'} className="lora-cost">
         {error ? (
-          <p className="quiet">These figures come with the first adapter that fits. {error.message}</p>
+          <p className="quiet">These figures come with the first adapter that fits. {error}</p>
         ) : (
           <span className="skeleton-block" />
         )}
@@ -68,6 +71,10 @@ export function CostCard({ lora, path, onExample }: { lora: Lora; path?: string;
               ))}
             </tbody>
           </table>
+          <p className="lora-small quiet">
+            NF4 keeps the linear layers in four bits; embeddings and norms, {byteWords(value.unquantized_bytes)} of it,
+            stay f32.
+          </p>
         </div>
       </div>
       <Formula module={module} isRs={recipe.peft.use_rslora === true} isDora={recipe.peft.use_dora === true} />
@@ -90,10 +97,10 @@ function Formula({ module, isRs, isDora }: { module: LoraPlan['modules'][number]
         </span>
       </p>
       <p className="quiet lora-small">
-        As ΔW = A·B, with inputs as rows: A <span className="mono">{shape(d, r)}</span> there is Aᵀ here, B{' '}
-        <span className="mono">{shape(r, k)}</span> is Bᵀ, and (A·B)ᵀ = B·A. r (d + k) = {r} · ({d} + {k}) ={' '}
-        <span className="mono">{count(r * (d + k))}</span> numbers in place of d k ={' '}
-        <span className="mono">{count(d * k)}</span>.
+        Where texts write inputs as rows, x·W, the same update is ΔW = A·B with A{' '}
+        <span className="mono">{shape(d, r)}</span> and B <span className="mono">{shape(r, k)}</span>: the transposes of
+        PEFT’s two. Either way r (d + k) = {r} · ({d} + {k}) = <span className="mono">{count(r * (d + k))}</span>{' '}
+        numbers are trained in place of d k = <span className="mono">{count(d * k)}</span>.
       </p>
     </div>
   );

@@ -1,55 +1,55 @@
 // LoRA: an adapter and what it costs, its run, what it has learnt, whether it survives four bits, sweeps, and where to modify.
 import { useEffect, useState } from 'react';
-import type { RunRecord } from '../../protocol/run';
 import { studioClient } from '../../stores/client';
-import { typedComplaints, useTypedFields } from '../../stores/typedFields';
 import { useLoaded } from '../../stores/useLoaded';
-import { fields as adapterFields } from '../../trainers/peft/config';
-import { trainers } from '../../trainers/registry';
 import { Answers } from '../../ui/Answers';
 import { Card } from '../../ui/Card';
 import { GateFindings } from '../../ui/GateFindings';
 import { Panel } from '../../ui/Panel';
 import { RunControls } from '../../ui/RunControls';
+import { RunNotice } from '../../ui/RunNotice';
 import { isLive } from '../../ui/runWords';
 import { AdapterCard } from './AdapterCard';
 import { CostCard, WorkedExample } from './CostCard';
+import { isLoraRun, pictureVersion } from './loraRuns';
 import { MeasuredCard } from './MeasuredCard';
 import { ModulesTable } from './ModulesTable';
-import { PictureCard } from './PictureCard';
+import { MoreSettings } from './MoreSettings';
+import { AdapterSelect, PictureCard } from './PictureCard';
 import { adapterRefs, runOfRef } from './pictureView';
 import { QuantizationCard } from './QuantizationCard';
 import { SurvivalCard } from './SurvivalCard';
 import { SweepCard } from './SweepCard';
-import { RunNotice, TrainCard } from './TrainCard';
+import { TrainCard } from './TrainCard';
 import { useLora } from './useLora';
 import { WhereCard } from './WhereCard';
 import '../../ui/parts.css';
 import './lora.css';
 
-/** A live adapter is read again after this many steps: often enough to watch, rare enough to train on. */
-const REREAD_STEPS = 10;
-/** Which state of the adapter a picture shows. */
-const versionOf = (run: RunRecord): string =>
-  run.status === 'running' ? `live ${Math.floor(run.step / REREAD_STEPS)}` : `${run.status} ${run.step}`;
 export function LoraPanel() {
   const lora = useLora();
   const { run, recipe } = lora;
-  // What is typed and does not fit would not be what is trained.
-  const [complaint] = typedComplaints(useTypedFields('lora').typed, { ...trainers.sft.fields, ...adapterFields });
   const [path, setPath] = useState<string>();
   const [hasExample, setExample] = useState(false);
+  const [isOpen, setOpen] = useState(false);
+  const [hasHelp, setHelp] = useState(false);
   const sets = useLoaded('datasets', (signal) => studioClient().text.request('listDatasets', {}, { signal }));
   const [wanted, setWanted] = useState<string>();
-  const adapters = adapterRefs(lora.runs);
+  // Adapters of all panels can be looked at; what stands here unasked is this panel's.
+  const adapters = adapterRefs(lora.allRuns);
+  const runOf = (ref: string) => lora.allRuns.find(({ id }) => id === runOfRef(ref))!;
   // The run in view, unless another adapter was chosen after it came into view.
   const own = adapters.find(({ ref }) => runOfRef(ref) === run?.id);
-  const adapter = (adapters.find(({ ref }) => ref === wanted) ?? own ?? adapters[0])?.ref;
-  const pictured = adapter === undefined ? undefined : lora.runs.find(({ id }) => id === runOfRef(adapter));
-  const version = pictured && versionOf(pictured);
-  const picture = useLoaded(adapter && `picture ${adapter} ${version}`, (signal) =>
-    studioClient().compute.request('adapterPicture', { ref: adapter! }, { signal }),
-  );
+  const mine = own ?? adapters.find(({ ref }) => isLoraRun(runOf(ref)));
+  const adapter = (adapters.find(({ ref }) => ref === wanted) ?? mine)?.ref;
+  const pictured = adapter === undefined ? undefined : runOf(adapter);
+  const version = pictured && pictureVersion(pictured);
+  const read = useLoaded(adapter && `picture ${adapter} ${version}`, async (signal) => ({
+    ...(await studioClient().compute.request('adapterPicture', { ref: adapter! }, { signal })),
+    ref: adapter!,
+  }));
+  // The last answer stays while the next is loading: of the same adapter only.
+  const picture = { value: read.value?.ref === adapter ? read.value : undefined, error: read.error };
   // biome-ignore lint/correctness/useExhaustiveDependencies: a new run is what the person wants to see
   useEffect(() => setWanted(undefined), [run?.id]);
   const example = hasExample && <WorkedExample onClose={() => setExample(false)} />;
@@ -61,13 +61,28 @@ export function LoraPanel() {
         <RunControls
           status={lora.live?.status}
           isStarting={lora.isStarting}
-          canStart={!lora.isBusy && lora.plan.value !== undefined && !lora.plan.error && !complaint}
+          canStart={!lora.isBusy && lora.plan.value !== undefined}
+          blocked={lora.isBusy ? undefined : lora.problems[0]?.text}
           startLabel="Train this adapter"
           on={lora.on}
         />
       }
     >
-      {run && <RunNotice run={run} onResume={lora.resume} />}
+      {run && (
+        <RunNotice
+          run={run}
+          onContinue={lora.resume}
+          finished={
+            <>
+              Next: see below where the update sits, and whether it survives four bits;{' '}
+              <a className="link" href="#/chat">
+                compare it with its base in Chat
+              </a>
+              .
+            </>
+          }
+        />
+      )}
       {lora.gate && (
         <GateFindings
           findings={lora.gate.findings}
@@ -83,33 +98,62 @@ export function LoraPanel() {
         </div>
       )}
       <div className="lora-top">
-        <AdapterCard lora={lora} datasets={sets.value?.datasets ?? []} />
+        <AdapterCard
+          lora={lora}
+          datasets={sets.value?.datasets ?? []}
+          isOpen={isOpen}
+          onOpen={setOpen}
+          hasHelp={hasHelp}
+          onHelp={setHelp}
+        />
+        {isOpen && <MoreSettings lora={lora} hasHelp={hasHelp} onClose={() => setOpen(false)} />}
         <div className="lora-side">
           <CostCard lora={lora} path={path} onExample={() => setExample(!hasExample)} />
           {example}
           <div className="lora-pair">
-            <ModulesTable plan={lora.plan.value} path={path} onChoose={setPath} />
+            <ModulesTable
+              plan={lora.plan.value}
+              isStale={lora.plan.value !== undefined && lora.problems.length > 0 && lora.plan.error !== undefined}
+              path={path}
+              onChoose={setPath}
+            />
             <TrainCard lora={lora} />
           </div>
         </div>
       </div>
-      {run && <Answers key={run.id} generations={run.generations} isOver={!isLive(run)} />}
+      {run && <Answers key={run.id} of={lora.titleOf(run)} generations={run.generations} isOver={!isLive(run)} />}
       {run && (run.status === 'finished' || run.status === 'stopped') && (
-        <MeasuredCard run={run} starts={run.status === 'finished' && lora.finishedHere && !run.group} />
+        <MeasuredCard
+          run={run}
+          title={lora.titleOf(run)}
+          starts={run.status === 'finished' && lora.finishedHere && !run.group}
+        />
       )}
       {pictured && version !== undefined ? (
         <>
           <PictureCard
             adapter={adapter!}
+            run={pictured}
             adapters={adapters}
             onChoose={setWanted}
             picture={picture}
             version={version}
           />
-          {picture.value && <SurvivalCard run={pictured} adapter={adapter!} modules={picture.value.modules} />}
+          {picture.value && (
+            <SurvivalCard
+              run={pictured}
+              title={lora.titleOf(pictured)}
+              adapter={adapter!}
+              modules={picture.value.modules}
+            />
+          )}
         </>
       ) : (
-        <Card title="What it has learnt" note="no adapter yet">
+        <Card
+          title="What it has learnt"
+          note="no adapter yet"
+          actions={adapters.length > 0 && <AdapterSelect adapters={adapters} value={undefined} onChoose={setWanted} />}
+        >
           <p className="quiet">
             With the first step there is an update to look at: its singular values, the rank that it really uses, where
             it sits, and whether it would survive being merged into four bits. Export follows from there.
@@ -118,7 +162,11 @@ export function LoraPanel() {
       )}
       <SweepCard lora={lora} />
       <WhereCard lora={lora} />
-      <QuantizationCard modelRef={recipe.model.ref} isReady={lora.backend !== undefined} />
+      <QuantizationCard
+        modelRef={recipe.model.ref}
+        title={lora.bases.find(({ ref }) => ref === recipe.model.ref)?.label ?? ''}
+        isReady={lora.backend !== undefined}
+      />
     </Panel>
   );
 }

@@ -6,7 +6,7 @@ import {
   cancelMeasurement,
   type MeasureRequest,
   measure,
-  measurementKey,
+  measurementOf,
   useMeasurements,
 } from '../../stores/measurements';
 import { Card } from '../../ui/Card';
@@ -16,20 +16,23 @@ import { CASES, measureRequest } from './measureRuns';
 
 export function MeasuredCard({
   run,
+  title,
   starts,
 }: {
   run: RunRecord;
+  /** Its name and base. */
+  title: string;
   /** Measure without being asked: the run has just finished before the person's eyes. */
   starts: boolean;
 }) {
   const after: MeasureRequest = measureRequest(run);
-  const before: MeasureRequest = { ...after, ref: run.recipe.model.ref };
+  const before: MeasureRequest = { ...after, ref: run.recipe.model.ref, at: undefined };
   const byKey = useMeasurements((s) => s.byKey);
-  const [b, a] = [byKey[measurementKey(before)], byKey[measurementKey(after)]];
+  const [b, a] = [measurementOf(byKey, before, run), measurementOf(byKey, after, run)];
   const busy = a?.status === 'measuring' ? after : b?.status === 'measuring' ? before : undefined;
-  const progress = busy && byKey[measurementKey(busy)];
+  const progress = busy && measurementOf(byKey, busy);
   const failure = a?.error ?? b?.error;
-  const start = () => void measure(after).then(() => measure(before));
+  const start = () => void measure(after, run.id).then(() => measure(before, run.id));
   // biome-ignore lint/correctness/useExhaustiveDependencies: once a run, not once a render
   useEffect(() => {
     if (starts && !a) start();
@@ -37,7 +40,7 @@ export function MeasuredCard({
   return (
     <Card
       title="What changed"
-      note={`${CASES} held-out cases, answered greedily, 95 % intervals`}
+      note={`${title}: ${CASES} held-out cases, answered greedily, 95 % intervals`}
       actions={
         busy ? (
           <button type="button" className="button" onClick={() => cancelMeasurement(busy)}>

@@ -7,16 +7,23 @@ import { Scroll } from './Scroll';
 
 export function ModulesTable({
   plan,
+  isStale,
   path,
   onChoose,
 }: {
   plan?: LoraPlan;
+  /** It is of the last adapter that fits. */
+  isStale: boolean;
   path?: string;
   onChoose: (path: string) => void;
 }) {
   const chosen = plan?.modules.some((m) => m.path === path) ? path : plan?.modules[0]?.path;
   return (
-    <Card title="Modules" note={plan ? `${plan.modules.length} adapted` : ''} className="lora-modules">
+    <Card
+      title="Modules"
+      note={isStale ? 'of the last adapter that fits' : plan ? `${plan.modules.length} adapted` : ''}
+      className={`lora-modules${isStale ? ' is-stale' : ''}`}
+    >
       {plan ? (
         <Scroll label="Modules">
           <table className="data-table">

@@ -3,11 +3,12 @@
 import { useMemo, useState } from 'react';
 import { number, percent } from '../../lib/words';
 import type { ModulePicture } from '../../protocol/requests';
+import type { RunRecord } from '../../protocol/run';
 import { studioClient } from '../../stores/client';
 import { type Loaded, useLoaded } from '../../stores/useLoaded';
 import { Card } from '../../ui/Card';
 import { HeatMap } from '../../ui/HeatMap';
-import { type AdapterRef, energyGrid, energyWords } from './pictureView';
+import { type AdapterRef, energyGrid, energyWords, pictureStepWords, shareOrTimes } from './pictureView';
 import { moduleLabel, shape } from './planView';
 import { Scroll } from './Scroll';
 
@@ -15,6 +16,7 @@ const MAP_SIDE = 64;
 
 export function PictureCard({
   adapter,
+  run,
   adapters,
   onChoose,
   picture,
@@ -22,9 +24,11 @@ export function PictureCard({
 }: {
   /** Its ref. */
   adapter: string;
+  /** Whose it is. */
+  run: RunRecord;
   adapters: readonly AdapterRef[];
   onChoose: (ref: string) => void;
-  picture: Loaded<{ modules: ModulePicture[] }>;
+  picture: Pick<Loaded<{ modules: ModulePicture[]; step?: number }>, 'value' | 'error'>;
   version: string;
 }) {
   const modules = picture.value?.modules;
@@ -33,21 +37,8 @@ export function PictureCard({
   return (
     <Card
       title="What it has learnt"
-      note={modules ? energyWords(modules) : ''}
-      actions={
-        <select
-          className="select"
-          aria-label="Adapter in the picture"
-          value={adapter}
-          onChange={(event) => onChoose(event.currentTarget.value)}
-        >
-          {adapters.map(({ ref, label }) => (
-            <option key={ref} value={ref}>
-              {label}
-            </option>
-          ))}
-        </select>
-      }
+      note={modules ? pictureStepWords(picture.value?.step, run) + energyWords(modules) : ''}
+      actions={<AdapterSelect adapters={adapters} value={adapter} onChoose={onChoose} />}
       className="lora-picture"
     >
       {picture.error && (
@@ -58,7 +49,10 @@ export function PictureCard({
       {!modules && !picture.error && <span className="skeleton-line" />}
       {modules && chosen && (
         <div className="lora-picture-body">
-          <Spectra modules={modules} chosen={chosen.path} onChoose={setWanted} />
+          <div>
+            <Spectra modules={modules} chosen={chosen.path} onChoose={setWanted} />
+            <Glossary />
+          </div>
           <div className="lora-maps">
             <Energy modules={modules} />
             <UpdateMap adapter={adapter} module={chosen} version={version} />
@@ -66,6 +60,32 @@ export function PictureCard({
         </div>
       )}
     </Card>
+  );
+}
+
+export function AdapterSelect({
+  adapters,
+  value,
+  onChoose,
+}: {
+  adapters: readonly AdapterRef[];
+  value: string | undefined;
+  onChoose: (ref: string) => void;
+}) {
+  return (
+    <select
+      className="select"
+      aria-label="Adapter in the picture"
+      value={value ?? ''}
+      onChange={(event) => onChoose(event.currentTarget.value)}
+    >
+      {value === undefined && <option value="">an adapter of another panel</option>}
+      {adapters.map(({ ref, label }) => (
+        <option key={ref} value={ref}>
+          {label}
+        </option>
+      ))}
+    </select>
   );
 }
 
@@ -122,13 +142,44 @@ function Spectra({
                 {number(m.effective_rank)} of {m.r}
               </td>
               <td className="n">{number(m.update_norm)}</td>
-              <td className="n">{percent(m.update_norm / m.weight_norm)}</td>
+              <td className="n">{shareOrTimes(m.update_norm / m.weight_norm)}</td>
               <td className="n">{energy === 0 ? '–' : percent(m.update_norm ** 2 / energy)}</td>
             </tr>
           ))}
         </tbody>
       </table>
     </Scroll>
+  );
+}
+
+function Glossary() {
+  return (
+    <details className="meanings">
+      <summary>What these columns say</summary>
+      <dl>
+        <div>
+          <dt>singular values</dt>
+          <dd>
+            How strong the update is in each of its r directions, the strongest first; a bar’s height is within its
+            module.
+          </dd>
+        </div>
+        <div>
+          <dt>effective rank</dt>
+          <dd>How many of those directions carry it: r where all are equally strong, 1 where one does it all.</dd>
+        </div>
+        <div>
+          <dt>‖ΔW‖</dt>
+          <dd>
+            Size of the update: the root of the sum of its squares. ‖ΔW‖ / ‖W‖ is that beside the weight it changes.
+          </dd>
+        </div>
+        <div>
+          <dt>energy</dt>
+          <dd>‖ΔW‖² of the module as a share of that of all: where the adapter has learnt.</dd>
+        </div>
+      </dl>
+    </details>
   );
 }
 
@@ -171,7 +222,8 @@ function Energy({ modules }: { modules: readonly ModulePicture[] }) {
         columns={names.length}
         values={shares}
         height={Math.min(140, 26 * layers.length)}
-        rowLabels={layers.map(String)}
+        scaleWords={percent}
+        rowLabels={layers.map((layer) => `layer ${layer}`)}
         columnLabels={short}
         label={`Share of the update’s energy by layer and module. ${energyWords(modules)} The table beside it has all values.`}
         words={(row, column, value) => `layer ${layers[row]}, ${names[column]}: ${percent(value)} of Σ‖ΔW‖²`}
@@ -179,6 +231,12 @@ function Energy({ modules }: { modules: readonly ModulePicture[] }) {
     </div>
   );
 }
+
+/** What one cell of the map is. */
+const blockWords = (module: ModulePicture, { rows, columns }: { rows: number; columns: number }): string =>
+  rows === module.out && columns === module.in
+    ? 'a cell is a weight’s size'
+    : `a cell is the root mean square of ${shape(Math.ceil(module.out / rows), Math.ceil(module.in / columns))} weights`;
 
 function UpdateMap({ adapter, module, version }: { adapter: string; module: ModulePicture; version: string }) {
   const { path } = module;
@@ -189,7 +247,9 @@ function UpdateMap({ adapter, module, version }: { adapter: string; module: Modu
     <div>
       <h3>
         ΔW of <span className="mono">{moduleLabel(path)}</span>{' '}
-        <span className="quiet">{shape(module.out, module.in)}, outputs down, inputs across</span>
+        <span className="quiet">
+          {shape(module.out, module.in)}, outputs down, inputs across{value && `; ${blockWords(module, value)}`}
+        </span>
       </h3>
       {error && <p className="bad-text">{error.message}</p>}
       {value && (
@@ -197,7 +257,9 @@ function UpdateMap({ adapter, module, version }: { adapter: string; module: Modu
           rows={value.rows}
           columns={value.columns}
           values={value.values}
-          height={150}
+          height={200}
+          isSquare
+          scaleWords={number}
           label={`Size of the update of ${path}: ${value.rows} by ${value.columns} blocks, effective rank ${number(module.effective_rank)}, norm ${number(module.update_norm)}.`}
           words={(row, column, size) => {
             const [h, w] = [module.out / value.rows, module.in / value.columns];

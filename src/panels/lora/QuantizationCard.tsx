@@ -13,7 +13,16 @@ import { Scroll } from './Scroll';
 const ask = (ref: string, bnb_4bit_use_double_quant: boolean, signal: AbortSignal) =>
   studioClient().compute.request('quantizationErrors', { ref, bnb_4bit_use_double_quant }, { signal });
 
-export function QuantizationCard({ modelRef, isReady }: { modelRef: string; isReady: boolean }) {
+export function QuantizationCard({
+  modelRef,
+  title,
+  isReady,
+}: {
+  modelRef: string;
+  /** Its name. */
+  title: string;
+  isReady: boolean;
+}) {
   const [isNested, setNested] = useState(true);
   const { value, error } = useLoaded<{ plain: QuantizationErrorOf[]; nested: QuantizationErrorOf[] }>(
     isReady ? `errors ${modelRef}` : undefined,
@@ -22,10 +31,12 @@ export function QuantizationCard({ modelRef, isReady }: { modelRef: string; isRe
       nested: (await ask(modelRef, true, signal)).tensors,
     }),
   );
+  const rows = value && errorRows(isNested ? value.nested : value.plain);
+  const [worst, least] = [rows?.[0]?.relativeFrobenius ?? 0, rows?.at(-1)?.relativeFrobenius ?? 0];
   return (
     <Card
       title="What 4 bits cost the base"
-      note="NF4, blocks of 64: ‖W − Ŵ‖ / ‖W‖ by tensor, the worst first"
+      note={`${title}: NF4, blocks of 64, ‖W − Ŵ‖ / ‖W‖ by tensor, the worst first`}
       actions={
         <Segmented
           label="Block scales"
@@ -45,7 +56,7 @@ export function QuantizationCard({ modelRef, isReady }: { modelRef: string; isRe
         </p>
       )}
       {!value && !error && <span className="skeleton-line" />}
-      {value && (
+      {value && rows && (
         <>
           <p>{doubleQuantWords(value.plain, value.nested)}</p>
           <Scroll label="Errors by tensor">
@@ -60,7 +71,10 @@ export function QuantizationCard({ modelRef, isReady }: { modelRef: string; isRe
                     relative error
                   </th>
                   <th scope="col">
-                    <span className="sr-only">as a bar</span>
+                    <span className="lora-axis-ends">
+                      <span>{percent(least)}</span>
+                      <span>{percent(worst)}</span>
+                    </span>
                   </th>
                   <th scope="col" className="n">
                     rms
@@ -71,14 +85,14 @@ export function QuantizationCard({ modelRef, isReady }: { modelRef: string; isRe
                 </tr>
               </thead>
               <tbody>
-                {errorRows(isNested ? value.nested : value.plain).map((t) => (
+                {rows.map((t) => (
                   <tr key={t.name}>
                     <td className="mono">{moduleLabel(t.name.replace(/\.weight$/, ''))}</td>
                     <td className="n">{shape(t.shape[0]!, t.shape[1]!)}</td>
                     <td className="n">{percent(t.relativeFrobenius)}</td>
                     <td className="lora-bar-cell">
-                      <span className="meter">
-                        <i style={{ width: `${t.share * 100}%` }} />
+                      <span className="lora-dot">
+                        <i className="lora-dot-mark" style={{ left: `${t.place * 100}%` }} />
                       </span>
                     </td>
                     <td className="n">{number(t.rms)}</td>

@@ -1,30 +1,36 @@
 // Would the update survive being merged into four bits? Told before anything is exported, with the numbers of each module.
 import { useState } from 'react';
-import { number, percent } from '../../lib/words';
+import { number } from '../../lib/words';
 import type { ModulePicture } from '../../protocol/requests';
 import type { RunRecord } from '../../protocol/run';
 import { studioClient } from '../../stores/client';
 import { saveFile } from '../../stores/saveFile';
 import { Card } from '../../ui/Card';
-import { survivalOf } from './pictureView';
+import { tickText } from '../../ui/chartScale';
+import { lossFinding } from '../../ui/lossFinding';
+import { leftWords, ratioBars, survivalOf } from './pictureView';
 import { moduleLabel } from './planView';
 import { Scroll } from './Scroll';
 
-const TONE = { survives: 'good', part: 'warn', lost: 'bad', none: '' } as const;
+const TONE = { survives: 'good', part: 'warn', lost: 'bad', none: '', harmful: 'bad' } as const;
 
 export function SurvivalCard({
   run,
+  title,
   adapter,
   modules,
 }: {
   run: RunRecord;
+  /** Its name and base. */
+  title: string;
   /** Its ref. */
   adapter: string;
   modules: readonly ModulePicture[];
 }) {
-  const survival = survivalOf(modules);
+  const survival = survivalOf(modules, lossFinding(run.points));
+  const { bars, low, high, one } = ratioBars(modules);
   return (
-    <Card title="Would this update survive merging into 4 bit?" note={run.name} className="lora-survival">
+    <Card title="Would this update survive merging into 4 bit?" note={title} className="lora-survival">
       <div className={`note ${TONE[survival.verdict]}`} role="status">
         <div>
           <b>{survival.title}.</b> {survival.words}
@@ -36,6 +42,19 @@ export function SurvivalCard({
             <tr>
               <th scope="col">layer · module</th>
               <th scope="col" className="n">
+                ‖ΔW‖ / error
+              </th>
+              <th scope="col">
+                <span className="lora-axis-ends">
+                  {/* The ends stand where the 1 × leaves room. */}
+                  <span>{one > 0.3 && `${tickText(low)} ×`}</span>
+                  <span className="lora-axis-one" style={{ left: `${one * 100}%` }}>
+                    1 ×
+                  </span>
+                  <span>{one < 0.75 && `${tickText(high)} ×`}</span>
+                </span>
+              </th>
+              <th scope="col" className="n">
                 ‖ΔW‖
               </th>
               <th scope="col" className="n">
@@ -44,43 +63,63 @@ export function SurvivalCard({
               <th scope="col" className="n">
                 NF4 error of W + ΔW
               </th>
-              <th scope="col" className="n">
-                ‖ΔW‖ / error
-              </th>
-              <th scope="col" className="n">
-                left of ΔW
-              </th>
-              <th scope="col">
-                <span className="sr-only">share as a bar</span>
-              </th>
             </tr>
           </thead>
           <tbody>
-            {modules.map((m) => {
-              const ratio = m.update_norm / m.merge_error;
+            {modules.map((m, i) => {
+              const { ratio, from, to } = bars[i]!;
               return (
                 <tr key={m.path}>
                   <td className="mono">{moduleLabel(m.path)}</td>
+                  <td className={`n${ratio < 1 ? ' bad-text' : ''}`}>{number(ratio)} ×</td>
+                  <td className="lora-bar-cell">
+                    <span className="lora-ratio">
+                      <i
+                        className={`lora-ratio-bar${ratio < 1 ? ' is-below' : ''}`}
+                        style={{ left: `${from * 100}%`, width: `${(to - from) * 100}%` }}
+                      />
+                      <b className="lora-ratio-one" style={{ left: `${one * 100}%` }} />
+                    </span>
+                  </td>
                   <td className="n">{number(m.update_norm)}</td>
                   <td className="n">{number(m.nf4_error)}</td>
                   <td className="n">{number(m.merge_error)}</td>
-                  <td className={`n${ratio < 1 ? ' bad-text' : ''}`}>{number(ratio)} ×</td>
-                  <td className="n">{m.survival === null ? '–' : percent(m.survival)}</td>
-                  <td className="lora-bar-cell">
-                    <span className="meter">
-                      <i style={{ width: `${Math.min(1, Math.max(0, m.survival ?? 0)) * 100}%` }} />
-                    </span>
-                  </td>
                 </tr>
               );
             })}
           </tbody>
         </table>
       </Scroll>
-      <p className="quiet lora-small lora-hint">
-        Read the error beside what is left of ΔW: rounding moves weights by whole steps of the code, which comes out
-        right on the average and wrong one by one.
-      </p>
+      <details className="meanings">
+        <summary>How to read it</summary>
+        <dl>
+          <div>
+            <dt>the error</dt>
+            <dd>
+              Four bits have 16 values for each block of 64 weights. Merged and rounded, each weight ends on the nearest
+              of them; the length of all those moves is the NF4 error of W + ΔW. It is noise beside what was learnt.
+            </dd>
+          </div>
+          <div>
+            <dt>the bars</dt>
+            <dd>
+              ‖ΔW‖ / error on a logarithmic axis. To the right of 1 × the update is larger than the noise, to the left
+              smaller.
+            </dd>
+          </div>
+          {leftWords(modules) !== '' && (
+            <div>
+              <dt>{leftWords(modules)}</dt>
+              <dd>
+                of ΔW is in what the four-bit weights move by, over the modules. Most updates are smaller than the step
+                between two values: few weights move, but by a whole step, so the sum comes out near 100 % or above it
+                also where the noise is far larger. It is no measure of survival by itself; only near 0 % does nothing
+                arrive.
+              </dd>
+            </div>
+          )}
+        </dl>
+      </details>
       <Export adapter={adapter} isBiased={run.recipe.peft?.lora_bias === true} />
     </Card>
   );

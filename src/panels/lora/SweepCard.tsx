@@ -2,15 +2,17 @@
 // runs of the group, so a reload loses nothing of it.
 import { useState } from 'react';
 import { RANKS } from '../../labs/recipes/lora';
-import { count, number, plural } from '../../lib/words';
+import { count, number, percent, plural } from '../../lib/words';
 import { studioClient } from '../../stores/client';
-import { measure, measurementKey, useMeasurements } from '../../stores/measurements';
+import { measure, measurementOf, useMeasurements } from '../../stores/measurements';
 import { startQueue } from '../../stores/runQueue';
 import { useLoaded } from '../../stores/useLoaded';
 import { Card } from '../../ui/Card';
+import { Meanings } from '../../ui/ChangesTable';
 import { intervalWords, metricWords } from '../../ui/metricWords';
 import { progressWords } from '../../ui/runWords';
 import { ScatterChart } from '../../ui/ScatterChart';
+import { SWEEP } from './loraRuns';
 import { measureRequest } from './measureRuns';
 import { QueueControls } from './QueueControls';
 import { Scroll } from './Scroll';
@@ -21,11 +23,12 @@ import {
   type SweepSet,
   setLabel,
   sweepItems,
+  sweepMetricWords,
   sweepRows,
   sweepSeries,
   sweepWords,
 } from './sweepView';
-import { type Lora, SWEEP } from './useLora';
+import type { Lora } from './useLora';
 
 const LOSS = 'eval_loss';
 
@@ -41,18 +44,21 @@ export function SweepCard({ lora }: { lora: Lora }) {
   const parameters = useParameters(runs);
   const rows = sweepRows(runs, parameters);
   const byKey = useMeasurements((s) => s.byKey);
+  const state = (row: SweepRow) => measurementOf(byKey, measureRequest(row.run), row.run);
   const measured = (row: SweepRow, id: string) => {
-    const m = byKey[measurementKey(measureRequest(row.run))];
+    const m = state(row);
     return m?.status === 'ready' ? m.metrics.find((x) => x.id === id) : undefined;
   };
-  const busy = rows.find((row) => byKey[measurementKey(measureRequest(row.run))]?.status === 'measuring');
+  const busy = rows.find((row) => state(row)?.status === 'measuring');
   const done = rows.filter((row) => row.run.status === 'finished');
   const metrics = [LOSS, ...new Set(runs.flatMap((run) => run.recipe.evaluation))];
+  const isShare = rows.some((row) => measured(row, metric)?.unit === 'share');
+  const words = metric === LOSS ? sweepWords(rows) : sweepMetricWords(metric, rows, (row) => measured(row, metric));
   const items = sweepItems(lora.recipe, { ranks, sets, hasFull });
   const toggle = <T,>(list: T[], value: T): T[] =>
     list.includes(value) ? list.filter((x) => x !== value) : [...list, value];
   const measureAll = async () => {
-    for (const { run } of done) await measure(measureRequest(run)); // one after the other: the device is one
+    for (const { run } of done) await measure(measureRequest(run), run.id); // one after the other: the device is one
   };
   return (
     <Card
@@ -102,7 +108,7 @@ export function SweepCard({ lora }: { lora: Lora }) {
         <QueueControls
           lora={lora}
           prefix={SWEEP}
-          startLabel={`Train ${plural(items.length, 'run')}`}
+          startLabel={items.length === 0 ? 'Choose what to train' : `Train ${plural(items.length, 'run')}`}
           canStart={items.length > 0}
           onStart={() =>
             startQueue(
@@ -148,10 +154,17 @@ export function SweepCard({ lora }: { lora: Lora }) {
           <ScatterChart
             title={metric}
             xTitle="trainable parameters, log scale"
-            height={200}
-            series={sweepSeries(rows, (row) => (metric === LOSS ? row.evalLoss : measured(row, metric)?.value))}
+            yTitle={metric === LOSS ? 'eval_loss, nats a token' : `${metric}, bars: 95 % intervals`}
+            format={isShare ? { tick: percent, value: percent } : undefined}
+            height={220}
+            series={sweepSeries(rows, (row) => {
+              if (metric === LOSS) return row.evalLoss === undefined ? undefined : { y: row.evalLoss };
+              const m = measured(row, metric);
+              return m && { y: m.value, low: m.low, high: m.high };
+            })}
           />
-          {sweepWords(rows) && <p>{sweepWords(rows)}</p>}
+          {words && <p>{words}</p>}
+          {metric !== LOSS && <Meanings metrics={rows.flatMap((row) => measured(row, metric) ?? []).slice(0, 1)} />}
           <Scroll label="Runs of the sweep">
             <table className="data-table">
               <thead>

@@ -1,6 +1,5 @@
 // Which layers the adapter sits on: a preset, names, or a regular expression over whole paths. The worker checks it as PEFT
 // does, and names the nearest modules for one that is not there.
-import { useState } from 'react';
 import type { Json } from '../../protocol/chat';
 import { Segmented } from '../../ui/Segmented';
 import { PRESETS, type PresetId, parseTargets, presetOf, targetsText } from './adapterForm';
@@ -8,22 +7,32 @@ import { PRESETS, type PresetId, parseTargets, presetOf, targetsText } from './a
 export function TargetsField({
   value,
   onChange,
+  typed,
+  onType,
   problem,
+  help,
 }: {
   value: Json | undefined;
   onChange: (targets: Json) => void;
+  /** What is being typed: it stays in sight where it is no target. */
+  typed: string | undefined;
+  onType: (text: string | undefined) => void;
   problem?: string;
+  /** In sight where the form is explained. */
+  help?: string;
 }) {
   const preset = presetOf(value);
-  /** What is being typed; own targets may say the same as a preset for a moment. */
-  const [typed, setTyped] = useState<string>();
-  const isOwn = preset === 'own' || typed !== undefined;
+  // Own targets may say the same as a preset; what a link has changed meanwhile is not what was typed.
+  const parsed = typed === undefined ? undefined : parseTargets(typed);
+  const isNothing = Array.isArray(parsed) && parsed.length === 0;
+  const own = isNothing || JSON.stringify(parsed) === JSON.stringify(value) ? typed : undefined;
+  const isOwn = preset === 'own' || own !== undefined;
   const choose = (id: PresetId) => {
     const targets = PRESETS.find((p) => p.id === id)!.targets;
     if (targets) {
-      setTyped(undefined);
+      onType(undefined);
       onChange([...(targets as string[])]);
-    } else setTyped(targetsText(value ?? ['q_proj', 'v_proj']));
+    } else onType(targetsText(value ?? ['q_proj', 'v_proj']));
   };
   return (
     <div className="lora-targets">
@@ -43,16 +52,17 @@ export function TargetsField({
           aria-invalid={problem !== undefined}
           aria-describedby={problem ? 'lora-targets-problem' : undefined}
           spellCheck={false}
-          value={typed ?? targetsText(value)}
+          value={own ?? targetsText(value)}
           placeholder="q_proj, up_proj or .*layers\.0\..*_proj"
           onChange={(event) => {
             const text = event.currentTarget.value;
-            setTyped(text);
+            onType(text);
             const targets = parseTargets(text);
-            if (targets !== '' && !(Array.isArray(targets) && targets.length === 0)) onChange(targets);
+            if (!Array.isArray(targets) || targets.length > 0) onChange(targets);
           }}
         />
       )}
+      {help && <span className="field-help">{help}</span>}
       {problem && (
         <span id="lora-targets-problem" className="field-problem" role="alert">
           {problem}

@@ -1,27 +1,43 @@
 // Where to modify, shown instead of told: arms that differ in what is trained, run side by side and measured on their task.
 import { useEffect, useState } from 'react';
 import { WHERE_EXPERIMENTS, type WhereExperiment } from '../../labs/recipes/where';
+import { type Field, fieldProblem, typedNumber } from '../../lib/fields';
 import { count, number } from '../../lib/words';
+import type { MetricResult } from '../../protocol/requests';
 import type { RunRecord } from '../../protocol/run';
-import { measure, measurementKey, useMeasurements } from '../../stores/measurements';
+import { measure, measurementOf, useMeasurements } from '../../stores/measurements';
 import { startQueue } from '../../stores/runQueue';
 import { useRuns } from '../../stores/runs';
 import { Card } from '../../ui/Card';
+import { Meanings } from '../../ui/ChangesTable';
 import { LineChart } from '../../ui/LineChart';
 import { intervalWords, metricWords } from '../../ui/metricWords';
 import { isLive, lastValue, metricSeries, progressWords } from '../../ui/runWords';
 import { Segmented } from '../../ui/Segmented';
 import { BaseSelect } from './AdapterCard';
 import { baseChoices, RAW_BASES } from './baseChoice';
+import { WHERE } from './loraRuns';
 import { measureRequest } from './measureRuns';
 import { QueueControls } from './QueueControls';
 import { armsWords, groupsOf } from './sweepView';
-import { type Lora, WHERE } from './useLora';
+import type { Lora } from './useLora';
+
+/** Arms are compared at the same step: none counts it from num_train_epochs. */
+const MAX_STEPS: Field = {
+  type: 'number',
+  default: 300,
+  min: 1,
+  max: 1_000_000,
+  integer: true,
+  help: 'Optimizer steps of each arm.',
+};
 
 export function WhereCard({ lora }: { lora: Lora }) {
   const [id, setId] = useState(WHERE_EXPERIMENTS[0]!.id);
   const [base, setBase] = useState<string>();
-  const [steps, setSteps] = useState(300);
+  const [typed, setTyped] = useState('300');
+  const steps = typedNumber(typed);
+  const problem = fieldProblem('max_steps', MAX_STEPS, steps);
   const experiment = WHERE_EXPERIMENTS.find((e) => e.id === id)!;
   const ref = base ?? experiment.arms[0]!.recipe.model.ref;
   return (
@@ -49,32 +65,36 @@ export function WhereCard({ lora }: { lora: Lora }) {
         <label className="inline-field">
           <span className="mono">max_steps</span>
           <input
-            type="number"
-            min={1}
-            step={1}
-            value={steps}
-            onChange={(event) => {
-              const value = event.currentTarget.valueAsNumber;
-              if (Number.isInteger(value) && value > 0) setSteps(value);
-            }}
+            type="text"
+            inputMode="numeric"
+            className="field-input mono lora-steps"
+            value={typed}
+            aria-invalid={problem !== undefined}
+            aria-describedby={problem ? 'lora-where-problem' : undefined}
+            onChange={(event) => setTyped(event.currentTarget.value)}
           />
         </label>
         <QueueControls
           lora={lora}
           prefix={`${WHERE}${id} `}
           startLabel={`Train the ${experiment.arms.length === 2 ? 'pair' : 'three'} side by side`}
-          canStart
+          canStart={problem === undefined}
           onStart={() =>
             startQueue(
               `${WHERE}${id} ${crypto.randomUUID()}`,
               experiment.arms.map(({ recipe }) => ({
                 name: recipe.name!,
-                recipe: { ...recipe, model: { ref }, args: { ...recipe.args, max_steps: steps } },
+                recipe: { ...recipe, model: { ref }, args: { ...recipe.args, max_steps: Number(steps) } },
               })),
             )
           }
         />
       </div>
+      {problem && (
+        <p id="lora-where-problem" className="bad-text lora-small" role="alert">
+          {problem}
+        </p>
+      )}
       {RAW_BASES.includes(ref) && (
         <p className="quiet">
           This base has seen no chat, and adapters cannot move its rows of special tokens: every arm will mostly fail at
@@ -85,6 +105,10 @@ export function WhereCard({ lora }: { lora: Lora }) {
     </Card>
   );
 }
+
+/** One of each id. */
+const isFirst = ({ id }: MetricResult, i: number, all: readonly MetricResult[]): boolean =>
+  all.findIndex((one) => one.id === id) === i;
 
 function Arms({ experiment, lora }: { experiment: WhereExperiment; lora: Lora }) {
   const group = groupsOf(lora.runs, `${WHERE}${experiment.id} `)[0];
@@ -99,7 +123,7 @@ function Arms({ experiment, lora }: { experiment: WhereExperiment; lora: Lora })
   const finished = arms.flatMap(({ run }) => (run?.status === 'finished' ? [run] : []));
   const isDone = finished.length === arms.length;
   const measureAll = async () => {
-    for (const run of finished) await measure(measureRequest(run)); // one after the other: the device is one
+    for (const run of finished) await measure(measureRequest(run), run.id); // one after the other: the device is one
   };
   const startsItself = isDone && finished.every(({ id }) => startedHere.includes(id)) ? group : undefined;
   // biome-ignore lint/correctness/useExhaustiveDependencies: once a group, not once a render
@@ -107,14 +131,15 @@ function Arms({ experiment, lora }: { experiment: WhereExperiment; lora: Lora })
     if (startsItself) void measureAll();
   }, [startsItself]);
   if (runs.length === 0) return null;
-  const state = (run: RunRecord) => byKey[measurementKey(measureRequest(run))];
+  const state = (run: RunRecord) => measurementOf(byKey, measureRequest(run), run);
   const result = (run: RunRecord | undefined, id: string) => run && state(run)?.metrics.find((m) => m.id === id);
   const words = armsWords(arms.map(({ label, run }) => ({ label, metric: result(run, experiment.metrics[0]!) })));
   return (
     <>
       <LineChart
         title="eval_loss"
-        height={120}
+        yTitle="eval_loss, nats a token"
+        height={140}
         hasLegend
         series={arms.flatMap(({ id, label, run }) =>
           run ? [{ id, label, points: metricSeries(run.points, 'eval_loss') }] : [],
@@ -155,7 +180,10 @@ function Arms({ experiment, lora }: { experiment: WhereExperiment; lora: Lora })
         })}
       </div>
       {words ? (
-        <p>{words}</p>
+        <>
+          <p>{words}</p>
+          <Meanings metrics={finished.flatMap((run) => state(run)?.metrics ?? []).filter(isFirst)} />
+        </>
       ) : (
         finished.length > 0 &&
         !finished.some((run) => state(run)?.status === 'measuring') && (

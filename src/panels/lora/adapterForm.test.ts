@@ -1,15 +1,20 @@
 import { expect, test } from 'vitest';
+import { defaultLoraRecipe } from '../../labs/registry';
 import { parseLoraConfig } from '../../protocol/peft';
+import { fields } from '../../trainers/peft/config';
+import { trainers } from '../../trainers/registry';
 import {
   adapterValues,
   nearestStop,
   PRESETS,
   parseTargets,
+  patternProblems,
   patternRows,
   patternTable,
-  plainOpsOn,
   presetOf,
-  RANK_STOPS,
+  rankStops,
+  startingAt,
+  takesPlainOps,
   targetsText,
   withValues,
 } from './adapterForm';
@@ -43,25 +48,60 @@ test('fields and PEFT’s config say the same, and what the form makes is a conf
   expect(parseLoraConfig(changed, 'peft')).toMatchObject({ r: 16, use_dora: true });
 });
 
-test('the slider stands at the nearest power of two', () => {
-  expect(RANK_STOPS[nearestStop(8)]).toBe(8);
-  expect(RANK_STOPS[nearestStop(3)]).toBe(4);
-  expect(RANK_STOPS[nearestStop(5)]).toBe(4);
-  expect(RANK_STOPS[nearestStop(200)]).toBe(64);
+test('the slider stands at the nearest power of two, and ends at the rank that the matrices have', () => {
+  const stops = rankStops();
+  expect(stops[nearestStop(8, stops)]).toBe(8);
+  expect(stops[nearestStop(3, stops)]).toBe(4);
+  expect(stops[nearestStop(5, stops)]).toBe(4);
+  expect(stops[nearestStop(200, stops)]).toBe(64);
+  expect(rankStops(32).at(-1)).toBe(32);
+  expect(rankStops(48).at(-1)).toBe(32);
+  expect(nearestStop(64, rankStops(32))).toBe(5);
 });
 
-test('patterns: a row without a name is not in the table, and no row is no table', () => {
+test('patterns: only rows that fit are in the table, and no row is no table', () => {
   const rows = [
-    { pattern: 'q_proj', value: 4 },
-    { pattern: ' ', value: 9 },
+    { pattern: 'q_proj', value: '4' },
+    { pattern: ' ', value: '9' },
+    { pattern: 'k_proj', value: '0' },
   ];
-  expect(patternTable(rows)).toEqual({ q_proj: 4 });
-  expect(patternTable([{ pattern: '', value: 1 }])).toBeUndefined();
-  expect(patternRows(patternTable(rows))).toEqual([{ pattern: 'q_proj', value: 4 }]);
+  expect(patternTable('rank_pattern', rows)).toEqual({ q_proj: 4 });
+  expect(patternTable('rank_pattern', [{ pattern: '', value: '1' }])).toBeUndefined();
+  expect(patternRows({ q_proj: 4 })).toEqual([{ pattern: 'q_proj', value: '4' }]);
   expect(patternRows(undefined)).toEqual([]);
 });
 
-test('what runs in plain operations on WebGPU is named', () => {
-  expect(plainOpsOn(adapterValues({ r: 8 }))).toEqual([]);
-  expect(plainOpsOn(adapterValues({ r: 8, use_dora: true, lora_dropout: 0.1 }))).toEqual(['lora_dropout', 'use_dora']);
+test.each([
+  ['rank_pattern', '4', undefined],
+  ['rank_pattern', '0', 'rank_pattern["q_proj"] must be in [1, 256], got 0'],
+  ['rank_pattern', '9999', 'rank_pattern["q_proj"] must be in [1, 256], got 9999'],
+  ['rank_pattern', '2.5', 'rank_pattern["q_proj"] must be a whole number, got 2.5'],
+  ['rank_pattern', '', 'rank_pattern["q_proj"] must be a number, got nothing'],
+  ['alpha_pattern', '2.5', undefined],
+  ['alpha_pattern', '-4', 'alpha_pattern["q_proj"] must be in [0.01, 4096], got -4'],
+  ['alpha_pattern', '1e9', 'alpha_pattern["q_proj"] must be in [0.01, 4096], got 1000000000'],
+] as const)('%s of %j is held to what r and lora_alpha are held to', (name, value, problem) => {
+  expect(patternProblems(name, [{ pattern: 'q_proj', value }])).toEqual([problem]);
+});
+test('a row without a module and a key that is there twice are told', () => {
+  const rows = ['', 'q_proj', ' q_proj'].map((pattern) => ({ pattern, value: '2' }));
+  expect(patternProblems('rank_pattern', rows)).toEqual([
+    expect.stringContaining('Row 1 of rank_pattern names no module'),
+    undefined,
+    expect.stringContaining('the key "q_proj" twice'),
+  ]);
+});
+
+test('a field starts where the panel starts, says what all weights start from, and keeps its range', () => {
+  const { learning_rate: rate, max_steps: steps } = startingAt(trainers.sft.fields, defaultLoraRecipe.args);
+  expect(rate).toMatchObject({ default: 0.01, min: trainers.sft.fields.learning_rate!.min });
+  expect(rate!.help).toContain('starts from 0.003');
+  expect(steps!.default).toBe(300);
+  expect(startingAt(fields, {})).toEqual(fields);
+});
+
+test('only DoRA with dropout runs in plain operations on WebGPU', () => {
+  expect(takesPlainOps(adapterValues({ r: 8, use_dora: true }))).toBe(false);
+  expect(takesPlainOps(adapterValues({ r: 8, lora_bias: true, lora_dropout: 0.1 }))).toBe(false);
+  expect(takesPlainOps(adapterValues({ r: 8, use_dora: true, lora_dropout: 0.1 }))).toBe(true);
 });

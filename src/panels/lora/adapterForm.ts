@@ -1,5 +1,5 @@
 // The adapter part of a recipe as a form edits it: target presets, patterns, the values of fields. Pure; names are PEFT's.
-import { type ConfigOf, defaults } from '../../lib/fields';
+import { type ConfigOf, defaults, type Fields, fieldProblem, typedNumber } from '../../lib/fields';
 import type { Json } from '../../protocol/chat';
 import { ATTENTION_MODULES, MLP_MODULES } from '../../protocol/peft';
 import type { Quantization, Recipe } from '../../protocol/recipe';
@@ -55,27 +55,52 @@ export function withValues(peft: Peft, change: { [key: string]: Json }): Peft {
   };
 }
 
-/** Stops of the slider: powers of two up to the rank of the smallest matrix that is offered. */
-export const RANK_STOPS = [1, 2, 4, 8, 16, 32, 64] as const;
-/** The stop nearest to r, by ratio. */
-export const nearestStop = (r: number): number =>
-  RANK_STOPS.reduce(
-    (best, stop, i) => (Math.abs(Math.log2(stop / r)) < Math.abs(Math.log2(RANK_STOPS[best]! / r)) ? i : best),
+/** Stops of the slider: powers of two up to the highest rank that the adapter's matrices take. */
+export const rankStops = (highest = 64): number[] => [1, 2, 4, 8, 16, 32, 64].filter((stop) => stop <= highest);
+/** Which stop is nearest to r, by ratio. */
+export const nearestStop = (r: number, stops: readonly number[]): number =>
+  stops.reduce(
+    (best, stop, i) => (Math.abs(Math.log2(stop / r)) < Math.abs(Math.log2(stops[best]! / r)) ? i : best),
     0,
   );
 
+/** Fields with another default: where this panel starts from, beside the field's own. */
+export const startingAt = (fields: Fields, starts: { readonly [key: string]: Json }): Fields =>
+  Object.fromEntries(
+    Object.entries(fields).map(([key, field]) => {
+      const start = starts[key];
+      if (start === undefined || start === field.default) return [key, field];
+      const help = `${field.help} Training all weights starts from ${String(field.default)}, adapters from what is named next.`;
+      return [key, { ...field, default: start, help } as Fields[string]];
+    }),
+  );
+
+export const PATTERN_TABLES = ['rank_pattern', 'alpha_pattern'] as const;
+export type PatternName = (typeof PATTERN_TABLES)[number];
 export interface PatternRow {
   pattern: string;
-  value: number;
+  /** As it is typed. */
+  value: string;
 }
 export const patternRows = (table: Json | undefined): PatternRow[] =>
   typeof table === 'object' && table !== null && !Array.isArray(table)
-    ? Object.entries(table).map(([pattern, value]) => ({ pattern, value: Number(value) }))
+    ? Object.entries(table).map(([pattern, value]) => ({ pattern, value: String(value) }))
     : [];
-/** Rows without a pattern are still being typed: they are left out. undefined for no row, so that the recipe stays short. */
-export function patternTable(rows: readonly PatternRow[]): Json | undefined {
-  const named = rows.filter(({ pattern }) => pattern.trim() !== '');
-  return named.length === 0 ? undefined : Object.fromEntries(named.map((row) => [row.pattern.trim(), row.value]));
+/** Complaint about each row, or undefined: keys that are none, ranks and alphas that r and lora_alpha may not have either. */
+export const patternProblems = (name: PatternName, rows: readonly PatternRow[]): (string | undefined)[] =>
+  rows.map(({ pattern, value }, i) => {
+    const key = pattern.trim();
+    if (key === '') return `Row ${i + 1} of ${name} names no module. Name one, or take the row out.`;
+    if (rows.findIndex((row) => row.pattern.trim() === key) < i)
+      return `${name} has the key "${key}" twice. Take one of the rows out.`;
+    const field = name === 'rank_pattern' ? fields.r : fields.lora_alpha;
+    return fieldProblem(`${name}["${key}"]`, field, typedNumber(value));
+  });
+/** Of the rows that fit, in their order. undefined for none, so that the recipe stays short. */
+export function patternTable(name: PatternName, rows: readonly PatternRow[]): Json | undefined {
+  const problems = patternProblems(name, rows);
+  const fit = rows.filter((_, i) => problems[i] === undefined);
+  return fit.length === 0 ? undefined : Object.fromEntries(fit.map((row) => [row.pattern.trim(), Number(row.value)]));
 }
 
 export const NF4 = (doubleQuant: boolean): Quantization => ({
@@ -88,9 +113,5 @@ export const NF4 = (doubleQuant: boolean): Quantization => ({
 export const withoutUndefined = (peft: { [key: string]: Json | undefined }): Peft =>
   Object.fromEntries(Object.entries(peft).filter(([, value]) => value !== undefined)) as Peft;
 
-/** Settings that the recorded kernels have no form for; with one of them a run takes plain tensor operations on WebGPU too. */
-export function plainOpsOn({ lora_dropout, use_dora, lora_bias }: AdapterValues): string[] {
-  return [lora_dropout > 0 && 'lora_dropout', use_dora && 'use_dora', lora_bias && 'lora_bias'].filter(
-    (name): name is string => name !== false,
-  );
-}
+/** Whether the recorded kernels have no form for an adapter; a run takes plain tensor operations on WebGPU then too. */
+export const takesPlainOps = ({ use_dora, lora_dropout }: AdapterValues): boolean => use_dora && lora_dropout > 0;

@@ -5,7 +5,7 @@ import type { MetricResult } from '../../protocol/requests';
 import type { RunRecord } from '../../protocol/run';
 import { NF4 } from './adapterForm';
 import type { AdapterRecipe } from './draft';
-import { armsWords, groupsOf, sweepItems, sweepRows, sweepSeries, sweepWords } from './sweepView';
+import { armsWords, groupsOf, sweepItems, sweepMetricWords, sweepRows, sweepSeries, sweepWords } from './sweepView';
 
 const draft: AdapterRecipe = {
   ...(defaultLoraRecipe as AdapterRecipe),
@@ -59,7 +59,7 @@ test('the figure is made from the runs of the group alone, in whatever order the
     ['all', 8],
     ['full', undefined],
   ]);
-  const series = sweepSeries(rows, (row) => row.evalLoss);
+  const series = sweepSeries(rows, (row) => (row.evalLoss === undefined ? undefined : { y: row.evalLoss }));
   expect(series.map(({ id, points }) => [id, points.map(({ x, y }) => [x, y])])).toEqual([
     ['attention', [[100, 1.4], [400, 1.2]]],
     ['all', [[300, 1.3]]],
@@ -69,6 +69,28 @@ test('the figure is made from the runs of the group alone, in whatever order the
     'Lowest eval_loss among the adapters: 1.20 with r 8, attention, 400 parameters. Full tuning is at 0.900: 0.300 lower. One seed does not show how much another run would differ.',
   );
   expect(sweepWords(rows.slice(0, 1))).toBeUndefined();
+});
+
+test('a measured metric has its own sentence, with intervals, in the direction that is better', () => {
+  const rows = sweepRows(runs([1.4, 1.2, 1.3, undefined, 0.9]), parameters);
+  const metric = (value: number, direction: MetricResult['direction'] = 'higher'): MetricResult => ({
+    ...{ id: 'terminated', unit: 'share', direction, n: 40 },
+    ...{ value, low: value - 0.1, high: Math.min(1, value + 0.1) },
+  });
+  const of = (values: Record<string, MetricResult>) =>
+    sweepMetricWords('terminated', rows, (row) => values[row.run.id]);
+  expect(of({})).toBe('No run has terminated measured yet.');
+  const some = { 'run-0': metric(0.5), 'run-1': metric(0.8), 'run-4': metric(0.85) };
+  expect(of(some)).toBe(
+    'Highest terminated among the adapters: 80 % (70–90 %) with r 8, attention. Full tuning is at 85 % (75–95 %): the intervals overlap, so no difference is shown. 3 of 4 runs are measured.',
+  );
+  expect(of({ 'run-0': metric(0.3, 'lower'), 'run-1': metric(0.2, 'lower'), 'run-2': metric(0.4, 'lower') })).toContain(
+    'Lowest terminated among the adapters: 20 %',
+  );
+  expect(of({ ...some, 'run-4': metric(0.3) })).toContain('the intervals are apart');
+  expect(sweepSeries(rows, (row) => (row.run.id === 'run-0' ? { y: 0.5, low: 0.4, high: 0.6 } : undefined))).toEqual([
+    expect.objectContaining({ points: [{ x: 100, y: 0.5, low: 0.4, high: 0.6, label: 'r 2' }] }),
+  ]);
 });
 
 test('groups of a kind, the newest first', () => {

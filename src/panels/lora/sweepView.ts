@@ -84,12 +84,21 @@ export function sweepRows(runs: readonly RunRecord[], parameters: Readonly<Recor
   return rows.sort((a, b) => order.indexOf(a.set) - order.indexOf(b.set) || (a.r ?? 0) - (b.r ?? 0));
 }
 
-/** Points of finished runs, a series a target set; `value` gives what is drawn. */
-export function sweepSeries(rows: readonly SweepRow[], value: (row: SweepRow) => number | undefined): ScatterSeries[] {
+/** What is drawn of a run; with its 95 % interval where it was measured. */
+export interface SweepValue {
+  y: number;
+  low?: number;
+  high?: number;
+}
+/** Points of finished runs, a series a target set. */
+export function sweepSeries(
+  rows: readonly SweepRow[],
+  value: (row: SweepRow) => SweepValue | undefined,
+): ScatterSeries[] {
   const out = new Map<string, ScatterSeries>();
   for (const row of rows) {
-    const y = row.run.status === 'finished' ? value(row) : undefined;
-    if (y === undefined || row.parameters === undefined) continue;
+    const drawn = row.run.status === 'finished' ? value(row) : undefined;
+    if (drawn === undefined || row.parameters === undefined) continue;
     const isFull = row.set === 'full';
     const series = out.get(row.set) ?? {
       id: row.set,
@@ -97,7 +106,7 @@ export function sweepSeries(rows: readonly SweepRow[], value: (row: SweepRow) =>
       points: [],
       isReference: isFull,
     };
-    series.points.push({ x: row.parameters, y, label: isFull ? 'all' : `r ${row.r}` });
+    series.points.push({ x: row.parameters, ...drawn, label: isFull ? 'all' : `r ${row.r}` });
     out.set(row.set, series);
   }
   return [...out.values()];
@@ -114,6 +123,31 @@ export function sweepWords(rows: readonly SweepRow[]): string | undefined {
   if (!full) return words;
   const gap = best.evalLoss! - full.evalLoss!;
   return `${words} Full tuning is at ${number(full.evalLoss!)}: ${gap > 0 ? `${number(gap)} lower` : `${number(-gap)} higher`}. One seed does not show how much another run would differ.`;
+}
+
+/** What the sweep says about a measured metric, as far as it has been: the same two, and whether chance may be between them. */
+export function sweepMetricWords(
+  id: string,
+  rows: readonly SweepRow[],
+  result: (row: SweepRow) => MetricResult | undefined,
+): string | undefined {
+  const done = rows.filter((row) => row.run.status === 'finished');
+  const measured = done.flatMap((row) => {
+    const metric = result(row);
+    return metric && metric.n > 0 ? [{ row, metric }] : [];
+  });
+  const adapters = measured.filter(({ row }) => row.set !== 'full');
+  if (adapters.length === 0) return done.length === 0 ? undefined : `No run has ${id} measured yet.`;
+  const isLower = adapters[0]!.metric.direction === 'lower';
+  const isBetter = (a: MetricResult, b: MetricResult) => (isLower ? a.value < b.value : a.value > b.value);
+  const best = adapters.reduce((top, one) => (isBetter(one.metric, top.metric) ? one : top));
+  const said = (metric: MetricResult) => `${metricWords(metric)} (${intervalWords(metric)})`;
+  const some = measured.length < done.length ? ` ${measured.length} of ${done.length} runs are measured.` : '';
+  const words = `${isLower ? 'Lowest' : 'Highest'} ${id} among the adapters: ${said(best.metric)} with r ${best.row.r}, ${setLabel(best.row.set)}.`;
+  const full = measured.find(({ row }) => row.set === 'full');
+  if (!full) return words + some;
+  const isApart = full.metric.low > best.metric.high || full.metric.high < best.metric.low;
+  return `${words} Full tuning is at ${said(full.metric)}: ${isApart ? 'the intervals are apart' : 'the intervals overlap, so no difference is shown'}.${some}`;
 }
 
 export interface ArmResult {

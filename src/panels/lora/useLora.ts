@@ -5,19 +5,19 @@ import type { Recipe } from '../../protocol/recipe';
 import type { GateFinding, LoraPlan } from '../../protocol/requests';
 import type { RunRecord } from '../../protocol/run';
 import { studioClient } from '../../stores/client';
+import { useStoredModels } from '../../stores/models';
 import { continueQueue, pauseQueue, restoreQueue, stopQueue, useRunQueue } from '../../stores/runQueue';
 import { pauseRun, resumeRun, startRun, stepRunOnce, stopRun, unpauseRun, useRuns } from '../../stores/runs';
 import { useSession } from '../../stores/session';
+import { SEED_FIELD, useTypedFields } from '../../stores/typedFields';
 import { type Loaded, useLoaded } from '../../stores/useLoaded';
 import { useWorkbench } from '../../stores/workbench';
 import { isLive } from '../../ui/runWords';
-import { type AdapterRecipe, useLoraDraft } from './draft';
-
-/** Groups of runs that this panel starts begin so. */
-export const SWEEP = 'lora sweep ';
-export const WHERE = 'lora where ';
-const isMine = (run: RunRecord) =>
-  run.recipe.peft !== null || run.group?.startsWith(SWEEP) || run.group?.startsWith(WHERE);
+import { type PatternName, type PatternRow, patternTable, withoutUndefined } from './adapterForm';
+import { baseChoices } from './baseChoice';
+import { type AdapterRecipe, rowsOf, useLoraDraft } from './draft';
+import { formProblems } from './formProblems';
+import { isLoraRun, nextName, runTitle } from './loraRuns';
 
 /** What the pre-flight gate found when a run was asked for. */
 interface Gate {
@@ -26,7 +26,9 @@ interface Gate {
 }
 
 export function useLora() {
-  const { recipe: chosen, edit, isUntouched } = useLoraDraft();
+  const draft = useLoraDraft();
+  const { recipe: chosen, edit, isUntouched, typeRows } = draft;
+  const { typed, type } = useTypedFields('lora');
   const { runId, openRun: show } = useWorkbench();
   const backend = useSession((s) => s.backend);
   const queue = useRunQueue((s) => s.queue);
@@ -48,13 +50,13 @@ export function useLora() {
   const list = useMemo(
     () =>
       Object.values(runs)
-        .filter(isMine)
+        .filter(isLoraRun)
         .sort((a, b) => b.createdAt - a.createdAt),
     [runs],
   );
   const live = list.find((run) => run.status === 'running' || run.status === 'paused') ?? list.find(isLive);
   const opened = runId === undefined ? undefined : runs[runId];
-  const run = live ?? (opened && isMine(opened) ? opened : list[0]);
+  const run = live ?? (opened && isLoraRun(opened) ? opened : list[0]);
 
   /** Shows a failure of a verb in the panel instead of losing it. */
   const attempt = async (verb: () => Promise<unknown>, retry?: Gate['retry']) => {
@@ -74,15 +76,38 @@ export function useLora() {
     const retry = (more: string[]) => start([...overrides, ...more]);
     const wanted = withOverrides(recipe, overrides);
     void attempt(
-      async () => show(await startRun({ recipe: wanted, name: nameOf(recipe, list.length) })),
+      async () => show(await startRun({ recipe: wanted, name: nextName(recipe, Object.values(runs)) })),
       retry,
     ).finally(() => setStarting(false));
   };
+  const rows = {
+    rank_pattern: rowsOf({ ...draft, recipe }, 'rank_pattern'),
+    alpha_pattern: rowsOf({ ...draft, recipe }, 'alpha_pattern'),
+  };
+  const problems = formProblems(
+    { typed, rows, error: plan.error, plan: plan.error || plan.isLoading ? undefined : plan.value },
+    SEED_FIELD,
+  );
+  const setRows = (name: PatternName, next: PatternRow[]): void => {
+    typeRows(name, next);
+    edit({ ...recipe, peft: withoutUndefined({ ...recipe.peft, [name]: patternTable(name, next) }) });
+  };
+  const bases = baseChoices(Object.values(runs), recipe.model.ref, useStoredModels());
   const isQueued = queue !== undefined && live !== undefined && live.group === queue.group;
   return {
     recipe,
     edit,
     plan,
+    /** What stands in fields in place of their values. */
+    typed,
+    type,
+    rows,
+    setRows,
+    /** Why the form cannot be trained. */
+    problems,
+    bases,
+    /** Which run a card is about. */
+    titleOf: (one: RunRecord) => runTitle(one, bases),
     run,
     runs: list,
     allRuns: Object.values(runs),
@@ -114,5 +139,3 @@ export type Lora = ReturnType<typeof useLora>;
 
 const withOverrides = (given: Recipe, overrides: string[]): Recipe =>
   overrides.length ? { ...given, overrides: [...new Set([...(given.overrides ?? []), ...overrides])] } : given;
-const nameOf = ({ peft, model }: AdapterRecipe, before: number): string =>
-  `${model.quantization ? 'QLoRA' : 'LoRA'} r ${String(peft.r ?? 8)} · ${before + 1}`;

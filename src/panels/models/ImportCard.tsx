@@ -3,7 +3,7 @@ import { useRef, useState } from 'react';
 import type { PendingImport } from '../../protocol/requests';
 import { cancelImport, discardImport, dismissImport, importModel, useModelStore } from '../../stores/models';
 import { Card } from '../../ui/Card';
-import { droppedFiles, pathOf } from '../../ui/droppedFiles';
+import { droppedFiles, type PickedFile, pickedFiles } from '../../ui/droppedFiles';
 import { importShare, importWords, megabytes } from './modelsView';
 
 export function ImportCard({ onImported }: { onImported: (id: string) => void }) {
@@ -14,10 +14,10 @@ export function ImportCard({ onImported }: { onImported: (id: string) => void })
   const files = useRef<HTMLInputElement>(null);
   const isBusy = importing !== undefined && importing.error === undefined;
 
-  const read = async (given: readonly File[]) => {
+  const read = async (given: readonly PickedFile[]) => {
     if (given.length === 0 || isBusy) return;
     setError(undefined);
-    const model = await importModel(nameOf(given), given.map((file) => ({ path: pathOf(file), blob: file }))); // biome-ignore format: one call
+    const model = await importModel(nameOf(given), given.map(({ path, file }) => ({ path, blob: file }))); // biome-ignore format: one call
     if (model) onImported(model.id);
   };
   const failure = error ?? importing?.error;
@@ -132,7 +132,7 @@ function Picker({
   input: React.RefObject<HTMLInputElement | null>;
   label: string;
   isFolder?: boolean;
-  onFiles: (files: File[]) => void;
+  onFiles: (files: PickedFile[]) => void;
 }) {
   return (
     <input
@@ -146,7 +146,7 @@ function Picker({
       tabIndex={-1}
       aria-label={label}
       onChange={(event) => {
-        const given = [...(event.currentTarget.files ?? [])];
+        const given = pickedFiles(event.currentTarget.files);
         event.currentTarget.value = ''; // so that the same folder can be picked again
         onFiles(given);
       }}
@@ -155,10 +155,10 @@ function Picker({
 }
 
 /** The folder's name, or the first file's without its ending. */
-function nameOf(files: readonly File[]): string {
-  const config = files.find((file) => file.name === 'config.json') ?? files[0]!;
-  const parts = pathOf(config).split('/');
+function nameOf(files: readonly PickedFile[]): string {
+  const config = files.find(({ file }) => file.name === 'config.json') ?? files[0]!;
+  const parts = config.path.split('/');
   if (parts.length > 1) return parts.at(-2)!;
-  const weights = files.find((file) => file.name.endsWith('.safetensors')) ?? config;
-  return weights.name.replace(/\.\w+$/, '');
+  const weights = files.find(({ file }) => file.name.endsWith('.safetensors')) ?? config;
+  return weights.file.name.replace(/\.\w+$/, '');
 }

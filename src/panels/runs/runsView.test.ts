@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { tenantsRecipe } from '../../labs/recipes/tenants';
 import type { RunRecord } from '../../protocol/run';
 import { newest, overrideWords, panelOf, recipeDiff, runColor, sharedMetrics } from './runsView';
 
@@ -61,6 +62,7 @@ test('a run opens where it can be read: adapters in LoRA, all weights in their t
   const full = run('a', {});
   expect(panelOf(full)).toBe('#/sft');
   expect(panelOf({ recipe: { ...full.recipe, peft: { r: 4 } } })).toBe('#/lora');
+  expect(panelOf({ recipe: tenantsRecipe })).toBe('#/adapters');
 });
 
 test('what a run was trained in spite of is told in words', () => {

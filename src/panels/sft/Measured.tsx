@@ -12,8 +12,8 @@ import {
 } from '../../stores/measurements';
 import { Card } from '../../ui/Card';
 import { ChangesTable } from '../../ui/ChangesTable';
+import type { LossFinding } from '../../ui/lossFinding';
 import { intervalWords, metricChanges, metricWords } from '../../ui/metricWords';
-import { type LossFinding, lossFinding } from './runView';
 
 export function Measured({
   baseRef,
@@ -94,8 +94,8 @@ export function Measured({
   );
 }
 
-/** The result in one line at the top of the panel, where it is seen without scrolling. */
-export function FinishedNotice({
+/** The first figure of the held-out cases, for the notice at the top, where it is seen without scrolling. */
+export function MeasuredWords({
   run,
   baseRef,
   metrics,
@@ -112,34 +112,25 @@ export function FinishedNotice({
   const before = of(baseRef);
   const after = of(`run:${run.id}`);
   const busy = [after, before].find((m) => m?.status === 'measuring');
-  const finding = lossFinding(run.points);
-  const hasDiverged = finding?.kind === 'diverged';
-  const tone = hasDiverged ? 'bad' : finding === undefined || finding.kind === 'learned' ? 'good' : 'warn';
   const [first] = metricChanges(before?.status === 'ready' ? before.metrics : [], after?.metrics ?? []);
   return (
-    <div className={`note ${tone}`} role="status">
-      <div>
-        <b>
-          {hasDiverged ? 'Finished, but diverged' : 'Finished'}: {run.name}, {plural(run.step, 'step')}.
-        </b>{' '}
-        {finding?.words}{' '}
-        {first?.after && (
-          <>
-            On held-out cases <span className="mono">{first.id}</span>{' '}
-            {!first.before
-              ? 'is '
-              : metricWords(first.before) === metricWords(first.after)
-                ? 'stayed at '
-                : `went from ${metricWords(first.before)} to `}
-            <b>{metricWords(first.after)}</b> ({intervalWords(first.after)}).{' '}
-          </>
-        )}
-        {busy && `Measuring on held-out cases: ${count(busy.done)} of ${count(busy.total)} … `}
-        <a className="link" href="#/chat">
-          Compare in Chat
-        </a>
-      </div>
-    </div>
+    <>
+      {first?.after && (
+        <>
+          On held-out cases <span className="mono">{first.id}</span>{' '}
+          {!first.before
+            ? 'is '
+            : metricWords(first.before) === metricWords(first.after)
+              ? 'stayed at '
+              : `went from ${metricWords(first.before)} to `}
+          <b>{metricWords(first.after)}</b> ({intervalWords(first.after)}).{' '}
+        </>
+      )}
+      {busy && `Measuring on held-out cases: ${count(busy.done)} of ${count(busy.total)} … `}
+      <a className="link" href="#/chat">
+        Compare in Chat
+      </a>
+    </>
   );
 }
 

@@ -13,17 +13,17 @@ import { useWorkbench } from '../../stores/workbench';
 import { Answers } from '../../ui/Answers';
 import { Card } from '../../ui/Card';
 import { LineChart } from '../../ui/LineChart';
+import { lossFinding } from '../../ui/lossFinding';
 import { Panel } from '../../ui/Panel';
+import { RunNotice } from '../../ui/RunNotice';
 import { curveWords, metricSeries, progressWords } from '../../ui/runWords';
 import { GateNotice } from './GateNotice';
 import { GlassBox } from './GlassBox';
-import { FinishedNotice, Measured } from './Measured';
+import { Measured, MeasuredWords } from './Measured';
 import { isLive, modelStates } from './modelStates';
 import { PairCard } from './PairCard';
 import { RecipeCard } from './RecipeCard';
 import { RunControls } from './RunControls';
-import { RunNotice } from './RunNotice';
-import { lossFinding } from './runView';
 import { SettingsNote } from './SettingsNote';
 import { useSft } from './useSft';
 import '../../ui/parts.css';
@@ -46,9 +46,12 @@ export function SftPanel() {
       lede="Teaches role, format and boundaries. First lever when output format is unstable; not for missing knowledge."
       actions={<RunControls sft={sft} />}
     >
-      {run && !sft.isRecovering && <RunNotice run={run} onContinue={sft.resume} />}
-      {run?.status === 'finished' && (
-        <FinishedNotice run={run} baseRef={shown.model.ref} metrics={shown.evaluation} cases={CASES} />
+      {run && !sft.isRecovering && (
+        <RunNotice
+          run={run}
+          onContinue={sft.resume}
+          finished={<MeasuredWords run={run} baseRef={shown.model.ref} metrics={shown.evaluation} cases={CASES} />}
+        />
       )}
       <SettingsNote recipe={recipe} onEdit={sft.edit} />
       {sft.gate && (

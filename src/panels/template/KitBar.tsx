@@ -3,7 +3,7 @@ import { type ReactNode, useRef, useState } from 'react';
 import { count } from '../../lib/words';
 import { deleteKit, importKit, useKits } from '../../stores/kits';
 import { useWorkbench } from '../../stores/workbench';
-import { droppedFiles, pathOf } from '../../ui/droppedFiles';
+import { droppedFiles } from '../../ui/droppedFiles';
 import { filesToRead, folderName, rowsAmong } from './kitFiles';
 
 /** `facts`: of what is in hand; `children`: the choices that stand beside it. */
@@ -50,8 +50,9 @@ export function KitBar({ facts, children }: { facts: ReactNode; children: ReactN
       onDrop={(event) => {
         event.preventDefault();
         setOver(false);
-        void droppedFiles(event.dataTransfer).then(read, (error: unknown) =>
-          setState({ error: (error as Error).message }),
+        void droppedFiles(event.dataTransfer).then(
+          (dropped) => read(dropped.map(({ file }) => file)),
+          (error: unknown) => setState({ error: (error as Error).message }),
         );
       }}
     >
@@ -166,3 +167,6 @@ export function KitBar({ facts, children }: { facts: ReactNode; children: ReactN
     </div>
   );
 }
+
+/** Where a file stood in its folder. */
+const pathOf = (file: File): string => file.webkitRelativePath || file.name;

@@ -180,7 +180,7 @@ export const fields = {
     min: 0,
     max: 1000,
     advanced: true,
-    help: 'Longer gradients are scaled down to this length; 0 leaves them as they are.',
+    help: 'Longer gradients are scaled down to this length; 0 leaves them as they are. Adapters that share a batch are scaled each by its own length.',
   },
   loss_type: {
     type: 'choice',
@@ -273,6 +273,16 @@ export const config = {
     entropy: { unit: 'nats a token', meaning: 'How undecided the model is at the trained tokens; 0 is certain.' },
     eval_entropy: { unit: 'nats a token', meaning: 'The same on held-out rows.' },
     grad_norm: { unit: '', meaning: 'Length of the whole gradient before clipping; spikes announce trouble.' },
+    'loss/<adapter>': {
+      unit: 'nats a token',
+      meaning: 'The loss of one of several adapters, over its own tokens of the steps in which it had a row.',
+    },
+    'eval_loss/<adapter>': { unit: 'nats a token', meaning: 'The same over its own held-out rows.' },
+    'grad_norm/<adapter>': {
+      unit: '',
+      meaning:
+        'Length of one adapter’s gradient before it is clipped, in its last step; grad_norm is that of all together.',
+    },
     learning_rate: { unit: '', meaning: 'The rate that the step used, after the schedule.' },
     num_tokens: { unit: 'tokens', meaning: 'Tokens read since the start, prompts included, padding not.' },
     epoch: { unit: 'epochs', meaning: 'Passes over the training rows so far.' },

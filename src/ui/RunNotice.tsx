@@ -1,11 +1,21 @@
-// What state the run is in and what to do about it: one notice for each state that needs words.
-import { rawText } from '../../lib/errors';
-import { count } from '../../lib/words';
-import type { RunRecord } from '../../protocol/run';
-import { RawText } from '../../ui/RawText';
-import { lossFinding } from './runView';
+// What state a run is in and what to do about it: one notice for each state that needs words.
+import type { ReactNode } from 'react';
+import { rawText } from '../lib/errors';
+import { count, plural } from '../lib/words';
+import type { RunRecord } from '../protocol/run';
+import { lossFinding } from './lossFinding';
+import { RawText } from './RawText';
 
-export function RunNotice({ run, onContinue }: { run: RunRecord; onContinue: () => void }) {
+/** `finished`: what stands behind the finding of a run that has ended, and where to look next. */
+export function RunNotice({
+  run,
+  onContinue,
+  finished,
+}: {
+  run: RunRecord;
+  onContinue: () => void;
+  finished: ReactNode;
+}) {
   const last = run.checkpoints.reduce((step, c) => Math.max(step, c.step), -1);
   // One name for one thing: a run continues, wherever it stands; without a checkpoint that is from the start.
   const goOn = (
@@ -48,6 +58,21 @@ export function RunNotice({ run, onContinue }: { run: RunRecord; onContinue: () 
         </div>
       </div>
     );
+  if (run.status === 'finished') {
+    const finding = lossFinding(run.points);
+    const hasDiverged = finding?.kind === 'diverged';
+    const tone = hasDiverged ? 'bad' : finding === undefined || finding.kind === 'learned' ? 'good' : 'warn';
+    return (
+      <div className={`note ${tone}`} role="status">
+        <div>
+          <b>
+            {hasDiverged ? 'Finished, but diverged' : 'Finished'}: {run.name}, {plural(run.step, 'step')}.
+          </b>{' '}
+          {finding?.words} {finished}
+        </div>
+      </div>
+    );
+  }
   return null;
 }
 

@@ -1,0 +1,75 @@
+// The settings that are folded away: of the adapter, its patterns, and the run. Under the others, as wide as the page.
+import { useEffect, useRef } from 'react';
+import { useTemplates } from '../../stores/templates';
+import { SEED_FIELD } from '../../stores/typedFields';
+import { fields as adapterFields } from '../../trainers/peft/config';
+import { Card } from '../../ui/Card';
+import { ConfigForm } from '../../ui/ConfigForm';
+import { TemplateSelect, withOwn } from '../../ui/TemplateSelect';
+import { foldedRunFields, Knob, pick, settingsOf } from './AdapterCard';
+import { PATTERN_TABLES } from './adapterForm';
+import { FOLDED } from './formProblems';
+import { PatternTable } from './PatternTable';
+import type { Lora } from './useLora';
+
+const PATTERN_HELP = {
+  rank_pattern:
+    'Another r for some modules: the end of a path, or a regular expression, and its rank. The first key that fits counts.',
+  alpha_pattern: 'Another lora_alpha for some modules, by the same keys.',
+} as const;
+
+export function MoreSettings({ lora, hasHelp, onClose }: { lora: Lora; hasHelp: boolean; onClose: () => void }) {
+  const { recipe, edit, typed, type, problems } = lora;
+  const { values, change, args, changeArgs } = settingsOf(lora);
+  const templates = useTemplates();
+  const frame = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    frame.current?.scrollIntoView({ block: 'nearest' });
+  }, []);
+  const form = { typed, onType: type, hasHelp };
+  return (
+    <div ref={frame} className="lora-more-settings">
+      <Card
+        title="More settings"
+        note="of the adapter and its run; names are PEFT’s and TRL’s"
+        actions={
+          <button type="button" className="button" onClick={onClose}>
+            Close
+          </button>
+        }
+        className="lora-knobs-card"
+      >
+        <fieldset className="lora-columns" disabled={lora.isBusy}>
+          <legend className="sr-only">More settings</legend>
+          <ConfigForm fields={pick(adapterFields, FOLDED)} value={values} onChange={change} {...form} />
+          {PATTERN_TABLES.map((name) => (
+            <PatternTable
+              key={name}
+              name={name}
+              rows={lora.rows[name]}
+              fallback={name === 'rank_pattern' ? values.r : values.lora_alpha}
+              onChange={(rows) => lora.setRows(name, rows)}
+              problems={problems.flatMap(({ key, text }) => (key === name ? [text] : []))}
+              help={hasHelp ? PATTERN_HELP[name] : undefined}
+            />
+          ))}
+          <Knob name="template" help={hasHelp ? 'How conversations become text, in training and after it.' : undefined}>
+            <TemplateSelect
+              label="template"
+              templates={withOwn(templates, recipe.template)}
+              value={recipe.template}
+              onChange={(template) => edit({ ...recipe, template })}
+            />
+          </Knob>
+          <ConfigForm
+            fields={SEED_FIELD}
+            value={{ seed: recipe.seed }}
+            onChange={({ seed }) => edit({ ...recipe, seed: Number(seed) })}
+            {...form}
+          />
+          <ConfigForm fields={foldedRunFields} value={args} onChange={changeArgs} {...form} />
+        </fieldset>
+      </Card>
+    </div>
+  );
+}

@@ -1,0 +1,51 @@
+// A place to drop a file, with a button inside that picks one: dropping is the second way.
+import { type ReactNode, useRef, useState } from 'react';
+import './parts.css';
+
+/** `label` names the file to a screen reader; `children` gets what opens the picker. */
+export function DropZone({
+  label,
+  accept,
+  onFile,
+  children,
+}: {
+  label: string;
+  accept: string;
+  onFile: (file: File) => void;
+  children: (pick: () => void) => ReactNode;
+}) {
+  const [isOver, setOver] = useState(false);
+  const picker = useRef<HTMLInputElement>(null);
+  return (
+    // biome-ignore lint/a11y/noStaticElementInteractions: dropping is a second way; the button inside is the first
+    <div
+      className={`drop-zone${isOver ? ' is-over' : ''}`}
+      onDragOver={(event) => {
+        event.preventDefault();
+        setOver(true);
+      }}
+      onDragLeave={() => setOver(false)}
+      onDrop={(event) => {
+        event.preventDefault();
+        setOver(false);
+        const file = event.dataTransfer.files[0];
+        if (file) onFile(file);
+      }}
+    >
+      <input
+        ref={picker}
+        type="file"
+        accept={accept}
+        className="sr-only"
+        tabIndex={-1}
+        aria-label={label}
+        onChange={(event) => {
+          const file = event.currentTarget.files?.[0];
+          event.currentTarget.value = ''; // so that the same file can be picked again
+          if (file) onFile(file);
+        }}
+      />
+      {children(() => picker.current?.click())}
+    </div>
+  );
+}

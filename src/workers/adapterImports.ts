@@ -1,0 +1,56 @@
+// Adapters that a person brings as PEFT's files, on their way into the registry: read beside its base, kept, registered.
+import { findAdapter, type ImportBase, readImport } from '../interop/adapterImport';
+import { ConfigError } from '../lib/errors';
+import type { AdapterReading, GivenBytes } from '../protocol/requests';
+import type { RegistryEntry, RequestMetadata } from '../protocol/serving';
+import type { ArtifactStore } from '../storage/artifacts';
+import { BUILTIN, type ModelSource } from './models';
+import type { Tenancy } from './tenancy';
+
+export class AdapterImports {
+  constructor(
+    private readonly tenancy: Pick<Tenancy, 'base' | 'registerArtifact'>,
+    private readonly artifacts: ArtifactStore,
+  ) {}
+
+  /** Throws DataError, ConfigError or ShapeError, in words, for files that are no adapter or fit no module of the base. */
+  async read(files: readonly GivenBytes[]): Promise<AdapterReading> {
+    return (await this.readFiles(files)).reading;
+  }
+
+  /**
+   * Keeps the adapter and makes it the next version of entry `id`. Throws ConfigError where only shapes speak for the base and the
+   * person has not confirmed it; nothing is kept then.
+   */
+  async register(
+    files: readonly GivenBytes[],
+    isBaseConfirmed: boolean,
+    id: number,
+    about: { name?: string; metadata?: RequestMetadata },
+  ): Promise<RegistryEntry> {
+    const { reading, files: kept } = await this.readFiles(files);
+    const { base, name } = reading;
+    if (base.needsConfirmation && !isBaseConfirmed)
+      throw new ConfigError(`${base.text} Confirm that it was trained on this base, or leave it.`, { where: 'base' });
+    const parents = { base: (await this.tenancy.base()).info.artifactId };
+    const { id: artifactId } = await this.artifacts.put('adapter', kept, { name, parents });
+    const word = base.needsConfirmation ? `; base confirmed by hand, the file names ${base.said ?? 'none'}` : '';
+    return this.tenancy.registerArtifact(id, artifactId, {
+      name: about.name ?? name,
+      metadata: about.metadata,
+      note: `imported from ${name}${word}`,
+    });
+  }
+
+  private async readFiles(files: readonly GivenBytes[]) {
+    const given = files.map(({ path, bytes }) => ({ path, bytes: new Uint8Array(bytes) }));
+    return readImport(findAdapter(given), importBase(await this.tenancy.base()));
+  }
+}
+
+/** `micro-sft-base` is called micro-sft as well: in its folder, and in the files of the adapters that ship. */
+function importBase({ info: { artifactId, name, ref, config } }: ModelSource): ImportBase {
+  const short = ref.replace(/^builtin:/, '');
+  const others = BUILTIN.filter((one) => one !== short).flatMap((one) => [one, `${one}-base`]);
+  return { artifactId, name, names: [name, short, ref], others, config };
+}
