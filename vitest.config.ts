@@ -32,6 +32,8 @@ export default defineConfig({
       },
       {
         plugins: [tfjsWasm()],
+        // What the slow tests ask for: a browser has no process.env.
+        define: { 'import.meta.env.STUDIO_FULL': JSON.stringify(process.env.STUDIO_FULL ?? '') },
         optimizeDeps: { include: OPTIMIZED },
         test: {
           name: 'gpu',

@@ -21,6 +21,7 @@ import type { RenderContext } from '../src/text/renderContext';
 import { builtinWorld } from '../src/world/registry';
 import { commitNow } from './commit';
 import { builtinModelIds, loadNodeModel, loadRenderContext } from './nodeModels';
+import { exportFigures, loadFigures } from './resultsInterop';
 import { qloraGap } from './resultsLora';
 import { type Figure, renderResults } from './resultsTable';
 import { TENANT_FIGURES, tenantFigures } from './resultsTenants';
@@ -174,6 +175,22 @@ const GROUPS: readonly Group[] = [
     cases: 0,
     seeds: [1],
     measure: tenantFigures,
+  },
+  {
+    id: 'interop/transformers',
+    figures: { 'interop/logits_max_rel_error/transformers': '' },
+    model: 'builtin:nano',
+    cases: 0,
+    seeds: [7],
+    measure: exportFigures,
+  },
+  {
+    id: 'interop/load',
+    figures: { 'interop/load_500mb_peak_js_mb': '' },
+    model: 'builtin:nano',
+    cases: 0,
+    seeds: [7],
+    measure: loadFigures,
   },
 ];
 

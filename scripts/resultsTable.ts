@@ -44,6 +44,9 @@ const TITLES: Record<string, string> = {
   'tenants/routing_accuracy': 'requests of a trace that are served by their adapter, or refused as they must be',
   'tenants/batched_over_swapped_throughput':
     'mixed batches over one adapter at a time: tokens a second, the same tokens',
+  'interop/logits_max_rel_error/transformers':
+    'folders that the studio writes, read by transformers: largest difference of a logit',
+  'interop/load_500mb_peak_js_mb': 'a 538 MB model imported and loaded: most JavaScript memory',
   'served/one_space/tool_call_correct': 'the same: right tool with right arguments',
 };
 

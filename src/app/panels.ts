@@ -29,6 +29,7 @@ export function panelOf(path: string): PanelEntry {
 
 export const PANELS: readonly PanelEntry[] = [
   panel('overview', 'Overview', 'Build', async () => (await import('../panels/overview/OverviewPanel')).OverviewPanel),
+  panel('models', 'Models', 'Build', async () => (await import('../panels/models/ModelsPanel')).ModelsPanel),
   panel('data', 'Data', 'Build', async () => (await import('../panels/data/DataPanel')).DataPanel),
   panel('template', 'Template', 'Build', async () => (await import('../panels/template/TemplatePanel')).TemplatePanel),
   panel('mask', 'Mask', 'Build', async () => (await import('../panels/mask/MaskPanel')).MaskPanel),

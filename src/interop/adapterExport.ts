@@ -6,7 +6,6 @@ import type { LoraAdapter, NamedTensorMap } from '../nn/seam';
 import type { LlamaConfig } from '../protocol/model';
 import { artifactId, manifestOf } from '../storage/hash';
 import { writeSafetensors } from '../storage/safetensors';
-import { builtinTokenizerConfig } from '../text/builtinTemplate';
 import { ORIGIN_FILE, writeAdapter } from './peft';
 
 export interface TrainedAdapter {
@@ -60,18 +59,16 @@ export async function adapterZip({
 const json = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value, undefined, 2));
 
 /**
- * The folder of a whole model. `tokenizer`: bytes of tokenizer.json; `template`: Jinja source that it was trained with. Throws
- * ConfigError for an adapter with lora_bias, which cannot be merged.
+ * The folder of a whole model. `tokenizer`: its files, with the template that the adapter was trained with. Throws ConfigError for
+ * an adapter with lora_bias, which cannot be merged.
  */
 export function mergedZip(
   { config, hfConfig, weights, adapter, tensors, name }: TrainedAdapter,
-  { tokenizer, template }: { tokenizer: Uint8Array; template: string },
+  tokenizer: Record<string, Uint8Array>,
 ): ExportedFile {
   return zipped(name, 'merged', {
     'config.json': json(hfConfig),
     'model.safetensors': writeSafetensors(mergeLora(config, weights, adapter, tensors), { format: 'pt' }),
-    'tokenizer.json': tokenizer,
-    'tokenizer_config.json': json({ ...builtinTokenizerConfig(), chat_template: template }),
-    'chat_template.jinja': new TextEncoder().encode(template),
+    ...tokenizer,
   });
 }

@@ -270,8 +270,8 @@ test('what does not fit is refused in words', async () => {
   expect(() => parseLlamaConfig({ ...json, hidden_size: undefined })).toThrow(/hidden_size/);
   expect(() => parseLlamaConfig({ ...json, rope_parameters: { rope_type: 'yarn' } })).toThrow(/yarn/);
   const other: [field: string, value: unknown][] = [
-    ['rope_scaling', { type: 'linear', factor: 2 }],
-    ['rope_scaling', { rope_type: 'llama3', factor: 8 }],
+    ['rope_scaling', { type: 'dynamic', factor: 2 }],
+    ['rope_scaling', { rope_type: 'llama3', factor: 8 }], // without its frequencies
     ['rope_scaling', { factor: 2 }],
     ['rope_parameters', { rope_type: 'default', partial_rotary_factor: 0.5 }],
     ['hidden_act', 'gelu'],

@@ -5,6 +5,7 @@ import { wasmSlice } from '../gpu/wasm';
 import { ConfigError } from '../lib/errors';
 import type { Batch } from '../protocol/batch';
 import type { LlamaConfig } from '../protocol/model';
+import type { TensorSource } from '../storage/tensorSource';
 import { AdapterSet, ownSteps, shapesOf } from './adapterSet';
 import { checkBatch, HEAD_PARAMETERS, type HeadKind, lossOf } from './engineChecks';
 import { headBackward, headForward, headRows, scatterRows } from './head';
@@ -49,12 +50,16 @@ interface Group {
   adapter?: string;
   set: ParameterSet;
   flat: tf.Tensor1D;
+  /** Made when it is first trained: a model that only answers has none. */
+  moments?: Moments;
+  /** Updates that it has had. */
+  updates: number;
+}
+interface Moments {
   m: tf.Tensor1D;
   v: tf.Tensor1D;
   /** 1 where AdamW decays; norms and biases come after those. */
   decayMask: tf.Tensor1D;
-  /** Updates that it has had. */
-  updates: number;
 }
 
 export class TfEngine implements ModelEngine {
@@ -84,25 +89,39 @@ export class TfEngine implements ModelEngine {
 
   /**
    * Takes a copy of `weights`. With adapters the base is frozen and they alone are trained. Throws ShapeError for a tensor that is
-   * missing or has another shape, ConfigError for adapters that do not fit.
+   * missing or has another shape, ConfigError for adapters that do not fit. `flat`: the weights in one piece already.
    */
   constructor(
     readonly config: LlamaConfig,
     weights: NamedTensorMap,
     readonly head: HeadKind = 'lm',
     adapters: readonly LoraAdapter[] = [],
+    flat?: Float32Array,
   ) {
     this.backend = tf.getBackend() as TfEngine['backend'];
-    const shapes: [string, number[]][] = [...parameterShapes(config), ...HEAD_PARAMETERS[head](config.hidden_size)];
-    this.base = new ParameterSet(
-      shapes.map(([name, shape]) => ({ name, shape, decays: shape.length > 1 })),
-      'The weights',
-    );
+    this.base = baseParameters(config, head);
     this.set = new AdapterSet(config, []);
-    this.trained = [makeGroup(this.base, tf.tensor1d(this.base.toFlat(weights)))];
+    this.trained = [makeGroup(this.base, tf.tensor1d(flat ?? this.base.toFlat(weights)))];
     this.refresh(this.trained[0]!);
     if (adapters.length > 0)
       this.replaceAdapters(new AdapterSet(config, adapters), undefined, (path) => weights[`${path}.weight`]!.data);
+  }
+
+  /** The same from tensors that are read in pieces: they are in memory once beside the engine's own. */
+  static async fromSource(
+    config: LlamaConfig,
+    source: TensorSource,
+    head: HeadKind = 'lm',
+    adapters: readonly LoraAdapter[] = [],
+  ): Promise<TfEngine> {
+    const { parameters, size } = baseParameters(config, head);
+    const flat = new Float32Array(size);
+    const views: NamedTensorMap = {};
+    for (const { name, shape, size: floats, offset } of parameters) {
+      for await (const { at, data } of source.pieces(name)) flat.set(data, offset + at);
+      views[name] = { shape, data: flat.subarray(offset, offset + floats) };
+    }
+    return new TfEngine(config, views, head, adapters, flat);
   }
 
   private get isWhole(): boolean {
@@ -309,6 +328,7 @@ export class TfEngine implements ModelEngine {
   async step(batch: Batch, loss: LossFn, { want, options = {}, scale }: StepRequest): Promise<StepResult> {
     checkBatch(batch, this.config, this.head, options, this.set.routes.length);
     this.wtKept();
+    for (const group of this.trained) momentsOf(group); // now, so that what a run takes is there from its first step
     for (const slot of this.set.slotsOf(batch.rowAdapter)) this.present.add(slot);
     const dropout = { step: this.updates, micro: this.micro++ };
     let result: StepResult | undefined;
@@ -503,10 +523,11 @@ export class TfEngine implements ModelEngine {
   }
   async exportOptimizer(): Promise<OptimizerState> {
     const tensors: NamedTensorMap = {};
-    for (const { set, m } of this.trained)
-      Object.assign(tensors, set.fromFlat((await m.data()) as Float32Array, 'adam.m.'));
-    for (const { set, v } of this.trained)
-      Object.assign(tensors, set.fromFlat((await v.data()) as Float32Array, 'adam.v.'));
+    for (const key of ['m', 'v'] as const)
+      for (const { set, moments } of this.trained) {
+        const values = ((await moments?.[key].data()) ?? new Float32Array(set.size)) as Float32Array;
+        Object.assign(tensors, set.fromFlat(values, `adam.${key}.`));
+      }
     const step = this.updates;
     if (this.trained.length === 1) return { tensors, step };
     return { tensors, step, steps: Object.fromEntries(this.trained.map((one) => [one.adapter!, one.updates])) };
@@ -531,10 +552,11 @@ export class TfEngine implements ModelEngine {
   async importOptimizer({ tensors, step, steps }: OptimizerState): Promise<void> {
     const moments = this.trained.map(({ set }) => [set.toFlat(tensors, 'adam.m.'), set.toFlat(tensors, 'adam.v.')]);
     this.trained.forEach((group, i) => {
-      tf.dispose([group.m, group.v]);
+      const own = momentsOf(group);
+      tf.dispose([own.m, own.v]);
       const [m, v] = moments[i]!;
-      group.m = tf.keep(tf.tensor1d(m!));
-      group.v = tf.keep(tf.tensor1d(v!));
+      own.m = tf.keep(tf.tensor1d(m!));
+      own.v = tf.keep(tf.tensor1d(v!));
       group.updates = ownSteps(group.adapter, step, steps);
     });
     this.updates = step;
@@ -557,13 +579,29 @@ export class TfEngine implements ModelEngine {
 }
 
 function makeGroup(set: ParameterSet, flat: tf.Tensor1D, adapter?: string): Group {
-  const { size, decayEnd } = set;
-  const mask = new Float32Array(size).fill(1, 0, decayEnd);
-  const [m, v, decayMask] = [tf.zeros<tf.Rank.R1>([size]), tf.zeros<tf.Rank.R1>([size]), tf.tensor1d(mask)];
-  for (const x of [flat, m, v, decayMask]) tf.keep(x);
-  return { ...(adapter !== undefined && { adapter }), set, flat, m, v, decayMask, updates: 0 };
+  return { ...(adapter !== undefined && { adapter }), set, flat: tf.keep(flat), updates: 0 };
 }
-const disposeGroup = ({ flat, m, v, decayMask }: Group): void => tf.dispose([flat, m, v, decayMask]);
+function momentsOf(group: Group): Moments {
+  if (!group.moments) {
+    const { size, decayEnd } = group.set;
+    const zeros = () => tf.keep(tf.zeros<tf.Rank.R1>([size]));
+    const decayMask = tf.keep(tf.tensor1d(new Float32Array(size).fill(1, 0, decayEnd)));
+    group.moments = { m: zeros(), v: zeros(), decayMask };
+  }
+  return group.moments;
+}
+const disposeGroup = ({ flat, moments }: Group): void => {
+  flat.dispose();
+  if (moments) tf.dispose([moments.m, moments.v, moments.decayMask]);
+};
+/** The base's parameters, decayed ones first. */
+function baseParameters(config: LlamaConfig, head: HeadKind): ParameterSet {
+  const shapes: [string, number[]][] = [...parameterShapes(config), ...HEAD_PARAMETERS[head](config.hidden_size)];
+  return new ParameterSet(
+    shapes.map(([name, shape]) => ({ name, shape, decays: shape.length > 1 })),
+    'The weights',
+  );
+}
 
 /**
  * One AdamW update with the gradient g, clipped by its own norm. `gate`: where it is not finite, every change is multiplied by 0,
@@ -571,6 +609,7 @@ const disposeGroup = ({ flat, m, v, decayMask }: Group): void => tf.dispose([fla
  */
 function updateGroup(group: Group, g: tf.Tensor1D, norm: tf.Scalar, o: AdamWOptions, gate?: tf.Scalar): void {
   const { size } = group.set;
+  const own = momentsOf(group);
   const bc1 = 1 - o.adam_beta1 ** group.updates;
   const bc2 = 1 - o.adam_beta2 ** group.updates;
   const next = tf.tidy(() => {
@@ -581,17 +620,17 @@ function updateGroup(group: Group, g: tf.Tensor1D, norm: tf.Scalar, o: AdamWOpti
       ? tf.where(tf.broadcastTo(tf.reshape(isGood, [1]), [size]), clipped, tf.zerosLike(clipped))
       : clipped;
     const gated = <X extends tf.Tensor>(x: X): X => (isGood ? tf.mul<X>(tf.cast(isGood, 'float32'), x) : x);
-    const m = tf.add<tf.Tensor1D>(group.m, gated(tf.mul(1 - o.adam_beta1, tf.sub(safe, group.m))));
-    const v = tf.add<tf.Tensor1D>(group.v, gated(tf.mul(1 - o.adam_beta2, tf.sub(tf.mul(safe, safe), group.v))));
+    const m = tf.add<tf.Tensor1D>(own.m, gated(tf.mul(1 - o.adam_beta1, tf.sub(safe, own.m))));
+    const v = tf.add<tf.Tensor1D>(own.v, gated(tf.mul(1 - o.adam_beta2, tf.sub(tf.mul(safe, safe), own.v))));
     const denominator = tf.add(tf.div(tf.sqrt(v), Math.sqrt(bc2)), o.adam_epsilon);
     const adam = tf.mul<tf.Tensor1D>(tf.div(m, denominator), o.learning_rate / bc1);
-    const decay = tf.mul(tf.mul(group.flat, group.decayMask), o.learning_rate * o.weight_decay);
+    const decay = tf.mul(tf.mul(group.flat, own.decayMask), o.learning_rate * o.weight_decay);
     const change = o.weight_decay === 0 ? adam : tf.add<tf.Tensor1D>(adam, decay);
     return { m, v, flat: tf.sub<tf.Tensor1D>(group.flat, gated(change)) };
   });
-  tf.dispose([group.m, group.v, group.flat]);
-  group.m = tf.keep(next.m);
-  group.v = tf.keep(next.v);
+  tf.dispose([own.m, own.v, group.flat]);
+  own.m = tf.keep(next.m);
+  own.v = tf.keep(next.v);
   group.flat = tf.keep(next.flat);
 }
 

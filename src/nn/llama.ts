@@ -8,6 +8,7 @@ import type { Batch } from '../protocol/batch';
 import type { LlamaConfig } from '../protocol/model';
 import type { LoraPass, LoraSaved } from './loraOps';
 import { batchMatMul, columnSums, matMulTN } from './products';
+import { ropePeriods } from './rope';
 
 export type Weights = Record<string, tf.Tensor2D | tf.Tensor1D>;
 
@@ -28,11 +29,12 @@ export interface BatchTensors {
 export function ropeTables(positions: ArrayLike<number>, B: number, T: number, config: LlamaConfig) {
   const hd = config.head_dim;
   const half = hd / 2;
+  const periods = ropePeriods(config);
   const cos = new Float32Array(B * T * hd);
   const sin = new Float32Array(B * T * hd);
   for (let n = 0; n < B * T; n++) {
     for (let i = 0; i < half; i++) {
-      const angle = positions[n]! / config.rope_theta ** ((2 * i) / hd);
+      const angle = positions[n]! / periods[i]!;
       cos[n * hd + i] = cos[n * hd + half + i] = Math.cos(angle);
       sin[n * hd + i] = sin[n * hd + half + i] = Math.sin(angle);
     }

@@ -3,67 +3,14 @@ import { DataError } from '../lib/errors';
 import type { LlamaConfig } from '../protocol/model';
 import type { Quantization } from '../protocol/recipe';
 import { readSafetensors } from '../storage/safetensors';
-import { createEngine } from './createEngine';
+import type { TensorSource } from '../storage/tensorSource';
+import { createEngine, streamEngine } from './createEngine';
+import { type Dict, refuseArchitecture, refuseOtherMaths, ropeOf } from './hfConfig';
 import { parameterShapes } from './presets';
 import type { LoraAdapter, ModelEngine, NamedTensorMap } from './seam';
 
-type Dict = Record<string, unknown>;
-
-const isOn = (value: unknown): boolean => value !== undefined && value !== null && value !== false && value !== 0;
-const isNotOne = (value: unknown): boolean => value !== undefined && value !== null && value !== 1;
-/** Fields under which a "llama" is another function of its weights, with the spellings that configs in the wild have. */
-const OTHER_MATHS: { fields: string[]; differs: (value: unknown) => boolean; what: string }[] = [
-  {
-    fields: ['attention_bias', 'attn_bias', 'qkv_bias', 'add_qkv_bias', 'mlp_bias', 'use_bias', 'bias'],
-    differs: isOn,
-    what: 'biases in its linear layers',
-  },
-  {
-    fields: ['hidden_act', 'hidden_activation', 'activation_function'],
-    differs: (value) => value !== undefined && value !== null && value !== 'silu' && value !== 'swish',
-    what: 'another activation than silu',
-  },
-  {
-    fields: ['partial_rotary_factor', 'rotary_pct', 'rope_partial_factor'],
-    differs: isNotOne,
-    what: 'RoPE on a part of each head',
-  },
-  { fields: ['attn_logit_softcapping', 'final_logit_softcapping'], differs: isOn, what: 'capped logits' },
-  {
-    fields: ['residual_multiplier', 'embedding_multiplier', 'logits_scaling', 'logit_scale'],
-    differs: isNotOne,
-    what: 'scaled sums or logits',
-  },
-  { fields: ['attention_multiplier', 'query_pre_attn_scalar'], differs: isOn, what: 'another scale of attention' },
-  {
-    fields: ['attention_dropout'],
-    differs: isOn,
-    what: 'dropout in attention while it trains; set it to 0 to go without',
-  },
-  { fields: ['quantization_config'], differs: isOn, what: 'quantised weights; save the model in float16 or float32' },
-];
-
-/** Throws DataError naming the field that asks for what the engines do not compute. */
-function refuseOtherMaths(c: Dict): void {
-  const refuse = (field: string, value: unknown, what: string): never => {
-    throw new DataError(
-      `config.json says ${field} ${JSON.stringify(value)}: ${what}. This is not supported yet, and without it the model would compute something else.`,
-      { where: `config.json ${field}` },
-    );
-  };
-  for (const { fields, differs, what } of OTHER_MATHS)
-    for (const field of fields) if (differs(c[field])) refuse(field, c[field], what);
-  // `rope_parameters` since transformers 5, `rope_scaling` before; its kind was `type` until 4.43.
-  for (const field of ['rope_parameters', 'rope_scaling']) {
-    const rope = c[field] as Dict | null | undefined;
-    if (rope === undefined || rope === null) continue;
-    if (typeof rope !== 'object') refuse(field, rope, 'RoPE scaling in an unknown spelling');
-    const kind = rope.rope_type ?? rope.type;
-    const isPlain = kind === 'default' || (kind === undefined && rope.factor === undefined);
-    if (!isPlain) refuse(field, rope, `RoPE scaling "${kind ?? 'without a type'}"`);
-    if (isNotOne(rope.partial_rotary_factor)) refuse(field, rope, 'RoPE on a part of each head');
-  }
-}
+/** Deeper models than any that exists: a config that says more is not believed. */
+const MAX_LAYERS = 1024;
 
 /** Reads HF config.json of a Llama. Throws DataError naming the field; other architectures are refused by name. */
 export function parseLlamaConfig(json: unknown): LlamaConfig {
@@ -72,33 +19,45 @@ export function parseLlamaConfig(json: unknown): LlamaConfig {
       where: 'config.json',
     });
   const c = json as Dict;
-  if (c.model_type !== 'llama')
-    throw new DataError(`config.json says model_type ${JSON.stringify(c.model_type)}; only "llama" models run here.`, {
-      where: 'config.json model_type',
-    });
-  const number = (key: string, fallback?: number): number => {
-    const value = c[key] ?? fallback;
+  refuseArchitecture(c);
+  const number = (key: string, fallback?: number, value: unknown = c[key] ?? fallback): number => {
     if (typeof value !== 'number' || !Number.isFinite(value))
       throw new DataError(`config.json lacks ${key}. Copy the file again from the model folder.`, {
         where: `config.json ${key}`,
       });
     return value;
   };
-  const heads = number('num_attention_heads');
+  const size = (key: string, fallback?: number, most = 2 ** 31): number => {
+    const value = number(key, fallback);
+    if (!Number.isInteger(value) || value < 1 || value > most)
+      throw new DataError(
+        `config.json says ${key} ${value}; it must be a whole number in [1, ${most}]. Copy the file again from the model folder.`,
+        { where: `config.json ${key}` },
+      );
+    return value;
+  };
+  const heads = size('num_attention_heads');
+  const kvHeads = size('num_key_value_heads', heads);
+  if (heads % kvHeads !== 0)
+    throw new DataError(
+      `config.json says ${heads} num_attention_heads for ${kvHeads} num_key_value_heads; the second must divide the first.`,
+      { where: 'config.json num_key_value_heads' },
+    );
   refuseOtherMaths(c);
-  const rope = (c.rope_parameters ?? {}) as Dict;
+  const { rope_theta, rope_scaling } = ropeOf(c);
   const id = (key: string) => (c[key] === undefined ? null : (c[key] as number | null));
   return {
-    vocab_size: number('vocab_size'),
-    hidden_size: number('hidden_size'),
-    intermediate_size: number('intermediate_size'),
-    num_hidden_layers: number('num_hidden_layers'),
+    vocab_size: size('vocab_size'),
+    hidden_size: size('hidden_size'),
+    intermediate_size: size('intermediate_size'),
+    num_hidden_layers: size('num_hidden_layers', undefined, MAX_LAYERS),
     num_attention_heads: heads,
-    num_key_value_heads: number('num_key_value_heads', heads),
-    head_dim: number('head_dim', number('hidden_size') / heads),
-    max_position_embeddings: number('max_position_embeddings'),
+    num_key_value_heads: kvHeads,
+    head_dim: size('head_dim', size('hidden_size') / heads),
+    max_position_embeddings: size('max_position_embeddings'),
     rms_norm_eps: number('rms_norm_eps', 1e-6),
-    rope_theta: typeof rope.rope_theta === 'number' ? rope.rope_theta : number('rope_theta', 10000),
+    rope_theta: number('rope_theta', 10000, rope_theta ?? 10000),
+    ...(rope_scaling && { rope_scaling }),
     initializer_range: number('initializer_range', 0.02),
     tie_word_embeddings: c.tie_word_embeddings === true,
     bos_token_id: id('bos_token_id'),
@@ -108,16 +67,16 @@ export function parseLlamaConfig(json: unknown): LlamaConfig {
 }
 
 /** Complaint about weights that do not fit the config, or undefined. */
-export function weightsProblem(config: LlamaConfig, weights: NamedTensorMap): string | undefined {
+export function weightsProblem(config: LlamaConfig, given: ReadonlyMap<string, readonly number[]>): string | undefined {
   const shapes = parameterShapes(config);
   for (const [name, shape] of shapes) {
-    const given = weights[name];
-    if (!given) return `The weights lack ${name}`;
-    if (given.shape.join() !== shape.join())
-      return `${name} must be ${shape.join('×')} by config.json, got ${given.shape.join('×')}`;
+    const found = given.get(name);
+    if (!found) return `The weights lack ${name}`;
+    if (found.join() !== shape.join())
+      return `${name} must be ${shape.join('×')} by config.json, got ${found.join('×')}`;
   }
   // Older exports of tied models carry a copy of the embedding as lm_head.
-  const extra = Object.keys(weights).find(
+  const extra = [...given.keys()].find(
     (name) => !shapes.has(name) && name !== 'lm_head.weight' && !name.endsWith('rotary_emb.inv_freq'),
   );
   return extra && `The weights hold ${extra}, which a Llama of this config does not have`;
@@ -131,16 +90,29 @@ export interface ModelFiles {
   /** Keep the linear layers in four bits; only for a base that is frozen. */
   quantization?: Quantization | null;
 }
+/** Weights of any size. */
+export interface StreamedFiles extends Omit<ModelFiles, 'weights'> {
+  weights: TensorSource;
+}
 
 /** With `adapters` the base is frozen and they are trained. Throws DataError naming the tensor or field at fault. */
 export function loadModel(files: ModelFiles, adapters: readonly LoraAdapter[] = []): ModelEngine {
   const config = parseLlamaConfig(files.config);
   const weights =
     files.weights instanceof Uint8Array ? readSafetensors(files.weights, 'model.safetensors') : files.weights;
-  const problem = weightsProblem(config, weights);
+  requireFit(config, new Map(Object.entries(weights).map(([name, { shape }]) => [name, shape])));
+  return createEngine(config, weights, 'lm', adapters, files.quantization);
+}
+/** The same through bounded memory on WebGPU, and through one copy elsewhere. */
+export function streamModel(files: StreamedFiles, adapters: readonly LoraAdapter[] = []): Promise<ModelEngine> {
+  const config = parseLlamaConfig(files.config);
+  requireFit(config, files.weights.shapes);
+  return streamEngine(config, files.weights, 'lm', adapters, files.quantization);
+}
+function requireFit(config: LlamaConfig, given: ReadonlyMap<string, readonly number[]>): void {
+  const problem = weightsProblem(config, given);
   if (problem)
     throw new DataError(`${problem}. Choose weights and config.json of the same model.`, {
       where: 'model.safetensors',
     });
-  return createEngine(config, weights, 'lm', adapters, files.quantization);
 }

@@ -69,3 +69,8 @@ export function tfEvaluationBytes(config: LlamaConfig, B: number, T: number): nu
   const inLayer = 14 * ND + 6 * NI + 8 * q + 9 * kv + 6 * p;
   return 4 * (constants + Math.max(inLayer, 3 * ND + 6 * logits));
 }
+
+/** A model that only answers, to a prompt of T tokens: its weights in one piece, by tensor, and transposed. */
+export function tfChatMemory(config: LlamaConfig, T: number): TfMemory {
+  return { weights: 12 * parameterCount(config), activations: tfEvaluationBytes(config, 1, T) };
+}

@@ -1,6 +1,17 @@
 // Model shapes, HF spelling.
 import type { WasmComparison } from './engineReport';
 
+/** Of transformers' ways of scaling RoPE those that change its frequencies and nothing else. */
+export type RopeScaling =
+  | { rope_type: 'linear'; factor: number }
+  | {
+      rope_type: 'llama3';
+      factor: number;
+      low_freq_factor: number;
+      high_freq_factor: number;
+      original_max_position_embeddings: number;
+    };
+
 /** The subset of HF LlamaConfig that we use; field names are HF's. */
 export interface LlamaConfig {
   vocab_size: number;
@@ -13,6 +24,8 @@ export interface LlamaConfig {
   max_position_embeddings: number;
   rms_norm_eps: number;
   rope_theta: number;
+  /** How frequencies of positions are stretched; plain unless given. */
+  rope_scaling?: RopeScaling;
   initializer_range: number;
   tie_word_embeddings: boolean;
   bos_token_id: number | null;

@@ -12,6 +12,9 @@ export interface DataRef {
   /** Adapter that these rows train and are measured with; several tenants' then share each batch. `default` unless given. */
   adapter?: string;
 }
+/** Stands for the template that the model of a recipe came with; the built-in one where it has none. */
+export const MODEL_TEMPLATE = 'model';
+
 /** How a frozen base is kept: bitsandbytes' NF4, names of transformers' BitsAndBytesConfig. */
 export interface Quantization {
   load_in_4bit: true;
@@ -25,6 +28,7 @@ export interface Recipe {
   name?: string;
   trainer: string;
   model: { ref: Ref; adapters?: Ref[]; quantization?: Quantization | null };
+  /** `model`: the one that came with the model. */
   template: Ref;
   data: { train: DataRef[]; eval: DataRef[] /** rows generated for builtin sets */; rows?: number; seed?: number };
   /** TRL-named hyperparameters of the trainer's `fields`; missing ones take their defaults. */

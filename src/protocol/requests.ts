@@ -363,6 +363,87 @@ export interface AuditSearch {
   text?: string;
 }
 
+/** How far a model's import is. */
+export interface ModelImportProgress {
+  /** `reading`: hashed, so that its name is known; `copying`: into this browser's store. */
+  phase: 'reading' | 'copying';
+  doneBytes: number;
+  totalBytes: number;
+}
+/** An import that was cut off: given the same files, it goes on where it stopped. */
+export interface PendingImport {
+  /** Artifact id that the model will have. */
+  id: string;
+  name: string;
+  startedAt: number;
+  totalBytes: number;
+}
+/** A model among this browser's artifacts: imported, or left by a run that trained all weights. */
+export interface StoredModel {
+  id: string;
+  name: string;
+  sizeBytes: number;
+  createdAt: number;
+  /** From another place than this studio, with a tokenizer of its own. */
+  isImported: boolean;
+  /** Artifact id of the tokenizer that it reads with; the studio's own unless given. */
+  tokenizer?: string;
+}
+/** What one way of using a model takes of the device's memory. */
+export interface ModelUse {
+  use: 'chat' | 'lora' | 'qlora' | 'full';
+  weights: number;
+  activations: number;
+  /** What the device is trusted with; none where nothing bounds it. */
+  budget?: number;
+  /** Why it does not run here, with what to do. */
+  refusal?: string;
+}
+export interface ModelCard {
+  info: ModelInfo;
+  /** Bytes of the files' weights by type. */
+  dtypes: Record<string, number>;
+  files: { path: string; sizeBytes: number }[];
+  parents: Record<string, string>;
+  tokenizer: { id: string; name: string; vocabSize: number; hasTemplate: boolean; notes: string[] };
+  /** Rows and tokens that training was planned for. */
+  shape: { B: number; T: number };
+  uses: ModelUse[];
+  createdAt?: number;
+}
+export type StoredKind =
+  | 'model'
+  | 'adapter'
+  | 'tokenizer'
+  | 'template'
+  | 'dataset'
+  | 'run'
+  | 'log'
+  | 'import'
+  | 'other';
+/** Something that takes room in this browser. */
+export interface StoredItem {
+  kind: StoredKind;
+  /** Artifact id, run id or path. */
+  id: string;
+  name: string;
+  sizeBytes: number;
+  /** Of a run: what its checkpoints take. */
+  checkpointBytes?: number;
+  createdAt?: number;
+  /** Names of what is built on it and would not open any more. */
+  usedBy: string[];
+  /** Why it cannot be deleted now. */
+  held?: string;
+}
+export interface StorageReport {
+  usageBytes: number;
+  quotaBytes: number;
+  /** Whether anything outlives the page. */
+  isKept: boolean;
+  items: StoredItem[];
+}
+
 export interface ComputeRequests {
   init: { params: { backend: BackendName | 'auto' }; reply: BackendInfo; progress: never };
   loadModel: { params: { ref: ModelRef }; reply: ModelInfo; progress: { loadedBytes: number; totalBytes: number } };
@@ -582,6 +663,39 @@ export interface ComputeRequests {
   exportRun: { params: { runId: string }; reply: { fileName: string; bytes: ArrayBuffer }; progress: never };
   /** A file of exportRun, or the log of another program: trainer_state.json, or JSON lines with a step each. */
   importRun: { params: { bytes: ArrayBuffer; fileName?: string }; reply: { run: RunRecord }; progress: never };
+  /**
+   * Files of a model's folder. Throws DataError naming the file, tensor or field at fault, StorageError where there is no room; after
+   * either, and after a cancel, nothing of it is kept.
+   */
+  importModel: {
+    params: { name: string; files: { path: string; blob: Blob }[] };
+    reply: StoredModel;
+    progress: ModelImportProgress;
+  };
+  listModels: {
+    params: Record<string, never>;
+    reply: { models: StoredModel[]; pending: PendingImport[] };
+    progress: never;
+  };
+  discardImport: { params: { id: string }; reply: { freedBytes: number }; progress: never };
+  modelCard: { params: { ref: ModelRef }; reply: ModelCard; progress: never };
+  renameModel: { params: { id: string; name: string }; reply: { id: string }; progress: never };
+  /**
+   * A model as a folder that transformers reads, in a zip; of a run its last checkpoint, with adapters merged. Throws ConfigError for
+   * one that cannot be merged.
+   */
+  exportModel: {
+    params: { ref: ModelRef };
+    reply: { fileName: string; blob: Blob };
+    progress: { doneBytes: number; totalBytes: number };
+  };
+  storageReport: { params: Record<string, never>; reply: StorageReport; progress: never };
+  /** Throws ConfigError where something is built on it, unless `isForced`; for what a run holds always. */
+  deleteStored: {
+    params: { kind: StoredKind; id: string; isForced?: boolean };
+    reply: { freedBytes: number };
+    progress: never;
+  };
   storageEstimate: {
     params: Record<string, never>;
     reply: { usageBytes: number; quotaBytes: number };
@@ -641,6 +755,8 @@ export interface DatasetRowView {
 export interface TemplateSettings {
   /** A tokenizer with template that the person brought (`listKits`); undefined = the studio's own. */
   kit?: string;
+  /** In place of `kit`: the tokenizer and template of this model. */
+  model?: ModelRef;
   /** Jinja source, or the ref of a saved template; undefined = the kit's template. */
   template?: string;
   mode: MaskMode | 'default';
@@ -875,15 +991,15 @@ export interface TextRequests {
     progress: never;
   };
   encodePrompt: {
-    /** `template`: source or ref, as in TemplateSettings. */
-    params: { messages: Message[]; tools?: ToolSchema[]; template?: string };
+    /** `template`: source or ref, as in TemplateSettings; `model`: whose tokenizer reads it, and whose template unless given. */
+    params: { messages: Message[]; tools?: ToolSchema[]; template?: string; model?: ModelRef };
     /** role and origin as in EncodedRow. */
     reply: EncodedPrompt & { tokens: string[]; stopIds: number[]; role?: Uint8Array; origin?: Uint8Array };
     progress: never;
   };
   /** Plain continuation (no template): what a base model is given. */
   encodeText: {
-    params: { text: string };
+    params: { text: string; model?: ModelRef };
     reply: EncodedPrompt & { tokens: string[]; stopIds: number[] };
     progress: never;
   };

@@ -32,6 +32,11 @@ export class ArtifactStore {
     const known = await this.get(id);
     if (known) return known;
     for (const [path, bytes] of Object.entries(files)) await this.storage.write(filePath(id, path), bytes);
+    return this.adopt(manifest, about);
+  }
+  /** Of files that lie at `filePath` already, as they do after a copy in pieces. The caller has checked their hashes. */
+  async adopt(manifest: Manifest, about: { name: string; note?: string }): Promise<ArtifactInfo> {
+    const id = await artifactId(manifest);
     const sizeBytes = manifest.files.reduce((sum, file) => sum + file.sizeBytes, 0);
     const info: ArtifactInfo = { id, manifest, name: about.name, note: about.note, createdAt: this.now(), sizeBytes };
     // Last: an artifact is there when its entry is, and its entry is written only after all its files.
@@ -82,7 +87,8 @@ export class ArtifactStore {
   }
 }
 
-function filePath(id: string, path: string): string {
+/** Where a file of an artifact lies in the store. */
+export function filePath(id: string, path: string): string {
   return `artifacts/${id.replace('sha256:', '')}/${path}`;
 }
 

@@ -46,6 +46,16 @@ test('a quota that is exceeded keeps the old file and says what to do', async ()
   expect(await run('failures')).toEqual({ write: outcome, flush: outcome, rename: outcome });
 });
 
+test('a file is written and read in places', async () => {
+  expect(await run('pieces')).toEqual({
+    whole: [1, 7, 3, 0, 0, 9],
+    size: 6,
+    none: true,
+    middle: [7, 3, 0],
+    end: [0, 9],
+  });
+});
+
 test('20 MB come back byte for byte', async () => {
   expect(await run('large')).toBe(true);
 });

@@ -49,6 +49,19 @@ const scenarios: Record<string, (name: string) => Promise<unknown>> = {
     }
     return out;
   },
+  async pieces(name) {
+    const storage = await BrowserStorage.open(name);
+    await storage.writeAt('a/b.bin', 0, bytes(1, 2, 3));
+    await storage.writeAt('a/b.bin', 5, bytes(9)); // beyond the end: the gap is zeros
+    await storage.writeAt('a/b.bin', 1, bytes(7));
+    return {
+      whole: [...(await storage.read('a/b.bin'))!],
+      size: await storage.size('a/b.bin'),
+      none: (await storage.size('a/none')) === undefined,
+      middle: [...(await storage.readRange('a/b.bin', 1, 4))],
+      end: [...(await storage.readRange('a/b.bin', 4, 100))],
+    };
+  },
   async large(name) {
     const storage = await BrowserStorage.open(name);
     const data = new Uint8Array(20_000_000).map((_, i) => i * 7);

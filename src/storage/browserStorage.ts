@@ -98,6 +98,21 @@ export class BrowserStorage implements Storage {
     for (let at = 0; at < file.size; at += chunkBytes)
       yield new Uint8Array(await file.slice(at, at + chunkBytes).arrayBuffer());
   }
+  async size(path: string): Promise<number | undefined> {
+    return (await this.file(path))?.size;
+  }
+  async readRange(path: string, from: number, to: number): Promise<Uint8Array<ArrayBuffer>> {
+    const file = await this.file(path);
+    if (!file) throw new StorageError(`There is no file ${path} in the store.`, { where: path });
+    return new Uint8Array(await file.slice(from, to).arrayBuffer());
+  }
+  writeAt(path: string, offset: number, bytes: Uint8Array): Promise<void> {
+    const parts = pathParts(path);
+    return this.guard(path, bytes.byteLength, async () => {
+      const directory = (await this.directory(parts.slice(0, -1), true))!;
+      await this.fill(await directory.getFileHandle(parts.at(-1)!, { create: true }), [bytes], path, offset);
+    });
+  }
   write(path: string, bytes: Uint8Array | Uint8Array[]): Promise<void> {
     const parts = pathParts(path);
     return this.guard(path, totalBytes(bytes), async () => {

@@ -3,7 +3,8 @@
 
 export const CHUNK_BYTES = 4 * 1024 * 1024;
 
-async function digest(bytes: Uint8Array): Promise<Uint8Array> {
+/** sha256 of one chunk: what a file's hash is made of. */
+export async function digest(bytes: Uint8Array): Promise<Uint8Array> {
   return new Uint8Array(await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>));
 }
 function hex(bytes: Uint8Array): string {
@@ -30,7 +31,8 @@ export async function hashChunks(chunks: AsyncIterable<Uint8Array>): Promise<str
   return hashDigests(digests);
 }
 
-async function hashDigests(digests: Uint8Array[]): Promise<string> {
+/** Hash of a file from its chunks' digests. */
+export async function hashDigests(digests: readonly Uint8Array[]): Promise<string> {
   const all = new Uint8Array(digests.length * 32);
   digests.forEach((one, i) => {
     all.set(one, i * 32);

@@ -34,6 +34,21 @@ export class MemoryStorage implements Storage {
     if (!file) throw new StorageError(`There is no file ${path} in the store.`, { where: path });
     for (let at = 0; at < file.byteLength; at += chunkBytes) yield file.slice(at, at + chunkBytes);
   }
+  async size(path: string) {
+    return this.files.get(path)?.byteLength;
+  }
+  async readRange(path: string, from: number, to: number) {
+    const file = this.files.get(path);
+    if (!file) throw new StorageError(`There is no file ${path} in the store.`, { where: path });
+    return new Uint8Array(file.slice(from, to));
+  }
+  async writeAt(path: string, offset: number, bytes: Uint8Array) {
+    const old = this.files.get(path) ?? new Uint8Array();
+    const whole = new Uint8Array(Math.max(old.byteLength, offset + bytes.byteLength));
+    whole.set(old);
+    whole.set(bytes, offset);
+    this.store(path, whole);
+  }
   async write(path: string, bytes: Uint8Array | Uint8Array[]) {
     this.store(path, join(Array.isArray(bytes) ? bytes : [bytes]));
   }

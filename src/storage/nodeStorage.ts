@@ -1,4 +1,5 @@
 // Storage in a directory of files, for the headless runner, scripts and tests. Node only: never imported by the browser.
+import { existsSync } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, rm, stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { StorageError } from '../lib/errors';
@@ -63,6 +64,36 @@ export class NodeStorage implements Storage {
     } finally {
       await file.close();
     }
+  }
+  async size(path: string): Promise<number | undefined> {
+    const found = await stat(this.at(path)).catch(() => undefined); // not there
+    return found?.isFile() ? found.size : undefined;
+  }
+  async readRange(path: string, from: number, to: number): Promise<Uint8Array<ArrayBuffer>> {
+    const file = await open(this.at(path)).catch((cause) => {
+      throw new StorageError(`There is no file ${path} in the store.`, { cause, where: path });
+    });
+    try {
+      const { size } = await file.stat();
+      const buffer = new Uint8Array(Math.max(0, Math.min(to, size) - from));
+      const { bytesRead } = await file.read(buffer, 0, buffer.byteLength, from);
+      return buffer.subarray(0, bytesRead);
+    } finally {
+      await file.close();
+    }
+  }
+  writeAt(path: string, offset: number, bytes: Uint8Array): Promise<void> {
+    const target = this.at(path);
+    return this.guard(path, bytes.byteLength, async () => {
+      await mkdir(dirname(target), { recursive: true });
+      this.options.probe?.('write', path);
+      const file = await open(target, existsSync(target) ? 'r+' : 'w+');
+      try {
+        await file.write(bytes, 0, bytes.byteLength, offset);
+      } finally {
+        await file.close();
+      }
+    });
   }
   write(path: string, bytes: Uint8Array | Uint8Array[]): Promise<void> {
     const target = this.at(path);

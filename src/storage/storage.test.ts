@@ -52,6 +52,18 @@ describe.each(bodies)('%s', (_name, make) => {
     expect(await storage.list('nowhere')).toEqual([]);
   });
 
+  test('a file is written and read in places', async () => {
+    const storage = make();
+    await storage.writeAt('a/b', 0, bytes(1, 2, 3));
+    await storage.writeAt('a/b', 5, bytes(9)); // beyond the end: the gap is zeros
+    await storage.writeAt('a/b', 1, bytes(7));
+    expect(await storage.read('a/b')).toEqual(bytes(1, 7, 3, 0, 0, 9));
+    expect([await storage.size('a/b'), await storage.size('a/none')]).toEqual([6, undefined]);
+    expect([...(await storage.readRange('a/b', 1, 4))]).toEqual([7, 3, 0]);
+    expect([...(await storage.readRange('a/b', 4, 100))]).toEqual([0, 9]);
+    await expect(storage.readRange('a/none', 0, 1)).rejects.toBeInstanceOf(StorageError);
+  });
+
   test('remove frees a directory and says how much', async () => {
     const storage = make();
     await storage.write('run/a', bytes(1, 2));

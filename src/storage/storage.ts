@@ -18,10 +18,16 @@ export interface Storage {
   read(path: string): Promise<Uint8Array | undefined>;
   /** The file in pieces of `chunkBytes`, so that a large one is never in memory at once. Throws when there is none. */
   chunks(path: string, chunkBytes: number): AsyncIterable<Uint8Array>;
+  /** Bytes of the file, or undefined when there is none. */
+  size(path: string): Promise<number | undefined>;
+  /** Bytes [from, to) of a file; fewer where it ends before. Throws StorageError when there is none. */
+  readRange(path: string, from: number, to: number): Promise<Uint8Array<ArrayBuffer>>;
   /** Replaces the file in one go: temporary file, flush, rename. A killed tab leaves the old file or the new one. */
   write(path: string, bytes: Uint8Array | Uint8Array[]): Promise<void>;
   /** Adds to the end; a killed tab may leave a torn end, so write whole lines and ignore a last one without newline. */
   append(path: string, bytes: Uint8Array): Promise<void>;
+  /** Writes at a place of the file, which is made or grows as needed. For files that come in pieces: not in one go. */
+  writeAt(path: string, offset: number, bytes: Uint8Array): Promise<void>;
   /** Sorted by name; empty when the directory does not exist. Temporary files are left out. */
   list(directory: string): Promise<Entry[]>;
   /** Removes a file or a directory with all in it; resolves to the bytes freed. Nothing there: 0. */

@@ -5,6 +5,7 @@ import type { Recipe } from '../protocol/recipe';
 import type { MetricResult } from '../protocol/requests';
 import type { MetricPoint, RunRecord } from '../protocol/run';
 import { studioClient } from './client';
+import { askToKeep } from './persistence';
 
 export interface RunStats {
   /** Mean time of a step lately, measurements in between included; undefined until two steps were timed. */
@@ -54,6 +55,8 @@ export function mergePoints(known: readonly MetricPoint[], added: readonly Metri
   return out;
 }
 
+/** From so many steps on a run is worth asking the browser to keep it. */
+const LONG_RUN_STEPS = 400;
 /** Speeds kept for the spark line. */
 const SPEEDS = 600;
 /** Steps over which the pace is a mean. */
@@ -133,6 +136,8 @@ export async function startRun({
   group?: string;
   signal?: AbortSignal;
 }): Promise<string> {
+  // What takes long to train is not to be evicted when the disk runs short.
+  if (Number(recipe.args.max_steps) >= LONG_RUN_STEPS) void askToKeep();
   const runId = crypto.randomUUID();
   useRuns.setState(({ startedHere }) => ({ startedHere: [...startedHere, runId], preparing: undefined }));
   try {

@@ -35,7 +35,7 @@ export function encodePrompt(
     role,
     origin,
     tokens: Array.from(ids, (id) => context.tokenizer.tokenText(id)),
-    stopIds: [...turnEnds(context)],
+    stopIds: stopsOf(context),
   };
 }
 
@@ -51,6 +51,8 @@ export function encodePlainPrompt(
     spanStart,
     spanEnd,
     tokens: Array.from(ids, (id) => context.tokenizer.tokenText(id)),
-    stopIds: [...turnEnds(context)],
+    stopIds: stopsOf(context),
   };
 }
+
+const stopsOf = (context: RenderContext): number[] => [...new Set([...turnEnds(context), ...(context.stopIds ?? [])])];

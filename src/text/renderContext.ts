@@ -13,6 +13,8 @@ export interface RenderContext {
   padToken?: string;
   /** Variables of every render: bos_token, eos_token … */
   templateVariables?: { [key: string]: Json };
+  /** What ends an answer beside the template's ends: a model's own generation_config.json. */
+  stopIds?: readonly number[];
   now?: () => Date;
   expired?: () => boolean;
 }

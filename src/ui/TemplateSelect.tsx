@@ -1,5 +1,10 @@
 // Which chat template: built-in or saved ones, by name.
+import { MODEL_TEMPLATE } from '../protocol/recipe';
 import type { TemplateInfo } from '../protocol/requests';
+
+/** With the choice that stands for the template of an imported model, while a recipe has made it. */
+export const withOwn = (templates: readonly TemplateInfo[], value: string): readonly TemplateInfo[] =>
+  value === MODEL_TEMPLATE ? [{ ref: MODEL_TEMPLATE, name: 'the model’s own', source: '' }, ...templates] : templates;
 
 export function TemplateSelect({
   label,

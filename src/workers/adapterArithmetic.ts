@@ -13,14 +13,14 @@ import type { Message } from '../protocol/chat';
 import type { MixedAnswers, MixPart, UnmergeDifference } from '../protocol/requests';
 import type { AdapterVersion, RegistryEntry, RequestMetadata } from '../protocol/serving';
 import type { ArtifactStore } from '../storage/artifacts';
-import { readSafetensors } from '../storage/safetensors';
+import { readTensors } from '../storage/tensorSource';
 import { caseOf } from '../world/cases';
 import { gradeTurn } from '../world/grade';
 import { builtinWorld } from '../world/registry';
 import { TENANTS } from '../world/state';
 import { chapterItem } from '../world/tenant/rows';
 import type { DeviceQueue } from './deviceQueue';
-import type { Models } from './models';
+import { type Models, sourceOf } from './models';
 import type { RenderContexts } from './renderContexts';
 import { freeCase, MAX_NEW_TOKENS, noSampler, type Tenancy } from './tenancy';
 
@@ -151,8 +151,7 @@ export class AdapterArithmetic {
     const base = await tenancy.base(signal);
     const { adapter, tensors: engineTensors } = await models.loadAdapter(version.artifactId);
     const tensors = tensorsOf(adapter.name, engineTensors);
-    const { weights: given } = base.files;
-    const weights = given instanceof Uint8Array ? readSafetensors(given, 'model.safetensors') : given;
+    const weights = await readTensors(sourceOf(base.files.weights));
     const { restored, difference } = mergeAndBack(base.info.config, weights, adapter, tensors);
     const nf4 = mergeAndBackNf4(base.info.config, weights, adapter, tensors);
     const logits = await queue.run(

@@ -26,12 +26,12 @@ import type { Calibration, StepShape, TunedForms, WasmComparison } from '../prot
 import type { ComputeEvent } from '../protocol/events';
 import type { BackendInfo, BackendName } from '../protocol/model';
 import { parseLoraConfig } from '../protocol/peft';
-import type { ComputeRequests, ConformanceResult, Handlers, TextRequests } from '../protocol/requests';
-import { ArtifactStore } from '../storage/artifacts';
+import type { ComputeRequests, ConformanceResult, Handlers, StoredModel, TextRequests } from '../protocol/requests';
+import { type ArtifactInfo, ArtifactStore } from '../storage/artifacts';
 import { CheckpointStore } from '../storage/checkpoints';
 import { RunStore } from '../storage/runs';
-import { readSafetensors } from '../storage/safetensors';
 import type { Storage } from '../storage/storage';
+import { readTensors } from '../storage/tensorSource';
 import { builtinWorld } from '../world/registry';
 import { AdapterArithmetic } from './adapterArithmetic';
 import { AdapterImports } from './adapterImports';
@@ -39,12 +39,18 @@ import { DeviceQueue, yieldToMessages } from './deviceQueue';
 import { EndedRuns } from './endedRuns';
 import { gpuErrorWords, inWords, isOutOfMemory, isWasmAbort, lossWords } from './inWords';
 import { MemoryBudget, recipeMemory } from './memoryBudget';
+import { modelCard } from './modelCards';
+import { exportModel, tokenizerParts } from './modelExports';
 import { type ReadModelFile, requireModelFile } from './modelFiles';
-import { Models, runOf } from './models';
+import { ModelImports } from './modelImports';
+import { modelKitOf } from './modelKit';
+import { Models, runOf, sourceOf } from './models';
+import { modelText } from './modelText';
 import { recipePreparer } from './prepareRun';
 import { RenderContexts } from './renderContexts';
 import { type Connection, transferring } from './rpc';
 import type { RunLocks } from './runLocks';
+import { StorageItems } from './storageItems';
 import { Tenancy } from './tenancy';
 import { TrainingRuns } from './trainingRuns';
 import { checkWasm, wasmPlan } from './wasmBudget';
@@ -92,6 +98,8 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
   const stores = { runs: new RunStore(storage, now), checkpoints: new CheckpointStore(storage, now) };
   const queue = new DeviceQueue();
   const contexts = new RenderContexts(env.readModelFile, storage, now);
+  const artifacts = new ArtifactStore(storage, now);
+  const modelImports = new ModelImports(storage, artifacts, contexts.kits, now);
   const ended = new EndedRuns(queue);
   const budget = new MemoryBudget(storage);
   let backend: Promise<BackendInfo> | undefined;
@@ -102,6 +110,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
 
   const models = new Models({
     ...{ ...stores, storage, queue, now, readModelFile: env.readModelFile },
+    checkRoom: async (config) => budget.checkModel(config, await ready()),
     liveEngine(runId) {
       const driver = training.get(runId)?.driver ?? ended.get(runId);
       return driver instanceof RecipeRun ? { engine: driver.engine, step: driver.step } : undefined;
@@ -114,8 +123,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     base: env.tenancyBase,
     servingIdleMs: env.servingIdleMs,
   });
-  const artifacts = new ArtifactStore(storage, now);
-  const imports = new AdapterImports(tenancy, artifacts);
+  const adapterImports = new AdapterImports(tenancy, artifacts);
   const arithmetic = new AdapterArithmetic({ tenancy, artifacts, models, contexts, queue });
   const training: TrainingRuns = new TrainingRuns({
     ...{ ...stores, locks: env.locks, queue, now, emit },
@@ -145,6 +153,18 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
           (error) =>
             emit({ kind: 'warning', message: `The trained model is not kept as an artifact. ${error.message}` }),
         );
+    },
+  });
+
+  const items = new StorageItems({
+    ...{ storage, now },
+    imports: modelImports,
+    kits: contexts.kits,
+    liveRuns: () => training.ids(),
+    async removeRun(id) {
+      const freed = await training.remove(id);
+      ended.drop(id);
+      return freed;
     },
   });
 
@@ -285,13 +305,13 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       }),
     generate: ({ ref, prompts, sampling, stopIds }, { progress, signal }) =>
       onDevice('generating', async () => {
-        const { tokenizer } = await contexts.tokenizer();
+        const text = modelText((await contexts.ofModel(ref)).tokenizer);
         const written: number[][] = prompts.map(() => []);
         const stops = new Set(stopIds);
         const onToken = (index: number, id: number) => {
           if (stops.has(id)) return;
           written[index]!.push(id);
-          progress({ index, text: tokenizer.decode(written[index]!) });
+          progress({ index, text: text.decode(written[index]!) });
         };
         const rows = await models.use(
           ref,
@@ -302,15 +322,15 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
           ids,
           logps,
           terminated,
-          text: tokenizer.decode(terminated ? ids.slice(0, -1) : ids),
+          text: text.decode(terminated ? ids.slice(0, -1) : ids),
         }));
         return { completions };
       }),
     inspect: ({ ref, ids, k }, { signal }) =>
       onDevice('reading the row', async () => {
-        const { tokenizer } = await contexts.tokenizer();
+        const text = modelText((await contexts.ofModel(ref)).tokenizer);
         const read = await models.use(ref, (engine) => inspect(engine, ids, k), signal);
-        return { ...read, topkTexts: Array.from(read.topkIds, (id) => tokenizer.tokenText(id)) };
+        return { ...read, topkTexts: Array.from(read.topkIds, text.token) };
       }),
     layerNorms: ({ ref, ids }, { signal }) =>
       onDevice('reading the row', () => models.use(ref, (engine) => layerNorms(engine, ids), signal)),
@@ -329,7 +349,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
         const world = builtinWorld();
         const context = {
           world,
-          render: await contexts.ofSource(template ?? (await templateOf(ref))),
+          render: await contexts.ofModel(ref, template ?? (await templateOf(ref))),
           // The device is taken batch by batch, so a run that trains meanwhile gets its steps in between; and chat and
           // inspection go first after every token.
           sampler: ((prompts, given) =>
@@ -440,8 +460,9 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     combineAdapters: ({ parts, combination_type, id, ...about }) =>
       arithmetic.combine(parts, combination_type, id, about),
     registerAdapter: ({ id, ref, ...about }) => tenancy.register(id, ref, about),
-    readAdapterFiles: ({ files }) => imports.read(files),
-    importAdapter: ({ files, isBaseConfirmed, id, ...about }) => imports.register(files, isBaseConfirmed, id, about),
+    readAdapterFiles: ({ files }) => adapterImports.read(files),
+    importAdapter: ({ files, isBaseConfirmed, id, ...about }) =>
+      adapterImports.register(files, isBaseConfirmed, id, about),
     activateAdapter: ({ id, version, override }) => tenancy.activate(id, version, override),
     rollbackAdapter: ({ id }) => tenancy.rollback(id),
     checkAdapter: ({ id, version, ...options }, { signal, progress }) =>
@@ -474,7 +495,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       loraPlan((await models.source(ref, undefined, signal)).info.config, parseLoraConfig(peft, 'peft')),
     quantizationErrors: async ({ ref, bnb_4bit_use_double_quant }, { signal }) => {
       const { info, files } = await models.whole(ref, signal);
-      const weights = files.weights instanceof Uint8Array ? readSafetensors(files.weights) : files.weights;
+      const weights = await readTensors(sourceOf(files.weights));
       const base = quantizeBase(info.config, weights, { load_in_4bit: true, bnb_4bit_quant_type: 'nf4', bnb_4bit_use_double_quant }); // biome-ignore format: one call
       return { tensors: quantizationErrors(weights, base) };
     },
@@ -494,10 +515,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       const { fileName, bytes } =
         form === 'peft'
           ? await adapterZip(trained)
-          : mergedZip(trained, {
-              tokenizer: await requireModelFile(env.readModelFile, 'tokenizer.json', signal),
-              template: await contexts.source(await templateOf(ref)),
-            });
+          : mergedZip(trained, await tokenizerParts(ref, { ...env, models, contexts }, await templateOf(ref)));
       return transferring({ fileName, bytes: bytes.buffer }, [bytes.buffer]);
     },
     startRun: (params, { signal }) =>
@@ -558,7 +576,48 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
         : await importRun(stores, given, env.newId);
       return { run };
     },
+    async importModel({ name, files }, { signal, progress }) {
+      const info = await modelImports.import(name, files, { signal, onProgress: progress });
+      return storedModel(info, storage, now);
+    },
+    listModels: async () => ({
+      models: await Promise.all((await artifacts.list('model')).map((info) => storedModel(info, storage, now))),
+      pending: await modelImports.pending(),
+    }),
+    discardImport: async ({ id }) => ({ freedBytes: await modelImports.discard(id) }),
+    modelCard: async ({ ref }, { signal }) =>
+      modelCard(ref, { ...env, models, contexts, budget }, await ready(), signal),
+    async renameModel({ id, name }) {
+      if (name.trim() === '') throw new ConfigError('The model has no name. Give it one.', { where: 'name' });
+      await artifacts.rename(id, name.trim());
+      return { id };
+    },
+    exportModel: ({ ref }, { signal, progress }) =>
+      exportModel(
+        ref,
+        { ...env, models, contexts },
+        {
+          signal,
+          onProgress: (doneBytes, totalBytes) => progress({ doneBytes, totalBytes }),
+        },
+      ),
+    storageReport: () => items.report(),
+    async deleteStored({ kind, id, isForced }) {
+      const freedBytes = await items.remove(kind, id, isForced);
+      models.forget(id);
+      return { freedBytes };
+    },
     storageEstimate: () => storage.estimate(),
   };
   return { handlers, abandon };
+}
+
+async function storedModel(
+  { id, name, sizeBytes, createdAt, manifest }: ArtifactInfo,
+  storage: Storage,
+  now: () => number,
+): Promise<StoredModel> {
+  const { kit } = await modelKitOf(storage, id, now);
+  const isImported = manifest.parents.tokenizer !== undefined;
+  return { id, name, sizeBytes, createdAt, isImported, ...(kit !== undefined && { tokenizer: kit }) };
 }

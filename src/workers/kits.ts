@@ -1,5 +1,5 @@
 // Tokenizers with templates that a person brought: the files are kept as an artifact, and read once.
-import { DataError } from '../lib/errors';
+import { ConfigError, DataError } from '../lib/errors';
 import type { KitInfo } from '../protocol/requests';
 import { ArtifactStore } from '../storage/artifacts';
 import type { Storage } from '../storage/storage';
@@ -32,15 +32,7 @@ export class Kits {
 
   /** Throws DataError naming file and field, TemplateError with line and column; nothing is kept then. */
   async import(name: string, files: readonly { path: string; bytes: ArrayBuffer }[]): Promise<KitInfo> {
-    const read = files.filter(({ path }) => isKitFile(path));
-    const others = files.filter(({ path }) => !isKitFile(path)).map(({ path }) => path);
-    const kept: Record<string, Uint8Array> = {};
-    // Of two files of one name the one nearer to the top counts.
-    const depth = ({ path }: { path: string }) => path.split(/[\\/]/).length;
-    for (const { path, bytes } of read.toSorted((a, b) => depth(b) - depth(a)))
-      kept[relative(path)] = new Uint8Array(bytes);
-    // The names of the others tell what is missing: a tokenizer.model without a tokenizer.json, say.
-    const kit = open(kept, others);
+    const { kit, kept } = read(files);
     const { id } = await this.artifacts.put('tokenizer', kept, { name });
     const info: KitInfo = {
       id,
@@ -54,6 +46,11 @@ export class Kits {
     await this.storage.setValue(TABLE, id, info);
     this.keep(id, kit);
     return info;
+  }
+
+  /** The same checks, with nothing kept. */
+  check(files: readonly { path: string; bytes: ArrayBuffer }[]): { vocabSize: number } {
+    return read(files).kit.tokenizer;
   }
 
   async load(id: string): Promise<LoadedKit> {
@@ -71,7 +68,16 @@ export class Kits {
     return kit;
   }
 
+  /** Throws ConfigError while a model reads with it. */
   async remove(id: string): Promise<{ freedBytes: number }> {
+    const model = (await this.artifacts.list('model')).find(({ manifest }) => manifest.parents.tokenizer === id);
+    if (model)
+      throw new ConfigError(
+        `The model ${model.name} reads with this tokenizer. Delete the model first, on the Models page.`,
+        {
+          where: id,
+        },
+      );
     await this.storage.deleteValue(TABLE, id);
     this.loaded.delete(id);
     return { freedBytes: await this.artifacts.remove(id) };
@@ -81,6 +87,23 @@ export class Kits {
     this.loaded.set(id, kit);
     for (const old of [...this.loaded.keys()].slice(0, -KEPT)) this.loaded.delete(old);
   }
+}
+
+/** Throws DataError naming file and field, TemplateError with line and column. */
+function read(files: readonly { path: string; bytes: ArrayBuffer }[]): {
+  kit: LoadedKit;
+  kept: Record<string, Uint8Array>;
+} {
+  const known = files.filter(({ path }) => isKitFile(path));
+  const others = files.filter(({ path }) => !isKitFile(path)).map(({ path }) => path);
+  const kept: Record<string, Uint8Array> = {};
+  // Of two files of one name the one nearer to the top counts.
+  const depth = ({ path }: { path: string }) => path.split(/[\\/]/).length;
+  for (const { path, bytes } of known.toSorted((a, b) => depth(b) - depth(a)))
+    kept[relative(path)] = new Uint8Array(bytes);
+  // The names of the others tell what is missing: a tokenizer.model without a tokenizer.json, say.
+  const kit = open(kept, others);
+  return { kit, kept };
 }
 
 /** Without the folder that the files came in; companions of the template keep theirs. */

@@ -31,6 +31,22 @@ describe('the plan of a run', () => {
   });
 });
 
+test('a model whose weights alone are too much is refused before it is read', async () => {
+  const budget = new MemoryBudget(new MemoryStorage());
+  // About 1.3 and 0.3 thousand million parameters.
+  const large = { ...PRESETS.mini, hidden_size: 2048, intermediate_size: 8192, num_hidden_layers: 20, head_dim: 256, num_key_value_heads: 8 }; // biome-ignore format: one shape
+  const middle = { ...large, num_hidden_layers: 5 };
+  const wasm: BackendInfo = { backend: 'wasm', adapter: 'WebAssembly SIMD', isFallbackAdapter: false };
+  await expect(budget.checkModel(large, gpu)).rejects.toThrow(
+    /takes [45]\.\d GiB of weights, and a card is trusted with 4\.0 GiB/,
+  );
+  await expect(budget.checkModel(middle, gpu)).resolves.toBeUndefined();
+  // WebAssembly holds them three times.
+  await expect(budget.checkModel(middle, wasm)).rejects.toThrow(/and WebAssembly SIMD is trusted with 3\.6 GiB/);
+  await budget.remember('a card', 1e9);
+  await expect(budget.checkModel(middle, gpu)).rejects.toThrow(/trusted with 763 MiB/);
+});
+
 test('rows of a measurement and answers on the way count, and a run that only they make too large is told so', async () => {
   const budget = new MemoryBudget(new MemoryStorage());
   const of = async (args: Record<string, number>) => (await budget.plan(recipe(args), PRESETS.micro, gpu))!.activations;

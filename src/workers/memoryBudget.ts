@@ -6,13 +6,16 @@ import { recipeAdapters } from '../labs/recipeAdapters';
 import { fixedPrompts } from '../labs/runRecipe';
 import { ConfigError } from '../lib/errors';
 import { parseConfig } from '../lib/fields';
+import { parameterCount } from '../nn/presets';
 import { type RunShapes, runMemory, type StepMemory, stepMemory } from '../nn/recorded/stepMemory';
+import { tfChatMemory } from '../nn/tfStepMemory';
 import { SIZE_NAMES, type SizeKey, type StepMemoryPlan, type StepShape, sizeLimits } from '../protocol/engineReport';
 import type { BackendInfo, LlamaConfig } from '../protocol/model';
 import type { Recipe } from '../protocol/recipe';
 import type { MemoryPlan } from '../protocol/requests';
 import type { Storage } from '../storage/storage';
 import { trainers } from '../trainers/registry';
+import { WASM_BUDGET } from './wasmBudget';
 
 const TABLE = 'memory-budgets';
 const GIB = 2 ** 30;
@@ -71,6 +74,18 @@ export class MemoryBudget {
   async remember(adapter: string, failedBytes: number): Promise<void> {
     const bytes = Math.min(await this.bytes(adapter), Math.round(SAFE_SHARE * failedBytes));
     await this.storage.setValue(TABLE, adapter, { bytes });
+  }
+
+  /** Throws ConfigError for a model whose weights alone are more than the device has room for, before they are read. */
+  async checkModel(config: LlamaConfig, backend: BackendInfo): Promise<void> {
+    const isGpu = backend.backend === 'webgpu';
+    if (!isGpu && backend.backend !== 'wasm') return;
+    const budget = isGpu ? await this.bytes(backend.adapter) : WASM_BUDGET;
+    const bytes = isGpu ? 4 * parameterCount(config) : tfChatMemory(config, 1).weights;
+    if (bytes > budget)
+      throw new ConfigError(
+        `This model takes ${size(bytes)} of weights, and ${backend.adapter} is trusted with ${size(budget)}. Choose a smaller model; the Models page says what fits.`,
+      );
   }
 
   /** Of a step that is to be measured. Throws ConfigError for an impossible shape. */

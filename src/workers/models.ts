@@ -1,5 +1,6 @@
 // Models by ref: what they are, and their engines on the device, of which the few used last are kept.
 import type { TrainedAdapter } from '../interop/adapterExport';
+import { type HfTensors, isWeights, openWeights, WEIGHTS_INDEX } from '../interop/hfModel';
 import {
   ADAPTER_CONFIG,
   ADAPTER_WEIGHTS,
@@ -12,20 +13,22 @@ import {
 import { recipeAdapters } from '../labs/recipeAdapters';
 import { ConfigError, DataError } from '../lib/errors';
 import { tensorsOf } from '../nn/adapterSet';
-import { loadModel, type ModelFiles, parseLlamaConfig } from '../nn/loadModel';
+import { loadModel, type ModelFiles, parseLlamaConfig, type StreamedFiles, streamModel } from '../nn/loadModel';
 import { loraParameterCount, mergeLora } from '../nn/lora';
+import { mergedSource } from '../nn/mergedSource';
 import { parameterCount as countParameters } from '../nn/presets';
 import type { LoraAdapter, ModelEngine, NamedTensorMap } from '../nn/seam';
 import type { Json } from '../protocol/chat';
 import { DEFAULT_ADAPTER } from '../protocol/peft';
 import type { ModelInfo, ModelRef } from '../protocol/requests';
 import type { RunRecord } from '../protocol/run';
-import { type ArtifactInfo, ArtifactStore } from '../storage/artifacts';
+import { type ArtifactInfo, ArtifactStore, filePath } from '../storage/artifacts';
 import type { CheckpointStore } from '../storage/checkpoints';
 import { artifactId, manifestOf } from '../storage/hash';
 import type { RunStore } from '../storage/runs';
 import { readSafetensors, writeSafetensors } from '../storage/safetensors';
 import type { Storage } from '../storage/storage';
+import { inMemory, readTensors, storedBytes, type TensorSource } from '../storage/tensorSource';
 import type { DeviceQueue, Priority } from './deviceQueue';
 import { type ReadModelFile, requireModelFile } from './modelFiles';
 
@@ -35,13 +38,16 @@ export const BUILTIN = ['nano', 'micro', 'micro-sft'];
 const BUILTIN_ADAPTERS = ['bank_A', 'retail_B', 'saas_C'];
 const ADAPTER_FOLDER = 'adapters/';
 const ENGINES_KEPT = 4;
+/** Of weights, so that several large models do not fill the device: one is always kept. */
+const BYTES_KEPT = 2 ** 30;
 
 /** A model before it is on the device. */
 export interface ModelSource {
   /** Equal keys mean equal weights. */
   key: string;
   info: ModelInfo;
-  files: ModelFiles;
+  /** Of what lies in the store, weights are read when they are needed. */
+  files: ModelFiles | StreamedFiles;
   /** Beside the base that `files` hold. */
   adapters?: { list: LoraAdapter[]; tensors: NamedTensorMap; baseName: string };
   /** Of the base beside which the adapters lie. */
@@ -58,6 +64,8 @@ export interface ModelsEnvironment {
   queue: DeviceQueue;
   now: () => number;
   readModelFile: ReadModelFile;
+  /** Throws ConfigError for a model that the device has no room for. */
+  checkRoom?: (config: ModelInfo['config']) => Promise<void>;
   /** The engine of a run that trains here (or ended here a moment ago), with its step. */
   liveEngine: (runId: string) => { engine: ModelEngine; step: number } | undefined;
 }
@@ -136,16 +144,16 @@ export class Models {
       );
     const chosen = adapters.list.find((a) => a.name === (name ?? a.name));
     if (!chosen && name !== BASE_ROUTE) throw new ConfigError(`This model has no adapter "${name}".`, { where: ref });
-    const { weights } = files;
-    const base = weights instanceof Uint8Array ? readSafetensors(weights, 'model.safetensors') : weights;
     // Merged at full precision: into four bits a small update would be lost (PEFT 2321).
-    const merged = chosen ? mergeLora(info.config, base, chosen, tensorsOf(chosen.name, adapters.tensors)) : base;
+    const merged = chosen
+      ? mergedWeights(info.config, files.weights, chosen, tensorsOf(chosen.name, adapters.tensors))
+      : files.weights;
     const { adapters: _none, ...plain } = info;
     const artifactId = chosen && (await this.adapterId(source, chosen));
     return {
       key: `${source.key}#${name ?? ''}`,
       info: artifactId ? { ...plain, artifactId } : plain,
-      files: { config: files.config, weights: merged },
+      files: { config: files.config, weights: merged } as ModelSource['files'],
       keep: source.keep,
     };
   }
@@ -195,7 +203,8 @@ export class Models {
 
   /** A new engine that belongs to the caller, with `fresh` adapters to be trained. Only while the device is held. */
   async newEngine({ files, adapters }: ModelSource, fresh: readonly LoraAdapter[] = []): Promise<ModelEngine> {
-    const engine = loadModel(files, adapters?.list ?? fresh);
+    const list = adapters?.list ?? fresh;
+    const engine = isStreamed(files) ? await streamModel(files, list) : loadModel(files, list);
     try {
       if (adapters) await engine.importTrained(adapters.tensors);
       return engine;
@@ -206,15 +215,32 @@ export class Models {
   }
   private async engine(source: ModelSource): Promise<{ key: string; engine: ModelEngine }> {
     const { key } = source;
-    const engine = this.engines.get(key) ?? (await this.newEngine(source));
+    let engine = this.engines.get(key);
+    if (!engine) {
+      // Four bits take an eighth of what is checked.
+      if (!source.files.quantization) await this.env.checkRoom?.(source.info.config);
+      engine = await this.newEngine(source);
+    }
     this.engines.delete(key);
     this.engines.set(key, engine);
-    for (const [oldKey, old] of [...this.engines].slice(0, -ENGINES_KEPT)) {
-      if (this.inUse.includes(oldKey)) continue;
+    let bytes = 0;
+    let kept = 0;
+    for (const [oldKey, old] of [...this.engines].reverse()) {
+      bytes += 4 * countParameters(old.config);
+      kept++;
+      if (kept === 1 || (kept <= ENGINES_KEPT && bytes <= BYTES_KEPT) || this.inUse.includes(oldKey)) continue;
       this.engines.delete(oldKey);
       old.dispose();
     }
     return { key, engine };
+  }
+  /** Frees the engine of a model that was deleted. */
+  forget(id: string): void {
+    for (const [key, engine] of [...this.engines]) {
+      if (!key.startsWith(id) || this.inUse.includes(key)) continue;
+      this.engines.delete(key);
+      engine.dispose();
+    }
   }
   private live(ref: ModelRef) {
     const { runId, step } = runOf(ref);
@@ -309,9 +335,21 @@ export class Models {
     const configJson = new TextDecoder().decode(await this.artifacts.file(ref, 'config.json'));
     const json = JSON.parse(configJson) as unknown;
     const config = parseLlamaConfig(json);
-    const weights = await this.artifacts.file(ref, 'model.safetensors');
+    const weights = await this.storedTensors(known!, config);
     const info = { ref, name: known!.name, artifactId: ref, config, ...sizes(config) };
     return { key: ref, info, files: { config: json, weights } };
+  }
+  /** Of a model artifact. Throws DataError naming the file or tensor that is missing or damaged. */
+  private async storedTensors({ id, manifest }: ArtifactInfo, config: ModelInfo['config']): Promise<HfTensors> {
+    const names = manifest.files.map(({ path }) => path);
+    const weights = names.filter(isWeights).map(async (name) => ({
+      name,
+      bytes: await storedBytes(this.env.storage, filePath(id, name)),
+    }));
+    const index = names.includes(WEIGHTS_INDEX)
+      ? JSON.parse(new TextDecoder().decode(await this.artifacts.file(id, WEIGHTS_INDEX)))
+      : undefined;
+    return openWeights(config, await Promise.all(weights), index);
   }
   private async checkpointSource(ref: ModelRef, runId: string, step?: number): Promise<ModelSource> {
     const head = await this.env.runs.get(runId);
@@ -433,18 +471,43 @@ export class Models {
   }
 }
 
-function trainedAdapter(
-  files: ModelFiles,
+/** A tensor may be called anything, so the method tells, not the name. */
+const isSource = (weights: ModelSource['files']['weights']): weights is TensorSource =>
+  typeof (weights as Partial<TensorSource>).pieces === 'function';
+const isStreamed = (files: ModelSource['files']): files is StreamedFiles => isSource(files.weights);
+/** The weights as they are read tensor by tensor. */
+export const sourceOf = (weights: ModelSource['files']['weights']): TensorSource =>
+  isSource(weights) ? weights : inMemory(tensorsIn(weights));
+/** Bytes by type of what lies in files; undefined for what is in memory as f32. */
+export const dtypesOf = (weights: ModelSource['files']['weights']): Record<string, number> | undefined =>
+  isSource(weights) ? (weights as Partial<HfTensors>).dtypes : undefined;
+/** With the weights in memory, whatever they take. */
+export async function wholeFiles(files: ModelSource['files']): Promise<ModelFiles> {
+  return isStreamed(files) ? { ...files, weights: await readTensors(files.weights) } : files;
+}
+const tensorsIn = (weights: ModelFiles['weights']): NamedTensorMap =>
+  weights instanceof Uint8Array ? readSafetensors(weights, 'model.safetensors') : weights;
+function mergedWeights(
+  config: ModelInfo['config'],
+  weights: ModelSource['files']['weights'],
+  adapter: LoraAdapter,
+  tensors: NamedTensorMap,
+): ModelSource['files']['weights'] {
+  if (isSource(weights)) return mergedSource(config, weights, adapter, tensors);
+  return mergeLora(config, tensorsIn(weights), adapter, tensors);
+}
+
+async function trainedAdapter(
+  files: ModelSource['files'],
   { config, name }: Pick<ModelInfo, 'config' | 'name'>,
   about: Pick<TrainedAdapter, 'baseName' | 'baseId' | 'step'>,
   adapter: LoraAdapter,
   tensors: NamedTensorMap,
-): TrainedAdapter {
-  const { weights } = files;
+): Promise<TrainedAdapter> {
   return {
     config,
     hfConfig: files.config,
-    weights: weights instanceof Uint8Array ? readSafetensors(weights, 'model.safetensors') : weights,
+    weights: tensorsIn((await wholeFiles(files)).weights),
     ...about,
     name: adapter.name === DEFAULT_ADAPTER ? name : `${name} ${adapter.name}`,
     adapter,

@@ -57,7 +57,7 @@ export function recipePreparer(env: PrepareEnvironment): PrepareRun {
     const recipe = validateRecipe(given);
     const source = await env.models.whole(recipe.model.ref, signal);
     await env.checkMemory(recipe, source.info.config);
-    const { context, templateId, tokenizerId } = await env.contexts.ofRef(recipe.template);
+    const { context, templateId, tokenizerId } = await env.contexts.ofRecipe(recipe);
     const train = await encode(recipe, 'train', runId, signal);
     const held = await encode(recipe, 'eval', runId, signal);
     passGate(recipe, gateFindings(train, held));

@@ -1,6 +1,7 @@
 // Tokenizer and templates by ref, with their artifact ids; each is read and compiled once.
 import { ConfigError } from '../lib/errors';
-import type { Ref } from '../protocol/recipe';
+import { MODEL_TEMPLATE, type Recipe, type Ref } from '../protocol/recipe';
+import type { ModelRef } from '../protocol/requests';
 import { ArtifactStore } from '../storage/artifacts';
 import { artifactId, manifestOf } from '../storage/hash';
 import type { Storage } from '../storage/storage';
@@ -10,6 +11,7 @@ import type { RenderContext } from '../text/renderContext';
 import { Tokenizer } from '../text/tokenizer';
 import { Kits } from './kits';
 import { type ReadModelFile, requireModelFile } from './modelFiles';
+import { type ModelKit, modelKitOf } from './modelKit';
 
 const LAST_SOURCES = 8;
 const BUILTIN_REF = 'builtin:chatml';
@@ -79,13 +81,27 @@ export class RenderContexts {
     return { tokenizer, template, now: () => new Date(this.now()), ...BUILTIN_TOKENS };
   }
 
-  /** The template of a recipe: `builtin:…` or an artifact. */
-  async ofRef(ref: Ref): Promise<{ context: RenderContext; templateId: string; tokenizerId: string }> {
-    const source = await this.source(ref);
+  /** Tokenizer of a model with a template: the model's own unless one is given. */
+  async ofModel(ref: ModelRef | undefined, sourceOrRef?: string): Promise<RenderContext> {
+    const { kit, stopIds } = await this.kitOf(ref);
+    const context = await this.ofKit(kit, sourceOrRef === MODEL_TEMPLATE ? undefined : sourceOrRef);
+    return stopIds.length > 0 ? { ...context, stopIds } : context;
+  }
+  private kitOf(ref: ModelRef | undefined): Promise<ModelKit> {
+    return ref === undefined ? Promise.resolve({ stopIds: [] }) : modelKitOf(this.storage, ref, this.now);
+  }
+  /** What a recipe renders and encodes with, and their artifact ids. */
+  async ofRecipe({
+    model,
+    template,
+  }: Pick<Recipe, 'model' | 'template'>): Promise<{ context: RenderContext; templateId: string; tokenizerId: string }> {
+    const { kit } = await this.kitOf(model.ref);
+    const own = template === MODEL_TEMPLATE || isTemplateRef(template) ? template : await this.source(template); // which refuses it
+    const context = await this.ofModel(model.ref, own);
     return {
-      context: await this.ofSource(source),
-      templateId: await templateId(source),
-      tokenizerId: (await this.tokenizer()).id,
+      context,
+      templateId: await templateId(context.template.source),
+      tokenizerId: kit ?? (await this.tokenizer()).id,
     };
   }
   /** Jinja source of a ref, the built-in one by default. Throws ConfigError when it is none, CheckpointError when it is not in this browser. */

@@ -5,7 +5,7 @@ import { initNodeBackend } from '../gpu/node';
 import { noise } from '../gpu/testDevice';
 import { generate } from '../nn/generate';
 import { initWeights } from '../nn/init';
-import { loadModel } from '../nn/loadModel';
+import { loadModel, type ModelFiles } from '../nn/loadModel';
 import { loraTensors, sizeOf, targetModules } from '../nn/lora';
 import { PRESETS } from '../nn/presets';
 import type { ModelEngine } from '../nn/seam';
@@ -42,7 +42,7 @@ function open(idleMs = 60_000) {
   const built: ModelEngine[] = [];
   const queue = new DeviceQueue();
   const newEngine = async ({ files: given }: ModelSource) => {
-    const engine = loadModel(given);
+    const engine = loadModel(given as ModelFiles); // these bases lie in memory
     vi.spyOn(engine, 'setAdapters');
     built.push(engine);
     return engine;

@@ -39,7 +39,7 @@ import { chapterItem, tenantCases } from '../world/tenant/rows';
 import { servingTrace } from '../world/tenant/trace';
 import { EngineAdapterServer } from './adapterServer';
 import type { DeviceQueue } from './deviceQueue';
-import type { ModelSource, Models } from './models';
+import { type ModelSource, type Models, wholeFiles } from './models';
 import type { RenderContexts } from './renderContexts';
 import { RoutingRules, rulesHash } from './routingRules';
 import { ServingBase } from './servingBase';
@@ -438,7 +438,7 @@ export class Tenancy {
       base,
       [],
       async (engine) => {
-        const options = { engine, files: base.files, artifacts: this.artifacts, adapters, clock, yieldToOthers: () => queue.giveWay() }; // biome-ignore format: one object
+        const options = { engine, files: await wholeFiles(base.files), artifacts: this.artifacts, adapters, clock, yieldToOthers: () => queue.giveWay() }; // biome-ignore format: one object
         const server = await EngineAdapterServer.open(options);
         try {
           const reports: ServingReport[] = [];

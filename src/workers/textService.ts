@@ -40,8 +40,8 @@ export function createTextService(env: TextEnvironment): Handlers<TextRequests> 
   const contexts = new RenderContexts(env.readModelFile, env.storage, env.now);
   const goldens = new Goldens(env.storage);
   const templates = new Templates(env.storage, env.now);
-  const settingsOf = async ({ kit, template, chat_template_kwargs, ...settings }: TemplateSettings) => {
-    const context = await contexts.ofKit(kit, template);
+  const settingsOf = async ({ kit, model, template, chat_template_kwargs, ...settings }: TemplateSettings) => {
+    const context = await (model === undefined ? contexts.ofKit(kit, template) : contexts.ofModel(model, template));
     return {
       ...context,
       ...settings,
@@ -87,14 +87,14 @@ export function createTextService(env: TextEnvironment): Handlers<TextRequests> 
         bytes: Array.from(encoded.ids, (id) => hex(tokenizer.tokenBytes(id))),
       };
     },
-    async encodePrompt({ messages, tools, template }) {
+    async encodePrompt({ messages, tools, template, model }) {
       const { text, ids, spanStart, spanEnd, role, origin, tokens, stopIds } = encodePrompt(messages, {
-        ...(await contexts.ofSource(template)),
+        ...(await contexts.ofModel(model, template)),
         tools,
       });
       return { text, ids, spanStart, spanEnd, role, origin, tokens, stopIds };
     },
-    encodeText: async ({ text }) => encodePlainPrompt(text, await contexts.ofSource()),
+    encodeText: async ({ text, model }) => encodePlainPrompt(text, await contexts.ofModel(model)),
     async decode({ ids }) {
       const { tokenizer } = await contexts.tokenizer();
       return { text: tokenizer.decode(ids), tokens: ids.map((id) => tokenizer.tokenText(id)) };
@@ -160,7 +160,7 @@ export function createTextService(env: TextEnvironment): Handlers<TextRequests> 
     saveTemplate: ({ name, source }) => templates.save(name, source),
     deleteTemplate: ({ ref }) => templates.remove(ref),
     async encodeRecipe({ recipe, part }, { progress, signal }) {
-      const { context, templateId, tokenizerId } = await contexts.ofRef(recipe.template);
+      const { context, templateId, tokenizerId } = await contexts.ofRecipe(recipe);
       const imported = await datasets.forRecipe(recipe);
       const steps = encodeRecipeSteps(recipe, part, context, { imported });
       let step = steps.next();

@@ -16,7 +16,7 @@ import { WASM_HEAP_BYTES } from './inWords';
  * Of the heap; the rest goes to gaps between tensors and to models that are read meanwhile. Measured with nano and rows of 384
  * tokens: 3.55 GiB by our count ran, 3.75 GiB did not.
  */
-const BUDGET = 0.9 * WASM_HEAP_BYTES;
+export const WASM_BUDGET = 0.9 * WASM_HEAP_BYTES;
 
 function sizes(recipe: Recipe, config: LlamaConfig) {
   const args = parseConfig(trainers[recipe.trainer as keyof typeof trainers].fields, recipe.args);
@@ -37,7 +37,7 @@ function halved(recipe: Recipe, config: LlamaConfig, keys: readonly string[], fr
   for (let divisor = 2; ; divisor *= 2) {
     const values = from.map((value) => Math.max(least, Math.floor(value / divisor)));
     const args = { ...recipe.args, ...Object.fromEntries(keys.map((key, i) => [key, values[i]!])) };
-    if (total({ ...recipe, args }, config) <= BUDGET) return values;
+    if (total({ ...recipe, args }, config) <= WASM_BUDGET) return values;
     if (values.every((value) => value === least)) return undefined;
   }
 }
@@ -51,17 +51,17 @@ export function wasmPlan(recipe: Recipe, config: LlamaConfig): MemoryPlan {
     T,
     weights: step.weights,
     activations: Math.max(step.activations, evaluation),
-    budget: BUDGET,
+    budget: WASM_BUDGET,
     isOver: false,
     place: 'wasm',
     isHeldOut: isEvaluation,
   };
-  if (plan.weights + plan.activations <= BUDGET) return plan;
+  if (plan.weights + plan.activations <= WASM_BUDGET) return plan;
   // Both kinds of batch share the heap, one after the other: each that is too large has to shrink.
   const batches = [
     ['per_device_train_batch_size', trainRows, step.activations] as const,
     ['per_device_eval_batch_size', evalRows, evaluation] as const,
-  ].filter(([, , bytes]) => step.weights + bytes > BUDGET);
+  ].filter(([, , bytes]) => step.weights + bytes > WASM_BUDGET);
   const keys = batches.map(([key]) => key);
   const rows = halved(recipe, config, keys, batches.map(([, value]) => value), 1); // biome-ignore format: one call
   const tokens = halved(recipe, config, ['max_length'], [T], 8);
@@ -74,7 +74,7 @@ export function wasmPlan(recipe: Recipe, config: LlamaConfig): MemoryPlan {
   return {
     ...plan,
     isOver: true,
-    refusal: `This run needs up to ${sizeWords(plan.weights + plan.activations)} of memory (weights and moments ${sizeWords(plan.weights)}, ${what} of ${plan.B} × ${T} tokens ${sizeWords(plan.activations)}), and WebAssembly has 4 GiB, of which ${sizeWords(BUDGET)} can be used. ${remedy}`,
+    refusal: `This run needs up to ${sizeWords(plan.weights + plan.activations)} of memory (weights and moments ${sizeWords(plan.weights)}, ${what} of ${plan.B} × ${T} tokens ${sizeWords(plan.activations)}), and WebAssembly has 4 GiB, of which ${sizeWords(WASM_BUDGET)} can be used. ${remedy}`,
   };
 }
 

@@ -16,12 +16,14 @@ import { CancelledError, ConfigError, DeviceError } from '../../lib/errors';
 import type { Batch } from '../../protocol/batch';
 import type { LlamaConfig } from '../../protocol/model';
 import type { Quantization } from '../../protocol/recipe';
+import type { SafeTensors } from '../../storage/safetensors';
+import { readTensor, type TensorSource } from '../../storage/tensorSource';
 import { AdapterSet, ownSteps } from '../adapterSet';
 import { checkBatch, checkRoutes, HEAD_PARAMETERS, type HeadKind, lossOf } from '../engineChecks';
 import { disposeTransposed, type Transposed, transposeWeights, type Weights } from '../llama';
-import { dequantizeNf4, type Nf4Tensor } from '../nf4';
+import { dequantizeNf4, type Nf4Tensor, quantizeNf4 } from '../nf4';
 import { parameterShapes } from '../presets';
-import { quantizeBase } from '../quantizedBase';
+import { ropePeriods } from '../rope';
 import { emptyRow } from '../sampling';
 import type {
   AdamWOptions,
@@ -235,13 +237,14 @@ export class RecordedEngine implements ModelEngine {
   private asTensors?: { weights: Weights; transposed: Transposed };
 
   /**
-   * Takes a copy of `weights`. With adapters the base is frozen and they alone are trained. Throws ShapeError for a tensor
-   * that is missing or has another shape, ConfigError for adapters that do not fit.
+   * Takes a copy of `weights`; without any it holds zeros until they are filled in. With adapters the base is frozen and they
+   * alone are trained. Throws ShapeError for a tensor that is missing or has another shape, ConfigError for adapters that do not
+   * fit.
    */
   constructor(
     context: GpuContext,
     readonly config: LlamaConfig,
-    weights: NamedTensorMap,
+    weights: NamedTensorMap | undefined,
     readonly head: HeadKind = 'lm',
     adapters: readonly LoraAdapter[] = [],
     quantization?: Quantization | null,
@@ -253,18 +256,25 @@ export class RecordedEngine implements ModelEngine {
     const { device } = this.gpu;
     const extra = HEAD_PARAMETERS[head](config.hidden_size);
     this.layout = layoutOf(config, extra, largestBuffer(device), Boolean(quantization));
-    const flat = toSegments(this.layout, weights);
-    if (quantization) this.fourBits = this.inFourBits(weights, quantization);
     const { layout } = this;
+    const flat = weights && toSegments(layout, weights);
+    if (quantization) this.fourBits = { blocks: new Map(), codes: new Map(), quantization };
+    if (weights)
+      for (const names of this.fourBitBlocks())
+        this.putBlock(
+          names,
+          names.map((name) => weights[name]!),
+        );
     this.weights = this.make(layout.segments, 'weights');
-    this.uploadAll(this.weights, flat);
+    if (flat) this.uploadAll(this.weights, flat);
     this.activeRoute = adapters.length > 0 ? 0 : -1;
     if (adapters.length === 0) this.trained = this.wholeModel();
     else {
       const codes = this.fourBits?.codes;
+      // LoRA alone starts without the base's weights; DoRA, which needs them, is not made from a stream (createEngine).
       const values = this.set.init((path) => {
         const inCodes = codes?.get(`${path}.weight`);
-        return inCodes ? dequantizeNf4(inCodes) : weights[`${path}.weight`]!.data;
+        return inCodes ? dequantizeNf4(inCodes) : (weights?.[`${path}.weight`]?.data ?? new Float32Array(0));
       });
       const own = this.ownAdapters(this.set, values);
       this.trained = own.trained;
@@ -276,18 +286,67 @@ export class RecordedEngine implements ModelEngine {
     this.table = this.fixed(this.ropeTable());
   }
 
-  private inFourBits(weights: NamedTensorMap, quantization: Quantization): FourBits {
-    const { codes } = quantizeBase(this.config, weights, quantization);
-    const blocks = new Map<string, Fixed>();
-    for (let i = 0; i < this.config.num_hidden_layers; i++)
-      for (const names of layerBlocks(i)) {
-        const { words, format } = packNf4(names.map((name) => codes.get(name)!));
-        const { made, checked } = allocating(this.gpu.device, () => this.buffer(words.byteLength, names[0]!));
-        this.allocations.push(checked);
-        this.gpu.runner.write(made, 0, words);
-        blocks.set(names[0]!, { ...this.fixed(made), format });
+  /**
+   * The same from tensors that are read in pieces: a model of any size crosses through a few pieces of memory. Throws DataError for
+   * a tensor that cannot be read, DeviceError where the device has no room.
+   */
+  static async fromSource(
+    context: GpuContext,
+    config: LlamaConfig,
+    source: TensorSource,
+    head: HeadKind = 'lm',
+    adapters: readonly LoraAdapter[] = [],
+    quantization?: Quantization | null,
+  ): Promise<RecordedEngine> {
+    const engine = new RecordedEngine(context, config, undefined, head, adapters, quantization);
+    try {
+      await Promise.all(engine.allocations);
+      await engine.fill(source);
+      return engine;
+    } catch (error) {
+      engine.dispose();
+      throw error;
+    }
+  }
+  private async fill(source: TensorSource): Promise<void> {
+    const { runner } = this.gpu;
+    let sent = 0;
+    for (const { name, segment, offset } of this.layout.parameters)
+      for await (const { at, data } of source.pieces(name)) {
+        runner.write(this.weights[segment]!, 4 * (offset + at), data);
+        sent += data.byteLength;
+        if (sent < runner.pieceBytes) continue;
+        await this.gpu.device.queue.onSubmittedWorkDone();
+        sent = 0;
       }
-    return { blocks, codes, quantization };
+    for (const names of this.fourBitBlocks()) {
+      const tensors: SafeTensors[string][] = [];
+      for (const name of names) tensors.push(await readTensor(source, name));
+      this.putBlock(names, tensors);
+      await this.gpu.device.queue.onSubmittedWorkDone();
+    }
+  }
+
+  /** Tensors of the products that lie in four bits, those that one product reads together. */
+  private fourBitBlocks(): string[][] {
+    if (!this.fourBits) return [];
+    return Array.from({ length: this.config.num_hidden_layers }, (_, i) => layerBlocks(i)).flat();
+  }
+  /** Quantises a block and puts it on the device, in the place of what is there. */
+  private putBlock(names: readonly string[], tensors: readonly SafeTensors[string][]): void {
+    const { blocks, codes, quantization } = this.fourBits!;
+    names.forEach((name, i) => {
+      codes.set(name, quantizeNf4(tensors[i]!.data, { doubleQuant: quantization.bnb_4bit_use_double_quant, name }));
+    });
+    const { words, format } = packNf4(names.map((name) => codes.get(name)!));
+    let buffer = blocks.get(names[0]!)?.buffer;
+    if (!buffer) {
+      const { made, checked } = allocating(this.gpu.device, () => this.buffer(words.byteLength, names[0]!));
+      this.allocations.push(checked);
+      blocks.set(names[0]!, { ...this.fixed(made), format });
+      buffer = made;
+    }
+    this.gpu.runner.write(buffer, 0, words);
   }
   private fourBitBuffers(): GPUBuffer[] {
     return [...(this.fourBits?.blocks.values() ?? [])].map(({ buffer }) => buffer);
@@ -474,12 +533,13 @@ export class RecordedEngine implements ModelEngine {
   }
   /** cos and sin of all positions, in f64: WGSL's own are good to 11 bits. */
   private ropeTable(): GPUBuffer {
-    const { max_position_embeddings: P, head_dim: hd, rope_theta } = this.config;
+    const { max_position_embeddings: P, head_dim: hd } = this.config;
+    const periods = ropePeriods(this.config);
     const half = hd / 2;
     const table = new Float32Array(2 * P * half);
     for (let pos = 0; pos < P; pos++)
       for (let i = 0; i < half; i++) {
-        const angle = pos / rope_theta ** ((2 * i) / hd);
+        const angle = pos / periods[i]!;
         table[pos * half + i] = Math.cos(angle);
         table[(P + pos) * half + i] = Math.sin(angle);
       }
@@ -1291,14 +1351,12 @@ export class RecordedEngine implements ModelEngine {
     };
   }
   async importWeights(weights: NamedTensorMap): Promise<void> {
-    if (this.fourBits) {
-      const { codes } = quantizeBase(this.config, weights, this.fourBits.quantization);
-      this.fourBits.codes = codes;
-      for (let i = 0; i < this.config.num_hidden_layers; i++)
-        for (const names of layerBlocks(i)) {
-          const { words } = packNf4(names.map((name) => codes.get(name)!));
-          await this.gpu.runner.upload(this.fourBits.blocks.get(names[0]!)!.buffer, words);
-        }
+    for (const names of this.fourBitBlocks()) {
+      this.putBlock(
+        names,
+        names.map((name) => weights[name]!),
+      );
+      await this.gpu.device.queue.onSubmittedWorkDone();
     }
     await this.uploadInTurn(this.weights, toSegments(this.layout, weights));
     this.dropTensors();

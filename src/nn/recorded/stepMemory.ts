@@ -152,6 +152,21 @@ export function runMemory(config: LlamaConfig, shapes: RunShapes, forms: KernelF
   };
 }
 
+/** Of a model that only answers: one prompt of `promptTokens`, and so many new tokens. */
+export function chatMemory(
+  config: LlamaConfig,
+  promptTokens: number,
+  newTokens: number,
+  forms: KernelForms,
+  maxBytes: number,
+): StepMemory {
+  const { plans, own, largest } = answerMemory(config, 1, promptTokens, newTokens, forms, maxBytes);
+  const floats = layoutOf(config, [], Number.POSITIVE_INFINITY).segments.reduce((sum, one) => sum + one, 0);
+  // Prefill and tokens take turns in one pool.
+  const activations = own + Math.max(0, ...plans.map(({ bytes }) => bytes));
+  return { weights: 4 * floats, activations, largest: Math.max(largest, ...plans.flatMap(({ slots }) => slots)) };
+}
+
 /** Caches, prompts and tokens of the largest batch of answers. */
 function answerMemory(
   config: LlamaConfig,

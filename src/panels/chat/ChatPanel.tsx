@@ -5,6 +5,7 @@ import type { DatasetRow, Message, ToolSchema } from '../../protocol/chat';
 import type { SamplingOptions } from '../../protocol/model';
 import type { TextRequests } from '../../protocol/requests';
 import { studioClient } from '../../stores/client';
+import { tokenizerOf, useModelStore } from '../../stores/models';
 import { useRuns } from '../../stores/runs';
 import { useTemplates } from '../../stores/templates';
 import { useLoaded } from '../../stores/useLoaded';
@@ -53,29 +54,43 @@ export function ChatPanel() {
   const templates = useTemplates();
   // Served as it was trained, unless the person wants to see what happens otherwise.
   const trainedWith = runs[/^run:([^@]+)/.exec(models.right)?.[1] ?? '']?.recipe.template;
+  const stored = useModelStore((s) => s.models);
+  const tokenizer = tokenizerOf(models.right, stored, runs);
+  const encode = (model: string, served: string | undefined, signal: AbortSignal): Promise<RenderedPrompt> =>
+    mode === 'plain'
+      ? studioClient().text.request('encodeText', { text, model }, { signal })
+      : studioClient().text.request(
+          'encodePrompt',
+          {
+            messages: promptOf(messages),
+            tools: chosenTools.length > 0 ? chosenTools : undefined,
+            template: template || served,
+            model,
+          },
+          { signal },
+        );
+  const said = mode === 'plain' ? ['plain', text] : [messages, chosenTools, template];
   const prompt = useLoaded(
-    mode === 'plain' ? `plain ${text}` : JSON.stringify([messages, chosenTools, template, trainedWith]),
-    (signal): Promise<RenderedPrompt> =>
-      mode === 'plain'
-        ? studioClient().text.request('encodeText', { text }, { signal })
-        : studioClient().text.request(
-            'encodePrompt',
-            {
-              messages: promptOf(messages),
-              tools: chosenTools.length > 0 ? chosenTools : undefined,
-              template: template || trainedWith,
-            },
-            { signal },
-          ),
+    JSON.stringify([...said, tokenizer, trainedWith]),
+    (signal) => encode(models.right, trainedWith, signal),
+    120,
+  );
+  // Another tokenizer reads the same words as other ids, and its model knows its own template.
+  const leftTokenizer = tokenizerOf(models.left, stored, runs);
+  const leftPrompt = useLoaded(
+    leftTokenizer === tokenizer ? undefined : JSON.stringify([...said, models.left]),
+    (signal) => encode(models.left, runs[/^run:([^@]+)/.exec(models.left)?.[1] ?? '']?.recipe.template, signal),
     120,
   );
   const isBusy = [left, right].some(({ state }) => state.status === 'waiting' || state.status === 'writing');
   const problem = samplingProblems(typed)[0];
-  const ready = prompt.value && !prompt.isLoading && !prompt.error && prompt.value.ids.length > 0;
+  const isEncoded = (one: typeof prompt) => one.value && !one.isLoading && !one.error && one.value.ids.length > 0;
+  const ready = isEncoded(prompt) && (leftTokenizer === tokenizer || isEncoded(leftPrompt));
   const ask = () => {
     if (!prompt.value || !ready || problem) return;
     const { ids, stopIds } = prompt.value;
-    void left.ask({ ref: models.left, ids: ids.slice(), sampling, stopIds });
+    const { ids: leftIds, stopIds: leftStops } = leftTokenizer === tokenizer ? prompt.value : leftPrompt.value!;
+    void left.ask({ ref: models.left, ids: leftIds.slice(), sampling, stopIds: leftStops });
     if (models.right) void right.ask({ ref: models.right, ids: ids.slice(), sampling, stopIds });
   };
   const loadExample = async (i: number) => {
@@ -236,7 +251,7 @@ export function ChatPanel() {
             ids={prompt.value?.ids}
             role={prompt.value?.role}
             origin={prompt.value?.origin}
-            error={prompt.error?.message}
+            error={prompt.error?.message ?? leftPrompt.error?.message}
           />
         </div>
       </div>

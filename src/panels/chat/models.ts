@@ -1,7 +1,9 @@
 // Which models can answer: the built-in bases, every run with weights, and each of its checkpoints.
 import { useState } from 'react';
 import { count } from '../../lib/words';
+import type { StoredModel } from '../../protocol/requests';
 import type { RunRecord } from '../../protocol/run';
+import { useModelStore, useStoredModels } from '../../stores/models';
 import { useRuns } from '../../stores/runs';
 
 export interface ModelOption {
@@ -16,9 +18,10 @@ const hasWeights = (run: RunRecord): boolean =>
   run.checkpoints.length > 0 || run.status === 'running' || run.status === 'paused';
 
 /** Newest run first, each followed by its checkpoints; the bases last in the list of runs, first in the menu. */
-export function modelOptions(runs: readonly RunRecord[]): ModelOption[] {
+export function modelOptions(runs: readonly RunRecord[], stored: readonly StoredModel[] = []): ModelOption[] {
   return [
     ...BASES,
+    ...stored.filter(({ isImported }) => isImported).map(({ id, name }) => ({ ref: id, name })),
     ...runs
       .filter(hasWeights)
       .toSorted((a, b) => b.createdAt - a.createdAt)
@@ -39,10 +42,12 @@ export function useModels() {
   const newest = list.filter(hasWeights).toSorted((a, b) => b.createdAt - a.createdAt)[0];
   const [left, setLeft] = useState<string>();
   const [right, setRight] = useState<string>();
+  const stored = useStoredModels();
+  const wanted = useModelStore((s) => s.wanted);
   return {
-    options: modelOptions(list),
+    options: modelOptions(list, stored),
     left: left ?? newest?.recipe.model.ref ?? 'builtin:micro',
-    right: right ?? (newest ? `run:${newest.id}` : 'builtin:nano'),
+    right: right ?? wanted ?? (newest ? `run:${newest.id}` : 'builtin:nano'),
     setLeft,
     setRight,
   };

@@ -4,6 +4,7 @@ import { defaults, type Fields, fieldProblem, typedNumber } from '../../lib/fiel
 import { plural } from '../../lib/words';
 import type { Json } from '../../protocol/chat';
 import type { DatasetInfo } from '../../protocol/requests';
+import { useStoredModels, withModel } from '../../stores/models';
 import { SEED_FIELD } from '../../stores/typedFields';
 import { fields as adapterFields } from '../../trainers/peft/config';
 import { trainers } from '../../trainers/registry';
@@ -66,6 +67,7 @@ export function AdapterCard({
   onHelp: (hasHelp: boolean) => void;
 }) {
   const { recipe, edit, backend, bases, typed, type, problems } = lora;
+  const stored = useStoredModels();
   const [isFolded, setFolded] = useState(() => matchMedia('(max-width: 700px)').matches);
   const { values, change, setPeft, args, changeArgs } = settingsOf(lora);
   const { peft } = recipe;
@@ -119,7 +121,7 @@ export function AdapterCard({
           <BaseSelect
             bases={bases}
             value={recipe.model.ref}
-            onChange={(ref) => edit({ ...recipe, model: { ...recipe.model, ref } })}
+            onChange={(ref) => edit(withModel(recipe, ref, stored.find(({ id }) => id === ref)?.tokenizer))}
           />
         </Knob>
         <Knob name="data" help={hasHelp ? 'Which rows teach; bring your own on the Data page.' : undefined}>

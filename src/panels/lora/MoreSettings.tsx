@@ -5,7 +5,7 @@ import { SEED_FIELD } from '../../stores/typedFields';
 import { fields as adapterFields } from '../../trainers/peft/config';
 import { Card } from '../../ui/Card';
 import { ConfigForm } from '../../ui/ConfigForm';
-import { TemplateSelect } from '../../ui/TemplateSelect';
+import { TemplateSelect, withOwn } from '../../ui/TemplateSelect';
 import { foldedRunFields, Knob, pick, settingsOf } from './AdapterCard';
 import { PATTERN_TABLES } from './adapterForm';
 import { FOLDED } from './formProblems';
@@ -56,7 +56,7 @@ export function MoreSettings({ lora, hasHelp, onClose }: { lora: Lora; hasHelp: 
           <Knob name="template" help={hasHelp ? 'How conversations become text, in training and after it.' : undefined}>
             <TemplateSelect
               label="template"
-              templates={templates}
+              templates={withOwn(templates, recipe.template)}
               value={recipe.template}
               onChange={(template) => edit({ ...recipe, template })}
             />

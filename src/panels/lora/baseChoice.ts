@@ -1,4 +1,5 @@
 // On which models an adapter can be trained: the built-in bases, and models that runs of all weights have left. Pure.
+import type { StoredModel } from '../../protocol/requests';
 import type { RunRecord } from '../../protocol/run';
 
 export interface BaseChoice {
@@ -13,10 +14,17 @@ const BUILTIN: readonly BaseChoice[] = [
 /** Pretrained on plain text only. */
 export const RAW_BASES: readonly string[] = ['builtin:nano', 'builtin:micro'];
 /** Newest run first; `current` is among them even when its run has been deleted. */
-export function baseChoices(runs: readonly RunRecord[], current: string): BaseChoice[] {
+export function baseChoices(
+  runs: readonly RunRecord[],
+  current: string,
+  stored: readonly StoredModel[] = [],
+): BaseChoice[] {
   const trained = runs
     .toSorted((a, b) => b.createdAt - a.createdAt)
     .flatMap(({ name, outputs }) => (outputs.model ? [{ ref: outputs.model, label: `${name} (all weights)` }] : []));
-  const all = [...BUILTIN, ...trained];
+  const imported = stored
+    .filter(({ isImported }) => isImported)
+    .map(({ id, name }) => ({ ref: id, label: `${name} (imported)` }));
+  const all = [...BUILTIN, ...imported, ...trained];
   return all.some(({ ref }) => ref === current) ? all : [...all, { ref: current, label: current.slice(0, 18) }];
 }

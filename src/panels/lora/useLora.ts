@@ -5,6 +5,7 @@ import type { Recipe } from '../../protocol/recipe';
 import type { GateFinding, LoraPlan } from '../../protocol/requests';
 import type { RunRecord } from '../../protocol/run';
 import { studioClient } from '../../stores/client';
+import { useStoredModels } from '../../stores/models';
 import { continueQueue, pauseQueue, restoreQueue, stopQueue, useRunQueue } from '../../stores/runQueue';
 import { pauseRun, resumeRun, startRun, stepRunOnce, stopRun, unpauseRun, useRuns } from '../../stores/runs';
 import { useSession } from '../../stores/session';
@@ -91,7 +92,7 @@ export function useLora() {
     typeRows(name, next);
     edit({ ...recipe, peft: withoutUndefined({ ...recipe.peft, [name]: patternTable(name, next) }) });
   };
-  const bases = baseChoices(Object.values(runs), recipe.model.ref);
+  const bases = baseChoices(Object.values(runs), recipe.model.ref, useStoredModels());
   const isQueued = queue !== undefined && live !== undefined && live.group === queue.group;
   return {
     recipe,

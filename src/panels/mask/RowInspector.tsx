@@ -4,6 +4,7 @@ import { count, number, plural } from '../../lib/words';
 import { type DatasetRow, ORIGIN_NAMES } from '../../protocol/chat';
 import type { TemplateSettings } from '../../protocol/requests';
 import { studioClient } from '../../stores/client';
+import { tokenizerOf, useModelStore, useStoredModels } from '../../stores/models';
 import { useRuns } from '../../stores/runs';
 import { useLoaded } from '../../stores/useLoaded';
 import { Card } from '../../ui/Card';
@@ -86,8 +87,11 @@ export function RowInspector({
     () => (padsShown > 0 ? { text: padText, tokens: padsShown } : undefined),
     [padsShown, padText],
   );
-  // The studio's models read the studio's tokens; ids of another tokenizer mean nothing to them.
-  const canInspect = settings.kit === undefined && row !== undefined && model !== '';
+  // Ids of another tokenizer than a model's own mean nothing to it.
+  const stored = useStoredModels();
+  const runs = useRuns((s) => s.runs);
+  const isReader = model !== '' && tokenizerOf(model, stored, runs) === settings.kit;
+  const canInspect = row !== undefined && isReader;
   const inspected = useLoaded(
     canInspect ? JSON.stringify([model, row.rowId, Array.from(row.ids)]) : undefined,
     async (signal) => ({
@@ -131,9 +135,12 @@ export function RowInspector({
               {isPreference && (
                 <Segmented label="Side of the preference" options={SIDES} value={side} onChange={setSide} />
               )}
-              {settings.kit === undefined && (
-                <ModelSelect value={model} onChange={setModel} isLoading={canInspect && inspected.isLoading} />
-              )}
+              <ModelSelect
+                value={isReader ? model : ''}
+                onChange={setModel}
+                isLoading={canInspect && inspected.isLoading}
+                kit={settings.kit}
+              />
               <Moves index={index} total={total} onMove={onMove} />
             </>
           }
@@ -239,13 +246,19 @@ function ModelSelect({
   value,
   onChange,
   isLoading,
+  kit,
 }: {
   value: string;
   onChange: (ref: string) => void;
   isLoading: boolean;
+  /** Tokenizer in hand: models that read with another are left out. */
+  kit: string | undefined;
 }) {
   const runs = useRuns((s) => s.runs);
-  const trained = Object.values(runs).filter((run) => run.checkpoints.length > 0);
+  const stored = useModelStore((s) => s.models);
+  const reads = (ref: string) => tokenizerOf(ref, stored, runs) === kit;
+  const trained = Object.values(runs).filter((run) => run.checkpoints.length > 0 && reads(`run:${run.id}`));
+  const imported = stored.filter(({ id, isImported }) => isImported && reads(id));
   return (
     <select
       className="select"
@@ -255,7 +268,12 @@ function ModelSelect({
       onChange={(event) => onChange(event.currentTarget.value)}
     >
       <option value="">no model</option>
-      {BASES.map(({ ref, label }) => (
+      {imported.map(({ id, name }) => (
+        <option key={id} value={id}>
+          {name}
+        </option>
+      ))}
+      {(kit === undefined ? BASES : []).map(({ ref, label }) => (
         <option key={ref} value={ref}>
           {label}
         </option>

@@ -3,13 +3,14 @@ import { useState } from 'react';
 import type { Fields } from '../../lib/fields';
 import type { Json } from '../../protocol/chat';
 import type { DatasetInfo } from '../../protocol/requests';
+import { useStoredModels, withModel } from '../../stores/models';
 import { useTemplates } from '../../stores/templates';
 import { SEED_FIELD, useTypedFields } from '../../stores/typedFields';
 import { trainers } from '../../trainers/registry';
 import { Card } from '../../ui/Card';
 import { ConfigForm } from '../../ui/ConfigForm';
 import { Segmented } from '../../ui/Segmented';
-import { TemplateSelect } from '../../ui/TemplateSelect';
+import { TemplateSelect, withOwn } from '../../ui/TemplateSelect';
 import { dataHint, dataOf, withData } from './dataChoice';
 import { LOSS_ON, lossOn, withLossOn } from './lossOn';
 import { MemoryNote } from './MemoryNote';
@@ -28,7 +29,8 @@ export function RecipeCard({ sft, datasets }: { sft: Sft; datasets: readonly Dat
   const [isOpen, setOpen] = useState(false);
   const { recipe, edit, isBusy } = sft;
   const { typed, type } = useTypedFields('sft');
-  const templates = useTemplates();
+  const stored = useStoredModels().filter(({ isImported }) => isImported);
+  const templates = withOwn(useTemplates(), recipe.template);
   const [isFolded, setFolded] = useState(() => matchMedia('(max-width: 700px)').matches);
   const fields: Fields = trainers.sft.fields;
   const pick = (wanted: (key: string) => boolean): Fields =>
@@ -43,7 +45,7 @@ export function RecipeCard({ sft, datasets }: { sft: Sft; datasets: readonly Dat
       <Card
         title="Recipe"
         note={[
-          recipe.model.ref.replace('builtin:', ''),
+          stored.find(({ id }) => id === recipe.model.ref)?.name ?? recipe.model.ref.replace('builtin:', ''),
           ...SHOWN.filter((key) => key !== 'packing').map((key) => shownValue(fields, recipe.args, key)),
           `loss on ${lossOn(recipe.args)}`,
         ].join(' · ')}
@@ -70,10 +72,33 @@ export function RecipeCard({ sft, datasets }: { sft: Sft; datasets: readonly Dat
           <Segmented
             label="Base model"
             options={MODELS}
-            value={recipe.model.ref}
-            onChange={(ref) => edit({ ...recipe, model: { ref } })}
+            value={recipe.model.ref as (typeof MODELS)[number]['id']}
+            onChange={(ref) => edit(withModel(recipe, ref, undefined))}
           />
         </div>
+        {stored.length > 0 && (
+          <label className="knob" title="Models that you brought on the Models page.">
+            <span>imported</span>
+            <select
+              className="select data-select"
+              aria-label="Imported base model"
+              value={stored.some(({ id }) => id === recipe.model.ref) ? recipe.model.ref : ''}
+              onChange={(event) => {
+                const model = stored.find(({ id }) => id === event.currentTarget.value);
+                if (model) edit(withModel(recipe, model.id, model.tokenizer));
+              }}
+            >
+              <option value="" disabled>
+                none
+              </option>
+              {stored.map(({ id, name }) => (
+                <option key={id} value={id}>
+                  {name}
+                </option>
+              ))}
+            </select>
+          </label>
+        )}
         <label className="knob" title="Which rows teach; bring your own on the Data page.">
           <span>data</span>
           <select

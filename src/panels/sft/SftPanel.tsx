@@ -37,7 +37,7 @@ export function SftPanel() {
   const sets = useDatasets();
   const shown = run?.recipe ?? recipe;
   const trainSets = (sets.value?.datasets ?? []).filter((d) => shown.data.train.some((t) => t.ref === d.id));
-  const settings = useMemo(() => ({ ...settingsOf(shown), template: shown.template }), [shown]);
+  const settings = useMemo(() => ({ ...settingsOf(shown), template: shown.template, model: shown.model.ref }), [shown]);
   const states = modelStates(shown.model.ref, run);
   return (
     <Panel

@@ -1,0 +1,134 @@
+// A person's own model: its folder through the browser's picker and by drop, its card, an answer from it, out again as a folder.
+import { cpSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import type { Page, TestInfo } from '@playwright/test';
+import { unzipSync } from 'fflate';
+import { parameterShapes } from '../src/nn/presets';
+import type { LlamaConfig } from '../src/protocol/model';
+import { expect, test } from './guarded';
+import { openStudio, showPanel } from './studio';
+
+test.describe.configure({ timeout: 180_000 });
+
+const TEMPLATE = "{% for m in messages %}[{{ m.role }}] {{ m.content }}\n{% endfor %}{% if add_generation_prompt %}[assistant] {% endif %}"; // biome-ignore format: one template
+/** nano's real files as Hugging Face would hold them, with a template of its own; `changes` to config.json. */
+function folder(info: TestInfo, name: string, changes: Record<string, unknown> = {}): string {
+  const path = info.outputPath(name);
+  rmSync(path, { recursive: true, force: true });
+  mkdirSync(path, { recursive: true });
+  cpSync('public/models/nano/model.safetensors', `${path}/model.safetensors`);
+  cpSync('public/models/tokenizer.json', `${path}/tokenizer.json`);
+  writeFileSync(`${path}/chat_template.jinja`, TEMPLATE);
+  writeFileSync(`${path}/tokenizer_config.json`, JSON.stringify({ eos_token: '<|im_end|>' }));
+  writeFileSync(`${path}/generation_config.json`, JSON.stringify({ eos_token_id: 0 }));
+  const config = JSON.parse(readFileSync('public/models/nano/config.json', 'utf8'));
+  writeFileSync(`${path}/config.json`, JSON.stringify({ ...config, ...changes }));
+  return path;
+}
+
+/** What a person does with a folder of the desktop: a drag whose data are real files. */
+async function drop(page: Page, path: string): Promise<void> {
+  const session = await page.context().newCDPSession(page);
+  const box = (await page.locator('.models-drop').boundingBox())!;
+  const at = { x: Math.round(box.x + box.width / 2), y: Math.round(box.y + box.height / 2) };
+  const data = { items: [], files: [path], dragOperationsMask: 1 };
+  for (const type of ['dragEnter', 'dragOver', 'drop'] as const)
+    await session.send('Input.dispatchDragEvent', { type, ...at, data });
+}
+
+test('a model’s folder comes in by picker, answers, and goes out with the same weights', async ({ page }, info) => {
+  await openStudio(page, '?backend=wasm');
+  await showPanel(page, '#/models');
+  await page.getByLabel('Folder of a model to import').setInputFiles(folder(info, 'my-nano'));
+  await expect(page.getByRole('heading', { name: 'my-nano' })).toBeVisible();
+  const card = page.locator('.models-card');
+  await expect(card).toContainText('imported');
+  await expect(card).toContainText('3 × 64');
+  await expect(card).toContainText('model.safetensors');
+  await expect(card.getByRole('row', { name: /QLoRA/ })).toContainText('runs');
+  await expect(page.locator('.models-storage')).toContainText('my-nano');
+  // Out again, byte for byte.
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('button', { name: 'Export as a folder (.zip)' }).click(),
+  ]);
+  const files = unzipSync(new Uint8Array(await readFile((await download.path())!)));
+  expect(Buffer.compare(Buffer.from(files['model.safetensors']!), await readFile('public/models/nano/model.safetensors'))).toBe(0); // biome-ignore format: one comparison
+  expect(new TextDecoder().decode(files['README.md'])).toContain('# my-nano');
+  // It is there after a reload, and answers under its own template.
+  await page.reload();
+  await showPanel(page, '#/models');
+  await page
+    .getByRole('button', { name: /my-nano/ })
+    .first()
+    .click();
+  await page.getByRole('button', { name: 'Chat with it' }).click();
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText('Chat');
+  await expect(page.getByLabel('Right model')).toHaveValue(/^sha256:/);
+  await page.getByRole('radio', { name: 'string' }).click();
+  await expect(page.locator('.raw-prompt')).toContainText('[user] Q3 spending');
+  await page.getByLabel('max_new_tokens').fill('8');
+  await page.getByRole('button', { name: 'Generate' }).click();
+  await expect(page.getByRole('button', { name: 'Generate' })).toBeEnabled({ timeout: 60_000 });
+  await expect(page.locator('.answers .answer-text').last()).not.toHaveText('');
+  // Gone after it is deleted, tokenizer and all.
+  await showPanel(page, '#/models');
+  await page.locator('.models-storage').getByRole('button', { name: 'Delete my-nano' }).first().click();
+  await page.getByRole('button', { name: /^Delete for good|^Delete, though/ }).click();
+  await expect(page.getByText(/Deleted my-nano: .* freed/)).toBeVisible();
+});
+
+test('a folder dropped on the page comes in; another architecture is refused by its name', async ({ page }, info) => {
+  await openStudio(page, '?backend=wasm');
+  await showPanel(page, '#/models');
+  await drop(page, folder(info, 'a-qwen', { model_type: 'qwen2' }));
+  await expect(page.getByRole('alert')).toContainText(
+    /"qwen2".*would need biases in the query, key and value projections/,
+  );
+  await drop(page, folder(info, 'dropped'));
+  await expect(page.getByRole('heading', { name: 'dropped' })).toBeVisible();
+  await expect(page.getByRole('alert')).toHaveCount(0);
+});
+
+test('a tab that is closed in the middle of an import: given again, the folder goes on; discarded, nothing is left', async ({
+  page,
+}, info) => {
+  // 200 MB of zeros, which take no room on this disk and a second or more to copy.
+  const path = folder(info, 'large', { hidden_size: 1024, intermediate_size: 3072, num_hidden_layers: 4, num_attention_heads: 16, num_key_value_heads: 8, head_dim: 64 }); // biome-ignore format: one folder
+  writeZeros(`${path}/model.safetensors`, JSON.parse(readFileSync(`${path}/config.json`, 'utf8')) as LlamaConfig);
+  await openStudio(page, '?backend=wasm');
+  await showPanel(page, '#/models');
+  const picker = page.getByLabel('Folder of a model to import');
+  const cutOff = page.getByText(/The import of large was cut off\./);
+  const cut = async () => {
+    await picker.setInputFiles(path);
+    await page.getByText(/Copying into this browser/).waitFor();
+    await page.reload();
+    await showPanel(page, '#/models');
+    await expect(cutOff).toBeVisible();
+  };
+  await cut();
+  await page.getByRole('button', { name: 'Discard' }).click();
+  await expect(cutOff).toHaveCount(0);
+  await expect(page.locator('.models-storage')).toContainText('Nothing is stored yet');
+  await cut();
+  await picker.setInputFiles(path);
+  await expect(page.getByRole('heading', { name: 'large' })).toBeVisible({ timeout: 60_000 });
+  await expect(cutOff).toHaveCount(0);
+});
+
+/** model.safetensors of this shape, all zeros: a sparse file. */
+function writeZeros(path: string, config: LlamaConfig): void {
+  const header: Record<string, unknown> = {};
+  let at = 0;
+  for (const [name, shape] of parameterShapes(config)) {
+    const bytes = 4 * shape.reduce((a, b) => a * b, 1);
+    header[name] = { dtype: 'F32', shape, data_offsets: [at, at + bytes] };
+    at += bytes;
+  }
+  const json = Buffer.from(JSON.stringify(header));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(json.length));
+  writeFileSync(path, Buffer.concat([length, json]));
+  truncateSync(path, 8 + json.length + at);
+}

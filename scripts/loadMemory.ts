@@ -1,0 +1,141 @@
+// How much JavaScript memory the studio takes while a 500 MB model comes in and goes to the GPU, in the built site in Chromium.
+// JavaScript's memory is V8's heap and the backing stores of array buffers, of the page and its workers together, asked for by
+// CDP's Runtime.getHeapUsage every 20 ms. performance.measureUserAgentSpecificMemory would wait for a garbage collection and so
+// miss the peak; process memory would count the software GPU's buffers, which a graphics card holds elsewhere.
+
+import { once } from 'node:events';
+import { copyFileSync, createWriteStream, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type CDPSession, chromium } from '@playwright/test';
+import { weightsFile } from '../src/interop/modelExport';
+import { type SmolFixture, smolWeights } from '../test/smolWeights';
+import { CHROMIUM_ARGS, chromiumPath } from './chromium.mjs';
+import { serve } from './serve.mjs';
+
+const EVERY_MS = 20;
+const ANSWER_LIMIT_MS = 300_000;
+
+interface HeapUsage {
+  usedSize: number;
+  backingStorageSize?: number;
+}
+export interface LoadPeak {
+  /** Bytes of the safetensors file. */
+  fileBytes: number;
+  /** Bytes of JavaScript's memory before anything, and at most in each phase. */
+  before: number;
+  importing: number;
+  loading: number;
+  samples: number;
+}
+
+/** SmolLM2-135M's shape in F32 with random weights, and the studio's tokenizer. */
+async function writeFolder(folder: string): Promise<number> {
+  const { config, seed } = JSON.parse(readFileSync('test/fixtures/smollm/full.json', 'utf8')) as SmolFixture;
+  writeFileSync(join(folder, 'config.json'), JSON.stringify(config));
+  copyFileSync('public/models/tokenizer.json', join(folder, 'tokenizer.json'));
+  writeFileSync(join(folder, 'tokenizer_config.json'), JSON.stringify({ eos_token: '<|im_end|>', pad_token: '<|pad|>' })); // biome-ignore format: one file
+  const { chunks, sizeBytes } = weightsFile('model.safetensors', smolWeights(config, seed));
+  const out = createWriteStream(join(folder, 'model.safetensors'));
+  for await (const chunk of chunks()) if (!out.write(chunk)) await once(out, 'drain');
+  out.end();
+  await once(out, 'finish');
+  return sizeBytes;
+}
+
+/** Asks the page and each of its workers; a worker that is busy answers late, and its last answer counts meanwhile. */
+class HeapWatch {
+  peak = 0;
+  samples = 0;
+  private readonly last = new Map<string, number>();
+  private readonly waiting = new Map<number, (usage: HeapUsage) => void>();
+  private nextId = 1;
+  private timer?: ReturnType<typeof setInterval>;
+  constructor(private readonly session: CDPSession) {}
+
+  async start(): Promise<void> {
+    const { session } = this;
+    const workers = new Set<string>();
+    session.on('Target.attachedToTarget', ({ sessionId, targetInfo }) => {
+      if (targetInfo.type === 'worker') workers.add(sessionId);
+    });
+    session.on('Target.detachedFromTarget', ({ sessionId }) => {
+      workers.delete(sessionId);
+      this.last.delete(sessionId);
+    });
+    session.on('Target.receivedMessageFromTarget', ({ message }) => {
+      const { id, result } = JSON.parse(message) as { id?: number; result?: HeapUsage };
+      if (id === undefined || !result) return;
+      this.waiting.get(id)?.(result);
+      this.waiting.delete(id);
+    });
+    // Not flat: Playwright's own sessions are, and it would swallow the answers.
+    await session.send('Target.setAutoAttach', { autoAttach: true, waitForDebuggerOnStart: false, flatten: false });
+    const take = (who: string) => (usage: HeapUsage) => {
+      this.last.set(who, usage.usedSize + (usage.backingStorageSize ?? 0));
+      const sum = [...this.last.values()].reduce((a, b) => a + b, 0);
+      this.peak = Math.max(this.peak, sum);
+      this.samples++;
+    };
+    this.timer = setInterval(() => {
+      void session.send('Runtime.getHeapUsage').then(take('page') as never, () => {});
+      for (const sessionId of workers) {
+        const id = this.nextId++;
+        this.waiting.set(id, take(sessionId));
+        void session
+          .send('Target.sendMessageToTarget', {
+            sessionId,
+            message: JSON.stringify({ id, method: 'Runtime.getHeapUsage' }),
+          })
+          .catch(() => {});
+      }
+    }, EVERY_MS);
+  }
+  /** The peak since the last call. */
+  take(): number {
+    const { peak } = this;
+    this.peak = 0;
+    return peak;
+  }
+  stop(): void {
+    clearInterval(this.timer);
+  }
+}
+
+/** Needs `npm run build` first. Runs on WebGPU: a graphics card, or the software adapter. */
+export async function measureLoad(): Promise<LoadPeak> {
+  const folder = mkdtempSync(join(tmpdir(), 'studio-500mb-'));
+  const { server, url } = await serve({ root: 'dist', port: 0 });
+  const browser = await chromium.launch({ executablePath: chromiumPath(), args: CHROMIUM_ARGS });
+  try {
+    const fileBytes = await writeFolder(folder);
+    const page = await browser.newPage();
+    await page.goto(`${url}?backend=webgpu#/models`);
+    const watch = new HeapWatch(await page.context().newCDPSession(page));
+    await watch.start();
+    await page.getByRole('heading', { level: 1 }).waitFor();
+    await page.waitForTimeout(2000);
+    const before = watch.take();
+    await page.getByLabel('Folder of a model to import').setInputFiles(folder);
+    await page.locator('.models-card').getByText('134,515,008').waitFor({ timeout: ANSWER_LIMIT_MS });
+    const importing = watch.take();
+    await page.getByRole('button', { name: 'Chat with it' }).click();
+    // Both sides of Chat: only the large model is to be loaded.
+    const right = await page.getByLabel('Right model').inputValue();
+    await page.getByLabel('Left model').selectOption(right);
+    await page.getByLabel('max_new_tokens').fill('2');
+    await page.getByRole('button', { name: 'Generate' }).click();
+    await page.getByRole('button', { name: 'Stop' }).waitFor();
+    await page.getByRole('button', { name: 'Generate' }).waitFor({ timeout: ANSWER_LIMIT_MS });
+    const failed = await page.locator('.answers [role=alert]').allTextContents();
+    if (failed.length > 0) throw new Error(`The model did not answer: ${failed.join(' ')}`);
+    const loading = watch.take();
+    watch.stop();
+    return { fileBytes, before, importing, loading, samples: watch.samples };
+  } finally {
+    await browser.close();
+    server.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}

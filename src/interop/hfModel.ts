@@ -1,0 +1,206 @@
+// A model as Hugging Face publishes it: config.json, safetensors whole or in shards, generation_config.json. What is read, and
+// what is refused by its name. The tokenizer's files beside them are a kit (text/chatKit.ts).
+import { DataError } from '../lib/errors';
+import { parseLlamaConfig, weightsProblem } from '../nn/loadModel';
+import { parameterShapes } from '../nn/presets';
+import type { LlamaConfig } from '../protocol/model';
+import { requireFloats } from '../storage/safetensors';
+import { type ByteSource, blobBytes, SafetensorsFile, type TensorSource } from '../storage/tensorSource';
+import { isKitFile } from '../text/chatKit';
+
+export const MODEL_CONFIG = 'config.json';
+const GENERATION_CONFIG = 'generation_config.json';
+const WEIGHTS = 'model.safetensors';
+export const WEIGHTS_INDEX = 'model.safetensors.index.json';
+const SHARD = /^model-(\d+)-of-(\d+)\.safetensors$/;
+export const isWeights = (name: string): boolean => name === WEIGHTS || SHARD.test(name);
+/** A config or an index is text: more than this is something else. */
+const MAX_JSON_BYTES = 64 * 2 ** 20;
+
+/** A file as a person gave it. */
+export interface GivenFile {
+  /** With the folder that it came in. */
+  path: string;
+  blob: Blob;
+}
+export interface HfModel {
+  config: LlamaConfig;
+  /** What is kept of the model, by name. */
+  files: Map<string, Blob>;
+  /** The tokenizer's files. */
+  kit: GivenFile[];
+  tensors: HfTensors;
+}
+/** Weights under the names of transformers' LlamaForCausalLM, wherever they lie. */
+export interface HfTensors extends TensorSource {
+  /** Bytes of weights by type, as the files have them. */
+  dtypes: Record<string, number>;
+}
+
+const fail = (message: string, where: string): never => {
+  throw new DataError(message, { where });
+};
+const partsOf = (path: string): string[] => path.replaceAll('\\', '/').split('/');
+const nameOf = (path: string): string => partsOf(path).at(-1)!;
+const folderOf = (path: string): string => partsOf(path).slice(0, -1).join('/');
+
+/** Throws DataError in words: no JSON object, or too large to be one. */
+async function readJson(blob: Blob, name: string): Promise<Record<string, unknown>> {
+  if (blob.size > MAX_JSON_BYTES) fail(`${name} has ${blob.size} bytes: it is no ${name}. Copy it again from the model's folder.`, name); // biome-ignore format: one sentence
+  let json: unknown;
+  try {
+    json = JSON.parse(await blob.text());
+  } catch (cause) {
+    throw new DataError(`${name} is not JSON: ${(cause as Error).message}. Copy it again from the model's folder.`, {
+      cause,
+      where: name,
+    });
+  }
+  if (typeof json !== 'object' || json === null || Array.isArray(json))
+    fail(`${name} must be a JSON object. Copy it again from the model's folder.`, name);
+  return json as Record<string, unknown>;
+}
+
+/** Sorts the files of a folder and checks all that can be known before a weight is read. Throws DataError naming the fault. */
+export async function readHfFolder(given: readonly GivenFile[]): Promise<HfModel> {
+  const configs = given.filter(({ path }) => nameOf(path) === MODEL_CONFIG);
+  // Folders hold copies (onnx/config.json): the one nearest to the top is the model's.
+  const root = configs.sort((a, b) => partsOf(a.path).length - partsOf(b.path).length)[0];
+  if (!root) return fail(whyNoModel(given.map(({ path }) => nameOf(path))), MODEL_CONFIG);
+  const folder = folderOf(root.path);
+  const here = given.filter(({ path }) => folderOf(path) === folder);
+  const byName = new Map(here.map(({ path, blob }) => [nameOf(path), blob]));
+  const config = parseLlamaConfig(await readJson(root.blob, MODEL_CONFIG));
+  const index = byName.get(WEIGHTS_INDEX);
+  const weights = [...byName.keys()].filter(isWeights).sort();
+  if (weights.length === 0) fail(whyNoWeights([...byName.keys()]), WEIGHTS);
+  // A whole file beside shards of the same model: one of them is enough.
+  const used = index === undefined && weights.includes(WEIGHTS) ? [WEIGHTS] : weights;
+  const parts = used.map((name) => ({ name, bytes: blobBytes(byName.get(name)!) }));
+  const tensors = await openWeights(config, parts, index && (await readJson(index, WEIGHTS_INDEX)));
+  const kept = [MODEL_CONFIG, GENERATION_CONFIG, ...(index ? [WEIGHTS_INDEX] : []), ...tensors.used];
+  const generation = byName.get(GENERATION_CONFIG);
+  if (generation) stopIdsOf(await readJson(generation, GENERATION_CONFIG));
+  return {
+    config,
+    files: new Map(kept.flatMap((name) => (byName.has(name) ? [[name, byName.get(name)!] as const] : []))),
+    // Templates of their own kinds lie in a folder below.
+    kit: given.filter(
+      ({ path }) => isKitFile(path) && `${folderOf(path)}/`.startsWith(folder === '' ? '' : `${folder}/`),
+    ),
+    tensors,
+  };
+}
+
+function whyNoModel(names: readonly string[]): string {
+  if (names.includes('adapter_config.json'))
+    return 'These are the files of an adapter, and a model has a config.json. Import them on the Adapters page, beside their base.';
+  if (names.some((name) => name.endsWith('.gguf')))
+    return 'GGUF files are not read. Choose the folder that they were made from, with config.json and safetensors.';
+  return `There is no config.json among the files (${names.slice(0, 4).join(', ') || 'none'}). Drop the whole folder of the model.`;
+}
+function whyNoWeights(names: readonly string[]): string {
+  const pickle = names.find((name) => /^pytorch_model.*\.bin$|\.pth?$|\.ckpt$/.test(name));
+  if (pickle)
+    return `${pickle} holds the weights as a pickle, which may run code when it is read, so it is not. Convert it: AutoModelForCausalLM.from_pretrained(folder).save_pretrained(other_folder) writes safetensors.`;
+  return 'There is no model.safetensors among the files, nor shards of it (model-00001-of-00002.safetensors). Drop the whole folder of the model.';
+}
+
+/** Which shards an index or the shards' own names ask for. Throws DataError naming those that are missing. */
+function requireShards(names: readonly string[], index?: Record<string, unknown>): Map<string, string> | undefined {
+  const have = new Set(names);
+  if (index) {
+    const map = index.weight_map;
+    if (typeof map !== 'object' || map === null || Array.isArray(map))
+      return fail(`${WEIGHTS_INDEX} has no weight_map. Copy it again from the model's folder.`, WEIGHTS_INDEX);
+    const entries = Object.entries(map);
+    const bad = entries.find(([, file]) => typeof file !== 'string' || !isWeights(file));
+    if (bad) fail(`${WEIGHTS_INDEX} says ${bad[0]} is in ${JSON.stringify(bad[1])}, which is no shard's name. Copy it again from the model's folder.`, WEIGHTS_INDEX); // biome-ignore format: one sentence
+    const missing = [...new Set(entries.map(([, file]) => file as string))].filter((file) => !have.has(file)).sort();
+    if (missing.length > 0) fail(`${missing.join(', ')} ${missing.length === 1 ? 'is' : 'are'} missing: ${WEIGHTS_INDEX} names ${missing.length === 1 ? 'it' : 'them'}. Give ${missing.length === 1 ? 'it' : 'them'} together with the others.`, missing[0]!); // biome-ignore format: one sentence
+    return new Map(entries as [string, string][]);
+  }
+  const shards = names.flatMap((name) => {
+    const [, at, of] = SHARD.exec(name) ?? [];
+    return at && of ? [{ at: Number(at), of, width: at.length }] : [];
+  });
+  if (shards.length === 0) return undefined;
+  const [{ of, width }] = shards as [(typeof shards)[number]];
+  const count = Number(of);
+  // Numbers of a name, not of a list that is made from it: a name may claim anything.
+  for (let at = 1; at <= count; at++) {
+    const name = `model-${String(at).padStart(width, '0')}-of-${of}.safetensors`;
+    if (!have.has(name)) fail(`${name} is missing: the other shards are numbered up to ${count}. Give all of them together.`, name); // biome-ignore format: one sentence
+  }
+  return undefined;
+}
+
+/**
+ * Weights that lie in one or more safetensors files. Names are those of transformers, with or without `model.`; buffers of RoPE and
+ * the copy of a tied head are passed over. Throws DataError naming the file, shard or tensor at fault.
+ */
+export async function openWeights(
+  config: LlamaConfig,
+  files: readonly { name: string; bytes: ByteSource }[],
+  index?: Record<string, unknown>,
+): Promise<HfTensors & { used: string[] }> {
+  const named = requireShards(files.map(({ name }) => name), index); // biome-ignore format: one call
+  const wanted = named && new Set(named.values());
+  const shapes = parameterShapes(config);
+  const canonical = (name: string): string =>
+    shapes.has(name) || !shapes.has(`model.${name}`) ? name : `model.${name}`;
+  const found = new Map<string, { file: SafetensorsFile; name: string }>();
+  const dtypes: Record<string, number> = {};
+  const used: string[] = [];
+  for (const { name: fileName, bytes } of files) {
+    if (wanted && !wanted.has(fileName)) continue; // left from another export
+    used.push(fileName);
+    const file = await SafetensorsFile.open(bytes, fileName);
+    for (const [name, entry] of file.entries) {
+      const own = canonical(name);
+      if (name.endsWith('rotary_emb.inv_freq') || (own === 'lm_head.weight' && config.tie_word_embeddings)) continue;
+      const other = found.get(own)?.file.where;
+      if (other !== undefined) fail(`${own} is in ${other} and in ${fileName}. Give the files of one export only.`, fileName); // biome-ignore format: one sentence
+      if (shapes.has(own)) requireFloats(name, entry, fileName);
+      found.set(own, { file, name });
+      dtypes[entry.dtype] = (dtypes[entry.dtype] ?? 0) + entry.to - entry.from;
+    }
+  }
+  for (const [name, file] of named ?? [])
+    if (!found.has(canonical(name)) && shapes.has(canonical(name)))
+      fail(`${file} lacks ${name}, which ${WEIGHTS_INDEX} says it holds. Download that shard again.`, file);
+  const given = new Map([...found].map(([own, { file, name }]) => [own, file.shapes.get(name)!]));
+  const problem = weightsProblem(config, given);
+  if (problem) {
+    const at = [...found].find(([own]) => problem.includes(own))?.[1].file.where ?? files[0]!.name;
+    fail(`${problem}. Choose weights and config.json of the same model.`, at);
+  }
+  return {
+    shapes: given,
+    dtypes,
+    used,
+    pieces(own) {
+      const at = found.get(own);
+      if (!at) return fail(`The model holds no tensor ${own}. Import it again.`, own);
+      return at.file.pieces(at.name);
+    },
+  };
+}
+
+/** eos_token_id of a generation_config.json: what ends an answer beside the template's own ends. Throws DataError. */
+export function stopIdsOf(json: Record<string, unknown>): number[] {
+  const given = json.eos_token_id ?? [];
+  const ids = Array.isArray(given) ? given : [given];
+  if (!ids.every((id) => Number.isSafeInteger(id) && id >= 0))
+    fail(`${GENERATION_CONFIG} says eos_token_id ${JSON.stringify(given)}; it must be an id or a list of ids.`, GENERATION_CONFIG); // biome-ignore format: one sentence
+  return ids as number[];
+}
+
+/** Throws DataError when the tokenizer has ids that the model has no embedding for; the other way round is padding. */
+export function requireVocabulary(config: LlamaConfig, vocabSize: number): void {
+  if (vocabSize > config.vocab_size)
+    fail(
+      `tokenizer.json has ${vocabSize} ids and config.json says vocab_size ${config.vocab_size}: the tokenizer belongs to another model. Give the files of one model.`,
+      'tokenizer.json',
+    );
+}

@@ -1,0 +1,170 @@
+// A model as the folder that transformers reads, in a zip that is made piece by piece: weights of any size cross through little
+// memory, because a Blob keeps what is large on disk.
+import { Zip, ZipDeflate, ZipPassThrough } from 'fflate';
+import { DataError } from '../lib/errors';
+import type { TensorSource } from '../storage/tensorSource';
+
+/** fflate writes no zip64, and a zip without it ends at 4 GiB. */
+const MAX_BYTES = 2 ** 32 - 2 ** 20;
+/** Bytes that are gathered before they become a part of the Blob. */
+const PART_BYTES = 8 * 2 ** 20;
+/** So that the same model gives the same file. */
+const MTIME = '2000-01-01T00:00:00';
+
+/** A file of the folder. */
+export interface FolderFile {
+  path: string;
+  sizeBytes: number;
+  chunks: () => AsyncIterable<Uint8Array>;
+}
+export const textFile = (path: string, text: string): FolderFile => bytesFile(path, new TextEncoder().encode(text));
+export function bytesFile(path: string, bytes: Uint8Array): FolderFile {
+  return {
+    path,
+    sizeBytes: bytes.byteLength,
+    async *chunks() {
+      yield bytes;
+    },
+  };
+}
+
+/** model.safetensors in F32, names sorted, as writeSafetensors writes it: equal tensors give equal bytes. */
+export function weightsFile(path: string, source: TensorSource): FolderFile {
+  const names = [...source.shapes.keys()].sort();
+  const header: Record<string, unknown> = { __metadata__: { format: 'pt' } };
+  let offset = 0;
+  for (const name of names) {
+    const shape = source.shapes.get(name)!;
+    const bytes = 4 * shape.reduce((a, b) => a * b, 1);
+    header[name] = { dtype: 'F32', shape, data_offsets: [offset, offset + bytes] };
+    offset += bytes;
+  }
+  const json = new TextEncoder().encode(JSON.stringify(header));
+  const head = new Uint8Array(8 + Math.ceil(json.length / 8) * 8).fill(32);
+  new DataView(head.buffer).setBigUint64(0, BigInt(head.length - 8), true);
+  head.set(json, 8);
+  return {
+    path,
+    sizeBytes: head.length + offset,
+    async *chunks() {
+      yield head;
+      for (const name of names)
+        for await (const { data } of source.pieces(name))
+          yield new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    },
+  };
+}
+
+/** Throws DataError above 4 GiB. */
+export async function zipFolder(
+  files: readonly FolderFile[],
+  { signal, onProgress }: { signal?: AbortSignal; onProgress?: (doneBytes: number, totalBytes: number) => void } = {},
+): Promise<Blob> {
+  const total = files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  if (total > MAX_BYTES)
+    throw new DataError('The model takes more than 4 GiB, which one zip cannot hold. Export its adapter instead.');
+  const parts: Blob[] = [];
+  let gathered: Uint8Array[] = [];
+  let bytes = 0;
+  let failure: Error | undefined;
+  const flush = () => {
+    if (gathered.length > 0) parts.push(new Blob(gathered as Uint8Array<ArrayBuffer>[]));
+    gathered = [];
+    bytes = 0;
+  };
+  const zip = new Zip((error, data) => {
+    if (error) failure = error;
+    // A copy: fflate passes views on, and what it was given may be used again.
+    gathered.push(data.slice());
+    bytes += data.byteLength;
+    if (bytes >= PART_BYTES) flush();
+  });
+  let done = 0;
+  for (const { path, chunks } of files) {
+    // Weights do not compress: they are stored as they are.
+    const file = path.endsWith('.safetensors') ? new ZipPassThrough(path) : new ZipDeflate(path, { level: 6 });
+    file.mtime = MTIME;
+    zip.add(file);
+    for await (const chunk of chunks()) {
+      signal?.throwIfAborted();
+      file.push(chunk);
+      done += chunk.byteLength;
+      onProgress?.(done, total);
+    }
+    file.push(new Uint8Array(), true);
+    if (failure) throw failure;
+  }
+  zip.end();
+  flush();
+  return new Blob(parts, { type: 'application/zip' });
+}
+
+/** What a generated card says. */
+export interface CardFacts {
+  name: string;
+  artifactId: string;
+  parameterCount: number;
+  /** Role → artifact id: base, tokenizer, template, data. */
+  parents: Record<string, string>;
+  /** The recipe that trained it, as JSON; absent where it was not trained here. */
+  recipe?: unknown;
+  /** Name → last value. */
+  metrics: Record<string, number>;
+  versions: Record<string, string>;
+  hasTemplate: boolean;
+}
+/** README.md of the folder: what it is, what it came from, how it was trained, and how to load it. */
+export function modelCardText(facts: CardFacts): string {
+  const { name, artifactId, parameterCount, parents, recipe, metrics, versions, hasTemplate } = facts;
+  const table = (head: [string, string], rows: [string, string][]): string[] =>
+    rows.length === 0
+      ? []
+      : [`| ${head.join(' | ')} |`, '| --- | --- |', ...rows.map((row) => `| ${row.join(' | ')} |`), ''];
+  const lines = [
+    '---',
+    'library_name: transformers',
+    'pipeline_tag: text-generation',
+    '---',
+    '',
+    `# ${name}`,
+    '',
+    `${parameterCount.toLocaleString('en-US')} parameters in the Llama architecture. Written by Posttrain Studio; the ids are sha256 hashes of manifests that list each file's own hash.`,
+    '',
+    '## Lineage',
+    '',
+    ...table(
+      ['what', 'id'],
+      [['this model', artifactId], ...Object.entries(parents)].map(([role, id]) => [role!, `\`${id}\``]),
+    ),
+  ];
+  if (recipe !== undefined)
+    lines.push('## Training', '', 'Names of settings and metrics are TRL’s.', '', '```json', JSON.stringify(recipe, undefined, 2), '```', ''); // biome-ignore format: one section
+  const measured = Object.entries(metrics);
+  if (measured.length > 0)
+    lines.push(
+      'Last values that were logged:',
+      '',
+      ...table(['metric', 'value'], measured.map(([key, value]) => [`\`${key}\``, String(Number(value.toPrecision(6)))])), // biome-ignore format: one call
+    );
+  const made = Object.entries(versions);
+  if (made.length > 0) lines.push(`Made with ${made.map(([what, version]) => `${what} ${version}`).join(', ')}.`, '');
+  lines.push(
+    '## Use',
+    '',
+    '```python',
+    'from transformers import AutoModelForCausalLM, AutoTokenizer',
+    '',
+    'model = AutoModelForCausalLM.from_pretrained("this-folder")',
+    'tokenizer = AutoTokenizer.from_pretrained("this-folder")',
+    ...(hasTemplate
+      ? [
+          'messages = [{"role": "user", "content": "Hello"}]',
+          'inputs = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_tensors="pt", return_dict=True)',
+        ]
+      : ['inputs = tokenizer("Hello", return_tensors="pt")']),
+    'print(tokenizer.decode(model.generate(**inputs, max_new_tokens=100)[0]))',
+    '```',
+    '',
+  );
+  return lines.join('\n');
+}

@@ -1,0 +1,234 @@
+// A model's card: what it is, what it came from, and what this device can do with it.
+import { useState } from 'react';
+import type { ModelCard, StoredModel } from '../../protocol/requests';
+import { studioClient } from '../../stores/client';
+import { renameModel, useModelStore, withModel } from '../../stores/models';
+import { saveBlob } from '../../stores/saveFile';
+import { useSession } from '../../stores/session';
+import { useSftDraft } from '../../stores/sftDraft';
+import { useLoaded } from '../../stores/useLoaded';
+import { Card } from '../../ui/Card';
+import { Progress } from './ImportCard';
+import { dtypeWords, megabytes, memoryWords, shapeFacts, USE_NAMES } from './modelsView';
+
+export function CardView({
+  modelRef,
+  stored,
+  onDelete,
+}: {
+  modelRef: string;
+  stored?: StoredModel;
+  onDelete?: () => void;
+}) {
+  const restarts = useSession((s) => s.restarts);
+  const card = useLoaded(`${modelRef} ${stored?.name ?? ''} ${restarts}`, (signal) =>
+    studioClient().compute.request('modelCard', { ref: modelRef }, { signal }),
+  );
+  const value = card.value?.info.ref === modelRef ? card.value : undefined;
+  const [draft, setDraft] = useState<string>();
+  const [exporting, setExporting] = useState<{ controller: AbortController; share: number }>();
+  const [error, setError] = useState<string>();
+  const name = stored?.name ?? value?.info.name ?? modelRef;
+
+  const rename = () => {
+    const next = draft?.trim();
+    if (stored && next && next !== stored.name)
+      renameModel(stored.id, next).catch((cause: Error) => setError(cause.message));
+    setDraft(undefined);
+  };
+  const exportIt = async () => {
+    const controller = new AbortController();
+    setError(undefined);
+    setExporting({ controller, share: 0 });
+    try {
+      const { fileName, blob } = await studioClient().compute.request(
+        'exportModel',
+        { ref: modelRef },
+        {
+          signal: controller.signal,
+          onProgress: ({ doneBytes, totalBytes }) => setExporting({ controller, share: doneBytes / totalBytes }),
+        },
+      );
+      saveBlob(fileName, blob);
+    } catch (cause) {
+      if (!controller.signal.aborted) setError((cause as Error).message);
+    } finally {
+      setExporting(undefined);
+    }
+  };
+  const failure = error ?? card.error?.message;
+  return (
+    <Card
+      title={
+        draft === undefined ? (
+          name
+        ) : (
+          <input
+            className="field-input"
+            aria-label="New name of the model"
+            // biome-ignore lint/a11y/noAutofocus: the person has just asked to type here
+            autoFocus
+            value={draft}
+            onChange={(event) => setDraft(event.currentTarget.value)}
+            onBlur={rename}
+            onKeyDown={(event) => {
+              if (event.key === 'Enter') rename();
+              if (event.key === 'Escape') setDraft(undefined);
+            }}
+          />
+        )
+      }
+      note={stored?.isImported ? 'imported' : stored ? 'trained here' : 'ships with the studio'}
+      className="models-card"
+      actions={
+        <>
+          {stored && (
+            <button type="button" className="link" onClick={() => setDraft(stored.name)}>
+              Rename
+            </button>
+          )}
+          {exporting ? (
+            <button type="button" className="link" onClick={() => exporting.controller.abort()}>
+              Stop exporting
+            </button>
+          ) : (
+            <button type="button" className="link" onClick={() => void exportIt()}>
+              Export as a folder (.zip)
+            </button>
+          )}
+          {onDelete && (
+            <button type="button" className="link" onClick={onDelete}>
+              Delete
+            </button>
+          )}
+        </>
+      }
+    >
+      {exporting && <Progress value={exporting.share} label="Export progress" />}
+      {failure && (
+        <p className="bad-text" role="alert">
+          {failure}
+        </p>
+      )}
+      {value ? (
+        <CardBody card={value} stored={stored} />
+      ) : (
+        !failure && <div className="skeleton-block" aria-hidden="true" />
+      )}
+    </Card>
+  );
+}
+
+function CardBody({ card, stored }: { card: ModelCard; stored?: StoredModel }) {
+  const { recipe, edit } = useSftDraft();
+  const { info, tokenizer, uses, shape, parents } = card;
+  const runs = (use: string) => uses.some((one) => one.use === use && !one.refusal);
+  const isBase = info.ref !== 'builtin:micro-sft';
+  /** With this model in hand there. */
+  const open = (panel: '#/chat' | '#/sft') => {
+    if (panel === '#/chat') useModelStore.setState({ wanted: info.ref });
+    else edit(withModel(recipe, info.ref, stored?.tokenizer));
+    location.hash = panel;
+  };
+  return (
+    <>
+      <div className="models-verbs">
+        {runs('chat') && (
+          <button type="button" className="button primary" onClick={() => open('#/chat')}>
+            Chat with it
+          </button>
+        )}
+        {runs('full') && isBase && (
+          <button type="button" className="button" onClick={() => open('#/sft')}>
+            Train in SFT
+          </button>
+        )}
+        {runs('lora') && (
+          <a className="button" href="#/lora">
+            Train an adapter
+          </a>
+        )}
+      </div>
+      <div className="models-facts">
+        <dl className="facts">
+          {shapeFacts(card).map(([label, words]) => (
+            <div key={label} className="facts-pair">
+              <dt>{label}</dt>
+              <dd>{words}</dd>
+            </div>
+          ))}
+        </dl>
+        <dl className="facts">
+          <div className="facts-pair">
+            <dt>weights</dt>
+            <dd>{dtypeWords(card.dtypes)}</dd>
+          </div>
+          <div className="facts-pair">
+            <dt>tokenizer</dt>
+            <dd>
+              {tokenizer.name}, {tokenizer.vocabSize.toLocaleString('en-US')} ids
+              {!tokenizer.hasTemplate && ', no chat template: the studio’s own is used'}
+            </dd>
+          </div>
+          {[['id', info.artifactId], ...Object.entries(parents)].map(([role, id]) => (
+            <div key={role} className="facts-pair">
+              <dt>{role === 'id' ? 'id' : `from ${role}`}</dt>
+              <dd>
+                <button
+                  type="button"
+                  className="link"
+                  title={`Copy ${id}`}
+                  onClick={() => void navigator.clipboard.writeText(id!)}
+                >
+                  {id!.replace('sha256:', '').slice(0, 12)}
+                </button>
+              </dd>
+            </div>
+          ))}
+          {card.files.map(({ path, sizeBytes }) => (
+            <div key={path} className="facts-pair">
+              <dt className="mono">{path}</dt>
+              <dd>{megabytes(sizeBytes)}</dd>
+            </div>
+          ))}
+        </dl>
+      </div>
+      <h3>What runs on this device</h3>
+      <div className="models-scroll">
+        <table className="data-table">
+          <thead>
+            <tr>
+              <th>use</th>
+              <th className="n">memory: weights + on the way</th>
+              <th>here</th>
+            </tr>
+          </thead>
+          <tbody>
+            {uses.map((use) => (
+              <tr key={use.use}>
+                <td>{USE_NAMES[use.use]}</td>
+                <td className="n mono">{memoryWords(use)}</td>
+                <td>
+                  {use.refusal ? (
+                    <span className="bad-text">{use.refusal}</span>
+                  ) : (
+                    <span className="verdict ok">runs</span>
+                  )}
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      <p className="quiet models-small">
+        Planned for {shape.B} row of {shape.T} tokens, f32. More rows take more; the forms of SFT and LoRA say how much
+        before anything starts.
+      </p>
+      {tokenizer.notes.map((note) => (
+        <p key={note} className="warn-text models-small">
+          {note}
+        </p>
+      ))}
+    </>
+  );
+}

@@ -1,0 +1,164 @@
+// A model from the person: a folder or its files, dropped or picked. It is copied into this browser and goes nowhere else.
+import { useRef, useState } from 'react';
+import type { PendingImport } from '../../protocol/requests';
+import { cancelImport, discardImport, dismissImport, importModel, useModelStore } from '../../stores/models';
+import { Card } from '../../ui/Card';
+import { droppedFiles, type PickedFile, pickedFiles } from '../../ui/droppedFiles';
+import { importShare, importWords, megabytes } from './modelsView';
+
+export function ImportCard({ onImported }: { onImported: (id: string) => void }) {
+  const { importing, pending } = useModelStore();
+  const [isOver, setOver] = useState(false);
+  const [error, setError] = useState<string>();
+  const folder = useRef<HTMLInputElement>(null);
+  const files = useRef<HTMLInputElement>(null);
+  const isBusy = importing !== undefined && importing.error === undefined;
+
+  const read = async (given: readonly PickedFile[]) => {
+    if (given.length === 0 || isBusy) return;
+    setError(undefined);
+    const model = await importModel(nameOf(given), given.map(({ path, file }) => ({ path, blob: file }))); // biome-ignore format: one call
+    if (model) onImported(model.id);
+  };
+  const failure = error ?? importing?.error;
+  return (
+    <Card title="Bring a model" note="Llama family, safetensors" className="models-import">
+      {/* biome-ignore lint/a11y/noStaticElementInteractions: dropping is a second way; the buttons inside are the first */}
+      <div
+        className={`models-drop${isOver ? ' is-over' : ''}`}
+        onDragOver={(event) => {
+          event.preventDefault();
+          setOver(true);
+        }}
+        onDragLeave={() => setOver(false)}
+        onDrop={(event) => {
+          event.preventDefault();
+          setOver(false);
+          void droppedFiles(event.dataTransfer).then(read, (cause: Error) => setError(cause.message));
+        }}
+      >
+        <Picker input={folder} label="Folder of a model to import" isFolder onFiles={(given) => void read(given)} />
+        <Picker input={files} label="Files of a model to import" onFiles={(given) => void read(given)} />
+        {isBusy ? (
+          <div>
+            <div className="models-line" role="status">
+              <span>
+                <b>{importing.name}</b>{' '}
+                {importing.progress ? importWords(importing.progress) : 'is being looked through'}
+              </span>
+              <button type="button" className="link" onClick={cancelImport}>
+                Cancel
+              </button>
+            </div>
+            <Progress value={importing.progress ? importShare(importing.progress) : 0} />
+          </div>
+        ) : (
+          <p>
+            Drop a model’s folder here, or choose{' '}
+            <button type="button" className="link" onClick={() => folder.current?.click()}>
+              a folder
+            </button>{' '}
+            or{' '}
+            <button type="button" className="link" onClick={() => files.current?.click()}>
+              its files
+            </button>
+            : <span className="mono">config.json</span>, <span className="mono">*.safetensors</span>,{' '}
+            <span className="mono">tokenizer.json</span>, and the chat template and generation config if there are any.
+            It is copied into this browser and goes nowhere else.
+          </p>
+        )}
+      </div>
+      {failure && (
+        <div className="note bad" role="alert">
+          <div style={{ flex: 1 }}>
+            <b>Nothing was imported.</b> {failure}
+          </div>
+          <button
+            type="button"
+            className="link"
+            onClick={() => {
+              setError(undefined);
+              dismissImport();
+            }}
+          >
+            Dismiss
+          </button>
+        </div>
+      )}
+      {!isBusy && pending.map((one) => <CutOff key={one.id} pending={one} onError={setError} />)}
+    </Card>
+  );
+}
+
+function CutOff({ pending, onError }: { pending: PendingImport; onError: (message: string) => void }) {
+  return (
+    <div className="note warn">
+      <div style={{ flex: 1 }}>
+        <b>The import of {pending.name} was cut off.</b> Give the same folder again ({megabytes(pending.totalBytes)}),
+        and it goes on where it stopped.
+      </div>
+      <button
+        type="button"
+        className="link"
+        onClick={() => void discardImport(pending.id).catch((cause: Error) => onError(cause.message))}
+      >
+        Discard
+      </button>
+    </div>
+  );
+}
+
+export function Progress({ value, label = 'Import progress' }: { value: number; label?: string }) {
+  return (
+    <span
+      className="progress models-progress"
+      role="progressbar"
+      aria-label={label}
+      aria-valuenow={Math.round(100 * value)}
+      aria-valuemin={0}
+      aria-valuemax={100}
+    >
+      <i style={{ width: `${100 * value}%` }} />
+    </span>
+  );
+}
+
+function Picker({
+  input,
+  label,
+  isFolder = false,
+  onFiles,
+}: {
+  input: React.RefObject<HTMLInputElement | null>;
+  label: string;
+  isFolder?: boolean;
+  onFiles: (files: PickedFile[]) => void;
+}) {
+  return (
+    <input
+      ref={(element) => {
+        input.current = element;
+        if (isFolder) element?.setAttribute('webkitdirectory', '');
+      }}
+      type="file"
+      multiple
+      className="sr-only"
+      tabIndex={-1}
+      aria-label={label}
+      onChange={(event) => {
+        const given = pickedFiles(event.currentTarget.files);
+        event.currentTarget.value = ''; // so that the same folder can be picked again
+        onFiles(given);
+      }}
+    />
+  );
+}
+
+/** The folder's name, or the first file's without its ending. */
+function nameOf(files: readonly PickedFile[]): string {
+  const config = files.find(({ file }) => file.name === 'config.json') ?? files[0]!;
+  const parts = config.path.split('/');
+  if (parts.length > 1) return parts.at(-2)!;
+  const weights = files.find(({ file }) => file.name.endsWith('.safetensors')) ?? config;
+  return weights.file.name.replace(/\.\w+$/, '');
+}

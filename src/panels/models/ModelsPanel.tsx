@@ -1,0 +1,113 @@
+// Models: the person's own and the built-in ones, what each is and can do here, and what this browser stores.
+import { useState } from 'react';
+import { studioClient } from '../../stores/client';
+import { loadModels, useModelStore, useStoredModels } from '../../stores/models';
+import { useRuns } from '../../stores/runs';
+import { Card } from '../../ui/Card';
+import { Panel } from '../../ui/Panel';
+import { CardView } from './CardView';
+import { ImportCard } from './ImportCard';
+import { BUILTIN_MODELS, megabytes } from './modelsView';
+import { StorageCard } from './StorageCard';
+import '../../ui/parts.css';
+import './models.css';
+
+export function ModelsPanel() {
+  const stored = useStoredModels();
+  const isLoaded = useModelStore((s) => s.isLoaded);
+  const pending = useModelStore((s) => s.pending);
+  const runs = useRuns((s) => Object.keys(s.runs).length);
+  const [chosen, setChosen] = useState<string>();
+  const [asked, setAsked] = useState<{ id: string; why: string; isForced: boolean }>();
+  const [version, setVersion] = useState(0);
+  const known = [...stored.map(({ id }) => id), ...BUILTIN_MODELS.map(({ ref }) => ref)];
+  const current = chosen !== undefined && known.includes(chosen) ? chosen : (stored[0]?.id ?? 'builtin:micro');
+  const model = stored.find(({ id }) => id === current);
+  const remove = async (id: string, isForced: boolean) => {
+    try {
+      await studioClient().compute.request('deleteStored', { kind: 'model', id, isForced });
+      setAsked(undefined);
+      setVersion((n) => n + 1);
+      await loadModels();
+    } catch (cause) {
+      // What is built on it has been named: the next time is meant.
+      setAsked({ id, why: (cause as Error).message, isForced: true });
+    }
+  };
+  return (
+    <Panel
+      title="Models"
+      lede="Your own model, as Hugging Face folders hold it, in and out. First lever when the question is about your model; not a way to make a weak one better."
+    >
+      <div className="models-grid">
+        <div className="models-left">
+          <ImportCard onImported={setChosen} />
+          <Card title="In this browser" note={`${stored.length + BUILTIN_MODELS.length} models`}>
+            {!isLoaded && <div className="skeleton-block" aria-hidden="true" />}
+            <ul className="models-list" aria-label="Models">
+              {stored.map(({ id, name, sizeBytes, isImported }) => (
+                <li key={id}>
+                  <button
+                    type="button"
+                    className="models-item"
+                    aria-pressed={id === current}
+                    onClick={() => setChosen(id)}
+                  >
+                    <span className="one-line">{name}</span>
+                    <small>
+                      {isImported ? 'imported' : 'trained here'} · {megabytes(sizeBytes)}
+                    </small>
+                  </button>
+                </li>
+              ))}
+              {BUILTIN_MODELS.map(({ ref, name }) => (
+                <li key={ref}>
+                  <button
+                    type="button"
+                    className="models-item"
+                    aria-pressed={ref === current}
+                    onClick={() => setChosen(ref)}
+                  >
+                    <span className="one-line">{name}</span>
+                    <small>built-in</small>
+                  </button>
+                </li>
+              ))}
+            </ul>
+          </Card>
+        </div>
+        <div className="models-right">
+          {asked && asked.id === current && (
+            <div className="note warn" role="alert">
+              <div style={{ flex: 1 }}>{asked.why}</div>
+              <button type="button" className="link bad-text" onClick={() => void remove(asked.id, asked.isForced)}>
+                {asked.isForced ? 'Delete it all the same' : 'Delete for good'}
+              </button>
+              <button type="button" className="link" onClick={() => setAsked(undefined)}>
+                Keep
+              </button>
+            </div>
+          )}
+          <CardView
+            key={current}
+            modelRef={current}
+            stored={model}
+            onDelete={
+              model &&
+              (() =>
+                setAsked({
+                  id: model.id,
+                  why: `Delete ${model.name} (${megabytes(model.sizeBytes)})?`,
+                  isForced: false,
+                }))
+            }
+          />
+        </div>
+      </div>
+      <StorageCard
+        version={`${[...stored, ...pending].map(({ id, name }) => id + name).join()} ${runs} ${version}`}
+        onChanged={() => setVersion((n) => n + 1)}
+      />
+    </Panel>
+  );
+}

@@ -1,0 +1,216 @@
+// What this browser holds of the person's work, how large and since when; nothing goes without a word.
+import { useEffect, useState } from 'react';
+import { plural } from '../../lib/words';
+import type { StoredItem } from '../../protocol/requests';
+import { studioClient } from '../../stores/client';
+import { loadModels } from '../../stores/models';
+import { askToKeep, type Persistence, readPersistence, usePersistence } from '../../stores/persistence';
+import { exportRun, loadRuns } from '../../stores/runs';
+import { saveBlob, saveFile } from '../../stores/saveFile';
+import { useLoaded } from '../../stores/useLoaded';
+import { Card } from '../../ui/Card';
+import { byKind, KIND_NAMES, megabytes } from './modelsView';
+
+const SHOWN = 12;
+const KEPT_WORDS: Record<Persistence, string> = {
+  unknown: '',
+  kept: 'The browser has promised to keep it until you delete it.',
+  'may be evicted': 'The browser may delete it when the disk runs short.',
+  unavailable: 'This browser makes no promise to keep it.',
+};
+
+/** `version` changes when something was imported or deleted elsewhere. */
+export function StorageCard({ version, onChanged }: { version: string; onChanged: () => void }) {
+  const [changes, setChanges] = useState(0);
+  const [isWhole, setWhole] = useState(false);
+  const [message, setMessage] = useState<{ tone: 'bad' | 'good'; text: string }>();
+  const persistence = usePersistence((s) => s.state);
+  const report = useLoaded(`${version} ${changes}`, (signal) =>
+    studioClient().compute.request('storageReport', {}, { signal }),
+  );
+  useEffect(() => {
+    void readPersistence();
+  }, []);
+  const attempt = (verb: () => Promise<string>) => {
+    setMessage(undefined);
+    verb().then(
+      (text) => setMessage({ tone: 'good', text }),
+      (cause: Error) => setMessage({ tone: 'bad', text: cause.message }),
+    );
+  };
+  const remove = (item: StoredItem) =>
+    attempt(async () => {
+      const { freedBytes } = await studioClient().compute.request('deleteStored', {
+        kind: item.kind,
+        id: item.id,
+        isForced: true, // what is built on it was named where the person confirmed
+      });
+      setChanges((n) => n + 1);
+      await Promise.all([loadModels(), loadRuns()]);
+      onChanged();
+      return `Deleted ${item.name}: ${megabytes(freedBytes)} freed.`;
+    });
+  const { items = [], usageBytes = 0, quotaBytes = 0, isKept = true } = report.value ?? {};
+  const shown = isWhole ? items : items.slice(0, SHOWN);
+  return (
+    <Card
+      title="Storage"
+      note={report.value && `${megabytes(usageBytes)} of ${megabytes(quotaBytes)} that the browser grants`}
+      className="models-storage"
+      actions={
+        persistence === 'may be evicted' && (
+          <button type="button" className="button" onClick={() => void askToKeep()}>
+            Ask the browser to keep it
+          </button>
+        )
+      }
+    >
+      {report.error && (
+        <p className="bad-text" role="alert">
+          {report.error.message}
+        </p>
+      )}
+      <p className="quiet models-small">
+        {isKept ? KEPT_WORDS[persistence] : 'This window keeps nothing: all of it goes when the page is closed.'}{' '}
+        {byKind(items)
+          .map(({ kind, sizeBytes, items: n }) => `${plural(n, KIND_NAMES[kind])} ${megabytes(sizeBytes)}`)
+          .join(' · ')}
+      </p>
+      {message && (
+        <div className={`note ${message.tone}`} role={message.tone === 'bad' ? 'alert' : 'status'}>
+          {message.text}
+        </div>
+      )}
+      {report.value && items.length === 0 && (
+        <p className="quiet">Nothing is stored yet. Imported models, datasets, runs and adapters appear here.</p>
+      )}
+      {items.length > 0 && (
+        <div className="models-scroll">
+          <table className="data-table">
+            <thead>
+              <tr>
+                <th>name</th>
+                <th className="models-wide">kind</th>
+                <th className="n">size</th>
+                <th className="models-wide">since</th>
+                <th className="models-wide">needed by</th>
+                <th>
+                  <span className="sr-only">Actions</span>
+                </th>
+              </tr>
+            </thead>
+            <tbody>
+              {shown.map((item) => (
+                <Row key={`${item.kind} ${item.id}`} item={item} attempt={attempt} onDelete={() => remove(item)} />
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+      {items.length > SHOWN && (
+        <button type="button" className="link" aria-expanded={isWhole} onClick={() => setWhole(!isWhole)}>
+          {isWhole ? 'Show fewer' : `Show all ${items.length}`}
+        </button>
+      )}
+    </Card>
+  );
+}
+
+function Row({
+  item,
+  attempt,
+  onDelete,
+}: {
+  item: StoredItem;
+  attempt: (verb: () => Promise<string>) => void;
+  onDelete: () => void;
+}) {
+  const [isAsked, setAsked] = useState(false);
+  const save = exporterOf(item);
+  return (
+    <tr>
+      <td className="models-name">
+        {item.name} <small className="models-narrow quiet">{KIND_NAMES[item.kind]}</small>
+      </td>
+      <td className="models-wide">{KIND_NAMES[item.kind]}</td>
+      <td className="n">
+        {megabytes(item.sizeBytes)}
+        {item.checkpointBytes !== undefined && item.checkpointBytes > 0 && (
+          <span className="quiet"> ({megabytes(item.checkpointBytes)} checkpoints)</span>
+        )}
+      </td>
+      <td className="models-wide">
+        {item.createdAt === undefined
+          ? '–'
+          : new Date(item.createdAt).toLocaleDateString(undefined, { dateStyle: 'medium' })}{' '}
+        {/* biome-ignore format: one value */}
+      </td>
+      <td className="quiet models-wide">
+        {item.usedBy.slice(0, 2).join(', ')}
+        {item.usedBy.length > 2 && ` and ${item.usedBy.length - 2} more`}
+      </td>
+      <td>
+        <span className="models-row-verbs">
+          {save && (
+            <button type="button" className="link" aria-label={`Export ${item.name}`} onClick={() => attempt(save)}>
+              Export
+            </button>
+          )}
+          {isAsked ? (
+            <>
+              <button type="button" className="link bad-text" onClick={onDelete}>
+                {item.usedBy.length > 0
+                  ? `Delete, though ${plural(item.usedBy.length, 'item')} will not open`
+                  : 'Delete for good'}
+              </button>
+              <button type="button" className="link" onClick={() => setAsked(false)}>
+                Keep
+              </button>
+            </>
+          ) : (
+            <button
+              type="button"
+              className="link"
+              aria-label={`Delete ${item.name}`}
+              disabled={item.held !== undefined}
+              title={item.held}
+              onClick={() => setAsked(true)}
+            >
+              Delete
+            </button>
+          )}
+        </span>
+      </td>
+    </tr>
+  );
+}
+
+/** How an item leaves as a file; undefined where it does not leave alone. */
+function exporterOf({ kind, id }: StoredItem): (() => Promise<string>) | undefined {
+  const saved = (fileName: string) => `Saved ${fileName}.`;
+  if (kind === 'model')
+    return async () => {
+      const { fileName, blob } = await studioClient().compute.request('exportModel', { ref: id });
+      saveBlob(fileName, blob);
+      return saved(fileName);
+    };
+  if (kind === 'adapter')
+    return async () => {
+      const { fileName, bytes } = await studioClient().compute.request('exportAdapter', { ref: id, form: 'peft' });
+      saveFile(fileName, bytes);
+      return saved(fileName);
+    };
+  if (kind === 'run')
+    return async () => {
+      const { fileName, bytes } = await exportRun(id);
+      saveFile(fileName, bytes);
+      return saved(fileName);
+    };
+  if (kind === 'dataset')
+    return async () => {
+      const { fileName, bytes } = await studioClient().text.request('exportDataset', { datasetId: id, split: 'train' });
+      saveFile(fileName, bytes);
+      return saved(fileName);
+    };
+  return undefined;
+}

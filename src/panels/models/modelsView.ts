@@ -1,0 +1,85 @@
+// What the Models page says, as pure functions.
+import { count, sizeWords } from '../../lib/words';
+import type { ModelCard, ModelImportProgress, ModelUse, StoredItem, StoredKind } from '../../protocol/requests';
+
+export const BUILTIN_MODELS = [
+  { ref: 'builtin:nano', name: 'nano-base' },
+  { ref: 'builtin:micro', name: 'micro-base' },
+  { ref: 'builtin:micro-sft', name: 'micro-sft' },
+];
+
+/** `1.2 MB`, `538 MB`: decimal, as file managers and browsers' quotas count. */
+export function megabytes(bytes: number): string {
+  if (bytes < 1e6) return `${count(Math.max(bytes === 0 ? 0 : 1, Math.round(bytes / 1e3)))} kB`;
+  if (bytes < 1e9) return `${(bytes / 1e6).toFixed(bytes < 1e8 ? 1 : 0)} MB`;
+  return `${(bytes / 1e9).toFixed(1)} GB`;
+}
+/** `0.20M`, `134.5M`. */
+export const millions = (parameters: number): string =>
+  parameters < 1e9 ? `${(parameters / 1e6).toFixed(parameters < 1e7 ? 2 : 1)}M` : `${(parameters / 1e9).toFixed(2)}B`;
+
+export const USE_NAMES: Record<ModelUse['use'], string> = {
+  chat: 'Chat and inspection',
+  lora: 'LoRA, r 8 on every layer',
+  qlora: 'QLoRA, base in NF4',
+  full: 'All weights',
+};
+/** `569 MiB + 21 MiB`. */
+export const memoryWords = ({ weights, activations }: ModelUse): string =>
+  `${sizeWords(weights)} + ${sizeWords(activations)}`;
+
+/** The shape in words, one fact a pair. */
+export function shapeFacts({ info: { config, parameterCount } }: ModelCard): [string, string][] {
+  const { num_attention_heads: heads, num_key_value_heads: kv, rope_scaling } = config;
+  return [
+    ['parameters', `${count(parameterCount)} (${millions(parameterCount)})`],
+    ['layers × width', `${config.num_hidden_layers} × ${config.hidden_size}`],
+    ['heads', `${heads} of ${config.head_dim}, ${kv} for keys and values`],
+    ['MLP', count(config.intermediate_size)],
+    [
+      'vocabulary',
+      `${count(config.vocab_size)}${config.tie_word_embeddings ? ', head tied to it' : ', head of its own'}`,
+    ],
+    ['context', `${count(config.max_position_embeddings)} tokens`],
+    [
+      'RoPE',
+      `θ ${count(config.rope_theta)}${rope_scaling ? `, ${rope_scaling.rope_type} × ${rope_scaling.factor}` : ''}`,
+    ],
+  ];
+}
+/** `F32 538 MB`. */
+export const dtypeWords = (dtypes: ModelCard['dtypes']): string =>
+  Object.entries(dtypes)
+    .map(([dtype, bytes]) => `${dtype} ${megabytes(bytes)}`)
+    .join(', ');
+
+export function importWords({ phase, doneBytes, totalBytes }: ModelImportProgress): string {
+  const what = phase === 'reading' ? 'Reading and hashing' : 'Copying into this browser';
+  return `${what}: ${megabytes(doneBytes)} of ${megabytes(totalBytes)}`;
+}
+/** Share of the whole: reading is the first third. */
+export const importShare = ({ phase, doneBytes, totalBytes }: ModelImportProgress): number => {
+  const share = totalBytes > 0 ? doneBytes / totalBytes : 1;
+  return phase === 'reading' ? share / 3 : 1 / 3 + (2 / 3) * share;
+};
+
+export const KIND_NAMES: Record<StoredKind, string> = {
+  model: 'model',
+  adapter: 'adapter',
+  tokenizer: 'tokenizer',
+  template: 'template',
+  dataset: 'dataset',
+  run: 'run',
+  log: 'log',
+  import: 'cut-off import',
+  other: 'left over',
+};
+/** Bytes of each kind, the largest first. */
+export function byKind(items: readonly StoredItem[]): { kind: StoredKind; sizeBytes: number; items: number }[] {
+  const sums = new Map<StoredKind, { sizeBytes: number; items: number }>();
+  for (const { kind, sizeBytes } of items) {
+    const sum = sums.get(kind) ?? { sizeBytes: 0, items: 0 };
+    sums.set(kind, { sizeBytes: sum.sizeBytes + sizeBytes, items: sum.items + 1 });
+  }
+  return [...sums].map(([kind, sum]) => ({ kind, ...sum })).sort((a, b) => b.sizeBytes - a.sizeBytes);
+}

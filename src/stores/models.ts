@@ -1,0 +1,110 @@
+// Models in this browser beside the built-in ones, as every panel lists them; the import that runs; what Chat was asked to open.
+import { useEffect } from 'react';
+import { create } from 'zustand';
+import { CancelledError } from '../lib/errors';
+import { MODEL_TEMPLATE, type Recipe } from '../protocol/recipe';
+import type { ModelImportProgress, ModelRef, PendingImport, StoredModel } from '../protocol/requests';
+import type { RunRecord } from '../protocol/run';
+import { studioClient } from './client';
+import { askToKeep } from './persistence';
+
+/** An import outlives the panel that began it. */
+interface RunningImport {
+  name: string;
+  progress?: ModelImportProgress;
+  error?: string;
+}
+interface ModelsState {
+  models: StoredModel[];
+  pending: PendingImport[];
+  isLoaded: boolean;
+  importing?: RunningImport;
+  /** Model that Chat opens on its right side. */
+  wanted?: ModelRef;
+}
+export const useModelStore = create<ModelsState>()(() => ({ models: [], pending: [], isLoaded: false }));
+
+/** All of them; the list is read anew when a panel that shows it opens. */
+export function useStoredModels(): StoredModel[] {
+  useEffect(() => {
+    loadModels().catch(() => {}); // what was listed before stays
+  }, []);
+  return useModelStore((s) => s.models);
+}
+export async function loadModels(): Promise<void> {
+  const listed = await studioClient().compute.request('listModels', {});
+  useModelStore.setState(({ wanted }) => {
+    const isGone = wanted?.startsWith('sha256:') && !listed.models.some(({ id }) => id === wanted);
+    return { ...listed, isLoaded: true, ...(isGone && { wanted: undefined }) };
+  });
+}
+
+let controller: AbortController | undefined;
+/** Reads a folder's files; progress and a failure are in the store. Resolves to the model, undefined when it did not come in. */
+export async function importModel(
+  name: string,
+  files: { path: string; blob: Blob }[],
+): Promise<StoredModel | undefined> {
+  if (controller) return undefined;
+  controller = new AbortController();
+  const { signal } = controller;
+  useModelStore.setState({ importing: { name } });
+  void askToKeep();
+  try {
+    const model = await studioClient().compute.request(
+      'importModel',
+      { name, files },
+      { signal, onProgress: (progress) => useModelStore.setState({ importing: { name, progress } }) },
+    );
+    useModelStore.setState({ importing: undefined });
+    return model;
+  } catch (error) {
+    const isCancelled = error instanceof CancelledError;
+    useModelStore.setState({ importing: isCancelled ? undefined : { name, error: (error as Error).message } });
+    return undefined;
+  } finally {
+    controller = undefined;
+    await loadModels().catch(() => {});
+  }
+}
+export const cancelImport = (): void => controller?.abort();
+export const dismissImport = (): void => useModelStore.setState({ importing: undefined });
+
+export async function discardImport(id: string): Promise<void> {
+  await studioClient().compute.request('discardImport', { id });
+  await loadModels();
+}
+export async function renameModel(id: string, name: string): Promise<void> {
+  await studioClient().compute.request('renameModel', { id, name });
+  await loadModels();
+}
+
+/** Artifact id of the tokenizer that a model reads with; undefined for the studio's own. */
+export function tokenizerOf(
+  ref: ModelRef,
+  models: readonly StoredModel[],
+  runs: Record<string, RunRecord>,
+): string | undefined {
+  let at = ref;
+  // A run may be trained on a run; each step goes to an older one.
+  for (let i = 0; i < 32; i++) {
+    const runId = /^run:([\w-]+)/.exec(at)?.[1];
+    if (runId === undefined) return models.find(({ id }) => id === at)?.tokenizer;
+    const next = runs[runId]?.recipe.model.ref;
+    if (next === undefined) return undefined;
+    at = next;
+  }
+  return undefined;
+}
+
+/** The recipe on another model, with a template that the model's tokenizer can write. */
+export function withModel<R extends Recipe>(recipe: R, ref: ModelRef, tokenizer: string | undefined): R {
+  const { quantization } = recipe.model;
+  const own = tokenizer === undefined ? 'builtin:chatml' : MODEL_TEMPLATE;
+  const isOther = (recipe.template === MODEL_TEMPLATE) !== (tokenizer !== undefined);
+  return {
+    ...recipe,
+    model: { ref, ...(quantization && { quantization }) },
+    template: isOther ? own : recipe.template,
+  };
+}

@@ -1,0 +1,107 @@
+// What a model is and what this device can do with it: memory of talking to it and of each way to train it, by the same plans that
+// runs are refused by.
+import { KERNEL_FORMS } from '../gpu/kernels/forms';
+import { StudioError } from '../lib/errors';
+import { sizeWords } from '../lib/words';
+import { layoutOf } from '../nn/recorded/parameters';
+import { chatMemory, runMemory, type StepMemory } from '../nn/recorded/stepMemory';
+import type { LoraAdapter } from '../nn/seam';
+import { tfChatMemory, tfStepMemory } from '../nn/tfStepMemory';
+import type { BackendInfo, LlamaConfig } from '../protocol/model';
+import type { Quantization } from '../protocol/recipe';
+import type { ModelCard, ModelRef, ModelUse } from '../protocol/requests';
+import { type ArtifactInfo, ArtifactStore } from '../storage/artifacts';
+import type { Storage } from '../storage/storage';
+import type { MemoryBudget } from './memoryBudget';
+import { modelKitOf } from './modelKit';
+import { dtypesOf, type Models } from './models';
+import type { RenderContexts } from './renderContexts';
+import { WASM_BUDGET } from './wasmBudget';
+
+/** One row of this many tokens is what a use is planned for: more rows take more, and the forms say how much. */
+const TOKENS = 512;
+const NEW_TOKENS = 160;
+/** What the LoRA panel starts with. */
+const ADAPTER: LoraAdapter = { name: 'plan', config: { r: 8, lora_alpha: 16, target_modules: 'all-linear' } };
+const NF4: Quantization = { load_in_4bit: true, bnb_4bit_quant_type: 'nf4', bnb_4bit_use_double_quant: true };
+const USES: readonly ModelUse['use'][] = ['chat', 'lora', 'qlora', 'full'];
+
+const planShape = (config: LlamaConfig) => ({ B: 1, T: Math.min(TOKENS, config.max_position_embeddings) });
+
+export interface CardEnvironment {
+  storage: Storage;
+  now: () => number;
+  models: Models;
+  contexts: RenderContexts;
+  budget: MemoryBudget;
+}
+export async function modelCard(
+  ref: ModelRef,
+  { storage, now, models, contexts, budget }: CardEnvironment,
+  backend: BackendInfo,
+  signal?: AbortSignal,
+): Promise<ModelCard> {
+  const { info, files } = await models.source(ref, undefined, signal);
+  const known: ArtifactInfo | undefined = await new ArtifactStore(storage, now).get(ref);
+  const { kit } = await modelKitOf(storage, ref, now);
+  const own = kit === undefined ? undefined : (await contexts.kits.list()).find(({ id }) => id === kit);
+  const { tokenizer, id } = await contexts.tokenizer();
+  return {
+    info,
+    dtypes: dtypesOf(files.weights) ?? { F32: info.sizeBytes },
+    files: known?.manifest.files.map(({ path, sizeBytes }) => ({ path, sizeBytes })) ?? [],
+    parents: known?.manifest.parents ?? {},
+    tokenizer: own
+      ? { id: own.id, name: own.title, vocabSize: own.vocabSize, hasTemplate: own.template !== undefined, notes: own.notes } // biome-ignore format: one object
+      : { id, name: 'the studio’s own', vocabSize: tokenizer.vocabSize, hasTemplate: true, notes: [] },
+    shape: planShape(info.config),
+    uses: modelUses(info.config, backend, await budget.bytes(backend.adapter)),
+    ...(known && { createdAt: known.createdAt }),
+  };
+}
+
+/** In the order chat, LoRA, QLoRA, all weights. `trusted`: bytes that a GPU adapter is trusted with. */
+function modelUses(config: LlamaConfig, backend: BackendInfo, trusted: number): ModelUse[] {
+  const { B, T } = planShape(config);
+  if (backend.backend !== 'webgpu') {
+    const budget = backend.backend === 'wasm' ? WASM_BUDGET : undefined;
+    return USES.map((use) => {
+      // Four bits are worked with as what they stand for, in full size.
+      const adapters = use === 'full' ? [] : [ADAPTER];
+      const memory = use === 'chat' ? tfChatMemory(config, T) : tfStepMemory(config, B, T, adapters);
+      return { use, ...memory, ...(budget !== undefined && { budget }), ...refusalOf(memory, budget, 'WebAssembly') };
+    });
+  }
+  const { largestBuffer = Number.POSITIVE_INFINITY, adapter, isFallbackAdapter } = backend;
+  const forms = KERNEL_FORMS(isFallbackAdapter);
+  let unbound: string | undefined;
+  try {
+    layoutOf(config, [], largestBuffer);
+  } catch (error) {
+    if (!(error instanceof StudioError)) throw error;
+    unbound = error.message;
+  }
+  const shapes = { B, T, evaluationRows: 0, prompts: 0, maxNewTokens: 0 };
+  return USES.map((use) => {
+    const trained = { ...shapes, ...(use !== 'full' && { adapters: [ADAPTER] }), ...(use === 'qlora' && { quantization: NF4 }) }; // biome-ignore format: one object
+    const memory: StepMemory =
+      use === 'chat' ? chatMemory(config, T, NEW_TOKENS, forms, largestBuffer) : runMemory(config, trained, forms, largestBuffer); // biome-ignore format: one choice
+    const { weights, activations, largest } = memory;
+    const plan = { use, weights, activations, budget: trusted };
+    if (unbound) return { ...plan, refusal: unbound };
+    if (largest > largestBuffer)
+      return { ...plan, refusal: `One tensor takes ${sizeWords(largest)}, and ${adapter} binds at most ${sizeWords(largestBuffer)} at once. Use a smaller model.` }; // biome-ignore format: one sentence
+    return { ...plan, ...refusalOf(memory, trusted, adapter) };
+  });
+}
+
+function refusalOf(
+  { weights, activations }: Pick<StepMemory, 'weights' | 'activations'>,
+  budget: number | undefined,
+  who: string,
+): Pick<ModelUse, 'refusal'> {
+  if (budget === undefined || weights + activations <= budget) return {};
+  return {
+    refusal: `It needs ${sizeWords(weights + activations)}, and ${who} is trusted with ${sizeWords(budget)}. Use a smaller model, or train fewer numbers (LoRA, QLoRA).`,
+  };
+}

@@ -1,0 +1,252 @@
+// Models in and out through the workers: copied piece by piece, resumed, refused, talked to, trained on, exported, deleted.
+import { unzipSync } from 'fflate';
+import { afterEach, expect, test } from 'vitest';
+import { TEMPLATE, TINY, tinyFolder, tinyWeights } from '../interop/testFolder';
+import { CancelledError, DataError, StorageError } from '../lib/errors';
+import type { LlamaConfig } from '../protocol/model';
+import type { ModelImportProgress } from '../protocol/requests';
+import { ArtifactStore, filePath } from '../storage/artifacts';
+import { CHUNK_BYTES } from '../storage/hash';
+import { MemoryStorage } from '../storage/memoryStorage';
+import { readSafetensors } from '../storage/safetensors';
+import type { Storage } from '../storage/storage';
+import { Kits } from './kits';
+import { ModelImports } from './modelImports';
+import { type TestBed, testBed, tinyRecipe } from './testBed';
+
+let bed: TestBed | undefined;
+afterEach(() => bed?.close());
+const now = () => 1_700_000_000_000;
+const importsOn = (storage: Storage) => {
+  const artifacts = new ArtifactStore(storage, now);
+  const kits = new Kits(storage, now);
+  return { artifacts, kits, imports: new ModelImports(storage, artifacts, kits, now) };
+};
+const importTiny = (on: TestBed, changes: Parameters<typeof tinyFolder>[0] = {}) =>
+  on.compute.request('importModel', { name: 'tiny', files: tinyFolder(changes) });
+/** About 10 MB of weights: three chunks. */
+const LARGE: LlamaConfig = { ...TINY, hidden_size: 512, num_attention_heads: 8, head_dim: 64, intermediate_size: 512 };
+
+test('an imported model answers, is read and is told about with its own tokenizer and template', async () => {
+  bed = testBed();
+  const model = await importTiny(bed);
+  expect(model).toMatchObject({ name: 'tiny', isImported: true });
+  expect((await bed.compute.request('listModels', {})).models).toEqual([model]);
+  const card = await bed.compute.request('modelCard', { ref: model.id });
+  expect(card.info.config).toEqual(TINY);
+  expect(card.dtypes).toEqual({ F32: card.info.sizeBytes });
+  expect(card.tokenizer).toMatchObject({ name: 'tiny', vocabSize: 1024, hasTemplate: true });
+  expect(card.parents).toEqual({ tokenizer: card.tokenizer.id });
+  expect(card.uses.map(({ use, refusal }) => [use, refusal])).toEqual([
+    ['chat', undefined],
+    ['lora', undefined],
+    ['qlora', undefined],
+    ['full', undefined],
+  ]);
+  const prompt = await bed.text.request('encodePrompt', {
+    messages: [{ role: 'user', content: 'Hi' }],
+    model: model.id,
+  });
+  expect(prompt.text).toBe('<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n');
+  // generation_config.json's own ends among them.
+  expect(prompt.stopIds).toEqual(expect.arrayContaining([2, 7]));
+  const sampling = { temperature: 0, top_k: 0, top_p: 1, max_new_tokens: 4, seed: 1 };
+  const { completions } = await bed.compute.request('generate', { ref: model.id, prompts: [prompt.ids], sampling, stopIds: [] }); // biome-ignore format: one call
+  expect(completions[0]!.ids).toHaveLength(4);
+  // The same model again is the same artifact.
+  expect(await importTiny(bed)).toEqual(model);
+  expect((await bed.text.request('listKits', {})).kits).toHaveLength(1);
+});
+
+test('a LoRA run on an imported model renders with its template, and what it leaves finds its way back', async () => {
+  bed = testBed();
+  const { id } = await importTiny(bed);
+  const recipe = {
+    ...tinyRecipe,
+    model: { ref: id },
+    template: 'model',
+    peft: { r: 2, lora_alpha: 4, target_modules: ['q_proj'] },
+    args: { ...tinyRecipe.args, max_steps: 3, max_length: 64 },
+  };
+  await bed.compute.request('startRun', { runId: 'r1', name: 'on tiny', recipe });
+  await expect.poll(() => bed!.statuses('r1').at(-1), { timeout: 30_000 }).toBe('finished');
+  const { runs } = await bed.compute.request('listRuns', {});
+  const card = await bed.compute.request('modelCard', { ref: id });
+  expect(runs[0]!.parents).toMatchObject({ model: id, tokenizer: card.tokenizer.id });
+  const prompt = { messages: [{ role: 'user' as const, content: 'Hi' }], model: 'run:r1' };
+  expect((await bed.text.request('encodePrompt', prompt)).text).toContain('<|im_start|>user\nHi<|im_end|>');
+  // Merged and exported: the adapter's modules changed, the rest did not; tokenizer and template are the model's.
+  const { fileName, blob } = await bed.compute.request('exportModel', { ref: 'run:r1' });
+  expect(fileName).toMatch(/\.zip$/);
+  const files = unzipSync(new Uint8Array(await blob.arrayBuffer()));
+  const merged = readSafetensors(files['model.safetensors']!);
+  const base = tinyWeights();
+  const changed = Object.keys(base).filter((name) => base[name]!.data.some((x, i) => x !== merged[name]!.data[i]));
+  expect(changed.length).toBeGreaterThan(0);
+  expect(changed.every((name) => name.includes('q_proj'))).toBe(true);
+  expect(new TextDecoder().decode(files['chat_template.jinja'])).toBe(TEMPLATE);
+  const readme = new TextDecoder().decode(files['README.md']);
+  expect(readme).toContain(id);
+  expect(readme).toContain('"lora_alpha": 4');
+  expect(readme).toMatch(/\| `loss` \| \d/);
+  // The base is needed now: it goes only when that is said.
+  const gone = bed.compute.request('deleteStored', { kind: 'model', id });
+  await expect(gone).rejects.toThrow(/tiny is needed by on tiny/);
+  await expect(gone).rejects.toMatchObject({ kind: 'config' });
+  const { freedBytes } = await bed.compute.request('deleteStored', { kind: 'model', id, isForced: true });
+  expect(freedBytes).toBeGreaterThan(card.info.sizeBytes);
+  expect((await bed.compute.request('listModels', {})).models).toEqual([]);
+  expect((await bed.text.request('listKits', {})).kits).toEqual([]);
+});
+
+test('model → folder → model: the same bytes of every tensor, and the same artifact', async () => {
+  bed = testBed();
+  const { id } = await importTiny(bed);
+  const { blob } = await bed.compute.request('exportModel', { ref: id });
+  const files = unzipSync(new Uint8Array(await blob.arrayBuffer()));
+  expect(Object.keys(files).sort()).toEqual([
+    'README.md',
+    'chat_template.jinja',
+    'config.json',
+    'generation_config.json',
+    'model.safetensors',
+    'tokenizer.json',
+    'tokenizer_config.json',
+  ]);
+  const again = Object.entries(files).map(([path, bytes]) => ({ path, blob: new Blob([bytes as Uint8Array<ArrayBuffer>]) })); // biome-ignore format: one map
+  expect((await bed.compute.request('importModel', { name: 'again', files: again })).id).toBe(id);
+  // A model of the studio's own goes out and comes back the same way.
+  const own = await bed.compute.request('exportModel', { ref: 'builtin:tiny' });
+  const written = unzipSync(new Uint8Array(await own.blob.arrayBuffer()));
+  expect(JSON.parse(new TextDecoder().decode(written['generation_config.json'])).eos_token_id.length).toBeGreaterThan(
+    0,
+  );
+  const back = Object.entries(written).map(([path, bytes]) => ({ path, blob: new Blob([bytes as Uint8Array<ArrayBuffer>]) })); // biome-ignore format: one map
+  const { id: imported } = await bed.compute.request('importModel', { name: 'own', files: back });
+  const second = await bed.compute.request('exportModel', { ref: imported });
+  const twice = unzipSync(new Uint8Array(await second.blob.arrayBuffer()));
+  expect(twice['model.safetensors']).toEqual(written['model.safetensors']);
+  expect(twice['config.json']).toEqual(written['config.json']);
+});
+
+test('a copy that was cut off goes on where it stopped: whole chunks are left, the torn one is written again', async () => {
+  const written: string[] = [];
+  const storage = new MemoryStorage({ probe: (step, path) => step === 'rename' && written.push(path) });
+  const folder = tinyFolder({}, LARGE);
+  const first = importsOn(new MemoryStorage());
+  const { id, manifest } = await first.imports.import('large', folder);
+  const { sizeBytes } = manifest.files.find(({ path }) => path === 'model.safetensors')!;
+  const chunks = Math.ceil(sizeBytes / CHUNK_BYTES);
+  expect(chunks).toBeGreaterThanOrEqual(3);
+  // What a killed tab leaves: an entry of the import, a chunk and a half.
+  const { imports, artifacts, kits } = importsOn(storage);
+  const weights = filePath(id, 'model.safetensors');
+  const source = folder.find(({ path }) => path.endsWith('model.safetensors'))!.blob;
+  const half = new Uint8Array(await source.slice(0, 1.5 * CHUNK_BYTES).arrayBuffer());
+  half.fill(0, CHUNK_BYTES); // as a torn write may
+  await storage.write(weights, half);
+  const { id: kit } = await kits.import('large', await filesOf(folder));
+  await storage.setValue('model-imports', id, { id, name: 'large', startedAt: 1, totalBytes: sizeBytes, kit, isOwnKit: true }); // biome-ignore format: one value
+  expect(await artifacts.get(id)).toBeUndefined();
+  expect(await imports.pending()).toEqual([{ id, name: 'large', startedAt: 1, totalBytes: sizeBytes }]);
+  written.length = 0;
+  const seen: ModelImportProgress[] = [];
+  expect((await imports.import('large', folder, { onProgress: (p) => seen.push(p) })).id).toBe(id);
+  expect(written.filter((path) => path === weights)).toHaveLength(chunks - 1);
+  await artifacts.verify(id);
+  expect(await imports.pending()).toEqual([]);
+  expect(seen.at(-1)).toMatchObject({ phase: 'copying', doneBytes: seen.at(-1)!.totalBytes });
+});
+test('a cut-off import can be discarded, with the tokenizer that only it brought', async () => {
+  const storage = new MemoryStorage();
+  const { imports, kits } = importsOn(storage);
+  const { id: kit } = await kits.import('x', await filesOf(tinyFolder()));
+  await storage.write('artifacts/abc/model.safetensors', new Uint8Array(1000));
+  await storage.setValue('model-imports', 'sha256:abc', { id: 'sha256:abc', name: 'x', startedAt: 1, totalBytes: 9, kit, isOwnKit: true }); // biome-ignore format: one value
+  expect(await imports.discard('sha256:abc')).toBeGreaterThan(1000);
+  expect(await storage.list('artifacts')).toEqual([]);
+  expect(await kits.list()).toEqual([]);
+  expect(await imports.pending()).toEqual([]);
+});
+
+async function filesOf(folder: ReturnType<typeof tinyFolder>) {
+  const kept = folder.filter(({ path }) => /tokenizer|jinja/.test(path));
+  return Promise.all(kept.map(async ({ path, blob }) => ({ path, bytes: await blob.arrayBuffer() })));
+}
+async function leftBehind(storage: Storage) {
+  const kits = await storage.values('kits');
+  return { files: await storage.list('artifacts'), kits, begun: await storage.values('model-imports') };
+}
+const NOTHING = { files: [], kits: [], begun: [] };
+
+test('a cancel in the middle of the copy leaves nothing', async () => {
+  const storage = new MemoryStorage();
+  const controller = new AbortController();
+  const options = {
+    signal: controller.signal,
+    onProgress: ({ phase }: ModelImportProgress) => phase === 'copying' && controller.abort(),
+  };
+  const cancelled = importsOn(storage).imports.import('large', tinyFolder({}, LARGE), options);
+  await expect(cancelled).rejects.toBeInstanceOf(CancelledError);
+  expect(await leftBehind(storage)).toEqual(NOTHING);
+});
+test('a model above the quota is refused before the copy, with both sizes', async () => {
+  const writes: string[] = [];
+  const storage = new MemoryStorage({ quotaBytes: 24e6, probe: (_step, path) => writes.push(path) });
+  const refused = importsOn(storage).imports.import('large', tinyFolder({}, LARGE));
+  await expect(refused).rejects.toBeInstanceOf(StorageError);
+  await expect(refused).rejects.toThrow(/The model needs \d+\.\d MB, and this browser has \d+\.\d MB of 24\.0 MB left .*Nothing was copied/); // biome-ignore format: one call
+  expect(writes.some((path) => path.endsWith('model.safetensors'))).toBe(false);
+  expect(await leftBehind(storage)).toEqual(NOTHING);
+});
+test('a disk that fills up in the middle leaves nothing', async () => {
+  let copied = 0;
+  const storage = new MemoryStorage({
+    probe: (step, path) => {
+      if (step === 'write' && path.endsWith('model.safetensors') && ++copied > 1) throw new StorageError('No room');
+    },
+  });
+  const refused = importsOn(storage).imports.import('large', tinyFolder({}, LARGE));
+  await expect(refused).rejects.toThrow('No room');
+  expect(await leftBehind(storage)).toEqual(NOTHING);
+});
+test('a tokenizer with more ids than the model is another model’s, and is named', async () => {
+  const storage = new MemoryStorage();
+  const small = { ...TINY, vocab_size: 1000 };
+  const refused = importsOn(storage).imports.import('tiny', tinyFolder({}, small));
+  await expect(refused).rejects.toThrow(/tokenizer\.json has 1024 ids and config\.json says vocab_size 1000/);
+  expect(await leftBehind(storage)).toEqual(NOTHING);
+});
+test('a model without a tokenizer is refused with what to do', async () => {
+  const storage = new MemoryStorage();
+  const refused = importsOn(storage).imports.import('tiny', tinyFolder({ 'tokenizer.json': undefined }));
+  await expect(refused).rejects.toBeInstanceOf(DataError);
+  await expect(refused).rejects.toThrow(/no tokenizer\.json among the files/);
+  expect(await leftBehind(storage)).toEqual(NOTHING);
+});
+test('a vocabulary that is padded: ids beyond the tokenizer are written as numbers', async () => {
+  bed = testBed();
+  const padded = { ...TINY, vocab_size: 1100 };
+  const { id } = await bed.compute.request('importModel', { name: 'padded', files: tinyFolder({}, padded) });
+  const read = await bed.compute.request('inspect', { ref: id, ids: Int32Array.of(5, 6, 7), k: 1100 });
+  expect(read.topkTexts.filter((text) => /^⟨1\d{3}⟩$/.test(text)).length).toBeGreaterThan(0);
+});
+
+test('the storage report says what is stored, how large, and what depends on what', async () => {
+  bed = testBed();
+  const { id } = await importTiny(bed);
+  await bed.storage.write('artifacts/feed/left.bin', new Uint8Array(5000));
+  const { items, isKept } = await bed.compute.request('storageReport', {});
+  expect(isKept).toBe(false);
+  expect(items.map(({ kind }) => kind).sort()).toEqual(['model', 'other', 'tokenizer']);
+  const tokenizer = items.find(({ kind }) => kind === 'tokenizer')!;
+  expect(tokenizer.usedBy).toEqual(['tiny']);
+  await expect(bed.text.request('deleteKit', { id: tokenizer.id })).rejects.toThrow(/The model tiny reads with this tokenizer/); // biome-ignore format: one call
+  const left = items.find(({ kind }) => kind === 'other')!;
+  expect(left).toMatchObject({ sizeBytes: 5000, name: expect.stringContaining('closed tab') });
+  expect(await bed.compute.request('deleteStored', { kind: 'other', id: left.id })).toEqual({ freedBytes: 5000 });
+  await bed.compute.request('renameModel', { id, name: 'Renamed' });
+  expect((await bed.compute.request('listModels', {})).models[0]!.name).toBe('Renamed');
+  await bed.compute.request('deleteStored', { kind: 'model', id });
+  expect((await bed.compute.request('storageReport', {})).items).toEqual([]);
+});
