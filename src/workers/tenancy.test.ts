@@ -328,12 +328,11 @@ test('two tabs with one store: every answer of both is in one chain, and no chan
     [42, [1, 2]],
   ]);
   for (const made of [one, other]) {
-    const { found } = await made.compute.request('searchAuditLog', { query: { text: 'ot' }, offset: 0, limit: 1 });
-    expect(found).toBeGreaterThan(3);
+    const { entries: log } = await made.compute.request('searchAuditLog', { query: {}, offset: 0, limit: 500 });
+    for (const id of ['one', 'other'])
+      expect(log.flatMap((entry) => (entry.requestId === id ? [entry.decision] : []))).toEqual(['routed', 'routed', 'routed']); // biome-ignore format: one call
     expect(await made.compute.request('verifyAuditLog', {})).toMatchObject({ ok: true });
   }
-  const ids = (await one.compute.request('searchAuditLog', { query: { decision: 'routed' }, offset: 0, limit: 500 })).entries; // biome-ignore format: one call
-  for (const id of ['one', 'other']) expect(ids.filter(({ requestId }) => requestId === id)).toHaveLength(3);
 });
 
 test('a first version waits for its check; a rule that leads to another tenant’s adapter is refused and logged', async () => {

@@ -30,7 +30,8 @@ import type {
 import { AdapterRegistry } from '../storage/adapterRegistry';
 import { ArtifactStore } from '../storage/artifacts';
 import { type AuditHead, AuditLog, type AuditQuery, verifyExport } from '../storage/auditLog';
-import type { Storage } from '../storage/storage';
+import { canonicalJson } from '../storage/hash';
+import { exclusive, type Storage } from '../storage/storage';
 import { caseOf, type EvaluationCase } from '../world/cases';
 import { gradeTurn } from '../world/grade';
 import { builtinWorld } from '../world/registry';
@@ -106,25 +107,34 @@ export class Tenancy {
     const { models, storage, now } = this.env;
     const base = await models.source(this.baseRef);
     const registry = new AdapterRegistry(storage, this.artifacts, now, base.info.artifactId);
-    // A tab that was killed, or a file that could not be read, left some out: they come the next time.
+    await exclusive(`registry-seed/${registry.baseId}`, () => this.seed(registry)); // several tabs may open it at once
+    return registry;
+  }
+  /** What a killed tab, or a file that could not be read, left out or half done comes the next time. */
+  private async seed(registry: AdapterRegistry): Promise<void> {
+    const { models } = this.env;
     const entries = new Map((await registry.list()).map((entry) => [entry.id, entry]));
     for (const tenant of TENANTS) {
       const id = DEFAULT_RULES.find((rule) => rule.tenant_id === tenant.id)!.adapter;
-      if (!entries.has(id)) await registry.create(id, tenant.id, metadataOf(tenant));
-      if (entries.get(id)?.versions.length) continue;
+      const entry = entries.get(id) ?? (await registry.create(id, tenant.id, metadataOf(tenant)));
+      if (entry.history.length > 0) continue;
       const source = await models.source(shipped(tenant.id)).catch(() => undefined); // not shipped beside this base
-      if (source?.baseId !== base.info.artifactId) continue;
-      await source.keep?.();
+      if (source?.baseId !== registry.baseId) continue;
       const { artifactId, report } = source.info;
-      const { version } = await registry.addVersion(id, artifactId, { note: 'ships with the studio' });
+      const present = entry.versions.find((one) => one.artifactId === artifactId);
+      if (!present && entry.versions.length > 0) continue; // a person has begun with another adapter
       // Checked when it was made; one whose check is of other files waits for its own.
       const check = report?.check as unknown as ShippedCheck | undefined;
-      if (check?.artifact !== artifactId || check.against !== base.info.artifactId || !check.passes) continue;
+      const passes = check?.artifact === artifactId && check.against === registry.baseId && check.passes;
+      if (present && !passes) continue;
+      await source.keep?.();
+      const { version, checks: found } = present ?? (await registry.addVersion(id, artifactId, { note: 'ships with the studio' })); // biome-ignore format: one choice
+      if (!passes) continue;
       const { artifact: _artifact, ...checks } = check;
-      await registry.recordCheck(id, version, checks);
+      if (!found) await registry.recordCheck(id, version, checks);
+      else if (canonicalJson(found) !== canonicalJson(checks)) continue; // who has checked it here decides what it serves
       await registry.activate(id, version);
     }
-    return registry;
   }
   /** The shared base. */
   base(signal?: AbortSignal): Promise<ModelSource> {
