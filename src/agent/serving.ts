@@ -61,6 +61,8 @@ export type ServingOptions = { max_new_tokens: number } & (
 export interface ServingContext {
   server: AdapterServer;
   rules: readonly RoutingRule[];
+  /** Stands in each decision in the log. */
+  rulesHash?: string;
   /** What the registry serves now. */
   adapters: ReadonlyMap<number, Pick<ServedVersion, 'version' | 'artifactId' | 'tenant'>>;
   /** Stands in each entry of the log and in the report, to tell this replay from another of the same trace. */
@@ -152,7 +154,7 @@ function checkTrace(trace: readonly TraceRequest[]): void {
 
 /** Every request through the router, with what the log is to say. */
 function routeAll(ordered: readonly TraceRequest[], options: ServingOptions, context: ServingContext) {
-  const { rules, adapters, replay: of } = context;
+  const { rules, rulesHash, adapters, replay: of } = context;
   const routed: Routed[] = [];
   const decisions: AuditDraft[] = [];
   const requests = ordered.map((request): ServedRequest => {
@@ -170,7 +172,7 @@ function routeAll(ordered: readonly TraceRequest[], options: ServingOptions, con
       ids: [],
       terminated: false,
     };
-    const about = { requestId: id, metadata, mode: options.mode, replay: of };
+    const about = { requestId: id, metadata, mode: options.mode, replay: of, rulesHash };
     if (decision.decision === 'refused') {
       const { reason, message } = decision;
       decisions.push({ ...about, decision: 'refused', reason, message });

@@ -118,8 +118,9 @@ export interface AuditDraft {
   /** Of a refusal or a request sent elsewhere. */
   message?: string;
   check?: SliceCheck;
-  /** The whole table, and its hash, from this entry on. */
+  /** The whole table, from this entry on. */
   rules?: RoutingRule[];
+  /** Of that table; of a decision, the hash of the table that it was made by. Decisions logged before this was kept have none. */
   rulesHash?: string;
 }
 export interface AuditEntry extends AuditDraft {

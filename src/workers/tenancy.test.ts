@@ -1,6 +1,7 @@
 // Tenants' adapters through both services: a tiny base, adapters from a run that trained three at once.
 import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, expect, test, vi } from 'vitest';
+import { DEFAULT_RULES, route } from '../agent/routing';
 import type { Recipe } from '../protocol/recipe';
 import type { AuditSearch, ServingSettings } from '../protocol/requests';
 import type { AuditEntry } from '../protocol/serving';
@@ -253,6 +254,44 @@ test('a trace in four modes: the same answers, every decision logged, loads and 
   await expect(
     made.compute.request('serveTrace', { requests: 14, seed: 1, modes: [{ mode: 'hot_lru', budgetBytes: 10, max_new_tokens: 4 }] }),
   ).rejects.toThrow('smaller than adapter'); // biome-ignore format: one call
+});
+
+test('rules that change during a replay hold from its next mode on, and each decision names the table it was made by', async () => {
+  const made = bed();
+  await install(made);
+  let changed: Promise<unknown> | undefined;
+  const was = { tenant_id: 'bank_A', policy_version: 'policy_v3', industry: 'banking', adapter: 17 };
+  const modes: ServingSettings[] = [
+    { mode: 'load_on_request', max_new_tokens: 1 },
+    { mode: 'batched', maxBatch: 4, max_new_tokens: 1 },
+  ];
+  await made.compute.request(
+    'serveTrace',
+    { requests: 14, seed: 1, modes },
+    {
+      onProgress() {
+        changed ??= made.compute.request('editRules', { edit: { kind: 'remove', was } });
+      },
+    },
+  );
+  await changed;
+  await made.compute.request('serveRequest', { requestId: 'last', metadata: BANK });
+  await made.compute.request('serveRequest', { requestId: 'sent', metadata: HEADERS[1]!, messages: HI, misrouteTo: 17 }); // biome-ignore format: one call
+  const { entries } = await made.compute.request('searchAuditLog', { query: {}, offset: 0, limit: 500 });
+  const tables = new Map([[await sha256(canonicalJson(DEFAULT_RULES)), DEFAULT_RULES]]);
+  for (const { rules, rulesHash } of entries) if (rules) tables.set(rulesHash!, rules);
+  expect(tables.size).toBe(2);
+  const adapters = new Map(Object.entries(IDS).map(([tenant, id]) => [id, { tenant }]));
+  const decisions = entries.filter(({ decision }) => decision === 'routed' || decision === 'refused');
+  for (const { metadata, rulesHash, decision, adapterId, reason } of decisions)
+    expect(route(metadata, tables.get(rulesHash!)!, adapters)).toMatchObject({ decision, ...(reason ? { reason } : { adapterId }) }); // biome-ignore format: one call
+  const bank = decisions.filter(({ metadata }) => metadata.tenant_id === 'bank_A' && metadata.policy_version === 'policy_v3'); // biome-ignore format: one call
+  const saidIn = (mode: string | undefined) =>
+    new Set(bank.flatMap((one) => (one.mode === mode ? [one.decision] : [])));
+  expect([...saidIn('load_on_request')]).toEqual(['routed']);
+  for (const mode of ['batched', undefined]) expect([...saidIn(mode)]).toEqual(['refused']);
+  expect(entries.find(({ decision }) => decision === 'misrouted')!.rulesHash).toBe([...tables.keys()][1]);
+  expect(await made.compute.request('verifyAuditLog', {})).toEqual({ ok: true, count: entries.length });
 });
 
 const HEADERS = [

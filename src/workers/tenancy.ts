@@ -140,8 +140,11 @@ export class Tenancy {
   base(signal?: AbortSignal): Promise<ModelSource> {
     return this.env.models.source(this.baseRef, undefined, signal);
   }
-  private rules() {
-    return this.table.current();
+  /** What a decision is made by at this moment. */
+  private async inForce() {
+    const active = await (await this.registry()).active();
+    const rules = await this.table.current();
+    return { active, rules, rulesHash: await rulesHash(rules) };
   }
   async editRules(edit: RuleEdit): Promise<readonly RoutingRule[]> {
     return this.table.edit(edit, await (await this.registry()).list());
@@ -151,7 +154,7 @@ export class Tenancy {
     const registry = await this.registry();
     const { info } = await this.env.models.source(this.baseRef);
     const entries = await registry.list();
-    const rules = await this.rules();
+    const rules = await this.table.current();
     const bytes: Record<string, number> = {};
     for (const { artifactId } of entries.flatMap(({ versions }) => versions))
       bytes[artifactId] = (await this.artifacts.get(artifactId))?.sizeBytes ?? 0;
@@ -167,8 +170,8 @@ export class Tenancy {
   }
   /** What the router would do with a request; nothing is served, so nothing is logged. */
   async preview(metadata: RequestMetadata): Promise<RoutingDecision> {
-    const active = await (await this.registry()).active();
-    return route(metadata, await this.rules(), active);
+    const { rules, active } = await this.inForce();
+    return route(metadata, rules, active);
   }
 
   /**
@@ -340,13 +343,13 @@ export class Tenancy {
     { messages, misrouteTo, requestId }: { messages?: Message[]; misrouteTo?: number; requestId: string },
     working: Working,
   ): Promise<ServedAnswer> {
-    const registry = await this.registry();
-    const active = await registry.active();
-    const decision = route(metadata, await this.rules(), active);
+    const { rules, rulesHash: hash, active } = await this.inForce();
+    const decision = route(metadata, rules, active);
     const about = { requestId, metadata };
+    const made = { ...about, rulesHash: hash };
     if (decision.decision === 'refused') {
       const { reason, message } = decision;
-      await this.log.append([{ ...about, decision: 'refused', reason, message }]);
+      await this.log.append([{ ...made, decision: 'refused', reason, message }]);
       return { decision };
     }
     const adapterId = misrouteTo ?? decision.adapterId;
@@ -355,14 +358,14 @@ export class Tenancy {
       throw new ConfigError(`Adapter ${adapterId} has no active version, so it cannot answer.`, { where: `adapter ${adapterId}` }); // biome-ignore format: one error
     const { version: number, artifactId } = version;
     const chosen = active.get(decision.adapterId)!;
-    const routed = { ...about, decision: 'routed' as const, adapterId: decision.adapterId, version: chosen.version, artifactId: chosen.artifactId }; // biome-ignore format: one entry
+    const routed = { ...made, decision: 'routed' as const, adapterId: decision.adapterId, version: chosen.version, artifactId: chosen.artifactId }; // biome-ignore format: one entry
     // What the router decided is logged as it is; that the answer came from another adapter stands in an entry of its own.
     const message = `Sent to adapter ${adapterId} by hand; the router chose ${decision.adapterId}.`;
     await this.log.append([
       routed,
       ...(adapterId === decision.adapterId
         ? []
-        : [{ ...about, decision: 'misrouted' as const, adapterId, version: number, artifactId, message }]),
+        : [{ ...made, decision: 'misrouted' as const, adapterId, version: number, artifactId, message }]),
     ]);
     const tenant = TENANTS.find(({ id }) => id === metadata.tenant_id)?.id;
     const item = tenant && !messages ? caseOf(chapterItem(builtinWorld(), tenant), 0) : undefined;
@@ -429,9 +432,7 @@ export class Tenancy {
     { signal, onProgress }: Working,
   ): Promise<ServingReport[]> {
     const { models, queue, clock } = this.env;
-    const registry = await this.registry();
-    const active = await registry.active();
-    const rules = await this.rules();
+    await this.registry(); // the tenants' adapters, before the base takes the device
     const context = await this.context();
     const given = servingTrace(builtinWorld(), { requests, seed });
     const cases = new Map(given.map((request) => [request.id, request.case]));
@@ -440,23 +441,23 @@ export class Tenancy {
       return { id, arrivalMs, metadata, promptIds: ids, stopIds };
     });
     const base = await models.source(this.baseRef, undefined, signal);
-    const adapters = new Map<AdapterKey, string>(
-      [...active].map(([id, { version, artifactId }]) => [adapterKey(id, version), artifactId]),
-    );
     const replayId = `replay-${this.env.newId().slice(0, 8)}`;
     return this.serving.use(
       base,
       [],
       async (engine) => {
-        const options = { engine, files: await wholeFiles(base.files), artifacts: this.artifacts, adapters, clock, yieldToOthers: () => queue.giveWay() }; // biome-ignore format: one object
-        const server = await EngineAdapterServer.open(options);
-        try {
-          const reports: ServingReport[] = [];
-          for (const [i, mode] of modes.entries())
+        const files = await wholeFiles(base.files);
+        const reports: ServingReport[] = [];
+        for (const [i, mode] of modes.entries()) {
+          const { active, ...table } = await this.inForce(); // a person may have changed either since the mode before
+          const adapters = new Map<AdapterKey, string>([...active].map(([id, { version, artifactId }]) => [adapterKey(id, version), artifactId])); // biome-ignore format: one map
+          const options = { engine, files, artifacts: this.artifacts, adapters, clock, yieldToOthers: () => queue.giveWay() }; // biome-ignore format: one object
+          const server = await EngineAdapterServer.open(options);
+          try {
             reports.push(
               await replay(trace, mode, {
                 server,
-                rules,
+                ...table,
                 adapters: active,
                 replay: replayId,
                 log: this.log,
@@ -469,10 +470,11 @@ export class Tenancy {
                 },
               }),
             );
-          return reports;
-        } finally {
-          server.dispose();
+          } finally {
+            server.dispose();
+          }
         }
+        return reports;
       },
       signal,
     );
