@@ -122,6 +122,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     newId: env.newId,
     base: env.tenancyBase,
     servingIdleMs: env.servingIdleMs,
+    isTraining: () => training.ids().length > 0,
   });
   const adapterImports = new AdapterImports(tenancy, artifacts);
   const arithmetic = new AdapterArithmetic({ tenancy, artifacts, models, contexts, queue });
@@ -130,6 +131,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     checkpointEveryMs: env.checkpointEveryMs,
     prepare: recipePreparer({
       ...{ ...env, models, contexts, queue },
+      alone: (task, signal) => tenancy.serving.alone(task, signal),
       async checkMemory(recipe, config) {
         const info = await ready();
         if (info.backend === 'wasm') checkWasm(recipe, config);
@@ -138,6 +140,8 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       sendAhead: () => backendInfo?.backend === 'webgpu' && !backendInfo.isFallbackAdapter,
     }),
     ranOutOfMemory(driver) {
+      // With the base beside it, it says nothing of what fits without.
+      if (tenancy.serving.isHeld) return void tenancy.serving.release();
       if (!(driver instanceof RecipeRun) || backendInfo?.backend !== 'webgpu') return;
       const { memory } = recipeMemory(driver.recipe, driver.engine.config, backendInfo);
       void budget.remember(backendInfo.adapter, memory.weights + memory.activations);
@@ -269,7 +273,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     onDevice('measuring', async () => {
       gpu(); // which says where there is none
       await budget.checkStep(shape, backendInfo!);
-      void tenancy.release();
+      void tenancy.serving.release();
       const isTraining = () => training.ids().some((id) => training.get(id)?.status === 'running');
       const before = isTraining();
       try {
@@ -518,14 +522,9 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
           : mergedZip(trained, await tokenizerParts(ref, { ...env, models, contexts }, await templateOf(ref)));
       return transferring({ fileName, bytes: bytes.buffer }, [bytes.buffer]);
     },
-    startRun: (params, { signal }) =>
-      onDevice('preparing the run', () => {
-        void tenancy.release();
-        return training.start(params, signal);
-      }),
+    startRun: (params, { signal }) => onDevice('preparing the run', () => training.start(params, signal)),
     resumeRun: ({ runId }, { signal }) =>
       onDevice('preparing the run', async () => {
-        void tenancy.release();
         const result = await training.resume(runId, signal);
         ended.drop(runId);
         return result;

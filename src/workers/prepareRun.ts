@@ -24,7 +24,9 @@ export interface PrepareEnvironment {
   onTextStalled: (reason: string) => void;
   models: Models;
   contexts: RenderContexts;
-  queue: DeviceQueue;
+  queue: Pick<DeviceQueue, 'giveWay'>;
+  /** Runs a task on the device when nothing else has memory there that can be freed. */
+  alone: <T>(task: () => Promise<T>, signal?: AbortSignal) => Promise<T>;
   emit: (event: ComputeEvent) => void;
   /** Throws ConfigError for a run that the device has no room for. */
   checkMemory: (recipe: Recipe, config: LlamaConfig) => Promise<void>;
@@ -70,7 +72,7 @@ export function recipePreparer(env: PrepareEnvironment): PrepareRun {
         message: `${n} of ${total} rows are left out of training. The first: ${train.dropped[0]!.reason}`,
       });
     }
-    const driver = await env.queue.run('interactive', async () => {
+    const driver = await env.alone(async () => {
       const { quantization } = recipe.model;
       const base = { ...source, files: { ...source.files, quantization } };
       const engine = await env.models.newEngine(base, recipeAdapters(recipe));
@@ -93,7 +95,7 @@ export function recipePreparer(env: PrepareEnvironment): PrepareRun {
         engine.dispose();
         throw error;
       }
-    });
+    }, signal);
     const parents = { ...held.parents, ...train.parents, model: source.info.artifactId, tokenizer: tokenizerId };
     return {
       driver,

@@ -38,16 +38,20 @@ function adapter(name: string, seed: number, lora: LoraConfig = { r: 2, lora_alp
 const [A, B] = [adapter('a', 1), adapter('b', 2)];
 
 beforeAll(() => initNodeBackend());
-function open(idleMs = 60_000) {
+function open(
+  idleMs: number | undefined = 60_000,
+  more: { built?: () => Promise<void>; isTraining?: () => boolean } = {},
+) {
   const built: ModelEngine[] = [];
   const queue = new DeviceQueue();
   const newEngine = async ({ files: given }: ModelSource) => {
     const engine = loadModel(given as ModelFiles); // these bases lie in memory
     vi.spyOn(engine, 'setAdapters');
     built.push(engine);
+    await more.built?.();
     return engine;
   };
-  return { serving: new ServingBase({ queue, newEngine, idleMs }), built, queue };
+  return { serving: new ServingBase({ queue, newEngine, idleMs, isTraining: more.isTraining }), built, queue };
 }
 const says = async (engine: ModelEngine) => {
   const sampling = { temperature: 0, top_k: 0, top_p: 1, max_new_tokens: 8, seed: 0 };
@@ -142,4 +146,61 @@ test('adapters that do not fit, and a device without memory, leave nothing on it
   await serving.use(BASE, [A], says);
   expect(built).toHaveLength(3); // a task that failed otherwise costs no build
   await serving.release();
+});
+
+test('a base that is asked to leave while it is being built leaves after the task it was built for', async () => {
+  const before = tf.memory().numTensors;
+  let finish = () => {};
+  const { serving, built } = open(60_000, {
+    built: () =>
+      new Promise((resolve) => {
+        finish = resolve;
+      }),
+  });
+  const answer = serving.use(BASE, [A], says);
+  await vi.waitFor(() => expect(built).toHaveLength(1));
+  const released = serving.release();
+  finish();
+  expect((await answer).length).toBeGreaterThan(0);
+  await released;
+  expect(serving.isHeld).toBe(false);
+  expect(tf.memory().numTensors).toBe(before);
+});
+
+test('a task that wants the memory waits for one that has the base and gives way, and finds the device without it', async () => {
+  const before = tf.memory().numTensors;
+  const { serving, queue } = open();
+  let isDone = false;
+  let seen: Promise<number> | undefined;
+  await serving.use(BASE, [A], async (engine) => {
+    seen = serving.alone(async () => {
+      isDone = true;
+      return tf.memory().numTensors;
+    });
+    await queue.giveWay();
+    expect(isDone).toBe(false);
+    await says(engine);
+  });
+  expect(await seen).toBe(before);
+});
+
+test('while a run trains the base leaves after seconds, else after a minute', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  try {
+    for (const [isTraining, after] of [
+      [true, 3000],
+      [false, 60_000],
+    ] as const) {
+      const { serving } = open(undefined, { isTraining: () => isTraining });
+      await serving.use(BASE, [], async () => {});
+      vi.advanceTimersByTime(after - 1);
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(serving.isHeld).toBe(true);
+      vi.advanceTimersByTime(1);
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(serving.isHeld).toBe(false);
+    }
+  } finally {
+    vi.useRealTimers();
+  }
 });

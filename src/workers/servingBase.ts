@@ -7,6 +7,8 @@ import type { ModelSource } from './models';
 
 /** How long the base is kept for a next request, ms. */
 const IDLE_MS = 60_000;
+/** The same while a run trains, which wants the memory more than a next request wants its second. */
+const IDLE_BESIDE_RUN_MS = 3000;
 
 /** An adapter as an engine takes it. */
 export interface LoadedAdapter {
@@ -18,6 +20,8 @@ export interface ServingBaseEnvironment {
   queue: DeviceQueue;
   newEngine: (base: ModelSource) => Promise<ModelEngine>;
   idleMs?: number;
+  /** Whether a run has an engine on the device too. */
+  isTraining?: () => boolean;
 }
 
 export class ServingBase {
@@ -50,7 +54,7 @@ export class ServingBase {
           if (isOutOfMemory(error)) this.drop();
           throw error;
         } finally {
-          this.idle = setTimeout(() => void this.release(), this.env.idleMs ?? IDLE_MS);
+          this.idle = setTimeout(() => void this.release(), this.idleMs());
           (this.idle as { unref?: () => void }).unref?.(); // a script in Node may end before
         }
       },
@@ -58,14 +62,32 @@ export class ServingBase {
     );
   }
 
-  /** Frees the device of it, behind the task that has it. The next use builds it anew. */
+  /** Runs `task` alone on the device, behind a task that has the base, and without the base beside it: one that wants its memory. */
+  alone<T>(task: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    return this.env.queue.run(
+      'training', // where one that uses the base gives way, the base is still there
+      () => {
+        this.drop();
+        return task();
+      },
+      signal,
+    );
+  }
+  /** Frees the device of it, behind the task that has it or builds it. The next use builds it anew. */
   async release(): Promise<void> {
-    if (!this.held) return;
     try {
-      await this.env.queue.run('training', async () => this.drop());
+      await this.alone(async () => {});
     } catch {
       // The queue was emptied because the device is gone, and the engine with it.
     }
+  }
+  get isHeld(): boolean {
+    return this.held !== undefined;
+  }
+
+  private idleMs(): number {
+    const { idleMs = IDLE_MS, isTraining } = this.env;
+    return isTraining?.() ? Math.min(idleMs, IDLE_BESIDE_RUN_MS) : idleMs;
   }
 
   private async engine(base: ModelSource): Promise<ModelEngine> {

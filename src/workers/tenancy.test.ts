@@ -343,6 +343,43 @@ test('a run that starts gets the memory of the base; both answer and train', asy
   builds.mockRestore();
 });
 
+/** Follows engines from here on: how many were on the device at most at once. */
+function countEngines() {
+  const make = Models.prototype.newEngine;
+  const found = { now: 0, most: 0, built: 0 };
+  const spy = vi.spyOn(Models.prototype, 'newEngine').mockImplementation(async function (this: Models, ...args) {
+    const engine = await make.apply(this, args);
+    found.built++;
+    found.most = Math.max(found.most, ++found.now);
+    const { dispose } = engine;
+    engine.dispose = () => {
+      found.now--;
+      dispose.call(engine);
+    };
+    return engine;
+  });
+  return { found, end: () => spy.mockRestore() };
+}
+
+test('a run that starts during a replay is built after it, without the base beside it', async () => {
+  const made = bed();
+  await install(made);
+  const { found, end } = countEngines();
+  let run: Promise<void> | undefined;
+  await made.compute.request(
+    'serveTrace',
+    { requests: 14, seed: 1, modes: [{ mode: 'load_on_request', max_new_tokens: 2 }] },
+    {
+      onProgress({ done }) {
+        if (done === 1) run = trainTenants(made, 'next', 4);
+      },
+    },
+  );
+  await run;
+  expect(found).toMatchObject({ built: 2, most: 1 });
+  end();
+});
+
 test('two tabs with one store: every answer of both is in one chain, and no change of the registry is lost', async () => {
   const one = bed();
   await install(one);

@@ -63,6 +63,8 @@ export interface TenancyEnvironment {
   base?: string;
   /** How long the base stays on the device for a next request, ms. */
   servingIdleMs?: number;
+  /** Whether a run has an engine on the device: the base then leaves sooner. */
+  isTraining?: () => boolean;
 }
 /** What a shipped adapter's report says of its regression check; `artifact`: of the adapter that was checked. */
 type ShippedCheck = RegressionCheck & { artifact: string };
@@ -76,7 +78,8 @@ interface Working {
 export class Tenancy {
   private readonly artifacts: ArtifactStore;
   private readonly log: AuditLog;
-  private readonly serving: ServingBase;
+  /** Whoever works with the base, or wants its memory, asks here: it is the one engine of it. */
+  readonly serving: ServingBase;
   private readonly baseRef: string;
   private readonly table: RoutingRules;
   private opened?: Promise<AdapterRegistry>;
@@ -84,15 +87,10 @@ export class Tenancy {
   constructor(private readonly env: TenancyEnvironment) {
     this.artifacts = new ArtifactStore(env.storage, env.now);
     this.log = new AuditLog(env.storage, env.now);
-    const { queue, models, servingIdleMs: idleMs } = env;
-    this.serving = new ServingBase({ queue, newEngine: (base) => models.newEngine(base), idleMs });
+    const { queue, models, servingIdleMs: idleMs, isTraining } = env;
+    this.serving = new ServingBase({ queue, newEngine: (base) => models.newEngine(base), idleMs, isTraining });
     this.baseRef = env.base ?? 'builtin:micro-sft';
     this.table = new RoutingRules(env.storage, this.log, this.baseRef);
-  }
-
-  /** Takes the base off the device, once it is free: what comes next needs the memory. */
-  release(): Promise<void> {
-    return this.serving.release();
   }
 
   registry(): Promise<AdapterRegistry> {
