@@ -4,7 +4,7 @@ import { readAdapter } from '../interop/peft';
 import { parseLlamaConfig } from '../nn/loadModel';
 import type { Recipe } from '../protocol/recipe';
 import { ArtifactStore } from '../storage/artifacts';
-import { readTestFile, type TestBed, testBed, tinyRecipe } from './testBed';
+import { countEngines, readTestFile, type TestBed, testBed, tinyRecipe } from './testBed';
 
 const beds: TestBed[] = [];
 afterEach(async () => {
@@ -56,6 +56,7 @@ test('weights 1, 0 and 0, 1 answer as each adapter alone; what is between is ano
   const other = await made.compute.request('serveRequest', { requestId: 'b', metadata: metadata('retail_B', 'policy_v2') }); // biome-ignore format: one call
   expect(found.answers[0]!.text).toBe(alone.text);
   expect(found.answers[1]!.text).toBe(other.text);
+  expect(other.text).not.toBe(alone.text);
   expect(found.answers[3]!.text).not.toBe(alone.text);
 
   await expect(made.compute.request('serveMix', { ids: [17], weightings: [[1]] })).rejects.toThrow('two adapters or more'); // biome-ignore format: one call
@@ -113,6 +114,21 @@ test('an update goes into the base and out again by rounding alone; in four bits
   expect(found.logits.sameChoices).toBeGreaterThan(0.9 * found.logits.tokens);
   // The base is there as it was: the adapter still answers beside it.
   expect((await made.compute.request('mergeDifference', { id: 17 })).largest).toBeGreaterThan(0);
+});
+
+test('sums, and the way back, are taken on the base that serves: none is built beside it', async () => {
+  const made = await installed();
+  const { found, end } = countEngines();
+  const serve = (requestId: string) => made.compute.request('serveRequest', { requestId, metadata: metadata('bank_A', 'policy_v3') }); // biome-ignore format: one call
+  const alone = await serve('a');
+  const mixed = await made.compute.request('serveMix', { ids: [17, 42], weightings: [[0, 1], [1, 0]] }); // biome-ignore format: pairs
+  expect(mixed.answers.map(({ text }) => text === alone.text)).toEqual([false, true]);
+  expect((await serve('b')).text).toBe(alone.text);
+  expect(found).toMatchObject({ built: 1, most: 1 });
+  await made.compute.request('unmergeDifference', { id: 17 });
+  expect((await serve('c')).text).toBe(alone.text);
+  expect(found).toMatchObject({ built: 2, most: 2, now: 1 }); // the base, and the one that the update came out of
+  end();
 });
 
 test('an adapter with a bias behind B cannot be merged, and says so', async () => {

@@ -7,7 +7,7 @@ import { tensorsOf } from '../nn/adapterSet';
 import { type CombinationType, combineLora } from '../nn/combineLora';
 import { generate } from '../nn/generate';
 import { logitDifference } from '../nn/logitDifference';
-import type { LoraRoute, NamedTensorMap } from '../nn/seam';
+import type { LoraRoute } from '../nn/seam';
 import { mergeAndBack, mergeAndBackNf4 } from '../nn/unmergeLora';
 import type { Message } from '../protocol/chat';
 import type { MixedAnswers, MixPart, UnmergeDifference } from '../protocol/requests';
@@ -28,11 +28,11 @@ import { freeCase, MAX_NEW_TOKENS, noSampler, type Tenancy } from './tenancy';
 const MOST_SUMS = 16;
 
 export interface ArithmeticEnvironment {
-  tenancy: Pick<Tenancy, 'base' | 'registry' | 'registerArtifact'>;
+  tenancy: Pick<Tenancy, 'base' | 'registry' | 'registerArtifact' | 'serving'>;
   artifacts: ArtifactStore;
   models: Models;
   contexts: RenderContexts;
-  queue: DeviceQueue;
+  queue: Pick<DeviceQueue, 'giveWay'>;
 }
 
 export class AdapterArithmetic {
@@ -68,29 +68,20 @@ export class AdapterArithmetic {
     const items = messages ? [] : tenants.map(({ id }) => caseOf(chapterItem(builtinWorld(), id), 0));
     const prompt = items[0] ?? (messages ? freeCase(messages) : caseOf(chapterItem(builtinWorld(), TENANTS[0]!.id), 0));
     const encoded = encodeCase(prompt, 'plain', 1, { world: builtinWorld(), render, sampler: noSampler });
-    const rows = await queue.run(
-      'training',
-      async () => {
-        const engine = await models.newEngine(base);
-        try {
-          const tensors = Object.assign({}, ...loaded.map((one) => one.tensors)) as NamedTensorMap;
-          await engine.setAdapters(
-            loaded.map(({ adapter }) => adapter),
-            { tensors, routes },
-          );
-          return await generate(engine, {
-            prompts: weightings.map(() => encoded.ids),
-            stopIds: encoded.stopIds,
-            signal,
-            rowAdapter: Int32Array.from(weightings, (_, i) => i),
-            yieldToOthers: () => queue.giveWay(),
-            sampling: { temperature: 0, top_k: 0, top_p: 1, max_new_tokens: MAX_NEW_TOKENS, seed: 0 },
-          });
-        } finally {
-          engine.dispose();
-        }
-      },
+    const rows = await this.env.tenancy.serving.use(
+      base,
+      loaded,
+      (engine) =>
+        generate(engine, {
+          prompts: weightings.map(() => encoded.ids),
+          stopIds: encoded.stopIds,
+          signal,
+          rowAdapter: Int32Array.from(weightings, (_, i) => i),
+          yieldToOthers: () => queue.giveWay(),
+          sampling: { temperature: 0, top_k: 0, top_p: 1, max_new_tokens: MAX_NEW_TOKENS, seed: 0 },
+        }),
       signal,
+      routes,
     );
     const answers = rows.map(({ ids: out, terminated }, i) => {
       const text = render.tokenizer.decode(terminated ? out.slice(0, -1) : out);
@@ -141,7 +132,7 @@ export class AdapterArithmetic {
    * and in NF4, and in logits on the chapter's request. Throws ConfigError for an adapter that cannot be merged.
    */
   async unmerge(id: number, signal?: AbortSignal): Promise<UnmergeDifference> {
-    const { models, queue, contexts, tenancy } = this.env;
+    const { models, contexts, tenancy } = this.env;
     const [{ entry, version }] = (await this.served([id])) as [Served];
     const tenant = TENANTS.find((one) => one.id === entry.metadata.tenant_id) ?? TENANTS[0]!;
     const item = caseOf(chapterItem(builtinWorld(), tenant.id), 0);
@@ -154,15 +145,16 @@ export class AdapterArithmetic {
     const weights = await readTensors(sourceOf(base.files.weights));
     const { restored, difference } = mergeAndBack(base.info.config, weights, adapter, tensors);
     const nf4 = mergeAndBackNf4(base.info.config, weights, adapter, tensors);
-    const logits = await queue.run(
-      'training',
-      async () => {
-        const engines = [await models.newEngine(base)];
+    // Two of them are needed, of which the base that serves is one.
+    const logits = await tenancy.serving.use(
+      base,
+      [],
+      async (engine) => {
+        const back = await models.newEngine({ ...base, files: { ...base.files, weights: restored } });
         try {
-          engines.push(await models.newEngine({ ...base, files: { ...base.files, weights: restored } }));
-          return await logitDifference(engines[0]!, engines[1]!, ids);
+          return await logitDifference(engine, back, ids);
         } finally {
-          for (const engine of engines) engine.dispose();
+          back.dispose();
         }
       },
       signal,

@@ -99,6 +99,16 @@ test('a task that leaves other adapters or another route behind does not answer 
   await serving.release();
 });
 
+test('routes that a task asks for are its own: the next one has a route for each adapter again', async () => {
+  const { serving, built } = open();
+  const [a, b] = [await serving.use(BASE, [A, B], says), await serving.use(BASE, [B], says)];
+  const swapped = [[{ slot: 1, weight: 1 }], [{ slot: 0, weight: 1 }]];
+  expect(await serving.use(BASE, [A, B], says, undefined, swapped)).toEqual(b);
+  expect(await serving.use(BASE, [A, B], says)).toEqual(a);
+  expect(built).toHaveLength(1);
+  await serving.release();
+});
+
 test('another base takes the place of the one there, and never beside it', async () => {
   const { serving, built } = open();
   const before = tf.memory().numTensors;

@@ -1,6 +1,6 @@
 // The one engine that answers for tenants: it stays on the device between requests, and adapters are swapped in it, so that a
 // request pays for its adapter and not for the base. It leaves when nobody has asked for a while, or when its memory is wanted.
-import type { LoraAdapter, ModelEngine, NamedTensorMap } from '../nn/seam';
+import type { LoraAdapter, LoraRoute, ModelEngine, NamedTensorMap } from '../nn/seam';
 import type { DeviceQueue } from './deviceQueue';
 import { isOutOfMemory } from './inWords';
 import type { ModelSource } from './models';
@@ -26,7 +26,7 @@ export interface ServingBaseEnvironment {
 
 export class ServingBase {
   /** Of the base with this key (ModelSource). */
-  private held?: { key: string; engine: ModelEngine };
+  private held?: { key: string; engine: ModelEngine; routes?: string };
   private idle?: ReturnType<typeof setTimeout>;
 
   constructor(private readonly env: ServingBaseEnvironment) {}
@@ -34,13 +34,15 @@ export class ServingBase {
   /**
    * Runs `task` alone on the device, with exactly these adapters beside the base, in slots of their order. The engine belongs to
    * nobody: the task may change its adapters, and may not use it afterwards. Adapters are told apart by name, so equal names must be
-   * equal weights: take the artifact's id. Throws as setAdapters for adapters that do not fit.
+   * equal weights: take the artifact's id. `routes`: as setAdapters takes them; one for each adapter unless given. Throws as
+   * setAdapters for adapters that do not fit.
    */
   use<T>(
     base: ModelSource,
     adapters: readonly LoadedAdapter[],
     task: (engine: ModelEngine) => Promise<T>,
     signal?: AbortSignal,
+    routes?: readonly LoraRoute[],
   ): Promise<T> {
     return this.env.queue.run(
       'training', // as training tasks never run inside each other, nobody swaps adapters under a task that gives way
@@ -48,7 +50,7 @@ export class ServingBase {
         clearTimeout(this.idle);
         try {
           const engine = await this.engine(base);
-          await this.place(engine, adapters);
+          await this.place(engine, adapters, routes);
           return await task(engine);
         } catch (error) {
           if (isOutOfMemory(error)) this.drop();
@@ -95,13 +97,16 @@ export class ServingBase {
     this.held ??= { key: base.key, engine: await this.env.newEngine(base) };
     return this.held.engine;
   }
-  private async place(engine: ModelEngine, adapters: readonly LoadedAdapter[]): Promise<void> {
+  private async place(engine: ModelEngine, adapters: readonly LoadedAdapter[], routes?: readonly LoraRoute[]) {
     const names = (list: readonly LoraAdapter[]) => list.map(({ name }) => name).join();
     const wanted = adapters.map(({ adapter }) => adapter);
-    if (names(engine.adapters) !== names(wanted))
+    const held = this.held!;
+    const asked = routes && JSON.stringify(routes);
+    if (names(engine.adapters) !== names(wanted) || held.routes !== asked)
       try {
         const tensors = Object.assign({}, ...adapters.map((one) => one.tensors)) as NamedTensorMap;
-        await engine.setAdapters(wanted, { tensors });
+        await engine.setAdapters(wanted, { tensors, ...(routes && { routes }) });
+        held.routes = asked;
       } catch (error) {
         this.drop(); // what is on the device now is anybody's guess
         throw error;

@@ -7,7 +7,7 @@ import type { AuditSearch, ServingSettings } from '../protocol/requests';
 import type { AuditEntry } from '../protocol/serving';
 import { canonicalJson, sha256 } from '../storage/hash';
 import { Models } from './models';
-import { type TestBed, testBed, tinyRecipe } from './testBed';
+import { countEngines, type TestBed, testBed, tinyRecipe } from './testBed';
 
 const beds: TestBed[] = [];
 const bed = (options: Parameters<typeof testBed>[0] = {}) => {
@@ -342,24 +342,6 @@ test('a run that starts gets the memory of the base; both answer and train', asy
   expect(builds.mock.calls.length - trained, 'released by the run').toBe(1);
   builds.mockRestore();
 });
-
-/** Follows engines from here on: how many were on the device at most at once. */
-function countEngines() {
-  const make = Models.prototype.newEngine;
-  const found = { now: 0, most: 0, built: 0 };
-  const spy = vi.spyOn(Models.prototype, 'newEngine').mockImplementation(async function (this: Models, ...args) {
-    const engine = await make.apply(this, args);
-    found.built++;
-    found.most = Math.max(found.most, ++found.now);
-    const { dispose } = engine;
-    engine.dispose = () => {
-      found.now--;
-      dispose.call(engine);
-    };
-    return engine;
-  });
-  return { found, end: () => spy.mockRestore() };
-}
 
 test('a run that starts during a replay is built after it, without the base beside it', async () => {
   const made = bed();

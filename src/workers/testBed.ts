@@ -1,5 +1,6 @@
 // Both services in Node, joined by real message channels as in the browser. Models are tiny, with seeded random weights.
 import { readFile } from 'node:fs/promises';
+import { vi } from 'vitest';
 import { initNodeBackend } from '../gpu/node';
 import { initWeights } from '../nn/init';
 import { PRESETS } from '../nn/presets';
@@ -12,6 +13,7 @@ import { writeSafetensors } from '../storage/safetensors';
 import type { Storage } from '../storage/storage';
 import { type ComputeEnvironment, type ComputeService, createComputeService } from './computeService';
 import type { ReadModelFile } from './modelFiles';
+import { Models } from './models';
 import { type Connection, connect, type Port, serve } from './rpc';
 import { processLocks, type RunLocks } from './runLocks';
 import { createTextService } from './textService';
@@ -131,4 +133,22 @@ export function testBed(
       for (const { port1 } of channels) port1.close();
     },
   };
+}
+
+/** Follows engines from here on: how many were on the device at most at once. */
+export function countEngines() {
+  const make = Models.prototype.newEngine;
+  const found = { now: 0, most: 0, built: 0 };
+  const spy = vi.spyOn(Models.prototype, 'newEngine').mockImplementation(async function (this: Models, ...args) {
+    const engine = await make.apply(this, args);
+    found.built++;
+    found.most = Math.max(found.most, ++found.now);
+    const { dispose } = engine;
+    engine.dispose = () => {
+      found.now--;
+      dispose.call(engine);
+    };
+    return engine;
+  });
+  return { found, end: () => spy.mockRestore() };
 }
