@@ -90,6 +90,11 @@ test('"cat" answers as the weighted sum does and is a version like any other; it
   const sum = await made.compute.request('serveMix', { ids: [17, 9], weightings: [[0.75, -0.5]] });
   expect(alone.answers[0]!.text).toBe(sum.answers[0]!.text);
 
+  const kept = (await artifacts.list('adapter')).length;
+  await expect(made.compute.request('combineAdapters', { parts, combination_type: 'linear', id: -1 })).rejects.toThrow(
+    'must be a whole number from 0 on, got -1',
+  );
+  expect(await artifacts.list('adapter'), 'nothing is kept of it').toHaveLength(kept);
   const linear = await made.compute.request('combineAdapters', { parts, combination_type: 'linear', id: 60 });
   expect(linear.versions).toHaveLength(2);
   expect(linear.versions[1]!.note).toMatch(/^linear: /);

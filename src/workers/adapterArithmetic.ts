@@ -12,7 +12,6 @@ import { mergeAndBack, mergeAndBackNf4 } from '../nn/unmergeLora';
 import type { Message } from '../protocol/chat';
 import type { MixedAnswers, MixPart, UnmergeDifference } from '../protocol/requests';
 import type { AdapterVersion, RegistryEntry, RequestMetadata } from '../protocol/serving';
-import type { ArtifactStore } from '../storage/artifacts';
 import { readTensors } from '../storage/tensorSource';
 import { caseOf } from '../world/cases';
 import { gradeTurn } from '../world/grade';
@@ -28,8 +27,7 @@ import { freeCase, MAX_NEW_TOKENS, noSampler, type Tenancy } from './tenancy';
 const MOST_SUMS = 16;
 
 export interface ArithmeticEnvironment {
-  tenancy: Pick<Tenancy, 'base' | 'registry' | 'registerArtifact' | 'serving'>;
-  artifacts: ArtifactStore;
+  tenancy: Pick<Tenancy, 'base' | 'registry' | 'registerFiles' | 'serving'>;
   models: Models;
   contexts: RenderContexts;
   queue: Pick<DeviceQueue, 'giveWay'>;
@@ -107,7 +105,7 @@ export class AdapterArithmetic {
     id: number,
     about: { name?: string; metadata?: RequestMetadata },
   ): Promise<RegistryEntry> {
-    const { models, artifacts, tenancy } = this.env;
+    const { models, tenancy } = this.env;
     const served = await this.served(parts.map((part) => part.id));
     const { info } = await tenancy.base();
     const loaded = await Promise.all(
@@ -120,11 +118,12 @@ export class AdapterArithmetic {
     const { config, tensors } = combineLora(info.config, loaded, kind);
     const note = `${kind}: ${served.map(({ entry, version }, i) => `${parts[i]!.weight} × adapter ${entry.id} version ${version.version}`).join(' + ')}`; // biome-ignore format: one sentence
     const parents = Object.fromEntries(served.map(({ version }, i) => [`adapter.${i + 1}`, version.artifactId]));
-    const { id: artifactId } = await artifacts.put('adapter', writeAdapter(info.config, config, tensors, info.name), {
-      name: about.name?.trim() || note,
-      parents: { base: info.artifactId, ...parents },
-    });
-    return tenancy.registerArtifact(id, artifactId, { ...about, note });
+    return tenancy.registerFiles(
+      id,
+      writeAdapter(info.config, config, tensors, info.name),
+      { name: about.name?.trim() || note, parents: { base: info.artifactId, ...parents } },
+      { ...about, note },
+    );
   }
 
   /**

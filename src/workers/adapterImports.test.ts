@@ -78,3 +78,25 @@ test('files that name another base need a person’s word, which the version kee
   expect((await made.compute.request('tenancy', {})).entries.map(({ id }) => id)).toEqual([9, 17, 42]); // no empty 78
   expect(await kept()).toBe(before + 1);
 });
+
+test('what the registry refuses is not kept, unless it was there before', async () => {
+  const made = await trained();
+  const artifacts = new ArtifactStore(made.storage, Date.now);
+  const kept = async () => (await artifacts.list('adapter')).map(({ id }) => id);
+  const files = await exported(made);
+  const { 'posttrain_studio.json': _hash, ...other } = files;
+  const send = (sent: Record<string, Uint8Array>, id: number) =>
+    made.compute.request('importAdapter', { files: given(sent), isBaseConfirmed: true, id });
+  const before = await kept();
+  expect(before).toHaveLength(1);
+  await expect(send(files, -1)).rejects.toThrow('must be a whole number from 0 on, got -1');
+  expect(await kept(), 'the run’s own').toEqual(before);
+  const config = JSON.parse(new TextDecoder().decode(other['adapter_config.json'])) as object;
+  other['adapter_config.json'] = new TextEncoder().encode(JSON.stringify({ ...config, lora_alpha: 6 }));
+  await expect(send(other, -1)).rejects.toThrow('must be a whole number from 0 on, got -1');
+  expect(await kept(), 'a new one').toEqual(before);
+  const { versions } = await send(other, 80);
+  await expect(send(other, 80)).rejects.toThrow('is version 1 of adapter 80 already');
+  expect(await kept()).toHaveLength(2);
+  expect(await kept(), 'one in use').toContain(versions[0]!.artifactId);
+});

@@ -3,15 +3,11 @@ import { findAdapter, type ImportBase, readImport } from '../interop/adapterImpo
 import { ConfigError } from '../lib/errors';
 import type { AdapterReading, GivenBytes } from '../protocol/requests';
 import type { RegistryEntry, RequestMetadata } from '../protocol/serving';
-import type { ArtifactStore } from '../storage/artifacts';
 import { BUILTIN, type ModelSource } from './models';
 import type { Tenancy } from './tenancy';
 
 export class AdapterImports {
-  constructor(
-    private readonly tenancy: Pick<Tenancy, 'base' | 'registerArtifact'>,
-    private readonly artifacts: ArtifactStore,
-  ) {}
+  constructor(private readonly tenancy: Pick<Tenancy, 'base' | 'registerFiles'>) {}
 
   /** Throws DataError, ConfigError or ShapeError, in words, for files that are no adapter or fit no module of the base. */
   async read(files: readonly GivenBytes[]): Promise<AdapterReading> {
@@ -20,7 +16,7 @@ export class AdapterImports {
 
   /**
    * Keeps the adapter and makes it the next version of entry `id`. Throws ConfigError where only shapes speak for the base and the
-   * person has not confirmed it; nothing is kept then.
+   * person has not confirmed it, and as the registry does; nothing is kept then.
    */
   async register(
     files: readonly GivenBytes[],
@@ -33,13 +29,9 @@ export class AdapterImports {
     if (base.needsConfirmation && !isBaseConfirmed)
       throw new ConfigError(`${base.text} Confirm that it was trained on this base, or leave it.`, { where: 'base' });
     const parents = { base: (await this.tenancy.base()).info.artifactId };
-    const { id: artifactId } = await this.artifacts.put('adapter', kept, { name, parents });
     const word = base.needsConfirmation ? `; base confirmed by hand, the file names ${base.said ?? 'none'}` : '';
-    return this.tenancy.registerArtifact(id, artifactId, {
-      name: about.name ?? name,
-      metadata: about.metadata,
-      note: `imported from ${name}${word}`,
-    });
+    const note = `imported from ${name}${word}`;
+    return this.tenancy.registerFiles(id, kept, { name, parents }, { name: about.name ?? name, metadata: about.metadata, note }); // biome-ignore format: one call
   }
 
   private async readFiles(files: readonly GivenBytes[]) {

@@ -124,8 +124,8 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     servingIdleMs: env.servingIdleMs,
     isTraining: () => training.ids().length > 0,
   });
-  const adapterImports = new AdapterImports(tenancy, artifacts);
-  const arithmetic = new AdapterArithmetic({ tenancy, artifacts, models, contexts, queue });
+  const adapterImports = new AdapterImports(tenancy);
+  const arithmetic = new AdapterArithmetic({ tenancy, models, contexts, queue });
   const training: TrainingRuns = new TrainingRuns({
     ...{ ...stores, locks: env.locks, queue, now, emit },
     checkpointEveryMs: env.checkpointEveryMs,

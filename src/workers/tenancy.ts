@@ -30,7 +30,7 @@ import type {
 import { AdapterRegistry } from '../storage/adapterRegistry';
 import { ArtifactStore } from '../storage/artifacts';
 import { type AuditHead, AuditLog, type AuditQuery, verifyExport } from '../storage/auditLog';
-import { canonicalJson } from '../storage/hash';
+import { artifactId, canonicalJson, manifestOf } from '../storage/hash';
 import { exclusive, type Storage } from '../storage/storage';
 import { caseOf, type EvaluationCase } from '../world/cases';
 import { gradeTurn } from '../world/grade';
@@ -184,7 +184,7 @@ export class Tenancy {
     return this.registerArtifact(id, await this.env.models.keepAdapter(ref), about);
   }
   /** The same of an artifact that is stored. */
-  async registerArtifact(
+  private async registerArtifact(
     id: number,
     artifactId: string,
     about: { name?: string; metadata?: RequestMetadata; note?: string },
@@ -196,6 +196,25 @@ export class Tenancy {
       await registry.create(id, about.name?.trim() || `adapter ${id}`, about.metadata ?? {});
     await registry.addVersion(id, artifactId, { note: about.note });
     return registry.get(id);
+  }
+  /** The same of an adapter's files, which are kept; when the registry refuses them, only if they were there before. */
+  async registerFiles(
+    id: number,
+    files: Record<string, Uint8Array>,
+    { name, parents }: { name: string; parents: Record<string, string> },
+    about: { name?: string; metadata?: RequestMetadata; note?: string },
+  ): Promise<RegistryEntry> {
+    const artifact = await artifactId(await manifestOf('adapter', files, parents));
+    const isKnown = (await this.artifacts.get(artifact)) !== undefined;
+    await this.artifacts.put('adapter', files, { name, parents });
+    try {
+      return await this.registerArtifact(id, artifact, about);
+    } catch (error) {
+      const entries = await (await this.registry()).list(); // another tab may have registered it meanwhile
+      if (!isKnown && !entries.some(({ versions }) => versions.some((one) => one.artifactId === artifact)))
+        await this.artifacts.remove(artifact);
+      throw error;
+    }
   }
   async activate(id: number, version: number, override?: string): Promise<RegistryEntry> {
     return (await this.registry()).activate(id, version, { override });
