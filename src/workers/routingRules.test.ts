@@ -104,6 +104,54 @@ test('a change that cannot be stored does not hold, and the log says so', async 
   expect(entries.at(-1)!.message).toContain('could not be stored');
 });
 
+test('a change whose tab was killed after its entry, or that the log could not take back, is taken back later', async () => {
+  const added = { kind: 'add', rule: NEW } as const;
+  const failing = async () => {
+    const storage = new MemoryStorage();
+    const { append, setValue } = storage;
+    storage.setValue = async (table, key, value) => {
+      if (table !== 'routing-rules') return setValue.call(storage, table, key, value);
+      storage.append = () => Promise.reject(new StorageError('The disk is gone.'));
+      throw new StorageError('No room.');
+    };
+    const found = open(storage);
+    const error: unknown = await found.rules.edit(added, ENTRIES).catch((cause: unknown) => cause);
+    Object.assign(storage, { append, setValue });
+    expect((await found.log.search()).map(({ rules }) => rules!.length)).toEqual([4]);
+    return { ...found, error: error as Error };
+  };
+  const one = await failing();
+  expect(one.error).toBeInstanceOf(StorageError);
+  expect(one.error.message).toMatch(/could not be stored and does not hold.*The disk is gone/);
+  expect(one.error.cause).toMatchObject({ message: 'No room.' });
+  await open(one.storage).rules.settle();
+  await one.rules.settle(); // once
+  const entries = await one.log.search();
+  expect(entries.map(({ rules }) => rules!.length)).toEqual([4, 3]);
+  expect(entries[1]).toMatchObject({ decision: 'rules', rulesHash: await rulesHash(DEFAULT_RULES) });
+  expect(entries[1]!.message).toContain(`the rules ${entries[0]!.rulesHash!.slice(0, 8)}, which were not stored`);
+  const two = await failing();
+  await two.rules.edit({ kind: 'remove', was: BANK }, ENTRIES);
+  expect((await two.log.search()).map(({ rules }) => rules!.length)).toEqual([4, 3, 2]);
+  expect(await two.log.verify()).toEqual({ ok: true, count: 3 });
+});
+
+test('opening the studio settles what the log says of the rules; rules that were never changed need no word', async () => {
+  const { storage, log, rules } = open();
+  await rules.settle();
+  expect(await log.search()).toEqual([]);
+  const table = [...DEFAULT_RULES, NEW];
+  await log.append([{ requestId: 'x', metadata: {}, decision: 'rules', rules: table, rulesHash: await rulesHash(table) }]); // biome-ignore format: one call
+  const made = testBed({ storage, environment: { tenancyBase: 'builtin:tiny' } });
+  try {
+    expect((await made.compute.request('tenancy', {})).log.count).toBe(2);
+    expect((await log.search()).at(-1)!.rules).toEqual(DEFAULT_RULES);
+  } finally {
+    await made.service.abandon('test ended');
+    made.close();
+  }
+});
+
 test('through the worker: the rule decides from then on, and each logged decision follows from the table before it', async () => {
   const made = testBed({ environment: { tenancyBase: 'builtin:tiny' } });
   try {

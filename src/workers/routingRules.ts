@@ -1,7 +1,7 @@
 // The routing table of a base, as a person edits it: one change at a time, checked as a whole, and in the routing log before it
 // holds, with the table itself, so that a decision can be told from the rules that were in force.
 import { checkRules, DEFAULT_RULES } from '../agent/routing';
-import { ConfigError } from '../lib/errors';
+import { ConfigError, StorageError } from '../lib/errors';
 import { plural } from '../lib/words';
 import type { RegistryEntry, RoutingRule, RuleEdit } from '../protocol/serving';
 import type { AuditLog } from '../storage/auditLog';
@@ -21,12 +21,24 @@ export class RoutingRules {
   /** `key`: of the base. */
   constructor(
     private readonly storage: Pick<Storage, 'getValue' | 'setValue'>,
-    private readonly log: Pick<AuditLog, 'append'>,
+    private readonly log: Pick<AuditLog, 'append' | 'search'>,
     private readonly key: string,
   ) {}
 
   async current(): Promise<readonly RoutingRule[]> {
     return (await this.storage.getValue<RoutingRule[]>(TABLE, this.key)) ?? DEFAULT_RULES;
+  }
+
+  /** Logs the table that holds where the log ends on another: a tab was killed between a change's entry and the change. */
+  settle(): Promise<void> {
+    return exclusive(`rules/${this.key}`, () => this.correct());
+  }
+  private async correct(): Promise<void> {
+    const rules = await this.current();
+    const hash = await rulesHash(rules);
+    const logged = (await this.log.search({ decision: 'rules' })).at(-1)?.rulesHash ?? (await rulesHash(DEFAULT_RULES));
+    if (logged !== hash)
+      await this.note(rules, hash, `The log ended on the rules ${logged.slice(0, 8)}, which were not stored and do not hold.`); // biome-ignore format: one call
   }
 
   /**
@@ -35,6 +47,7 @@ export class RoutingRules {
    */
   edit(edit: RuleEdit, entries: readonly RegistryEntry[]): Promise<readonly RoutingRule[]> {
     return exclusive(`rules/${this.key}`, async () => {
+      await this.correct();
       const before = await this.current();
       const after = edited(before, edit);
       checkRules(after);
@@ -47,7 +60,10 @@ export class RoutingRules {
       try {
         await this.storage.setValue(TABLE, this.key, after);
       } catch (error) {
-        await this.note(before, await rulesHash(before), `The change to ${hash.slice(0, 8)} could not be stored and does not hold.`); // biome-ignore format: one call
+        const failed = `The change to ${hash.slice(0, 8)} could not be stored and does not hold.`;
+        await this.note(before, await rulesHash(before), failed).catch((second: Error) => {
+          throw new StorageError(`${failed} Nor could the log be told so: ${second.message} The next change, or opening the studio again, sets it right.`, { cause: error }); // biome-ignore format: one error
+        });
         throw error;
       }
       return after;

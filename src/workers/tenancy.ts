@@ -106,6 +106,7 @@ export class Tenancy {
     const base = await models.source(this.baseRef);
     const registry = new AdapterRegistry(storage, this.artifacts, now, base.info.artifactId);
     await exclusive(`registry-seed/${registry.baseId}`, () => this.seed(registry)); // several tabs may open it at once
+    await this.table.settle().catch(() => undefined); // what is only looked at need not wait for a log that can be written
     return registry;
   }
   /** What a killed tab, or a file that could not be read, left out or half done comes the next time. */
