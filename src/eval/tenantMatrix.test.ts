@@ -127,6 +127,9 @@ test('a first version beats the bare base, and knows its own tenant’s cases be
   expect(check(0, 3, { b: outcomes(3) }).passes, 'of either').toBe(false);
   expect(check(0, 3, { b: outcomes(5, 20) }).passes, 'shares count, not cases').toBe(true);
   expect(check(10, 10, { b: outcomes(2) }).passes, 'nothing is left to better').toBe(true);
+  for (const base of [0, 10])
+    expect(check(base, 10, { b: outcomes(10), c: outcomes(20, 20) }).passes, 'right everywhere').toBe(true);
+  expect(check(0, 9, { b: outcomes(9), c: outcomes(0) }).passes, 'as good elsewhere, and not all right').toBe(false);
   expect(check(6, 5, { b: outcomes(0) }, 1).passes, 'fewer than the base').toBe(false);
 });
 

@@ -138,6 +138,12 @@ test('the first version needs its check as well: against the bare base, and none
   );
   await registry.recordCheck(17, 1, failed(1, 0));
   await refused('decides 1 of 40 cases as its tenant does, and the bare base 1: it is of no help to this tenant.');
+  await registry.recordCheck(17, 1, failed(1, 30)); // of no help, whatever it is elsewhere
+  await refused('and the bare base 1: it is of no help to this tenant.');
+  await registry.recordCheck(17, 1, { ...failed(40, 40), right: { before: 40, after: 40 } }); // as checks once were
+  await refused(
+    'decides 40 of 40 cases as its tenant does, and was checked by a rule that failed it all the same. Run the',
+  );
   await registry.recordCheck(17, 1, { ...failed(9, 0), regressions: ['a'] });
   await refused('fails 1 case that the bare base passes (a); the allowance is 0.');
   expect((await registry.get(17)).active).toBeNull();
