@@ -56,6 +56,16 @@ export function AdaptersPanel() {
         )
       ) : (
         <div className="ad-views" aria-busy={isLoading}>
+          {failed && (
+            <div className="note bad" role="alert">
+              <div>
+                <b>What is shown here is older than the last change.</b> It could not be read anew: {failed}{' '}
+                <button type="button" className="link" onClick={() => void loadTenants()}>
+                  Try again
+                </button>
+              </div>
+            </div>
+          )}
           {untrained(view.entries).length > 0 && <TrainingCard view={view} isEmpty />}
           {shown === 'routing' && <RoutingTab view={view} />}
           {shown === 'registry' && <RegistryTab view={view} />}

@@ -106,9 +106,14 @@ export const stopWork = (name: string): void => controllers.get(name)?.abort();
 /** Reads registry, rules and head of the log anew. */
 export const loadTenants = (): Promise<void> =>
   runWork('view', async () => set({ view: await compute().request('tenancy', {}) }));
-/** After a change: quiet, and without an error of its own, as the change was told already. */
+/** After a change, which holds whatever becomes of this: where it fails, the panel says that its view is old. */
 export async function refresh(): Promise<void> {
-  set({ view: await compute().request('tenancy', {}) });
+  try {
+    const view = await compute().request('tenancy', {});
+    set(({ failed: { view: _old, ...failed } }) => ({ view, failed }));
+  } catch (error) {
+    failWork('view', (error as Error).message);
+  }
 }
 
 const requestId = (): string => `page-${crypto.randomUUID().slice(0, 8)}`;
