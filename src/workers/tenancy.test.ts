@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, expect, test, vi } from 'vitest';
 import { DEFAULT_RULES, route } from '../agent/routing';
+import { RecipeRun } from '../labs/runRecipe';
 import type { Recipe } from '../protocol/recipe';
 import type { AuditSearch, ServingSettings } from '../protocol/requests';
 import type { AuditEntry } from '../protocol/serving';
@@ -359,6 +360,27 @@ test('a run that starts during a replay is built after it, without the base besi
   );
   await run;
   expect(found).toMatchObject({ built: 2, most: 1 });
+  end();
+});
+
+test('a run that is out of memory takes the base off the device as well', async () => {
+  const made = bed();
+  await install(made);
+  const { found, end } = countEngines();
+  const { trainStep } = RecipeRun.prototype;
+  let asked: Promise<unknown> | undefined;
+  const spy = vi.spyOn(RecipeRun.prototype, 'trainStep').mockImplementation(async function (this: RecipeRun, ...args) {
+    if (found.now > 1) throw new Error('Out of memory: buffer allocation failed');
+    asked ??= made.compute.request('serveRequest', { requestId: 'r', metadata: BANK, messages: HI });
+    return trainStep.apply(this, args);
+  });
+  const recipe: Recipe = { ...tinyRecipe, args: { ...tinyRecipe.args, max_steps: 500 } };
+  await made.compute.request('startRun', { runId: 'long', name: 'long', recipe });
+  await vi.waitFor(() => expect(made.statuses('long').at(-1)).toBe('failed'), { timeout: 20_000, interval: 5 });
+  await asked;
+  await made.compute.request('deviceFree', {});
+  expect(found).toMatchObject({ built: 2, most: 2, now: 1 }); // that of the run is kept to look at
+  spy.mockRestore();
   end();
 });
 
