@@ -510,15 +510,20 @@ export const freeCase = (messages: Message[]): EvaluationCase =>
     lastUser: messages.findLast((m) => m.role === 'user')?.content ?? '',
   }) satisfies EvaluationCase;
 
-/** Whether an answer decides as the policy of the tenant who asked. */
+/** Whether an answer decides as the policy of the tenant who asked, and makes no name up. */
 function sliceCheck(item: EvaluationCase, text: string): SliceCheck | undefined {
   const verdicts = gradeTurn(item.truth, text, item.expected, item.lastUser);
   if (verdicts.tenant_policy_correct === null) return undefined;
   const reads = verdicts.schema_valid ? 'It is valid JSON by the schema' : 'It is not valid by the schema';
-  return verdicts.tenant_policy_correct
-    ? { verdict: 'pass', why: `${reads}, and decides as ${item.tenant}’s policy does.` }
-    : {
+  if (!verdicts.tenant_policy_correct)
+    return {
+      verdict: 'fail',
+      why: `${reads}, ${verdicts.schema_valid ? 'but' : 'and'} decides otherwise than ${item.tenant}’s policy.`,
+    };
+  return verdicts.names === false
+    ? {
         verdict: 'fail',
-        why: `${reads}, ${verdicts.schema_valid ? 'but' : 'and'} decides otherwise than ${item.tenant}’s policy.`,
-      };
+        why: `${reads}, and decides as ${item.tenant}’s policy does, but names somebody whom the request does not.`,
+      }
+    : { verdict: 'pass', why: `${reads}, and decides as ${item.tenant}’s policy does.` };
 }
