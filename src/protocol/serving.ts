@@ -104,9 +104,10 @@ export interface AuditDraft {
   metadata: RequestMetadata;
   /**
    * `misrouted`: a routed request was sent to another adapter than the router's, by hand. `checked`: a later entry about a request
-   * that was routed, with its slice check. `rules`: no request; the routing table is another from here on.
+   * that was routed, with its slice check. `failed`: a later entry about a request that was routed and got no answer. `rules`: no
+   * request; the routing table is another from here on. `registry`: no request; another version of the adapter serves.
    */
-  decision: 'routed' | 'refused' | 'misrouted' | 'checked' | 'rules';
+  decision: 'routed' | 'refused' | 'misrouted' | 'checked' | 'failed' | 'rules' | 'registry';
   mode?: ServingMode;
   /** Id of the replay that the request is of: replays of one trace share their request ids. Logs from before have none. */
   replay?: string;
@@ -115,7 +116,7 @@ export interface AuditDraft {
   artifactId?: string;
   /** Of a refusal. */
   reason?: RefusalReason;
-  /** Of a refusal or a request sent elsewhere. */
+  /** Of a refusal, a failure, a request sent elsewhere, or a change. */
   message?: string;
   check?: SliceCheck;
   /** The whole table, and its hash, from this entry on. */

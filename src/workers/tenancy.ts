@@ -6,7 +6,8 @@ import { type AdapterKey, adapterKey, replay, type ServingOptions, type TraceReq
 import { encodeCase, evaluateCases, type Sampler } from '../eval/evaluate';
 import { findMetrics } from '../eval/registry';
 import { caseOutcomes, regressionCheck, type TenantMatrix, tenantMatrix } from '../eval/tenantMatrix';
-import { ConfigError } from '../lib/errors';
+import { CancelledError, ConfigError } from '../lib/errors';
+import { count } from '../lib/words';
 import { tensorsOf } from '../nn/adapterSet';
 import { generate } from '../nn/generate';
 import { type LogitDifference, logitDifference } from '../nn/logitDifference';
@@ -16,8 +17,10 @@ import type { Message } from '../protocol/chat';
 import type { ServedAnswer, TenancyView } from '../protocol/requests';
 import type {
   AdapterVersion,
+  AuditDraft,
   AuditEntry,
   AuditVerdict,
+  RegistryChange,
   RegistryEntry,
   RegressionCheck,
   RequestMetadata,
@@ -105,7 +108,9 @@ export class Tenancy {
   private async open(): Promise<AdapterRegistry> {
     const { models, storage, now } = this.env;
     const base = await models.source(this.baseRef);
-    const registry = new AdapterRegistry(storage, this.artifacts, now, base.info.artifactId);
+    const registry = new AdapterRegistry(storage, this.artifacts, now, base.info.artifactId, (...about) =>
+      this.log.append([registryDraft(...about)]),
+    );
     // A tab that was killed, or a file that could not be read, left some out: they come the next time.
     const entries = new Map((await registry.list()).map((entry) => [entry.id, entry]));
     for (const tenant of TENANTS) {
@@ -357,10 +362,13 @@ export class Tenancy {
     const tenant = TENANTS.find(({ id }) => id === metadata.tenant_id)?.id;
     const item = tenant && !messages ? caseOf(chapterItem(builtinWorld(), tenant), 0) : undefined;
     const context = await this.context();
-    return this.withAdapters([version], working, async (sampler) => {
+    const served = this.withAdapters([version], working, async (sampler) => {
       const given = item ?? freeCase(messages ?? []);
       const run = { ...context, sampler: sampler(artifactId) };
       const encoded = encodeCase(given, 'plain', 1, run);
+      const most = (await this.base()).info.config.max_position_embeddings;
+      if (encoded.ids.length >= most)
+        throw new ConfigError(`The request has ${count(encoded.ids.length)} tokens with its context and template, and the base reads fewer than ${count(most)}. Shorten it.`, { where: 'request' }); // biome-ignore format: one error
       const [row] = await run.sampler([encoded.ids], { max_new_tokens: MAX_NEW_TOKENS, stopIds: encoded.stopIds });
       const { ids, terminated } = row!;
       const text = context.render.tokenizer.decode(terminated ? ids.slice(0, -1) : ids);
@@ -380,6 +388,13 @@ export class Tenancy {
         ...(check && { check }),
       };
     });
+    try {
+      return await served;
+    } catch (error) {
+      const why = error instanceof CancelledError ? 'Stopped by hand before it was answered.' : `It got no answer. ${(error as Error).message}`; // biome-ignore format: one choice
+      await this.log.append([{ ...about, decision: 'failed', adapterId, version: number, artifactId, message: why }]);
+      throw error;
+    }
   }
 
   /**
@@ -494,6 +509,32 @@ export class Tenancy {
       : `Its chain holds, but entry ${n} is not in the log of this browser, which ends before it.`;
     return { ...found, verdict: { ok: false, brokenAt: n, why } };
   }
+}
+
+/** What serves from now on, for the log: the version, in place of which, whether it had passed its check, and why it serves if not. */
+function registryDraft(
+  { id, name, metadata, versions }: RegistryEntry,
+  { action, from, to, override }: RegistryChange,
+  isStored: boolean,
+): AuditDraft {
+  const { artifactId, checks, note } = versions.find(({ version }) => version === to)!;
+  const what =
+    action === 'rollback'
+      ? `rolled back from version ${from} to ${to}`
+      : `version ${to} activated${from === null ? ', the first' : ` in place of ${from}`}`;
+  const how =
+    action === 'rollback' ? '' : override ? ` ${checks ? 'Its check did not pass or was against another version' : 'It has no check'}; the reason given: ${override.trim()}` : ' Its check had passed.'; // biome-ignore format: one choice
+  return {
+    requestId: `registry-${id}-${to}`,
+    metadata,
+    decision: 'registry',
+    adapterId: id,
+    version: to,
+    artifactId,
+    message: isStored
+      ? `Adapter ${id} (${name}): ${what}${note ? ` (${note})` : ''}.${how}`
+      : `Adapter ${id} (${name}): ${what}; this could not be stored and does not hold.`,
+  };
 }
 
 export const noSampler: Sampler = () => Promise.reject(new Error('nothing is generated here'));
