@@ -43,7 +43,8 @@ interface Tenants {
   asked?: string;
   sent?: { metadata: RequestMetadata; answer: ServedAnswer };
   misrouted?: Misrouted;
-  matrix?: TenantMatrixView & { seed: number };
+  /** By metric: figures stand under the one that they were measured with. */
+  matrices: Record<string, TenantMatrixView & { seed: number }>;
   reports?: ServingReport[];
   /** By adapter id. */
   merged: Record<number, MergeDifference & { version: number }>;
@@ -59,6 +60,7 @@ export const useTenants = create<Tenants>()((set) => ({
   work: {},
   failed: {},
   answers: {},
+  matrices: {},
   merged: {},
   unmerged: {},
   typed: {},
@@ -209,7 +211,7 @@ export async function editRules(edit: RuleEdit): Promise<boolean> {
 export const measureMatrix = (options: { cases: number; seed: number; metric: string }): Promise<void> =>
   runWork('matrix', async ({ signal, onProgress }) => {
     const matrix = await compute().request('tenantMatrix', options, { signal, onProgress });
-    set({ matrix: { ...matrix, seed: options.seed } });
+    set(({ matrices }) => ({ matrices: { ...matrices, [options.metric]: { ...matrix, seed: options.seed } } }));
   });
 export const replayTrace = (request: ServingRequest): Promise<void> =>
   runWork('serve', async ({ signal, onProgress }) => {
