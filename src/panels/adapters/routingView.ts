@@ -148,7 +148,7 @@ export function misroutingWords(
   return answer.check.verdict === 'fail'
     ? {
         tone: 'good',
-        text: `Caught. ${reads} ${asked}’s slice check finds that it decides by another policy than ${asked}’s, and the log keeps it.`,
+        text: `Caught. ${reads} ${asked}’s check finds that it decides by another policy than ${asked}’s, and the log keeps it.`,
       }
     : {
         tone: 'warn',

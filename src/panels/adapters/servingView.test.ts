@@ -94,7 +94,7 @@ test('a replay in numbers: passes once, loads by what they took, tokens by their
   expect(timelineRows(one).map(({ at }) => at)).toEqual([[0, 0, 20, 200], [15, 15, 15, 15], [10, 200, 220, 400]]); // biome-ignore format: rows
   expect(timelineEnd([one, both])).toBe(400);
   expect(requestWords(one.requests[2]!)).toBe(
-    'b of bank_A at 10 ms, adapter 17 version 1: waited 190 ms, loaded 20 ms, generated 10 tokens in 180 ms, slice check passed.',
+    'b of bank_A at 10 ms, adapter 17 version 1: waited 190 ms, loaded 20 ms, generated 10 tokens in 180 ms, its tenant’s check passed.',
   );
   expect(requestWords(refused)).toBe('no of bank_A at 15 ms: refused. No rule.');
   expect([0, 4.2, 180, 1900, Number.NaN].map(timeWords)).toEqual(['0 ms', '4.20 ms', '180 ms', '1.90 s', '–']);

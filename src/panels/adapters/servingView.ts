@@ -262,6 +262,6 @@ export function requestWords({
 }: ServedRequest): string {
   const who = `${id} of ${metadata.tenant_id || 'nobody'} at ${timeWords(arrivalMs)}`;
   if (refusal) return `${who}: refused. ${refusal.message}`;
-  const slice = check ? `, slice check ${check.verdict === 'pass' ? 'passed' : 'failed'}` : '';
+  const slice = check ? `, its tenant’s check ${check.verdict === 'pass' ? 'passed' : 'failed'}` : '';
   return `${who}, adapter ${adapterId} version ${version}: waited ${timeWords(queueMs)}, loaded ${timeWords(loadMs)}, generated ${plural(ids.length, 'token')} in ${timeWords(generateMs)}${slice}.`;
 }
