@@ -41,6 +41,14 @@ export type RoutingDecision =
   | { decision: 'routed'; adapterId: number; rule: RoutingRule }
   | ({ decision: 'refused' } & Refusal);
 
+/** One case of a check as it was asked and answered: by what serves (`before`) and by the version. */
+export interface CheckedCase {
+  caseId: string;
+  request: string;
+  expected: string;
+  before: string;
+  after: string;
+}
 /** How a version fares on the cases that the version before it was measured on; the first of an entry, that the bare base was. */
 export interface RegressionCheck {
   /** The version compared with, or the base, as its artifact: numbers are only unique within one adapter. */
@@ -56,6 +64,8 @@ export interface RegressionCheck {
   right?: { before: number; after: number };
   /** Of a first version: how many cases of every other tenant it decides as that tenant would. */
   others?: { tenant: string; right: number; cases: number }[];
+  /** Cases in words: those that got worse, those that got better, then those that fail as before. Not all of a long list. */
+  answers?: CheckedCase[];
   passes: boolean;
 }
 export interface AdapterVersion {

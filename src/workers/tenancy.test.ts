@@ -197,6 +197,18 @@ test('a next version needs its check or a reason; one action rolls back', async 
     { onProgress: ({ done, total }) => progress.push(done / total) },
   );
   expect(checked.checks).toMatchObject({ cases: 4, allowance: 0 });
+  // What changed, and what fails, can be read: the request, both answers and the right one.
+  const { regressions, fixed, answers = [] } = checked.checks!;
+  expect(answers.map(({ caseId }) => caseId).slice(0, regressions.length + fixed.length)).toEqual([
+    ...regressions,
+    ...fixed,
+  ]);
+  expect(answers.length).toBeGreaterThan(0);
+  for (const { request, expected, before, after } of answers) {
+    expect(expected).toContain('policy_v3');
+    expect([request, before, after].map((text) => typeof text)).toEqual(['string', 'string', 'string']);
+    expect(after).not.toBe(expected); // three steps teach nobody a policy
+  }
   expect(progress.at(-1)).toBe(1);
   await activate(checked.checks!.passes ? undefined : 'two tiny random models are compared');
   const entry = await made.compute.request('rollbackAdapter', { id: 17 });

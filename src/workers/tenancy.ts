@@ -5,7 +5,13 @@ import { DEFAULT_RULES, route } from '../agent/routing';
 import { type AdapterKey, adapterKey, replay, type ServingOptions, type TraceRequest } from '../agent/serving';
 import { encodeCase, evaluateCases, type Sampler } from '../eval/evaluate';
 import { findMetrics } from '../eval/registry';
-import { caseOutcomes, regressionCheck, type TenantMatrix, tenantMatrix } from '../eval/tenantMatrix';
+import {
+  type CaseOutcomes,
+  caseOutcomes,
+  regressionCheck,
+  type TenantMatrix,
+  tenantMatrix,
+} from '../eval/tenantMatrix';
 import { CancelledError, ConfigError } from '../lib/errors';
 import { count } from '../lib/words';
 import { tensorsOf } from '../nn/adapterSet';
@@ -20,6 +26,7 @@ import type {
   AuditDraft,
   AuditEntry,
   AuditVerdict,
+  CheckedCase,
   RegistryChange,
   RegistryEntry,
   RegressionCheck,
@@ -50,6 +57,8 @@ import { ServingBase } from './servingBase';
 /** The verdict that a slice is about: the answer decides as this tenant's policy does. */
 const SLICE_METRIC = 'tenant_policy_correct';
 export const MAX_NEW_TOKENS = 112;
+/** Cases of a check that are kept in words with the version. */
+const MOST_ANSWERS = 40;
 const shipped = (tenant: Tenant['id']): string => `builtin:adapters/${tenant}`;
 
 export interface TenancyEnvironment {
@@ -303,7 +312,7 @@ export class Tenancy {
     return this.withAdapters(active ? [active, next] : [next], working, async (sampler) => {
       const outcomesOf = async (one: AdapterVersion | undefined, slice: typeof own) => {
         const part = parts++;
-        const { graded } = await evaluateCases(
+        const { graded, cases: said } = await evaluateCases(
           slice.cases,
           {
             metrics: [SLICE_METRIC],
@@ -315,14 +324,21 @@ export class Tenancy {
           },
           { ...context, sampler: sampler(one?.artifactId) },
         );
-        return caseOutcomes(graded, metric);
+        return { outcomes: caseOutcomes(graded, metric), said };
       };
-      const [before, after] = [await outcomesOf(active, own), await outcomesOf(next, own)];
-      const elsewhere: Record<string, typeof after> = {};
-      for (const slice of others) elsewhere[slice.tenant] = await outcomesOf(next, slice);
+      const [first, second] = [await outcomesOf(active, own), await outcomesOf(next, own)];
+      const [before, after] = [first.outcomes, second.outcomes];
+      const elsewhere: Record<string, CaseOutcomes> = {};
+      for (const slice of others) elsewhere[slice.tenant] = (await outcomesOf(next, slice)).outcomes;
       const against = active?.artifactId ?? registry.baseId;
       const checks = regressionCheck(before, after, { against, allowance, ...(!active && { others: elsewhere }) });
-      return registry.recordCheck(id, version, checks);
+      const stillFail = Object.keys(after).filter((caseId) => !before[caseId] && !after[caseId]);
+      const shown = [...checks.regressions, ...checks.fixed, ...stillFail].slice(0, MOST_ANSWERS);
+      const answers = shown.map((caseId): CheckedCase => {
+        const [was, is] = [first, second].map(({ said }) => said.find((one) => one.caseId === caseId)!);
+        return { caseId, request: is!.prompt, expected: is!.expected, before: was!.output, after: is!.output };
+      });
+      return registry.recordCheck(id, version, { ...checks, answers });
     });
   }
 

@@ -1,6 +1,6 @@
 // The routing log: every decision, newest first, searched and paged; verified, exported, and an exported file checked.
 import { useState } from 'react';
-import { plural } from '../../lib/words';
+import { count, plural } from '../../lib/words';
 import type { TenancyView } from '../../protocol/requests';
 import type { AuditEntry, AuditVerdict } from '../../protocol/serving';
 import { studioClient } from '../../stores/client';
@@ -86,12 +86,17 @@ export function LogTab({ view }: { view: TenancyView }) {
   };
   const ids = view.entries.map(({ id }) => id);
   const [entries, found] = [value?.entries ?? [], value?.found ?? 0];
+  const areReplaysHidden = !filter.withReplays && filter.replay.trim() === '';
   const isFiltered = JSON.stringify(filter) !== JSON.stringify(NO_FILTER);
   return (
     <>
       <Card
         title="Routing log"
-        note={value ? `${pageWords(offset, entries.length, found)}, newest first` : 'newest first'}
+        note={
+          value
+            ? `${pageWords(offset, entries.length, found)}, newest first${areReplaysHidden ? '; replays stand aside' : ''}`
+            : 'newest first'
+        }
         actions={
           <>
             <button type="button" className="button" onClick={verify}>
@@ -206,7 +211,7 @@ export function LogTab({ view }: { view: TenancyView }) {
         )}
         <p className="quiet ad-foot">
           Each entry holds the hash of the one before it, so an entry that was changed, moved or taken out breaks the
-          chain. Newest hash:{' '}
+          chain. Hash of the newest, entry {count(view.log.count)}:{' '}
           <span className="mono" title={view.log.hash}>
             {shortHash(view.log.hash)}
           </span>

@@ -315,24 +315,43 @@ function Version({
 }
 
 function CheckResult({ version, words }: { version: AdapterVersion; words: string }) {
-  const { regressions, fixed, passes } = version.checks!;
-  const lists = [
-    ['Got worse', regressions],
-    ['Got better', fixed],
-  ] as const;
+  const { regressions, fixed, answers = [], passes } = version.checks!;
+  const named = new Set(answers.map(({ caseId }) => caseId));
+  const what = (caseId: string) =>
+    regressions.includes(caseId) ? 'got worse' : fixed.includes(caseId) ? 'got better' : 'fails as before';
+  // Of checks from before answers were kept, and of what a long list leaves out, the names are all there is.
+  const bare = [...regressions, ...fixed].filter((caseId) => !named.has(caseId));
   return (
     <>
       <span className={passes ? 'ok-text' : 'bad-text'}>{words}</span>
-      {regressions.length + fixed.length > 0 && (
+      {answers.length + bare.length > 0 && (
         <details>
           <summary>Which</summary>
-          {lists.map(
-            ([what, cases]) =>
-              cases.length > 0 && (
-                <p key={what} className="ad-cases">
-                  {what}: <span className="mono">{cases.join(', ')}</span>
-                </p>
-              ),
+          {answers.map(({ caseId, request, expected, before, after }) => (
+            <details key={caseId} className="ad-case">
+              <summary>
+                <span
+                  className={regressions.includes(caseId) ? 'bad-text' : fixed.includes(caseId) ? 'ok-text' : 'quiet'}
+                >
+                  {what(caseId)}
+                </span>
+                : {request}
+              </summary>
+              <dl>
+                <dt>answer before</dt>
+                <dd className="mono">{before || '(nothing)'}</dd>
+                <dt>answer of version {version.version}</dt>
+                <dd className="mono">{after || '(nothing)'}</dd>
+                <dt>right by the policy</dt>
+                <dd className="mono ok-text">{expected}</dd>
+              </dl>
+            </details>
+          ))}
+          {bare.length > 0 && (
+            <p className="ad-cases">
+              {answers.length > 0 ? 'And' : 'Kept by name alone'}:{' '}
+              <span className="mono">{bare.map((caseId) => `${caseId} ${what(caseId)}`).join(', ')}</span>
+            </p>
           )}
         </details>
       )}

@@ -142,7 +142,7 @@ function batchLoss(report: ServingReport, plain: ServingReport): string {
   const slower = stepMs(report) / stepMs(plain);
   return rows < 1.5
     ? `few requests wait at once, so a pass has ${number(rows)} rows on average and nothing to share.`
-    : `a pass has ${number(rows)} rows on average, but one of its steps takes ${number(slower)} × as long as one of a single row on this device, as every row goes through its own adapter; and all wait for the longest answer.`;
+    : `a pass has ${number(rows)} rows on average, but one of its steps takes ${number(slower)} × as long as one of a single row on this device${slower >= rows ? ', so the rows gain nothing by going together' : ''}; and all wait for the longest answer.`;
 }
 
 const times = (a: number, b: number): string => `${number(a / b)} ×`;
