@@ -69,7 +69,7 @@ export function TrainingCard({ view, isEmpty = false }: { view: TenancyView; isE
       ))}
     </div>
   );
-  const waiting = isEmpty && !isStarting ? view.entries.filter((one) => one.active === null && one.versions.length > 0).map(({ id, name }) => `${id} (${name})`) : []; // biome-ignore format: one list
+  const waiting = !isStarting ? view.entries.filter((one) => one.active === null && one.versions.length > 0).map(({ id, name }) => `${id} (${name})`) : []; // biome-ignore format: one list
   const missing = untrained(view.entries).map(({ id, name }) => `${id} (${name})`);
   return (
     <Card
@@ -144,7 +144,7 @@ export function TrainingCard({ view, isEmpty = false }: { view: TenancyView; isE
       {waiting.length > 0 && !live && (
         <p className="warn-text" role="status">
           {waiting.join(', ')} {waiting.length === 1 ? 'has a version that has' : 'have versions that have'} not passed
-          the check. Under Registry you see what it found, check again, or say why it is to serve all the same.
+          the check. In the registry you see what it found, check again, or say why it is to serve all the same.
         </p>
       )}
       {arrived && !live && <Arrived view={view} {...arrived} />}

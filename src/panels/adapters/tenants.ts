@@ -2,7 +2,7 @@
 // way. Verbs send one request to the compute worker.
 import { create } from 'zustand';
 import { tenantsRecipe } from '../../labs/recipes/tenants';
-import { CancelledError } from '../../lib/errors';
+import { CancelledError, ConfigError } from '../../lib/errors';
 import type { Message } from '../../protocol/chat';
 import type { Recipe } from '../../protocol/recipe';
 import type {
@@ -263,7 +263,16 @@ export const trainTenants = ({ rows, seed, ...args }: TrainingSize): Promise<voi
   });
 
 /** Of a run that trains elsewhere, or not at all any more, the worker says so; the records are read anew then. */
-export const stopTraining = (runId: string): Promise<void> => runWork('stop', () => stopRun(runId));
+export const stopTraining = (runId: string): Promise<void> =>
+  runWork('stop', () =>
+    stopRun(runId).catch((error: Error) => {
+      const name = useRuns.getState().runs[runId]?.name ?? 'The run';
+      throw new ConfigError(
+        `${name} was not stopped. ${error.message} If it trains in another tab, stop it there; if that tab is gone, continue it under Runs.`,
+        { cause: error },
+      );
+    }),
+  );
 
 /**
  * Registers the adapters of a finished run under the entries of their names. Those of entries without an active version are checked
