@@ -281,3 +281,29 @@ test.describe('a copy of the studio without adapters', () => {
     guards.forgive(/404/);
   });
 });
+
+test('a run of the tenants that a reload interrupted becomes versions all the same, once it is continued elsewhere', async ({
+  page,
+  context,
+}) => {
+  await openStudio(page, WASM, 'adapters/registry');
+  const card = page.locator('.ad-training');
+  for (const [name, value] of Object.entries({ max_steps: 12, per_device_train_batch_size: 3, rows: 30, seed: 5 }))
+    await card.getByLabel(name, { exact: true }).fill(String(value));
+  await page.getByRole('button', { name: 'Train the three tenants' }).click();
+  await expect(page.getByRole('button', { name: 'Stop the run' })).toBeVisible({ timeout: 30_000 });
+  // Another tab sees the run and cannot stop it: it says so in the card.
+  const other = await context.newPage();
+  await openStudio(other, WASM, 'adapters/registry');
+  await other.getByRole('button', { name: 'Stop the run' }).click();
+  await expect(other.locator('.ad-training').getByRole('alert')).toContainText('was not stopped');
+  await other.close();
+
+  await page.reload();
+  await page.goto(`./${WASM}#/runs`);
+  await page.getByRole('table').getByRole('button', { name: 'Continue' }).click();
+  await page.goto(`./${WASM}#/adapters/registry`);
+  const bank = page.locator('.ad-registry tbody', { hasText: 'bank_A policy_v3' });
+  await expect(bank.getByRole('row', { name: /^version 2/ })).toContainText('· bank_A', { timeout: 60_000 });
+  await expect(card.getByText(/has finished and left version 2 of 9 \(saas_C\)/)).toBeVisible();
+});

@@ -122,16 +122,22 @@ export const otherOwner = (
 export const overrideOf = ({ history }: RegistryEntry, version: number): string | undefined =>
   history.findLast(({ action, to }) => action === 'activate' && to === version)?.override;
 
+/** Whether an adapter that the run left is a version. */
+export const isRegistered = ({ outputs }: RunRecord, entries: readonly RegistryEntry[]): boolean => {
+  const made = Object.values(outputs);
+  return entries.some(({ versions }) => versions.some(({ artifactId }) => made.includes(artifactId)));
+};
 /** Finished runs of the tenants of whose adapters none is a version yet, oldest first. */
-export function unregistered(runs: readonly RunRecord[], entries: readonly RegistryEntry[]): RunRecord[] {
-  const known = new Set(entries.flatMap(({ versions }) => versions.map(({ artifactId }) => artifactId)));
-  return runs
-    .filter(({ group, status, outputs }) => {
-      const made = Object.values(outputs);
-      return group === 'tenants' && status === 'finished' && made.length > 0 && !made.some((id) => known.has(id));
-    })
+export const unregistered = (runs: readonly RunRecord[], entries: readonly RegistryEntry[]): RunRecord[] =>
+  runs
+    .filter(
+      (run) =>
+        run.group === 'tenants' &&
+        run.status === 'finished' &&
+        Object.keys(run.outputs).length > 0 &&
+        !isRegistered(run, entries),
+    )
     .sort((a, b) => a.createdAt - b.createdAt);
-}
 
 /** The name of a run's adapter that is this artifact; undefined where it had only one. */
 export const adapterOf = ({ outputs }: RunRecord, artifactId: string): string | undefined =>

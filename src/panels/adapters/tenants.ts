@@ -15,7 +15,7 @@ import type {
 import type { AuditEntry, RegistryEntry, RequestMetadata, RuleEdit, ServingReport } from '../../protocol/serving';
 import { studioClient } from '../../stores/client';
 import { loadRuns, startRun, stopRun, useRuns } from '../../stores/runs';
-import { activationOf, installable, unregistered } from './registryView';
+import { activationOf, installable, isRegistered, unregistered } from './registryView';
 import { ruleKey } from './routingView';
 import type { ServingRequest } from './servingView';
 
@@ -280,11 +280,13 @@ export const stopTraining = (runId: string): Promise<void> =>
  */
 export const registerRun = (runId: string): Promise<void> =>
   runWork('registry', async ({ onProgress }) => {
-    const run = useRuns.getState().runs[runId];
-    const { view } = useTenants.getState();
-    if (!run || !view) return;
     set({ awaited: undefined });
     registered.add(runId);
+    await loadRuns();
+    await refresh();
+    const run = useRuns.getState().runs[runId];
+    const { view } = useTenants.getState();
+    if (!run || !view || isRegistered(run, view.entries)) return; // by another tab, meanwhile
     const versions: { id: number; version: number }[] = [];
     const names = new Set(run.recipe.data.train.map(({ adapter }) => adapter));
     const firsts: { id: number; version: number }[] = [];
@@ -337,5 +339,13 @@ function registerAwaited(): void {
     if (next) void registerRun(next.id);
   }
 }
-useRuns.subscribe(registerAwaited);
+useRuns.subscribe(({ runs }, before) => {
+  // What a run leaves is in its record some time after its end: of one that is seen to end, nothing need be there yet.
+  const ended = Object.values(runs).find(
+    ({ id, group, status }) =>
+      group === 'tenants' && status === 'finished' && before.runs[id] && before.runs[id].status !== 'finished',
+  );
+  if (ended && !registered.has(ended.id) && !useTenants.getState().awaited) set({ awaited: ended.id });
+  else registerAwaited();
+});
 useTenants.subscribe(registerAwaited);
