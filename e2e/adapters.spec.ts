@@ -48,8 +48,10 @@ test('a request routed, answered thrice, misrouted, measured, replayed, and all 
   await expect(answer('bank_A')).toContainText('cannot be skipped', { timeout: 60_000 });
   await expect(answer('retail_B')).toContainText('can be skipped');
   await expect(answer('saas_C')).toContainText('Next step:');
-  for (const tenant of ['bank_A', 'retail_B', 'saas_C'])
-    await expect(answer(tenant)).toContainText('slice check passed');
+  for (const tenant of ['bank_A', 'retail_B']) await expect(answer(tenant)).toContainText('passed its tenant’s check');
+  // It decides rightly, and sends the person to a counterparty that the context does not have.
+  await expect(answer('saas_C')).toContainText('a name made up');
+  await expect(answer('saas_C')).toContainText('failed its tenant’s check');
 
   await page.getByRole('button', { name: 'Send', exact: true }).click();
   await expect(page.getByText(/^Caught\. The answer reads like any other: it is valid JSON/)).toBeVisible();
@@ -81,12 +83,15 @@ test('a request routed, answered thrice, misrouted, measured, replayed, and all 
   await expect(page.getByRole('row', { name: /^refused/ })).toContainText('2');
   await isAccessible(page, 'serving');
 
-  // 1 refused, 3 + 1 answers routed and checked, the last of them sent elsewhere by hand, and two replays of 12: 2 refused, 10 routed and checked each.
+  // 3 first versions that serve, 1 refused, 3 + 1 answers routed and checked, the last of them sent elsewhere by hand, and two replays of 12: 2 refused, 10 routed and checked each.
   await show(page, 'Log');
-  const entries = 1 + 4 * 2 + 1 + 2 * (2 + 10 * 2);
+  await expect(page).toHaveURL(/#\/adapters\/log$/);
+  const entries = 3 + 1 + 4 * 2 + 1 + 2 * (2 + 10 * 2);
   await page.getByRole('button', { name: 'Verify' }).click();
   await expect(page.getByText(`The log holds: ${entries} entries`)).toBeVisible();
   await page.getByLabel('decision').selectOption('refused');
+  await expect(page.getByText('1 entry, newest first')).toBeVisible(); // replays stand aside
+  await page.getByLabel('with replays').check();
   await expect(page.getByText('5 entries, newest first')).toBeVisible();
   await page.getByLabel('replay', { exact: true }).fill('replay-');
   await expect(page.getByText('4 entries, newest first')).toBeVisible();
@@ -149,7 +154,7 @@ test('a PEFT folder from elsewhere becomes an adapter; a rule leads to it, a sum
     transfer.items.add(new File([text], 'adapter_config.json'));
     return transfer;
   }, config);
-  await card.locator('.ad-drop').dispatchEvent('drop', { dataTransfer });
+  await card.locator('.drop-zone').dispatchEvent('drop', { dataTransfer });
   await expect(card.getByRole('alert')).toContainText('adapter_config.json came without adapter_model.safetensors');
   await page.getByLabel('Adapter folder').setInputFiles('test/fixtures/peft-folder');
   await expect(card).toContainText('r 2, lora_alpha 4, on 8 modules; 3,584 parameters');
@@ -250,11 +255,15 @@ test.describe('a copy of the studio without adapters', () => {
     await bank.getByRole('button', { name: 'Roll back to version 1' }).click();
     await expect(bank).toContainText('version 1 serves');
     await bank.getByText('3 changes').click();
+    await expect(newest).toContainText('Served for a reason, not by its check: a rehearsal');
     await expect(bank).toContainText('Version 2 activated in place of 1. Reason: a rehearsal');
 
     await page.locator('.card', { hasText: 'Before a version serves' }).getByLabel('cases').fill('2');
     await newest.getByRole('button', { name: 'Check' }).click();
     await expect(newest).toContainText(/\d of 2 cases got worse/, { timeout: 60_000 });
+    await newest.getByText('Which').click();
+    await newest.locator('.ad-case summary').first().click();
+    await expect(newest.locator('.ad-case').first()).toContainText('right by the policy');
     await page.getByRole('button', { name: /^Compare adapter/ }).click();
     await done(page);
     await expect(page.getByText(/no logit differs by more than/)).toBeVisible();
@@ -263,6 +272,38 @@ test.describe('a copy of the studio without adapters', () => {
     await expect(page.getByText(/merged and taken out again: no weight of/)).toBeVisible();
     await expect(page.getByText(/Beside four bits it is not offered/)).toBeVisible();
     await isAccessible(page, 'registry');
+    await show(page, 'Log');
+    await page.getByLabel('decision').selectOption('registry');
+    await expect(page.locator('.ad-log tbody tr')).toHaveCount(5);
+    await expect(page.locator('.ad-log tbody tr').nth(1)).toContainText('the reason given: a rehearsal');
+    await page.reload();
+    await expect(page.getByRole('heading', { level: 2, name: 'Routing log' })).toBeVisible();
     guards.forgive(/404/);
   });
+});
+
+test('a run of the tenants that a reload interrupted becomes versions all the same, once it is continued elsewhere', async ({
+  page,
+  context,
+}) => {
+  await openStudio(page, WASM, 'adapters/registry');
+  const card = page.locator('.ad-training');
+  for (const [name, value] of Object.entries({ max_steps: 12, per_device_train_batch_size: 3, rows: 30, seed: 5 }))
+    await card.getByLabel(name, { exact: true }).fill(String(value));
+  await page.getByRole('button', { name: 'Train the three tenants' }).click();
+  await expect(page.getByRole('button', { name: 'Stop the run' })).toBeVisible({ timeout: 30_000 });
+  // Another tab sees the run and cannot stop it: it says so in the card.
+  const other = await context.newPage();
+  await openStudio(other, WASM, 'adapters/registry');
+  await other.getByRole('button', { name: 'Stop the run' }).click();
+  await expect(other.locator('.ad-training').getByRole('alert')).toContainText('was not stopped');
+  await other.close();
+
+  await page.reload();
+  await page.goto(`./${WASM}#/runs`);
+  await page.getByRole('table').getByRole('button', { name: 'Continue' }).click();
+  await page.goto(`./${WASM}#/adapters/registry`);
+  const bank = page.locator('.ad-registry tbody', { hasText: 'bank_A policy_v3' });
+  await expect(bank.getByRole('row', { name: /^version 2/ })).toContainText('· bank_A', { timeout: 60_000 });
+  await expect(card.getByText(/has finished and left version 2 of 9 \(saas_C\)/)).toBeVisible();
 });

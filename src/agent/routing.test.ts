@@ -54,11 +54,12 @@ test.each<[string, unknown, string, RegExp]>([
     /tenant_id must be one name without blanks, got a value of type number/,
   ],
   ['blanks around', { ...bank, tenant_id: ' bank_A' }, 'malformed_field', /got " bank_A"/],
+  ['other case', { ...bank, tenant_id: 'Bank_A' }, 'unknown_tenant', /tenant "Bank_A"\. Correct tenant_id/],
   [
-    'other case',
-    { ...bank, tenant_id: 'Bank_A' },
+    'a letter that looks like another',
+    { ...bank, tenant_id: 'b\u0430nk_A' },
     'unknown_tenant',
-    /tenant "Bank_A". Known: bank_A, retail_B, saas_C/,
+    /letters of another script than the rules: “\u0430” \(U\+0430\)/,
   ],
   ['a key of every object', { ...bank, tenant_id: 'constructor' }, 'unknown_tenant', /"constructor"/],
   [
@@ -84,6 +85,11 @@ test.each<[string, unknown, string, RegExp]>([
   const [found, message] = refusalOf(metadata);
   expect(found).toBe(reason);
   expect(message).toMatch(words);
+});
+
+test('who is not known is not told who is', () => {
+  const [, message] = refusalOf({ ...bank, tenant_id: 'bank_D' });
+  for (const { tenant_id } of DEFAULT_RULES) expect(message).not.toContain(tenant_id);
 });
 
 test('a rule whose adapter is not registered refuses, naming both', () => {

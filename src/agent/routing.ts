@@ -106,7 +106,8 @@ function findRefusal(
   if (ofTenant.length === 0)
     return {
       reason: 'unknown_tenant',
-      message: `No rule serves the tenant ${quoted(tenant)}. Known: ${list(rules.map((rule) => rule.tenant_id)) || 'none'}. Correct tenant_id, or add a rule with an adapter trained for this tenant.`,
+      // Who is not known is not told who is.
+      message: `No rule serves the tenant ${quoted(tenant)}.${strangeLetters(tenant, rules, 'tenant_id')} Correct tenant_id, or add a rule with an adapter trained for this tenant.`,
     };
   const ofVersion = ofTenant.filter((rule) => rule.policy_version === version);
   if (ofVersion.length === 0) return versionRefusal(tenant, version, ofTenant);
@@ -137,6 +138,15 @@ function findRefusal(
   return undefined;
 }
 
+/** A name may look like a known one and be spelt with letters that only look alike: they are named. */
+function strangeLetters(name: string, rules: readonly RoutingRule[], field: 'tenant_id' | 'policy_version'): string {
+  const known = new Set(rules.flatMap((rule) => [...rule[field]]));
+  const strange = [...new Set(name)].filter((letter) => /[^\p{ASCII}]/u.test(letter) && !known.has(letter));
+  if (strange.length === 0) return '';
+  const named = strange.slice(0, 4).map((letter) => `“${letter}” (U+${letter.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')})`); // biome-ignore format: one list
+  return ` It has letters of another script than the rules: ${named.join(', ')}.`;
+}
+
 function versionRefusal(tenant: string, version: string, ofTenant: readonly RoutingRule[]): Refusal {
   const served = list(ofTenant.map((rule) => rule.policy_version));
   const number = versionNumber(version);
@@ -148,6 +158,6 @@ function versionRefusal(tenant: string, version: string, ofTenant: readonly Rout
     };
   return {
     reason: 'unknown_policy',
-    message: `No rule serves ${tenant} under ${quoted(version)}. In force: ${served}. Correct policy_version, or add a rule with an adapter trained for it.`,
+    message: `No rule serves ${tenant} under ${quoted(version)}.${strangeLetters(version, ofTenant, 'policy_version')} In force: ${served}. Correct policy_version, or add a rule with an adapter trained for it.`,
   };
 }

@@ -320,6 +320,10 @@ test('stopped or failed, the server is left without adapters', async () => {
   };
   await expect(failed.run(traceOf(['A', 0]), MODES[4]!)).rejects.toThrow('device lost');
   expect(failed.server.merged).toEqual([]);
+  expect((await failed.log.search()).map(({ decision, message }) => [decision, message])).toEqual([
+    ['routed', undefined],
+    ['failed', 'It got no answer. device lost'],
+  ]);
 });
 
 describe('any trace', () => {

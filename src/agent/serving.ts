@@ -123,7 +123,10 @@ export async function replay(
         throw new CancelledError('The replay was stopped.', { cause: context.signal.reason });
       const startMs = Math.max(clock, routed[next]!.request.arrivalMs);
       const batch = takeBatch(routed, next, startMs, options, places);
-      const serviceMs = await serveBatch(batch, startMs, options, context, places);
+      const serviceMs = await serveBatch(batch, startMs, options, context, places).catch(async (error: unknown) => {
+        await log.append(failures(batch, options, context, error));
+        throw error;
+      });
       clock = startMs + serviceMs;
       busyMs += serviceMs;
       batchSizes.push(batch.length);
@@ -255,6 +258,23 @@ async function serveBatch(
   });
   if (checks.length > 0) await log.append(checks);
   return end - begin;
+}
+
+/** Entries of routed requests whose pass came to nothing. */
+function failures(
+  batch: readonly Routed[],
+  { mode }: ServingOptions,
+  { adapters, replay: of }: ServingContext,
+  error: unknown,
+): AuditDraft[] {
+  const message =
+    error instanceof CancelledError
+      ? 'Stopped by hand before it was answered.'
+      : `It got no answer. ${(error as Error).message}`;
+  return batch.map(({ request: { id: requestId, metadata }, adapterId }) => {
+    const { version, artifactId } = adapters.get(adapterId)!;
+    return { requestId, metadata, mode, replay: of, decision: 'failed', adapterId, version, artifactId, message };
+  });
 }
 
 /** Which adapters are in place, by the mode's policy. */

@@ -21,9 +21,9 @@ const panel = (
 
 /** Other names of a panel's address. */
 const ALIASES: Record<string, string> = { bench: 'engine' };
-/** The panel of a hash route, e.g. /mask; the first for an unknown one. */
+/** The panel of a hash route, e.g. /mask, or /adapters/log with a tab of its own; the first for an unknown one. */
 export function panelOf(path: string): PanelEntry {
-  const id = path.slice(1);
+  const id = path.slice(1).split('/')[0]!;
   return PANELS.find((panel) => panel.id === (ALIASES[id] ?? id)) ?? PANELS[0]!;
 }
 

@@ -358,6 +358,8 @@ export interface AuditSearch {
   decision?: AuditEntry['decision'];
   /** Beginning of a replay's id. */
   replay?: string;
+  /** Whether entries of replays are found as well. Default true. */
+  withReplays?: boolean;
   from?: number;
   to?: number;
   text?: string;

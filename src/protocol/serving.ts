@@ -41,6 +41,14 @@ export type RoutingDecision =
   | { decision: 'routed'; adapterId: number; rule: RoutingRule }
   | ({ decision: 'refused' } & Refusal);
 
+/** One case of a check as it was asked and answered: by what serves (`before`) and by the version. */
+export interface CheckedCase {
+  caseId: string;
+  request: string;
+  expected: string;
+  before: string;
+  after: string;
+}
 /** How a version fares on the cases that the version before it was measured on; the first of an entry, that the bare base was. */
 export interface RegressionCheck {
   /** The version compared with, or the base, as its artifact: numbers are only unique within one adapter. */
@@ -56,6 +64,8 @@ export interface RegressionCheck {
   right?: { before: number; after: number };
   /** Of a first version: how many cases of every other tenant it decides as that tenant would. */
   others?: { tenant: string; right: number; cases: number }[];
+  /** Cases in words: those that got worse, those that got better, then those that fail as before. Not all of a long list. */
+  answers?: CheckedCase[];
   passes: boolean;
 }
 export interface AdapterVersion {
@@ -104,9 +114,10 @@ export interface AuditDraft {
   metadata: RequestMetadata;
   /**
    * `misrouted`: a routed request was sent to another adapter than the router's, by hand. `checked`: a later entry about a request
-   * that was routed, with its slice check. `rules`: no request; the routing table is another from here on.
+   * that was routed, with its slice check. `failed`: a later entry about a request that was routed and got no answer. `rules`: no
+   * request; the routing table is another from here on. `registry`: no request; another version of the adapter serves.
    */
-  decision: 'routed' | 'refused' | 'misrouted' | 'checked' | 'rules';
+  decision: 'routed' | 'refused' | 'misrouted' | 'checked' | 'failed' | 'rules' | 'registry';
   mode?: ServingMode;
   /** Id of the replay that the request is of: replays of one trace share their request ids. Logs from before have none. */
   replay?: string;
@@ -115,7 +126,7 @@ export interface AuditDraft {
   artifactId?: string;
   /** Of a refusal. */
   reason?: RefusalReason;
-  /** Of a refusal or a request sent elsewhere. */
+  /** Of a refusal, a failure, a request sent elsewhere, or a change. */
   message?: string;
   check?: SliceCheck;
   /** The whole table, from this entry on. */

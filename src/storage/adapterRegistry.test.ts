@@ -208,3 +208,26 @@ test('two tabs change one registry: both changes stay', async () => {
   await Promise.all([open().create(1, 'one', bank), open().create(2, 'two', bank), open().create(3, 'three', bank)]);
   expect((await open().list()).map(({ id }) => id)).toEqual([1, 2, 3]);
 });
+
+test('what serves is told before it is stored; a change that cannot be stored is told as well, and does not hold', async () => {
+  const { storage, artifacts } = await withActive(2);
+  const told: string[] = [];
+  const registry = new AdapterRegistry(
+    storage,
+    artifacts,
+    () => 5000,
+    BASE,
+    async (entry, { action, to, override }, isStored) => {
+      const stored = (await new AdapterRegistry(storage, artifacts, () => 0, BASE).get(entry.id)).active;
+      told.push([action, to, override, `stored ${stored}`, isStored].join(' '));
+    },
+  );
+  await registry.activate(17, 2, { override: 'hot fix' });
+  await registry.activate(17, 2); // serves already: nothing changes
+  await registry.rollback(17);
+  expect(told).toEqual(['activate 2 hot fix stored 1 true', 'rollback 1  stored 2 true']);
+  storage.setValue = () => Promise.reject(new Error('no room'));
+  await expect(registry.activate(17, 2, { override: 'again' })).rejects.toThrow('no room');
+  expect(told.slice(2)).toEqual(['activate 2 again stored 1 true', 'activate 2 again stored 1 false']);
+  expect((await registry.get(17)).active).toBe(1);
+});

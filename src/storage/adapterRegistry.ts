@@ -17,12 +17,16 @@ import { exclusive, type Storage } from './storage';
 const TABLE = 'adapter-registry';
 
 export class AdapterRegistry {
-  /** `baseId`: artifact id of the base. Each base has a registry of its own. */
+  /**
+   * `baseId`: artifact id of the base. Each base has a registry of its own. `note` is told of what serves from now on before it does,
+   * and of a change that then could not be stored.
+   */
   constructor(
     private readonly storage: Pick<Storage, 'getValue' | 'setValue'>,
     private readonly artifacts: ArtifactStore,
     private readonly now: () => number,
     readonly baseId: string,
+    private readonly note?: (entry: RegistryEntry, change: RegistryChange, isStored: boolean) => Promise<unknown>,
   ) {}
 
   /** Ordered by id. */
@@ -116,20 +120,19 @@ export class AdapterRegistry {
    * when the artifact is no longer whole; then nothing changes.
    */
   activate(id: number, version: number, { override }: { override?: string } = {}): Promise<RegistryEntry> {
-    return this.change(async (entries) => {
-      const entry = find(entries, id);
+    return this.move(id, async (entry) => {
       const wanted = versionOf(entry, version);
-      if (entry.active === version) return entry;
+      if (entry.active === version) return undefined;
       const problem = activationProblem(entry, wanted);
       if (problem && !override?.trim()) throw new ConfigError(problem, { where: `adapter ${id}, version ${version}` });
       await this.artifacts.verify(wanted.artifactId);
-      return move(entry, {
+      return {
         at: this.now(),
         action: 'activate',
         from: entry.active,
         to: version,
         ...(problem && { override }),
-      });
+      };
     });
   }
 
@@ -138,8 +141,7 @@ export class AdapterRegistry {
    * is none, CheckpointError when its artifact is no longer whole; then nothing changes.
    */
   rollback(id: number): Promise<RegistryEntry> {
-    return this.change(async (entries) => {
-      const entry = find(entries, id);
+    return this.move(id, async (entry) => {
       const to = before(entry);
       if (to === undefined)
         throw new ConfigError(
@@ -147,7 +149,31 @@ export class AdapterRegistry {
           { where: `adapter ${id}` },
         );
       await this.artifacts.verify(versionOf(entry, to).artifactId);
-      return move(entry, { at: this.now(), action: 'rollback', from: entry.active, to });
+      return { at: this.now(), action: 'rollback', from: entry.active, to };
+    });
+  }
+
+  /** Another version serves, by the change that `decide` makes of the entry; undefined: it stays as it is. */
+  private move(
+    id: number,
+    decide: (entry: RegistryEntry) => Promise<RegistryChange | undefined>,
+  ): Promise<RegistryEntry> {
+    return exclusive(`registry/${this.baseId}`, async () => {
+      const entries = structuredClone(await this.list());
+      const entry = find(entries, id);
+      const change = await decide(entry);
+      if (!change) return entry;
+      entry.history.push(change);
+      entry.active = change.to;
+      // Logged first: what the log does not know must not serve.
+      await this.note?.(entry, change, true);
+      try {
+        await this.storage.setValue(TABLE, this.baseId, entries);
+      } catch (error) {
+        await this.note?.(entry, change, false);
+        throw error;
+      }
+      return entry;
     });
   }
 
@@ -179,11 +205,6 @@ function versionOf(entry: RegistryEntry, version: number): AdapterVersion {
       { where: `adapter ${entry.id}` },
     );
   return found;
-}
-function move(entry: RegistryEntry, change: RegistryChange): RegistryEntry {
-  entry.history.push(change);
-  entry.active = change.to;
-  return entry;
 }
 
 /** The version under the active one on the stack of activations: each rollback takes the top away. */

@@ -20,12 +20,14 @@ interface StoredHead extends AuditHead {
   pending?: string[];
 }
 export interface AuditQuery {
-  /** tenant_id, exactly. */
+  /** Part of tenant_id, in any case. */
   tenant?: string;
   adapterId?: number;
   decision?: AuditEntry['decision'];
   /** Beginning of a replay's id. */
   replay?: string;
+  /** Whether entries of replays are found as well. Default true. */
+  withReplays?: boolean;
   /** Milliseconds since the epoch, both included. */
   from?: number;
   to?: number;
@@ -114,15 +116,25 @@ export class AuditLog {
 
   /** Oldest first; lines that cannot be read are left out, and `verify` names them. */
   async search(query: AuditQuery = {}): Promise<AuditEntry[]> {
-    const { tenant, adapterId, decision, replay, from = -Infinity, to = Infinity, text = '' } = query;
+    const {
+      tenant,
+      adapterId,
+      decision,
+      replay,
+      withReplays = true,
+      from = -Infinity,
+      to = Infinity,
+      text = '',
+    } = query;
     const wanted = text.toLowerCase();
     return split(await this.bytes()).lines.flatMap((line) => {
       const entry = parse(line)?.entry;
       const isFound =
         entry &&
-        (tenant === undefined || entry.metadata?.tenant_id === tenant) &&
+        (tenant === undefined || tenantOf(entry).includes(tenant.toLowerCase())) &&
         (adapterId === undefined || entry.adapterId === adapterId) &&
         (decision === undefined || entry.decision === decision) &&
+        (withReplays || entry.replay === undefined) &&
         (replay === undefined || entry.replay?.startsWith(replay)) &&
         entry.at >= from &&
         entry.at <= to &&
@@ -280,6 +292,12 @@ function parse(line: Uint8Array | undefined): { text: string; json: unknown; ent
     return undefined; // the caller names the line
   }
 }
+
+/** In small letters; a header may hold anything there. */
+const tenantOf = ({ metadata }: AuditEntry): string => {
+  const said: unknown = metadata?.tenant_id;
+  return (typeof said === 'string' ? said : JSON.stringify(said ?? '')).toLowerCase();
+};
 
 /** Of what a request says of itself, in characters and members: the rest is cut, so that a stranger's header cannot fill the disk. */
 const LONGEST = { text: 500, members: 32, depth: 4, all: 8192 };

@@ -50,8 +50,9 @@ test('weights 1, 0 and 0, 1 answer as each adapter alone; what is between is ano
   expect(found.adapters).toEqual([{ id: 17, version: 1 }, { id: 42, version: 1 }]); // biome-ignore format: pairs
   expect(found.checked).toEqual(['bank_A', 'retail_B']);
   expect(found.answers.map(({ weights }) => weights)).toEqual([[1, 0], [0, 1], [0.5, 0.5], [3, -2]]); // biome-ignore format: pairs
-  expect(before).toEqual([]);
-  expect((await made.compute.request('tenancy', {})).log.count).toBe(0);
+  // The activations of the three, before the sums and after them.
+  expect(before.map(({ decision }) => decision)).toEqual(['registry', 'registry', 'registry']);
+  expect((await made.compute.request('tenancy', {})).log).toEqual({ count: 3, hash: before[0]!.hash });
   const alone = await made.compute.request('serveRequest', { requestId: 'a', metadata: metadata('bank_A', 'policy_v3') }); // biome-ignore format: one call
   const other = await made.compute.request('serveRequest', { requestId: 'b', metadata: metadata('retail_B', 'policy_v2') }); // biome-ignore format: one call
   expect(found.answers[0]!.text).toBe(alone.text);

@@ -108,9 +108,12 @@ test('the chapter’s table: 17, 42 and 9; versions come from runs, and a reques
   expect(merged.sameChoices).toBeGreaterThan(0.9 * merged.tokens);
   // Every decision is in the log, and the log holds.
   const { entries, found } = await made.compute.request('searchAuditLog', { query: {}, offset: 0, limit: 100 });
-  expect(found).toBe(9);
+  expect(found).toBe(12);
   expect(entries.map(({ requestId, decision }) => `${requestId} ${decision}`).reverse()).toEqual([
     'early refused',
+    'registry-17-1 registry',
+    'registry-42-1 registry',
+    'registry-9-1 registry',
     'r1 routed',
     'r1 checked',
     'r2 routed',
@@ -121,28 +124,48 @@ test('the chapter’s table: 17, 42 and 9; versions come from runs, and a reques
     'missing_field refused',
   ]);
   expect(entries.at(-1)!.prev).toBe(ZEROS);
-  expect(await made.compute.request('verifyAuditLog', {})).toEqual({ ok: true, count: 9 });
+  expect(await made.compute.request('verifyAuditLog', {})).toEqual({ ok: true, count: 12 });
   // The router's decision stands as it was; where the answer came from stands beside it.
   const about = entries.filter(({ requestId }) => requestId === 'r2').reverse();
   expect(about.map(({ adapterId }) => adapterId)).toEqual([17, 42, 42]);
   expect(about[1]!.message).toContain('the router chose 17');
+  // What serves is in the log before it does, with the reason where its check did not say so.
+  expect(entries.find(({ requestId }) => requestId === 'registry-42-1')).toMatchObject({
+    ...{ adapterId: 42, version: 1, artifactId: view.entries[2]!.versions[0]!.artifactId },
+    message:
+      'Adapter 42 (retail_B): version 1 activated, the first. It has no check; the reason given: three steps teach nobody a policy',
+  });
   const { bytes } = await made.compute.request('exportAuditLog', {});
   const text = new TextDecoder().decode(bytes);
   const tampered = new TextEncoder().encode(text.replace('"adapterId":42', '"adapterId":17'));
   const { verdict } = await made.compute.request('verifyAuditFile', { bytes: tampered.buffer as ArrayBuffer });
-  expect(verdict).toMatchObject({ ok: false, brokenAt: 5 });
+  expect(verdict).toMatchObject({ ok: false, brokenAt: 3 });
   // A chain made anew holds in itself; beside the log of this browser it does not.
   const check = async (from: number, edit: (entry: AuditEntry) => void) =>
     (await made.compute.request('verifyAuditFile', { bytes: await madeAnew(text, from, edit) })).verdict;
-  expect(await check(10, () => {})).toEqual({ ok: true, count: 9, own: 9 });
+  expect(await check(13, () => {})).toEqual({ ok: true, count: 12, own: 12 });
   const forge = (entry: AuditEntry) => {
     entry.metadata.tenant_id = 'bank_X';
   };
   expect(await check(3, forge)).toMatchObject({ ok: false, brokenAt: 3, why: expect.stringContaining('written anew') });
-  expect(await check(1, forge)).toEqual({ ok: true, count: 9, own: 0 });
+  expect(await check(1, forge)).toEqual({ ok: true, count: 12, own: 0 });
   // An older export is the log as it was.
   await made.compute.request('serveRequest', { requestId: 'later', metadata: { tenant_id: 'bank_A' } });
-  expect(await check(10, () => {})).toEqual({ ok: true, count: 9, own: 10 });
+  expect(await check(13, () => {})).toEqual({ ok: true, count: 12, own: 13 });
+});
+
+test('a routed request that gets no answer says so in its own words, and in the log', async () => {
+  const made = bed();
+  await install(made);
+  const messages = [{ role: 'user' as const, content: 'Is a second approval due? '.repeat(200) }];
+  const words =
+    /^The request has [\d,]+ tokens with its context and template, and the base reads fewer than [\d,]+\. Shorten it\.$/;
+  await expect(made.compute.request('serveRequest', { requestId: 'long', metadata: BANK, messages })).rejects.toThrow(words); // biome-ignore format: one call
+  const query = { text: '"long"' };
+  const { entries } = await made.compute.request('searchAuditLog', { query, offset: 0, limit: 9 });
+  expect(entries.map(({ decision, adapterId }) => [decision, adapterId])).toEqual([['failed', 17], ['routed', 17]]); // biome-ignore format: pairs
+  expect(entries[0]!.message).toMatch(/^It got no answer\. The request has/);
+  expect(await made.compute.request('verifyAuditLog', {})).toMatchObject({ ok: true });
 });
 
 /** An exported log whose entries from number `from` on are edited and hashed again, with a closing line that fits. */
@@ -176,6 +199,18 @@ test('a next version needs its check or a reason; one action rolls back', async 
     { onProgress: ({ done, total }) => progress.push(done / total) },
   );
   expect(checked.checks).toMatchObject({ cases: 4, allowance: 0 });
+  // What changed, and what fails, can be read: the request, both answers and the right one.
+  const { regressions, fixed, answers = [] } = checked.checks!;
+  expect(answers.map(({ caseId }) => caseId).slice(0, regressions.length + fixed.length)).toEqual([
+    ...regressions,
+    ...fixed,
+  ]);
+  expect(answers.length).toBeGreaterThan(0);
+  for (const { request, expected, before, after } of answers) {
+    expect(expected).toContain('policy_v3');
+    expect([request, before, after].map((text) => typeof text)).toEqual(['string', 'string', 'string']);
+    expect(after).not.toBe(expected); // three steps teach nobody a policy
+  }
   expect(progress.at(-1)).toBe(1);
   await activate(checked.checks!.passes ? undefined : 'two tiny random models are compared');
   const entry = await made.compute.request('rollbackAdapter', { id: 17 });

@@ -5,8 +5,15 @@ import { DEFAULT_RULES, route } from '../agent/routing';
 import { type AdapterKey, adapterKey, replay, type ServingOptions, type TraceRequest } from '../agent/serving';
 import { encodeCase, evaluateCases, type Sampler } from '../eval/evaluate';
 import { findMetrics } from '../eval/registry';
-import { caseOutcomes, regressionCheck, type TenantMatrix, tenantMatrix } from '../eval/tenantMatrix';
-import { ConfigError } from '../lib/errors';
+import {
+  type CaseOutcomes,
+  caseOutcomes,
+  regressionCheck,
+  type TenantMatrix,
+  tenantMatrix,
+} from '../eval/tenantMatrix';
+import { CancelledError, ConfigError } from '../lib/errors';
+import { count } from '../lib/words';
 import { tensorsOf } from '../nn/adapterSet';
 import { generate } from '../nn/generate';
 import { type LogitDifference, logitDifference } from '../nn/logitDifference';
@@ -16,8 +23,11 @@ import type { Message } from '../protocol/chat';
 import type { ServedAnswer, TenancyView } from '../protocol/requests';
 import type {
   AdapterVersion,
+  AuditDraft,
   AuditEntry,
   AuditVerdict,
+  CheckedCase,
+  RegistryChange,
   RegistryEntry,
   RegressionCheck,
   RequestMetadata,
@@ -48,6 +58,8 @@ import { ServingBase } from './servingBase';
 /** The verdict that a slice is about: the answer decides as this tenant's policy does. */
 const SLICE_METRIC = 'tenant_policy_correct';
 export const MAX_NEW_TOKENS = 112;
+/** Cases of a check that are kept in words with the version. */
+const MOST_ANSWERS = 40;
 const shipped = (tenant: Tenant['id']): string => `builtin:adapters/${tenant}`;
 
 export interface TenancyEnvironment {
@@ -104,7 +116,9 @@ export class Tenancy {
   private async open(): Promise<AdapterRegistry> {
     const { models, storage, now } = this.env;
     const base = await models.source(this.baseRef);
-    const registry = new AdapterRegistry(storage, this.artifacts, now, base.info.artifactId);
+    const registry = new AdapterRegistry(storage, this.artifacts, now, base.info.artifactId, (...about) =>
+      this.log.append([registryDraft(...about)]),
+    );
     await exclusive(`registry-seed/${registry.baseId}`, () => this.seed(registry)); // several tabs may open it at once
     await this.table.settle().catch(() => undefined); // what is only looked at need not wait for a log that can be written
     return registry;
@@ -329,7 +343,7 @@ export class Tenancy {
     return this.withAdapters(active ? [active, next] : [next], working, async (sampler) => {
       const outcomesOf = async (one: AdapterVersion | undefined, slice: typeof own) => {
         const part = parts++;
-        const { graded } = await evaluateCases(
+        const { graded, cases: said } = await evaluateCases(
           slice.cases,
           {
             metrics: [SLICE_METRIC],
@@ -341,14 +355,21 @@ export class Tenancy {
           },
           { ...context, sampler: sampler(one?.artifactId) },
         );
-        return caseOutcomes(graded, metric);
+        return { outcomes: caseOutcomes(graded, metric), said };
       };
-      const [before, after] = [await outcomesOf(active, own), await outcomesOf(next, own)];
-      const elsewhere: Record<string, typeof after> = {};
-      for (const slice of others) elsewhere[slice.tenant] = await outcomesOf(next, slice);
+      const [first, second] = [await outcomesOf(active, own), await outcomesOf(next, own)];
+      const [before, after] = [first.outcomes, second.outcomes];
+      const elsewhere: Record<string, CaseOutcomes> = {};
+      for (const slice of others) elsewhere[slice.tenant] = (await outcomesOf(next, slice)).outcomes;
       const against = active?.artifactId ?? registry.baseId;
       const checks = regressionCheck(before, after, { against, allowance, ...(!active && { others: elsewhere }) });
-      return registry.recordCheck(id, version, checks);
+      const stillFail = Object.keys(after).filter((caseId) => !before[caseId] && !after[caseId]);
+      const shown = [...checks.regressions, ...checks.fixed, ...stillFail].slice(0, MOST_ANSWERS);
+      const answers = shown.map((caseId): CheckedCase => {
+        const [was, is] = [first, second].map(({ said }) => said.find((one) => one.caseId === caseId)!);
+        return { caseId, request: is!.prompt, expected: is!.expected, before: was!.output, after: is!.output };
+      });
+      return registry.recordCheck(id, version, { ...checks, answers });
     });
   }
 
@@ -388,10 +409,13 @@ export class Tenancy {
     const tenant = TENANTS.find(({ id }) => id === metadata.tenant_id)?.id;
     const item = tenant && !messages ? caseOf(chapterItem(builtinWorld(), tenant), 0) : undefined;
     const context = await this.context();
-    return this.withAdapters([version], working, async (sampler) => {
+    const served = this.withAdapters([version], working, async (sampler) => {
       const given = item ?? freeCase(messages ?? []);
       const run = { ...context, sampler: sampler(artifactId) };
       const encoded = encodeCase(given, 'plain', 1, run);
+      const most = (await this.base()).info.config.max_position_embeddings;
+      if (encoded.ids.length >= most)
+        throw new ConfigError(`The request has ${count(encoded.ids.length)} tokens with its context and template, and the base reads fewer than ${count(most)}. Shorten it.`, { where: 'request' }); // biome-ignore format: one error
       const [row] = await run.sampler([encoded.ids], { max_new_tokens: MAX_NEW_TOKENS, stopIds: encoded.stopIds });
       const { ids, terminated } = row!;
       const text = context.render.tokenizer.decode(terminated ? ids.slice(0, -1) : ids);
@@ -411,6 +435,13 @@ export class Tenancy {
         ...(check && { check }),
       };
     });
+    try {
+      return await served;
+    } catch (error) {
+      const why = error instanceof CancelledError ? 'Stopped by hand before it was answered.' : `It got no answer. ${(error as Error).message}`; // biome-ignore format: one choice
+      await this.log.append([{ ...about, decision: 'failed', adapterId, version: number, artifactId, message: why }]);
+      throw error;
+    }
   }
 
   /**
@@ -526,6 +557,32 @@ export class Tenancy {
   }
 }
 
+/** What serves from now on, for the log: the version, in place of which, whether it had passed its check, and why it serves if not. */
+function registryDraft(
+  { id, name, metadata, versions }: RegistryEntry,
+  { action, from, to, override }: RegistryChange,
+  isStored: boolean,
+): AuditDraft {
+  const { artifactId, checks, note } = versions.find(({ version }) => version === to)!;
+  const what =
+    action === 'rollback'
+      ? `rolled back from version ${from} to ${to}`
+      : `version ${to} activated${from === null ? ', the first' : ` in place of ${from}`}`;
+  const how =
+    action === 'rollback' ? '' : override ? ` ${checks ? 'Its check did not pass or was against another version' : 'It has no check'}; the reason given: ${override.trim()}` : ' Its check had passed.'; // biome-ignore format: one choice
+  return {
+    requestId: `registry-${id}-${to}`,
+    metadata,
+    decision: 'registry',
+    adapterId: id,
+    version: to,
+    artifactId,
+    message: isStored
+      ? `Adapter ${id} (${name}): ${what}${note ? ` (${note})` : ''}.${how}`
+      : `Adapter ${id} (${name}): ${what}; this could not be stored and does not hold.`,
+  };
+}
+
 export const noSampler: Sampler = () => Promise.reject(new Error('nothing is generated here'));
 
 /** A conversation that nobody grades. */
@@ -540,15 +597,20 @@ export const freeCase = (messages: Message[]): EvaluationCase =>
     lastUser: messages.findLast((m) => m.role === 'user')?.content ?? '',
   }) satisfies EvaluationCase;
 
-/** Whether an answer decides as the policy of the tenant who asked. */
+/** Whether an answer decides as the policy of the tenant who asked, and makes no name up. */
 function sliceCheck(item: EvaluationCase, text: string): SliceCheck | undefined {
   const verdicts = gradeTurn(item.truth, text, item.expected, item.lastUser);
   if (verdicts.tenant_policy_correct === null) return undefined;
   const reads = verdicts.schema_valid ? 'It is valid JSON by the schema' : 'It is not valid by the schema';
-  return verdicts.tenant_policy_correct
-    ? { verdict: 'pass', why: `${reads}, and decides as ${item.tenant}’s policy does.` }
-    : {
+  if (!verdicts.tenant_policy_correct)
+    return {
+      verdict: 'fail',
+      why: `${reads}, ${verdicts.schema_valid ? 'but' : 'and'} decides otherwise than ${item.tenant}’s policy.`,
+    };
+  return verdicts.names === false
+    ? {
         verdict: 'fail',
-        why: `${reads}, ${verdicts.schema_valid ? 'but' : 'and'} decides otherwise than ${item.tenant}’s policy.`,
-      };
+        why: `${reads}, and decides as ${item.tenant}’s policy does, but names somebody whom the request does not.`,
+      }
+    : { verdict: 'pass', why: `${reads}, and decides as ${item.tenant}’s policy does.` };
 }

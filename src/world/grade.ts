@@ -2,7 +2,7 @@
 import type { Json } from '../protocol/chat';
 import { type FinalAnswer, parseTurn } from '../protocol/contract';
 import type { FinalTruth, TurnTruth, Wording } from './item';
-import { tenantOf } from './state';
+import { COMPANIES, tenantOf } from './state';
 import { hasTenantStyle } from './tenant/policy';
 import { argumentProblem } from './tools';
 import { signShare } from './where/newLanguage';
@@ -25,6 +25,8 @@ export interface Verdicts {
   facts: boolean | null;
   /** No figure in the answer that the right answer does not have: nothing guessed. Null where a call is due. */
   figures: boolean | null;
+  /** No name in the answer that is not one of the case's companies. Null where the case does not list them. */
+  names: boolean | null;
   sources: boolean | null;
   /** Same type of action. */
   action: boolean | null;
@@ -42,7 +44,7 @@ export interface Verdicts {
   needless_call: boolean;
   /** Repeats more of the user's words than the right answer does, 24 characters or more. */
   prompt_echo: boolean;
-  /** All that is due: the call; or status, facts, figures, sources and action of the answer, with policy, form, terms and signs where they are asked for. */
+  /** All that is due: the call; or status, facts, figures, sources and action of the answer, with names, policy, form, terms and signs where they are asked for. */
   correct: boolean;
 }
 
@@ -95,6 +97,19 @@ export function hasFact(text: string, fact: string): boolean {
   return false;
 }
 
+const NAME_WORDS = new Set(COMPANIES.flatMap((name) => name.split(' ')));
+/** Capitalised words in a row, or one alone that is part of a company's name: Silver Foods, and Silver. */
+const namesOf = (text: string): string[] =>
+  (text.match(/\b[A-Z][a-z]+(?: [A-Z][a-z]+)*\b/g) ?? []).filter((run) => run.includes(' ') || NAME_WORDS.has(run));
+/** Whether a text names nobody but `known`, whole or in part; a word such as The may stand before a whole name. */
+function namesOnly(text: string, known: readonly string[]): boolean {
+  const words = known.flatMap((name) => name.split(' '));
+  return namesOf(text).every((run) => {
+    const rest = run.slice(run.indexOf(' ') + 1);
+    return known.includes(run) || (run.includes(' ') ? known.includes(rest) : words.includes(run));
+  });
+}
+
 const hasWording = (text: string, { required, banned }: Wording): boolean => {
   const lower = text.toLowerCase();
   const has = (word: string) => hasFact(lower, word.toLowerCase());
@@ -144,9 +159,16 @@ function answerVerdicts(truth: FinalTruth, final: FinalAnswer | undefined) {
 }
 
 function specialVerdicts(truth: TurnTruth, final: FinalAnswer | undefined) {
-  const { policy, house, isCoded, final: right } = truth.expect === 'final' ? truth : ({} as Partial<FinalTruth>);
+  const {
+    policy,
+    house,
+    isCoded,
+    names,
+    final: right,
+  } = truth.expect === 'final' ? truth : ({} as Partial<FinalTruth>);
   const text = final?.answer ?? '';
   return {
+    names: names ? final !== undefined && namesOnly(text, names) : null,
     tenant_policy_correct: policy ? final?.status === right!.status && hasWording(text, policy) : null,
     tenant_style: policy ? hasTenantStyle(tenantOf(policy.tenant), text) : null,
     house_terms: house ? hasWording(text, house) : null,

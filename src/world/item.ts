@@ -25,6 +25,8 @@ export type TurnTruth =
       expect: 'final';
       final: FinalAnswer;
       facts: string[];
+      /** Companies that the case speaks of; the answer may name no other. Absent where any may be named. */
+      names?: readonly string[];
       /** The decision by one tenant's policy: these words, and the status. */
       policy?: Wording & { tenant: Tenant['id'] };
       /** House terms that the answer must use, and the plain ones that it must not. */

@@ -1,6 +1,8 @@
 // Adapters of many tenants over one base: routed, versioned, measured slice by slice, served in four ways, logged.
 import { useEffect } from 'react';
-import { loadRuns } from '../../stores/runs';
+import { useLocation } from 'wouter';
+import { plural } from '../../lib/words';
+import { loadRuns, useRuns } from '../../stores/runs';
 import { useSession } from '../../stores/session';
 import { Panel } from '../../ui/Panel';
 import { Segmented } from '../../ui/Segmented';
@@ -16,6 +18,7 @@ import { loadTenants, useTenants, type View } from './tenants';
 import '../../ui/parts.css';
 import './adapters.css';
 
+const ROUTE = '/adapters';
 const VIEWS: readonly { id: View; label: string }[] = [
   { id: 'routing', label: 'Routing' },
   { id: 'registry', label: 'Registry' },
@@ -29,6 +32,16 @@ export function AdaptersPanel() {
   const { view, shown, show } = useTenants();
   const isLoading = useTenants((s) => 'view' in s.work);
   const failed = useTenants((s) => s.failed.view?.text);
+  const [path, go] = useLocation();
+  const asked = VIEWS.find(({ id }) => path === `${ROUTE}/${id}`)?.id;
+  // The address names the tab, so that a reload, a link and the way back keep it; without a name the last one is on show.
+  useEffect(() => {
+    if (asked !== undefined && asked !== useTenants.getState().shown) show(asked);
+  }, [asked, show]);
+  useEffect(() => {
+    const isHere = path === ROUTE || path.startsWith(`${ROUTE}/`); // not on the way to another panel
+    if (isHere && asked !== useTenants.getState().shown) go(`${ROUTE}/${shown}`, { replace: asked === undefined });
+  }, [path, asked, shown, go]);
   const restarts = useSession((s) => s.restarts);
   // biome-ignore lint/correctness/useExhaustiveDependencies: a new worker is asked anew
   useEffect(() => {
@@ -66,7 +79,11 @@ export function AdaptersPanel() {
               </div>
             </div>
           )}
-          {untrained(view.entries).length > 0 && <TrainingCard view={view} isEmpty />}
+          {untrained(view.entries).length > 0 ? (
+            <TrainingCard view={view} isEmpty />
+          ) : (
+            shown !== 'registry' && <JustArrived />
+          )}
           {shown === 'routing' && <RoutingTab view={view} />}
           {shown === 'registry' && <RegistryTab view={view} />}
           {shown === 'combine' && <CombineTab view={view} />}
@@ -76,5 +93,22 @@ export function AdaptersPanel() {
         </div>
       )}
     </Panel>
+  );
+}
+
+/** Versions that came while another tab was on show. */
+function JustArrived() {
+  const { arrived, show } = useTenants();
+  const name = useRuns((s) => arrived && s.runs[arrived.runId]?.name);
+  if (!arrived || name === undefined) return null;
+  return (
+    <div className="note good" role="status">
+      <div>
+        {name} has finished, and {plural(arrived.versions.length, 'version')} came of it.{' '}
+        <button type="button" className="link" onClick={() => show('registry')}>
+          Look at them in the registry
+        </button>
+      </div>
+    </div>
   );
 }

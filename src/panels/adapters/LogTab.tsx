@@ -1,5 +1,6 @@
 // The routing log: every decision, newest first, searched and paged; verified, exported, and an exported file checked.
 import { useState } from 'react';
+import { count, plural } from '../../lib/words';
 import type { TenancyView } from '../../protocol/requests';
 import type { AuditEntry, AuditVerdict } from '../../protocol/serving';
 import { studioClient } from '../../stores/client';
@@ -17,6 +18,7 @@ import {
   PAGE_SIZE,
   pageWords,
   queryOf,
+  requestName,
   saidOf,
   verdictWords,
 } from './logView';
@@ -35,11 +37,13 @@ interface Checked {
   line?: string;
 }
 
+/** What became of the last action, and where it was asked for. */
+type Outcome = { at: 'log' | 'file' } & ({ checked: Checked; error?: undefined } | { error: string });
+
 export function LogTab({ view }: { view: TenancyView }) {
   const [filter, setFilter] = useTyped('log filter', NO_FILTER);
   const [offset, setOffset] = useState(0);
-  const [checked, setChecked] = useState<Checked>();
-  const [error, setError] = useState<string>();
+  const [said, setSaid] = useState<Outcome>();
   const { value, error: failed } = useLoaded(
     JSON.stringify([filter, offset, view.log]),
     (signal) =>
@@ -50,25 +54,31 @@ export function LogTab({ view }: { view: TenancyView }) {
       ),
     150,
   );
-  const attempt = (verb: () => Promise<void>) => {
-    setError(undefined);
-    verb().catch((cause: Error) => setError(cause.message));
+  // Of the last action alone, beside what asked for it: an older verdict would speak of another file.
+  const attempt = (at: Outcome['at'], verb: () => Promise<Checked | undefined>) => {
+    setSaid(undefined);
+    verb().then(
+      (checked) => setSaid(checked && { at, checked }),
+      (cause: Error) => setSaid({ at, error: cause.message }),
+    );
   };
   const verify = () =>
-    attempt(async () =>
-      setChecked({ what: 'The log', verdict: await studioClient().compute.request('verifyAuditLog', {}) }),
-    );
+    attempt('log', async () => ({
+      what: 'The log',
+      verdict: await studioClient().compute.request('verifyAuditLog', {}),
+    }));
   const exportLog = () =>
-    attempt(async () => {
+    attempt('log', async () => {
       const { bytes } = await studioClient().compute.request('exportAuditLog', {});
       saveFile('routing-log.jsonl', bytes, 'application/jsonl');
+      return undefined;
     });
   const verifyFile = (file: File) =>
-    attempt(async () => {
+    attempt('file', async () => {
       const bytes = await file.arrayBuffer();
       const text = new TextDecoder().decode(bytes);
       const { verdict } = await studioClient().compute.request('verifyAuditFile', { bytes }, { transfer: [bytes] });
-      setChecked({ what: file.name, verdict, line: verdict.ok ? undefined : text.split('\n')[verdict.brokenAt - 1] });
+      return { what: file.name, verdict, line: verdict.ok ? undefined : text.split('\n')[verdict.brokenAt - 1] };
     });
   const change = (part: Partial<LogFilter>) => {
     setFilter({ ...filter, ...part });
@@ -76,12 +86,17 @@ export function LogTab({ view }: { view: TenancyView }) {
   };
   const ids = view.entries.map(({ id }) => id);
   const [entries, found] = [value?.entries ?? [], value?.found ?? 0];
+  const areReplaysHidden = !filter.withReplays && filter.replay.trim() === '';
   const isFiltered = JSON.stringify(filter) !== JSON.stringify(NO_FILTER);
   return (
     <>
       <Card
         title="Routing log"
-        note={value ? `${pageWords(offset, entries.length, found)}, newest first` : 'newest first'}
+        note={
+          value
+            ? `${pageWords(offset, entries.length, found)}, newest first${areReplaysHidden ? '; replays stand aside' : ''}`
+            : 'newest first'
+        }
         actions={
           <>
             <button type="button" className="button" onClick={verify}>
@@ -137,6 +152,15 @@ export function LogTab({ view }: { view: TenancyView }) {
             />
           </label>
           <label className="inline-field">
+            <input
+              type="checkbox"
+              checked={filter.withReplays || filter.replay.trim() !== ''}
+              disabled={filter.replay.trim() !== ''}
+              onChange={(event) => change({ withReplays: event.currentTarget.checked })}
+            />
+            with replays
+          </label>
+          <label className="inline-field">
             text
             <input
               className="field-input"
@@ -146,19 +170,21 @@ export function LogTab({ view }: { view: TenancyView }) {
             />
           </label>
         </div>
-        {(error ?? failed?.message) && (
+        {failed && (
           <p className="bad-text" role="alert">
-            {error ?? failed?.message}
+            {failed.message}
           </p>
         )}
-        {checked && <Verdict checked={checked} />}
+        {said?.at === 'log' && <Said said={said} />}
         {!value ? (
           <div className="skeleton-block" aria-hidden="true" />
         ) : entries.length === 0 ? (
           <p className="quiet">
             {isFiltered
               ? 'No entry is like that.'
-              : 'Nothing was routed yet. Answer a request under Routing, and every decision stands here.'}
+              : view.log.count > 0
+                ? `All ${plural(view.log.count, 'entry', 'entries')} are of replays: tick “with replays” to see them.`
+                : 'Nothing was routed yet. Answer a request under Routing, and every decision stands here.'}
           </p>
         ) : (
           <Entries entries={entries} ids={ids} onReplay={(replay) => change({ replay })} />
@@ -185,7 +211,7 @@ export function LogTab({ view }: { view: TenancyView }) {
         )}
         <p className="quiet ad-foot">
           Each entry holds the hash of the one before it, so an entry that was changed, moved or taken out breaks the
-          chain. Newest hash:{' '}
+          chain. Hash of the newest, entry {count(view.log.count)}:{' '}
           <span className="mono" title={view.log.hash}>
             {shortHash(view.log.hash)}
           </span>
@@ -204,7 +230,18 @@ export function LogTab({ view }: { view: TenancyView }) {
           </p>
         )}
       </DropZone>
+      {said?.at === 'file' && <Said said={said} />}
     </>
+  );
+}
+
+function Said({ said }: { said: Outcome }) {
+  return said.error === undefined ? (
+    <Verdict checked={said.checked} />
+  ) : (
+    <p className="bad-text" role="alert">
+      {said.error}
+    </p>
   );
 }
 
@@ -256,14 +293,14 @@ function Entries({
             <tr key={entry.n}>
               <td className="n">{entry.n}</td>
               <td className="ad-nowrap">{timeOfDay(entry.at)}</td>
-              <td className="mono ad-nowrap">
-                {entry.requestId}
+              <td className="ad-nowrap" title={entry.requestId}>
+                {requestName(entry)}
                 {entry.replay && (
                   <>
                     <br />
                     <button
                       type="button"
-                      className="link"
+                      className="link mono"
                       title="Shows the entries of this replay alone"
                       onClick={() => onReplay(entry.replay!)}
                     >

@@ -14,17 +14,31 @@ import { AdapterId, NumberField, WorkButton, WorkState } from './parts';
 import {
   activationOf,
   adapterColor,
+  adapterOf,
   adapterSources,
   changeWords,
   checkWords,
+  fitting,
   madeBy,
+  otherOwner,
+  overrideOf,
   rollbackTarget,
   shortHash,
   timeOfDay,
   untrained,
 } from './registryView';
 import { TrainingCard } from './TrainingCard';
-import { activate, check, checkName, DEFAULT_CHECK, register, rollback, useTenants, useTyped } from './tenants';
+import {
+  activate,
+  check,
+  checkName,
+  DEFAULT_CHECK,
+  moveName,
+  register,
+  rollback,
+  useTenants,
+  useTyped,
+} from './tenants';
 
 interface CheckSize {
   cases: string;
@@ -118,7 +132,7 @@ function sizeProblem(size: CheckSize): string | undefined {
 }
 
 function Entry({ entry, view, size }: { entry: RegistryEntry; view: TenancyView; size: CheckSize }) {
-  const isBusy = useTenants((s) => 'registry' in s.work);
+  const isBusy = useTenants((s) => 'registry' in s.work || moveName(entry.id) in s.work);
   const back = rollbackTarget(entry);
   const ids = view.entries.map(({ id }) => id);
   const { tenant_id, policy_version, industry } = entry.metadata;
@@ -162,6 +176,7 @@ function Entry({ entry, view, size }: { entry: RegistryEntry; view: TenancyView;
               </button>
             </div>
           )}
+          <WorkState name={moveName(entry.id)} unit="versions" />
         </td>
       </tr>
       {[...entry.versions].reverse().map((version) => (
@@ -192,9 +207,10 @@ function Version({
   const run = madeBy(Object.values(runs), version.artifactId);
   const { state, needs } = activationOf(entry, version);
   const work = checkName(entry.id, version.version);
-  const isMoving = useTenants((s) => 'registry' in s.work);
+  const isMoving = useTenants((s) => 'registry' in s.work || moveName(entry.id) in s.work);
   const [reason, setReason] = useState<string>();
   const words = checkWords(version);
+  const override = overrideOf(entry, version.version);
   return (
     <tr className={state === 'active' ? 'on' : undefined}>
       <td className="ad-nowrap">version {version.version}</td>
@@ -209,6 +225,7 @@ function Version({
           {run ? (
             <a className="link" href="#/runs">
               {run.name}
+              {adapterOf(run, version.artifactId) && ` · ${adapterOf(run, version.artifactId)}`}
             </a>
           ) : (
             version.note
@@ -227,11 +244,20 @@ function Version({
             </span>
           )}
         </WorkState>
+        {override !== undefined && (
+          <p className="warn-text">
+            {state === 'active' ? 'Serves' : 'Served'} for a reason, not by its check: {override}
+          </p>
+        )}
       </td>
       <td>
         <div className="ad-verbs">
           {state === 'active' ? (
-            <span className="verdict ok">active</span>
+            override !== undefined || !words ? (
+              <span className="verdict warn">active, {override === undefined ? 'no check' : 'by a reason'}</span>
+            ) : (
+              <span className="verdict ok">active</span>
+            )
           ) : (
             <>
               <WorkButton
@@ -289,24 +315,43 @@ function Version({
 }
 
 function CheckResult({ version, words }: { version: AdapterVersion; words: string }) {
-  const { regressions, fixed, passes } = version.checks!;
-  const lists = [
-    ['Got worse', regressions],
-    ['Got better', fixed],
-  ] as const;
+  const { regressions, fixed, answers = [], passes } = version.checks!;
+  const named = new Set(answers.map(({ caseId }) => caseId));
+  const what = (caseId: string) =>
+    regressions.includes(caseId) ? 'got worse' : fixed.includes(caseId) ? 'got better' : 'fails as before';
+  // Of checks from before answers were kept, and of what a long list leaves out, the names are all there is.
+  const bare = [...regressions, ...fixed].filter((caseId) => !named.has(caseId));
   return (
     <>
       <span className={passes ? 'ok-text' : 'bad-text'}>{words}</span>
-      {regressions.length + fixed.length > 0 && (
+      {answers.length + bare.length > 0 && (
         <details>
           <summary>Which</summary>
-          {lists.map(
-            ([what, cases]) =>
-              cases.length > 0 && (
-                <p key={what} className="ad-cases">
-                  {what}: <span className="mono">{cases.join(', ')}</span>
-                </p>
-              ),
+          {answers.map(({ caseId, request, expected, before, after }) => (
+            <details key={caseId} className="ad-case">
+              <summary>
+                <span
+                  className={regressions.includes(caseId) ? 'bad-text' : fixed.includes(caseId) ? 'ok-text' : 'quiet'}
+                >
+                  {what(caseId)}
+                </span>
+                : {request}
+              </summary>
+              <dl>
+                <dt>answer before</dt>
+                <dd className="mono">{before || '(nothing)'}</dd>
+                <dt>answer of version {version.version}</dt>
+                <dd className="mono">{after || '(nothing)'}</dd>
+                <dt>right by the policy</dt>
+                <dd className="mono ok-text">{expected}</dd>
+              </dl>
+            </details>
+          ))}
+          {bare.length > 0 && (
+            <p className="ad-cases">
+              {answers.length > 0 ? 'And' : 'Kept by name alone'}:{' '}
+              <span className="mono">{bare.map((caseId) => `${caseId} ${what(caseId)}`).join(', ')}</span>
+            </p>
           )}
         </details>
       )}
@@ -316,17 +361,21 @@ function CheckResult({ version, words }: { version: AdapterVersion; words: strin
 
 function RegisterCard({ view }: { view: TenancyView }) {
   const runs = useRuns((s) => s.runs);
-  const sources = adapterSources(Object.values(runs));
+  const { sources, unfit } = fitting(adapterSources(Object.values(runs)), runs, view.base);
   const [ref, setRef] = useState('');
   const [id, setId] = useState<number>();
-  const isBusy = useTenants((s) => 'registry' in s.work);
+  const [confirmed, setConfirmed] = useState('');
+  const isBusy = useTenants((s) => 'registry' in s.work || 'register' in s.work);
   const source = sources.find((one) => one.ref === ref) ?? sources[0];
   const target = id ?? view.entries.find(({ name }) => name === source?.adapter)?.id ?? view.entries[0]?.id;
+  const other = source && target !== undefined ? otherOwner(source, target, view.entries) : undefined;
+  const question = `${source?.ref} ${target}`;
   return (
     <Card title="Register a version" note="the adapter of a run that has ended; nothing serves it yet">
       {!source || target === undefined ? (
         <p className="quiet">
-          No run with an adapter has ended yet. Train the tenants here, or an adapter of your own over this base.
+          No run with an adapter over this base has ended yet. Train the tenants here, or an adapter of your own over
+          this base.
         </p>
       ) : (
         <div className="ad-row">
@@ -360,13 +409,36 @@ function RegisterCard({ view }: { view: TenancyView }) {
           <button
             type="button"
             className="button"
-            disabled={isBusy}
-            onClick={() => void register(target, source.ref, `from the run “${source.runName}”`)}
+            disabled={isBusy || (other !== undefined && confirmed !== question)}
+            onClick={() => void register(target, source.ref, `${source.adapter} of the run “${source.runName}”`)}
           >
             Register
           </button>
         </div>
       )}
+      {source && other && (
+        <div className="note warn">
+          <div>
+            This adapter was trained as {source.adapter}, and {other.id} ({other.name}) answers for{' '}
+            {other.metadata.tenant_id ?? 'anybody'}: its answers would follow another tenant’s policy.
+            <label className="ad-confirm">
+              <input
+                type="checkbox"
+                checked={confirmed === question}
+                onChange={(event) => setConfirmed(event.currentTarget.checked ? question : '')}
+              />{' '}
+              Register {source.adapter} as the next version of {other.name}
+            </label>
+          </div>
+        </div>
+      )}
+      {unfit > 0 && (
+        <p className="quiet">
+          {plural(unfit, 'adapter')} of ended runs {unfit === 1 ? 'is' : 'are'} left out: trained over another base than{' '}
+          {view.base.name}, so the update would be added to numbers it was not learnt for.
+        </p>
+      )}
+      <WorkState name="register" unit="versions" />
     </Card>
   );
 }

@@ -54,6 +54,7 @@ function TryCard({ view }: { view: TenancyView }) {
               className="field-input mono"
               value={typed[field]}
               spellCheck={false}
+              placeholder={field === 'industry' ? 'optional' : undefined}
               onChange={(event) => setTyped({ ...typed, [field]: event.currentTarget.value })}
             />
           </label>
@@ -83,6 +84,7 @@ function TryCard({ view }: { view: TenancyView }) {
           <div className="skeleton-line" />
         )}
       </div>
+      <p className="quiet">“Send it” asks the payables request below with this header, and logs what became of it.</p>
       <WorkState name="send" unit="requests">
         {sent && <p className="quiet">{sentWords(sent.answer)}</p>}
       </WorkState>

@@ -26,6 +26,7 @@ import {
   timelineEnd,
   timeWords,
   tokenMs,
+  traceWords,
 } from './servingView';
 import { Timeline } from './Timeline';
 import { replayTrace, useTenants, useTyped } from './tenants';
@@ -47,7 +48,7 @@ export function ServingTab({ view }: { view: TenancyView }) {
     <>
       <Card
         title="Serving replay"
-        note="a day of requests, replayed in each mode on this device"
+        note={traceWords(reports)}
         actions={
           <WorkButton
             name="serve"
@@ -96,8 +97,9 @@ export function ServingTab({ view }: { view: TenancyView }) {
           {!reports && (
             <p className="quiet">
               Arrivals stand on a virtual clock; every load, merge and generation is really run and timed, so a latency
-              is waiting on that clock plus measured service. Requests come in bursts of one tenant, bank_A most; two or
-              more must be refused. Every decision goes into the routing log.
+              is waiting on that clock plus measured service. A trace is a day in small: its requests come within
+              seconds, in bursts of one tenant, bank_A most; two or more must be refused. Every decision goes into the
+              routing log.
             </p>
           )}
         </WorkState>
@@ -105,8 +107,8 @@ export function ServingTab({ view }: { view: TenancyView }) {
         {reports?.[0]?.replay && <LoggedAs replay={reports[0].replay} />}
         {reports && cutOff(reports) > 0 && (
           <p className="warn-text">
-            {plural(cutOff(reports), 'answer')} of a mode reached max_new_tokens before its end, so its slice check
-            fails whatever the adapter has learnt.
+            {plural(cutOff(reports), 'answer')} of a mode reached max_new_tokens before its end, so it does not pass
+            whatever the adapter has learnt.
           </p>
         )}
         {reports && (
@@ -266,13 +268,22 @@ function Numbers({ reports }: { reports: ServingReport[] }) {
     ['share of loads', (r) => percent(loadCost(r).share)],
     ['evictions', (r) => count(r.evictions)],
     ['refused', (r) => count(r.refusals)],
-    ['slice checks passed', (r) => `${checksOf(r).passed} of ${checksOf(r).checked}`],
+    ['answers that pass their tenant’s check', (r) => `${checksOf(r).passed} of ${checksOf(r).checked}`],
   ];
   return (
     <Card
       title="All numbers"
       note={`${count(reports[0]?.requests.length ?? 0)} requests; percentiles by ${reports[0]?.latency.method}`}
     >
+      <p className="quiet">
+        The last figure counts answers that decide as the policy of the tenant who asked, and name nobody whom the
+        request does not. What fails here is the adapter, not the mode: greedy answers are the same in each. How often
+        each adapter is right stands under{' '}
+        <button type="button" className="link" onClick={() => useTenants.getState().show('slices')}>
+          Slices
+        </button>
+        .
+      </p>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region must be reachable by keyboard */}
       <section className="ad-scroll" aria-label="All numbers" tabIndex={0}>
         <table className="data-table ad-numbers">

@@ -22,7 +22,8 @@ export function SlicesTab({ view }: { view: TenancyView }) {
   const [metric, setMetric] = useTyped<MetricId>('metric', 'tenant_policy_correct');
   const [cases, setCases] = useTyped('matrix cases', '12');
   const [seed, setSeed] = useTyped('matrix seed', '1');
-  const matrix = useTenants((s) => s.matrix);
+  const matrix = useTenants((s) => s.matrices[metric]);
+  const matrices = useTenants((s) => s.matrices);
   const isRunning = useTenants((s) => 'matrix' in s.work);
   const isReady = view.entries.some(({ active }) => active !== null);
   const problem = [
@@ -59,7 +60,9 @@ export function SlicesTab({ view }: { view: TenancyView }) {
         <NumberField label="seed" value={seed} onChange={setSeed} />
       </div>
       <p className="quiet">
-        Counts an answer that {METRIC_WORDS[metric]}: {sizeOfMatrix(Number(cases) || 0, served, view.rules.length)}.
+        A tenant’s slice: held-out requests of which its policy says the right answer. Counts an answer that{' '}
+        {METRIC_WORDS[metric]}
+        {problem ? '.' : `: ${sizeOfMatrix(Number(cases), served, view.rules.length)}.`}
       </p>
       {problem && (
         <p className="bad-text" role="alert">
@@ -69,8 +72,9 @@ export function SlicesTab({ view }: { view: TenancyView }) {
       <WorkState name="matrix" unit="cells">
         {!matrix && (
           <p className="quiet">
-            Not measured yet. On the diagonal stands how well a tenant is served; beside it, how often another tenant’s
-            adapter would happen to decide alike, which is what a wrong routing hides behind.
+            {Object.keys(matrices).length > 0 ? 'Not measured by this metric yet.' : 'Not measured yet.'} On the
+            diagonal stands how well a tenant is served; beside it, how often another tenant’s adapter would happen to
+            decide alike, which is what a wrong routing hides behind.
           </p>
         )}
       </WorkState>

@@ -53,6 +53,16 @@ export function ThreeAnswers({ view }: { view: TenancyView }) {
         </p>
       </div>
       <WorkState name="answers" unit="answers" />
+      {Object.values(answers).some(({ check }) => check) && (
+        <p className="quiet">
+          The check looks at this one answer: does it decide as the policy of the tenant who asked, and name nobody whom
+          the request does not. How often an adapter is right over a tenant’s held-out requests, its slice, stands under{' '}
+          <button type="button" className="link" onClick={() => useTenants.getState().show('slices')}>
+            Slices
+          </button>
+          .
+        </p>
+      )}
       <div className="ad-answers" aria-busy={isRunning}>
         {view.rules.map((rule) => (
           <Answer key={ruleKey(rule)} rule={rule} view={view} answer={answers[ruleKey(rule)]} isRunning={isRunning} />
@@ -106,11 +116,12 @@ function Answer({
             )}
             {answer.check && (
               <span className={`verdict ${answer.check.verdict === 'pass' ? 'ok' : 'bad'}`}>
-                {answer.check.verdict === 'pass' ? 'slice check passed' : 'slice check failed'}
+                {answer.check.verdict === 'pass' ? 'passed its tenant’s check' : 'failed its tenant’s check'}
               </span>
             )}
           </p>
           <AnswerText answer={answer} />
+          {answer.check?.verdict === 'fail' && <p className="bad-text">{answer.check.why}</p>}
           <Verdicts answer={answer} />
         </>
       )}

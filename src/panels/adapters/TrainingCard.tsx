@@ -4,7 +4,7 @@ import { typedNumber } from '../../lib/fields';
 import { count } from '../../lib/words';
 import type { TenancyView } from '../../protocol/requests';
 import type { RunStatus } from '../../protocol/run';
-import { stopRun, useRuns } from '../../stores/runs';
+import { useRuns } from '../../stores/runs';
 import { useSession } from '../../stores/session';
 import { Card } from '../../ui/Card';
 import { LineChart } from '../../ui/LineChart';
@@ -15,6 +15,7 @@ import {
   DEFAULT_TRAINING,
   registerRun,
   runToRegister,
+  stopTraining,
   type TrainingSize,
   trainTenants,
   useTenants,
@@ -40,6 +41,7 @@ export function TrainingCard({ view, isEmpty = false }: { view: TenancyView; isE
   const [typed, setTyped] = useTyped<Record<string, string>>('training', {});
   const isStarting = useTenants((s) => 'train' in s.work || 'registry' in s.work);
   const awaited = useTenants((s) => s.awaited);
+  const arrived = useTenants((s) => s.arrived);
   const runs = useRuns((s) => s.runs);
   const stats = useRuns((s) => s.stats);
   const backend = useSession((s) => s.backend);
@@ -67,7 +69,7 @@ export function TrainingCard({ view, isEmpty = false }: { view: TenancyView; isE
       ))}
     </div>
   );
-  const waiting = isEmpty && !isStarting ? view.entries.filter((one) => one.active === null && one.versions.length > 0).map(({ id, name }) => `${id} (${name})`) : []; // biome-ignore format: one list
+  const waiting = !isStarting ? view.entries.filter((one) => one.active === null && one.versions.length > 0).map(({ id, name }) => `${id} (${name})`) : []; // biome-ignore format: one list
   const missing = untrained(view.entries).map(({ id, name }) => `${id} (${name})`);
   return (
     <Card
@@ -80,7 +82,7 @@ export function TrainingCard({ view, isEmpty = false }: { view: TenancyView; isE
       }
       actions={
         live ? (
-          <button type="button" className="button" onClick={() => void stopRun(live.id)}>
+          <button type="button" className="button" onClick={() => void stopTraining(live.id)}>
             Stop the run
           </button>
         ) : ready && ready !== awaited ? (
@@ -142,12 +144,41 @@ export function TrainingCard({ view, isEmpty = false }: { view: TenancyView; isE
       {waiting.length > 0 && !live && (
         <p className="warn-text" role="status">
           {waiting.join(', ')} {waiting.length === 1 ? 'has a version that has' : 'have versions that have'} not passed
-          the check. Under Registry you see what it found, check again, or say why it is to serve all the same.
+          the check. In the registry you see what it found, check again, or say why it is to serve all the same.
         </p>
       )}
+      {arrived && !live && <Arrived view={view} {...arrived} />}
+      <WorkState name="stop" unit="runs" />
       <WorkState name="train" unit="steps" />
       {isEmpty && <WorkState name="registry" unit="adapters" />}
     </Card>
+  );
+}
+
+/** What came of the run that ended last, with its curves. */
+function Arrived({
+  view,
+  runId,
+  versions,
+}: {
+  view: TenancyView;
+  runId: string;
+  versions: readonly { id: number; version: number }[];
+}) {
+  const run = useRuns((s) => s.runs[runId]);
+  if (!run) return null;
+  const named = versions.map(({ id, version }) => `version ${version} of ${id} (${view.entries.find((one) => one.id === id)?.name})`); // biome-ignore format: one list
+  const waiting = versions.filter(({ id, version }) => view.entries.find((one) => one.id === id)?.active !== version);
+  return (
+    <>
+      <div className="note good" role="status">
+        {run.name} has finished and left {named.join(', ')}.{' '}
+        {waiting.length > 0
+          ? `${waiting.length === versions.length ? 'None of them serves' : `${waiting.length} of them do not serve`} yet: check and activate them in the registry.`
+          : 'They serve.'}
+      </div>
+      <Curves runId={runId} />
+    </>
   );
 }
 
@@ -163,25 +194,33 @@ function LiveRun({ runId, stepMs }: { runId: string; stepMs: number | undefined 
         </a>
         .
       </p>
-      <LineChart
-        title="loss"
-        series={[
-          ...adapterNames(run.recipe).map((name) => ({
-            id: name,
-            label: name,
-            points: metricSeries(run.points, `loss/${name}`),
-          })),
-          {
-            id: 'eval_loss',
-            label: 'held-out, all',
-            points: metricSeries(run.points, 'eval_loss'),
-            isHeldOut: true,
-          },
-        ]}
-        height={96}
-        xMax={run.maxSteps}
-        hasLegend
-      />
+      <Curves runId={runId} />
     </>
+  );
+}
+
+function Curves({ runId }: { runId: string }) {
+  const run = useRuns((s) => s.runs[runId]);
+  if (!run) return null;
+  return (
+    <LineChart
+      title="loss"
+      series={[
+        ...adapterNames(run.recipe).map((name) => ({
+          id: name,
+          label: name,
+          points: metricSeries(run.points, `loss/${name}`),
+        })),
+        {
+          id: 'eval_loss',
+          label: 'held-out, all',
+          points: metricSeries(run.points, 'eval_loss'),
+          isHeldOut: true,
+        },
+      ]}
+      height={96}
+      xMax={run.maxSteps}
+      hasLegend
+    />
   );
 }

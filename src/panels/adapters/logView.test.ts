@@ -1,7 +1,17 @@
 // Entries, pages, queries and verdicts of the routing log in words.
 import { expect, test } from 'vitest';
 import type { AuditEntry } from '../../protocol/serving';
-import { entryText, entryTitle, entryTone, NO_FILTER, pageWords, queryOf, saidOf, verdictWords } from './logView';
+import {
+  entryText,
+  entryTitle,
+  entryTone,
+  NO_FILTER,
+  pageWords,
+  queryOf,
+  requestName,
+  saidOf,
+  verdictWords,
+} from './logView';
 
 test('the log in words', () => {
   const base = { n: 1, at: 0, prev: '', hash: '', requestId: 'r', metadata: {} };
@@ -14,8 +24,20 @@ test('the log in words', () => {
   ]);
   expect(entryTitle(of({ decision: 'refused', reason: 'unknown_tenant' }))).toBe('refused: unknown tenant');
   expect(entryText(of({ decision: 'routed', mode: 'merged' }))).toBe('replay, merged');
-  expect(queryOf(NO_FILTER)).toEqual({});
-  expect(queryOf({ tenant: ' bank_A ', adapter: '42', decision: 'routed', replay: '', text: '' })).toEqual({ tenant: 'bank_A', adapterId: 42, decision: 'routed' }); // biome-ignore format: one line
+  expect(queryOf(NO_FILTER)).toEqual({ withReplays: false });
+  expect(queryOf({ ...NO_FILTER, withReplays: true })).toEqual({});
+  const named = (requestId: string, decision: AuditEntry['decision'] = 'routed') =>
+    requestName({ requestId, decision });
+  expect(['page-1a2b', 'chapter-bank_A', 'request-7', 'r1'].map((id) => named(id))).toEqual(['sent here, 1a2b', 'payables of bank_A', 'request 7', 'r1']); // biome-ignore format: one line
+  expect([named('rules-1a', 'rules'), named('registry-17-2', 'registry')]).toEqual(['routing rules', 'registry']);
+  const failed = of({ decision: 'failed', message: 'It got no answer. device lost' });
+  expect([entryTitle(failed), entryTone(failed), entryText(failed)]).toEqual([
+    'no answer',
+    'bad',
+    'It got no answer. device lost',
+  ]);
+  expect(entryTitle(of({ decision: 'registry' }))).toBe('another version serves');
+  expect(queryOf({ tenant: ' bank_A ', adapter: '42', decision: 'routed', replay: '', withReplays: true, text: '' })).toEqual({ tenant: 'bank_A', adapterId: 42, decision: 'routed' }); // biome-ignore format: one line
   expect(queryOf({ ...NO_FILTER, replay: 'replay-1a ' })).toEqual({ replay: 'replay-1a' });
   expect([pageWords(0, 0, 0), pageWords(0, 5, 5), pageWords(12, 12, 60)]).toEqual(['no entry', '5 entries', '13 to 24 of 60 entries']); // biome-ignore format: one line
   expect(verdictWords({ ok: false, brokenAt: 4, why: 'It was changed.' }, 'log.jsonl')).toEqual({

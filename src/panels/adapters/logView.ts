@@ -5,18 +5,28 @@ import type { AuditEntry, AuditVerdict, RequestMetadata } from '../../protocol/s
 import { reasonWords } from './routingView';
 
 export const PAGE_SIZE = 12;
-export const DECISIONS = ['routed', 'refused', 'misrouted', 'checked', 'rules'] as const;
+export const DECISIONS = ['routed', 'refused', 'misrouted', 'checked', 'failed', 'rules', 'registry'] as const;
 
 export interface LogFilter {
   tenant: string;
   adapter: string;
   decision: '' | AuditEntry['decision'];
   replay: string;
+  /** Replays are tens of entries each: they stand aside until they are asked for. */
+  withReplays: boolean;
   text: string;
 }
-export const NO_FILTER: LogFilter = { tenant: '', adapter: '', decision: '', replay: '', text: '' };
-/** Fields left empty do not filter. */
-export const queryOf = ({ tenant, adapter, decision, replay, text }: LogFilter): AuditSearch => ({
+export const NO_FILTER: LogFilter = {
+  tenant: '',
+  adapter: '',
+  decision: '',
+  replay: '',
+  withReplays: false,
+  text: '',
+};
+/** Fields left empty do not filter; who names a replay wants to see it. */
+export const queryOf = ({ tenant, adapter, decision, replay, withReplays, text }: LogFilter): AuditSearch => ({
+  ...(!withReplays && !replay.trim() && { withReplays: false }),
   ...(tenant.trim() && { tenant: tenant.trim() }),
   ...(adapter && { adapterId: Number(adapter) }),
   ...(decision && { decision }),
@@ -38,14 +48,27 @@ export function saidOf({ metadata }: Pick<AuditEntry, 'metadata'>, field: 'tenan
   return value === undefined || value === null ? '' : typeof value === 'string' ? value : JSON.stringify(value);
 }
 
+/** What the entry is about, in words; its id stands in a title. */
+export function requestName({ requestId, decision }: Pick<AuditEntry, 'requestId' | 'decision'>): string {
+  if (decision === 'rules') return 'routing rules';
+  if (decision === 'registry') return 'registry';
+  const [kind, ...rest] = requestId.split('-');
+  const name = rest.join('-');
+  if (kind === 'page' && name) return `sent here, ${name}`;
+  if (kind === 'chapter' && name) return `payables of ${name}`;
+  if (kind === 'request' && name) return `request ${name}`;
+  return requestId;
+}
 export const entryTone = ({ decision, check }: AuditEntry): '' | 'ok' | 'warn' | 'bad' =>
   decision === 'refused' || decision === 'misrouted'
     ? 'warn'
-    : decision === 'checked'
-      ? check?.verdict === 'pass'
-        ? 'ok'
-        : 'bad'
-      : '';
+    : decision === 'failed'
+      ? 'bad'
+      : decision === 'checked'
+        ? check?.verdict === 'pass'
+          ? 'ok'
+          : 'bad'
+        : '';
 export const entryTitle = ({ decision, check, reason }: AuditEntry): string =>
   decision === 'checked'
     ? check?.verdict === 'pass'
@@ -53,9 +76,13 @@ export const entryTitle = ({ decision, check, reason }: AuditEntry): string =>
       : 'check failed'
     : decision === 'rules'
       ? 'rules changed'
-      : decision === 'refused'
-        ? `refused: ${reason ? reasonWords(reason) : ''}`
-        : decision;
+      : decision === 'registry'
+        ? 'another version serves'
+        : decision === 'failed'
+          ? 'no answer'
+          : decision === 'refused'
+            ? `refused: ${reason ? reasonWords(reason) : ''}`
+            : decision;
 export const entryText = ({ message, check, mode }: AuditEntry): string =>
   message ?? check?.why ?? (mode ? `replay, ${mode}` : '');
 

@@ -40,6 +40,13 @@ test('a matrix: own adapters on the diagonal, and whether they are clearly best'
   ]);
   expect(matrixFinding(poor).tone).toBe('warn');
   expect(matrixFinding(poor).text).not.toContain('noticed least');
+  // Two cases tell nothing of the adapters, so nobody is told to train them longer.
+  const few = matrix(clear.cells.map((row) => row.map((one) => ({ ...one, n: 2 }))));
+  expect(matrixFinding(few)).toMatchObject({
+    tone: 'warn',
+    text: expect.stringContaining('2 cases a slice are too few'),
+  });
+  expect(matrixFinding(few).text).not.toContain('Train');
   const form = matrix(
     clear.cells.map((row) => row.map(() => cell(1, 0.9, 1))),
     'schema_valid',

@@ -24,6 +24,9 @@ export const matrixRows = ({ adapters, tenants, cells }: TenantMatrixView) =>
     .map((adapter, a) => ({ ...adapter, cells: cells[a]! }))
     .sort((a, b) => tenants.indexOf(a.tenant) - tenants.indexOf(b.tenant));
 
+/** Cases a slice below which shares say nothing. */
+const FEW = 10;
+
 /** Finding first: is the diagonal clearly best? Clearly: no interval on it overlaps one beside it. */
 export function matrixFinding(matrix: TenantMatrixView): { tone: 'good' | 'warn'; text: string } {
   const { adapters, tenants, cells, diagonalMin, offDiagonalMax, metric } = matrix;
@@ -48,6 +51,12 @@ export function matrixFinding(matrix: TenantMatrixView): { tone: 'good' | 'warn'
   const worst = others.reduce((a, b) => (b.value > a.value ? b : a));
   const leak =
     worst.value > 0 ? ` Adapter ${worst.adapter.adapterId} on ${worst.tenant}’s slice would be noticed least.` : '';
+  const fewest = Math.min(...all.map(({ n }) => n));
+  if (fewest < FEW)
+    return {
+      tone: 'warn',
+      text: `${plural(fewest, 'case')} a slice are too few to tell adapters apart: one more or less moves a share by ${percent(1 / fewest)}. ${bounds} Measure ${FEW} or more.`,
+    };
   const isClear = Math.min(...own.map(({ low }) => low)) > Math.max(...others.map(({ high }) => high));
   if (isClear)
     return {

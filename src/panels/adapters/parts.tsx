@@ -1,7 +1,7 @@
 // Small parts of this panel: a button that starts work and stops it, its progress or failure in words, a number field.
-import { type ReactNode, useId } from 'react';
+import { type ReactNode, useEffect, useId } from 'react';
 import { count } from '../../lib/words';
-import { stopWork, useTenants } from './tenants';
+import { markSeen, stopWork, useTenants } from './tenants';
 
 export function WorkButton({
   name,
@@ -41,6 +41,9 @@ export function WorkButton({
 export function WorkState({ name, unit, children }: { name: string; unit: string; children?: ReactNode }) {
   const work = useTenants((s) => s.work[name]);
   const failed = useTenants((s) => s.failed[name]);
+  useEffect(() => {
+    if (failed) markSeen(name);
+  }, [failed, name]);
   if (work)
     return (
       <div className="ad-work" role="status">

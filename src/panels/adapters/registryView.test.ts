@@ -5,12 +5,17 @@ import type { AdapterVersion, RegistryEntry } from '../../protocol/serving';
 import {
   activationOf,
   adapterColor,
+  adapterOf,
   adapterSources,
   changeWords,
   checkWords,
+  fitting,
   installable,
   madeBy,
+  otherOwner,
+  overrideOf,
   rollbackTarget,
+  unregistered,
 } from './registryView';
 
 const version = (n: number, checks?: AdapterVersion['checks']): AdapterVersion => ({
@@ -100,4 +105,53 @@ test('runs give adapters once they have ended; a finished run of all tenants fil
   expect(installable([...runs, run('d', 'finished', ['bank_A', 'saas_C'], 4)], empty)?.id).toBe('d');
   expect(installable([...runs, run('d', 'finished', ['bank_A'], 4)], [entry(1, [version(1)])])).toBeUndefined();
   expect(new Set([9, 17, 42].map((id) => adapterColor([9, 17, 42], id))).size).toBe(3);
+});
+
+test('whose adapter a run left: over which base, for which entry, and whether it is a version already', () => {
+  const run = (id: string, more: Partial<RunRecord> = {}) =>
+    ({
+      id,
+      name: id,
+      status: 'finished',
+      group: 'tenants',
+      createdAt: Number(id.slice(1)),
+      updatedAt: 0,
+      parents: { model: 'sha256:base' },
+      outputs: { 'adapter:bank_A': `sha256:${id}a`, 'adapter:saas_C': `sha256:${id}c` },
+      recipe: {
+        peft: { r: 8 },
+        model: { ref: 'builtin:base' },
+        data: { train: ['bank_A', 'saas_C'].map((adapter) => ({ ref: 'x', adapter })) },
+      },
+      ...more,
+    }) as unknown as RunRecord;
+  const bank = entry(1, [version(1)]);
+  const saas: RegistryEntry = { ...bank, id: 9, name: 'saas_C', versions: [] };
+  const runs = [run('r3'), run('r2'), run('r4', { status: 'interrupted' }), run('r5', { group: undefined })];
+  expect(unregistered(runs, [bank, saas]).map(({ id }) => id)).toEqual(['r2', 'r3']);
+  const installed = entry(1, [{ ...version(1), artifactId: 'sha256:r2a' }]);
+  expect(unregistered(runs, [installed]).map(({ id }) => id)).toEqual(['r3']);
+  expect(unregistered([run('r6', { outputs: {} })], [bank])).toEqual([]); // nothing was kept
+  expect(adapterOf(run('r2'), 'sha256:r2c')).toBe('saas_C');
+  expect(adapterOf(run('r2', { outputs: { adapter: 'sha256:x' } }), 'sha256:x')).toBeUndefined();
+
+  const other = run('r7', { parents: { model: 'sha256:elsewhere' } });
+  const base = { ref: 'builtin:base', artifactId: 'sha256:base' };
+  const byId = { r2: run('r2'), r7: other, r8: run('r8', { parents: {} }) };
+  const found = fitting(adapterSources(Object.values(byId)), byId, base);
+  expect(found.sources.map(({ runId }) => runId)).toEqual(['r2', 'r2', 'r8', 'r8']);
+  expect(found.unfit).toBe(2);
+
+  const [source] = adapterSources([run('r2')]);
+  expect(source?.adapter).toBe('bank_A');
+  expect(otherOwner(source!, 9, [bank, saas])?.name).toBe('saas_C'); // it goes to an entry of somebody else
+  expect(otherOwner(source!, 17, [bank, saas])).toBeUndefined();
+  expect(otherOwner({ ...source!, adapter: 'default' }, 9, [bank, saas])).toBeUndefined(); // nobody's by its name
+});
+
+test('a version that was made to serve keeps its reason, until it is activated without one', () => {
+  const forced = { at: 0, action: 'activate' as const, from: 1, to: 2, override: 'hot fix' };
+  expect(overrideOf(entry(2, [], [forced]), 2)).toBe('hot fix');
+  expect(overrideOf(entry(2, [], [forced]), 1)).toBeUndefined();
+  expect(overrideOf(entry(2, [], [forced, { ...forced, override: undefined }]), 2)).toBeUndefined();
 });

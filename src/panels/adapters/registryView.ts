@@ -94,6 +94,57 @@ export function adapterSources(runs: readonly RunRecord[]): AdapterSource[] {
       }));
     });
 }
+/** Of those, the ones over this base, and how many are of another one: the registry would refuse them. */
+export function fitting(
+  sources: readonly AdapterSource[],
+  runs: Readonly<Record<string, RunRecord>>,
+  base: { ref: string; artifactId: string },
+): { sources: AdapterSource[]; unfit: number } {
+  const fits = sources.filter(({ runId }) => {
+    const run = runs[runId];
+    return (
+      run &&
+      (run.parents.model === undefined ? run.recipe.model.ref === base.ref : run.parents.model === base.artifactId)
+    );
+  });
+  return { sources: fits, unfit: sources.length - fits.length };
+}
+/** Whose adapter it is by its name, where that is another entry's than the one it is to go to. */
+export const otherOwner = (
+  source: AdapterSource,
+  target: number,
+  entries: readonly RegistryEntry[],
+): RegistryEntry | undefined =>
+  entries.find(({ name, metadata }) => (name === source.adapter || metadata.tenant_id === source.adapter)) &&
+  entries.find(({ id, name, metadata }) => id === target && name !== source.adapter && metadata.tenant_id !== source.adapter); // biome-ignore format: one condition
+
+/** Why the version was made to serve without a passed check; undefined: it was not. */
+export const overrideOf = ({ history }: RegistryEntry, version: number): string | undefined =>
+  history.findLast(({ action, to }) => action === 'activate' && to === version)?.override;
+
+/** Whether an adapter that the run left is a version. */
+export const isRegistered = ({ outputs }: RunRecord, entries: readonly RegistryEntry[]): boolean => {
+  const made = Object.values(outputs);
+  return entries.some(({ versions }) => versions.some(({ artifactId }) => made.includes(artifactId)));
+};
+/** Finished runs of the tenants of whose adapters none is a version yet, oldest first. */
+export const unregistered = (runs: readonly RunRecord[], entries: readonly RegistryEntry[]): RunRecord[] =>
+  runs
+    .filter(
+      (run) =>
+        run.group === 'tenants' &&
+        run.status === 'finished' &&
+        Object.keys(run.outputs).length > 0 &&
+        !isRegistered(run, entries),
+    )
+    .sort((a, b) => a.createdAt - b.createdAt);
+
+/** The name of a run's adapter that is this artifact; undefined where it had only one. */
+export const adapterOf = ({ outputs }: RunRecord, artifactId: string): string | undefined =>
+  Object.entries(outputs)
+    .find(([, id]) => id === artifactId)?.[0]
+    .split(':')[1];
+
 /** The run that made an artifact, where the records know it. */
 export const madeBy = (runs: readonly RunRecord[], artifactId: string): RunRecord | undefined =>
   runs.find(({ outputs }) => Object.values(outputs).includes(artifactId));

@@ -89,6 +89,7 @@ const VERDICTS = [
   ['tenant_style', 'in the tenant’s voice', 'not the tenant’s voice'],
   ['facts', 'facts kept', 'facts lost'],
   ['figures', 'no figure made up', 'a figure made up'],
+  ['names', 'no name made up', 'a name made up'],
   ['sources', 'policy named', 'policy not named'],
   ['action', 'right next action', 'wrong next action'],
 ] as const;
@@ -142,10 +143,12 @@ export function misroutingWords(
   const reads = answer.verdicts?.schema_valid
     ? 'The answer reads like any other: it is valid JSON by the schema.'
     : 'The answer is not even valid by the schema.';
+  if (answer.check.verdict === 'fail' && answer.verdicts?.tenant_policy_correct)
+    return { tone: 'good', text: `Caught, though not by its decision. ${answer.check.why} The log keeps it.` };
   return answer.check.verdict === 'fail'
     ? {
         tone: 'good',
-        text: `Caught. ${reads} ${asked}’s slice check finds that it decides by another policy than ${asked}’s, and the log keeps it.`,
+        text: `Caught. ${reads} ${asked}’s check finds that it decides by another policy than ${asked}’s, and the log keeps it.`,
       }
     : {
         tone: 'warn',

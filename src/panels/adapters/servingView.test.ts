@@ -17,6 +17,7 @@ import {
   timelineRows,
   timeWords,
   tokenMs,
+  traceWords,
 } from './servingView';
 
 const served = (
@@ -88,15 +89,40 @@ test('a replay in numbers: passes once, loads by what they took, tokens by their
   expect(modeSentence(both, [both])).not.toContain('instead of');
   expect(modeSentence(one, [one])).toContain('2 loads for 2 requests, 20 ms each: 10 % of the busy time');
   expect(servingFinding([one, both])).toBe(
-    'Shortest p95: load on request, 200 ms. Most requests per second: batched by adapter id, 10.0. Least memory: load on request, 1,000 B.',
+    'Shortest p95: no difference beyond the noise of 10 %; load on request has 200 ms, batched by adapter id 210 ms. Most requests per second: batched by adapter id, 10.0. Least memory: load on request, 1,000 B.',
   );
   expect(timelineRows(one).map(({ at }) => at)).toEqual([[0, 0, 20, 200], [15, 15, 15, 15], [10, 200, 220, 400]]); // biome-ignore format: rows
   expect(timelineEnd([one, both])).toBe(400);
   expect(requestWords(one.requests[2]!)).toBe(
-    'b of bank_A at 10 ms, adapter 17 version 1: waited 190 ms, loaded 20 ms, generated 10 tokens in 180 ms, slice check passed.',
+    'b of bank_A at 10 ms, adapter 17 version 1: waited 190 ms, loaded 20 ms, generated 10 tokens in 180 ms, its tenant’s check passed.',
   );
   expect(requestWords(refused)).toBe('no of bank_A at 15 ms: refused. No rule.');
   expect([0, 4.2, 180, 1900, Number.NaN].map(timeWords)).toEqual(['0 ms', '4.20 ms', '180 ms', '1.90 s', '–']);
+});
+
+test('a winner is named beyond the noise alone; memory is counted, not timed', () => {
+  const at = (mode: ServingReport['mode'], ms: number, more: Partial<ServingReport> = {}) =>
+    report(mode, [served('a', 0, 0, 0, ms)], more);
+  const latency = (p95: number) => ({ p50: 1, p95, p99: p95, mean: 1, method: '' });
+  const noisy = [
+    at('load_on_request', 130, { latency: latency(260), requestsPerSecond: 4 }),
+    at('hot_lru', 100, { latency: latency(210), requestsPerSecond: 8 }),
+  ];
+  // A token differs by 30 %, p95 by 24 %: that is noise. Twice the requests are not.
+  expect(servingFinding(noisy)).toBe(
+    'Shortest p95: no difference beyond the noise of 30 %; hot, LRU budget has 210 ms, load on request 260 ms. Most requests per second: hot, LRU budget, 8.00. Least memory: load on request and hot, LRU budget, 1,000 B.',
+  );
+  expect(servingFinding([noisy[0]!])).toContain('Shortest p95: load on request, 260 ms.');
+  // One row after the other was quicker: the reason is told, by what was measured.
+  const rows = [served('a', 0, 10, 0, 900), served('b', 10, 10, 0, 900)];
+  const slow = report('batched', rows, { requestsPerSecond: 2, batchSizes: [2] });
+  const plain = report('load_on_request', [served('a', 0, 0, 0, 300), served('b', 10, 300, 0, 300)]);
+  expect(modeSentence(slow, [plain, slow])).toContain(
+    'It loses here: a pass has 2.00 rows on average, but one of its steps takes 3.00 × as long as one of a single row',
+  );
+  const lonely = report('batched', [served('a', 0, 10, 0, 900)], { requestsPerSecond: 2, batchSizes: [1] });
+  expect(modeSentence(lonely, [plain, lonely])).toContain('few requests wait at once');
+  expect(traceWords([plain])).toBe('the same 2 requests in each mode; they arrive within 10 ms');
 });
 
 test('two modes that generate alike and differ in time: the device was busy, and that is said', () => {

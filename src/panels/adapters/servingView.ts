@@ -132,6 +132,19 @@ export function checksOf({ requests }: ServingReport): { checked: number; passed
   return { checked: checked.length, passed: checked.filter(({ check }) => check!.verdict === 'pass').length };
 }
 
+/** Why passes of several rows serve fewer requests a second than one row after the other. */
+function batchLoss(report: ServingReport, plain: ServingReport): string {
+  const rows = report.batchSizes.reduce((sum, size) => sum + size, 0) / Math.max(1, report.batchSizes.length);
+  const steps = (one: ServingReport) =>
+    passesOf(one).reduce((sum, { startMs }) => sum + Math.max(...one.requests.filter((r) => isServed(r) && r.startMs === startMs).map(({ ids }) => ids.length)), 0); // biome-ignore format: one sum
+  const stepMs = (one: ServingReport) =>
+    passesOf(one).reduce((sum, { generateMs }) => sum + generateMs, 0) / steps(one);
+  const slower = stepMs(report) / stepMs(plain);
+  return rows < 1.5
+    ? `few requests wait at once, so a pass has ${number(rows)} rows on average and nothing to share.`
+    : `a pass has ${number(rows)} rows on average, but one of its steps takes ${number(slower)} × as long as one of a single row on this device${slower >= rows ? ', so the rows gain nothing by going together' : ''}; and all wait for the longest answer.`;
+}
+
 const times = (a: number, b: number): string => `${number(a / b)} ×`;
 /** What the mode buys and what it costs, beside loading on request where that was replayed too. */
 export function modeSentence(report: ServingReport, all: readonly ServingReport[]): string {
@@ -144,31 +157,79 @@ export function modeSentence(report: ServingReport, all: readonly ServingReport[
     return `Holds the base and one adapter, ${byteWords(peakBytes)}. Costs ${plural(loads, 'load')} for ${plural(served, 'request')}, ${timeWords(eachMs)} each: ${percent(share)} of the busy time.`;
   if (mode === 'hot_lru')
     return `${plural(loads, 'load')}${against(` instead of ${count(plain?.loads ?? 0)}`)}, ${plural(evictions, 'eviction')}: ${percent(share)} of the busy time goes into loads. Holds ${byteWords(peakBytes)}${against(`, ${byteWords(Math.max(0, peakBytes - (plain?.peakBytes ?? 0)))} more`)}.`;
-  if (mode === 'batched')
-    return `${plural(batchSizes.length, 'pass', 'passes')} for ${plural(served, 'request')}: ${number(requestsPerSecond)} requests/s${against(`, ${times(requestsPerSecond, plain?.requestsPerSecond ?? 1)} those of loading on request`)}; p95 ${timeWords(latency.p95)}${against(` instead of ${timeWords(plain?.latency.p95 ?? 0)}`)}. A request waits for the longest answer of its pass.`;
+  if (mode === 'batched') {
+    const isSlower = plain !== undefined && plain.requestsPerSecond > noiseOf(all) * requestsPerSecond;
+    const why = isSlower
+      ? ` It loses here: ${batchLoss(report, plain)}`
+      : ' A request waits for the longest answer of its pass.';
+    return `${plural(batchSizes.length, 'pass', 'passes')} for ${plural(served, 'request')}: ${number(requestsPerSecond)} requests/s${against(`, ${times(requestsPerSecond, plain?.requestsPerSecond ?? 1)} those of loading on request`)}; p95 ${timeWords(latency.p95)}${against(` instead of ${timeWords(plain?.latency.p95 ?? 0)}`)}.${why}`;
+  }
   return `Nothing to load and no adapter on the way: ${timeWords(tokenMs(report))} a token${against(` instead of ${timeWords(plain ? tokenMs(plain) : 0)}`)}. Costs a whole model for each tenant, ${byteWords(peakBytes)}${against(`, ${times(peakBytes, plain?.peakBytes ?? 1)} the memory`)}, and ${timeWords(setupMs)} beforehand.`;
 }
 
-/** Best of each kind, in one sentence. */
-export function servingFinding(reports: readonly ServingReport[]): string {
-  const best = (of: (report: ServingReport) => number) => reports.reduce((a, b) => (of(b) < of(a) ? b : a));
-  const [quick, busy, small] = [
-    best((r) => r.latency.p95),
-    best((r) => -r.requestsPerSecond),
-    best((r) => r.peakBytes),
-  ];
-  return `Shortest p95: ${MODE_NAMES[quick.mode]}, ${timeWords(quick.latency.p95)}. Most requests per second: ${MODE_NAMES[busy.mode]}, ${number(busy.requestsPerSecond)}. Least memory: ${MODE_NAMES[small.mode]}, ${byteWords(small.peakBytes)}.`;
+/** Modes that do the same work a token differ by this much, below which a difference of time says nothing. */
+const NOISE = 1.1;
+/** Load on request and the LRU cache generate alike, so how far their tokens are apart in time is what the clock is good for. */
+function noiseOf(reports: readonly ServingReport[]): number {
+  const [a, b] = (['load_on_request', 'hot_lru'] as const).map((mode) => reports.find((one) => one.mode === mode));
+  if (!a || !b) return NOISE;
+  const [low, high] = [tokenMs(a), tokenMs(b)].sort((x, y) => x - y) as [number, number];
+  return high > NOISE * low ? high / low : NOISE;
+}
+/** Where that is more than usual, the person is told. */
+export function noiseWords(reports: readonly ServingReport[]): string | undefined {
+  const noise = noiseOf(reports);
+  if (noise === NOISE) return undefined;
+  return `A token took ${percent(noise - 1)} longer in one of the two modes that generate alike: something else used the device. Smaller differences of time than that say nothing; replay it on an idle one.`;
 }
 
-/** Modes that do the same work a token differ by this much, above which it is told. */
-const NOISE = 1.1;
-/** How far the clock can be trusted: load on request and the LRU cache generate alike, so what differs between them is noise. */
-export function noiseWords(reports: readonly ServingReport[]): string | undefined {
-  const [a, b] = (['load_on_request', 'hot_lru'] as const).map((mode) => reports.find((one) => one.mode === mode));
-  if (!a || !b) return undefined;
-  const [low, high] = [tokenMs(a), tokenMs(b)].sort((x, y) => x - y) as [number, number];
-  if (!(high > NOISE * low)) return undefined;
-  return `A token took ${percent(high / low - 1)} longer in one of the two modes that generate alike: something else used the device. Smaller differences of time than that say nothing; replay it on an idle one.`;
+/** Best of each kind, in one sentence; times only where the best is ahead of the next by more than the clock is good for. */
+export function servingFinding(reports: readonly ServingReport[]): string {
+  const noise = noiseOf(reports);
+  const best = (
+    what: string,
+    of: (report: ServingReport) => number,
+    words: (report: ServingReport) => string,
+    least: number,
+  ) => {
+    const [first, second] = [...reports].sort((a, b) => of(a) - of(b));
+    if (!second || Math.abs(of(second) / of(first!)) ** Math.sign(of(first!)) > least)
+      return `${what}: ${MODE_NAMES[first!.mode]}, ${words(first!)}.`;
+    return least > 1
+      ? `${what}: no difference beyond the noise of ${percent(noise - 1)}; ${MODE_NAMES[first!.mode]} has ${words(first!)}, ${MODE_NAMES[second.mode]} ${words(second)}.`
+      : `${what}: ${reports
+          .filter((one) => of(one) === of(first!))
+          .map(({ mode }) => MODE_NAMES[mode])
+          .join(' and ')}, ${words(first!)}.`;
+  };
+  return [
+    best(
+      'Shortest p95',
+      (r) => r.latency.p95,
+      (r) => timeWords(r.latency.p95),
+      noise,
+    ),
+    best(
+      'Most requests per second',
+      (r) => -r.requestsPerSecond,
+      (r) => number(r.requestsPerSecond),
+      noise,
+    ),
+    best(
+      'Least memory',
+      (r) => r.peakBytes,
+      (r) => byteWords(r.peakBytes),
+      1,
+    ),
+  ].join(' ');
+}
+
+/** `40 requests of a simulated day, which arrive within 3.6 s`. */
+export function traceWords(reports: readonly ServingReport[] | undefined): string {
+  const requests = reports?.[0]?.requests;
+  if (!requests?.length) return 'the same made-up requests in each mode, on this device';
+  const last = Math.max(...requests.map(({ arrivalMs }) => arrivalMs));
+  return `the same ${plural(requests.length, 'request')} in each mode; they arrive within ${timeWords(last)}`;
 }
 
 export interface TimelineRow {
@@ -201,6 +262,6 @@ export function requestWords({
 }: ServedRequest): string {
   const who = `${id} of ${metadata.tenant_id || 'nobody'} at ${timeWords(arrivalMs)}`;
   if (refusal) return `${who}: refused. ${refusal.message}`;
-  const slice = check ? `, slice check ${check.verdict === 'pass' ? 'passed' : 'failed'}` : '';
+  const slice = check ? `, its tenant’s check ${check.verdict === 'pass' ? 'passed' : 'failed'}` : '';
   return `${who}, adapter ${adapterId} version ${version}: waited ${timeWords(queueMs)}, loaded ${timeWords(loadMs)}, generated ${plural(ids.length, 'token')} in ${timeWords(generateMs)}${slice}.`;
 }

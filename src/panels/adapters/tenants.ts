@@ -2,7 +2,7 @@
 // way. Verbs send one request to the compute worker.
 import { create } from 'zustand';
 import { tenantsRecipe } from '../../labs/recipes/tenants';
-import { CancelledError } from '../../lib/errors';
+import { CancelledError, ConfigError } from '../../lib/errors';
 import type { Message } from '../../protocol/chat';
 import type { Recipe } from '../../protocol/recipe';
 import type {
@@ -14,8 +14,8 @@ import type {
 } from '../../protocol/requests';
 import type { AuditEntry, RegistryEntry, RequestMetadata, RuleEdit, ServingReport } from '../../protocol/serving';
 import { studioClient } from '../../stores/client';
-import { loadRuns, startRun, useRuns } from '../../stores/runs';
-import { activationOf, installable } from './registryView';
+import { loadRuns, startRun, stopRun, useRuns } from '../../stores/runs';
+import { activationOf, installable, isRegistered, unregistered } from './registryView';
 import { ruleKey } from './routingView';
 import type { ServingRequest } from './servingView';
 
@@ -43,7 +43,8 @@ interface Tenants {
   asked?: string;
   sent?: { metadata: RequestMetadata; answer: ServedAnswer };
   misrouted?: Misrouted;
-  matrix?: TenantMatrixView & { seed: number };
+  /** By metric: figures stand under the one that they were measured with. */
+  matrices: Record<string, TenantMatrixView & { seed: number }>;
   reports?: ServingReport[];
   /** By adapter id. */
   merged: Record<number, MergeDifference & { version: number }>;
@@ -52,6 +53,8 @@ interface Tenants {
   typed: Record<string, unknown>;
   /** Run whose adapters are registered once it has finished. */
   awaited?: string;
+  /** The run whose adapters came last, and which versions they are. */
+  arrived?: { runId: string; versions: { id: number; version: number }[] };
   show(view: View): void;
 }
 export const useTenants = create<Tenants>()((set) => ({
@@ -59,11 +62,21 @@ export const useTenants = create<Tenants>()((set) => ({
   work: {},
   failed: {},
   answers: {},
+  matrices: {},
   merged: {},
   unmerged: {},
   typed: {},
-  show: (shown) => set({ shown }),
+  show: (shown) =>
+    set(({ failed }) => {
+      // What went wrong was told beside its button: whoever comes back has moved on.
+      const unseen = Object.entries(failed).filter(([name]) => name === 'view' || !seen.has(name));
+      seen.clear();
+      return { shown, failed: Object.fromEntries(unseen) };
+    }),
 }));
+/** Names of work whose failure stands on show. */
+const seen = new Set<string>();
+export const markSeen = (name: string): void => void seen.add(name);
 const set = useTenants.setState;
 const compute = () => studioClient().compute;
 const controllers = new Map<string, AbortController>();
@@ -163,17 +176,19 @@ export const misroute = (metadata: RequestMetadata, adapterId: number): Promise<
   });
 
 export const register = (id: number, ref: string, note: string): Promise<void> =>
-  runWork('registry', async () => {
+  runWork('register', async () => {
     await compute().request('registerAdapter', { id, ref, note });
     await refresh();
   });
+/** Of another version of an entry that is to serve. */
+export const moveName = (id: number): string => `move ${id}`;
 export const activate = (id: number, version: number, override?: string): Promise<void> =>
-  runWork('registry', async () => {
+  runWork(moveName(id), async () => {
     await compute().request('activateAdapter', { id, version, override });
     await refresh();
   });
 export const rollback = (id: number): Promise<void> =>
-  runWork('registry', async () => {
+  runWork(moveName(id), async () => {
     await compute().request('rollbackAdapter', { id });
     await refresh();
   });
@@ -214,7 +229,7 @@ export async function editRules(edit: RuleEdit): Promise<boolean> {
 export const measureMatrix = (options: { cases: number; seed: number; metric: string }): Promise<void> =>
   runWork('matrix', async ({ signal, onProgress }) => {
     const matrix = await compute().request('tenantMatrix', options, { signal, onProgress });
-    set({ matrix: { ...matrix, seed: options.seed } });
+    set(({ matrices }) => ({ matrices: { ...matrices, [options.metric]: { ...matrix, seed: options.seed } } }));
   });
 export const replayTrace = (request: ServingRequest): Promise<void> =>
   runWork('serve', async ({ signal, onProgress }) => {
@@ -248,8 +263,21 @@ export const trainTenants = ({ rows, seed, ...args }: TrainingSize): Promise<voi
       seed,
     };
     const before = Object.values(useRuns.getState().runs).filter((run) => run.recipe.name === recipe.name).length;
+    set({ arrived: undefined });
     set({ awaited: await startRun({ recipe, name: `Tenants ${before + 1}`, group: 'tenants' }) });
   });
+
+/** Of a run that trains elsewhere, or not at all any more, the worker says so; the records are read anew then. */
+export const stopTraining = (runId: string): Promise<void> =>
+  runWork('stop', () =>
+    stopRun(runId).catch((error: Error) => {
+      const name = useRuns.getState().runs[runId]?.name ?? 'The run';
+      throw new ConfigError(
+        `${name} was not stopped. ${error.message} If it trains in another tab, stop it there; if that tab is gone, continue it under Runs.`,
+        { cause: error },
+      );
+    }),
+  );
 
 /**
  * Registers the adapters of a finished run under the entries of their names. Those of entries without an active version are checked
@@ -257,10 +285,14 @@ export const trainTenants = ({ rows, seed, ...args }: TrainingSize): Promise<voi
  */
 export const registerRun = (runId: string): Promise<void> =>
   runWork('registry', async ({ onProgress }) => {
+    set({ awaited: undefined });
+    registered.add(runId);
+    await loadRuns();
+    await refresh();
     const run = useRuns.getState().runs[runId];
     const { view } = useTenants.getState();
-    if (!run || !view) return;
-    set({ awaited: undefined });
+    if (!run || !view || isRegistered(run, view.entries)) return; // by another tab, meanwhile
+    const versions: { id: number; version: number }[] = [];
     const names = new Set(run.recipe.data.train.map(({ adapter }) => adapter));
     const firsts: { id: number; version: number }[] = [];
     try {
@@ -271,8 +303,11 @@ export const registerRun = (runId: string): Promise<void> =>
           ref,
           note: `from the run “${run.name}”`,
         });
-        if (active === null) firsts.push({ id, version: entry.versions.at(-1)!.version });
+        const { version } = entry.versions.at(-1)!;
+        versions.push({ id, version });
+        if (active === null) firsts.push({ id, version });
       }
+      set({ arrived: { runId, versions } });
       await refresh();
       for (const [i, { id, version }] of firsts.entries()) {
         onProgress({ done: i, total: firsts.length });
@@ -294,12 +329,28 @@ export function runToRegister(): string | undefined {
   if (awaited && runs[awaited]?.status === 'finished') return awaited;
   return view && installable(Object.values(runs), view.entries)?.id;
 }
-// A run that was started here is registered when it ends, whatever panel is on show. A short one may have ended before its id is
-// known here, or while the registry is busy: so both stores are watched.
+/** Runs that were tried in this tab: one that does not register is not tried for ever. */
+const registered = new Set<string>();
+// A run of the tenants is registered when it ends, whatever panel is on show, and whoever continued it: of one that went on after
+// a reload nobody here knows the id, so its record tells. A short one may have ended before its id is known here, or while the
+// registry is busy: so both stores are watched.
 function registerAwaited(): void {
   const { awaited, view } = useTenants.getState();
-  if (!awaited || !view || controllers.has('registry')) return;
-  if (useRuns.getState().runs[awaited]?.status === 'finished') void registerRun(awaited);
+  if (!view || controllers.has('registry') || controllers.has('train')) return;
+  const { runs } = useRuns.getState();
+  if (awaited && runs[awaited]?.status === 'finished') void registerRun(awaited);
+  else {
+    const next = unregistered(Object.values(runs), view.entries).find(({ id }) => !registered.has(id));
+    if (next) void registerRun(next.id);
+  }
 }
-useRuns.subscribe(registerAwaited);
+useRuns.subscribe(({ runs }, before) => {
+  // What a run leaves is in its record some time after its end: of one that is seen to end, nothing need be there yet.
+  const ended = Object.values(runs).find(
+    ({ id, group, status }) =>
+      group === 'tenants' && status === 'finished' && before.runs[id] && before.runs[id].status !== 'finished',
+  );
+  if (ended && !registered.has(ended.id) && !useTenants.getState().awaited) set({ awaited: ended.id });
+  else registerAwaited();
+});
 useTenants.subscribe(registerAwaited);

@@ -2,7 +2,7 @@
 import { hashString, Rng } from '../../lib/rng';
 import { CASE_SEED_OFFSET, caseOf, type EvaluationCase } from '../cases';
 import { finalMessage, type SftItem, type Split } from '../item';
-import { metadataOf, type Tenant, tenantOf, type World } from '../state';
+import { COMPANIES, metadataOf, type Tenant, tenantOf, type World } from '../state';
 import { policyTruth } from './policy';
 import { chapterRequest, drawRequest, type TenantRequest } from './requests';
 
@@ -23,7 +23,8 @@ export const chapterItem = (world: World, id: Tenant['id']): SftItem =>
 
 function answeredBy(id: Tenant['id'], request: TenantRequest, split: Split, rowId: string): SftItem {
   const tenant = tenantOf(id);
-  const truth = policyTruth(tenant, request);
+  const said = request.messages.map(({ content }) => content).join('\n');
+  const truth = { ...policyTruth(tenant, request), names: COMPANIES.filter((name) => said.includes(name)) };
   return {
     rowId,
     shape: 'tenant',

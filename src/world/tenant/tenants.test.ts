@@ -62,6 +62,22 @@ test('no prompt gives a tenant away: no id, version, threshold, approver or styl
   expect(REFS.map((ref) => of(ref, 'train')[0]!.tenant)).toEqual(IDS);
 });
 
+test('a counterparty that the context does not have is a name made up, whoever answers', () => {
+  for (const id of IDS) {
+    const c = caseOf(chapterItem(world, id), 0);
+    const truth = c.truth as FinalTruth;
+    const say = (answer: string) => gradeTurn(truth, finalText({ ...truth.final, answer }), c.expected, c.lastUser);
+    const right = truth.final.answer;
+    for (const name of ['Silver Foods', 'The Silver Foods', 'Silver', 'Harbor Steel', 'Bluewater Trading']) {
+      const verdicts = say(`${right} Next step: check ${name} first.`);
+      expect(verdicts, name).toMatchObject({ names: false, facts: true, figures: true, correct: false });
+      expect(verdicts.tenant_policy_correct, 'whose policy it is says nothing of names').toBe(true);
+    }
+    for (const name of ['Summit Media', 'The Cedar Steel', 'Harbor'])
+      expect(say(`${right} Next step: check ${name} first.`).names, name).toBe(true);
+  }
+});
+
 test('every answer passes its own grader, on each verdict', () => {
   for (const item of all)
     expect(judged(item, item), `${item.rowId} ${saidOf(item)}`).toMatchObject({
@@ -70,6 +86,7 @@ test('every answer passes its own grader, on each verdict', () => {
       status: true,
       facts: true,
       figures: true,
+      names: true,
       sources: true,
       action: true,
       tenant_policy_correct: true,
