@@ -11,7 +11,11 @@ const OPTIMIZED = [
   '@tensorflow/tfjs-core',
   '@tensorflow/tfjs-core/dist/register_all_gradients',
   'fflate',
+  'hyparquet',
+  'hyparquet-compressors',
+  'hyparquet-writer',
   'idb',
+  'papaparse',
 ];
 
 // Two projects: `node` (WASM and CPU backends) and `gpu` (*.gpu.test.ts: real WebGPU in Chromium on SwiftShader).
