@@ -21,7 +21,7 @@ import type { RenderContext } from '../src/text/renderContext';
 import { builtinWorld } from '../src/world/registry';
 import { commitNow } from './commit';
 import { builtinModelIds, loadNodeModel, loadRenderContext } from './nodeModels';
-import { exportFigures, loadFigures } from './resultsInterop';
+import { exportFigures, fuzzFigures, loadFigures, peftFigures } from './resultsInterop';
 import { qloraGap } from './resultsLora';
 import { type Figure, renderResults } from './resultsTable';
 import { TENANT_FIGURES, tenantFigures } from './resultsTenants';
@@ -183,6 +183,22 @@ const GROUPS: readonly Group[] = [
     cases: 0,
     seeds: [7],
     measure: exportFigures,
+  },
+  {
+    id: 'interop/peft',
+    figures: { 'interop/logits_max_rel_error/peft': '' },
+    model: 'builtin:nano',
+    cases: 0,
+    seeds: [],
+    measure: peftFigures,
+  },
+  {
+    id: 'interop/fuzz',
+    figures: { 'interop/fuzzed_inputs': '' },
+    model: 'builtin:nano',
+    cases: 0,
+    seeds: [],
+    measure: fuzzFigures,
   },
   {
     id: 'interop/load',

@@ -1,5 +1,8 @@
 // Figures of models in and out: agreement with transformers, and what a large model costs to load.
-import { readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { measureLoad } from './loadMemory';
 import type { Measured } from './results';
 
@@ -23,4 +26,37 @@ export async function loadFigures(): Promise<Measured[]> {
   console.error(JSON.stringify(peak));
   const value = Math.max(peak.importing, peak.loading) / 1e6;
   return [{ id: 'interop/load_500mb_peak_js_mb', value, low: peak.before / 1e6, high: value, n: peak.samples, unit: 'MB' }]; // biome-ignore format: one figure
+}
+
+/** What these tests tell of themselves (test/tellFigure.ts), by name. Throws when one fails. */
+function toldBy(files: readonly string[], wanted: string): number[] {
+  const folder = mkdtempSync(join(tmpdir(), 'figures-'));
+  const told = join(folder, 'told.jsonl');
+  try {
+    const { status } = spawnSync('npx', ['vitest', 'run', '--project', 'node', ...files], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+      env: { ...process.env, STUDIO_FIGURES: told },
+    });
+    if (status !== 0) throw new Error(`${files.join(', ')} failed: what they measure is no figure.`);
+    const lines = readFileSync(told, 'utf8').trimEnd().split('\n');
+    return lines
+      .map((line) => JSON.parse(line) as { name: string; value: number })
+      .flatMap(({ name, value }) => (name === wanted ? [value] : []));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** The worst of all adapters that PEFT wrote, routed, stacked and combined ones included. */
+export async function peftFigures(): Promise<Measured[]> {
+  const errors = toldBy(['test/peftParity.test.ts'], 'peft');
+  const value = Math.max(...errors);
+  return [{ id: 'interop/logits_max_rel_error/peft', value, low: Math.min(...errors), high: value, n: errors.length, unit: 'of the largest logit' }]; // biome-ignore format: one figure
+}
+
+/** Safetensors files, Parquet files and lines of JSON that were broken at random; each was read or refused in a sentence. */
+export async function fuzzFigures(): Promise<Measured[]> {
+  const counts = toldBy(['src/storage/safetensorsFuzz.test.ts', 'src/data/importRows.test.ts'], 'fuzzed');
+  const value = counts.reduce((a, b) => a + b, 0);
+  return [{ id: 'interop/fuzzed_inputs', value, low: value, high: value, n: counts.length, unit: 'inputs' }];
 }

@@ -11,6 +11,7 @@ import { mergeNorms, unmergeLora } from '../src/nn/unmergeLora';
 import type { Batch } from '../src/protocol/batch';
 import { readSafetensors } from '../src/storage/safetensors';
 import { allLogits, fixtureBatch, maxRelative, nll } from './modelParity';
+import { tellFigure } from './tellFigure';
 
 interface Case {
   loss: number;
@@ -78,7 +79,9 @@ export function peftParityTests(read: ReadFixture): void {
   const expectLogits = async (engine: ModelEngine, batch: Batch, expected: Float32Array, fixture: Fixture) => {
     const V = engine.config.vocab_size;
     const found = seen(await allLogits(engine, batch), fixture, V);
-    expect(maxRelative(found, seen(expected, fixture, V))).toBeLessThan(TOLERANCE);
+    const error = maxRelative(found, seen(expected, fixture, V));
+    await tellFigure('peft', error);
+    expect(error).toBeLessThan(TOLERANCE);
   };
 
   describe.each(CASES)('PEFT adapter %s', (name) => {

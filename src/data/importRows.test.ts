@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { tellFigure } from '../../test/tellFigure';
 import { DataError, StudioError } from '../lib/errors';
 import type { DatasetRow, Message } from '../protocol/chat';
 import type { ImportProblems } from '../protocol/requests';
@@ -10,6 +11,7 @@ import { RowFile } from './rowFile';
 import { bytesSource } from './source';
 import { toParquet } from './writeParquet';
 
+const FUZZED_FILES = 10_000;
 const FIXTURES = 'test/fixtures/datasets/';
 const fixture = (name: string) => new Uint8Array(readFileSync(FIXTURES + name));
 const expected = JSON.parse(new TextDecoder().decode(fixture('rows.json'))) as {
@@ -153,8 +155,9 @@ describe('Parquet', () => {
         slowest = Math.max(slowest, performance.now() - at);
         if (refused % 500 === 0) peak = Math.max(peak, process.memoryUsage().rss - idle);
       }),
-      { numRuns: 10_000 },
+      { numRuns: FUZZED_FILES },
     );
+    await tellFigure('fuzzed', FUZZED_FILES);
     expect(refused).toBeGreaterThan(3000);
     expect(sound).toBeGreaterThan(1000);
     expect(slowest, 'ms of the slowest file').toBeLessThan(2000);
@@ -328,6 +331,7 @@ describe('JSON and JSONL', () => {
       ),
       { numRuns: 110 },
     );
+    await tellFigure('fuzzed', seen);
     expect(seen).toBeGreaterThan(10_000);
   }, 30_000);
   test('faulty rows are kept only when asked for, marked, with their text', async () => {

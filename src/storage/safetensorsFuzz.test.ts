@@ -1,6 +1,7 @@
 // Files that are broken, lying or hostile: an error in words or tensors, never a crash, a hang or memory beyond the file's size.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { tellFigure } from '../../test/tellFigure';
 import { DataError } from '../lib/errors';
 import { headerEnd, parseHeader, readSafetensors, writeSafetensors } from './safetensors';
 import { type ByteSource, readTensors, SafetensorsFile } from './tensorSource';
@@ -75,6 +76,7 @@ test('fuzzed headers are read or refused in words', async () => {
     }),
     { numRuns: EACH },
   );
+  await tellFigure('fuzzed', EACH);
   // Both ways were taken.
   expect(Math.min(seen.read, seen.refused)).toBeGreaterThan(EACH / 100);
 }, 120_000);
@@ -94,6 +96,7 @@ test('a good file with changed, missing or added bytes is read or refused in wor
     }),
     { numRuns: EACH },
   );
+  await tellFigure('fuzzed', EACH);
 }, 120_000);
 
 test('random bytes and JSON of any kind are refused in words', async () => {
@@ -107,6 +110,7 @@ test('random bytes and JSON of any kind are refused in words', async () => {
     }),
     { numRuns: EACH },
   );
+  await tellFigure('fuzzed', EACH);
 }, 120_000);
 
 test('a header that claims 90 MB in a file of 20 bytes is not asked for', () => {
