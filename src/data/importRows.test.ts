@@ -7,7 +7,7 @@ import type { DatasetRow, Message } from '../protocol/chat';
 import type { ImportProblems } from '../protocol/requests';
 import { type ImportOptions, importRows, previewOf, sampleOf } from './importRows';
 import { parquetSource } from './readParquet';
-import { RowFile } from './rowFile';
+import { RowFile, TextSink } from './rowFile';
 import { bytesSource } from './source';
 import { toParquet } from './writeParquet';
 
@@ -451,4 +451,10 @@ describe('forms', () => {
     expect(good).toEqual([{ text: 'the text' }]);
     expect(file.columns(0)).toEqual({ source: 's', text: 'the text' });
   });
+});
+
+test('what a file unpacks to is limited as well: a sentence before the memory is full', () => {
+  const sink = new TextSink(1000);
+  sink.add(['x'.repeat(900)]);
+  expect(() => sink.add(['y'.repeat(200)])).toThrow('of text. Give fewer rows, or leave columns out.');
 });

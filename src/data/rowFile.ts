@@ -103,17 +103,27 @@ function placesOf(bytes: Uint8Array): { starts: Uint32Array; ends: Uint32Array; 
   return { starts: Uint32Array.from(starts), ends: Uint32Array.from(ends), lines: Uint32Array.from(lines) };
 }
 
+/** Rows of one set, as text: what a small file unpacks to counts as well. */
+const MOST_BYTES = 2 ** 30;
+
 /** Grows by pieces; the bytes come out in one piece. */
 export class TextSink {
   private readonly encoder = new TextEncoder();
   private readonly pieces: Uint8Array[] = [];
   private sizeBytes = 0;
-  /** Adds lines, each with its end. */
+  constructor(private readonly mostBytes = MOST_BYTES) {}
+  /** Adds lines, each with its end. Throws DataError above the limit. */
   add(lines: readonly string[]): void {
     if (lines.length === 0) return;
     const piece = this.encoder.encode(`${lines.join('\n')}\n`);
     this.pieces.push(piece);
     this.sizeBytes += piece.length;
+    if (this.sizeBytes > this.mostBytes) {
+      this.pieces.length = 0;
+      throw new DataError(
+        `The rows come to more than ${Math.round(this.mostBytes / 2 ** 20)} MiB of text. Give fewer rows, or leave columns out.`,
+      );
+    }
   }
   bytes(): Uint8Array {
     const out = new Uint8Array(this.sizeBytes);

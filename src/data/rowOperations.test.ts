@@ -105,3 +105,16 @@ test('normal text keeps what a row says', () => {
   const row: DatasetRow = { messages: [{ role: 'user', content: ' a\n\tb ' }] };
   expect(normalText(row)).toBe('{"messages":[{"content":"a b","role":"user"}]}');
 });
+
+test('rows that are held out stay so, by hash and by group; a group that is held out in part is told as parted', () => {
+  const rows = Array.from({ length: 60 }, (_, i) => pair(i, { customer: i % 6 }));
+  const bytes = new TextEncoder().encode(rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+  const splits = Uint8Array.from(rows, (_, i) => (i % 6 === 0 || i === 1 ? 2 : i % 2));
+  const file = new RowFile({ bytes, splits });
+  const held = (codes: Uint8Array) => [...codes].flatMap((code, i) => (code === 2 ? [i] : []));
+  expect(held(run(splitCodes(file, { by: 'hash', devPercent: 20, seed: 1 })).codes)).toEqual(held(splits));
+  const { codes, groups } = run(splitCodes(file, { by: 'group', column: 'customer', devPercent: 50, seed: 1 }));
+  expect(held(codes)).toEqual(held(splits));
+  expect(groups!.both).toBe(1);
+  expect(groups!.train + groups!.dev).toBe(4); // the sixth is held out as a whole
+});

@@ -8,7 +8,7 @@ import { canonicalJson } from '../storage/hash';
 import type { RowFile } from './rowFile';
 
 const ROWS_A_STEP = 1000;
-const [TRAIN, DEV] = [0, 1];
+const [TRAIN, DEV, HELDOUT] = [0, 1, 2]; // as SPLIT_NAMES
 const DEV_EVERY = 10;
 const DEV_FROM = 20;
 
@@ -42,7 +42,7 @@ export interface SplitCodes {
 
 export const isDevByPlace = (i: number, total: number): boolean => total >= DEV_FROM && i % DEV_EVERY === DEV_EVERY - 1;
 
-/** Split of each row. Faulty rows are shared out too, by their text. Throws DataError for a column that no row has. */
+/** Split of each row; rows that are held out stay so. Faulty rows are shared out too, by their text. Throws DataError for a column that no row has. */
 export function* splitCodes(file: RowFile, rule: SplitRule): Generator<number, SplitCodes> {
   const codes = new Uint8Array(file.length);
   if (rule.by === 'place') return { codes: codes.map((_, i) => (isDevByPlace(i, file.length) ? DEV : TRAIN)) };
@@ -57,7 +57,8 @@ export function* splitCodes(file: RowFile, rule: SplitRule): Generator<number, S
       else key = `=${typeof value === 'string' ? value : canonicalJson(value)}`;
     }
     const text = key ?? (file.faults.has(i) ? file.text(i) : normalText(file.row(i)));
-    const code = shareOf(text, rule.seed) < rule.devPercent / 100 ? DEV : TRAIN;
+    const drawn = shareOf(text, rule.seed) < rule.devPercent / 100 ? DEV : TRAIN;
+    const code = file.splits?.[i] === HELDOUT ? HELDOUT : drawn;
     codes[i] = code;
     if (key !== undefined) sides.set(key, (sides.get(key) ?? 0) | (1 << code));
     if (i % ROWS_A_STEP === ROWS_A_STEP - 1) yield i + 1;
@@ -68,7 +69,9 @@ export function* splitCodes(file: RowFile, rule: SplitRule): Generator<number, S
       where: rule.column,
     });
   const groups: Groups = { train: 0, dev: 0, both: 0, without };
-  for (const side of sides.values()) groups[side === 3 ? 'both' : side === 2 ? 'dev' : 'train']++;
+  // A group that is held out as a whole is on neither side; one that is held out in part is told as parted.
+  for (const side of sides.values())
+    if (side !== 1 << HELDOUT) groups[side === 1 << TRAIN ? 'train' : side === 1 << DEV ? 'dev' : 'both']++;
   return { codes, groups };
 }
 

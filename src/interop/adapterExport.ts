@@ -1,6 +1,8 @@
 // A trained adapter as one zip to download: PEFT's two files and one that names the base by its hash, or a model folder as transformers reads it, with the adapter
 // merged into the base at full precision.
+
 import { type Zippable, zipSync } from 'fflate';
+import { inFloat32 } from '../nn/hfConfig';
 import { mergeLora } from '../nn/lora';
 import type { LoraAdapter, NamedTensorMap } from '../nn/seam';
 import type { LlamaConfig } from '../protocol/model';
@@ -67,7 +69,7 @@ export function mergedZip(
   tokenizer: Record<string, Uint8Array>,
 ): ExportedFile {
   return zipped(name, 'merged', {
-    'config.json': json(hfConfig),
+    'config.json': json(inFloat32(hfConfig)),
     'model.safetensors': writeSafetensors(mergeLora(config, weights, adapter, tensors), { format: 'pt' }),
     ...tokenizer,
   });

@@ -43,6 +43,9 @@ test('lines: steps of several names, evaluation beside training, later values of
     'wandb’s train/loss and eval/loss are called loss and eval_loss here, as TRL logs them.',
     'Left out, as they are no numbers: text.',
   ]);
+  // wandb counts its calls beside the updates that transformers tells it.
+  const both = parse('{"_step":0,"train/global_step":10,"train/loss":2}\n{"_step":1,"train/global_step":20,"train/loss":1}\n{"_step":2,"train/global_step":20,"eval/loss":3}\n'); // biome-ignore format: one log
+  expect(both.points.map(({ step, loss, eval_loss }) => [step, loss, eval_loss])).toEqual([[10, 2, undefined], [20, 1, 3]]); // biome-ignore format: pairs
   expect(parse('[{"global_step":0,"loss":1},{"global_step":5,"loss":0.5}]').points).toHaveLength(2);
 });
 test.each([

@@ -9,8 +9,8 @@ import type { RunStore } from '../storage/runs';
 /** Larger logs would not be charts any more. */
 const MOST_BYTES = 64 * 2 ** 20;
 const MOST_STEPS = 1e9;
-/** Names under which loggers keep the step and the epoch. */
-const STEPS = ['step', 'global_step', '_step', 'train/global_step', 'iteration', 'iter'];
+/** Names under which loggers keep the step and the epoch. wandb's own count, of its calls and not of updates, only where nothing else stands. */
+const STEPS = ['step', 'global_step', 'train/global_step', 'iteration', 'iter', '_step'];
 const EPOCHS = ['epoch', 'train/epoch'];
 /** What wandb adds to each line of its history; no metrics. */
 const CLOCKS = ['_timestamp', '_runtime', '_wandb'];

@@ -1,6 +1,7 @@
 // config.json of other people's models: what is a Llama in any spelling is read, the rest is refused by its name.
 import { expect, test } from 'vitest';
 import { DataError } from '../lib/errors';
+import { inFloat32 } from './hfConfig';
 import { parseLlamaConfig } from './loadModel';
 
 const llama = (more: Record<string, unknown> = {}) => ({
@@ -32,6 +33,9 @@ test('a Mistral that sees its whole context is a Llama; a window that cuts it is
   expect(hidden_size).toBe(64);
   expect(() => parseLlamaConfig(llama({ ...mistral, sliding_window: 256 }))).not.toThrow();
   expect(() => parseLlamaConfig(llama({ ...mistral, sliding_window: 128 }))).toThrow(/sliding_window 128/);
+  // Missing is 4,096 for transformers.
+  expect(() => parseLlamaConfig(llama(mistral))).not.toThrow();
+  expect(() => parseLlamaConfig(llama({ ...mistral, max_position_embeddings: 8192 }))).toThrow(/sliding_window 4096/);
 });
 test.each<[string, RegExp]>([
   ['qwen2', /"qwen2".*would need biases in the query, key and value projections/],
@@ -66,4 +70,10 @@ test.each<[string, Record<string, unknown>, RegExp]>([
   ['a text', { vocab_size: '100' }, /lacks vocab_size/],
 ])('%s is refused, naming the field', (_name, more, message) => {
   expect(() => parseLlamaConfig(llama(more))).toThrow(message);
+});
+
+test('beside weights in f32 no config names another type: transformers would round them to it', () => {
+  const given = { model_type: 'llama', dtype: 'bfloat16', torch_dtype: 'float16', hidden_size: 8 };
+  expect(inFloat32(given)).toEqual({ model_type: 'llama', dtype: 'float32', torch_dtype: 'float32', hidden_size: 8 });
+  expect(inFloat32({ hidden_size: 8 })).toEqual({ hidden_size: 8 });
 });

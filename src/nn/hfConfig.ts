@@ -122,9 +122,11 @@ const refuse = (field: string, value: unknown, what: string): never => {
 export function refuseOtherMaths(c: Dict): void {
   for (const { fields, differs, what } of OTHER_MATHS)
     for (const field of fields) if (differs(c[field])) refuse(field, c[field], what);
-  const window = c.sliding_window;
+  // Mistral's own default where the field is missing (configuration_mistral.py).
+  const window = c.sliding_window === undefined && c.model_type === 'mistral' ? 4096 : c.sliding_window;
   const isCut = typeof window === 'number' && !(window >= Number(c.max_position_embeddings ?? 0));
-  if (isCut && c.use_sliding_window !== false) refuse('sliding_window', window, 'attention to the last tokens only');
+  if (isCut && (c.use_sliding_window !== false || c.model_type === 'mistral'))
+    refuse('sliding_window', window, 'attention to the last tokens only');
   if (Array.isArray(c.layer_types) && c.layer_types.some((type) => type !== 'full_attention'))
     refuse('layer_types', c.layer_types, 'layers with another attention than full_attention');
 }
@@ -161,4 +163,11 @@ export function ropeOf(c: Dict): { rope_theta?: unknown; rope_scaling?: RopeScal
     else refuse(field, rope, `RoPE scaling "${String(kind ?? 'without a type')}"`);
   }
   return { rope_theta, ...(rope_scaling && { rope_scaling }) };
+}
+
+/** The config beside weights that are written in f32: transformers takes the type that it names, and would round them to it. */
+export function inFloat32(config: unknown): unknown {
+  const given = config as Dict;
+  const named = ['dtype', 'torch_dtype'].filter((key) => given[key] !== undefined);
+  return { ...given, ...Object.fromEntries(named.map((key) => [key, 'float32'])) };
 }

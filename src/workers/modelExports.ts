@@ -3,6 +3,7 @@
 
 import { MODEL_CONFIG } from '../interop/hfModel';
 import { bytesFile, type FolderFile, modelCardText, textFile, weightsFile, zipFolder } from '../interop/modelExport';
+import { inFloat32 } from '../nn/hfConfig';
 import type { ModelRef } from '../protocol/requests';
 import type { MetricPoint } from '../protocol/run';
 import { type ArtifactInfo, ArtifactStore, filePath } from '../storage/artifacts';
@@ -87,7 +88,7 @@ function storedFiles(storage: Storage, { id, manifest }: ArtifactInfo): FolderFi
   }));
 }
 const writtenFiles = ({ files }: ModelSource): FolderFile[] => [
-  json(MODEL_CONFIG, files.config),
+  json(MODEL_CONFIG, inFloat32(files.config)),
   weightsFile('model.safetensors', sourceOf(files.weights)),
 ];
 

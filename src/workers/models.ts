@@ -1,4 +1,5 @@
 // Models by ref: what they are, and their engines on the device, of which the few used last are kept.
+
 import type { TrainedAdapter } from '../interop/adapterExport';
 import { type HfTensors, isWeights, openWeights, WEIGHTS_INDEX } from '../interop/hfModel';
 import {
@@ -13,6 +14,7 @@ import {
 import { recipeAdapters } from '../labs/recipeAdapters';
 import { ConfigError, DataError } from '../lib/errors';
 import { tensorsOf } from '../nn/adapterSet';
+import { inFloat32 } from '../nn/hfConfig';
 import { loadModel, type ModelFiles, parseLlamaConfig, type StreamedFiles, streamModel } from '../nn/loadModel';
 import { loraParameterCount, mergeLora } from '../nn/lora';
 import { mergedSource } from '../nn/mergedSource';
@@ -557,7 +559,7 @@ const adapterInfos = (config: ModelInfo['config'], list: readonly LoraAdapter[])
 
 function modelFiles(config: unknown, weights: Parameters<typeof writeSafetensors>[0]): Record<string, Uint8Array> {
   return {
-    'config.json': new TextEncoder().encode(JSON.stringify(config, undefined, 2)),
+    'config.json': new TextEncoder().encode(JSON.stringify(inFloat32(config), undefined, 2)),
     'model.safetensors': writeSafetensors(weights, { format: 'pt' }),
   };
 }
