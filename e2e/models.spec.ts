@@ -71,6 +71,14 @@ test('a model’s folder comes in by picker, answers, and goes out with the same
   await page.getByRole('button', { name: 'Generate' }).click();
   await expect(page.getByRole('button', { name: 'Generate' })).toBeEnabled({ timeout: 60_000 });
   await expect(page.locator('.answers .answer-text').last()).not.toHaveText('');
+  // An adapter is trained on this model, not on what LoRA had before.
+  await showPanel(page, '#/models');
+  await page
+    .getByRole('button', { name: /my-nano/ })
+    .first()
+    .click();
+  await page.getByRole('button', { name: 'Train an adapter' }).click();
+  await expect(page.getByLabel('model', { exact: true })).toHaveValue(/^sha256:/);
   // Gone after it is deleted, tokenizer and all.
   await showPanel(page, '#/models');
   await page.locator('.models-storage').getByRole('button', { name: 'Delete my-nano' }).first().click();

@@ -21,6 +21,8 @@ interface ModelsState {
   importing?: RunningImport;
   /** Model that Chat opens on its right side. */
   wanted?: ModelRef;
+  /** Base that LoRA takes when it opens, once. */
+  wantedBase?: { ref: ModelRef; tokenizer?: string };
 }
 export const useModelStore = create<ModelsState>()(() => ({ models: [], pending: [], isLoaded: false }));
 

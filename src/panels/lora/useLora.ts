@@ -5,7 +5,7 @@ import type { Recipe } from '../../protocol/recipe';
 import type { GateFinding, LoraPlan } from '../../protocol/requests';
 import type { RunRecord } from '../../protocol/run';
 import { studioClient } from '../../stores/client';
-import { useStoredModels } from '../../stores/models';
+import { useModelStore, useStoredModels, withModel } from '../../stores/models';
 import { continueQueue, pauseQueue, restoreQueue, stopQueue, useRunQueue } from '../../stores/runQueue';
 import { pauseRun, resumeRun, startRun, stepRunOnce, stopRun, unpauseRun, useRuns } from '../../stores/runs';
 import { useSession } from '../../stores/session';
@@ -43,6 +43,12 @@ export function useLora() {
   const [error, setError] = useState<string>();
   const [gate, setGate] = useState<Gate>();
   useEffect(restoreQueue, []);
+  const wanted = useModelStore((s) => s.wantedBase);
+  useEffect(() => {
+    if (!wanted) return;
+    useModelStore.setState({ wantedBase: undefined });
+    edit(withModel(chosen, wanted.ref, wanted.tokenizer));
+  }, [wanted, edit, chosen]);
   const plan: Loaded<LoraPlan> = useLoaded(
     backend && JSON.stringify(['plan', recipe.model.ref, recipe.peft]),
     (signal) => studioClient().compute.request('loraPlan', { ref: recipe.model.ref, peft: recipe.peft }, { signal }),

@@ -125,8 +125,10 @@ function CardBody({ card, stored }: { card: ModelCard; stored?: StoredModel }) {
   const runs = (use: string) => uses.some((one) => one.use === use && !one.refusal);
   const isBase = info.ref !== 'builtin:micro-sft';
   /** With this model in hand there. */
-  const open = (panel: '#/chat' | '#/sft') => {
+  const open = (panel: '#/chat' | '#/sft' | '#/lora') => {
     if (panel === '#/chat') useModelStore.setState({ wanted: info.ref });
+    else if (panel === '#/lora')
+      useModelStore.setState({ wantedBase: { ref: info.ref, tokenizer: stored?.tokenizer } });
     else edit(withModel(recipe, info.ref, stored?.tokenizer));
     location.hash = panel;
   };
@@ -144,9 +146,9 @@ function CardBody({ card, stored }: { card: ModelCard; stored?: StoredModel }) {
           </button>
         )}
         {runs('lora') && (
-          <a className="button" href="#/lora">
+          <button type="button" className="button" onClick={() => open('#/lora')}>
             Train an adapter
-          </a>
+          </button>
         )}
       </div>
       <div className="models-facts">

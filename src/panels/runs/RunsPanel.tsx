@@ -1,7 +1,9 @@
 // All runs: what was trained, how it went, what it came from; compared on one chart, kept as files.
+
 import { useRef, useState } from 'react';
 import { number, plural } from '../../lib/words';
 import type { RunRecord } from '../../protocol/run';
+import { useModelStore, useStoredModels } from '../../stores/models';
 import { deleteRun, exportRun, importRun, renameRun, resumeRun, useRuns } from '../../stores/runs';
 import { saveFile } from '../../stores/saveFile';
 import { useWorkbench } from '../../stores/workbench';
@@ -10,6 +12,7 @@ import { LineChart } from '../../ui/LineChart';
 import { Panel } from '../../ui/Panel';
 import {
   importedWords,
+  modelWords,
   newest,
   overrideWords,
   panelOf,
@@ -23,6 +26,7 @@ import './runs.css';
 const LIMIT = 6;
 
 export function RunsPanel() {
+  useStoredModels(); // for the names of what the rows were trained on
   const records = useRuns((s) => s.runs);
   const isLoaded = useRuns((s) => s.isLoaded);
   const [chosen, setChosen] = useState<string[]>([]);
@@ -163,6 +167,7 @@ function Row({
   const canResume =
     !run.imported && (run.status === 'interrupted' || run.status === 'stopped' || run.status === 'failed');
   const isLive = run.status === 'running' || run.status === 'queued' || run.status === 'paused';
+  const models = useModelStore((s) => s.models);
   const value = (metric: string) => {
     const v = newest(run, metric);
     return v === undefined ? '–' : number(v);
@@ -214,7 +219,7 @@ function Row({
           <span className="runs-overrides warn-text">in spite of: {overridden.join(', ')}</span>
         )}
       </td>
-      <td className="mono">{run.imported ? '–' : run.recipe.model.ref.replace('builtin:', '')}</td>
+      <td className="mono">{run.imported ? '–' : modelWords(run.recipe.model.ref, models)}</td>
       <td className="n">
         {run.step} / {run.maxSteps}
       </td>
