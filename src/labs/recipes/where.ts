@@ -27,7 +27,7 @@ const withRate = (recipe: Recipe, learning_rate: number): Recipe => ({
   ...recipe,
   args: { ...recipe.args, learning_rate },
 });
-/** A model that has its form already: on the raw base, adapters cannot move the rows of special tokens, and form is what fails. */
+/** A model that has its form already: on a raw base each arm would have to learn it first, beside frozen rows of special tokens. */
 const BASE = 'builtin:micro-sft';
 function arm(
   { id: task, dataset, metrics }: Pick<WhereExperiment, 'id' | 'dataset' | 'metrics'>,

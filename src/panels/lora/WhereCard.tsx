@@ -97,8 +97,8 @@ export function WhereCard({ lora }: { lora: Lora }) {
       )}
       {RAW_BASES.includes(ref) && (
         <p className="quiet">
-          This base has seen no chat, and adapters cannot move its rows of special tokens: every arm will mostly fail at
-          the form. micro-sft, or a run of SFT, is the base that tells the arms apart.
+          This base has seen no chat: every arm has to learn the form first, and adapters cannot move its rows of
+          special tokens. micro-sft, or a run of SFT, shows the difference between the arms alone.
         </p>
       )}
       <Arms experiment={experiment} lora={lora} />
