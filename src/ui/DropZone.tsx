@@ -1,5 +1,6 @@
 // A place to drop a file, with a button inside that picks one: dropping is the second way.
-import { type ReactNode, useRef, useState } from 'react';
+import { type ReactNode, useRef } from 'react';
+import { useDropTarget } from './useDropTarget';
 import './parts.css';
 
 /** `label` names the file to a screen reader; `children` gets what opens the picker. */
@@ -14,24 +15,14 @@ export function DropZone({
   onFile: (file: File) => void;
   children: (pick: () => void) => ReactNode;
 }) {
-  const [isOver, setOver] = useState(false);
   const picker = useRef<HTMLInputElement>(null);
+  const { isOver, handlers } = useDropTarget((transfer) => {
+    const file = transfer.files[0];
+    if (file) onFile(file);
+  });
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: dropping is a second way; the button inside is the first
-    <div
-      className={`drop-zone${isOver ? ' is-over' : ''}`}
-      onDragOver={(event) => {
-        event.preventDefault();
-        setOver(true);
-      }}
-      onDragLeave={() => setOver(false)}
-      onDrop={(event) => {
-        event.preventDefault();
-        setOver(false);
-        const file = event.dataTransfer.files[0];
-        if (file) onFile(file);
-      }}
-    >
+    // Dropping is a second way; the button inside is the first
+    <div className={`drop-zone${isOver ? ' is-over' : ''}`} {...handlers}>
       <input
         ref={picker}
         type="file"

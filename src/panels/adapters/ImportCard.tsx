@@ -5,6 +5,7 @@ import type { AdapterReading, TenancyView } from '../../protocol/requests';
 import { byteWords } from '../../ui/byteWords';
 import { Card } from '../../ui/Card';
 import { droppedFiles, type PickedFile, pickedFiles } from '../../ui/droppedFiles';
+import { useDropTarget } from '../../ui/useDropTarget';
 import { EntryTarget } from './EntryTarget';
 import { startTarget, targetOf } from './entryTarget';
 import { discardFiles, readFiles, registerFiles, useImports } from './imports';
@@ -32,7 +33,6 @@ export function ImportCard({ view }: { view: TenancyView }) {
 }
 
 function Drop() {
-  const [isOver, setOver] = useState(false);
   const files = useRef<HTMLInputElement>(null);
   const folder = useRef<HTMLInputElement>(null);
   const read = (picked: readonly PickedFile[]) => {
@@ -43,21 +43,12 @@ function Drop() {
     event.currentTarget.value = '';
     read(picked);
   };
+  const { isOver, handlers } = useDropTarget((transfer) => {
+    droppedFiles(transfer).then(read, (error: Error) => failWork('import', error.message));
+  });
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: dropping is a second way; the buttons inside are the first
-    <div
-      className={`drop-zone${isOver ? ' is-over' : ''}`}
-      onDragOver={(event) => {
-        event.preventDefault();
-        setOver(true);
-      }}
-      onDragLeave={() => setOver(false)}
-      onDrop={(event) => {
-        event.preventDefault();
-        setOver(false);
-        droppedFiles(event.dataTransfer).then(read, (error: Error) => failWork('import', error.message));
-      }}
-    >
+    // Dropping is a second way; the buttons inside are the first
+    <div className={`drop-zone${isOver ? ' is-over' : ''}`} {...handlers}>
       <input
         ref={files}
         type="file"

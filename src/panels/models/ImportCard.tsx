@@ -4,11 +4,11 @@ import type { PendingImport } from '../../protocol/requests';
 import { cancelImport, discardImport, dismissImport, importModel, useModelStore } from '../../stores/models';
 import { Card } from '../../ui/Card';
 import { droppedFiles, type PickedFile, pickedFiles } from '../../ui/droppedFiles';
+import { useDropTarget } from '../../ui/useDropTarget';
 import { importShare, importWords, megabytes } from './modelsView';
 
 export function ImportCard({ onImported }: { onImported: (id: string) => void }) {
   const { importing, pending } = useModelStore();
-  const [isOver, setOver] = useState(false);
   const [error, setError] = useState<string>();
   const folder = useRef<HTMLInputElement>(null);
   const files = useRef<HTMLInputElement>(null);
@@ -21,22 +21,13 @@ export function ImportCard({ onImported }: { onImported: (id: string) => void })
     if (model) onImported(model.id);
   };
   const failure = error ?? importing?.error;
+  const { isOver, handlers } = useDropTarget((transfer) => {
+    void droppedFiles(transfer).then(read, (cause: Error) => setError(cause.message));
+  });
   return (
     <Card title="Bring a model" note="Llama family, safetensors" className="models-import">
-      {/* biome-ignore lint/a11y/noStaticElementInteractions: dropping is a second way; the buttons inside are the first */}
-      <div
-        className={`models-drop${isOver ? ' is-over' : ''}`}
-        onDragOver={(event) => {
-          event.preventDefault();
-          setOver(true);
-        }}
-        onDragLeave={() => setOver(false)}
-        onDrop={(event) => {
-          event.preventDefault();
-          setOver(false);
-          void droppedFiles(event.dataTransfer).then(read, (cause: Error) => setError(cause.message));
-        }}
-      >
+      {/* Dropping is a second way; the buttons inside are the first */}
+      <div className={`models-drop${isOver ? ' is-over' : ''}`} {...handlers}>
         <Picker input={folder} label="Folder of a model to import" isFolder onFiles={(given) => void read(given)} />
         <Picker input={files} label="Files of a model to import" onFiles={(given) => void read(given)} />
         {isBusy ? (

@@ -4,6 +4,7 @@ import { count } from '../../lib/words';
 import { deleteKit, importKit, useKits } from '../../stores/kits';
 import { useWorkbench } from '../../stores/workbench';
 import { droppedFiles } from '../../ui/droppedFiles';
+import { useDropTarget } from '../../ui/useDropTarget';
 import { filesToRead, folderName, rowsAmong } from './kitFiles';
 
 /** `facts`: of what is in hand; `children`: the choices that stand beside it. */
@@ -11,7 +12,6 @@ export function KitBar({ facts, children }: { facts: ReactNode; children: ReactN
   const kits = useKits();
   const { kit, openKit, editTemplate } = useWorkbench();
   const [state, setState] = useState<{ reading?: string; error?: string; rows?: string }>({});
-  const [isOver, setOver] = useState(false);
   const files = useRef<HTMLInputElement>(null);
   const folder = useRef<HTMLInputElement>(null);
   const current = kits.find(({ id }) => id === kit);
@@ -38,24 +38,15 @@ export function KitBar({ facts, children }: { facts: ReactNode; children: ReactN
       setState({ error: (error as Error).message });
     }
   };
+  const { isOver, handlers } = useDropTarget((transfer) => {
+    void droppedFiles(transfer).then(
+      (dropped) => read(dropped.map(({ file }) => file)),
+      (error: unknown) => setState({ error: (error as Error).message }),
+    );
+  });
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: dropping is a second way; the buttons inside are the first
-    <div
-      className={`kit-bar${isOver ? ' is-over' : ''}`}
-      onDragOver={(event) => {
-        event.preventDefault();
-        setOver(true);
-      }}
-      onDragLeave={() => setOver(false)}
-      onDrop={(event) => {
-        event.preventDefault();
-        setOver(false);
-        void droppedFiles(event.dataTransfer).then(
-          (dropped) => read(dropped.map(({ file }) => file)),
-          (error: unknown) => setState({ error: (error as Error).message }),
-        );
-      }}
-    >
+    // Dropping is a second way; the buttons inside are the first
+    <div className={`kit-bar${isOver ? ' is-over' : ''}`} {...handlers}>
       <label className="inline-field">
         <span>tokenizer</span>
         <select
