@@ -5,8 +5,12 @@ import type { Batch } from '../protocol/batch';
 export interface Trainer {
   id: string;
   want: Want[];
-  /** Denominators of the loss's sums in one micro-batch, by name; loop.ts adds them up over the step beforehand. */
-  counts(batch: Batch): Record<string, number>;
+  /** Rows of a batch that one item of the data is: 2 for a pair, which then stand together. 1 by default. */
+  rowsPerItem?: number;
+  /** The loss reads tokenValues.refLogps: each prediction under the reference model. */
+  needsReference?(args: { [key: string]: unknown }): boolean;
+  /** Denominators of the loss's sums in one micro-batch, by the sums' names; loop.ts adds them up over the step beforehand. */
+  counts(batch: Batch, args: { [key: string]: unknown }): Record<string, number>;
   /** The loss of one micro-batch; synchronous tf ops inside. */
   loss(batch: Batch, args: { [key: string]: unknown }): LossFn;
 }
