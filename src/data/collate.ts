@@ -54,11 +54,10 @@ export function collatePacked(groups: readonly (readonly TokenRow[])[], options:
     mask: new Float32Array(B * T),
     rowAdapter: Int32Array.from(groups, (group) => group[0]?.route ?? options.route ?? -1),
   };
-  for (const group of groups) {
-    for (const name of Object.keys(group[0]?.values ?? {})) (batch.rowValues ??= {})[name] ??= new Float32Array(B);
-    for (const name of Object.keys(group[0]?.tokenValues ?? {}))
-      (batch.tokenValues ??= {})[name] ??= new Float32Array(B * T);
-  }
+  const [values, tokenValues] = [namesOf(groups, 'values'), namesOf(groups, 'tokenValues')];
+  if (values.length) batch.rowValues = Object.fromEntries(values.map((name) => [name, new Float32Array(B)]));
+  if (tokenValues.length)
+    batch.tokenValues = Object.fromEntries(tokenValues.map((name) => [name, new Float32Array(B * T)]));
   groups.forEach((group, b) => {
     let at = b * T;
     for (const [name, value] of Object.entries(group[0]?.values ?? {})) batch.rowValues![name]![b] = value;
@@ -78,6 +77,11 @@ export function collatePacked(groups: readonly (readonly TokenRow[])[], options:
   });
   return batch;
 }
+
+/** Names of what the rows bring beside their tokens. */
+const namesOf = (groups: readonly (readonly TokenRow[])[], kind: 'values' | 'tokenValues'): string[] => [
+  ...new Set(groups.flatMap((group) => group.flatMap((row) => Object.keys(row[kind] ?? {})))),
+];
 
 /** One row each. */
 export const collate = (rows: readonly TokenRow[], options: CollateOptions = {}): Batch =>

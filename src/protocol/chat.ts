@@ -104,6 +104,8 @@ export const FINDING_KINDS = [
   'pad_in_text',
   'pad_is_eos',
   'chosen_is_rejected',
+  'empty_completion',
+  'prompt_not_shared',
   'eval_masked_otherwise',
   'too_long',
   'truncated',
@@ -179,6 +181,8 @@ export interface EncodedRow {
   promptLength?: number;
   /** Adapter that the row trains. */
   adapter?: string;
+  /** What a method reads of the row beside its tokens: `label`, `margin`. */
+  values?: { [name: string]: number };
   /** Empty or absent: nothing to say. */
   findings?: Finding[];
 }
