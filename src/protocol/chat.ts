@@ -53,6 +53,8 @@ export interface DatasetRow {
   text?: string;
   /** Whether the completion is a good one. */
   label?: boolean;
+  /** By how much the chosen answer is better, for reward models. */
+  margin?: number;
   /** Steps of an answer, and which of them are right; of equal length. */
   completions?: string[];
   labels?: boolean[];

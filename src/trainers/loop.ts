@@ -47,7 +47,7 @@ export interface TrainingOptions {
   /** Items one after the other, each of trainer.rowsPerItem rows. */
   train: readonly RowGroup[];
   eval: readonly TokenRow[];
-  /** Asked for each batch of a trainer that needs one. */
+  /** Asked for each batch, where the loss reads a reference model. */
   reference?: Reference;
   seed: number;
   /** Milliseconds; only tokens_per_second depends on it. */
@@ -346,14 +346,10 @@ export class TrainingRun {
   private collation() {
     return { buckets: bucketsUpTo(this.options.args.max_length), route: this.route };
   }
-  /** What the reference model says of the batch, where the method asks. */
+  /** What the reference model says of the batch, unless its rows have brought it. */
   private async refer(batch: Batch): Promise<void> {
-    const { reference, trainer, args } = this.options;
-    if (!trainer.needsReference?.(args)) return;
-    if (!reference)
-      throw new ConfigError(
-        `${trainer.id} needs a reference model, and the run has none. Name one in recipe.reference.`,
-      );
+    const { reference } = this.options;
+    if (!reference || batch.tokenValues?.refLogps) return;
     batch.tokenValues = { ...batch.tokenValues, refLogps: await reference(batch) };
   }
   /** The micro-batches of one step; the last step of an epoch may have fewer, as in transformers. */

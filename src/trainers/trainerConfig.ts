@@ -9,6 +9,10 @@ export interface TrainerConfig {
   /** Types of rows that it trains on. */
   trainsOn: readonly DatasetType[];
   fields: Fields;
+  /** Its loss reads log-probabilities under a reference model. */
+  needsReference?(args: { [key: string]: unknown }): boolean;
+  /** Throws ConfigError for settings that fit each for itself and not together. */
+  check?(args: { [key: string]: unknown }): void;
   /** Logged metric → unit and one sentence. */
   metrics: Record<string, { unit: string; meaning: string }>;
 }
