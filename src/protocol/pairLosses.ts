@@ -184,7 +184,7 @@ export const dpoLosses = {
     ...scoreMargin,
     inTrl: false,
     formula: '−(1 − ε) · log σ(m) − ε · log σ(−m)',
-    source: 'Mitchell 2023, “A note on DPO with noisy preferences”, eq. 3; ε = label_smoothing',
+    source: 'Mitchell 2023, “A note on DPO with noisy preferences”; ε = label_smoothing',
     meaning:
       'As sigmoid where a share ε of the votes is wrong: it stops at the margin log((1 − ε) ∕ ε) and pulls back beyond.',
     ofMargin: smoothed,
@@ -193,7 +193,7 @@ export const dpoLosses = {
     ...dpo,
     ...scoreMargin,
     formula: '(−(1 − ε) · log σ(m) + ε · log σ(−m)) ∕ (1 − 2ε)',
-    source: 'Chowdhury et al. 2024, arXiv:2403.00409, eq. 11; ε = label_smoothing',
+    source: 'Chowdhury et al. 2024, arXiv:2403.00409; ε = label_smoothing',
     meaning:
       'Takes the effect of a share ε of flipped votes out of the average, so that noise costs variance and no bias.',
     ofMargin<T>(ops: Algebra<T>, m: T, args: PairLossArgs): T {
@@ -205,7 +205,7 @@ export const dpoLosses = {
     ...dpo,
     ...scoreMargin,
     formula: 'max(0, 1 − m)',
-    source: 'Liu et al. 2023, arXiv:2309.06657, eq. 8 (SLiC on log-ratios)',
+    source: 'Liu et al. 2023, arXiv:2309.06657 (SLiC on log-ratios)',
     meaning: 'Pulls with full force until the margin is 1, and then not at all.',
     ofMargin: hinge,
   },
@@ -231,7 +231,7 @@ export const dpoLosses = {
   nca_pair: {
     ...dpo,
     formula: '−log σ(r_c) − ½ log σ(−r_c) − ½ log σ(−r_r)',
-    source: 'Chen et al. 2024, arXiv:2402.05369, eq. 11',
+    source: 'Chen et al. 2024, arXiv:2402.05369',
     meaning: 'Holds each reward to an absolute size, so that the chosen answer does not fall with the rejected one.',
     ofRewards<T>(ops: Algebra<T>, { chosen, rejected }: Sides<T>): T {
       const down = ops.add(logistic(ops, neg(ops, chosen)), logistic(ops, neg(ops, rejected)));
@@ -241,7 +241,7 @@ export const dpoLosses = {
   bco_pair: {
     ...dpo,
     formula: '−log σ(r_c) − log σ(−r_r)',
-    source: 'Jung et al. 2024, arXiv:2404.04656, eq. 10, without its running shift, as in TRL',
+    source: 'Jung et al. 2024, arXiv:2404.04656, without its running shift, as in TRL',
     meaning: 'A classifier of single answers: chosen ones above the reference, rejected ones below it.',
     ofRewards: (ops, { chosen, rejected }) => ops.add(logistic(ops, chosen), logistic(ops, neg(ops, rejected))),
   },
@@ -311,7 +311,7 @@ export const cpoLosses = {
     ...cpo,
     ...logpMargin,
     formula: 'max(0, 1 − m)',
-    source: 'Zhao et al. 2023, arXiv:2305.10425, eq. 1 (SLiC-HF)',
+    source: 'Zhao et al. 2023, arXiv:2305.10425 (SLiC-HF)',
     meaning: 'Pulls with full force until the margin is 1, and then not at all.',
     ofMargin: hinge,
   },

@@ -11,6 +11,9 @@ function log1mExp(a: tf.Tensor): tf.Tensor {
   return tf.log(tf.div(tf.mul(t, -2), tf.sub(1, t)));
 }
 
+/** tf.logSigmoid keeps its input by closure, not by `save`: on a longer tape that is disposed before its gradient runs. */
+export const logSigmoid = (a: tf.Tensor): tf.Tensor => tf.neg(tf.softplus(tf.neg(a)));
+
 export const tensors: Algebra<tf.Tensor> = {
   add: (a, b) => tf.add(a, b),
   sub: (a, b) => tf.sub(a, b),
@@ -18,7 +21,7 @@ export const tensors: Algebra<tf.Tensor> = {
   div: (a, b) => tf.div(a, b),
   exp: (a) => tf.exp(a),
   sigmoid: (a) => tf.sigmoid(a),
-  logSigmoid: (a) => tf.logSigmoid(a),
+  logSigmoid,
   log1mExp,
   relu: (a) => tf.relu(a),
   square: (a) => tf.square(a),

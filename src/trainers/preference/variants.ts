@@ -12,7 +12,7 @@ import {
   type PairLossArgs,
   pairLoss,
 } from '../../protocol/pairLosses';
-import { tensors } from './tensorAlgebra';
+import { logSigmoid, tensors } from './tensorAlgebra';
 
 /** [n] each. */
 export type PairLogps = Pair<tf.Tensor1D>;
@@ -38,7 +38,9 @@ function bind<Id extends string>(losses: Record<Id, PairLoss>): Record<Id, LossV
 /** x [n] in descending order, with the gradient of a permutation: topk has none, and gathers differ between backends. */
 const sorted = tf.customGrad((x, save) => {
   const n = (x as tf.Tensor).size;
-  const order = tf.oneHot(tf.topk(x as tf.Tensor1D, n, true).indices, n, 1, 0, 'float32') as tf.Tensor2D; // [n, n]
+  const ranks = tf.topk(x as tf.Tensor1D, n, true).indices;
+  // tf.oneHot wants two columns at least, and gives integers' bits as floats on WASM.
+  const order = tf.cast(tf.equal(tf.expandDims(ranks, 1), tf.range(0, n, 1, 'int32')), 'float32') as tf.Tensor2D; // [n, n]
   (save as tf.GradSaveFunc)([order]);
   return {
     value: tf.reshape(tf.matMul(order, tf.reshape(x as tf.Tensor, [n, 1])), [n]),
@@ -50,8 +52,8 @@ const sorted = tf.customGrad((x, save) => {
 /** −(1 − ε) · log σ(β·x) − ε · log σ(−β·x) of the differences of two sorted samples. */
 function sortedTerms(above: tf.Tensor, below: tf.Tensor, { beta, label_smoothing = 0 }: PairLossArgs): tf.Tensor1D {
   const m = tf.mul(tf.sub(sorted(above), sorted(below)), beta);
-  const up = tf.mul(tf.logSigmoid(m), label_smoothing - 1);
-  return tf.sub(up, tf.mul(tf.logSigmoid(tf.neg(m)), label_smoothing)) as tf.Tensor1D;
+  const up = tf.mul(logSigmoid(m), label_smoothing - 1);
+  return tf.sub(up, tf.mul(logSigmoid(tf.neg(m)), label_smoothing)) as tf.Tensor1D;
 }
 
 const aot = {
