@@ -1,9 +1,10 @@
 // What a metric is: a value for each graded case it counts, and words about itself.
+import { wilson } from '../lib/agreement';
 import type { Rng } from '../lib/rng';
 import type { MetricResult } from '../protocol/requests';
 import type { EvaluationCase } from '../world/cases';
 import type { Verdicts } from '../world/grade';
-import { bootstrapMean, mean, wilson } from './stats';
+import { bootstrapMean, mean } from './stats';
 
 /** A case that one of a model's several adapters answers. */
 export interface RoutedCase extends EvaluationCase {

@@ -1,8 +1,9 @@
 // Grading one assistant turn against the truth of its case. The levels are separate: a turn can be valid JSON and wrong.
 import type { Json } from '../protocol/chat';
 import { type FinalAnswer, parseTurn } from '../protocol/contract';
-import { figuresOf, hasFact, namesOnly } from './claims';
+import { figuresOf, hasFact, strangersIn } from './claims';
 import type { FinalTruth, TurnTruth, Wording } from './item';
+import { trueQuality } from './pref/rubric';
 import { tenantOf } from './state';
 import { hasTenantStyle } from './tenant/policy';
 import { argumentProblem } from './tools';
@@ -41,6 +42,8 @@ export interface Verdicts {
   house_terms: boolean | null;
   /** Share of signs that stand in their place, 0 to 1. Null where the answer is not written in signs. */
   signs: number | null;
+  /** Quality by the rubric, 0 to 1. Null where none applies. */
+  rubric: number | null;
   /** A call although the answer needs none. */
   needless_call: boolean;
   /** Repeats more of the user's words than the right answer does, 24 characters or more. */
@@ -111,6 +114,7 @@ export function gradeTurn(truth: TurnTruth, output: string, expected: string, la
     tool_call: toolCall,
     ...answer,
     ...special,
+    rubric: truth.expect === 'final' && truth.rubric ? trueQuality(output, truth.rubric) : null,
     is_refused: final?.status === 'refused',
     is_allowed: !(call && WRITES.includes(call.name)) || toolCall === true,
     needless_call: !callDue && turn.kind === 'tool_call',
@@ -143,7 +147,7 @@ function specialVerdicts(truth: TurnTruth, final: FinalAnswer | undefined) {
   } = truth.expect === 'final' ? truth : ({} as Partial<FinalTruth>);
   const text = final?.answer ?? '';
   return {
-    names: names ? final !== undefined && namesOnly(text, names) : null,
+    names: names ? final !== undefined && strangersIn(text, names).length === 0 : null,
     tenant_policy_correct: policy ? final?.status === right!.status && hasWording(text, policy) : null,
     tenant_style: policy ? hasTenantStyle(tenantOf(policy.tenant), text) : null,
     house_terms: house ? hasWording(text, house) : null,
