@@ -41,7 +41,7 @@ export const countedValues = (metric: Metric, graded: readonly Graded[]): number
 export function measureMetric(metric: Metric, graded: readonly Graded[], rng: Rng): MetricResult {
   const values = countedValues(metric, graded);
   const { id, unit, direction, meaning } = metric;
-  const isUnanimous = unit === 'share' && values.every((v) => v === values[0]);
+  const isUnanimous = unit === 'share' && (values[0] === 0 || values[0] === 1) && values.every((v) => v === values[0]);
   const interval = isUnanimous
     ? wilson(values[0] ? values.length : 0, values.length)
     : bootstrapMean(values, rng.fork(id));

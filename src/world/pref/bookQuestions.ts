@@ -8,7 +8,7 @@ import { type Asked, daysUntil, dueOf, fact, filled, type Question, type Slots, 
 function payablesAsked({ world, rng, split, tenant, say }: Draft): Asked {
   const items = rng
     .shuffle(dueOf(world, 'payable', split))
-    .slice(0, rng.int(2, 3))
+    .slice(0, 2)
     .sort((x, y) => daysUntil(x) - daysUntil(y) || x.id.localeCompare(y.id));
   const total = items.reduce((sum, { amount }) => sum + amount, 0);
   const { secondApprovalFrom: limit, approver, policyVersion: v } = tenant;
@@ -32,7 +32,7 @@ function payablesAsked({ world, rng, split, tenant, say }: Draft): Asked {
       {
         conclusion: '[{n} payables, {t} CNY in all|{t} CNY are payable, {n} items]',
         evidence: items.map(({ id, amount }) => `${id} [is|takes] ${amount} CNY`),
-        actions: items.map(({ id }) => `[Pay|Send] ${id} in time`),
+        actions: items.map(({ id }) => `[Pay|Send] ${id}`),
         ...(needs && { rule: '[The {w} must approve {x}|First the {w} approves {x}]' }),
         breach: '[In a hurry, pay first and ask for approval later|If time is short, skip the approval]',
         status: needs ? 'constrained' : 'ok',
@@ -51,7 +51,7 @@ function payablesAsked({ world, rng, split, tenant, say }: Draft): Asked {
   };
 }
 
-/** A department against its plan, and its region with the largest excess; one row in five lacks the plan. */
+/** A department against its plan, and its region with the largest excess; one row in four lacks the plan. */
 function budgetAsked({ world, rng, say }: Draft): Asked {
   const d = rng.pick(DEPARTMENTS);
   const q = rng.pick(QUARTERS);
@@ -59,7 +59,7 @@ function budgetAsked({ world, rng, say }: Draft): Asked {
   const excess = (region: string) => at('spend', region) - at('budget', region);
   const r = REGIONS.reduce((a, b) => (excess(b) > excess(a) ? b : a));
   const [s, b] = [at('spend'), at('budget')];
-  const isMissing = rng.bool(0.2);
+  const isMissing = rng.bool(0.25);
   const isOver = s > b;
   const slots: Slots = { d, q, r, s, b };
   const regional = isMissing
@@ -136,7 +136,7 @@ function budgetAsked({ world, rng, say }: Draft): Asked {
 }
 
 const CAUSES = ['unmatched receipt', 'duplicate payable', 'wrong period', 'transposed digits'] as const;
-/** Bank and ledger line of a pair that differs; one row in five lacks the ledger. Entries above a limit need review. */
+/** Bank and ledger line of a pair that differs; one row in four lacks the ledger. Entries above a limit need review. */
 function discrepancyAsked({ world, rng, split, tenant, say }: Draft): Asked {
   const c = rng.pick(companiesOf(split));
   const [x, y] = rng.shuffle(Array.from({ length: 40 }, (_, i) => i + 1)) as [number, number];
@@ -148,7 +148,7 @@ function discrepancyAsked({ world, rng, split, tenant, say }: Draft): Asked {
   const chunk = currentPolicy(world, 'journal entries', tenant.id)!;
   const rule = chunk.rules[1]!;
   const limit = Number(rule.match(/\d+/)![0]);
-  const isMissing = rng.bool(0.2);
+  const isMissing = rng.bool(0.25);
   const cause = isChapter ? CAUSES[0] : rng.pick(CAUSES);
   const amount = cause === 'transposed digits' ? right : a;
   const slots: Slots = { a: amount, b: bank, l: ledger, k: twin, w: wrong, c };
@@ -250,6 +250,9 @@ export const BOOK_QUESTIONS: readonly Question[] = [
       'Short report on accounts payable with the payment order?',
       'List what is payable and how we go about it.',
       'How much is payable, and who has to be paid first?',
+      'Show the accounts payable and in what order they go out.',
+      'What is open on the payables side, and how do we proceed?',
+      'Put our debts to vendors together and rank the payments.',
     ],
     ask: payablesAsked,
   },
@@ -265,6 +268,10 @@ export const BOOK_QUESTIONS: readonly Question[] = [
       'Does {d} keep its {q} budget? Name the actions.',
       'Tell me how the {d} budget does in {q} and what is next.',
       'Where is {d} with its money in {q}? Actions, please.',
+      'Compare {d} with its plan for {q} and advise.',
+      'Should {d} worry about its {q} budget? Steps?',
+      'What does the {q} budget of {d} look like, and what is due?',
+      'Judge the spending of {d} in {q} by its plan and propose steps.',
     ],
     ask: budgetAsked,
   },
@@ -280,6 +287,10 @@ export const BOOK_QUESTIONS: readonly Question[] = [
       'The close stops at {b}. What happened, and what is to be done?',
       'Clear up {b}: cause and actions.',
       'Month-end, {b}: what went wrong and how do we go on?',
+      'Tell me what is behind {b} and what to do about it.',
+      'I cannot match {b}. Cause and remedy?',
+      '{b} is left over at the close. What is it, and how is it settled?',
+      'What explains {b}, and which entries or calls follow?',
     ],
     ask: discrepancyAsked,
   },

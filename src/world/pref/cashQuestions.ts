@@ -18,10 +18,7 @@ export function riskAsked(question: string, { region, quarter, now, before, paya
   const signs = [
     {
       isBad: payable.amount > account.balance,
-      bad: [
-        '[Move|Put off] {p} to a later date',
-        ['move {p}', 'put off {p}', 'defer {p}', 'postpone {p}', 'delay {p}'],
-      ],
+      bad: ['[Postpone|Put off] {p}', ['move {p}', 'put off {p}', 'defer {p}', 'postpone {p}', 'delay {p}']],
       good: ['Pay {p} [when due|on its day]', ['pay {p}']],
     },
     {
@@ -45,8 +42,6 @@ export function riskAsked(question: string, { region, quarter, now, before, paya
     d: now.receivableDays,
     s: now.stockTurns,
     m: payable.amount,
-    a: account.id,
-    h: account.balance,
   };
   const high = ['risk is high', 'high risk', 'at high risk'];
   const low = ['risk is low', 'low risk', 'no risk'];
@@ -57,12 +52,7 @@ export function riskAsked(question: string, { region, quarter, now, before, paya
     parts: filled(
       {
         conclusion: isHigh ? '[The risk is high|High risk this month]' : '[The risk is low|Low risk this month]',
-        evidence: [
-          '{p} takes {m} CNY',
-          '{a} holds {h} CNY',
-          'receivables [take|need] {d} days',
-          'the stock turns {s} times',
-        ],
+        evidence: ['{p} takes {m} CNY', 'receivables [take|need] {d} days', 'the stock turns {s} times'],
         actions: ordered.map(([text]) => text),
         status: 'ok',
         action: isHigh ? { type: 'propose_actions' } : null,
@@ -73,9 +63,9 @@ export function riskAsked(question: string, { region, quarter, now, before, paya
       conclusion: isHigh ? { says: high, contradicts: low } : { says: low, contradicts: high },
       facts: [
         fact(p, payable.amount),
-        fact(account.id, account.balance),
         fact('receivables', now.receivableDays),
         fact('stock', now.stockTurns),
+        sideFact(account.id, account.balance),
       ],
       actions: ordered.map(([, phrases]) => phrases.map((phrase) => phrase.replace('{p}', p))),
       statuses: ['ok', 'constrained'],
@@ -89,7 +79,7 @@ export function riskAsked(question: string, { region, quarter, now, before, paya
 const accountsApart = (world: World, amount: number) =>
   world.accounts.filter((a) => a.currency === 'CNY' && (a.balance < amount * 0.8 || a.balance > amount * 1.25));
 
-/** This month's payments against one account; a quarter of the rows lack its balance. */
+/** This month's payments against one account; three rows in ten lack its balance. */
 function warningAsked({ world, rng, split, say }: Draft): Asked {
   const payables = rng.shuffle(dueOf(world, 'payable', split)).slice(0, 2);
   const [first, second] = payables.sort((x, y) => daysUntil(x) - daysUntil(y)) as [
@@ -99,7 +89,7 @@ function warningAsked({ world, rng, split, say }: Draft): Asked {
   const incoming = rng.pick(dueOf(world, 'receivable', split));
   const total = first.amount + second.amount;
   const account = rng.pick(accountsApart(world, total));
-  const isMissing = rng.bool(0.25);
+  const isMissing = rng.bool(0.3);
   const isShort = total > account.balance;
   const [p, q, r, a] = [first.id, second.id, incoming.id, account.id];
   const slots = { p, q, r, a, t: total, h: account.balance };
@@ -198,6 +188,9 @@ export const RISK_PHRASINGS = [
   'Report the cash-flow risk and three things to do.',
   'I need the risk for our cash this month, and three actions in order.',
   'Which cash-flow risk do we run, and which three steps follow?',
+  'Three actions against our cash-flow risk, and how large is it?',
+  'Put the cash-flow risk of the month in one line and add what to do, in order.',
+  'Where does our cash flow stand in terms of risk, and what are the three next moves?',
 ] as const;
 
 export const CASH_QUESTIONS: readonly Question[] = [
@@ -233,6 +226,8 @@ export const CASH_QUESTIONS: readonly Question[] = [
       'Check {a} for the month. Delay the marketing budget?',
       'Warning for this month, yes or no? And marketing?',
       'Will {a} last this month? Decide on the marketing budget.',
+      'Can marketing spend as planned, or does {a} call for caution?',
+      'Before marketing spends: is the money on {a} enough?',
     ],
     ask: warningAsked,
   },

@@ -35,7 +35,7 @@ export interface Question {
   kind: string;
   /** Relative share. */
   weight: number;
-  /** Eight or more, so that one is held out and one is for dev. */
+  /** Twelve or more, so that two are held out and two are for dev. */
   phrasings: readonly Phrasing[];
   ask(draft: Draft): Asked;
 }

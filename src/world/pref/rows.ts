@@ -115,7 +115,12 @@ const MILD: readonly Flaw[] = ['conclusion', 'evidence', 'actions'];
 
 /** Flaws of the better answer and of the worse one, which has the former's too. */
 function drawFlaws(asked: Asked, rng: Rng): [better: Flaw[], worse: Flaw[]] {
-  const pool = rng.shuffle(flawsFor(asked));
+  const drawn = rng.shuffle(flawsFor(asked));
+  // Data are missing in few rows: keeping that quiet comes first in some of them, or no pair would be about it alone.
+  const pool =
+    drawn.includes('calibrated') && rng.bool(0.3)
+      ? ['calibrated' as const, ...drawn.filter((f) => f !== 'calibrated')]
+      : drawn;
   const shared = pool.filter((flaw) => MILD.includes(flaw)).slice(0, Number(rng.bool(0.25)));
   const others = pool.filter((flaw) => !shared.includes(flaw));
   return [shared, [...shared, ...others.slice(0, 1 + rng.weighted([6, 3, 1]))]];

@@ -123,7 +123,7 @@ const evidence: Dimension = {
     const named = keys.filter(({ id }) => sources.includes(id)).length;
     const valid = new Set(truth.facts.filter(({ isStale }) => !isStale).map(({ id }) => id));
     const wrong = sources.filter((id) => !valid.has(id));
-    const share = (0.7 * cited + 0.3 * named) / keys.length;
+    const share = 0.7 * (cited / keys.length) + 0.3 * (named / keys.length);
     const score = wrong.length > 0 ? share * (1 - wrong.length / sources.length) : share;
     const words = `${cited} of ${keys.length} deciding facts cited, ${named} named as sources`;
     return { score, reason: wrong.length > 0 ? `${words}; ${wrong.join(', ')} is no source here.` : `${words}.` };
@@ -238,7 +238,8 @@ export function rubricOf(text: string, truth: RubricTruth): RubricGrade {
       isAnswer ? judge(reading, truth) : { score: 0, reason: 'It says nothing about the question.' },
     ]),
   ) as Record<DimensionId, Judgement>;
-  return { quality: RUBRIC.reduce((sum, { id, weight }) => sum + weight * dimensions[id].score, 0), dimensions };
+  const quality = RUBRIC.reduce((sum, { id, weight }) => sum + weight * dimensions[id].score, 0);
+  return { quality: Math.min(1, quality), dimensions };
 }
 /** The weighted mean alone, from 0 to 1. */
 export const trueQuality = (text: string, truth: RubricTruth): number => rubricOf(text, truth).quality;
