@@ -63,6 +63,12 @@ test('the chapter’s pair by hand: A has everything, B a right conclusion and n
 test.each<[string, Partial<FinalAnswer>, DimensionId, number]>([
   ['the other conclusion', { answer: A.answer.replace('high', 'low') }, 'conclusion', 0],
   ['both conclusions', { answer: `${A.answer} Or rather a low risk.` }, 'conclusion', 0],
+  [
+    'the figures before the conclusion in one sentence',
+    { answer: `P-304 takes 239000 CNY, so the risk is high.${A.answer.slice(17)}` },
+    'conclusion',
+    0.4,
+  ],
   ['the conclusion after the figures', { answer: `${A.answer.slice(18)} The risk is high.` }, 'conclusion', 0.4],
   [
     'one fact of three unsaid',
