@@ -12,9 +12,6 @@ export const DATASET_TYPES = [
 ] as const;
 export type DatasetType = (typeof DATASET_TYPES)[number];
 
-/** SFT trains on these; the others belong to methods of their own. */
-export const SFT_TYPES: readonly DatasetType[] = ['messages', 'prompt-completion', 'text'];
-
 export function typeOfRow(row: DatasetRow): DatasetType {
   if (row.messages) return 'messages';
   if (row.text !== undefined) return 'text';

@@ -4,6 +4,9 @@ import type { Trainer } from './trainer';
 
 const LOADERS: Record<TrainerId, () => Promise<{ trainer: Trainer }>> = {
   sft: () => import('./sft/trainer'),
+  dpo: () => import('./dpo/trainer'),
+  orpo: () => import('./orpo/trainer'),
+  cpo: () => import('./cpo/trainer'),
 };
 
 export const loadTrainer = async (id: TrainerId): Promise<Trainer> => (await LOADERS[id]()).trainer;

@@ -1,5 +1,8 @@
 // All methods, as data. Workers find `<id>/trainer.ts` by glob; the page reads only this.
+import { config as cpo } from './cpo/config';
+import { config as dpo } from './dpo/config';
+import { config as orpo } from './orpo/config';
 import { config as sft } from './sft/config';
 
-export const trainers = { sft };
+export const trainers = { sft, dpo, orpo, cpo };
 export type TrainerId = keyof typeof trainers;
