@@ -1,0 +1,241 @@
+// TRL's preference trainers and ours on the same weights and rows (scripts/parity/preference.py): the loss, the metrics, the
+// log-probabilities and the gradient of one matrix, through the real engine.
+import { readFileSync } from 'node:fs';
+import * as tf from '@tensorflow/tfjs-core';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { collatePacked, type TokenRow } from '../../data/collate';
+import { initNodeBackend } from '../../gpu/node';
+import { createEngine } from '../../nn/createEngine';
+import { parseLlamaConfig } from '../../nn/loadModel';
+import type { LossFn, ModelEngine, NamedTensorMap } from '../../nn/seam';
+import type { Batch } from '../../protocol/batch';
+import { type KtoArgs, type KtoLossId, ktoLosses, mismatchedRow } from '../../protocol/ktoLosses';
+import { readSafetensors } from '../../storage/safetensors';
+import { trainer as cpo } from '../cpo/trainer';
+import { trainer as dpo } from '../dpo/trainer';
+import { trainer as orpo } from '../orpo/trainer';
+import type { Trainer } from '../trainer';
+import { klBaseline, ktoMetrics, ktoTerms } from './kto';
+import { rewardMetrics, rewardsAtEnd, rewardTerms } from './rewardLoss';
+import { sideOf } from './sums';
+
+interface Row {
+  ids: number[];
+  completion: number[];
+}
+interface Case {
+  name: string;
+  args: { [key: string]: unknown };
+  loss: number;
+  metrics: Record<string, number>;
+}
+interface Fixture {
+  /** Name of the matrix whose gradient was kept. */
+  gradient: string;
+  /** chosen, rejected, chosen, … */
+  rows: Row[];
+  logps: number[];
+  ref_logps: number[];
+  dpo: Case[];
+  cpo: Case[];
+  orpo: Case[];
+  /** `swapped`: the reference is trained against the policy. */
+  kto: (Case & { swapped: boolean })[];
+  kto_rows: Row[];
+  /** Each prompt of kto_rows with the completion of another. */
+  kto_mismatched: Row[];
+  kto_labels: number[];
+  reward: (Case & { margins: number[] | null; rewards: number[] })[];
+  /** The reward model's head, one number for each hidden unit. */
+  score: number[];
+}
+const readTensors = (path: string) => readSafetensors(new Uint8Array(readFileSync(path))) as NamedTensorMap;
+const fixture = JSON.parse(readFileSync('test/fixtures/preference/fixture.json', 'utf8')) as Fixture;
+const gradients = readTensors('test/fixtures/preference/gradients.safetensors');
+const MODEL = 'public/models/conformance';
+const config = parseLlamaConfig(JSON.parse(readFileSync(`${MODEL}/config.json`, 'utf8')));
+const weights = {
+  policy: readTensors(`${MODEL}/weights.safetensors`),
+  reference: readTensors('test/fixtures/sft/weights_after.safetensors'),
+};
+
+/** f32 on both sides, through two layers and a softmax over 97 ids. */
+const RELATIVE = 1e-4;
+function expectClose(found: number, expected: number, what: string): void {
+  // Margins and rewards are differences of sums of some 40 nats, so they are held to the size of those sums.
+  expect(Math.abs(found - expected), `${what}: ${found} instead of ${expected}`).toBeLessThan(
+    RELATIVE * Math.max(Math.abs(expected), 0.1),
+  );
+}
+
+let engine: ModelEngine;
+let reference: ModelEngine;
+beforeAll(async () => {
+  await initNodeBackend();
+  engine = createEngine(config, weights.policy);
+  reference = createEngine(config, weights.reference);
+});
+
+const tokenRows = (rows: readonly Row[]): TokenRow[] =>
+  rows.map(({ ids, completion }) => ({ ids: Int32Array.from(ids), mask: Uint8Array.from(completion) }));
+const collate = (rows: readonly TokenRow[]): Batch => collatePacked(rows.map((row) => [row]));
+
+async function logpsOf(model: ModelEngine, batch: Batch): Promise<Float32Array> {
+  const { logps } = await model.evaluate(batch, { want: ['logps'] });
+  return (await logps!.data()) as Float32Array;
+}
+const rowSums = (logps: Float32Array, { B, T }: Batch) =>
+  Array.from({ length: B }, (_, b) => logps.subarray(b * T, (b + 1) * T).reduce((sum, x) => sum + x, 0));
+
+/** One step without an update: each sum over its own count, as loop.ts scales them. */
+async function stepOf(
+  model: ModelEngine,
+  batch: Batch,
+  loss: LossFn,
+  trainer: Pick<Trainer, 'want' | 'counts'>,
+  args: Case['args'],
+) {
+  model.clearGradients();
+  const counts = trainer.counts(batch, args);
+  const scale = Object.fromEntries(Object.entries(counts).map(([name, count]) => [name, 1 / count]));
+  const { sums, metrics } = await model.step(batch, loss, { want: trainer.want, scale });
+  const read = await model.read({
+    ...metrics,
+    ...Object.fromEntries(Object.entries(sums).map(([k, x]) => [`sum ${k}`, x])),
+  });
+  const total = Object.keys(sums).reduce((sum, name) => sum + read[`sum ${name}`]! * scale[name]!, 0);
+  return { loss: total, metrics: read, gradients: await model.readGradients() };
+}
+
+function expectGradient(found: NamedTensorMap, name: string, parameter: string): void {
+  const expected = gradients[`${name}/${parameter}`]!.data;
+  const scale = Math.max(...expected.map(Math.abs));
+  const worst = Math.max(...expected.map((x, i) => Math.abs(x - found[parameter]!.data[i]!)));
+  expect(scale, 'a gradient to compare with').toBeGreaterThan(1e-6);
+  expect(worst / scale, `gradient of ${parameter}`).toBeLessThan(RELATIVE);
+}
+
+test('the log-probabilities of policy and reference are TRL’s', async () => {
+  const batch = collate(tokenRows(fixture.rows));
+  const found = [...rowSums(await logpsOf(engine, batch), batch), ...rowSums(await logpsOf(reference, batch), batch)];
+  for (const [i, expected] of [...fixture.logps, ...fixture.ref_logps].entries())
+    expectClose(found[i]!, expected, `row ${i}`);
+});
+
+const settings = {
+  loss_weights: [],
+  label_smoothing: 0,
+  f_divergence_type: 'reverse_kl',
+  f_alpha_divergence_coef: 0.5,
+  discopop_tau: 0.05,
+  simpo_gamma: 0.5,
+  cpo_alpha: 1,
+  reference_free: false,
+};
+/**
+ * CPO and ORPO average logits/* over prompts and padding as well, which ours do not; and TRL logs an NLL of 0 where cpo_alpha is 0,
+ * because it does not compute it.
+ */
+const skipped = (id: string, args: Case['args'], metric: string) =>
+  (id !== 'dpo' && metric.startsWith('logits/')) || (args.cpo_alpha === 0 && metric === 'nll_loss');
+
+describe.each([dpo, cpo, orpo])('$id', (trainer) => {
+  const cases = fixture[trainer.id as 'dpo' | 'cpo' | 'orpo'];
+  test.each(cases.map((one) => [JSON.stringify(one.args), one] as const))(
+    '%s',
+    async (_, { name, args: given, loss, metrics }) => {
+      const args = { ...settings, ...given };
+      const rows = tokenRows(fixture.rows);
+      const batch = collate(trainer.arrange?.(rows, args) ?? rows);
+      if (trainer.id === 'dpo') batch.tokenValues = { refLogps: await logpsOf(reference, batch) };
+      const found = await stepOf(engine, batch, trainer.loss(batch, args), trainer, args);
+      expectClose(found.loss, loss, 'loss');
+      for (const [metric, value] of Object.entries(metrics))
+        if (!skipped(trainer.id, args, metric)) expectClose(found.metrics[metric]!, value, metric);
+      expectGradient(found.gradients, name, fixture.gradient);
+    },
+  );
+});
+
+describe('kto', () => {
+  const rows = fixture.kto_rows.flatMap((row, i) => [row, fixture.kto_mismatched[i]!]);
+  test('the mismatched rows are those that TRL makes', () => {
+    const split = ({ ids, completion }: Row) => ({
+      prompt: ids.slice(0, completion.indexOf(1)),
+      answer: ids.slice(completion.indexOf(1)),
+    });
+    const n = fixture.kto_rows.length;
+    for (const [i, row] of fixture.kto_mismatched.entries()) {
+      const { prompt } = split(fixture.kto_rows[i]!);
+      const { answer } = split(fixture.kto_rows[mismatchedRow(i, n, n)]!);
+      expect(row.ids).toEqual([...prompt, ...answer]);
+    }
+  });
+  test.each(
+    fixture.kto.map((one) => [`${JSON.stringify(one.args)}${one.swapped ? ', models swapped' : ''}`, one] as const),
+  )('%s', async (_, one) => {
+    const id = one.args.loss_type as KtoLossId;
+    const args = one.args as unknown as KtoArgs;
+    const [trained, frozen] = one.swapped ? [reference, engine] : [engine, reference];
+    const batch = collate(tokenRows(rows));
+    const frozenSums = rowSums(await logpsOf(frozen, batch), batch);
+    const n = fixture.kto_rows.length;
+    const wanted = fixture.kto_labels.reduce((a, b) => a + b, 0);
+    const loss: LossFn = ({ logps, mask }) => {
+      const sums = tf.sum<tf.Tensor1D>(tf.mul(logps!, mask), 1);
+      const refs = tf.tensor1d(frozenSums);
+      const z = ktoLosses[id].needsZ ? klBaseline(sideOf(sums, 1), sideOf(refs, 1)) : tf.scalar(0);
+      const given = { logps: sideOf(sums, 0), refLogps: sideOf(refs, 0), labels: tf.tensor1d(fixture.kto_labels), z };
+      return {
+        sums: { loss: tf.sum(ktoTerms(id, given, args)) },
+        counts: { loss: n },
+        metrics: ktoMetrics(given, args, { wanted, unwanted: n - wanted }),
+      };
+    };
+    const found = await stepOf(trained, batch, loss, { want: ['logps'], counts: () => ({ loss: n }) }, one.args);
+    expectClose(found.loss, one.loss, 'loss');
+    for (const [metric, value] of Object.entries(one.metrics))
+      if (!/entropy|logits/.test(metric)) expectClose(found.metrics[metric]!, value, metric);
+    expectGradient(found.gradients, one.name, fixture.gradient);
+  });
+  test('z is above 0 in one direction and held at 0 in the other', () => {
+    const z = (name: string) => fixture.kto.find((one) => one.name === name)!.metrics.kl!;
+    expect(z('kto/0')).toBeGreaterThan(0.1);
+    expect(z('kto/1')).toBe(0);
+  });
+});
+
+describe('reward model', () => {
+  test.each(
+    fixture.reward.map((one) => [`${JSON.stringify(one.args)}${one.margins ? ', with margins' : ''}`, one] as const),
+  )('%s', async (_, one) => {
+    const score = { 'score.weight': { shape: [1, config.hidden_size], data: Float32Array.from(fixture.score) } };
+    const model = createEngine(config, { ...weights.policy, ...score }, 'score');
+    const batch = collate(tokenRows(fixture.rows));
+    const lengths = fixture.rows.map(({ ids }) => ids.length);
+    const loss: LossFn = ({ scores }) => {
+      const rewards = rewardsAtEnd(scores!, lengths);
+      const sides = { chosen: sideOf(rewards, 0), rejected: sideOf(rewards, 1) };
+      const margins = one.margins ? tf.tensor1d(one.margins) : undefined;
+      return {
+        sums: { loss: tf.sum(rewardTerms(sides, margins, one.args)) },
+        counts: { loss: lengths.length / 2 },
+        metrics: rewardMetrics(sides),
+      };
+    };
+    model.clearGradients();
+    const pairs = lengths.length / 2;
+    const { sums, metrics } = await model.step(batch, loss, {
+      want: [],
+      options: { head: 'score' },
+      scale: { loss: 1 / pairs },
+    });
+    const read = await model.read({ ...metrics, sum: sums.loss! });
+    expectClose(read.sum! / pairs, one.loss, 'loss');
+    for (const [metric, value] of Object.entries(one.metrics)) expectClose(read[metric]!, value, metric);
+    const found = await model.readGradients();
+    expectGradient(found, one.name, fixture.gradient);
+    expectGradient(found, one.name, 'score.weight');
+    model.dispose();
+  });
+});
