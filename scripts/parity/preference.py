@@ -232,7 +232,7 @@ def rloo():
     rewards = [[1.0, 0.0, 0.5, 2.0, -1.0, 1.0, 0.0, 0.0], [1.0, None, 0.5, 2.0, -1.0, 1.0, None, None]]
     for i, (args, given) in enumerate([
         (dict(num_generations=4), rewards[0]), (dict(num_generations=4, normalize_advantages=True), rewards[0]),
-        (dict(num_generations=4, beta=0.0), [-reward for reward in rewards[0]]),  # now those that became likelier are good
+        (dict(num_generations=4, beta=0.0, epsilon=0.1), [0.0, 0.0, 0.0, 1.0, 4.0, 0.0, 1.0, 0.0]),  # for those now likelier
         (dict(num_generations=2, beta=0.0), rewards[1]), (dict(num_generations=4, epsilon=0.05, epsilon_high=0.3), rewards[1]),
     ]):
         settings = {k: v for k, v in common.items() if k not in ("max_length", "per_device_train_batch_size")}

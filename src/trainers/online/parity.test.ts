@@ -110,7 +110,8 @@ describe.each(fixture.rloo.map((one) => [JSON.stringify({ ...one.args, rewards: 
     });
   },
 );
-test('the cases hold rows that were clipped and rows that nothing scored', () => {
-  expect(fixture.rloo.some(({ metrics }) => metrics['clip_ratio/low_mean']! > 0)).toBe(true);
+test('the cases hold rows that were clipped on either side, and rows that nothing scored', () => {
+  for (const side of ['low', 'high'])
+    expect(fixture.rloo.some(({ metrics }) => metrics[`clip_ratio/${side}_mean`]! > 0)).toBe(true);
   expect(fixture.rloo.some(({ rewards }) => rewards.includes(null))).toBe(true);
 });
