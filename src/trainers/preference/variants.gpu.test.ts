@@ -7,7 +7,7 @@ import { ktoTerms } from './kto';
 import { cpoVariants, dpoVariants, orpoVariant, type PairLogps } from './variants';
 
 beforeAll(async () => {
-  await initBackend({ prefer: 'webgpu', wasmPath: '/' });
+  await initBackend({ prefer: 'webgpu', gpu: navigator.gpu, wasmPath: '' });
   expect(tf.getBackend()).toBe('webgpu');
 });
 const pairs: Pair<number>[] = [
