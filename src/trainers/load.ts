@@ -7,6 +7,8 @@ const LOADERS: Record<TrainerId, () => Promise<{ trainer: Trainer }>> = {
   dpo: () => import('./dpo/trainer'),
   orpo: () => import('./orpo/trainer'),
   cpo: () => import('./cpo/trainer'),
+  kto: () => import('./kto/trainer'),
+  reward: () => import('./reward/trainer'),
 };
 
 export const loadTrainer = async (id: TrainerId): Promise<Trainer> => (await LOADERS[id]()).trainer;

@@ -152,7 +152,7 @@ export class TrainingRun {
   ) {
     const { args, train } = options;
     this.route = options.engine.activeRoute;
-    this.items = inItems(train, options.trainer.rowsPerItem ?? 1);
+    this.items = inItems(train, this.rowsPerItem);
     if (train.length === 0) throw new DataError('There is no row to train on. Choose another dataset or split.');
     this.sampler = this.samplerAt(resumeFrom?.sampler);
     const perEpoch = Math.ceil(this.sampler.batchesPerEpoch / args.gradient_accumulation_steps);
@@ -301,7 +301,7 @@ export class TrainingRun {
       const { sums, metrics } = await engine.step(batch, losses[i]!, {
         want: trainer.want,
         scale,
-        options: { gradient_checkpointing: args.gradient_checkpointing === true },
+        options: { gradient_checkpointing: args.gradient_checkpointing === true, head: trainer.head },
       });
       for (const [name, sum] of Object.entries(sums)) scalars[`${i}/sums/${name}`] = sum;
       for (const [name, metric] of Object.entries(metrics)) scalars[`${i}/metrics/${name}`] = metric;
@@ -333,6 +333,10 @@ export class TrainingRun {
     return report;
   }
 
+  private get rowsPerItem(): number {
+    const { trainer, args } = this.options;
+    return trainer.rowsPerItem?.(args) ?? 1;
+  }
   /** Whether rows train several adapters. */
   private get isShared(): boolean {
     return this.names.length > 1;
@@ -415,9 +419,8 @@ export class TrainingRun {
     isInterrupted: () => boolean,
   ): Promise<Record<string, number> | undefined> {
     const { args, engine, trainer } = this.options;
-    const perItem = trainer.rowsPerItem ?? 1;
     const longest = (item: readonly TokenRow[]) => Math.max(...item.map((row) => row.ids.length));
-    const sorted = inItems(rows, perItem).sort((a, b) => longest(a) - longest(b));
+    const sorted = inItems(rows, this.rowsPerItem).sort((a, b) => longest(a) - longest(b));
     const size = args.per_device_eval_batch_size;
     const metrics = new Means();
     const losses = new Map<string, Means>();
@@ -434,7 +437,7 @@ export class TrainingRun {
         const batch = collatePacked(groups, this.collation());
         await this.refer(batch);
         const counts = trainer.counts(batch, args);
-        const outputs = await engine.evaluate(batch, { want: trainer.want });
+        const outputs = await engine.evaluate(batch, { want: trainer.want, options: { head: trainer.head } });
         const scalars: Record<string, tf.Scalar> = tf.tidy(() => {
           const out = trainer.loss(batch, args)(outputs);
           const named = (kind: 'sums' | 'metrics') =>

@@ -39,7 +39,7 @@ export function loss(batch: Batch, args: CpoLossArgs): LossFn {
 
 export const trainer: Trainer = {
   id: 'cpo',
-  rowsPerItem: 2,
+  rowsPerItem: () => 2,
   want: ['logps', 'argmax', 'entropies', 'meanLogits'],
   counts,
   loss: (batch, args) => loss(batch, args as CpoLossArgs),

@@ -51,7 +51,7 @@ export function loss(batch: Batch, args: DpoLossArgs): LossFn {
 
 export const trainer: Trainer = {
   id: 'dpo',
-  rowsPerItem: 2,
+  rowsPerItem: () => 2,
   want: ['logps', 'argmax', 'entropies', 'meanLogits'],
   counts: (batch, args) => counts(batch, args as DpoLossArgs),
   loss: (batch, args) => loss(batch, args as DpoLossArgs),

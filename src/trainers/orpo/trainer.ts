@@ -49,7 +49,7 @@ export function loss(batch: Batch, args: OrpoLossArgs): LossFn {
 
 export const trainer: Trainer = {
   id: 'orpo',
-  rowsPerItem: 2,
+  rowsPerItem: () => 2,
   want: ['logps', 'argmax', 'entropies', 'meanLogits'],
   arrange: (rows) => rows.map(withPrompt),
   counts,

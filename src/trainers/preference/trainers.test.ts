@@ -1,4 +1,4 @@
-// DPO, ORPO and CPO through the loop on the real engine (WASM): first values, what they learn, denominators, references.
+// DPO, ORPO, CPO, KTO and the reward model through the loop on the real engine (WASM): first values, what they learn, denominators, references.
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { TokenRow } from '../../data/collate';
 import { initNodeBackend } from '../../gpu/node';
@@ -13,6 +13,7 @@ import type { MetricPoint } from '../../protocol/run';
 import { loadTrainer } from '../load';
 import { type Reference, TrainingRun } from '../loop';
 import { type TrainerId, trainers } from '../registry';
+import type { TrainerConfig } from '../trainerConfig';
 
 beforeAll(async () => {
   await initNodeBackend();
@@ -31,22 +32,33 @@ const SHAPE = {
   initializer_range: 0.1,
 };
 const makeEngine = () => new TfEngine(SHAPE, initWeights(SHAPE, 1));
+function scoreEngine(): TfEngine {
+  const score = { shape: [1, SHAPE.hidden_size], data: new Float32Array(SHAPE.hidden_size) };
+  return new TfEngine(SHAPE, { ...initWeights(SHAPE, 1), 'score.weight': score }, 'score');
+}
+/** Each side of a pair as an answer with a label. */
+const labelled = (rows: TokenRow[]): TokenRow[] =>
+  rows.map((row, i) => ({ ...row, promptLength: row.mask.indexOf(1), values: { label: i % 2 === 0 ? 1 : 0 } }));
 
+type First = (prompt: number[], rng: Rng) => [good: number, bad: number];
+const firstOfPrompt: First = ([first], rng) => [first!, 4 + ((first! - 4 + rng.int(1, LETTERS - 1)) % LETTERS)];
+/** Whatever the prompt: to compare letters is more than a score of 100 steps learns. */
+const small: First = (_, rng) => [rng.int(4, 8), rng.int(9, V - 1)];
 /**
- * Pairs whose better answer begins with the first letter of the prompt and whose worse one with another; the rest of both is
+ * Pairs that differ in how their answers begin: the better one with the first letter of the prompt, unless told; the rest of both is
  * noise of unlike lengths. `flipped` swaps the votes of a share of them.
  */
-function pairs(count: number, seed: number, flipped = 0): TokenRow[] {
+function pairs(count: number, seed: number, flipped = 0, better = firstOfPrompt): TokenRow[] {
   const rng = new Rng(seed);
   return Array.from({ length: count }, () => {
     const prompt = Array.from({ length: rng.int(2, 4) }, () => rng.int(4, V - 1));
     const noise = () => Array.from({ length: rng.int(1, 3) }, () => rng.int(4, V - 1));
-    const other = 4 + ((prompt[0]! - 4 + rng.int(1, LETTERS - 1)) % LETTERS);
+    const [good, bad] = better(prompt, rng);
     const row = (first: number): TokenRow => {
       const ids = [...prompt, 1, first, ...noise(), 0];
       return { ids: Int32Array.from(ids), mask: Uint8Array.from(ids, (_, t) => (t > prompt.length ? 1 : 0)) };
     };
-    const sides = [row(prompt[0]!), row(other)];
+    const sides = [row(good), row(bad)];
     return rng.next() < flipped ? sides.reverse() : sides;
   }).flat();
 }
@@ -61,10 +73,18 @@ interface Given {
   id: TrainerId;
   args?: { [key: string]: Json };
   train?: TokenRow[];
+  held?: TokenRow[];
   engine?: TfEngine;
   reference?: Reference;
 }
-async function makeRun({ id, args = {}, train = pairs(64, 1), engine = makeEngine(), reference }: Given) {
+async function makeRun({
+  id,
+  args = {},
+  held = pairs(48, 777),
+  train = pairs(64, 1),
+  engine = makeEngine(),
+  reference,
+}: Given) {
   const { fields } = trainers[id];
   const trainer = await loadTrainer(id);
   const all = {
@@ -87,8 +107,8 @@ async function makeRun({ id, args = {}, train = pairs(64, 1), engine = makeEngin
     trainer,
     args: all,
     train: arrange(train).map((row) => [row]),
-    eval: arrange(pairs(48, 777)),
-    reference: id === 'dpo' ? (reference ?? ((batch) => logpsOf(frozen, batch))) : undefined,
+    eval: arrange(id === 'kto' ? labelled(held) : held),
+    reference: id === 'dpo' || id === 'kto' ? (reference ?? ((batch) => logpsOf(frozen, batch))) : undefined,
     seed: 1,
     now: () => 0,
   });
@@ -201,4 +221,60 @@ test('ORPO’s NLL reads the prompt as well, its odds the answers alone', async 
   expect(point.loss).toBeCloseTo(point.nll_loss! - 0.1 * point.log_odds_ratio!, 4);
   const { run: sft } = await makeRun({ id: 'dpo', args: { max_steps: 1, loss_type: ['sft'] } });
   expect(point.nll_loss).not.toBeCloseTo(trained(await sft.trainStep()).loss!, 2);
+});
+
+test('KTO starts at 0.5 with z = 0, and parts good answers from bad ones that are held out', async () => {
+  const args = { max_steps: 150, learning_rate: 4e-3, beta: 0.5, per_device_train_batch_size: 16 };
+  const { run, engine } = await makeRun({ id: 'kto', args, train: labelled(pairs(512, 1)) });
+  const points = await trainTo(run, 150);
+  engine.dispose();
+  const first = points.find((point) => 'loss' in point)!;
+  expect(first.loss).toBeCloseTo(0.5, 5);
+  expect(first.kl).toBeCloseTo(0, 5);
+  const last = points.filter((point) => 'eval_loss' in point).at(-1)!;
+  expect(last['eval_rewards/margins']).toBeGreaterThan(0.5);
+  expect(last.eval_loss).toBeLessThan(0.4);
+}, 60_000);
+
+test('a mismatched row has its own prompt and the answer of the row before it in the batch', async () => {
+  const rows = labelled(pairs(2, 5));
+  const trainer = await loadTrainer('kto');
+  const args = { loss_type: 'kto', per_device_train_batch_size: 4, max_length: 32 };
+  const arranged = trainer.arrange!(rows, args);
+  expect(arranged).toHaveLength(8);
+  const at = rows[1]!.mask.indexOf(1);
+  const from = rows[0]!.mask.indexOf(1);
+  expect([...arranged[3]!.ids]).toEqual([...rows[1]!.ids.slice(0, at), ...rows[0]!.ids.slice(from)]);
+  expect([...arranged[1]!.ids]).toEqual([
+    ...rows[0]!.ids.slice(0, from),
+    ...rows[3]!.ids.slice(rows[3]!.mask.indexOf(1)),
+  ]);
+  expect(trainer.arrange!(rows, { ...args, loss_type: 'apo_zero_unpaired' })).toHaveLength(4);
+});
+
+test('a reward model starts at ln 2 and ranks held-out pairs; centring holds the rewards about 0', async () => {
+  const held = async (args: { [key: string]: Json }) => {
+    const engine = scoreEngine();
+    const { run } = await makeRun({ id: 'reward', args: { max_steps: 100, learning_rate: 3e-3, ...args }, train: pairs(512, 1, 0, small), held: pairs(48, 777, 0, small), engine }); // biome-ignore format: one call
+    const points = await trainTo(run, 100);
+    engine.dispose();
+    expect(points.find((point) => 'loss' in point)!.loss).toBeCloseTo(Math.LN2, 5);
+    return points.filter((point) => 'eval_loss' in point).at(-1)!;
+  };
+  const [free, centred] = [await held({}), await held({ center_rewards_coefficient: 0.1 })];
+  expect(free.eval_accuracy).toBeGreaterThan(0.9);
+  expect(centred.eval_accuracy).toBeGreaterThan(0.85);
+  expect(Math.abs(centred.eval_mean_reward!)).toBeLessThan(0.5);
+}, 60_000);
+
+test('settings that do not fit together are refused by name', () => {
+  const refused = (id: TrainerId, args: { [key: string]: Json }) => () => {
+    const { check, fields }: TrainerConfig = trainers[id];
+    check?.(parseConfig(fields, args));
+  };
+  expect(refused('dpo', { loss_type: ['sigmoid', 'sft'], loss_weights: [1] })).toThrow('loss_weights');
+  expect(refused('dpo', { loss_type: ['exo_pair'] })).toThrow('label_smoothing');
+  expect(refused('dpo', { loss_type: [] })).toThrow('one or more');
+  expect(refused('kto', { per_device_train_batch_size: 1 })).toThrow('at least 2');
+  expect(refused('kto', { per_device_train_batch_size: 1, loss_type: 'apo_zero_unpaired' })).not.toThrow();
 });
