@@ -1,23 +1,20 @@
 // TRL's preference trainers and ours on the same weights and rows (scripts/parity/preference.py): the loss, the metrics, the
 // log-probabilities and the gradient of one matrix, through the real engine.
 import { readFileSync } from 'node:fs';
-import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { collatePacked, type TokenRow } from '../../data/collate';
 import { initNodeBackend } from '../../gpu/node';
 import { createEngine } from '../../nn/createEngine';
 import { parseLlamaConfig } from '../../nn/loadModel';
-import type { LossFn, ModelEngine, NamedTensorMap } from '../../nn/seam';
+import type { ModelEngine, NamedTensorMap } from '../../nn/seam';
 import type { Batch } from '../../protocol/batch';
-import { type KtoArgs, type KtoLossId, ktoLosses, mismatchedRow } from '../../protocol/ktoLosses';
 import { readSafetensors } from '../../storage/safetensors';
 import { trainer as cpo } from '../cpo/trainer';
 import { trainer as dpo } from '../dpo/trainer';
+import { trainer as kto } from '../kto/trainer';
 import { trainer as orpo } from '../orpo/trainer';
+import { trainer as reward } from '../reward/trainer';
 import type { Trainer } from '../trainer';
-import { klBaseline, ktoMetrics, ktoTerms } from './kto';
-import { rewardMetrics, rewardsAtEnd, rewardTerms } from './rewardLoss';
-import { sideOf } from './sums';
 
 interface Row {
   ids: number[];
@@ -88,17 +85,12 @@ const rowSums = (logps: Float32Array, { B, T }: Batch) =>
   Array.from({ length: B }, (_, b) => logps.subarray(b * T, (b + 1) * T).reduce((sum, x) => sum + x, 0));
 
 /** One step without an update: each sum over its own count, as loop.ts scales them. */
-async function stepOf(
-  model: ModelEngine,
-  batch: Batch,
-  loss: LossFn,
-  trainer: Pick<Trainer, 'want' | 'counts'>,
-  args: Case['args'],
-) {
+async function stepOf(model: ModelEngine, batch: Batch, trainer: Trainer, args: Case['args']) {
   model.clearGradients();
   const counts = trainer.counts(batch, args);
   const scale = Object.fromEntries(Object.entries(counts).map(([name, count]) => [name, 1 / count]));
-  const { sums, metrics } = await model.step(batch, loss, { want: trainer.want, scale });
+  const options = trainer.head && { head: trainer.head };
+  const { sums, metrics } = await model.step(batch, trainer.loss(batch, args), { want: trainer.want, options, scale });
   const read = await model.read({
     ...metrics,
     ...Object.fromEntries(Object.entries(sums).map(([k, x]) => [`sum ${k}`, x])),
@@ -148,7 +140,7 @@ describe.each([dpo, cpo, orpo])('$id', (trainer) => {
       const rows = tokenRows(fixture.rows);
       const batch = collate(trainer.arrange?.(rows, args) ?? rows);
       if (trainer.id === 'dpo') batch.tokenValues = { refLogps: await logpsOf(reference, batch) };
-      const found = await stepOf(engine, batch, trainer.loss(batch, args), trainer, args);
+      const found = await stepOf(engine, batch, trainer, args);
       expectClose(found.loss, loss, 'loss');
       for (const [metric, value] of Object.entries(metrics))
         if (!skipped(trainer.id, args, metric)) expectClose(found.metrics[metric]!, value, metric);
@@ -158,44 +150,30 @@ describe.each([dpo, cpo, orpo])('$id', (trainer) => {
 });
 
 describe('kto', () => {
-  const rows = fixture.kto_rows.flatMap((row, i) => [row, fixture.kto_mismatched[i]!]);
+  const n = fixture.kto_rows.length;
+  const given = { max_length: 64, per_device_train_batch_size: n, desirable_weight: 1, undesirable_weight: 1 };
+  const rows = fixture.kto_rows.map((row, i) => ({
+    ...tokenRows([row])[0]!,
+    promptLength: row.completion.indexOf(1),
+    values: { label: fixture.kto_labels[i]! },
+  }));
   test('the mismatched rows are those that TRL makes', () => {
-    const split = ({ ids, completion }: Row) => ({
-      prompt: ids.slice(0, completion.indexOf(1)),
-      answer: ids.slice(completion.indexOf(1)),
-    });
-    const n = fixture.kto_rows.length;
-    for (const [i, row] of fixture.kto_mismatched.entries()) {
-      const { prompt } = split(fixture.kto_rows[i]!);
-      const { answer } = split(fixture.kto_rows[mismatchedRow(i, n, n)]!);
-      expect(row.ids).toEqual([...prompt, ...answer]);
+    const arranged = kto.arrange!(rows, { ...given, loss_type: 'kto' });
+    for (const [i, expected] of fixture.kto_mismatched.entries()) {
+      expect(Array.from(arranged[2 * i + 1]!.ids)).toEqual(expected.ids);
+      expect(Array.from(arranged[2 * i + 1]!.mask)).toEqual(expected.completion);
     }
   });
   test.each(
     fixture.kto.map((one) => [`${JSON.stringify(one.args)}${one.swapped ? ', models swapped' : ''}`, one] as const),
   )('%s', async (_, one) => {
-    const id = one.args.loss_type as KtoLossId;
-    const args = one.args as unknown as KtoArgs;
+    const args = { ...given, ...one.args };
     const [trained, frozen] = one.swapped ? [reference, engine] : [engine, reference];
-    const batch = collate(tokenRows(rows));
-    const frozenSums = rowSums(await logpsOf(frozen, batch), batch);
-    const n = fixture.kto_rows.length;
-    const wanted = fixture.kto_labels.reduce((a, b) => a + b, 0);
-    const loss: LossFn = ({ logps, mask }) => {
-      const sums = tf.sum<tf.Tensor1D>(tf.mul(logps!, mask), 1);
-      const refs = tf.tensor1d(frozenSums);
-      const z = ktoLosses[id].needsZ ? klBaseline(sideOf(sums, 1), sideOf(refs, 1)) : tf.scalar(0);
-      const given = { logps: sideOf(sums, 0), refLogps: sideOf(refs, 0), labels: tf.tensor1d(fixture.kto_labels), z };
-      return {
-        sums: { loss: tf.sum(ktoTerms(id, given, args)) },
-        counts: { loss: n },
-        metrics: ktoMetrics(given, args, { wanted, unwanted: n - wanted }),
-      };
-    };
-    const found = await stepOf(trained, batch, loss, { want: ['logps'], counts: () => ({ loss: n }) }, one.args);
+    const batch = collate(kto.arrange!(rows, args));
+    batch.tokenValues = { refLogps: await logpsOf(frozen, batch) };
+    const found = await stepOf(trained, batch, kto, args);
     expectClose(found.loss, one.loss, 'loss');
-    for (const [metric, value] of Object.entries(one.metrics))
-      if (!/entropy|logits/.test(metric)) expectClose(found.metrics[metric]!, value, metric);
+    for (const [metric, value] of Object.entries(one.metrics)) expectClose(found.metrics[metric]!, value, metric);
     expectGradient(found.gradients, one.name, fixture.gradient);
   });
   test('z is above 0 in one direction and held at 0 in the other', () => {
@@ -206,36 +184,19 @@ describe('kto', () => {
 });
 
 describe('reward model', () => {
+  const score = { 'score.weight': { shape: [1, config.hidden_size], data: Float32Array.from(fixture.score) } };
   test.each(
     fixture.reward.map((one) => [`${JSON.stringify(one.args)}${one.margins ? ', with margins' : ''}`, one] as const),
   )('%s', async (_, one) => {
-    const score = { 'score.weight': { shape: [1, config.hidden_size], data: Float32Array.from(fixture.score) } };
     const model = createEngine(config, { ...weights.policy, ...score }, 'score');
-    const batch = collate(tokenRows(fixture.rows));
-    const lengths = fixture.rows.map(({ ids }) => ids.length);
-    const loss: LossFn = ({ scores }) => {
-      const rewards = rewardsAtEnd(scores!, lengths);
-      const sides = { chosen: sideOf(rewards, 0), rejected: sideOf(rewards, 1) };
-      const margins = one.margins ? tf.tensor1d(one.margins) : undefined;
-      return {
-        sums: { loss: tf.sum(rewardTerms(sides, margins, one.args)) },
-        counts: { loss: lengths.length / 2 },
-        metrics: rewardMetrics(sides),
-      };
-    };
-    model.clearGradients();
-    const pairs = lengths.length / 2;
-    const { sums, metrics } = await model.step(batch, loss, {
-      want: [],
-      options: { head: 'score' },
-      scale: { loss: 1 / pairs },
-    });
-    const read = await model.read({ ...metrics, sum: sums.loss! });
-    expectClose(read.sum! / pairs, one.loss, 'loss');
-    for (const [metric, value] of Object.entries(one.metrics)) expectClose(read[metric]!, value, metric);
-    const found = await model.readGradients();
-    expectGradient(found, one.name, fixture.gradient);
-    expectGradient(found, one.name, 'score.weight');
+    const rows = tokenRows(fixture.rows).map((row, i) => ({
+      ...row,
+      ...(one.margins && { values: { margin: one.margins[Math.floor(i / 2)]! } }),
+    }));
+    const found = await stepOf(model, collate(rows), reward, one.args);
+    expectClose(found.loss, one.loss, 'loss');
+    for (const [metric, value] of Object.entries(one.metrics)) expectClose(found.metrics[metric]!, value, metric);
+    for (const parameter of [fixture.gradient, 'score.weight']) expectGradient(found.gradients, one.name, parameter);
     model.dispose();
   });
 });
