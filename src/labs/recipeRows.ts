@@ -1,7 +1,7 @@
 // The rows that a recipe names, and their encoding under its mask mode. The one way, for the text worker and headless.
 import { DataError } from '../lib/errors';
 import { parseConfig } from '../lib/fields';
-import type { DatasetRow, EncodedRow } from '../protocol/chat';
+import type { DatasetRow, EncodedRow, RowSource } from '../protocol/chat';
 import { DEFAULT_ADAPTER } from '../protocol/peft';
 import type { DataRef, Recipe } from '../protocol/recipe';
 import type { RowPlace } from '../protocol/requests';
@@ -9,6 +9,7 @@ import { type DatasetType, typeOfRow } from '../protocol/rowTypes';
 import { sidesOf } from '../text/preferences';
 import { render, renderPair } from '../text/render';
 import type { RenderContext, RenderSettings } from '../text/renderContext';
+import { renderPrompt } from '../text/renderPrompt';
 import { type TrainerId, trainers } from '../trainers/registry';
 import type { TrainerConfig } from '../trainers/trainerConfig';
 import { builtinDataset, builtinItems } from '../world/registry';
@@ -24,6 +25,7 @@ export interface NamedRow {
   /** Adapter that it trains, where the recipe trains any. */
   adapter?: string;
   place?: RowPlace;
+  builtin?: RowSource['builtin'];
 }
 /** `lines`: where each row stands in the file that it came from. */
 export interface ImportedSet {
@@ -65,6 +67,7 @@ export function recipeRows(
       rowId,
       row,
       ...adapter,
+      builtin: { ref: source.ref, index, seed, split },
       ...(index < shown && { place: { datasetId: source.ref, split, index } }),
     }));
   });
@@ -107,18 +110,22 @@ interface EncodedItem {
   /** What is wrong with any of them. */
   findings: EncodedRow['findings'];
 }
-type Encode = (row: DatasetRow, rowId: string, settings: RenderSettings) => EncodedItem;
+type Encode = (named: NamedRow, settings: RenderSettings) => EncodedItem;
 const whole = (row: EncodedRow): EncodedItem => ({ rows: [row], findings: row.findings });
 const labelled = (row: DatasetRow, label: boolean, ...rest: [string, RenderSettings]): EncodedRow => ({
   ...render(row, ...rest),
   values: { label: label ? 1 : 0 },
 });
-/** How each type of row is encoded for a method that wants rows, pairs, or answers with a label. */
-function encoderOf(id: TrainerId): Encode {
-  const { trainsOn }: TrainerConfig = trainers[id];
+/** How each type of row is encoded for a method that wants prompts, rows, pairs, or answers with a label. */
+function encoderOf({ trainsOn, isOnline }: TrainerConfig, args: { [key: string]: unknown }): Encode {
   const [first] = trainsOn;
+  if (isOnline)
+    return ({ row, rowId, builtin }, settings) => {
+      const prompt = renderPrompt(row, rowId, { ...settings, room: args.max_completion_length as number });
+      return whole({ ...prompt, source: { row, ...(builtin && { builtin }) } });
+    };
   if (first === 'preference')
-    return (row, rowId, settings) => {
+    return ({ row, rowId }, settings) => {
       const { chosen, rejected, findings } = renderPair(row, rowId, settings);
       const values = typeof row.margin === 'number' ? { values: { margin: row.margin } } : {};
       return {
@@ -130,7 +137,7 @@ function encoderOf(id: TrainerId): Encode {
       };
     };
   if (first === 'unpaired-preference')
-    return (row, rowId, settings) => {
+    return ({ row, rowId }, settings) => {
       if (row.chosen === undefined) return whole(labelled(row, row.label!, rowId, settings));
       // A pair is two answers with a label, as TRL's unpair_preference_dataset has it.
       const { findings } = renderPair(row, rowId, settings);
@@ -138,7 +145,7 @@ function encoderOf(id: TrainerId): Encode {
       const rows = [labelled(chosen, true, rowId, settings), labelled(rejected, false, rowId, settings)];
       return { rows, findings };
     };
-  return (row, rowId, settings) => whole(render(row, rowId, settings));
+  return ({ row, rowId }, settings) => whole(render(row, rowId, settings));
 }
 
 const blocking = ({ findings }: EncodedItem): string | undefined => findings?.find((f) => f.blocking)?.message;
@@ -151,19 +158,20 @@ export function* encodeRecipeSteps(
 ): Generator<{ done: number; total: number }, EncodedRows> {
   const settings = { ...context, ...settingsOf(recipe) };
   const given = recipeRows(recipe, part, imported);
-  const id = recipe.trainer as TrainerId;
-  const { trainsOn, title }: TrainerConfig = trainers[id];
+  const config: TrainerConfig = trainers[recipe.trainer as TrainerId];
+  const { trainsOn, title } = config;
   const foreign = given.find(({ row }) => !trainsOn.includes(typeOfRow(row)));
   if (foreign)
     throw new DataError(
       `${title} does not train on ${ROW_WORDS[typeOfRow(foreign.row)]}. Choose rows of ${trainsOn.map((type) => ROW_WORDS[type]).join(', or of ')}.`,
       { where: foreign.rowId },
     );
-  const encode = encoderOf(id);
+  const encode = encoderOf(config, parseConfig(config.fields, recipe.args));
   const all: EncodedItem[] = [];
   const dropped: EncodedRows['dropped'] = [];
-  for (const [i, { row, rowId, adapter }] of given.entries()) {
-    const item = encode(row, rowId, settings);
+  for (const [i, named] of given.entries()) {
+    const { rowId, adapter } = named;
+    const item = encode(named, settings);
     if (adapter !== undefined) item.rows = item.rows.map((one) => ({ ...one, adapter }));
     all.push(item);
     const reason = blocking(item);

@@ -28,8 +28,8 @@ export function referenceModel(recipe: Recipe, args: { [key: string]: unknown })
 }
 const isOwnStart = (recipe: Recipe, reference: Ref): boolean => !recipe.peft && reference === recipe.model.ref;
 
-async function logpsOf(engine: Engine, batch: Batch): Promise<Float32Array> {
-  const { logps } = await engine.evaluate(batch, { want: ['logps'] });
+async function logpsOf(engine: Engine, batch: Batch, options?: { temperature: number }): Promise<Float32Array> {
+  const { logps } = await engine.evaluate(batch, { want: ['logps'], ...(options && { options }) });
   try {
     return (await logps!.data()) as Float32Array;
   } finally {
@@ -40,8 +40,8 @@ async function logpsOf(engine: Engine, batch: Batch): Promise<Float32Array> {
 /** An engine without its adapters: a frozen one, or the one under training where that has adapters, or before its first step. */
 const frozenReference =
   (engine: Engine): Reference =>
-  (batch) =>
-    logpsOf(engine, { ...batch, rowAdapter: new Int32Array(batch.B).fill(-1) });
+  (batch, options) =>
+    logpsOf(engine, { ...batch, rowAdapter: new Int32Array(batch.B).fill(-1) }, options);
 
 export interface PrecomputeOptions {
   maxLength: number;

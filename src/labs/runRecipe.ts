@@ -12,14 +12,16 @@ import type { EncodedRow } from '../protocol/chat';
 import type { Recipe } from '../protocol/recipe';
 import type { SampleGeneration } from '../protocol/run';
 import type { RenderContext } from '../text/renderContext';
-import { loadTrainer } from '../trainers/load';
+import { isOnline, loadTrainer } from '../trainers/load';
 import { type LoopCheckpoint, type LoopState, type RowGroup, type StepReport, TrainingRun } from '../trainers/loop';
+import type { OnlineOptions, OnlineRun, OnlineState } from '../trainers/online/onlineLoop';
 import { trainers } from '../trainers/registry';
 import { evaluationCases } from '../world/cases';
 import type { World } from '../world/state';
 import { adapterCases } from './adapterCases';
 import { adapterNames } from './adapterNames';
 import { casesOf } from './casesOf';
+import { prepareOnline, type RewardModels } from './onlineRecipe';
 import { precomputed, referenceFor } from './reference';
 import { validateRecipe } from './validateRecipe';
 
@@ -35,6 +37,8 @@ export interface RecipeEnvironment {
   yieldToOthers?: () => Promise<void>;
   /** The frozen model of referenceModel(recipe); the run disposes it at the end. */
   reference?: ModelEngine;
+  /** Those of recipe.rewards; the run disposes them at the end. */
+  rewardModels?: RewardModels;
   /** Rows that the reference has read before the first step. */
   onReference?: (done: number, total: number) => void;
   /** See TrainingOptions: on hardware, where the device would wait for the host. */
@@ -64,6 +68,17 @@ export async function prepareRecipe(
   const id = recipe.trainer as keyof typeof trainers;
   const args = parseConfig(trainers[id].fields, recipe.args);
   const { engine, yieldToOthers } = environment;
+  const generate = (step: number) => answerFixedPrompts(step, recipe, environment, args.generation_max_new_tokens);
+  if (isOnline(id)) {
+    const online = await prepareOnline(
+      recipe,
+      args as unknown as OnlineOptions['args'],
+      environment,
+      generate,
+      resumeFrom,
+    );
+    return new RecipeRun(recipe, args, online.run, environment, online.made);
+  }
   const trainer = await loadTrainer(id);
   const reference = referenceFor(recipe, args, engine, environment.reference);
   const names = engine.adapters.map(({ name }) => name);
@@ -106,7 +121,7 @@ export async function prepareRecipe(
       now: environment.now,
       yieldToOthers,
       sendAhead: environment.sendAhead,
-      generate: (step) => answerFixedPrompts(step, recipe, environment, args.generation_max_new_tokens),
+      generate,
     },
     resumeFrom?.state as LoopState | undefined,
   );
@@ -168,8 +183,10 @@ export class RecipeRun {
   constructor(
     readonly recipe: Recipe,
     readonly args: { save_steps: number },
-    private readonly run: TrainingRun,
+    private readonly run: TrainingRun | OnlineRun,
     private readonly environment: RecipeEnvironment,
+    /** Models that were made for it beside those of the environment. */
+    private readonly made: readonly ModelEngine[] = [],
   ) {}
   get engine(): ModelEngine {
     return this.environment.engine;
@@ -189,7 +206,7 @@ export class RecipeRun {
   finish(): Promise<StepReport> {
     return this.run.finish();
   }
-  checkpoint(): Promise<LoopCheckpoint> {
+  checkpoint(): Promise<Omit<LoopCheckpoint, 'state'> & { state: LoopState | OnlineState }> {
     return this.run.checkpoint();
   }
   /**
@@ -214,7 +231,8 @@ export class RecipeRun {
   }
   dispose(): void {
     this.run.dropAhead();
-    this.environment.engine.dispose();
-    this.environment.reference?.dispose();
+    const { engine, reference, rewardModels = {} } = this.environment;
+    const engines = [engine, reference, ...Object.values(rewardModels), ...this.made];
+    for (const model of new Set(engines)) model?.dispose();
   }
 }

@@ -5,8 +5,10 @@ import { parseConfig } from '../lib/fields';
 import { FINDING_KINDS } from '../protocol/chat';
 import { parseLoraConfig } from '../protocol/peft';
 import type { Recipe } from '../protocol/recipe';
+import { rewardName, ruleArgs } from '../protocol/rewardRules';
 import { type TrainerId, trainers } from '../trainers/registry';
 import type { TrainerConfig } from '../trainers/trainerConfig';
+import { adapterNames } from './adapterNames';
 
 const dataRef = {
   type: 'object',
@@ -17,6 +19,19 @@ const dataRef = {
     adapter: { type: 'string', minLength: 1 },
   },
   required: ['ref'],
+  additionalProperties: false,
+} as const;
+
+const rewardSpec = {
+  type: 'object',
+  properties: {
+    type: { enum: ['rule', 'model'] },
+    id: { type: 'string', minLength: 1 },
+    ref: { type: 'string', minLength: 1 },
+    weight: { type: 'number' },
+    args: { type: 'object' },
+  },
+  required: ['type'],
   additionalProperties: false,
 } as const;
 
@@ -62,7 +77,7 @@ export const RECIPE_SCHEMA = {
     args: { type: 'object' },
     peft: { type: ['object', 'null'] },
     reference: { type: ['string', 'null'] },
-    rewards: { type: 'array' },
+    rewards: { type: 'array', items: rewardSpec },
     teacher: { type: ['string', 'null'] },
     evaluation: { type: 'array', items: { type: 'string' } },
     seed: { type: 'integer', minimum: 0 },
@@ -137,7 +152,7 @@ export function validateRecipe(json: unknown): Recipe {
   const config: TrainerConfig = trainers[recipe.trainer as TrainerId];
   for (const [field, value] of Object.entries({
     reference: config.needsReference ? null : recipe.reference,
-    rewards: recipe.rewards?.length ? recipe.rewards : null,
+    rewards: !config.isOnline && recipe.rewards?.length ? recipe.rewards : null,
     teacher: recipe.teacher,
     'model.adapters': recipe.model.adapters?.length ? recipe.model.adapters : null,
   }))
@@ -148,6 +163,7 @@ export function validateRecipe(json: unknown): Recipe {
       );
   const args = parseConfig(config.fields, recipe.args);
   config.check?.(args);
+  if (config.isOnline) checkOnline(recipe);
   if (recipe.reference === 'adapter_off' && !recipe.peft)
     throw new ConfigError(
       'recipe.reference is adapter_off, and recipe.peft is null: there is no adapter to turn off. Set recipe.peft, or name a model as the reference.',
@@ -168,4 +184,46 @@ export function validateRecipe(json: unknown): Recipe {
       );
   }
   return recipe;
+}
+
+/** Throws ConfigError for a recipe of an online method without rewards, or with some that nobody could tell apart. */
+function checkOnline(recipe: Recipe): void {
+  const { rewards = [], peft, trainer } = recipe;
+  if (rewards.length === 0)
+    throw new ConfigError(
+      `${trainer} trains on rewards, and recipe.rewards is empty. Add a rule or a reward model to it.`,
+      { where: 'recipe.rewards' },
+    );
+  rewards.forEach((spec, i) => {
+    const key = spec.type === 'rule' ? 'id' : 'ref';
+    const given = spec as { [key: string]: unknown };
+    for (const other of spec.type === 'rule' ? ['ref'] : ['id', 'args'])
+      if (given[other] !== undefined)
+        throw new ConfigError(
+          `recipe.rewards[${i}].${other} is set, and a reward of type ${spec.type} has none. Remove it.`,
+          { where: `recipe.rewards[${i}]` },
+        );
+    if (given[key] === undefined)
+      throw new ConfigError(`recipe.rewards[${i}].${key} is missing: it says which ${spec.type} rewards. Add it.`, {
+        where: `recipe.rewards[${i}]`,
+      });
+    if (spec.type === 'rule') ruleArgs(spec.id, spec.args);
+  });
+  const names = rewards.map(rewardName);
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined)
+    throw new ConfigError(
+      `Two of recipe.rewards are called "${twice}", so their curves could not be told apart. Keep one of them.`,
+      { where: 'recipe.rewards' },
+    );
+  if (adapterNames(recipe).length > 1)
+    throw new ConfigError(
+      `${trainer} trains one adapter at a time, and recipe.data.train names several. Name one, or none.`,
+      { where: 'recipe.data' },
+    );
+  if (peft && (parseLoraConfig(peft, 'recipe.peft').lora_dropout ?? 0) > 0)
+    throw new ConfigError(
+      `lora_dropout must be 0 for ${trainer}: with it, the policy that is trained is not the one that drew the completions. Set it to 0.`,
+      { where: 'recipe.peft' },
+    );
 }

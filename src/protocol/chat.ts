@@ -151,6 +151,14 @@ export interface Finding {
   message: string;
 }
 
+/** The row that a prompt was taken from: what rewards are computed from. */
+export interface RowSource {
+  /** With all its columns. */
+  row: DatasetRow;
+  /** Of a built-in set: which row it is, so that its truth can be found. */
+  builtin?: { ref: string; index: number; seed: number; split: 'train' | 'dev' | 'heldout' };
+}
+
 /**
  * One encoded row. ids, spans and mask come from one render, so they cannot drift. All arrays have length T.
  * `mask[t]` = 1 when token t itself is a training target (not the position before it).
@@ -185,6 +193,8 @@ export interface EncodedRow {
   adapter?: string;
   /** What a method reads of the row beside its tokens: `label`, `margin`. */
   values?: { [name: string]: number };
+  /** Of a prompt that is to be answered. */
+  source?: RowSource;
   /** Empty or absent: nothing to say. */
   findings?: Finding[];
 }

@@ -22,6 +22,14 @@ export interface Quantization {
   bnb_4bit_use_double_quant: boolean;
 }
 
+/**
+ * What online methods are rewarded for: a rule of src/eval/rewards with its settings, or a reward model. `weight` is 1 unless given,
+ * TRL's reward_weights.
+ */
+export type RewardSpec =
+  | { type: 'rule'; id: string; weight?: number; args?: { [key: string]: Json } }
+  | { type: 'model'; ref: Ref; weight?: number };
+
 export interface Recipe {
   version: 1;
   /** Shown in lists; not part of what is trained. */
@@ -36,7 +44,7 @@ export interface Recipe {
   /** null: all weights are trained. Else PEFT's LoraConfig: the base is frozen, adapters beside it are trained. */
   peft: null | { [key: string]: Json };
   reference?: Ref | 'adapter_off' | null;
-  rewards?: Json[];
+  rewards?: RewardSpec[];
   teacher?: Ref | null;
   /** Metric ids of src/eval run on held-out rows by generation at the end (and every `eval_generate_steps`). */
   evaluation: string[];

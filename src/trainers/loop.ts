@@ -37,8 +37,11 @@ export interface LoopArgs {
 /** A training row: one sample, or several that packing put together. */
 export type RowGroup = readonly TokenRow[];
 
-/** log p of each target under the reference model, nats, [B·T] of the batch; 0 where nothing is read. */
-export type Reference = (batch: Batch) => Promise<Float32Array>;
+/**
+ * log p of each target under the reference model, nats, [B·T] of the batch; 0 where nothing is read. `temperature` divides its
+ * logits, 1 unless given.
+ */
+export type Reference = (batch: Batch, options?: { temperature: number }) => Promise<Float32Array>;
 
 export interface TrainingOptions {
   engine: ModelEngine;
@@ -122,7 +125,8 @@ export interface LoopCheckpoint {
 }
 
 const emptyPending = (): Pending => ({ steps: 0, microBatches: 0, loss: 0, metrics: {}, tokens: 0, ms: 0 });
-const realTokens = (batch: Batch): number => batch.segmentIds.reduce((n, segment) => n + (segment ? 1 : 0), 0);
+/** Tokens of a batch, padding not counted. */
+export const realTokens = (batch: Batch): number => batch.segmentIds.reduce((n, segment) => n + (segment ? 1 : 0), 0);
 const groupLength = (group: RowGroup): number => group.reduce((sum, row) => sum + row.ids.length, 0);
 function inItems<X>(rows: readonly X[], size: number): X[][] {
   const items: X[][] = [];
@@ -485,9 +489,9 @@ export class TrainingRun {
 }
 
 /** What a sum is multiplied by, from its count. */
-const scaleOf = (counts: Record<string, number>): Record<string, number> =>
+export const scaleOf = (counts: Record<string, number>): Record<string, number> =>
   Object.fromEntries(Object.entries(counts).map(([name, n]) => [name, 1 / Math.max(n, 1)]));
-function addUp(counts: Record<string, number>[]): Record<string, number> {
+export function addUp(counts: Record<string, number>[]): Record<string, number> {
   const out: Record<string, number> = {};
   for (const count of counts) for (const [name, n] of Object.entries(count)) out[name] = (out[name] ?? 0) + n;
   return out;
@@ -501,7 +505,7 @@ function meanLoss(parts: readonly PlacedPart[], read: Record<string, number>): n
   return loss;
 }
 /** Means of named values over batches of unlike size. */
-class Means {
+export class Means {
   private readonly totals = new Map<string, [sum: number, count: number]>();
   add(name: string, sum: number, count: number): void {
     const [a, n] = this.totals.get(name) ?? [0, 0];

@@ -3,8 +3,11 @@ import { config as cpo } from './cpo/config';
 import { config as dpo } from './dpo/config';
 import { config as kto } from './kto/config';
 import { config as orpo } from './orpo/config';
+import { config as ppo } from './ppo/config';
+import { config as reinforce } from './reinforce/config';
 import { config as reward } from './reward/config';
+import { config as rloo } from './rloo/config';
 import { config as sft } from './sft/config';
 
-export const trainers = { sft, dpo, orpo, cpo, kto, reward };
+export const trainers = { sft, dpo, orpo, cpo, kto, reward, reinforce, rloo, ppo };
 export type TrainerId = keyof typeof trainers;

@@ -10,9 +10,9 @@ import { PRESETS } from '../../nn/presets';
 import type { Batch } from '../../protocol/batch';
 import type { Json } from '../../protocol/chat';
 import type { MetricPoint } from '../../protocol/run';
-import { loadTrainer } from '../load';
+import { loadTrainer, type OfflineId } from '../load';
 import { type Reference, TrainingRun } from '../loop';
-import { type TrainerId, trainers } from '../registry';
+import { trainers } from '../registry';
 import type { TrainerConfig } from '../trainerConfig';
 
 beforeAll(async () => {
@@ -70,7 +70,7 @@ async function logpsOf(engine: TfEngine, batch: Batch): Promise<Float32Array> {
   return data;
 }
 interface Given {
-  id: TrainerId;
+  id: OfflineId;
   args?: { [key: string]: Json };
   train?: TokenRow[];
   held?: TokenRow[];
@@ -268,7 +268,7 @@ test('a reward model starts at ln 2 and ranks held-out pairs; centring holds the
 }, 60_000);
 
 test('settings that do not fit together are refused by name', () => {
-  const refused = (id: TrainerId, args: { [key: string]: Json }) => () => {
+  const refused = (id: OfflineId, args: { [key: string]: Json }) => () => {
     const { check, fields }: TrainerConfig = trainers[id];
     check?.(parseConfig(fields, args));
   };

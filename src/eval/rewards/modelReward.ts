@@ -1,0 +1,53 @@
+// A reward model as a reward function: the score of its head at the last token of prompt and completion, as TRL's trainers read
+// an AutoModelForSequenceClassification. Token in, token out: nothing is decoded and encoded again.
+import { bucketsUpTo } from '../../data/buckets';
+import { collate } from '../../data/collate';
+import type { Engine } from '../../nn/seam';
+import type { RewardFunction } from './reward';
+
+export interface ModelRewardOptions {
+  /** Rows scored together. */
+  batchSize: number;
+  /** Tokens of the longest row that comes: prompt, completion and `closing`. */
+  maxLength: number;
+  /**
+   * Ids that the template writes behind the token that ends a turn: the reward model read its own rows up to there. A completion
+   * that was cut off has no end, and is read where it stops (TRL would close it).
+   */
+  closing?: { stopIds: readonly number[]; ids: readonly number[] };
+  yieldToOthers?: () => Promise<void>;
+}
+
+/** `engine` has the head `score`, and belongs to the caller. */
+export function modelReward(
+  engine: Engine,
+  { batchSize, maxLength, closing, yieldToOthers }: ModelRewardOptions,
+): RewardFunction {
+  return async ({ promptIds, completionIds }) => {
+    const rows = promptIds.map((prompt, i) => {
+      const ids = completionIds[i]!;
+      const end = closing?.stopIds.includes(ids.at(-1)!) ? closing.ids : [];
+      return Int32Array.from([...Array.from(prompt), ...ids, ...end]);
+    });
+    const order = rows.map((_, i) => i).sort((a, b) => rows[a]!.length - rows[b]!.length);
+    const out: number[] = new Array(rows.length);
+    for (let at = 0; at < order.length; at += batchSize) {
+      const own = order.slice(at, at + batchSize);
+      const batch = collate(
+        own.map((i) => ({ ids: rows[i]!, mask: new Uint8Array(rows[i]!.length) })),
+        { buckets: bucketsUpTo(maxLength) },
+      );
+      const { hidden, scores, mask, targets } = await engine.evaluate(batch, {
+        want: ['hidden'],
+        options: { head: 'score' },
+      });
+      const values = await scores!.data();
+      for (const tensor of [hidden, scores, mask, targets]) tensor?.dispose();
+      own.forEach((i, b) => {
+        out[i] = values[b * batch.T + rows[i]!.length - 1]!;
+      });
+      await yieldToOthers?.();
+    }
+    return out;
+  };
+}

@@ -1,0 +1,415 @@
+// The loop of online methods: draw completions, score them, make advantages, take a few optimizer steps on them, and again. `step`
+// counts optimizer steps. A checkpoint holds the rollout in hand as plain JSON, so a resumed run goes on in the middle of it.
+// Departs from TRL's PPOTrainer: its global_step counts rollouts, ours optimizer steps as everywhere; several micro-batches of a
+// step are averaged over all their tokens, where it averages their means; the value model is clipped and updated for itself.
+import { BatchSampler, type SamplerState } from '../../data/buckets';
+import { CancelledError, ConfigError, DataError } from '../../lib/errors';
+import { Rng } from '../../lib/rng';
+import type { DeviceScalar, ModelEngine, NamedTensorMap, OptimizerState } from '../../nn/seam';
+import type { Batch } from '../../protocol/batch';
+import type { MetricPoint, SampleGeneration } from '../../protocol/run';
+import { addUp, type LoopCheckpoint, realTokens, type StepReport, scaleOf } from '../loop';
+import { scheduleFactor, warmupSteps } from '../schedule';
+import { nextKlCoef } from './klControl';
+import type { BufferRow, OnlineArgs, OnlinePrompt, OnlineTrainer, RolloutPlan } from './onlineTrainer';
+import { drawRollout, Interruption, type RolloutContext } from './rollout';
+import { rolloutBatch } from './rolloutBatch';
+import { rolloutMetrics } from './rolloutMetrics';
+
+export interface OnlineOptions extends RolloutContext {
+  /** The value model, with the head `value`; needed by methods that have one. */
+  values?: ModelEngine;
+  trainer: OnlineTrainer;
+  args: OnlineArgs & { [key: string]: unknown };
+  train: readonly OnlinePrompt[];
+  eval: readonly OnlinePrompt[];
+  seed: number;
+  /** Milliseconds. */
+  now: () => number;
+  yieldToOthers?: () => Promise<void>;
+  /** Answers to the fixed prompts, asked for every generate_steps. */
+  generate?: (step: number) => Promise<SampleGeneration[]>;
+}
+
+interface Due {
+  evaluation: boolean;
+  generation: boolean;
+}
+/** Sums since the last logged point. */
+interface Pending {
+  steps: number;
+  microBatches: number;
+  loss: number;
+  metrics: Record<string, number>;
+  /** Rollouts, and the sums of what each of their metrics was where it had a value. */
+  rollouts: Record<string, { sum: number; n: number }>;
+  tokens: number;
+  ms: { rollout: number; scoring: number; update: number };
+}
+/** All that the loop needs to go on, beside weights and moments; plain JSON. */
+export interface OnlineState {
+  kind: 'online';
+  step: number;
+  /** Rollouts drawn. */
+  iteration: number;
+  /** Optimizer steps taken on the one in hand. */
+  used: number;
+  buffer: BufferRow[];
+  /** Of the prompts, after the rollout in hand was drawn. */
+  sampler: SamplerState;
+  klCoef: number;
+  numTokens: number;
+  /** Updates of the value model. */
+  valueUpdates: number;
+  hasStarted: boolean;
+  due: Due;
+  pending: Pending;
+}
+
+const emptyPending = (): Pending => ({
+  steps: 0,
+  microBatches: 0,
+  loss: 0,
+  metrics: {},
+  rollouts: {},
+  tokens: 0,
+  ms: { rollout: 0, scoring: 0, update: 0 },
+});
+const VALUE_PREFIX = 'value_model/';
+/** Draws of held-out prompts, apart from those of training. */
+const EVAL_STREAM = 'online evaluation';
+const SECOND = 1000;
+
+export class OnlineRun {
+  step = 0;
+  readonly maxSteps: number;
+  private readonly plan: RolloutPlan;
+  private readonly warmup: number;
+  private sampler: BatchSampler;
+  private iteration = 0;
+  private used = 0;
+  private buffer: BufferRow[] = [];
+  private klCoef: number;
+  private numTokens = 0;
+  private valueUpdates = 0;
+  private hasStarted = false;
+  private due: Due = { evaluation: false, generation: false };
+  private pending = emptyPending();
+
+  /**
+   * Continues from `resumeFrom` when given; the engines must then already hold their weights and moments (restoreValues). Throws
+   * ConfigError for settings that cannot be shared out, DataError for too few prompts.
+   */
+  constructor(
+    private readonly options: OnlineOptions,
+    resumeFrom?: OnlineState,
+  ) {
+    const { args, trainer, train, values } = options;
+    this.plan = trainer.plan(args);
+    if (trainer.value && !values) throw new ConfigError(`${trainer.id} needs a value model, and none was made.`);
+    if (train.length < this.promptsPerRollout)
+      throw new DataError(
+        `A rollout of ${this.plan.rows} completions, ${args.num_generations} a prompt, needs ${this.promptsPerRollout} prompts, and there are ${train.length}. Add rows, or lower per_device_train_batch_size.`,
+      );
+    this.sampler = this.samplerAt(resumeFrom?.sampler);
+    if (args.max_steps === 0) throw new ConfigError('max_steps must be above 0, or −1 to count epochs, got 0.');
+    const perEpoch = this.sampler.batchesPerEpoch * this.stepsPerRollout;
+    this.maxSteps = args.max_steps > 0 ? args.max_steps : Math.ceil(args.num_train_epochs * perEpoch);
+    this.warmup = warmupSteps(args, this.maxSteps);
+    this.klCoef = trainer.klCoef(args);
+    if (resumeFrom) {
+      const { step, iteration, used, buffer, klCoef, numTokens, valueUpdates, hasStarted, due, pending } =
+        structuredClone(resumeFrom);
+      Object.assign(this, { step, iteration, used, buffer, klCoef, numTokens, valueUpdates, hasStarted, due, pending });
+    }
+  }
+
+  private get promptsPerRollout(): number {
+    return this.plan.rows / this.options.args.num_generations;
+  }
+  private get stepsPerRollout(): number {
+    return this.plan.passes * this.plan.stepsPerPass;
+  }
+  private samplerAt(state?: SamplerState): BatchSampler {
+    const { train, seed } = this.options;
+    // Length does not matter, so prompts come in any order; a last, smaller batch is left out, as in TRL's RepeatSampler.
+    const options = { batchSize: this.promptsPerRollout, seed, megaBatches: 0, dropLast: true };
+    return new BatchSampler(
+      train.map(({ ids }) => ids.length),
+      options,
+      state,
+    );
+  }
+  /** Passes over the prompts: those of the rollout in hand count as its steps are taken. */
+  get epoch(): number {
+    const rollouts = Math.max(0, this.iteration - 1) + (this.iteration > 0 ? this.used / this.stepsPerRollout : 0);
+    return rollouts / this.sampler.batchesPerEpoch;
+  }
+
+  /**
+   * One optimizer step, with a rollout before it where the last one is used up, and what is due after it. What `isInterrupted`
+   * cuts short, between two tokens or two micro-batches, is begun anew at the next call and comes out the same; then there may be
+   * no step. Throws ConfigError when loss or gradient is not finite: the step then does not count, and the policy is as it was.
+   */
+  async trainStep(isInterrupted: () => boolean = () => false): Promise<StepReport> {
+    const report: StepReport = { points: [], generations: [], tokens: 0 };
+    const interruption = new Interruption(isInterrupted, this.options.yieldToOthers);
+    if (!this.hasStarted) this.due = { evaluation: true, generation: true };
+    this.hasStarted = true;
+    try {
+      await this.measure(report, interruption);
+      if (this.buffer.length === 0 || this.used >= this.stepsPerRollout) await this.rollOut(interruption);
+      await this.update(report, interruption);
+      await this.measure(report, interruption);
+    } catch (error) {
+      // Anybody else's CancelledError is not ours to keep.
+      if (!(error instanceof CancelledError) || !interruption.signal.aborted) throw error;
+    }
+    return report;
+  }
+  /** What is left to be measured after the last step. */
+  async finish(): Promise<StepReport> {
+    const report: StepReport = { points: [], generations: [], tokens: 0 };
+    await this.measure(report, new Interruption(() => false, this.options.yieldToOthers));
+    return report;
+  }
+  /** Nothing is sent ahead: the next rollout needs the weights of this step. */
+  dropAhead(): void {
+    this.options.engine.clearGradients();
+    this.options.values?.clearGradients();
+  }
+
+  /** A new rollout in the buffer. */
+  private async rollOut(interruption: Interruption): Promise<void> {
+    const { args, trainer, train, seed } = this.options;
+    const before = this.sampler.state();
+    try {
+      const drawn = this.sampler.nextBatch();
+      const indices = drawn.flatMap((i) => new Array<number>(args.num_generations).fill(i));
+      const draw = new Rng(seed, 'rollout').fork(this.iteration).u32();
+      const { rows, time } = await drawRollout(this.options, train, indices, { args, seed: draw, interruption });
+      const metrics = this.metricsOf(rows);
+      const shaped = trainer.shape({ rows, klCoef: this.klCoef }, args);
+      this.buffer = rows.map(({ prompt, ids }, i) => ({ prompt, ids, ...shaped.rows[i]! }));
+      this.used = 0;
+      this.iteration++;
+      for (const [name, value] of Object.entries({ ...metrics, ...shaped.metrics, episode: this.episodes })) {
+        const { sum, n } = this.pending.rollouts[name] ?? { sum: 0, n: 0 };
+        this.pending.rollouts[name] = { sum: sum + value, n: n + 1 };
+      }
+      this.pending.ms.rollout += time.rollout;
+      this.pending.ms.scoring += time.scoring;
+      const kl = metrics['objective/kl'];
+      if (kl !== undefined) this.klCoef = nextKlCoef(this.klCoef, kl, { ...args, rows: rows.length });
+    } catch (error) {
+      this.sampler = this.samplerAt(before);
+      throw error;
+    }
+  }
+  private get episodes(): number {
+    return this.iteration * this.plan.rows;
+  }
+  private metricsOf(rows: Parameters<typeof rolloutMetrics>[0]): Record<string, number> {
+    const { args, trainer, rewards } = this.options;
+    const names = rewards.map(({ name }) => name);
+    return rolloutMetrics(rows, { names, klCoef: this.klCoef, klEstimator: trainer.klEstimator(args) });
+  }
+
+  /** The micro-batches of the next step: a part of the buffer in the order of its pass. */
+  private nextBatches(): Batch[] {
+    const { args, train, seed, route } = this.options;
+    const { stepsPerPass, microRows, reshuffles } = this.plan;
+    const pass = Math.floor(this.used / stepsPerPass);
+    const rng = new Rng(seed, 'minibatches').fork(this.iteration).fork(reshuffles ? pass : 0);
+    const size = this.buffer.length / stepsPerPass;
+    const start = (this.used % stepsPerPass) * size;
+    const rows = rng.shuffle(this.buffer).slice(start, start + size);
+    const batches: Batch[] = [];
+    for (let at = 0; at < rows.length; at += microRows)
+      batches.push(rolloutBatch(rows.slice(at, at + microRows), train, { maxLength: args.max_length, route }));
+    return batches;
+  }
+
+  private async update(report: StepReport, interruption: Interruption): Promise<void> {
+    const { args, engine, trainer, values, now } = this.options;
+    const started = now();
+    const batches = this.nextBatches();
+    const policy: Record<string, DeviceScalar> = {};
+    const value: Record<string, DeviceScalar> = {};
+    const counts = addUp(batches.map((batch) => trainer.counts(batch, args)));
+    const valueCounts = addUp(batches.map((batch) => trainer.value?.counts(batch, args) ?? {}));
+    try {
+      for (const [i, batch] of batches.entries()) {
+        if (i > 0) await interruption.check();
+        const options = {
+          temperature: args.temperature,
+          gradient_checkpointing: args.gradient_checkpointing === true,
+        };
+        const scale = scaleOf(counts);
+        const stepped = await engine.step(batch, trainer.loss(batch, args), { want: trainer.want, scale, options });
+        gather(policy, i, stepped);
+        if (!trainer.value || !values) continue;
+        const plain = { ...batch, rowAdapter: new Int32Array(batch.B).fill(-1) };
+        const valued = await values.step(plain, trainer.value.loss(plain, args), {
+          want: ['hidden'],
+          scale: scaleOf(valueCounts),
+          options: { head: 'value' },
+        });
+        gather(value, i, valued);
+      }
+    } catch (error) {
+      // Read what is on the device, as reading also frees it; the step is begun anew.
+      this.dropAhead();
+      await engine.read(policy);
+      await values?.read(value);
+      throw error;
+    }
+    const learning_rate =
+      args.learning_rate * scheduleFactor(args.lr_scheduler_type, this.step, this.warmup, this.maxSteps);
+    // The value model first: where its numbers are no good, the policy has not moved.
+    const valueRead = values && trainer.value ? await applied(values, value, { ...args, learning_rate }) : undefined;
+    if (valueRead) this.checkFinite(valueRead, valueCounts, 'value model’s ');
+    const read = await applied(engine, policy, { ...args, learning_rate });
+    const loss = this.checkFinite(read, counts, '') + (valueRead ? lossOf(valueRead, valueCounts) : 0);
+    report.tokens = batches.reduce((sum, batch) => sum + realTokens(batch), 0);
+    this.step++;
+    this.used++;
+    if (valueRead) this.valueUpdates++;
+    this.numTokens += report.tokens;
+    this.take({ ...read, ...valueRead }, loss, batches.length, report.tokens);
+    this.pending.ms.update += now() - started;
+    if (this.step % args.logging_steps === 0 || this.step >= this.maxSteps) {
+      const valueNorm = valueRead && { 'grad_norm/value_model': valueRead.gradNorm! };
+      report.points.push(this.takePoint({ grad_norm: read.gradNorm!, learning_rate, ...valueNorm }));
+    }
+    this.due = this.dueAfter(this.step);
+  }
+  /** The loss of the step. Throws ConfigError where it or the gradient is not finite. */
+  private checkFinite(read: Record<string, number>, counts: Record<string, number>, whose: string): number {
+    const loss = lossOf(read, counts);
+    if (Number.isFinite(loss) && Number.isFinite(read.gradNorm)) return loss;
+    this.dropAhead();
+    const what = Number.isFinite(loss) ? `grad_norm is ${read.gradNorm}` : `loss is ${loss}`;
+    throw new ConfigError(
+      `The ${whose}${what} at step ${this.step + 1}: training has diverged and was stopped; the last good weights are kept. Lower learning_rate (now ${this.options.args.learning_rate}), lengthen the warm-up, or set max_grad_norm to 1.`,
+      { where: `step ${this.step + 1}` },
+    );
+  }
+  private take(read: Record<string, number>, loss: number, microBatches: number, tokens: number): void {
+    const { pending } = this;
+    pending.steps++;
+    pending.microBatches += microBatches;
+    pending.loss += loss;
+    pending.tokens += tokens;
+    for (const [key, value] of Object.entries(read)) {
+      const [, name] = /^\d+\/metrics\/(.*)$/.exec(key) ?? [];
+      if (name !== undefined) pending.metrics[name] = (pending.metrics[name] ?? 0) + value;
+    }
+  }
+  /** Means since the last point; of a rollout's metrics over the rollouts since, so a point without one has none of them. */
+  private takePoint(now: { grad_norm: number; learning_rate: number }): MetricPoint {
+    const { steps, microBatches, loss, metrics, rollouts, tokens, ms } = this.pending;
+    const means = Object.entries(metrics).map(([name, sum]) => [name, sum / microBatches]);
+    const drawn = Object.entries(rollouts).map(([name, { sum, n }]) => [name, sum / n]);
+    const total = ms.rollout + ms.scoring + ms.update;
+    this.pending = emptyPending();
+    return {
+      step: this.step,
+      epoch: this.epoch,
+      loss: loss / steps,
+      ...Object.fromEntries(drawn),
+      ...Object.fromEntries(means),
+      ...now,
+      num_tokens: this.numTokens,
+      'time/rollout': ms.rollout / SECOND,
+      'time/scoring': ms.scoring / SECOND,
+      'time/update': ms.update / SECOND,
+      ...(total > 0 && { tokens_per_second: (tokens / total) * SECOND }),
+    };
+  }
+
+  private dueAfter(step: number): Due {
+    const { eval_steps, generate_steps } = this.options.args;
+    const isDue = (steps: number) => step >= this.maxSteps || (steps > 0 && step % steps === 0);
+    return { evaluation: isDue(eval_steps), generation: isDue(generate_steps) };
+  }
+  /** Throws CancelledError when it is interrupted; what is missing stays due. */
+  private async measure(report: StepReport, interruption: Interruption): Promise<void> {
+    const { eval: prompts, generate } = this.options;
+    if (this.due.evaluation && prompts.length > 0)
+      report.points.push({ step: this.step, epoch: this.epoch, ...(await this.evaluate(interruption)) });
+    this.due.evaluation = false;
+    if (this.due.generation && generate) {
+      await interruption.check();
+      report.generations.push(...(await generate(this.step)));
+    }
+    this.due.generation = false;
+  }
+  /** One completion of each held-out prompt, drawn as in training and always with the same dice. */
+  private async evaluate(interruption: Interruption): Promise<Record<string, number>> {
+    const { args, seed, eval: prompts } = this.options;
+    const indices = prompts.map((_, i) => i);
+    const draw = new Rng(seed, EVAL_STREAM).u32();
+    const { rows } = await drawRollout(this.options, prompts, indices, { args, seed: draw, interruption });
+    const metrics = Object.entries(this.metricsOf(rows));
+    return Object.fromEntries(metrics.map(([name, value]) => [`eval_${name}`, value]));
+  }
+
+  state(): OnlineState {
+    const { step, iteration, used, buffer, klCoef, numTokens, valueUpdates, hasStarted, due, pending } = this;
+    const sampler = this.sampler.state();
+    const state = { step, iteration, used, buffer, klCoef, numTokens, valueUpdates, hasStarted, due, pending };
+    return structuredClone({ kind: 'online' as const, sampler, ...state });
+  }
+  /** `weights` are the policy's alone; the value model, which only training needs, is with the moments. */
+  async checkpoint(): Promise<Omit<LoopCheckpoint, 'state'> & { state: OnlineState }> {
+    const { engine, values } = this.options;
+    const optimizer = await engine.exportOptimizer();
+    const tensors: NamedTensorMap = { ...optimizer.tensors };
+    if (values) {
+      const all = { ...(await values.exportTrained()), ...(await values.exportOptimizer()).tensors };
+      for (const [name, tensor] of Object.entries(all)) tensors[VALUE_PREFIX + name] = tensor;
+    }
+    const weights = await engine.exportTrained();
+    return { step: this.step, weights, optimizer: { ...optimizer, tensors }, state: this.state() };
+  }
+}
+
+/** Gives the value model what a checkpoint kept of it. */
+export async function restoreValues(
+  values: ModelEngine,
+  { tensors }: OptimizerState,
+  { valueUpdates }: Pick<OnlineState, 'valueUpdates'>,
+): Promise<void> {
+  const own = Object.fromEntries(
+    Object.entries(tensors).flatMap(([name, tensor]) =>
+      name.startsWith(VALUE_PREFIX) ? [[name.slice(VALUE_PREFIX.length), tensor]] : [],
+    ),
+  );
+  await values.importTrained(own);
+  await values.importOptimizer({ tensors: own, step: valueUpdates });
+}
+
+interface Stepped {
+  sums: Record<string, DeviceScalar>;
+  metrics: Record<string, DeviceScalar>;
+}
+function gather(into: Record<string, DeviceScalar>, i: number, { sums, metrics }: Stepped): void {
+  for (const [name, sum] of Object.entries(sums)) into[`${i}/sums/${name}`] = sum;
+  for (const [name, metric] of Object.entries(metrics)) into[`${i}/metrics/${name}`] = metric;
+}
+async function applied(
+  engine: ModelEngine,
+  scalars: Record<string, DeviceScalar>,
+  args: Parameters<ModelEngine['applyGradients']>[0],
+): Promise<Record<string, number>> {
+  const { gradNorm } = await engine.applyGradients(args);
+  return engine.read({ ...scalars, gradNorm });
+}
+/** Each sum of the step over its own count, added up. */
+function lossOf(read: Record<string, number>, counts: Record<string, number>): number {
+  let loss = 0;
+  for (const [name, scale] of Object.entries(scaleOf(counts)))
+    for (const [key, value] of Object.entries(read)) if (key.endsWith(`/sums/${name}`)) loss += value * scale;
+  return loss;
+}

@@ -1,0 +1,78 @@
+// What one rollout says about the policy, in the words of TRL's RLOOTrainer and PPOTrainer, and the three estimators of its KL
+// side by side.
+import { numbers } from '../../lib/algebra';
+import { type KlEstimatorId, klEstimators } from '../../protocol/klEstimators';
+import type { ScoredCompletion } from './onlineTrainer';
+
+const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
+/** With Bessel's correction, as torch.std; 0 where there are fewer than two. */
+function std(values: readonly number[]): number {
+  const m = mean(values);
+  return values.length < 2 ? 0 : Math.sqrt(values.reduce((sum, x) => sum + (x - m) ** 2, 0) / (values.length - 1));
+}
+const known = (values: readonly (number | null)[]): number[] => values.filter((x): x is number => x !== null);
+const isConstant = (values: readonly number[]): boolean => std(values) <= 1e-8; // torch.isclose
+
+/** Σ over a completion of an estimate of its KL from the reference, nats; 0 without one. */
+export const completionKl = ({ oldLogps, refLogps }: ScoredCompletion, estimator: KlEstimatorId): number =>
+  refLogps === undefined
+    ? 0
+    : oldLogps.reduce((sum, logp, t) => sum + klEstimators[estimator].of(numbers, logp - refLogps[t]!), 0);
+
+/** Share of groups of `size` neighbours whose known values are all equal. */
+export function shareOfConstantGroups(values: readonly (number | null)[], size: number): number {
+  const groups = Array.from({ length: Math.ceil(values.length / size) }, (_, g) =>
+    known(values.slice(g * size, (g + 1) * size)),
+  );
+  return mean(groups.map((group) => (isConstant(group) ? 1 : 0)));
+}
+
+export interface RolloutMetricsOptions {
+  /** Of the reward functions, in their order. */
+  names: readonly string[];
+  klCoef: number;
+  /** The one that the penalty is made of. */
+  klEstimator: KlEstimatorId;
+}
+
+export function rolloutMetrics(
+  rows: readonly ScoredCompletion[],
+  { names, klCoef, klEstimator }: RolloutMetricsOptions,
+): Record<string, number> {
+  const lengths = rows.map(({ ids }) => ids.length);
+  const ended = rows.filter(({ terminated }) => terminated).map(({ ids }) => ids.length);
+  const tokens = lengths.reduce((a, b) => a + b, 0);
+  const scores = known(rows.map(({ score }) => score));
+  const out: Record<string, number> = {
+    'completions/mean_length': mean(lengths),
+    'completions/min_length': Math.min(...lengths),
+    'completions/max_length': Math.max(...lengths),
+    'completions/clipped_ratio': 1 - ended.length / rows.length,
+    'completions/mean_terminated_length': ended.length ? mean(ended) : 0,
+    'completions/min_terminated_length': ended.length ? Math.min(...ended) : 0,
+    'completions/max_terminated_length': ended.length ? Math.max(...ended) : 0,
+  };
+  names.forEach((name, i) => {
+    const own = known(rows.map(({ rewards }) => rewards[i]!));
+    if (own.length === 0) return; // it applied to no row of this rollout
+    out[`rewards/${name}/mean`] = mean(own);
+    out[`rewards/${name}/std`] = std(own);
+  });
+  if (scores.length > 0) {
+    out.reward = mean(scores);
+    out.reward_std = std(scores);
+    out['objective/scores'] = out.reward;
+  }
+  out['objective/entropy'] = mean(rows.map(({ oldLogps }) => -oldLogps.reduce((a, b) => a + b, 0)));
+  if (rows[0]?.refLogps) {
+    const perToken = (id: KlEstimatorId) => rows.reduce((sum, row) => sum + completionKl(row, id), 0) / tokens;
+    out.kl = perToken('k1');
+    out['kl/k2'] = perToken('k2');
+    out['kl/k3'] = perToken('k3');
+    out['objective/kl'] = mean(rows.map((row) => completionKl(row, klEstimator)));
+    out['objective/kl_coef'] = klCoef;
+    out['objective/non_score_reward'] = -klCoef * out['objective/kl'];
+    if (out.reward !== undefined) out['objective/rlhf_reward'] = out.reward + out['objective/non_score_reward'];
+  }
+  return out;
+}
