@@ -10,10 +10,12 @@ import { initWeights } from '../../nn/init';
 import { PRESETS } from '../../nn/presets';
 import type { Engine, ModelEngine } from '../../nn/seam';
 import type { MetricPoint } from '../../protocol/run';
+import { loadOnlineTrainer, type OnlineId } from '../load';
 import type { Reference } from '../loop';
-import { config as rlooConfig, fields as rlooFields } from '../rloo/config';
-import { trainer as rloo } from '../rloo/trainer';
-import { type OnlineOptions, OnlineRun, type OnlineState } from './onlineLoop';
+import { trainers } from '../registry';
+import type { TrainerConfig } from '../trainerConfig';
+import { nextKlCoef } from './klControl';
+import { type OnlineOptions, OnlineRun, type OnlineState, restoreValues } from './onlineLoop';
 import type { OnlinePrompt } from './onlineTrainer';
 
 beforeAll(async () => {
@@ -35,6 +37,10 @@ const SHAPE = {
 };
 const weights = initWeights(SHAPE, 1);
 const makeEngine = () => new TfEngine(SHAPE, weights);
+function makeValues(): TfEngine {
+  const value = { shape: [1, SHAPE.hidden_size], data: new Float32Array(SHAPE.hidden_size) };
+  return new TfEngine(SHAPE, { ...weights, 'value.weight': value }, 'value');
+}
 const referenceOf =
   (engine: Engine): Reference =>
   async (batch, options) =>
@@ -79,13 +85,13 @@ const random: NamedReward = {
 };
 
 interface Given {
+  id?: OnlineId;
   args?: { [key: string]: unknown };
   rewards?: NamedReward[];
   engine?: ModelEngine;
   options?: Partial<OnlineOptions>;
 }
 const base = {
-  ...defaults(rlooFields),
   per_device_train_batch_size: 8,
   max_completion_length: 6,
   max_length: 32,
@@ -97,20 +103,24 @@ const base = {
   lr_scheduler_type: 'constant' as const,
   learning_rate: 1e-2,
 };
-function makeRun(
-  { args = {}, rewards = [good], engine = makeEngine(), options = {} }: Given = {},
+async function makeRun(
+  { id = 'rloo', args = {}, rewards = [good], engine = makeEngine(), options = {} }: Given = {},
   resumeFrom?: OnlineState,
 ) {
   let time = 0;
-  const all = { ...base, ...args };
-  rlooConfig.check(all);
+  const { fields, check }: TrainerConfig = trainers[id];
+  const all = { ...defaults(fields), ...base, ...args };
+  check!(all);
+  const trainer = await loadOnlineTrainer(id);
+  const values = trainer.value && makeValues();
   const run = new OnlineRun(
     {
       engine,
       route: -1,
-      trainer: rloo,
-      args: all as OnlineOptions['args'],
-      train: prompts(16),
+      trainer,
+      values,
+      args: all as unknown as OnlineOptions['args'],
+      train: prompts(32),
       eval: [],
       reference: referenceOf(makeEngine()),
       rewards,
@@ -122,7 +132,7 @@ function makeRun(
     },
     resumeFrom,
   );
-  return { run, engine };
+  return { run, engine, values };
 }
 async function train(run: OnlineRun, until = run.maxSteps): Promise<MetricPoint[]> {
   const points: MetricPoint[] = [];
@@ -140,7 +150,7 @@ describe('rollouts', () => {
     const inputs: RewardInput[] = [];
     const spy = watched(good, (input) => inputs.push(input));
     const args = { num_iterations: 2, steps_per_generation: 2, per_device_train_batch_size: 4, max_steps: 9 };
-    const { run } = makeRun({ args, rewards: [spy] });
+    const { run } = await makeRun({ args, rewards: [spy] });
     const drawnAt: number[] = [];
     while (run.step < run.maxSteps) {
       const before = inputs.length;
@@ -162,7 +172,9 @@ describe('rollouts', () => {
     const spy = watched({ ...good, weight: 2 }, (input) => {
       seen = input;
     });
-    const { run } = makeRun({ rewards: [spy, { name: 'none', weight: 1, of: ({ rows }) => rows.map(() => null) }] });
+    const { run } = await makeRun({
+      rewards: [spy, { name: 'none', weight: 1, of: ({ rows }) => rows.map(() => null) }],
+    });
     const [point] = await train(run, 1);
     const lengths = seen!.completionIds.map((ids) => ids.length);
     const mean = (xs: number[]) => xs.reduce((a, b) => a + b, 0) / xs.length;
@@ -183,8 +195,8 @@ describe('rollouts', () => {
     for (const name of ['time/rollout', 'time/scoring', 'time/update']) expect(point![name]).toBeGreaterThan(0);
   });
   test('two micro-batches give the step that one of twice the size gives', async () => {
-    const whole = makeRun({ args: { per_device_train_batch_size: 8 } });
-    const parts = makeRun({ args: { per_device_train_batch_size: 4, gradient_accumulation_steps: 2 } });
+    const whole = await makeRun({ args: { per_device_train_batch_size: 8 } });
+    const parts = await makeRun({ args: { per_device_train_batch_size: 4, gradient_accumulation_steps: 2 } });
     const [a] = await train(whole.run, 1);
     const [b] = await train(parts.run, 1);
     expect(b!.grad_norm).toBeCloseTo(a!.grad_norm!, 5);
@@ -194,27 +206,29 @@ describe('rollouts', () => {
   });
 });
 
-test('resumed in mid-buffer it goes on as if nothing had been', async () => {
-  const args = {
-    num_iterations: 2,
-    steps_per_generation: 2,
-    per_device_train_batch_size: 4,
-    max_steps: 7,
-    kl_target: 0.5,
-  };
-  const whole = makeRun({ args });
+test.each([
+  ['rloo', { num_iterations: 2, steps_per_generation: 2, per_device_train_batch_size: 4, kl_target: 0.5 }],
+  ['reinforce', { gradient_accumulation_steps: 2, per_device_train_batch_size: 4 }],
+  ['ppo', { num_ppo_epochs: 2, num_mini_batches: 2, kl_target: 0.5 }],
+] as const)('%s: resumed in mid-buffer it goes on as if nothing had been', async (id, own) => {
+  const args = { ...own, max_steps: 7 };
+  const whole = await makeRun({ id, args });
   const points = await train(whole.run);
-  const first = makeRun({ args });
+  const first = await makeRun({ id, args });
   const early = await train(first.run, 3);
   const { weights: saved, optimizer, state } = await first.run.checkpoint();
+  expect(Object.keys(saved)).toEqual(Object.keys(await makeEngine().exportTrained())); // the policy alone
   const engine = makeEngine();
   await engine.importTrained(saved);
   await engine.importOptimizer(optimizer);
-  const second = makeRun({ args, engine }, json(state));
+  const values = id === 'ppo' ? makeValues() : undefined;
+  if (values) await restoreValues(values, optimizer, json(state));
+  const second = await makeRun({ id, args, engine, options: { values } }, json(state));
   expect(second.run.epoch).toBe(first.run.epoch);
   const late = await train(second.run);
   expect(withoutTime([...early, ...late])).toEqual(withoutTime(points));
   expect(await engine.exportTrained()).toEqual(await whole.engine.exportTrained());
+  expect(await values?.exportTrained()).toEqual(await whole.values?.exportTrained());
 });
 
 describe('a pause', () => {
@@ -224,10 +238,10 @@ describe('a pause', () => {
     ['while it is scored', 7, 0],
     ['between two micro-batches', 8, 1],
   ])('%s ends the call without a step, and the next one comes out the same', async (_, calls, rollouts) => {
-    const whole = makeRun({ args });
+    const whole = await makeRun({ args });
     const points = await train(whole.run);
     let left = Number.POSITIVE_INFINITY;
-    const paused = makeRun({ args });
+    const paused = await makeRun({ args });
     left = calls;
     const report = await paused.run.trainStep(() => left-- <= 0);
     expect([paused.run.step, report.points, paused.run.state().iteration]).toEqual([0, [], rollouts]);
@@ -244,21 +258,44 @@ describe('bad input', () => {
         weight: 1,
         of: ({ rows }) => rows.map((_, i) => (i === 5 ? value : 0)),
       };
-      await expect(makeRun({ rewards: [bad] }).run.trainStep()).rejects.toThrow(
+      const { run } = await makeRun({ rewards: [bad] });
+      await expect(run.trainStep()).rejects.toThrow(
         new RegExp(`"broken" gave ${value} for a completion of row row \\d+`),
       );
     }
     const short: NamedReward = { name: 'short', weight: 1, of: () => [1] };
-    await expect(makeRun({ rewards: [short] }).run.trainStep()).rejects.toThrow('gave 1 rewards for 8 completions');
+    const { run } = await makeRun({ rewards: [short] });
+    await expect(run.trainStep()).rejects.toThrow('gave 1 rewards for 8 completions');
   });
-  test('groups of one, groups that do not divide a rollout, and too few prompts are refused', () => {
-    expect(() => makeRun({ args: { num_generations: 1 } })).toThrow('num_generations must be at least 2 for rloo');
-    expect(() => makeRun({ args: { num_generations: 3 } })).toThrow('must be a multiple of num_generations, got 3');
-    expect(() => makeRun({ options: { train: prompts(1) } })).toThrow('needs 2 prompts, and there are 1');
+  test('groups of one, groups that do not divide a rollout, and too few prompts are refused', async () => {
+    const refused = (given: Given, words: string) => expect(makeRun(given)).rejects.toThrow(words);
+    await refused({ args: { num_generations: 1 } }, 'num_generations must be at least 2 for rloo');
+    await refused({ args: { num_generations: 3 } }, 'must be a multiple of num_generations, got 3');
+    await refused({ args: { reward_clip_range: [1, 0] } }, 'reward_clip_range must be empty');
+    await refused({ args: { max_completion_length: 32 } }, 'max_completion_length must be below max_length');
+    await refused(
+      { args: { gradient_accumulation_steps: 2, steps_per_generation: 3 } },
+      'must be a multiple of gradient',
+    );
+    await refused({ options: { train: prompts(1) } }, 'needs 2 prompts, and there are 1');
+    await refused({ id: 'ppo', args: { num_mini_batches: 3 } }, 'must be a multiple of num_mini_batches, got 3');
+    await refused({ id: 'ppo', args: { whiten_rewards: true, num_mini_batches: 2 } }, 'minibatches of at least 8');
+    await refused({ id: 'reinforce', args: { num_generations: 3 } }, 'must be a multiple of num_generations');
+  });
+  test('a completion that nothing scores is left out by RLOO, and refused by methods without groups', async () => {
+    const none: NamedReward = { name: 'none', weight: 1, of: ({ rows }) => rows.map(() => null) };
+    const { run } = await makeRun({ rewards: [none] });
+    const [point] = await train(run, 1);
+    expect(point!.grad_norm).toBe(0);
+    expect(point).not.toHaveProperty('reward');
+    for (const id of ['ppo', 'reinforce'] as const)
+      await expect((await makeRun({ id, rewards: [none] })).run.trainStep()).rejects.toThrow(
+        'No reward function applies',
+      );
   });
   test('a group of equal rewards is counted and moves nothing without a penalty', async () => {
     const same: NamedReward = { name: 'same', weight: 1, of: ({ rows }) => rows.map(() => 0.5) };
-    const { run, engine } = makeRun({ args: { beta: 0 }, rewards: [same], options: { reference: undefined } });
+    const { run, engine } = await makeRun({ args: { beta: 0 }, rewards: [same], options: { reference: undefined } });
     const before = await engine.exportTrained();
     const [point] = await train(run, 1);
     expect([point!.frac_reward_zero_std, point!.frac_score_zero_std, point!.grad_norm]).toEqual([1, 1, 0]);
@@ -267,16 +304,100 @@ describe('bad input', () => {
 });
 
 describe('learning', () => {
-  const args = { max_steps: 40, per_device_train_batch_size: 32, beta: 0.02 };
+  const args = { max_steps: 40, per_device_train_batch_size: 32 };
   const late = (points: MetricPoint[], name: string) =>
     points.slice(-5).reduce((sum, point) => sum + point[name]!, 0) / 5;
-  test('RLOO makes a rewarded token common, with the KL in bounds; a random reward does not', async () => {
-    const rewarded = await train(makeRun({ args }).run);
-    const control = await train(makeRun({ args, rewards: [{ ...random }, { ...good, weight: 0 }] }).run);
+  const drawn = (points: MetricPoint[]) => points.filter((point) => 'reward' in point);
+  test('RLOO makes a rewarded token common; a random reward does not; a dear KL stays small', async () => {
+    const rewarded = await train((await makeRun({ args: { ...args, beta: 0.02 } })).run);
+    const rewards = [random, { ...good, weight: 0 }];
+    const control = await train((await makeRun({ args: { ...args, beta: 0.02 }, rewards })).run);
     expect(rewarded[0]!['rewards/good/mean']).toBeLessThan(0.15);
     expect(late(rewarded, 'rewards/good/mean')).toBeGreaterThan(0.6);
     expect(late(control, 'rewards/good/mean')).toBeLessThan(0.2);
-    const near = await train(makeRun({ args: { ...args, beta: 1 } }).run);
+    const near = await train((await makeRun({ args: { ...args, beta: 1 } })).run);
     expect(late(near, 'objective/kl')).toBeLessThan(late(rewarded, 'objective/kl') / 4);
   }, 20_000);
+  test('so does REINFORCE with a baseline', async () => {
+    const points = await train((await makeRun({ id: 'reinforce', args: { ...args, kl_coef: 0.02 } })).run);
+    expect(late(points, 'rewards/good/mean')).toBeGreaterThan(0.5);
+  }, 20_000);
+  test('so does PPO, and its value model learns what to expect', async () => {
+    const ppo = { ...args, max_steps: 48, num_ppo_epochs: 4, num_mini_batches: 1, kl_coef: 0.02, learning_rate: 5e-3 };
+    const points = drawn(await train((await makeRun({ id: 'ppo', args: ppo })).run));
+    expect(points).toHaveLength(12);
+    expect(late(points, 'rewards/good/mean')).toBeGreaterThan(0.4);
+    expect(points[0]!['val/explained_variance']).toBeCloseTo(0, 5); // its head starts from 0
+    expect(late(points, 'val/explained_variance')).toBeGreaterThan(0.1);
+  }, 20_000);
+  test('β follows a target KL, and so the KL stays lower', async () => {
+    const own = { ...args, max_steps: 30, beta: 0.01 };
+    const free = await train((await makeRun({ args: own })).run);
+    const bound = await train((await makeRun({ args: { ...own, kl_target: 1, kl_horizon: 16 } })).run);
+    expect(late(free, 'objective/kl')).toBeGreaterThan(3);
+    expect(late(bound, 'objective/kl')).toBeLessThan(late(free, 'objective/kl') / 2);
+    expect(bound[0]!['objective/kl_coef']).toBe(0.01);
+    expect(late(bound, 'objective/kl_coef')).toBeGreaterThan(0.05);
+  }, 20_000);
+});
+
+describe('PPO', () => {
+  test('at the first step of a rollout the ratio is 1, later it is not', async () => {
+    const points = await train((await makeRun({ id: 'ppo', args: { num_ppo_epochs: 3 } })).run, 4);
+    expect(points.map((point) => Math.abs(point['val/ratio']! - 1) < 1e-5)).toEqual([true, false, false, true]);
+    expect(points[0]!['policy/approxkl_avg']).toBeLessThan(1e-9);
+  });
+  test('values stand before their tokens, and one after the last: the first value loss is that of the buffer', async () => {
+    const values = makeValues();
+    const score = {
+      shape: [1, SHAPE.hidden_size],
+      data: new Float32Array(SHAPE.hidden_size).map((_, i) => Math.sin(i)),
+    };
+    await values.importTrained({ ...(await values.exportTrained()), 'value.weight': score });
+    const { run } = await makeRun({ id: 'ppo', options: { values } });
+    const [point] = await train(run, 1);
+    const places = run
+      .state()
+      .buffer.flatMap(({ tokenValues: { oldValues, returns } }) =>
+        oldValues!.map((value, t) => (value - returns![t]!) ** 2 / 2),
+      );
+    const rows = run.state().buffer;
+    expect(places).toHaveLength(rows.reduce((sum, { ids }) => sum + Math.min(ids.length + 1, 6), 0));
+    expect(point!['loss/value_avg']).toBeCloseTo(places.reduce((a, b) => a + b, 0) / places.length, 5);
+    expect(point!.loss).toBeCloseTo(point!['loss/policy_avg']! + 0.1 * point!['loss/value_avg']!, 5);
+  });
+  test('a completion that was cut off costs missing_eos_penalty', async () => {
+    const score = async (missing_eos_penalty: number) => {
+      const zero: NamedReward = { name: 'zero', weight: 1, of: ({ rows }) => rows.map(() => 0) };
+      const { run } = await makeRun({ id: 'ppo', args: { missing_eos_penalty, kl_coef: 0, gamma: 1, lam: 1 }, rewards: [zero] }); // biome-ignore format: one call
+      await run.trainStep();
+      return run.state().buffer.map(({ ids, tokenValues }) => [ids.at(-1) === STOP, tokenValues.returns![0]] as const);
+    };
+    for (const [ended, value] of await score(2)) expect(value).toBeCloseTo(ended ? 0 : -2, 6);
+    for (const [, value] of await score(0)) expect(value).toBeCloseTo(0, 6);
+  });
+});
+
+test('β by hand: a KL half above its target counts as a fifth', () => {
+  const of = (kl: number) => nextKlCoef(0.1, kl, { kl_target: 2, kl_horizon: 100, rows: 10 });
+  expect(of(3)).toBeCloseTo(0.1 * (1 + 0.2 * 0.1), 12);
+  expect(of(2.2)).toBeCloseTo(0.1 * (1 + 0.1 * 0.1), 12);
+  expect(of(0)).toBeCloseTo(0.1 * (1 - 0.2 * 0.1), 12);
+  expect(nextKlCoef(0.1, 9, { kl_target: 0, kl_horizon: 100, rows: 10 })).toBe(0.1);
+});
+
+test('held-out prompts are answered with the same dice each time, and the run is not moved by it', async () => {
+  const held = prompts(6, 9);
+  const args = { eval_steps: 2, max_steps: 4 };
+  const measured = await makeRun({ args, options: { eval: held } });
+  const plain = await makeRun({ args });
+  const points = await train(measured.run);
+  points.push(...(await measured.run.finish()).points);
+  const evals = points.filter((point) => 'eval_reward' in point);
+  expect(evals.map(({ step }) => step)).toEqual([0, 2, 4]);
+  expect(evals[0]).toMatchObject({ eval_kl: 0 });
+  const again = await makeRun({ args, options: { eval: held } });
+  const [first] = (await again.run.trainStep()).points;
+  expect(first).toEqual(evals[0]);
+  expect(withoutTime(points.filter((point) => 'loss' in point))).toEqual(withoutTime(await train(plain.run)));
 });
