@@ -139,7 +139,8 @@ export async function prepareOnline(
         eval: environment.eval.map(promptOf),
         rewards: rewardsOf(recipe, args, environment, stopIds),
         stopIds,
-        decode: (ids) => render.tokenizer.decode([...ids]),
+        // A model may have more ids than its tokenizer; those are nothing, as in transformers.
+        decode: (ids) => render.tokenizer.decode(ids.filter((id) => id < render.tokenizer.vocabSize)),
         seed: recipe.seed,
         now,
         yieldToOthers,

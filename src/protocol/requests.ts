@@ -28,6 +28,7 @@ import type {
   StepShape,
   WasmComparison,
 } from './engineReport';
+import type { KlLabResult } from './klLab';
 import type { BackendInfo, BackendName, LlamaConfig, LoraConfig, SamplingOptions } from './model';
 import type { Recipe } from './recipe';
 import type { RowMapping } from './rowForms';
@@ -458,6 +459,27 @@ export interface ComputeRequests {
   inspect: { params: { ref: ModelRef; ids: Int32Array; k: number }; reply: Inspection; progress: never };
   /** What stands between the parts of a forward pass of one row, by its size. */
   layerNorms: { params: { ref: ModelRef; ids: Int32Array }; reply: LayerNorms; progress: never };
+  /**
+   * Estimators of KL(model‖reference) on completions that the model draws here at temperature 1, beside the exact one: values and
+   * gradients. `tensor`: whose gradient is compared; all unless given.
+   */
+  klLab: {
+    params: {
+      model: ModelRef;
+      reference: ModelRef;
+      /** Conversations up to an answer; each is answered `completions` times. */
+      prompts: { messages: Message[]; tools?: ToolSchema[] }[];
+      completions: number;
+      max_new_tokens: number;
+      seed: number;
+      tensor?: string;
+    };
+    reply: KlLabResult & {
+      /** By row: the prompt that it answers, and the text of each of its tokens. */
+      answers: { prompt: number; tokens: string[] }[];
+    };
+    progress: { done: number; total: number };
+  };
   /** Held-out evaluation by generation. */
   evaluate: {
     params: {

@@ -38,6 +38,7 @@ import { AdapterImports } from './adapterImports';
 import { DeviceQueue, yieldToMessages } from './deviceQueue';
 import { EndedRuns } from './endedRuns';
 import { gpuErrorWords, inWords, isOutOfMemory, isWasmAbort, lossWords } from './inWords';
+import { klLabRequest } from './klLab';
 import { MemoryBudget, recipeMemory } from './memoryBudget';
 import { modelCard } from './modelCards';
 import { exportModel, tokenizerParts } from './modelExports';
@@ -336,6 +337,14 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
         const read = await models.use(ref, (engine) => inspect(engine, ids, k), signal);
         return { ...read, topkTexts: Array.from(read.topkIds, text.token) };
       }),
+    klLab: (params, { signal, progress }) =>
+      onDevice('comparing', () =>
+        klLabRequest(
+          params,
+          { models, contexts, queue, templateOf, alone: (task, given) => tenancy.serving.alone(task, given) },
+          { signal, onProgress: (done, total) => progress({ done, total }) },
+        ),
+      ),
     layerNorms: ({ ref, ids }, { signal }) =>
       onDevice('reading the row', () => models.use(ref, (engine) => layerNorms(engine, ids), signal)),
     evaluate: ({ ref, metrics, cases, seed, promptStyle, dataset, template, casesOf = ref }, { progress, signal }) =>

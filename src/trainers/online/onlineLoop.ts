@@ -11,10 +11,11 @@ import type { MetricPoint, SampleGeneration } from '../../protocol/run';
 import { addUp, type LoopCheckpoint, realTokens, type StepReport, scaleOf } from '../loop';
 import { scheduleFactor, warmupSteps } from '../schedule';
 import { nextKlCoef } from './klControl';
-import type { BufferRow, OnlineArgs, OnlinePrompt, OnlineTrainer, RolloutPlan } from './onlineTrainer';
+import type { BufferRow, OnlineArgs, OnlinePrompt, OnlineTrainer } from './onlineTrainer';
 import { drawRollout, Interruption, type RolloutContext } from './rollout';
 import { rolloutBatch } from './rolloutBatch';
 import { rolloutMetrics } from './rolloutMetrics';
+import type { RolloutPlan } from './rolloutPlan';
 
 export interface OnlineOptions extends RolloutContext {
   /** The value model, with the head `value`; needed by methods that have one. */

@@ -6,6 +6,7 @@ import type { LossFn, Want } from '../../nn/seam';
 import type { Batch } from '../../protocol/batch';
 import type { KlEstimatorId } from '../../protocol/klEstimators';
 import type { LoopArgs } from '../loop';
+import type { RolloutPlan } from './rolloutPlan';
 
 /** The settings that every online method shares, in TRL's names. */
 export interface OnlineArgs extends LoopArgs {
@@ -65,19 +66,6 @@ export interface BufferRow extends Pick<ScoredCompletion, 'prompt' | 'ids'> {
 export interface Shaped {
   rows: Omit<BufferRow, 'prompt' | 'ids'>[];
   metrics: Record<string, number>;
-}
-
-/** How a rollout is shared out. */
-export interface RolloutPlan {
-  /** Completions in it. */
-  rows: number;
-  /** Times that it is gone through, and the optimizer steps of each time. */
-  passes: number;
-  stepsPerPass: number;
-  /** Completions in one micro-batch. */
-  microRows: number;
-  /** Whether each pass has an order of its own. */
-  reshuffles: boolean;
 }
 
 /** A loss with the denominators of its sums. */

@@ -1,6 +1,6 @@
 // How PPO shares out a rollout: each epoch in an order of its own, in num_mini_batches optimizer steps.
 import { ConfigError } from '../../lib/errors';
-import type { RolloutPlan } from '../online/onlineTrainer';
+import type { RolloutPlan } from '../online/rolloutPlan';
 
 export interface PpoPlanArgs {
   per_device_train_batch_size: number;

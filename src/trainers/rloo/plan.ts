@@ -1,6 +1,6 @@
 // How RLOO shares out a rollout, as TRL's RepeatSampler and _prepare_inputs do.
 import { ConfigError } from '../../lib/errors';
-import type { RolloutPlan } from '../online/onlineTrainer';
+import type { RolloutPlan } from '../online/rolloutPlan';
 
 export interface RlooPlanArgs {
   per_device_train_batch_size: number;

@@ -1,0 +1,97 @@
+// Online runs and the KL laboratory through the workers, over real message channels.
+import { afterEach, expect, test, vi } from 'vitest';
+import type { Recipe } from '../protocol/recipe';
+import { type TestBed, testBed, tinyRecipe } from './testBed';
+
+const beds: TestBed[] = [];
+const bed = () => {
+  const made = testBed();
+  beds.push(made);
+  return made;
+};
+afterEach(async () => {
+  for (const made of beds.splice(0)) {
+    await made.service.abandon('test ended');
+    made.close();
+  }
+});
+const recipe: Recipe = {
+  ...tinyRecipe,
+  trainer: 'ppo',
+  data: { train: [{ ref: 'builtin:sft/single' }], eval: [], rows: 12, seed: 1 },
+  args: {
+    max_steps: 4,
+    per_device_train_batch_size: 4,
+    num_ppo_epochs: 2,
+    max_completion_length: 24,
+    max_length: 512,
+    eval_steps: 0,
+    generate_steps: 0,
+    save_steps: 2,
+    generation_max_new_tokens: 4,
+  },
+  rewards: [
+    { type: 'rule', id: 'length', args: { target: 4, tolerance: 24 } },
+    { type: 'rule', id: 'exact_answer' },
+  ],
+};
+const run = async ({ compute }: TestBed) => (await compute.request('listRuns', {})).runs[0]!;
+const until = (made: TestBed, status: string) =>
+  vi.waitFor(() => expect(made.statuses('r').at(-1)).toBe(status), { timeout: 30_000, interval: 5 });
+
+test('PPO: paused, resumed and finished; each point says where its time went', async () => {
+  const made = bed();
+  await made.compute.request('startRun', { runId: 'r', name: 'r', recipe });
+  await made.compute.request('pause', { runId: 'r' });
+  expect((await run(made)).status).toBe('paused');
+  await made.compute.request('unpause', { runId: 'r' });
+  await until(made, 'finished');
+  const { points, step, checkpoints } = await run(made);
+  expect([step, checkpoints.length > 0]).toEqual([4, true]);
+  const trained = points.filter((point) => 'loss' in point);
+  expect(trained).toHaveLength(4);
+  expect(trained.map((point) => 'objective/rlhf_reward' in point)).toEqual([true, false, true, false]);
+  expect(trained[0]).toMatchObject({ 'rewards/exact_answer/mean': 0, 'val/num_eos_tokens': expect.any(Number) });
+  for (const name of ['time/rollout', 'time/scoring', 'time/update']) expect(trained[0]![name]).toBeGreaterThan(0);
+  // What is kept of the run is a language model: the value model is not among its weights.
+  const { completions } = await made.compute.request('generate', {
+    ref: 'run:r',
+    prompts: [Int32Array.from([5, 6])],
+    sampling: { temperature: 0, top_k: 0, top_p: 1, max_new_tokens: 2, seed: 0 },
+    stopIds: [],
+  });
+  expect(completions[0]!.ids).toHaveLength(2);
+}, 60_000);
+
+test('a recipe without rewards, or with a reward model that is not there, does not start', async () => {
+  const { compute } = bed();
+  const start = (rewards: Recipe['rewards']) =>
+    compute.request('startRun', { runId: 'r', name: 'r', recipe: { ...recipe, rewards } });
+  await expect(start([])).rejects.toThrow('ppo trains on rewards, and recipe.rewards is empty');
+  await expect(start([{ type: 'model', ref: 'sha256:none' }])).rejects.toThrow('sha256:none');
+});
+
+test('KL laboratory: a model beside itself has none; rows come with their tokens; bad input is refused', async () => {
+  const { compute } = bed();
+  const progress: number[] = [];
+  const params = {
+    model: 'builtin:tiny',
+    reference: 'builtin:tiny',
+    prompts: [{ messages: [{ role: 'user' as const, content: 'What is the budget?' }] }],
+    completions: 3,
+    max_new_tokens: 5,
+    seed: 1,
+  };
+  const found = await compute.request('klLab', params, {
+    onProgress: ({ done, total }) => progress.push(done / total),
+  });
+  expect(found.rows).toHaveLength(3);
+  expect(found.answers.map(({ prompt, tokens }) => [prompt, tokens.length])).toEqual(
+    found.rows.map(({ ids }) => [0, ids.length]),
+  );
+  expect(found.exact.kl.mean).toBeCloseTo(0, 6);
+  expect(found.estimators.k3.mean).toBeCloseTo(0, 6);
+  expect(progress.at(-1)).toBe(1);
+  await expect(compute.request('klLab', { ...params, prompts: [] })).rejects.toThrow('There is no prompt to answer');
+  await expect(compute.request('klLab', { ...params, tensor: 'nose' })).rejects.toThrow('trains no tensor "nose"');
+});
