@@ -18,6 +18,7 @@ interface PpoCase {
   scores: number[];
   advantages: number[];
   returns: number[];
+  metrics: Record<string, number>;
 }
 const { cases } = JSON.parse(readFileSync('test/fixtures/preference/ppo.json', 'utf8')) as { cases: PpoCase[] };
 
@@ -49,6 +50,12 @@ describe.each(cases.map((one) => [JSON.stringify(one.args), one] as const))('%s'
       expect(tokenValues.advantages).toHaveLength(lengths[b]!);
       expect(tokenValues.returns).toHaveLength(Math.min(lengths[b]! + 1, T));
     });
+  });
+  test('so are the figures of the objective', () => {
+    for (const name of ['objective/scores', 'objective/rlhf_reward']) {
+      const expected = one.metrics[name]!;
+      expect(Math.abs(shaped.metrics[name]! - expected), name).toBeLessThan(1e-4 * Math.max(Math.abs(expected), 0.1));
+    }
   });
   test('in the batch each stands where its token is predicted, however long the prompt', () => {
     const prompts = rows.map(

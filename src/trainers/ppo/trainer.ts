@@ -14,6 +14,9 @@ import { type PpoPlanArgs, ppoPlan } from './plan';
 
 type PpoArgs = ConfigOf<typeof fields>;
 
+const total = (values: ArrayLike<number>): number => Array.from(values).reduce((a, b) => a + b, 0);
+const mean = (values: ArrayLike<number>): number => total(values) / values.length;
+
 /** The score, less the penalty for not ending. Throws DataError where no function scores the completion. */
 function scoreOf({ score, terminated, prompt }: ScoredCompletion, { missing_eos_penalty }: PpoArgs): number {
   if (score === null)
@@ -63,6 +66,9 @@ export function shape({ rows, klCoef }: Rollout, args: PpoArgs): Shaped {
       };
     }),
     metrics: {
+      // Of the scores that count, with the penalty; the rollout's own figures have those before it.
+      'objective/scores': mean(scores),
+      'objective/rlhf_reward': mean(scores) - (klCoef * total(told.kl)) / rows.length,
       'val/num_eos_tokens': rows.filter(({ terminated }) => terminated).length,
       'val/explained_variance': explainedVariance(returns, values, valueMask),
     },
@@ -80,7 +86,6 @@ function explainedVariance(returns: ArrayLike<number>, values: ArrayLike<number>
 }
 
 const grid = ({ B, T, tokenValues }: Batch, name: string) => tf.tensor2d(tokenValues![name]!, [B, T]);
-const total = (values: Float32Array): number => values.reduce((a, b) => a + b, 0);
 
 /** Σ over tokens of the clipped policy loss, and their count. */
 export function loss(batch: Batch, args: PpoArgs): LossFn {
@@ -90,14 +95,14 @@ export function loss(batch: Batch, args: PpoArgs): LossFn {
       args,
     );
     const tokens = tf.maximum(tf.sum(mask), 1);
-    const mean = (x: tf.Tensor) => tf.div(x, tokens) as tf.Scalar;
+    const perToken = (x: tf.Tensor) => tf.div(x, tokens) as tf.Scalar;
     return {
       sums: { loss: sum },
       counts: { loss: total(batch.mask) },
       metrics: {
         ...metrics,
-        'loss/policy_avg': mean(sum),
-        'policy/entropy_avg': mean(tf.sum(tf.mul(entropies!, mask))),
+        'loss/policy_avg': perToken(sum),
+        'policy/entropy_avg': perToken(tf.sum(tf.mul(entropies!, mask))),
       },
     };
   };
