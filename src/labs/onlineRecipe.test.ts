@@ -48,6 +48,7 @@ const recipeOf = (trainer: string, more: Partial<Recipe> = {}): Recipe => ({
   args: {
     per_device_train_batch_size: 4,
     max_completion_length: 8,
+    temperature: 0.7,
     max_length: 512,
     max_steps: 3,
     max_eval_samples: 2,

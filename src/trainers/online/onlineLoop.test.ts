@@ -342,8 +342,9 @@ describe('learning', () => {
 });
 
 describe('PPO', () => {
-  test('at the first step of a rollout the ratio is 1, later it is not', async () => {
-    const points = await train((await makeRun({ id: 'ppo', args: { num_ppo_epochs: 3 } })).run, 4);
+  test('at the first step of a rollout the ratio is 1, at any temperature; later it is not', async () => {
+    const points = await train((await makeRun({ id: 'ppo', args: { num_ppo_epochs: 3, temperature: 0.7 } })).run, 4);
+    expect(points[0]!.kl).toBeCloseTo(0, 6); // the reference is read at the same temperature
     expect(points.map((point) => Math.abs(point['val/ratio']! - 1) < 1e-5)).toEqual([true, false, false, true]);
     expect(points[0]!['policy/approxkl_avg']).toBeLessThan(1e-9);
   });
