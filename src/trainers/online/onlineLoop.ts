@@ -12,6 +12,7 @@ import { addUp, type LoopCheckpoint, realTokens, type StepReport, scaleOf } from
 import { scheduleFactor, warmupSteps } from '../schedule';
 import { nextKlCoef } from './klControl';
 import type { BufferRow, OnlineArgs, OnlinePrompt, OnlineTrainer } from './onlineTrainer';
+import { addRollout, addStep, emptyPending, type Pending, pendingPoint } from './pendingPoint';
 import { drawRollout, Interruption, type RolloutContext } from './rollout';
 import { rolloutBatch } from './rolloutBatch';
 import { rolloutMetrics } from './rolloutMetrics';
@@ -36,17 +37,6 @@ interface Due {
   evaluation: boolean;
   generation: boolean;
 }
-/** Sums since the last logged point. */
-interface Pending {
-  steps: number;
-  microBatches: number;
-  loss: number;
-  metrics: Record<string, number>;
-  /** Rollouts, and the sums of what each of their metrics was where it had a value. */
-  rollouts: Record<string, { sum: number; n: number }>;
-  tokens: number;
-  ms: { rollout: number; scoring: number; update: number };
-}
 /** All that the loop needs to go on, beside weights and moments; plain JSON. */
 export interface OnlineState {
   kind: 'online';
@@ -67,19 +57,9 @@ export interface OnlineState {
   pending: Pending;
 }
 
-const emptyPending = (): Pending => ({
-  steps: 0,
-  microBatches: 0,
-  loss: 0,
-  metrics: {},
-  rollouts: {},
-  tokens: 0,
-  ms: { rollout: 0, scoring: 0, update: 0 },
-});
 const VALUE_PREFIX = 'value_model/';
 /** Draws of held-out prompts, apart from those of training. */
 const EVAL_STREAM = 'online evaluation';
-const SECOND = 1000;
 
 export class OnlineRun {
   step = 0;
@@ -194,12 +174,7 @@ export class OnlineRun {
       this.buffer = rows.map(({ prompt, ids }, i) => ({ prompt, ids, ...shaped.rows[i]! }));
       this.used = 0;
       this.iteration++;
-      for (const [name, value] of Object.entries({ ...metrics, ...shaped.metrics, episode: this.episodes })) {
-        const { sum, n } = this.pending.rollouts[name] ?? { sum: 0, n: 0 };
-        this.pending.rollouts[name] = { sum: sum + value, n: n + 1 };
-      }
-      this.pending.ms.rollout += time.rollout;
-      this.pending.ms.scoring += time.scoring;
+      addRollout(this.pending, { ...metrics, ...shaped.metrics, episode: this.episodes }, time);
       const kl = metrics['objective/kl'];
       if (kl !== undefined) this.klCoef = nextKlCoef(this.klCoef, kl, { ...args, rows: rows.length });
     } catch (error) {
@@ -277,8 +252,12 @@ export class OnlineRun {
     this.used++;
     if (valueRead) this.valueUpdates++;
     this.numTokens += report.tokens;
-    this.take({ ...read, ...valueRead }, loss, batches.length, report.tokens);
-    this.pending.ms.update += now() - started;
+    const { tokens } = report;
+    addStep(
+      this.pending,
+      { ...read, ...valueRead },
+      { loss, microBatches: batches.length, tokens, ms: now() - started },
+    );
     if (this.step % args.logging_steps === 0 || this.step >= this.maxSteps) {
       const valueNorm = valueRead && { 'grad_norm/value_model': valueRead.gradNorm! };
       report.points.push(this.takePoint({ grad_norm: read.gradNorm!, learning_rate, ...valueNorm }));
@@ -296,37 +275,11 @@ export class OnlineRun {
       { where: `step ${this.step + 1}` },
     );
   }
-  private take(read: Record<string, number>, loss: number, microBatches: number, tokens: number): void {
-    const { pending } = this;
-    pending.steps++;
-    pending.microBatches += microBatches;
-    pending.loss += loss;
-    pending.tokens += tokens;
-    for (const [key, value] of Object.entries(read)) {
-      const [, name] = /^\d+\/metrics\/(.*)$/.exec(key) ?? [];
-      if (name !== undefined) pending.metrics[name] = (pending.metrics[name] ?? 0) + value;
-    }
-  }
-  /** Means since the last point; of a rollout's metrics over the rollouts since, so a point without one has none of them. */
-  private takePoint(now: { grad_norm: number; learning_rate: number }): MetricPoint {
-    const { steps, microBatches, loss, metrics, rollouts, tokens, ms } = this.pending;
-    const means = Object.entries(metrics).map(([name, sum]) => [name, sum / microBatches]);
-    const drawn = Object.entries(rollouts).map(([name, { sum, n }]) => [name, sum / n]);
-    const total = ms.rollout + ms.scoring + ms.update;
+  private takePoint(now: Record<string, number>): MetricPoint {
+    const { step, epoch, numTokens: num_tokens } = this;
+    const point = pendingPoint(this.pending, { step, epoch, ...now, num_tokens });
     this.pending = emptyPending();
-    return {
-      step: this.step,
-      epoch: this.epoch,
-      loss: loss / steps,
-      ...Object.fromEntries(drawn),
-      ...Object.fromEntries(means),
-      ...now,
-      num_tokens: this.numTokens,
-      'time/rollout': ms.rollout / SECOND,
-      'time/scoring': ms.scoring / SECOND,
-      'time/update': ms.update / SECOND,
-      ...(total > 0 && { tokens_per_second: (tokens / total) * SECOND }),
-    };
+    return point;
   }
 
   private dueAfter(step: number): Due {
