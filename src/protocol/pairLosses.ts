@@ -334,7 +334,6 @@ export const cpoLosses = {
     ofMargin: (ops, m, args) => smoothed(ops, ops.sub(m, args.simpo_gamma ?? 0.5), args),
   },
 } as const satisfies Record<string, PairLoss>;
-export type CpoLossId = keyof typeof cpoLosses;
 
 /** ORPO's part on the pair; the NLL of prompt and chosen is added outside. */
 export const orpoLoss = {
