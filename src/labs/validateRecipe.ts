@@ -146,7 +146,8 @@ export function validateRecipe(json: unknown): Recipe {
         `recipe.${field} is set, and ${recipe.trainer} trains without it. Remove ${field} from the recipe.`,
         { where: `recipe.${field}` },
       );
-  config.check?.(parseConfig(config.fields, recipe.args));
+  const args = parseConfig(config.fields, recipe.args);
+  config.check?.(args);
   if (recipe.reference === 'adapter_off' && !recipe.peft)
     throw new ConfigError(
       'recipe.reference is adapter_off, and recipe.peft is null: there is no adapter to turn off. Set recipe.peft, or name a model as the reference.',
