@@ -73,7 +73,8 @@ export function viewAt(
 ): DatasetRowView {
   const draft = drafts.get(place);
   const fault = draft === undefined ? file.faults.get(place) : undefined;
-  const row = fault !== undefined ? {} : draft === undefined ? file.row(place) : parseRow(JSON.parse(draft));
+  const row =
+    fault !== undefined ? {} : draft === undefined ? file.row(place) : parseRow(JSON.parse(draft), '', file.type);
   return {
     index,
     line: file.line(place),
