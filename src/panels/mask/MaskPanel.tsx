@@ -1,5 +1,6 @@
 // Mask: which tokens teach the model, row by row, and what would go wrong if a run started now.
 import { useDeferredValue, useMemo, useState } from 'react';
+import { modeHint } from '../../labs/recipeData';
 import { count } from '../../lib/words';
 import { studioClient } from '../../stores/client';
 import { useDatasets } from '../../stores/datasets';
@@ -65,7 +66,7 @@ export function MaskPanel() {
       }
     >
       <div className="mask-verdict">
-        <Verdict report={sets.error ? { ...report, error: sets.error } : report} summary={summary} />
+        <Verdict report={sets.error ? { ...report, error: sets.error } : report} summary={summary} info={info} />
         <UseInSft data={info && shownSplit ? { info, split: shownSplit } : undefined} />
       </div>
       <div className="mask-bar">
@@ -75,7 +76,7 @@ export function MaskPanel() {
           value={info && shownSplit ? `${info.id}\n${shownSplit}` : ''}
           onChange={(event) => {
             const [id, name] = event.currentTarget.value.split('\n');
-            if (id) openDataset(id, name);
+            if (id) openDataset(id, name, datasets.find((d) => d.id === id)?.type);
           }}
         >
           {datasets.flatMap((d) =>
@@ -86,7 +87,7 @@ export function MaskPanel() {
             )),
           )}
         </select>
-        <span className="grow" />
+        <span className="grow quiet">{modeHint(info?.type, settings.mode)}</span>
         <button type="button" className="link" aria-expanded={isTen} onClick={() => setTen(!isTen)}>
           The idea in ten tokens
         </button>
