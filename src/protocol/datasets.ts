@@ -76,6 +76,8 @@ export interface RowQuery {
   faults?: boolean;
   /** Edited rows only. */
   edited?: boolean;
+  /** Places of rows that stay, whatever they have become: those edited since the filter was applied. */
+  also?: readonly number[];
 }
 
 /** What can be chosen in a set's filters and operations. */

@@ -726,6 +726,8 @@ export interface DatasetInfo {
   /** TRL's name of the type (protocol/rowTypes). */
   type: string;
   origin: 'builtin' | 'imported';
+  /** When it was brought or made, ms since the epoch; absent for built-in sets and those of earlier versions. */
+  createdAt?: number;
   /** How an imported or derived set came to be; absent for sets of earlier versions. */
   operation?: DatasetOperation;
   /** Set that it was made from. */

@@ -67,6 +67,10 @@ describe('faulty rows', () => {
       [2, 'draft', ' 8'],
     ]);
     expect((await pageOf(again, id)).rows.map(({ row }) => row.completion)).toEqual([' 1', ' 2']);
+    // Under the filter for faulty rows an edited one is faulty no more; it stays as long as it is asked for.
+    const faults = async (also?: number[]) =>
+      (await pageOf(again, id, { editing: true, query: { faults: true, also } })).rows.map(({ place }) => place);
+    expect([await faults(), await faults([1])]).toEqual([[3], [1, 3]]);
     expect(await again.request('undoEdit', { datasetId: id, place: 2 })).toEqual({ drafts: 1 });
     const saved = await again.request('saveEdits', { datasetId: id });
     expect(saved).toMatchObject({ title: 'mine · edited', parent: id, operation: { op: 'edit', rows: 1 }, faulty: 1 });

@@ -43,13 +43,15 @@ export class StoredSets {
 
   constructor(
     private readonly storage: Storage,
-    now: () => number,
+    private readonly now: () => number,
   ) {
     this.artifacts = new ArtifactStore(storage, now);
   }
 
-  list(): Promise<DatasetInfo[]> {
-    return this.storage.values<DatasetInfo>(TABLE);
+  /** The latest first. */
+  async list(): Promise<DatasetInfo[]> {
+    const all = await this.storage.values<DatasetInfo>(TABLE);
+    return all.sort((a, b) => (b.createdAt ?? 0) - (a.createdAt ?? 0));
   }
   info(id: string): Promise<DatasetInfo | undefined> {
     return this.storage.getValue<DatasetInfo>(TABLE, id);
@@ -91,6 +93,7 @@ export class StoredSets {
       splits,
       type,
       origin: 'imported',
+      createdAt: this.now(),
       operation,
       ...(parent !== undefined && { parent }),
       ...(file.faults.size > 0 && { faulty: file.faults.size }),
