@@ -258,11 +258,12 @@ test('rows of prompt and completion bring TRL’s default loss to Mask, SFT and 
   await expect(page.getByRole('button', { name: /^sums 30/ })).toHaveAttribute('aria-pressed', 'true');
   await expect(page.locator('.data-row .turn-role')).toHaveText(['prompt', 'completion']);
   await showPanel(page, '#/mask');
-  await expect(page.getByRole('radio', { name: 'Completion' })).toBeChecked();
+  const mode = page.getByRole('radiogroup', { name: 'Train on' });
+  await expect(mode.getByRole('radio', { name: 'Completion' })).toBeChecked();
   await expect(page.getByText('loss on the completion (completion_only_loss), TRL’s default')).toBeVisible();
   await expect(page.locator('.mask-verdict')).toContainText(/tokens train/);
   // The mode that such rows cannot take: told once for all of them, with the way out.
-  await page.getByRole('radio', { name: 'Assistant' }).click();
+  await mode.getByRole('radio', { name: 'Assistant' }).click();
   await expect(page.locator('.mask-verdict')).toContainText('None of the 27 rows becomes tokens');
   await isAccessible(page, 'Mask without a row');
   await page.getByRole('button', { name: 'Take completion_only_loss, the default for such rows' }).click();
@@ -283,7 +284,7 @@ test.describe('on a phone', () => {
   test('a set that is chosen or brought is in sight with its rows, and nothing is wider than the screen', async ({
     page,
   }) => {
-    await openStudio(page, WASM, 'data');
+    await page.goto(`./${WASM}#/data`);
     const heading = page.getByRole('heading', { level: 2, name: /^Rows of/ });
     await page.locator('.dataset').nth(1).click();
     await expect(heading).toBeFocused();

@@ -120,7 +120,8 @@ export function MappingCard({
           </p>
           {missing.length === 0 &&
             shown.rows.map(({ line, row, problem }) => (
-              <section key={line} className="mapping-row" aria-label={`Row ${line}`}>
+              // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, and keys have to reach it
+              <section key={line} className="mapping-row" aria-label={`Row ${line}`} tabIndex={0}>
                 {row ? <Conversation row={row} /> : <p className="bad-text">{problem}</p>}
               </section>
             ))}
