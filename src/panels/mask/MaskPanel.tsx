@@ -1,6 +1,6 @@
 // Mask: which tokens teach the model, row by row, and what would go wrong if a run started now.
 import { useDeferredValue, useMemo, useState } from 'react';
-import { modeHint } from '../../labs/recipeData';
+import { modeFor, modeHint } from '../../labs/recipeData';
 import { count } from '../../lib/words';
 import { studioClient } from '../../stores/client';
 import { useDatasets } from '../../stores/datasets';
@@ -38,6 +38,7 @@ export function MaskPanel() {
   const datasets = sets.value?.datasets ?? [];
   const info = datasets.find((d) => d.id === datasetId) ?? datasets[0];
   const shownSplit = info && split in info.splits ? split : Object.keys(info?.splits ?? {})[0];
+  const isDefault = settings.mode === modeFor(info?.type);
   const { max_length, truncation_mode } = settings;
   const chosen = useMemo((): Cut => ({ max_length, truncation_mode }), [max_length, truncation_mode]);
   // The handle follows the pointer; counts over 100,000 rows come when there is time.
@@ -87,7 +88,7 @@ export function MaskPanel() {
             )),
           )}
         </select>
-        <span className="grow quiet">{modeHint(info?.type, settings.mode)}</span>
+        <span className="grow quiet">{isDefault && modeHint(info?.type, settings.mode)}</span>
         <button type="button" className="link" aria-expanded={isTen} onClick={() => setTen(!isTen)}>
           The idea in ten tokens
         </button>
