@@ -108,7 +108,8 @@ export function createTextService(env: TextEnvironment): Handlers<TextRequests> 
     },
     async maskReport({ datasetId, split, settings, limit }, { progress, signal }) {
       const full = await settingsOf(settings);
-      const { rows } = await datasets.page(datasetId, split, { offset: 0, limit: limit ?? Number.MAX_SAFE_INTEGER });
+      const page = { offset: 0, limit: limit ?? Number.MAX_SAFE_INTEGER };
+      const { rows } = await datasets.page(datasetId, split, page, { signal });
       return maskReport(rows, full, { now: env.now, signal, onColumns: progress });
     },
     async lintTemplate({ messages, tools, settings }) {
@@ -131,7 +132,8 @@ export function createTextService(env: TextEnvironment): Handlers<TextRequests> 
       });
     },
     async compare({ datasetId, split, limit, a, b }, { signal, progress }) {
-      const { rows } = await datasets.page(datasetId, split, { offset: 0, limit: limit ?? Number.MAX_SAFE_INTEGER });
+      const page = { offset: 0, limit: limit ?? Number.MAX_SAFE_INTEGER };
+      const { rows } = await datasets.page(datasetId, split, page, { signal });
       return compareRows(rows, [await settingsOf(a), await settingsOf(b)], {
         now: env.now,
         signal,
