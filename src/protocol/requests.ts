@@ -379,6 +379,8 @@ export interface PendingImport {
   name: string;
   startedAt: number;
   totalBytes: number;
+  /** It runs in another tab: it can neither go on nor be discarded here. */
+  isElsewhere?: boolean;
 }
 /** A model among this browser's artifacts: imported, or left by a run that trained all weights. */
 export interface StoredModel {
@@ -433,14 +435,18 @@ export interface StoredItem {
   /** Of a run: what its checkpoints take. */
   checkpointBytes?: number;
   createdAt?: number;
-  /** Names of what is built on it and would not open any more. */
+  /** Names of what is built on it and would not open, or not be trained, any more. */
   usedBy: string[];
+  /** The same as a sentence: what is lost with it. */
+  consequence?: string;
   /** Why it cannot be deleted now. */
   held?: string;
 }
 export interface StorageReport {
   usageBytes: number;
   quotaBytes: number;
+  /** What the browser's usage is made of, where it tells (`fileSystem`, `indexedDB`, `caches`, …). */
+  usageByKind?: Record<string, number>;
   /** Whether anything outlives the page. */
   isKept: boolean;
   items: StoredItem[];
@@ -671,7 +677,8 @@ export interface ComputeRequests {
    */
   importModel: {
     params: { name: string; files: { path: string; blob: Blob }[] };
-    reply: StoredModel;
+    /** `isKnown`: the same bytes were there already, under the name and since the time that are given back. */
+    reply: StoredModel & { isKnown?: boolean };
     progress: ModelImportProgress;
   };
   listModels: {
@@ -939,7 +946,8 @@ export interface TextRequests {
    */
   importDataset: {
     params: { name: string; file: Blob; mapping?: RowMapping; keepFaulty?: boolean };
-    reply: DatasetInfo;
+    /** `storedSince`: the same rows were there already, under the name that is given back. */
+    reply: DatasetInfo & { storedSince?: number };
     progress: { rows: number; readBytes: number; totalBytes: number };
   };
   /** Imported sets only. */

@@ -15,7 +15,6 @@ import { builtinTokenizerConfig } from '../text/builtinTemplate';
 import type { RenderContext } from '../text/renderContext';
 import { turnEnds } from '../text/turnEnds';
 import { type ReadModelFile, requireModelFile } from './modelFiles';
-import { modelKitOf } from './modelKit';
 import { type ModelSource, type Models, runOf, sourceOf } from './models';
 import type { RenderContexts } from './renderContexts';
 
@@ -111,11 +110,11 @@ export async function tokenizerParts(
 /** `isTrained`: with a template of its own choice, which goes beside the tokenizer's. */
 async function tokenizerFiles(
   ref: ModelRef,
-  { storage, now, readModelFile }: ExportEnvironment,
+  { storage, now, readModelFile, contexts }: ExportEnvironment,
   { template }: RenderContext,
   isTrained: boolean,
 ): Promise<FolderFile[]> {
-  const { kit } = await modelKitOf(storage, ref, now);
+  const { kit } = await contexts.kitOf(ref);
   const ownTemplate = textFile('chat_template.jinja', template.source);
   if (kit === undefined)
     return [
