@@ -683,7 +683,8 @@ export interface ComputeRequests {
   };
   listModels: {
     params: Record<string, never>;
-    reply: { models: StoredModel[]; pending: PendingImport[] };
+    /** `removed`: names of models and runs (`run:<id>`) that were deleted in this browser. */
+    reply: { models: StoredModel[]; pending: PendingImport[]; removed: { id: string; name: string }[] };
     progress: never;
   };
   discardImport: { params: { id: string }; reply: { freedBytes: number }; progress: never };
@@ -703,6 +704,18 @@ export interface ComputeRequests {
   deleteStored: {
     params: { kind: StoredKind; id: string; isForced?: boolean };
     reply: { freedBytes: number };
+    progress: never;
+  };
+  /** Which of these artifacts and runs (`run:<id>`, with or without a step) are not in this browser; by name where they were deleted here. */
+  missingStored: {
+    params: { ids: string[] };
+    reply: { missing: { id: string; name?: string }[] };
+    progress: never;
+  };
+  /** A tokenizer with its template as a zip of its files, or a saved template as chat_template.jinja. */
+  exportStored: {
+    params: { kind: 'tokenizer' | 'template'; id: string };
+    reply: { fileName: string; blob: Blob };
     progress: never;
   };
   storageEstimate: {
@@ -1079,7 +1092,8 @@ export interface TextRequests {
   /** `files`: any of a model's folder; those that matter are kept. Throws DataError naming file and field. */
   importKit: {
     params: { name: string; files: { path: string; bytes: ArrayBuffer }[] };
-    reply: KitInfo;
+    /** `storedSince`: the same files were there already, under the name that is given back. */
+    reply: KitInfo & { storedSince?: number };
     progress: never;
   };
   deleteKit: { params: { id: string }; reply: { freedBytes: number }; progress: never };

@@ -114,6 +114,7 @@ export class ArtifactStore {
 
 export const removedFrom = (storage: Storage, id: string): Promise<Removed | undefined> =>
   storage.getValue<Removed>(REMOVED, id);
+export const allRemoved = (storage: Storage): Promise<Removed[]> => storage.values<Removed>(REMOVED);
 export async function rememberRemoved(storage: Storage, removed: Removed): Promise<void> {
   // A full disk is why people delete: what comes after may not fail because a name cannot be noted.
   await storage.setValue(REMOVED, removed.id, removed).catch(() => {});

@@ -27,7 +27,7 @@ import type { ComputeEvent } from '../protocol/events';
 import type { BackendInfo, BackendName } from '../protocol/model';
 import { parseLoraConfig } from '../protocol/peft';
 import type { ComputeRequests, ConformanceResult, Handlers, StoredModel, TextRequests } from '../protocol/requests';
-import { type ArtifactInfo, ArtifactStore } from '../storage/artifacts';
+import { type ArtifactInfo, ArtifactStore, allRemoved } from '../storage/artifacts';
 import { CheckpointStore } from '../storage/checkpoints';
 import { RunStore } from '../storage/runs';
 import type { Storage } from '../storage/storage';
@@ -41,7 +41,7 @@ import { EndedRuns } from './endedRuns';
 import { gpuErrorWords, inWords, isOutOfMemory, isWasmAbort, lossWords } from './inWords';
 import { MemoryBudget, recipeMemory } from './memoryBudget';
 import { modelCard } from './modelCards';
-import { exportModel, tokenizerParts } from './modelExports';
+import { exportModel, exportStored, tokenizerParts } from './modelExports';
 import { type ReadModelFile, requireModelFile } from './modelFiles';
 import { ModelImports } from './modelImports';
 import { Models, runOf, sourceOf } from './models';
@@ -164,7 +164,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
   });
 
   const items = new StorageItems({
-    ...{ storage, now, holds, locks: env.locks },
+    ...{ storage, now, holds, locks: env.locks, readModelFile: env.readModelFile },
     imports: modelImports,
     kits: contexts.kits,
     liveRuns: () => training.ids(),
@@ -585,6 +585,9 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     listModels: async () => ({
       models: await Promise.all((await artifacts.list('model')).map((info) => storedModel(info, contexts))),
       pending: await modelImports.pending(),
+      removed: (await allRemoved(storage))
+        .filter(({ kind }) => kind === 'model' || kind === 'adapter' || kind === 'run')
+        .map(({ id, name }) => ({ id, name })),
     }),
     discardImport: async ({ id }) => ({ freedBytes: await modelImports.discard(id) }),
     modelCard: async ({ ref }, { signal }) =>
@@ -609,6 +612,8 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       models.forget(id);
       return { freedBytes };
     },
+    missingStored: async ({ ids }) => ({ missing: await items.missing(ids) }),
+    exportStored: ({ kind, id }) => exportStored(env, kind, id),
     storageEstimate: () => storage.estimate(),
   };
   return { handlers, abandon };

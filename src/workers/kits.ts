@@ -1,11 +1,11 @@
 // Tokenizers with templates that a person brought: the files are kept as an artifact, and read once.
 import { ConfigError, DataError } from '../lib/errors';
-import { requireKitSize } from '../protocol/kitFiles';
+import { isKitFile, requireKitSize } from '../protocol/kitFiles';
 import type { KitInfo } from '../protocol/requests';
 import { ArtifactStore } from '../storage/artifacts';
 import { artifactId, manifestOf } from '../storage/hash';
 import { exclusive, type Storage } from '../storage/storage';
-import { type ChatKit, chatKitOf, compileKit, isKitFile } from '../text/chatKit';
+import { type ChatKit, chatKitOf, compileKit } from '../text/chatKit';
 import type { CompiledTemplate } from '../text/chatTemplate';
 
 const TABLE = 'kits';

@@ -4,18 +4,21 @@ import { ConfigError } from '../lib/errors';
 import type { StorageReport, StoredItem, StoredKind } from '../protocol/requests';
 import type { RegistryEntry } from '../protocol/serving';
 import { REGISTRY_TABLE } from '../storage/adapterRegistry';
-import { type ArtifactInfo, ArtifactStore } from '../storage/artifacts';
+import { type ArtifactInfo, ArtifactStore, removedFrom } from '../storage/artifacts';
 import { RunStore, runDirectory } from '../storage/runs';
 import type { Storage } from '../storage/storage';
 import type { ArtifactHolds } from './artifactHolds';
+import { isBuiltinId } from './builtinModels';
 import { lostWithout, storedOf } from './dependents';
 import type { Kits } from './kits';
+import type { ReadModelFile } from './modelFiles';
 import type { ModelImports } from './modelImports';
 import type { RunLocks } from './runLocks';
 import { DATASET_TABLES } from './storedSets';
 
 export interface StorageItemsEnvironment {
   storage: Storage;
+  readModelFile: ReadModelFile;
   now: () => number;
   kits: Kits;
   imports: ModelImports;
@@ -100,6 +103,23 @@ export class StorageItems {
     for (const { name, kind, sizeBytes } of await this.env.storage.list(directory))
       bytes += kind === 'file' ? sizeBytes : await this.sizeOf(`${directory}/${name}`);
     return bytes;
+  }
+
+  /** Of these ids, those of artifacts and runs that are not in this browser. */
+  async missing(ids: readonly string[]): Promise<{ id: string; name?: string }[]> {
+    const { storage, readModelFile } = this.env;
+    const out: { id: string; name?: string }[] = [];
+    for (const id of ids) {
+      const runId = /^run:([\w-]+)/.exec(id)?.[1];
+      const isHere =
+        runId === undefined
+          ? (await this.artifacts.get(id)) !== undefined || (await isBuiltinId(readModelFile, id))
+          : (await this.runs.head(runId)) !== undefined;
+      if (isHere) continue;
+      const name = (await removedFrom(storage, runId === undefined ? id : `run:${runId}`))?.name;
+      out.push({ id, ...(name !== undefined && { name }) });
+    }
+    return out;
   }
 
   /** Resolves to the bytes freed. Throws ConfigError where something holds it, or is built on it and it is not forced. */
