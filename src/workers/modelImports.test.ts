@@ -208,11 +208,14 @@ test('a disk that fills up in the middle leaves nothing', async () => {
   let copied = 0;
   const storage = new MemoryStorage({
     probe: (step, path) => {
-      if (step === 'write' && path.endsWith('model.safetensors') && ++copied > 1) throw new StorageError('No room');
+      if (step === 'write' && path.endsWith('model.safetensors') && ++copied > 1)
+        throw new StorageError('No room', { where: path });
     },
   });
   const refused = importsOn(storage).imports.import('large', tinyFolder({}, LARGE));
-  await expect(refused).rejects.toThrow('No room');
+  await expect(refused).rejects.toThrow(
+    /There is no room for model\.safetensors of large: .* Delete models or runs under Storage .* Nothing of it is kept\./,
+  );
   expect(await leftBehind(storage)).toEqual(NOTHING);
 });
 test('a tokenizer with more ids than the model is another model’s, and is named', async () => {

@@ -102,7 +102,7 @@ export class ModelImports {
         return { info, isKnown: false };
       } catch (error) {
         await this.drop(id, kit);
-        throw error;
+        throw noRoomFor(name, error) ?? error;
       } finally {
         this.running.delete(id);
       }
@@ -219,6 +219,15 @@ export class ModelImports {
   }
 }
 
+/** A write that the browser refused, in words of an import: what the store says is about its own paths. */
+function noRoomFor(name: string, cause: unknown): StorageError | undefined {
+  if (!(cause instanceof StorageError && cause.where?.startsWith('artifacts/'))) return undefined;
+  const file = cause.where.split('/').slice(2).join('/');
+  return new StorageError(
+    `There is no room for ${file} of ${name}: the browser or the disk refuses more. Delete models or runs under Storage on the Models page, or free disk space, then import again. Nothing of it is kept.`,
+    { cause, where: file },
+  );
+}
 const unreadable = (path: string) => (cause: unknown) => {
   throw new DataError(`${path} cannot be read any more: it was moved, changed or deleted. Give the folder again.`, {
     cause,
