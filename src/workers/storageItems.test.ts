@@ -1,4 +1,5 @@
 // What may be deleted, when, and what is lost with it; two tabs are two services over one store and its locks.
+import { unzipSync } from 'fflate';
 import { afterEach, expect, test } from 'vitest';
 import { tinyFolder } from '../interop/testFolder';
 import type { Recipe } from '../protocol/recipe';
@@ -179,4 +180,32 @@ test('a dataset that is deleted goes with its unsaved edits; equal rows keep the
   await expect(a.text.request('rows', { datasetId: first.id, split: 'train', offset: 0, limit: 1 })).rejects.toThrow('The dataset “mine” was deleted from this browser'); // biome-ignore format: one call
   expect((await importRows(a)).storedSince).toBeUndefined();
   expect((await a.text.request('datasetFacets', { datasetId: first.id })).drafts).toBe(0);
+});
+
+test('tokenizers and templates leave as their files, byte for byte; what is missing is told by name', async () => {
+  const [a] = tabs();
+  const model = await importTiny(a);
+  const kit = model.tokenizer!;
+  const { ref } = await a.text.request('saveTemplate', { name: 'Mine', source: '{{ messages[0].content }}' });
+  const zip = await a.compute.request('exportStored', { kind: 'tokenizer', id: kit });
+  expect(zip.fileName).toBe('tiny.zip');
+  const files = unzipSync(new Uint8Array(await zip.blob.arrayBuffer()));
+  expect(Object.keys(files).sort()).toEqual(['chat_template.jinja', 'tokenizer.json', 'tokenizer_config.json']);
+  const given = tinyFolder().find(({ path }) => path === 'tiny/tokenizer.json')!;
+  expect(files['tokenizer.json']).toEqual(new Uint8Array(await given.blob.arrayBuffer()));
+  const template = await a.compute.request('exportStored', { kind: 'template', id: ref });
+  expect([template.fileName, await template.blob.text()]).toEqual(['chat_template.jinja', '{{ messages[0].content }}']);
+  const ids = [model.id, ref, 'run:none@3', 'sha256:00'];
+  expect((await a.compute.request('missingStored', { ids })).missing).toEqual([{ id: 'run:none@3' }, { id: 'sha256:00' }]); // biome-ignore format: one call
+  await remove(a, 'template', ref);
+  await remove(a, 'model', model.id);
+  expect((await a.compute.request('missingStored', { ids })).missing.slice(0, 2)).toEqual([
+    { id: model.id, name: 'tiny' },
+    { id: ref, name: 'Mine' },
+  ]);
+  expect((await a.compute.request('listModels', {})).removed).toEqual([{ id: model.id, name: 'tiny' }]);
+  await expect(a.compute.request('exportStored', { kind: 'template', id: ref })).rejects.toThrow(/template is not in this browser any more/); // biome-ignore format: one call
+  // Imported again, it is not gone any more.
+  await importTiny(a);
+  expect((await a.compute.request('listModels', {})).removed).toEqual([]);
 });
