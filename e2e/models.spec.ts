@@ -1,30 +1,12 @@
 // A person's own model: its folder through the browser's picker and by drop, its card, an answer from it, out again as a folder.
-import { cpSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import type { Page, TestInfo } from '@playwright/test';
+import type { Page } from '@playwright/test';
 import { unzipSync } from 'fflate';
-import { parameterShapes } from '../src/nn/presets';
-import type { LlamaConfig } from '../src/protocol/model';
 import { expect, test } from './guarded';
+import { folder, largeFolder } from './modelFolder';
 import { openStudio, showPanel } from './studio';
 
 test.describe.configure({ timeout: 180_000 });
-
-const TEMPLATE = "{% for m in messages %}[{{ m.role }}] {{ m.content }}\n{% endfor %}{% if add_generation_prompt %}[assistant] {% endif %}"; // biome-ignore format: one template
-/** nano's real files as Hugging Face would hold them, with a template of its own; `changes` to config.json. */
-function folder(info: TestInfo, name: string, changes: Record<string, unknown> = {}): string {
-  const path = info.outputPath(name);
-  rmSync(path, { recursive: true, force: true });
-  mkdirSync(path, { recursive: true });
-  cpSync('public/models/nano/model.safetensors', `${path}/model.safetensors`);
-  cpSync('public/models/tokenizer.json', `${path}/tokenizer.json`);
-  writeFileSync(`${path}/chat_template.jinja`, TEMPLATE);
-  writeFileSync(`${path}/tokenizer_config.json`, JSON.stringify({ eos_token: '<|im_end|>' }));
-  writeFileSync(`${path}/generation_config.json`, JSON.stringify({ eos_token_id: 0 }));
-  const config = JSON.parse(readFileSync('public/models/nano/config.json', 'utf8'));
-  writeFileSync(`${path}/config.json`, JSON.stringify({ ...config, ...changes }));
-  return path;
-}
 
 /** What a person does with a folder of the desktop: a drag whose data are real files. */
 async function drop(page: Page, path: string): Promise<void> {
@@ -82,7 +64,8 @@ test('a model’s folder comes in by picker, answers, and goes out with the same
   // Gone after it is deleted, tokenizer and all.
   await showPanel(page, '#/models');
   await page.locator('.models-storage').getByRole('button', { name: 'Delete my-nano' }).first().click();
-  await page.getByRole('button', { name: /^Delete for good|^Delete, though/ }).click();
+  await expect(page.getByRole('alert')).toContainText('Delete the model my-nano? Nothing else needs it.');
+  await page.getByRole('button', { name: 'Delete for good' }).click();
   await expect(page.getByText(/Deleted my-nano: .* freed/)).toBeVisible();
 });
 
@@ -101,9 +84,7 @@ test('a folder dropped on the page comes in; another architecture is refused by 
 test('a tab that is closed in the middle of an import: given again, the folder goes on; discarded, nothing is left', async ({
   page,
 }, info) => {
-  // 200 MB of zeros, which take no room on this disk and a second or more to copy.
-  const path = folder(info, 'large', { hidden_size: 1024, intermediate_size: 3072, num_hidden_layers: 4, num_attention_heads: 16, num_key_value_heads: 8, head_dim: 64 }); // biome-ignore format: one folder
-  writeZeros(`${path}/model.safetensors`, JSON.parse(readFileSync(`${path}/config.json`, 'utf8')) as LlamaConfig);
+  const path = largeFolder(info, 'large');
   await openStudio(page, '?backend=wasm');
   await showPanel(page, '#/models');
   const picker = page.getByLabel('Folder of a model to import');
@@ -124,19 +105,3 @@ test('a tab that is closed in the middle of an import: given again, the folder g
   await expect(page.getByRole('heading', { name: 'large' })).toBeVisible({ timeout: 60_000 });
   await expect(cutOff).toHaveCount(0);
 });
-
-/** model.safetensors of this shape, all zeros: a sparse file. */
-function writeZeros(path: string, config: LlamaConfig): void {
-  const header: Record<string, unknown> = {};
-  let at = 0;
-  for (const [name, shape] of parameterShapes(config)) {
-    const bytes = 4 * shape.reduce((a, b) => a * b, 1);
-    header[name] = { dtype: 'F32', shape, data_offsets: [at, at + bytes] };
-    at += bytes;
-  }
-  const json = Buffer.from(JSON.stringify(header));
-  const length = Buffer.alloc(8);
-  length.writeBigUInt64LE(BigInt(json.length));
-  writeFileSync(path, Buffer.concat([length, json]));
-  truncateSync(path, 8 + json.length + at);
-}

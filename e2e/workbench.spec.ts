@@ -299,7 +299,8 @@ test('a link reproduces template, conversation, settings and, when asked, a row;
   await page.getByRole('spinbutton', { name: 'max_length' }).fill('200');
   await page.getByRole('button', { name: 'Next row' }).click();
   await expect(page.getByRole('heading', { name: 'Row 1', exact: true })).toBeVisible();
-  const said = await page.locator('.strip').first().textContent();
+  // Alone, as the other page has it: once the report is read, the row stands here with the padding of its batch.
+  const said = (await page.locator('.strip').first().textContent())!.replaceAll('<|pad|>', '');
   await page.getByRole('button', { name: 'Share' }).click();
   const link = page.getByLabel('Link to this state');
   await expect(link).toHaveValue(/#\/open\/1\./);
@@ -312,7 +313,7 @@ test('a link reproduces template, conversation, settings and, when asked, a row;
   const other = await context.newPage();
   await other.goto(full.replace('#', `${WASM}#`));
   await expect(other.getByRole('heading', { name: 'Shared row' })).toBeVisible();
-  await expect(other.locator('.strip').first()).toHaveText(said!);
+  await expect(other.locator('.strip').first()).toHaveText(said);
   await expect(other.getByRole('spinbutton', { name: 'max_length' })).toHaveValue('200');
   await showPanel(other, '#/template');
   await expect(inHand(other).locator('option:checked')).toHaveText('Textbook: [assistant] instead');

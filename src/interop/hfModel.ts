@@ -3,10 +3,10 @@
 import { DataError } from '../lib/errors';
 import { parseLlamaConfig, weightsProblem } from '../nn/loadModel';
 import { parameterShapes } from '../nn/presets';
+import { isKitFile } from '../protocol/kitFiles';
 import type { LlamaConfig } from '../protocol/model';
 import { requireFloats } from '../storage/safetensors';
 import { type ByteSource, blobBytes, SafetensorsFile, type TensorSource } from '../storage/tensorSource';
-import { isKitFile } from '../text/chatKit';
 
 export const MODEL_CONFIG = 'config.json';
 const GENERATION_CONFIG = 'generation_config.json';

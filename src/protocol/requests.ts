@@ -380,6 +380,8 @@ export interface PendingImport {
   name: string;
   startedAt: number;
   totalBytes: number;
+  /** It runs in another tab: it can neither go on nor be discarded here. */
+  isElsewhere?: boolean;
 }
 /** A model among this browser's artifacts: imported, or left by a run that trained all weights. */
 export interface StoredModel {
@@ -434,14 +436,18 @@ export interface StoredItem {
   /** Of a run: what its checkpoints take. */
   checkpointBytes?: number;
   createdAt?: number;
-  /** Names of what is built on it and would not open any more. */
+  /** Names of what is built on it and would not open, or not be trained, any more. */
   usedBy: string[];
+  /** The same as a sentence: what is lost with it. */
+  consequence?: string;
   /** Why it cannot be deleted now. */
   held?: string;
 }
 export interface StorageReport {
   usageBytes: number;
   quotaBytes: number;
+  /** What the browser's usage is made of, where it tells (`fileSystem`, `indexedDB`, `caches`, …). */
+  usageByKind?: Record<string, number>;
   /** Whether anything outlives the page. */
   isKept: boolean;
   items: StoredItem[];
@@ -672,12 +678,14 @@ export interface ComputeRequests {
    */
   importModel: {
     params: { name: string; files: { path: string; blob: Blob }[] };
-    reply: StoredModel;
+    /** `isKnown`: the same bytes were there already, under the name and since the time that are given back. */
+    reply: StoredModel & { isKnown?: boolean };
     progress: ModelImportProgress;
   };
   listModels: {
     params: Record<string, never>;
-    reply: { models: StoredModel[]; pending: PendingImport[] };
+    /** `removed`: names of models and runs (`run:<id>`) that were deleted in this browser. */
+    reply: { models: StoredModel[]; pending: PendingImport[]; removed: { id: string; name: string }[] };
     progress: never;
   };
   discardImport: { params: { id: string }; reply: { freedBytes: number }; progress: never };
@@ -697,6 +705,18 @@ export interface ComputeRequests {
   deleteStored: {
     params: { kind: StoredKind; id: string; isForced?: boolean };
     reply: { freedBytes: number };
+    progress: never;
+  };
+  /** Which of these artifacts and runs (`run:<id>`, with or without a step) are not in this browser; by name where they were deleted here. */
+  missingStored: {
+    params: { ids: string[] };
+    reply: { missing: { id: string; name?: string }[] };
+    progress: never;
+  };
+  /** A tokenizer with its template as a zip of its files, or a saved template as chat_template.jinja. */
+  exportStored: {
+    params: { kind: 'tokenizer' | 'template'; id: string };
+    reply: { fileName: string; blob: Blob };
     progress: never;
   };
   storageEstimate: {
@@ -942,7 +962,8 @@ export interface TextRequests {
    */
   importDataset: {
     params: { name: string; file: Blob; mapping?: RowMapping; keepFaulty?: boolean };
-    reply: DatasetInfo;
+    /** `storedSince`: the same rows were there already, under the name that is given back. */
+    reply: DatasetInfo & { storedSince?: number };
     /** `kept`: share of the rows that is stored, once all are read. */
     progress: { rows: number; readBytes: number; totalBytes: number; kept?: number };
   };
@@ -1080,7 +1101,8 @@ export interface TextRequests {
   /** `files`: any of a model's folder; those that matter are kept. Throws DataError naming file and field. */
   importKit: {
     params: { name: string; files: { path: string; bytes: ArrayBuffer }[] };
-    reply: KitInfo;
+    /** `storedSince`: the same files were there already, under the name that is given back. */
+    reply: KitInfo & { storedSince?: number };
     progress: never;
   };
   deleteKit: { params: { id: string }; reply: { freedBytes: number }; progress: never };

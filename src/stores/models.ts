@@ -6,7 +6,9 @@ import { MODEL_TEMPLATE, type Recipe } from '../protocol/recipe';
 import type { ModelImportProgress, ModelRef, PendingImport, StoredModel } from '../protocol/requests';
 import type { RunRecord } from '../protocol/run';
 import { studioClient } from './client';
+import { modelName } from './modelNames';
 import { askToKeep } from './persistence';
+import { useRuns } from './runs';
 
 /** An import outlives the panel that began it. */
 interface RunningImport {
@@ -17,14 +19,23 @@ interface RunningImport {
 interface ModelsState {
   models: StoredModel[];
   pending: PendingImport[];
+  /** Models and runs (`run:<id>`) that were deleted here, by name. */
+  removed: { id: string; name: string }[];
   isLoaded: boolean;
   importing?: RunningImport;
+  /** The last import brought what was there already, under this name. */
+  known?: StoredModel;
   /** Model that Chat opens on its right side. */
   wanted?: ModelRef;
   /** Base that LoRA takes when it opens, once. */
   wantedBase?: { ref: ModelRef; tokenizer?: string };
 }
-export const useModelStore = create<ModelsState>()(() => ({ models: [], pending: [], isLoaded: false }));
+export const useModelStore = create<ModelsState>()(() => ({
+  models: [],
+  pending: [],
+  removed: [],
+  isLoaded: false,
+}));
 
 /** All of them; the list is read anew when a panel that shows it opens. */
 export function useStoredModels(): StoredModel[] {
@@ -50,15 +61,15 @@ export async function importModel(
   if (controller) return undefined;
   controller = new AbortController();
   const { signal } = controller;
-  useModelStore.setState({ importing: { name } });
+  useModelStore.setState({ importing: { name }, known: undefined });
   void askToKeep();
   try {
-    const model = await studioClient().compute.request(
+    const { isKnown, ...model } = await studioClient().compute.request(
       'importModel',
       { name, files },
       { signal, onProgress: (progress) => useModelStore.setState({ importing: { name, progress } }) },
     );
-    useModelStore.setState({ importing: undefined });
+    useModelStore.setState({ importing: undefined, ...(isKnown && { known: model }) });
     return model;
   } catch (error) {
     const isCancelled = error instanceof CancelledError;
@@ -70,7 +81,7 @@ export async function importModel(
   }
 }
 export const cancelImport = (): void => controller?.abort();
-export const dismissImport = (): void => useModelStore.setState({ importing: undefined });
+export const dismissImport = (): void => useModelStore.setState({ importing: undefined, known: undefined });
 
 export async function discardImport(id: string): Promise<void> {
   await studioClient().compute.request('discardImport', { id });
@@ -81,6 +92,13 @@ export async function renameModel(id: string, name: string): Promise<void> {
   await loadModels();
 }
 
+/** Names of all models, those that are gone among them; the panel reads the list (`useStoredModels`). */
+export function useModelName(): (ref: ModelRef) => string {
+  const { models, removed, isLoaded } = useModelStore();
+  const runs = useRuns((s) => s.runs);
+  // Before the list is there nobody knows what is missing.
+  return (ref) => (isLoaded || !ref.startsWith('sha256:') ? modelName(ref, { models, removed, runs }) : '…');
+}
 /** Artifact id of the tokenizer that a model reads with; undefined for the studio's own. */
 export function tokenizerOf(
   ref: ModelRef,

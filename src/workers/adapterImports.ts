@@ -3,7 +3,8 @@ import { findAdapter, type ImportBase, readImport } from '../interop/adapterImpo
 import { ConfigError } from '../lib/errors';
 import type { AdapterReading, GivenBytes } from '../protocol/requests';
 import type { RegistryEntry, RequestMetadata } from '../protocol/serving';
-import { BUILTIN, type ModelSource } from './models';
+import { BUILTIN } from './builtinModels';
+import type { ModelSource } from './models';
 import type { Tenancy } from './tenancy';
 
 export class AdapterImports {

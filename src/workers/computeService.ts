@@ -14,7 +14,7 @@ import { compareWithWasm } from '../labs/bench/wasmComparison';
 import { runVector, VECTORS } from '../labs/conformance/registry';
 import { RecipeRun } from '../labs/runRecipe';
 import { validateRecipe } from '../labs/validateRecipe';
-import { ConfigError, DeviceError } from '../lib/errors';
+import { CheckpointError, ConfigError, DeviceError } from '../lib/errors';
 import { adapterPicture, updateMap } from '../nn/adapterPicture';
 import { generate } from '../nn/generate';
 import { inspect } from '../nn/inspect';
@@ -27,7 +27,7 @@ import type { ComputeEvent } from '../protocol/events';
 import type { BackendInfo, BackendName } from '../protocol/model';
 import { parseLoraConfig } from '../protocol/peft';
 import type { ComputeRequests, ConformanceResult, Handlers, StoredModel, TextRequests } from '../protocol/requests';
-import { type ArtifactInfo, ArtifactStore } from '../storage/artifacts';
+import { type ArtifactInfo, ArtifactStore, allRemoved } from '../storage/artifacts';
 import { CheckpointStore } from '../storage/checkpoints';
 import { RunStore } from '../storage/runs';
 import type { Storage } from '../storage/storage';
@@ -35,15 +35,15 @@ import { readTensors } from '../storage/tensorSource';
 import { builtinWorld } from '../world/registry';
 import { AdapterArithmetic } from './adapterArithmetic';
 import { AdapterImports } from './adapterImports';
+import { ArtifactHolds } from './artifactHolds';
 import { DeviceQueue, yieldToMessages } from './deviceQueue';
 import { EndedRuns } from './endedRuns';
 import { gpuErrorWords, inWords, isOutOfMemory, isWasmAbort, lossWords } from './inWords';
 import { MemoryBudget, recipeMemory } from './memoryBudget';
 import { modelCard } from './modelCards';
-import { exportModel, tokenizerParts } from './modelExports';
+import { exportModel, exportStored, tokenizerParts } from './modelExports';
 import { type ReadModelFile, requireModelFile } from './modelFiles';
 import { ModelImports } from './modelImports';
-import { modelKitOf } from './modelKit';
 import { Models, runOf, sourceOf } from './models';
 import { modelText } from './modelText';
 import { recipePreparer } from './prepareRun';
@@ -99,7 +99,8 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
   const queue = new DeviceQueue();
   const contexts = new RenderContexts(env.readModelFile, storage, now);
   const artifacts = new ArtifactStore(storage, now);
-  const modelImports = new ModelImports(storage, artifacts, contexts.kits, now);
+  const modelImports = new ModelImports(storage, artifacts, contexts.kits, now, env.locks);
+  const holds = new ArtifactHolds(storage, now, env.locks);
   const ended = new EndedRuns(queue);
   const budget = new MemoryBudget(storage);
   let backend: Promise<BackendInfo> | undefined;
@@ -139,6 +140,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       },
       sendAhead: () => backendInfo?.backend === 'webgpu' && !backendInfo.isFallbackAdapter,
     }),
+    hold: (recipe) => holds.hold(recipe),
     ranOutOfMemory(driver) {
       // With the base beside it, it says nothing of what fits without.
       if (tenancy.serving.isHeld) return void tenancy.serving.release();
@@ -149,19 +151,20 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     failed: (cause) => endIfAborted(cause),
     backend: () => backendInfo!,
     versions: env.versions,
-    keepDriver(runId, driver, isFinished) {
+    async keepDriver(runId, driver, isFinished) {
       ended.keep(runId, driver);
-      if (isFinished && driver instanceof RecipeRun)
-        models.keepTrained(runId, driver.engine).then(
-          (outputs) => stores.runs.patch(runId, { outputs }),
-          (error) =>
-            emit({ kind: 'warning', message: `The trained model is not kept as an artifact. ${error.message}` }),
-        );
+      if (!isFinished || !(driver instanceof RecipeRun)) return;
+      try {
+        await stores.runs.patch(runId, { outputs: await models.keepTrained(runId, driver.engine) });
+      } catch (error) {
+        const { message } = error as Error;
+        emit({ kind: 'warning', message: `The trained model is not kept as an artifact. ${message}` });
+      }
     },
   });
 
   const items = new StorageItems({
-    ...{ storage, now },
+    ...{ storage, now, holds, locks: env.locks, readModelFile: env.readModelFile },
     imports: modelImports,
     kits: contexts.kits,
     liveRuns: () => training.ids(),
@@ -559,7 +562,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       return {};
     },
     async deleteRun({ runId }) {
-      const freedBytes = await training.remove(runId);
+      const freedBytes = await holds.whileUnread(`run:${runId}`, () => training.remove(runId));
       ended.drop(runId);
       return { freedBytes };
     },
@@ -576,12 +579,15 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       return { run };
     },
     async importModel({ name, files }, { signal, progress }) {
-      const info = await modelImports.import(name, files, { signal, onProgress: progress });
-      return storedModel(info, storage, now);
+      const { info, isKnown } = await modelImports.import(name, files, { signal, onProgress: progress });
+      return { ...(await storedModel(info, contexts)), ...(isKnown && { isKnown }) };
     },
     listModels: async () => ({
-      models: await Promise.all((await artifacts.list('model')).map((info) => storedModel(info, storage, now))),
+      models: await Promise.all((await artifacts.list('model')).map((info) => storedModel(info, contexts))),
       pending: await modelImports.pending(),
+      removed: (await allRemoved(storage))
+        .filter(({ kind }) => kind === 'model' || kind === 'adapter' || kind === 'run')
+        .map(({ id, name }) => ({ id, name })),
     }),
     discardImport: async ({ id }) => ({ freedBytes: await modelImports.discard(id) }),
     modelCard: async ({ ref }, { signal }) =>
@@ -606,17 +612,25 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       models.forget(id);
       return { freedBytes };
     },
+    missingStored: async ({ ids }) => ({ missing: await items.missing(ids) }),
+    exportStored: ({ kind, id }) => exportStored(env, kind, id),
     storageEstimate: () => storage.estimate(),
   };
   return { handlers, abandon };
 }
 
 async function storedModel(
-  { id, name, sizeBytes, createdAt, manifest }: ArtifactInfo,
-  storage: Storage,
-  now: () => number,
+  { id, name, sizeBytes, createdAt, manifest: { parents } }: ArtifactInfo,
+  contexts: RenderContexts,
 ): Promise<StoredModel> {
-  const { kit } = await modelKitOf(storage, id, now);
-  const isImported = manifest.parents.tokenizer !== undefined;
+  // One whose base is gone is listed all the same, to be deleted; whoever opens it is told.
+  const kit = await contexts.kitOf(id).then(
+    (found) => found.kit,
+    (error) => {
+      if (error instanceof CheckpointError) return undefined;
+      throw error;
+    },
+  );
+  const isImported = parents.tokenizer !== undefined && parents.base === undefined;
   return { id, name, sizeBytes, createdAt, isImported, ...(kit !== undefined && { tokenizer: kit }) };
 }

@@ -81,8 +81,7 @@ export class Datasets {
   /** Throws DataError when there is no such set. */
   async info(id: string): Promise<DatasetInfo> {
     const info = (await this.list()).find((one) => one.id === id);
-    if (!info)
-      throw new DataError(`There is no dataset ${id} in this browser. Import it on the Data page.`, { where: id });
+    if (!info) throw await this.sets.missing(id);
     return info;
   }
 
@@ -110,7 +109,10 @@ export class Datasets {
    * Throws DataError naming the line and field; StorageError when there is no room, before the file is read. Nothing is kept when
    * it is cancelled.
    */
-  async import(source: ByteSource, { mapping, keepFaulty, onRows, signal }: ImportRequest = {}): Promise<DatasetInfo> {
+  async import(
+    source: ByteSource,
+    { mapping, keepFaulty, onRows, signal }: ImportRequest = {},
+  ): Promise<DatasetInfo & { storedSince?: number }> {
     const { name, sizeBytes } = source;
     this.sampled = undefined;
     await this.refuseTooLarge(name, sizeBytes);

@@ -13,7 +13,6 @@ import type { ModelCard, ModelRef, ModelUse } from '../protocol/requests';
 import { type ArtifactInfo, ArtifactStore } from '../storage/artifacts';
 import type { Storage } from '../storage/storage';
 import type { MemoryBudget } from './memoryBudget';
-import { modelKitOf } from './modelKit';
 import { dtypesOf, type Models } from './models';
 import type { RenderContexts } from './renderContexts';
 import { WASM_BUDGET } from './wasmBudget';
@@ -43,7 +42,7 @@ export async function modelCard(
 ): Promise<ModelCard> {
   const { info, files } = await models.source(ref, undefined, signal);
   const known: ArtifactInfo | undefined = await new ArtifactStore(storage, now).get(ref);
-  const { kit } = await modelKitOf(storage, ref, now);
+  const { kit } = await contexts.kitOf(ref);
   const own = kit === undefined ? undefined : (await contexts.kits.list()).find(({ id }) => id === kit);
   const { tokenizer, id } = await contexts.tokenizer();
   return {

@@ -3,6 +3,7 @@
 
 import { MODEL_CONFIG } from '../interop/hfModel';
 import { bytesFile, type FolderFile, modelCardText, textFile, weightsFile, zipFolder } from '../interop/modelExport';
+import { CheckpointError } from '../lib/errors';
 import { inFloat32 } from '../nn/hfConfig';
 import type { ModelRef } from '../protocol/requests';
 import type { MetricPoint } from '../protocol/run';
@@ -15,7 +16,6 @@ import { builtinTokenizerConfig } from '../text/builtinTemplate';
 import type { RenderContext } from '../text/renderContext';
 import { turnEnds } from '../text/turnEnds';
 import { type ReadModelFile, requireModelFile } from './modelFiles';
-import { modelKitOf } from './modelKit';
 import { type ModelSource, type Models, runOf, sourceOf } from './models';
 import type { RenderContexts } from './renderContexts';
 
@@ -68,15 +68,31 @@ export async function exportModel(
       }),
     ),
   ];
-  const slug = info.name.toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-|-$/g, '') || 'model'; // biome-ignore format: reads as one idea
-  return { fileName: `${slug}.zip`, blob: await zipFolder(files, options) };
+  return { fileName: `${slugOf(info.name)}.zip`, blob: await zipFolder(files, options) };
 }
+
+const slugOf = (name: string): string => name.toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-|-$/g, '') || 'model'; // biome-ignore format: reads as one idea
 
 /** The run that a ref means, or that has left the artifact. */
 async function trainedBy(ref: ModelRef, runs: RunStore): Promise<RunHead | undefined> {
   const { runId } = runOf(ref);
   if (runId !== undefined) return runs.head(runId);
   return (await runs.heads()).find(({ outputs }) => Object.values(outputs).includes(ref));
+}
+
+/** A tokenizer with its template as a zip of its files; a saved template is one file. Throws CheckpointError when it is gone. */
+export async function exportStored(
+  { storage, now }: Pick<ExportEnvironment, 'storage' | 'now'>,
+  kind: 'tokenizer' | 'template',
+  id: string,
+): Promise<{ fileName: string; blob: Blob }> {
+  const artifacts = new ArtifactStore(storage, now);
+  const info = await artifacts.get(id);
+  if (info?.manifest.kind !== kind)
+    throw new CheckpointError(`This ${kind} is not in this browser any more. Choose another.`, { where: id });
+  if (kind === 'tokenizer') return { fileName: `${slugOf(info.name)}.zip`, blob: await zipFolder(storedFiles(storage, info)) }; // biome-ignore format: one result
+  const source = new Uint8Array(await artifacts.file(id, 'chat_template.jinja'));
+  return { fileName: 'chat_template.jinja', blob: new Blob([source]) };
 }
 
 /** As they lie in the store: what was imported goes out byte for byte. */
@@ -111,11 +127,11 @@ export async function tokenizerParts(
 /** `isTrained`: with a template of its own choice, which goes beside the tokenizer's. */
 async function tokenizerFiles(
   ref: ModelRef,
-  { storage, now, readModelFile }: ExportEnvironment,
+  { storage, now, readModelFile, contexts }: ExportEnvironment,
   { template }: RenderContext,
   isTrained: boolean,
 ): Promise<FolderFile[]> {
-  const { kit } = await modelKitOf(storage, ref, now);
+  const { kit } = await contexts.kitOf(ref);
   const ownTemplate = textFile('chat_template.jinja', template.source);
   if (kit === undefined)
     return [

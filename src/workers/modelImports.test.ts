@@ -12,15 +12,17 @@ import { readSafetensors } from '../storage/safetensors';
 import type { Storage } from '../storage/storage';
 import { Kits } from './kits';
 import { ModelImports } from './modelImports';
+import { processLocks, type RunLocks } from './runLocks';
 import { type TestBed, testBed, tinyRecipe } from './testBed';
 
 let bed: TestBed | undefined;
 afterEach(() => bed?.close());
 const now = () => 1_700_000_000_000;
-const importsOn = (storage: Storage) => {
+/** What one tab has; tabs of one browser share storage and locks. */
+const importsOn = (storage: Storage, locks: RunLocks = processLocks()) => {
   const artifacts = new ArtifactStore(storage, now);
   const kits = new Kits(storage, now);
-  return { artifacts, kits, imports: new ModelImports(storage, artifacts, kits, now) };
+  return { artifacts, kits, imports: new ModelImports(storage, artifacts, kits, now, locks) };
 };
 const importTiny = (on: TestBed, changes: Parameters<typeof tinyFolder>[0] = {}) =>
   on.compute.request('importModel', { name: 'tiny', files: tinyFolder(changes) });
@@ -53,8 +55,9 @@ test('an imported model answers, is read and is told about with its own tokenize
   const sampling = { temperature: 0, top_k: 0, top_p: 1, max_new_tokens: 4, seed: 1 };
   const { completions } = await bed.compute.request('generate', { ref: model.id, prompts: [prompt.ids], sampling, stopIds: [] }); // biome-ignore format: one call
   expect(completions[0]!.ids).toHaveLength(4);
-  // The same model again is the same artifact.
-  expect(await importTiny(bed)).toEqual(model);
+  // The same model again is the same artifact, under the name that it has.
+  const again = bed.compute.request('importModel', { name: 'other', files: tinyFolder() });
+  expect(await again).toEqual({ ...model, isKnown: true });
   expect((await bed.text.request('listKits', {})).kits).toHaveLength(1);
 });
 
@@ -91,7 +94,9 @@ test('a LoRA run on an imported model renders with its template, and what it lea
   expect(readme).toMatch(/\| `loss` \| \d/);
   // The base is needed now: it goes only when that is said.
   const gone = bed.compute.request('deleteStored', { kind: 'model', id });
-  await expect(gone).rejects.toThrow(/tiny is needed by on tiny/);
+  await expect(gone).rejects.toThrow(
+    /tiny is needed\. Without it the adapter “on tiny” and the run “on tiny” will not open\. Delete them first/,
+  );
   await expect(gone).rejects.toMatchObject({ kind: 'config' });
   const { freedBytes } = await bed.compute.request('deleteStored', { kind: 'model', id, isForced: true });
   expect(freedBytes).toBeGreaterThan(card.info.sizeBytes);
@@ -134,7 +139,7 @@ test('a copy that was cut off goes on where it stopped: whole chunks are left, t
   const storage = new MemoryStorage({ probe: (step, path) => step === 'rename' && written.push(path) });
   const folder = tinyFolder({}, LARGE);
   const first = importsOn(new MemoryStorage());
-  const { id, manifest } = await first.imports.import('large', folder);
+  const { id, manifest } = (await first.imports.import('large', folder)).info;
   const { sizeBytes } = manifest.files.find(({ path }) => path === 'model.safetensors')!;
   const chunks = Math.ceil(sizeBytes / CHUNK_BYTES);
   expect(chunks).toBeGreaterThanOrEqual(3);
@@ -145,13 +150,13 @@ test('a copy that was cut off goes on where it stopped: whole chunks are left, t
   const half = new Uint8Array(await source.slice(0, 1.5 * CHUNK_BYTES).arrayBuffer());
   half.fill(0, CHUNK_BYTES); // as a torn write may
   await storage.write(weights, half);
-  const { id: kit } = await kits.import('large', await filesOf(folder));
-  await storage.setValue('model-imports', id, { id, name: 'large', startedAt: 1, totalBytes: sizeBytes, kit, isOwnKit: true }); // biome-ignore format: one value
+  const { id: kit } = await kits.import('large', await filesOf(folder), 'model');
+  await storage.setValue('model-imports', id, { id, name: 'large', startedAt: 1, totalBytes: sizeBytes, kit }); // biome-ignore format: one value
   expect(await artifacts.get(id)).toBeUndefined();
   expect(await imports.pending()).toEqual([{ id, name: 'large', startedAt: 1, totalBytes: sizeBytes }]);
   written.length = 0;
   const seen: ModelImportProgress[] = [];
-  expect((await imports.import('large', folder, { onProgress: (p) => seen.push(p) })).id).toBe(id);
+  expect((await imports.import('large', folder, { onProgress: (p) => seen.push(p) })).info.id).toBe(id);
   expect(written.filter((path) => path === weights)).toHaveLength(chunks - 1);
   await artifacts.verify(id);
   expect(await imports.pending()).toEqual([]);
@@ -160,9 +165,9 @@ test('a copy that was cut off goes on where it stopped: whole chunks are left, t
 test('a cut-off import can be discarded, with the tokenizer that only it brought', async () => {
   const storage = new MemoryStorage();
   const { imports, kits } = importsOn(storage);
-  const { id: kit } = await kits.import('x', await filesOf(tinyFolder()));
+  const { id: kit } = await kits.import('x', await filesOf(tinyFolder()), 'model');
   await storage.write('artifacts/abc/model.safetensors', new Uint8Array(1000));
-  await storage.setValue('model-imports', 'sha256:abc', { id: 'sha256:abc', name: 'x', startedAt: 1, totalBytes: 9, kit, isOwnKit: true }); // biome-ignore format: one value
+  await storage.setValue('model-imports', 'sha256:abc', { id: 'sha256:abc', name: 'x', startedAt: 1, totalBytes: 9, kit }); // biome-ignore format: one value
   expect(await imports.discard('sha256:abc')).toBeGreaterThan(1000);
   expect(await storage.list('artifacts')).toEqual([]);
   expect(await kits.list()).toEqual([]);
@@ -203,11 +208,14 @@ test('a disk that fills up in the middle leaves nothing', async () => {
   let copied = 0;
   const storage = new MemoryStorage({
     probe: (step, path) => {
-      if (step === 'write' && path.endsWith('model.safetensors') && ++copied > 1) throw new StorageError('No room');
+      if (step === 'write' && path.endsWith('model.safetensors') && ++copied > 1)
+        throw new StorageError('No room', { where: path });
     },
   });
   const refused = importsOn(storage).imports.import('large', tinyFolder({}, LARGE));
-  await expect(refused).rejects.toThrow('No room');
+  await expect(refused).rejects.toThrow(
+    /There is no room for model\.safetensors of large: .* Delete models or runs under Storage .* Nothing of it is kept\./,
+  );
   expect(await leftBehind(storage)).toEqual(NOTHING);
 });
 test('a tokenizer with more ids than the model is another model’s, and is named', async () => {

@@ -87,8 +87,11 @@ export class RenderContexts {
     const context = await this.ofKit(kit, sourceOrRef === MODEL_TEMPLATE ? undefined : sourceOrRef);
     return stopIds.length > 0 ? { ...context, stopIds } : context;
   }
-  private kitOf(ref: ModelRef | undefined): Promise<ModelKit> {
-    return ref === undefined ? Promise.resolve({ stopIds: [] }) : modelKitOf(this.storage, ref, this.now);
+  /** Tokenizer and ends of a model. Throws CheckpointError naming a base that is gone, where nothing else tells the tokenizer. */
+  async kitOf(ref: ModelRef | undefined): Promise<ModelKit> {
+    if (ref === undefined) return { stopIds: [] };
+    const { storage, now, readModelFile } = this;
+    return modelKitOf({ storage, now, readModelFile, studioTokenizer: async () => (await this.tokenizer()).id }, ref);
   }
   /** What a recipe renders and encodes with, and their artifact ids. */
   async ofRecipe({

@@ -4,11 +4,14 @@ import { DataError } from '../lib/errors';
 import type { DatasetOperation } from '../protocol/datasets';
 import type { DatasetInfo } from '../protocol/requests';
 import type { DatasetType } from '../protocol/rowTypes';
-import { type ArtifactInfo, ArtifactStore } from '../storage/artifacts';
+import { type ArtifactInfo, ArtifactStore, shortId } from '../storage/artifacts';
+import { artifactId, manifestOf } from '../storage/hash';
 import type { Storage } from '../storage/storage';
 
 const TABLE = 'datasets';
 const DRAFTS = 'datasetDrafts';
+/** What is kept of a set beside its artifact: what is known about it, and edits not saved yet. */
+export const DATASET_TABLES = [TABLE, DRAFTS];
 const [ROWS, ABOUT, LINES, SPLITS] = ['rows.jsonl', 'about.json', 'lines.u32', 'splits.u8'];
 /** Sets whose rows stay in memory. */
 const SETS_KEPT = 3;
@@ -57,7 +60,7 @@ export class StoredSets {
     return this.storage.getValue<DatasetInfo>(TABLE, id);
   }
 
-  /** Throws StorageError where there is no room; nothing is kept then. */
+  /** A set that is there already keeps its name; `storedSince` says so. Throws StorageError where there is no room; nothing is kept then. */
   async add({
     parts,
     title,
@@ -68,7 +71,7 @@ export class StoredSets {
     notes,
     splits,
     onBytes,
-  }: NewSet): Promise<DatasetInfo> {
+  }: NewSet): Promise<DatasetInfo & { storedSince?: number }> {
     const about: About = {
       version: 1,
       type,
@@ -83,8 +86,14 @@ export class StoredSets {
     if (parts.lines) files[LINES!] = new Uint8Array(parts.lines.buffer, parts.lines.byteOffset, parts.lines.byteLength);
     if (parts.splits) files[SPLITS!] = parts.splits;
     const parents = parent === undefined ? undefined : { dataset: parent };
+    const before = await this.artifacts.get(await artifactId(await manifestOf('dataset', files, parents)));
     const { id } = await this.artifacts.put('dataset', files, { name: title, parents }, onBytes);
     const file = new RowFile({ ...parts, type });
+    const known = before && (await this.info(id));
+    if (known) {
+      this.keep(id, file);
+      return { ...known, storedSince: before.createdAt };
+    }
     const info: DatasetInfo = {
       id,
       title,
@@ -116,14 +125,13 @@ export class StoredSets {
 
   /** Throws DataError when there is no such set, CheckpointError when a file of it is gone. */
   async file(id: string): Promise<RowFile> {
+    const artifact = await this.artifacts.get(id); // asked each time: another worker may have deleted it
     const known = this.files.get(id);
-    if (known) {
+    if (known && artifact) {
       this.keep(id, known);
       return known;
     }
-    const artifact = await this.artifacts.get(id);
-    if (!artifact)
-      throw new DataError(`There is no dataset ${id} in this browser. Import it on the Data page.`, { where: id });
+    if (!artifact) throw await this.missing(id);
     const file = new RowFile(await this.partsOf(artifact));
     this.keep(id, file);
     return file;
@@ -147,6 +155,12 @@ export class StoredSets {
       edited,
     };
   }
+  /** What is said of a set that is not there. */
+  async missing(id: string): Promise<DataError> {
+    const name = (await this.artifacts.removed(id))?.name;
+    const what = name === undefined ? `There is no dataset ${id.length > 20 ? `${shortId(id)}…` : id} in this browser` : `The dataset “${name}” was deleted from this browser`; // biome-ignore format: two cases
+    return new DataError(`${what}. Import it on the Data page, or choose another.`, { where: id });
+  }
   private keep(id: string, file: RowFile): void {
     this.files.delete(id);
     this.files.set(id, file);
@@ -154,8 +168,7 @@ export class StoredSets {
   }
 
   async remove(id: string): Promise<{ freedBytes: number }> {
-    await this.storage.deleteValue(TABLE, id);
-    await this.storage.deleteValue(DRAFTS, id);
+    for (const table of DATASET_TABLES) await this.storage.deleteValue(table, id);
     this.files.delete(id);
     return { freedBytes: await this.artifacts.remove(id) };
   }

@@ -13,6 +13,7 @@ import { insertGenerationMarkers } from '../text/insertMarkers';
 import { render } from '../text/render';
 import { lintTemplate } from '../text/templateLint';
 import { turnEnds } from '../text/turnEnds';
+import { ArtifactHolds } from './artifactHolds';
 import { compareRows } from './compareRows';
 import { DatasetChanges } from './datasetChanges';
 import { exportDataset } from './datasetExports';
@@ -23,6 +24,7 @@ import { maskReport } from './maskReport';
 import type { ReadModelFile } from './modelFiles';
 import { RenderContexts, templateId } from './renderContexts';
 import { transferring } from './rpc';
+import type { RunLocks } from './runLocks';
 import { Templates } from './templates';
 
 export interface TextEnvironment {
@@ -30,6 +32,7 @@ export interface TextEnvironment {
   /** Milliseconds since the epoch; templates may print today's date. */
   now: () => number;
   readModelFile: ReadModelFile;
+  locks: RunLocks;
 }
 
 /** Rows of the dataset in hand on which inserted markers are proven. */
@@ -41,6 +44,7 @@ export function createTextService(env: TextEnvironment): Handlers<TextRequests> 
   const contexts = new RenderContexts(env.readModelFile, env.storage, env.now);
   const goldens = new Goldens(env.storage);
   const templates = new Templates(env.storage, env.now);
+  const holds = new ArtifactHolds(env.storage, env.now, env.locks);
   const settingsOf = async ({ kit, model, template, chat_template_kwargs, ...settings }: TemplateSettings) => {
     const context = await (model === undefined ? contexts.ofKit(kit, template) : contexts.ofModel(model, template));
     return {
@@ -62,7 +66,7 @@ export function createTextService(env: TextEnvironment): Handlers<TextRequests> 
         onRows: (rows, readBytes, kept) => progress({ rows, readBytes, totalBytes: file.size, kept }),
         signal,
       }),
-    deleteDataset: ({ datasetId }) => datasets.remove(datasetId),
+    deleteDataset: ({ datasetId }) => holds.whileUnread(datasetId, () => datasets.remove(datasetId)),
     renameDataset: ({ datasetId, title }) => datasets.rename(datasetId, title),
     datasetFacets: ({ datasetId }) => datasets.facets(datasetId),
     rows: ({ datasetId, split, ...page }, { signal, progress }) =>
@@ -152,7 +156,7 @@ export function createTextService(env: TextEnvironment): Handlers<TextRequests> 
     importGoldens: ({ bytes, taken }) => goldens.import(new Uint8Array(bytes), taken),
     listKits: async () => ({ kits: await contexts.kits.list() }),
     importKit: ({ name, files }) => contexts.kits.import(name, files),
-    deleteKit: ({ id }) => contexts.kits.remove(id),
+    deleteKit: ({ id }) => holds.whileUnread(id, () => contexts.kits.remove(id)),
     async describeTemplate({ kit, template }) {
       const context = await contexts.ofKit(kit, template);
       const { source, hasGeneration } = context.template;
@@ -167,7 +171,7 @@ export function createTextService(env: TextEnvironment): Handlers<TextRequests> 
     },
     listTemplates: async () => ({ templates: await templates.list() }),
     saveTemplate: ({ name, source }) => templates.save(name, source),
-    deleteTemplate: ({ ref }) => templates.remove(ref),
+    deleteTemplate: ({ ref }) => holds.whileUnread(ref, () => templates.remove(ref)),
     async encodeRecipe({ recipe, part }, { progress, signal }) {
       const { context, templateId, tokenizerId } = await contexts.ofRecipe(recipe);
       const imported = await datasets.forRecipe(recipe);

@@ -39,10 +39,17 @@ test('the bases come first, then the newest run with the checkpoints that are no
     run({}),
     run({ id: 'r2', name: 'SFT 2', createdAt: 2, checkpoints: [], status: 'running', step: 7 }),
   ]);
-  expect(options.map((o) => o.ref)).toEqual(['builtin:nano', 'builtin:micro', 'run:r2', 'run:r1', 'run:r1@50']);
-  expect(options[4]!.name).toBe('SFT 1 · checkpoint 50');
+  expect(options.map((o) => o.ref)).toEqual([
+    'builtin:nano',
+    'builtin:micro',
+    'builtin:micro-sft',
+    'run:r2',
+    'run:r1',
+    'run:r1@50',
+  ]);
+  expect(options[5]!.name).toBe('SFT 1 · checkpoint 50');
 });
 
 test('a run without weights cannot answer', () => {
-  expect(modelOptions([run({ status: 'failed', checkpoints: [] })])).toHaveLength(2);
+  expect(modelOptions([run({ status: 'failed', checkpoints: [] })])).toHaveLength(3);
 });

@@ -3,24 +3,21 @@ import { useState } from 'react';
 import { count } from '../../lib/words';
 import type { StoredModel } from '../../protocol/requests';
 import type { RunRecord } from '../../protocol/run';
-import { useModelStore, useStoredModels } from '../../stores/models';
+import { BUILTIN_MODELS } from '../../stores/modelNames';
+import { useModelName, useModelStore, useStoredModels } from '../../stores/models';
 import { useRuns } from '../../stores/runs';
 
 export interface ModelOption {
   ref: string;
   name: string;
 }
-const BASES: ModelOption[] = [
-  { ref: 'builtin:nano', name: 'nano-base' },
-  { ref: 'builtin:micro', name: 'micro-base' },
-];
 const hasWeights = (run: RunRecord): boolean =>
   run.checkpoints.length > 0 || run.status === 'running' || run.status === 'paused';
 
 /** Newest run first, each followed by its checkpoints; the bases last in the list of runs, first in the menu. */
 export function modelOptions(runs: readonly RunRecord[], stored: readonly StoredModel[] = []): ModelOption[] {
   return [
-    ...BASES,
+    ...BUILTIN_MODELS,
     ...stored.filter(({ isImported }) => isImported).map(({ id, name }) => ({ ref: id, name })),
     ...runs
       .filter(hasWeights)
@@ -44,10 +41,17 @@ export function useModels() {
   const [right, setRight] = useState<string>();
   const stored = useStoredModels();
   const wanted = useModelStore((s) => s.wanted);
-  return {
-    options: modelOptions(list, stored),
+  const nameOf = useModelName();
+  const shown = {
     left: left ?? newest?.recipe.model.ref ?? 'builtin:micro',
     right: right ?? wanted ?? (newest ? `run:${newest.id}` : 'builtin:nano'),
+  };
+  const options = modelOptions(list, stored);
+  // What is gone, or no choice by itself, is in the menu by its name as long as it is chosen.
+  const others = [...new Set([shown.left, shown.right])].filter((ref) => !options.some((option) => option.ref === ref));
+  return {
+    options: [...options, ...others.map((ref) => ({ ref, name: nameOf(ref) }))],
+    ...shown,
     setLeft,
     setRight,
   };

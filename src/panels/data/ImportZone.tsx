@@ -82,6 +82,14 @@ export function ImportZone({ state, take, fetchFrom, cancel }: Import) {
               </label>
             </>
           )}
+          {state.status === 'known' && (
+            <p className="note" role="status">
+              <span>
+                <b>Nothing new was stored.</b> These are the same bytes as {state.title}, stored since{' '}
+                {new Date(state.storedSince).toLocaleDateString(undefined, { dateStyle: 'medium' })}.
+              </span>
+            </p>
+          )}
           {state.status === 'failed' && (
             <div className="note bad" role="alert">
               <div>

@@ -62,24 +62,42 @@ export function RenameButton({ info, onRenamed }: { info: DatasetInfo; onRenamed
 
 /** Asks once more: the rows are nowhere else in the studio. */
 export function DeleteButton({ info, onDeleted }: { info: DatasetInfo; onDeleted: () => void }) {
-  const [isAsked, setAsked] = useState(false);
+  /** What is lost with it, once it was asked for; '' for nothing. */
+  const [lost, setLost] = useState<string>();
   const [error, setError] = useState<string>();
   const remove = () =>
     studioClient()
       .text.request('deleteDataset', { datasetId: info.id })
       .then(onDeleted, (cause: unknown) => setError((cause as Error).message));
-  if (error) return <span className="bad-text">{error}</span>;
-  return isAsked ? (
+  const ask = () =>
+    studioClient()
+      .compute.request('storageReport', {})
+      .then(
+        ({ items }) => setLost(items.find(({ id }) => id === info.id)?.consequence ?? ''),
+        (cause: unknown) => setError((cause as Error).message),
+      );
+  if (error)
+    return (
+      <span className="bad-text" role="alert">
+        {error}
+      </span>
+    );
+  return lost !== undefined ? (
     <>
+      {lost && (
+        <span className="warn-text" role="alert">
+          {lost}
+        </span>
+      )}
       <button type="button" className="button" onClick={remove}>
         Delete {plural(info.rows, 'row')} of {info.title}
       </button>
-      <button type="button" className="button" onClick={() => setAsked(false)}>
+      <button type="button" className="button" onClick={() => setLost(undefined)}>
         Keep them
       </button>
     </>
   ) : (
-    <button type="button" className="button" onClick={() => setAsked(true)}>
+    <button type="button" className="button" onClick={() => void ask()}>
       Delete
     </button>
   );

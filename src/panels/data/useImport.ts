@@ -5,6 +5,7 @@ import type { ImportPreview } from '../../protocol/datasets';
 import type { DatasetInfo, ImportProblems } from '../../protocol/requests';
 import type { RowMapping } from '../../protocol/rowForms';
 import { studioClient } from '../../stores/client';
+import { askToKeep } from '../../stores/persistence';
 
 /** A file with the name that it is known by from one question to the next. */
 export interface GivenFile {
@@ -18,6 +19,8 @@ export type ImportState =
   | { status: 'mapping'; given: GivenFile; preview: ImportPreview }
   /** `kept`: share of the rows that is stored, once all are read. */
   | { status: 'reading'; name: string; rows: number; share: number; kept?: number }
+  /** The same rows were there already. */
+  | { status: 'known'; title: string; storedSince: number }
   | { status: 'failed'; error: string; found?: ImportProblems; again?: () => void };
 
 export interface Import {
@@ -52,8 +55,9 @@ export function useImport(onImported: (info: DatasetInfo) => void): Import {
   const run: Import['run'] = async ({ name, file, ...given }, mapping, keepFaulty) => {
     const signal = begin();
     setState({ status: 'reading', name, rows: 0, share: 0 });
+    void askToKeep();
     try {
-      const info = await studioClient().text.request(
+      const { storedSince, ...info } = await studioClient().text.request(
         'importDataset',
         { name, file, mapping, keepFaulty },
         {
@@ -62,7 +66,7 @@ export function useImport(onImported: (info: DatasetInfo) => void): Import {
             setState({ status: 'reading', name, rows, share: totalBytes ? readBytes / totalBytes : 1, kept }),
         },
       );
-      setState({ status: 'idle' });
+      setState(storedSince === undefined ? { status: 'idle' } : { status: 'known', title: info.title, storedSince });
       latest.current(info);
     } catch (error) {
       // Good rows beside faulty ones: the person may have both kept.

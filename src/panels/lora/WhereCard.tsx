@@ -60,7 +60,12 @@ export function WhereCard({ lora }: { lora: Lora }) {
       <div className="lora-sweep-form">
         <div className="inline-field">
           <span>base</span>
-          <BaseSelect label="Base of the arms" bases={baseChoices(lora.allRuns, ref)} value={ref} onChange={setBase} />
+          <BaseSelect
+            label="Base of the arms"
+            bases={baseChoices(lora.allRuns, ref, lora.nameOf)}
+            value={ref}
+            onChange={setBase}
+          />
         </div>
         <label className="inline-field">
           <span className="mono">max_steps</span>

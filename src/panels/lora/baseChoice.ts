@@ -17,6 +17,7 @@ export const RAW_BASES: readonly string[] = ['builtin:nano', 'builtin:micro'];
 export function baseChoices(
   runs: readonly RunRecord[],
   current: string,
+  nameOf: (ref: string) => string,
   stored: readonly StoredModel[] = [],
 ): BaseChoice[] {
   const trained = runs
@@ -26,5 +27,5 @@ export function baseChoices(
     .filter(({ isImported }) => isImported)
     .map(({ id, name }) => ({ ref: id, label: `${name} (imported)` }));
   const all = [...BUILTIN, ...imported, ...trained];
-  return all.some(({ ref }) => ref === current) ? all : [...all, { ref: current, label: current.slice(0, 18) }];
+  return all.some(({ ref }) => ref === current) ? all : [...all, { ref: current, label: nameOf(current) }];
 }

@@ -19,8 +19,11 @@ export function nextName({ peft, model }: AdapterRecipe, runs: readonly Pick<Run
 }
 
 /** `LoRA r 8 · 2 on nano-base`. */
-export const runTitle = ({ name, recipe }: Pick<RunRecord, 'name' | 'recipe'>, bases: readonly BaseChoice[]): string =>
-  `${name} on ${bases.find(({ ref }) => ref === recipe.model.ref)?.label ?? recipe.model.ref.slice(0, 18)}`;
+export const runTitle = (
+  { name, recipe }: Pick<RunRecord, 'name' | 'recipe'>,
+  bases: readonly BaseChoice[],
+  nameOf: (ref: string) => string,
+): string => `${name} on ${bases.find(({ ref }) => ref === recipe.model.ref)?.label ?? nameOf(recipe.model.ref)}`;
 
 /** A live adapter is read at its first steps, then every tenth: often enough to watch, rare enough to train on. */
 const readAt = (step: number): number => (step < 10 ? 2 ** Math.floor(Math.log2(step)) : Math.floor(step / 10) * 10);

@@ -5,7 +5,8 @@ import type { Recipe } from '../../protocol/recipe';
 import type { GateFinding, LoraPlan } from '../../protocol/requests';
 import type { RunRecord } from '../../protocol/run';
 import { studioClient } from '../../stores/client';
-import { useModelStore, useStoredModels, withModel } from '../../stores/models';
+import { useWithoutMissing } from '../../stores/missingChoices';
+import { useModelName, useModelStore, useStoredModels, withModel } from '../../stores/models';
 import { continueQueue, pauseQueue, restoreQueue, stopQueue, useRunQueue } from '../../stores/runQueue';
 import { pauseRun, resumeRun, startRun, stepRunOnce, stopRun, unpauseRun, useRuns } from '../../stores/runs';
 import { useSession } from '../../stores/session';
@@ -15,7 +16,7 @@ import { useWorkbench } from '../../stores/workbench';
 import { isLive } from '../../ui/runWords';
 import { type PatternName, type PatternRow, patternTable, withoutUndefined } from './adapterForm';
 import { baseChoices } from './baseChoice';
-import { type AdapterRecipe, rowsOf, useLoraDraft } from './draft';
+import { type AdapterRecipe, rowsOf, START, useLoraDraft } from './draft';
 import { formProblems } from './formProblems';
 import { isLoraRun, nextName, runTitle } from './loraRuns';
 
@@ -98,7 +99,9 @@ export function useLora() {
     typeRows(name, next);
     edit({ ...recipe, peft: withoutUndefined({ ...recipe.peft, [name]: patternTable(name, next) }) });
   };
-  const bases = baseChoices(Object.values(runs), recipe.model.ref, useStoredModels());
+  const nameOf = useModelName();
+  const bases = baseChoices(Object.values(runs), recipe.model.ref, nameOf, useStoredModels());
+  useWithoutMissing(chosen, edit, START);
   const isQueued = queue !== undefined && live !== undefined && live.group === queue.group;
   return {
     recipe,
@@ -112,8 +115,10 @@ export function useLora() {
     /** Why the form cannot be trained. */
     problems,
     bases,
+    /** What any model is called. */
+    nameOf,
     /** Which run a card is about. */
-    titleOf: (one: RunRecord) => runTitle(one, bases),
+    titleOf: (one: RunRecord) => runTitle(one, bases, nameOf),
     run,
     runs: list,
     allRuns: Object.values(runs),

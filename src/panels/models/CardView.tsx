@@ -2,6 +2,7 @@
 import { useState } from 'react';
 import type { ModelCard, StoredModel } from '../../protocol/requests';
 import { studioClient } from '../../stores/client';
+import { builtinName } from '../../stores/modelNames';
 import { renameModel, useModelStore, withModel } from '../../stores/models';
 import { saveBlob } from '../../stores/saveFile';
 import { useSession } from '../../stores/session';
@@ -28,7 +29,7 @@ export function CardView({
   const [draft, setDraft] = useState<string>();
   const [exporting, setExporting] = useState<{ controller: AbortController; share: number }>();
   const [error, setError] = useState<string>();
-  const name = stored?.name ?? value?.info.name ?? modelRef;
+  const name = stored?.name ?? builtinName(modelRef) ?? value?.info.name ?? modelRef;
 
   const rename = () => {
     const next = draft?.trim();

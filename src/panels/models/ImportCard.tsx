@@ -1,14 +1,30 @@
 // A model from the person: a folder or its files, dropped or picked. It is copied into this browser and goes nowhere else.
-import { useRef, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import type { PendingImport } from '../../protocol/requests';
-import { cancelImport, discardImport, dismissImport, importModel, useModelStore } from '../../stores/models';
+import {
+  cancelImport,
+  discardImport,
+  dismissImport,
+  importModel,
+  loadModels,
+  useModelStore,
+} from '../../stores/models';
 import { Card } from '../../ui/Card';
 import { droppedFiles, type PickedFile, pickedFiles } from '../../ui/droppedFiles';
 import { useDropTarget } from '../../ui/useDropTarget';
 import { importShare, importWords, megabytes } from './modelsView';
 
+const ELSEWHERE_MS = 2000;
+
 export function ImportCard({ onImported }: { onImported: (id: string) => void }) {
-  const { importing, pending } = useModelStore();
+  const { importing, pending, known } = useModelStore();
+  const isElsewhere = pending.some((one) => one.isElsewhere);
+  useEffect(() => {
+    if (!isElsewhere) return;
+    // The other tab does not tell when it is done.
+    const timer = setInterval(() => void loadModels().catch(() => {}), ELSEWHERE_MS);
+    return () => clearInterval(timer);
+  }, [isElsewhere]);
   const [error, setError] = useState<string>();
   const folder = useRef<HTMLInputElement>(null);
   const files = useRef<HTMLInputElement>(null);
@@ -76,12 +92,31 @@ export function ImportCard({ onImported }: { onImported: (id: string) => void })
           </button>
         </div>
       )}
+      {known && (
+        <div className="note" role="status">
+          <div style={{ flex: 1 }}>
+            <b>Nothing new was stored.</b> These are the same bytes as {known.name}, stored since{' '}
+            {new Date(known.createdAt).toLocaleDateString(undefined, { dateStyle: 'medium' })}.
+          </div>
+          <button type="button" className="link" onClick={dismissImport}>
+            Dismiss
+          </button>
+        </div>
+      )}
       {!isBusy && pending.map((one) => <CutOff key={one.id} pending={one} onError={setError} />)}
     </Card>
   );
 }
 
 function CutOff({ pending, onError }: { pending: PendingImport; onError: (message: string) => void }) {
+  if (pending.isElsewhere)
+    return (
+      <div className="note" role="status">
+        <div style={{ flex: 1 }}>
+          <b>The import of {pending.name} is running in another tab.</b> It appears here when that tab is done.
+        </div>
+      </div>
+    );
   return (
     <div className="note warn">
       <div style={{ flex: 1 }}>

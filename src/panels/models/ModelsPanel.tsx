@@ -1,13 +1,16 @@
 // Models: the person's own and the built-in ones, what each is and can do here, and what this browser stores.
 import { useState } from 'react';
+import type { StoredModel } from '../../protocol/requests';
 import { studioClient } from '../../stores/client';
+import { loadKits } from '../../stores/kits';
+import { BUILTIN_MODELS } from '../../stores/modelNames';
 import { loadModels, useModelStore, useStoredModels } from '../../stores/models';
 import { useRuns } from '../../stores/runs';
 import { Card } from '../../ui/Card';
 import { Panel } from '../../ui/Panel';
 import { CardView } from './CardView';
 import { ImportCard } from './ImportCard';
-import { BUILTIN_MODELS, megabytes } from './modelsView';
+import { megabytes } from './modelsView';
 import { StorageCard } from './StorageCard';
 import '../../ui/parts.css';
 import './models.css';
@@ -18,20 +21,32 @@ export function ModelsPanel() {
   const pending = useModelStore((s) => s.pending);
   const runs = useRuns((s) => Object.keys(s.runs).length);
   const [chosen, setChosen] = useState<string>();
-  const [asked, setAsked] = useState<{ id: string; why: string; isForced: boolean }>();
+  /** Whether a model is to be deleted: what is said before, and the verb unless it cannot be. */
+  const [asked, setAsked] = useState<{ id: string; why: string; verb?: string }>();
   const [version, setVersion] = useState(0);
   const known = [...stored.map(({ id }) => id), ...BUILTIN_MODELS.map(({ ref }) => ref)];
   const current = chosen !== undefined && known.includes(chosen) ? chosen : (stored[0]?.id ?? 'builtin:micro');
   const model = stored.find(({ id }) => id === current);
-  const remove = async (id: string, isForced: boolean) => {
+  const ask = async ({ id, name, sizeBytes }: StoredModel) => {
     try {
-      await studioClient().compute.request('deleteStored', { kind: 'model', id, isForced });
+      const { items } = await studioClient().compute.request('storageReport', {});
+      const { held, consequence } = items.find((item) => item.kind === 'model' && item.id === id) ?? {};
+      if (held !== undefined) return setAsked({ id, why: `${name} cannot be deleted now. ${held}` });
+      const why = `Delete ${name} (${megabytes(sizeBytes)})? ${consequence ?? 'Nothing else needs it.'}`;
+      setAsked({ id, why, verb: consequence ? 'Delete it all the same' : 'Delete for good' });
+    } catch (cause) {
+      setAsked({ id, why: (cause as Error).message });
+    }
+  };
+  const remove = async (id: string) => {
+    try {
+      // What is lost with it was said where the person confirmed.
+      await studioClient().compute.request('deleteStored', { kind: 'model', id, isForced: true });
       setAsked(undefined);
       setVersion((n) => n + 1);
-      await loadModels();
+      await Promise.all([loadModels(), loadKits()]);
     } catch (cause) {
-      // What is built on it has been named: the next time is meant.
-      setAsked({ id, why: (cause as Error).message, isForced: true });
+      setAsked({ id, why: (cause as Error).message });
     }
   };
   return (
@@ -80,28 +95,17 @@ export function ModelsPanel() {
           {asked && asked.id === current && (
             <div className="note warn" role="alert">
               <div style={{ flex: 1 }}>{asked.why}</div>
-              <button type="button" className="link bad-text" onClick={() => void remove(asked.id, asked.isForced)}>
-                {asked.isForced ? 'Delete it all the same' : 'Delete for good'}
-              </button>
+              {asked.verb && (
+                <button type="button" className="link bad-text" onClick={() => void remove(asked.id)}>
+                  {asked.verb}
+                </button>
+              )}
               <button type="button" className="link" onClick={() => setAsked(undefined)}>
-                Keep
+                {asked.verb ? 'Keep' : 'Close'}
               </button>
             </div>
           )}
-          <CardView
-            key={current}
-            modelRef={current}
-            stored={model}
-            onDelete={
-              model &&
-              (() =>
-                setAsked({
-                  id: model.id,
-                  why: `Delete ${model.name} (${megabytes(model.sizeBytes)})?`,
-                  isForced: false,
-                }))
-            }
-          />
+          <CardView key={current} modelRef={current} stored={model} onDelete={model && (() => void ask(model))} />
         </div>
       </div>
       <StorageCard

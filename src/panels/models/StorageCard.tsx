@@ -1,22 +1,24 @@
 // What this browser holds of the person's work, how large and since when; nothing goes without a word.
 import { useEffect, useState } from 'react';
-import { plural } from '../../lib/words';
 import type { StoredItem } from '../../protocol/requests';
 import { studioClient } from '../../stores/client';
+import { datasetsChanged } from '../../stores/datasets';
+import { loadKits } from '../../stores/kits';
 import { loadModels } from '../../stores/models';
 import { askToKeep, type Persistence, readPersistence, usePersistence } from '../../stores/persistence';
 import { exportRun, loadRuns } from '../../stores/runs';
 import { saveBlob, saveFile } from '../../stores/saveFile';
+import { loadTemplates } from '../../stores/templates';
 import { useLoaded } from '../../stores/useLoaded';
 import { Card } from '../../ui/Card';
-import { byKind, KIND_NAMES, megabytes } from './modelsView';
+import { KIND_NAMES, megabytes, totalWords } from './modelsView';
 
 const SHOWN = 12;
 const KEPT_WORDS: Record<Persistence, string> = {
   unknown: '',
-  kept: 'The browser has promised to keep it until you delete it.',
-  'may be evicted': 'The browser may delete it when the disk runs short.',
-  unavailable: 'This browser makes no promise to keep it.',
+  kept: 'Persistent storage is granted: the browser keeps it until you delete it.',
+  'may be evicted': 'Persistent storage is not granted: the browser may delete it when the disk runs short.',
+  unavailable: 'This browser does not offer persistent storage: it may delete what is stored when the disk runs short.',
 };
 
 /** `version` changes when something was imported or deleted elsewhere. */
@@ -46,11 +48,12 @@ export function StorageCard({ version, onChanged }: { version: string; onChanged
         isForced: true, // what is built on it was named where the person confirmed
       });
       setChanges((n) => n + 1);
-      await Promise.all([loadModels(), loadRuns()]);
+      datasetsChanged();
+      await Promise.all([loadModels(), loadRuns(), loadKits(), loadTemplates()]);
       onChanged();
       return `Deleted ${item.name}: ${megabytes(freedBytes)} freed.`;
     });
-  const { items = [], usageBytes = 0, quotaBytes = 0, isKept = true } = report.value ?? {};
+  const { items = [], usageBytes = 0, quotaBytes = 0, isKept = true, usageByKind } = report.value ?? {};
   const shown = isWhole ? items : items.slice(0, SHOWN);
   return (
     <Card
@@ -71,11 +74,13 @@ export function StorageCard({ version, onChanged }: { version: string; onChanged
         </p>
       )}
       <p className="quiet models-small">
-        {isKept ? KEPT_WORDS[persistence] : 'This window keeps nothing: all of it goes when the page is closed.'}{' '}
-        {byKind(items)
-          .map(({ kind, sizeBytes, items: n }) => `${plural(n, KIND_NAMES[kind])} ${megabytes(sizeBytes)}`)
-          .join(' · ')}
+        {isKept ? KEPT_WORDS[persistence] : 'This window keeps nothing: all of it goes when the page is closed.'}
       </p>
+      {totalWords({ items, usageBytes, usageByKind }).map((words) => (
+        <p key={words} className="quiet models-small">
+          {words}
+        </p>
+      ))}
       {message && (
         <div className={`note ${message.tone}`} role={message.tone === 'bad' ? 'alert' : 'status'}>
           {message.text}
@@ -127,7 +132,7 @@ function Row({
 }) {
   const [isAsked, setAsked] = useState(false);
   const save = exporterOf(item);
-  return (
+  const row = (
     <tr>
       <td className="models-name">
         {item.name} <small className="models-narrow quiet">{KIND_NAMES[item.kind]}</small>
@@ -156,18 +161,7 @@ function Row({
               Export
             </button>
           )}
-          {isAsked ? (
-            <>
-              <button type="button" className="link bad-text" onClick={onDelete}>
-                {item.usedBy.length > 0
-                  ? `Delete, though ${plural(item.usedBy.length, 'item')} will not open`
-                  : 'Delete for good'}
-              </button>
-              <button type="button" className="link" onClick={() => setAsked(false)}>
-                Keep
-              </button>
-            </>
-          ) : (
+          {!isAsked && (
             <button
               type="button"
               className="link"
@@ -182,6 +176,27 @@ function Row({
         </span>
       </td>
     </tr>
+  );
+  if (!isAsked) return row;
+  return (
+    <>
+      {row}
+      <tr>
+        <td colSpan={6}>
+          <div className="note warn" role="alert">
+            <div style={{ flex: 1 }}>
+              Delete the {KIND_NAMES[item.kind]} {item.name}? {item.consequence ?? 'Nothing else needs it.'}
+            </div>
+            <button type="button" className="link bad-text" onClick={onDelete}>
+              {item.consequence ? 'Delete it all the same' : 'Delete for good'}
+            </button>
+            <button type="button" className="link" onClick={() => setAsked(false)}>
+              Keep
+            </button>
+          </div>
+        </td>
+      </tr>
+    </>
   );
 }
 
@@ -198,6 +213,12 @@ function exporterOf({ kind, id }: StoredItem): (() => Promise<string>) | undefin
     return async () => {
       const { fileName, bytes } = await studioClient().compute.request('exportAdapter', { ref: id, form: 'peft' });
       saveFile(fileName, bytes);
+      return saved(fileName);
+    };
+  if (kind === 'tokenizer' || kind === 'template')
+    return async () => {
+      const { fileName, blob } = await studioClient().compute.request('exportStored', { kind, id });
+      saveBlob(fileName, blob);
       return saved(fileName);
     };
   if (kind === 'run')

@@ -1,12 +1,13 @@
 // What the Models page says, as pure functions.
-import { count, sizeWords } from '../../lib/words';
-import type { ModelCard, ModelImportProgress, ModelUse, StoredItem, StoredKind } from '../../protocol/requests';
-
-export const BUILTIN_MODELS = [
-  { ref: 'builtin:nano', name: 'nano-base' },
-  { ref: 'builtin:micro', name: 'micro-base' },
-  { ref: 'builtin:micro-sft', name: 'micro-sft' },
-];
+import { count, plural, sizeWords } from '../../lib/words';
+import type {
+  ModelCard,
+  ModelImportProgress,
+  ModelUse,
+  StorageReport,
+  StoredItem,
+  StoredKind,
+} from '../../protocol/requests';
 
 /** `1.2 MB`, `538 MB`: decimal, as file managers and browsers' quotas count. */
 export function megabytes(bytes: number): string {
@@ -82,4 +83,25 @@ export function byKind(items: readonly StoredItem[]): { kind: StoredKind; sizeBy
     sums.set(kind, { sizeBytes: sum.sizeBytes + sizeBytes, items: sum.items + 1 });
   }
   return [...sums].map(([kind, sum]) => ({ kind, ...sum })).sort((a, b) => b.sizeBytes - a.sizeBytes);
+}
+
+/** What Chromium's parts of the usage are; `fileSystem` is where items lie. */
+const BESIDES: Record<string, string> = {
+  caches: 'the studio’s own files for use without a network',
+  serviceWorkerRegistrations: 'the service worker that serves them',
+  indexedDB: 'names, settings and records',
+};
+/** The sum of what is listed, by kind; then what the browser counts besides. */
+export function totalWords({ items, usageBytes, usageByKind }: Omit<StorageReport, 'isKept' | 'quotaBytes'>): string[] {
+  const kinds = byKind(items).map(({ kind, sizeBytes, items: n }) => `${plural(n, KIND_NAMES[kind])} ${megabytes(sizeBytes)}`); // biome-ignore format: one list
+  const listed = items.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  const sum = kinds.length > 0 ? [`${kinds.join(' + ')}${kinds.length > 1 ? ` = ${megabytes(listed)}` : ''}.`] : [];
+  const parts = Object.entries(usageByKind ?? {}).flatMap(([part, bytes]) => (BESIDES[part] && bytes > 0 ? [`${BESIDES[part]} ${megabytes(bytes)}`] : [])); // biome-ignore format: one list
+  if (usageBytes <= 0) return sum;
+  const besides =
+    parts.length > 0 ? `: ${parts.join(', ')}` : ' the studio’s own files for use without a network, and its records';
+  return [
+    ...sum,
+    `The browser counts ${megabytes(usageBytes)} for this site; besides what is listed that is${besides}.`,
+  ];
 }

@@ -3,7 +3,7 @@
 import { useRef, useState } from 'react';
 import { number, plural } from '../../lib/words';
 import type { RunRecord } from '../../protocol/run';
-import { useModelStore, useStoredModels } from '../../stores/models';
+import { useModelName, useStoredModels } from '../../stores/models';
 import { deleteRun, exportRun, importRun, renameRun, resumeRun, useRuns } from '../../stores/runs';
 import { saveFile } from '../../stores/saveFile';
 import { useWorkbench } from '../../stores/workbench';
@@ -12,7 +12,6 @@ import { LineChart } from '../../ui/LineChart';
 import { Panel } from '../../ui/Panel';
 import {
   importedWords,
-  modelWords,
   newest,
   overrideWords,
   panelOf,
@@ -167,7 +166,7 @@ function Row({
   const canResume =
     !run.imported && (run.status === 'interrupted' || run.status === 'stopped' || run.status === 'failed');
   const isLive = run.status === 'running' || run.status === 'queued' || run.status === 'paused';
-  const models = useModelStore((s) => s.models);
+  const nameOf = useModelName();
   const value = (metric: string) => {
     const v = newest(run, metric);
     return v === undefined ? '–' : number(v);
@@ -219,7 +218,7 @@ function Row({
           <span className="runs-overrides warn-text">in spite of: {overridden.join(', ')}</span>
         )}
       </td>
-      <td className="mono">{run.imported ? '–' : modelWords(run.recipe.model.ref, models)}</td>
+      <td className="mono">{run.imported ? '–' : nameOf(run.recipe.model.ref)}</td>
       <td className="n">
         {run.step} / {run.maxSteps}
       </td>

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { tenantsRecipe } from '../../labs/recipes/tenants';
 import type { RunRecord } from '../../protocol/run';
-import { modelWords, newest, overrideWords, panelOf, recipeDiff, runColor, sharedMetrics } from './runsView';
+import { newest, overrideWords, panelOf, recipeDiff, runColor, sharedMetrics } from './runsView';
 
 const run = (id: string, args: RunRecord['recipe']['args'], points: RunRecord['points'] = []): RunRecord => ({
   id,
@@ -70,11 +70,4 @@ test('what a run was trained in spite of is told in words', () => {
   expect(overrideWords(plain)).toEqual([]);
   const recipe = { ...plain.recipe, overrides: ['tool_result_trained', 'double_bos'] };
   expect(overrideWords({ recipe })).toEqual(['tool result trained', 'double bos']);
-});
-
-test('a model is called by its name while it is here, then by the beginning of its id', () => {
-  const ref = `sha256:${'0a'.repeat(32)}`;
-  expect(modelWords('builtin:nano', [])).toBe('nano');
-  expect(modelWords(ref, [{ id: ref, name: 'SmolLM' }])).toBe('SmolLM');
-  expect(modelWords(ref, [])).toBe('0a0a0a0a0a0a');
 });

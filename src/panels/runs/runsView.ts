@@ -78,10 +78,3 @@ export function sharedMetrics(runs: readonly RunRecord[]): string[] {
   found.delete('epoch');
   return [...first.filter((m) => found.has(m)), ...[...found].filter((m) => !first.includes(m)).sort()];
 }
-
-/** The model as it is called here; the beginning of its id once it is gone. */
-export function modelWords(ref: string, models: readonly { id: string; name: string }[]): string {
-  const known = models.find(({ id }) => id === ref);
-  if (known) return known.name;
-  return ref.startsWith('sha256:') ? ref.slice(7, 19) : ref.replace('builtin:', '');
-}

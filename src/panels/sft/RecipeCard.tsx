@@ -5,7 +5,7 @@ import { settingsOf } from '../../labs/recipeSettings';
 import type { Fields } from '../../lib/fields';
 import type { Json } from '../../protocol/chat';
 import type { DatasetInfo } from '../../protocol/requests';
-import { useStoredModels, withModel } from '../../stores/models';
+import { useModelName, useStoredModels, withModel } from '../../stores/models';
 import { useTemplates } from '../../stores/templates';
 import { SEED_FIELD, useTypedFields } from '../../stores/typedFields';
 import { trainers } from '../../trainers/registry';
@@ -31,6 +31,7 @@ export function RecipeCard({ sft, datasets }: { sft: Sft; datasets: readonly Dat
   const { recipe, edit, isBusy } = sft;
   const { typed, type } = useTypedFields('sft');
   const stored = useStoredModels().filter(({ isImported }) => isImported);
+  const nameOf = useModelName();
   const templates = withOwn(useTemplates(), recipe.template);
   const [isFolded, setFolded] = useState(() => matchMedia('(max-width: 700px)').matches);
   const fields: Fields = trainers.sft.fields;
@@ -48,7 +49,7 @@ export function RecipeCard({ sft, datasets }: { sft: Sft; datasets: readonly Dat
       <Card
         title="Recipe"
         note={[
-          stored.find(({ id }) => id === recipe.model.ref)?.name ?? recipe.model.ref.replace('builtin:', ''),
+          nameOf(recipe.model.ref),
           ...SHOWN.filter((key) => key !== 'packing').map((key) => shownValue(fields, recipe.args, key)),
           `loss on ${lossOn(recipe.args)}`,
         ].join(' · ')}

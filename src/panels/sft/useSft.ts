@@ -1,12 +1,14 @@
 // The SFT panel's state: the recipe being edited, the run in view, the newest pair, and the verbs on them.
 import { useMemo, useRef, useState } from 'react';
 import { lossPair } from '../../labs/pair';
+import { defaultSftRecipe } from '../../labs/registry';
 import { CancelledError, type StudioError } from '../../lib/errors';
 import { count } from '../../lib/words';
 import type { Recipe } from '../../protocol/recipe';
 import type { GateFinding } from '../../protocol/requests';
 import type { RunRecord } from '../../protocol/run';
 import { studioClient } from '../../stores/client';
+import { useWithoutMissing } from '../../stores/missingChoices';
 import { pauseRun, resumeRun, startRun, stepRunOnce, stopRun, unpauseRun, useRuns } from '../../stores/runs';
 import { useSession } from '../../stores/session';
 import { suggested, useSftDraft } from '../../stores/sftDraft';
@@ -24,6 +26,7 @@ export function useSft() {
   const { runId, openRun: show } = useWorkbench();
   const backend = useSession((s) => s.backend);
   const recipe = useMemo(() => suggested({ recipe: chosen, isUntouched }, backend), [chosen, isUntouched, backend]);
+  useWithoutMissing(chosen, edit, defaultSftRecipe);
   const runs = useRuns((s) => s.runs);
   const stats = useRuns((s) => s.stats);
   const startedHere = useRuns((s) => s.startedHere);

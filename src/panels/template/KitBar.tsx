@@ -1,6 +1,7 @@
 // Which tokenizer: the studio's own, or one that the person brings as the files of a Hugging Face folder.
 import { type ReactNode, useRef, useState } from 'react';
 import { count } from '../../lib/words';
+import { isKitFile, requireKitSize } from '../../protocol/kitFiles';
 import { deleteKit, importKit, useKits } from '../../stores/kits';
 import { useWorkbench } from '../../stores/workbench';
 import { droppedFiles } from '../../ui/droppedFiles';
@@ -11,7 +12,12 @@ import { filesToRead, folderName, rowsAmong } from './kitFiles';
 export function KitBar({ facts, children }: { facts: ReactNode; children: ReactNode }) {
   const kits = useKits();
   const { kit, openKit, editTemplate } = useWorkbench();
-  const [state, setState] = useState<{ reading?: string; error?: string; rows?: string }>({});
+  const [state, setState] = useState<{
+    reading?: string;
+    error?: string;
+    rows?: string;
+    known?: { title: string; storedSince: number };
+  }>({});
   const files = useRef<HTMLInputElement>(null);
   const folder = useRef<HTMLInputElement>(null);
   const current = kits.find(({ id }) => id === kit);
@@ -26,14 +32,22 @@ export function KitBar({ facts, children }: { facts: ReactNode; children: ReactN
     setState({ reading: folderName(given) });
     try {
       const { template, kit: kitFiles } = filesToRead(given);
-      if (kitFiles.length === 0 && template) editTemplate(await template.text());
-      else {
-        const parts = await Promise.all(
-          kitFiles.map(async (file) => ({ path: pathOf(file), bytes: await file.arrayBuffer() })),
-        );
-        openKit((await importKit(folderName(given), parts)).id);
+      if (kitFiles.length === 0 && template) {
+        requireKitSize(template.name, template.size);
+        editTemplate(await template.text());
+        return setState({});
       }
-      setState({});
+      const read = kitFiles.filter((file) => isKitFile(pathOf(file)));
+      for (const { name, size } of read) requireKitSize(name, size); // before any is read
+      const parts = await Promise.all(
+        kitFiles.map(async (file) => ({
+          path: pathOf(file),
+          bytes: read.includes(file) ? await file.arrayBuffer() : new ArrayBuffer(0),
+        })),
+      );
+      const { id, title, storedSince } = await importKit(folderName(given), parts);
+      openKit(id);
+      setState(storedSince === undefined ? {} : { known: { title, storedSince } });
     } catch (error) {
       setState({ error: (error as Error).message });
     }
@@ -136,6 +150,12 @@ export function KitBar({ facts, children }: { facts: ReactNode; children: ReactN
             </p>
           ))}
         </div>
+      )}
+      {state.known && (
+        <p className="quiet" role="status">
+          Nothing new was stored: these are the same bytes as {state.known.title}, stored since{' '}
+          {new Date(state.known.storedSince).toLocaleDateString(undefined, { dateStyle: 'medium' })}.
+        </p>
       )}
       {state.rows && (
         <div className="note bad" role="alert">
