@@ -1,5 +1,4 @@
 // Entries with their versions: what serves, what may, what each is; the check before a version serves, and the way back.
-
 import { useState } from 'react';
 import { typedNumber } from '../../lib/fields';
 import { plural } from '../../lib/words';

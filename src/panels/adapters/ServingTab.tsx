@@ -1,5 +1,4 @@
 // The serving simulator: one trace replayed in up to four modes on this device, and what each buys and costs.
-
 import { count, number, percent, plural } from '../../lib/words';
 import type { TenancyView } from '../../protocol/requests';
 import type { ServingMode, ServingReport } from '../../protocol/serving';
