@@ -7,6 +7,7 @@ import type { AdapterVersion, RegistryEntry } from '../../protocol/serving';
 import { useRuns } from '../../stores/runs';
 import { byteWords } from '../../ui/byteWords';
 import { Card } from '../../ui/Card';
+import { Fault } from '../../ui/Fault';
 import { Deployment } from './Deployment';
 import { ImportCard } from './ImportCard';
 import { AdapterId, NumberField, WorkButton, WorkState } from './parts';
@@ -105,11 +106,7 @@ export function RegistryTab({ view }: { view: TenancyView }) {
               />
             ))}
           </div>
-          {sizeProblem(size) && (
-            <p className="bad-text" role="alert">
-              {sizeProblem(size)}
-            </p>
-          )}
+          <Fault text={sizeProblem(size)} />
         </Card>
         <RegisterCard view={view} />
       </div>
