@@ -2,23 +2,13 @@
 // are measured, a trace is replayed, and the log shows what was changed. Then versions: trained, activated, rolled back. On
 // WebAssembly.
 import { readFileSync } from 'node:fs';
-import AxeBuilder from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
+import { isAccessible } from './accessible';
 import { expect, test } from './guarded';
-import { openStudio } from './studio';
+import { openStudio, WASM } from './studio';
 
-const WASM = '?backend=wasm';
 test.describe.configure({ timeout: 180_000 });
 
-async function isAccessible(page: Page, where: string): Promise<void> {
-  const { violations } = await new AxeBuilder({ page })
-    .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'])
-    .analyze();
-  const found = violations.map(
-    ({ id, nodes }) => `${id} (${nodes.length}×): ${nodes[0]!.target.join(' ')} ${nodes[0]!.failureSummary}`,
-  );
-  expect.soft(found, where).toEqual([]);
-}
 const show = (page: Page, view: string) => page.getByRole('radio', { name: view, exact: true }).click();
 async function openAdapters(page: Page): Promise<void> {
   await openStudio(page, WASM, 'adapters');

@@ -6,7 +6,7 @@ import { unzipSync } from 'fflate';
 import { parameterShapes } from '../src/nn/presets';
 import type { LlamaConfig } from '../src/protocol/model';
 import { expect, test } from './guarded';
-import { openStudio, showPanel } from './studio';
+import { openStudio, showPanel, WASM } from './studio';
 
 test.describe.configure({ timeout: 180_000 });
 
@@ -37,7 +37,7 @@ async function drop(page: Page, path: string): Promise<void> {
 }
 
 test('a model’s folder comes in by picker, answers, and goes out with the same weights', async ({ page }, info) => {
-  await openStudio(page, '?backend=wasm');
+  await openStudio(page, WASM);
   await showPanel(page, '#/models');
   await page.getByLabel('Folder of a model to import').setInputFiles(folder(info, 'my-nano'));
   await expect(page.getByRole('heading', { name: 'my-nano' })).toBeVisible();
@@ -87,7 +87,7 @@ test('a model’s folder comes in by picker, answers, and goes out with the same
 });
 
 test('a folder dropped on the page comes in; another architecture is refused by its name', async ({ page }, info) => {
-  await openStudio(page, '?backend=wasm');
+  await openStudio(page, WASM);
   await showPanel(page, '#/models');
   await drop(page, folder(info, 'a-qwen', { model_type: 'qwen2' }));
   await expect(page.getByRole('alert')).toContainText(
@@ -104,7 +104,7 @@ test('a tab that is closed in the middle of an import: given again, the folder g
   // 200 MB of zeros, which take no room on this disk and a second or more to copy.
   const path = folder(info, 'large', { hidden_size: 1024, intermediate_size: 3072, num_hidden_layers: 4, num_attention_heads: 16, num_key_value_heads: 8, head_dim: 64 }); // biome-ignore format: one folder
   writeZeros(`${path}/model.safetensors`, JSON.parse(readFileSync(`${path}/config.json`, 'utf8')) as LlamaConfig);
-  await openStudio(page, '?backend=wasm');
+  await openStudio(page, WASM);
   await showPanel(page, '#/models');
   const picker = page.getByLabel('Folder of a model to import');
   const cutOff = page.getByText(/The import of large was cut off\./);

@@ -1,6 +1,9 @@
 // What journeys know about the studio's storage: the metric points of runs, read from the browser's own file system.
 import { expect, type Page } from '@playwright/test';
 
+/** Query of a journey on WebAssembly, where a step of the small models takes milliseconds. */
+export const WASM = '?backend=wasm';
+
 export interface Point {
   step: number;
   [metric: string]: number | null;

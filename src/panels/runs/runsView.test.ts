@@ -1,35 +1,11 @@
 import { expect, test } from 'vitest';
 import { tenantsRecipe } from '../../labs/recipes/tenants';
 import type { RunRecord } from '../../protocol/run';
+import { testRun } from '../../protocol/testRun';
 import { modelWords, newest, overrideWords, panelOf, recipeDiff, runColor, sharedMetrics } from './runsView';
 
-const run = (id: string, args: RunRecord['recipe']['args'], points: RunRecord['points'] = []): RunRecord => ({
-  id,
-  name: id,
-  recipe: {
-    version: 1,
-    trainer: 'sft',
-    model: { ref: 'builtin:nano' },
-    template: 'builtin:chat',
-    data: { train: [], eval: [] },
-    args,
-    peft: null,
-    evaluation: [],
-    seed: 1,
-  },
-  status: 'finished',
-  createdAt: 0,
-  updatedAt: 0,
-  step: 1,
-  maxSteps: 1,
-  versions: {},
-  kernelVariants: {},
-  parents: {},
-  outputs: {},
-  checkpoints: [],
-  points,
-  generations: [],
-});
+const run = (id: string, args: RunRecord['recipe']['args'], points: RunRecord['points'] = []): RunRecord =>
+  testRun({ id, name: id, recipe: { args }, points });
 
 test('the diff names only the settings that differ, and says when one run lacks one', () => {
   const diff = recipeDiff([run('a', { learning_rate: 1, packing: true }), run('b', { learning_rate: 2 })]);
