@@ -3,6 +3,7 @@ import { useRef, useState } from 'react';
 import { number, plural } from '../../lib/words';
 import type { RunRecord } from '../../protocol/run';
 import { useModelStore, useStoredModels } from '../../stores/models';
+import { isLive, panelOf } from '../../stores/runPanel';
 import { deleteRun, exportRun, importRun, renameRun, resumeRun, useRuns } from '../../stores/runs';
 import { saveFile } from '../../stores/saveFile';
 import { useWorkbench } from '../../stores/workbench';
@@ -14,7 +15,6 @@ import {
   modelWords,
   newest,
   overrideWords,
-  panelOf,
   recipeDiff,
   runColor,
   STATUS_WORDS,
@@ -165,7 +165,6 @@ function Row({
   };
   const canResume =
     !run.imported && (run.status === 'interrupted' || run.status === 'stopped' || run.status === 'failed');
-  const isLive = run.status === 'running' || run.status === 'queued' || run.status === 'paused';
   const models = useModelStore((s) => s.models);
   const value = (metric: string) => {
     const v = newest(run, metric);
@@ -187,7 +186,7 @@ function Row({
           run.imported ? (
             <span>{run.name}</span>
           ) : (
-            <a className="link" href={panelOf(run)} onClick={() => openRun(run.id)}>
+            <a className="link" href={panelOf(run).href} onClick={() => openRun(run.id)}>
               {run.name}
             </a>
           )
@@ -273,7 +272,7 @@ function Row({
               </button>
             </>
           ) : (
-            <button type="button" className="link" disabled={isLive} onClick={() => setAsked(true)}>
+            <button type="button" className="link" disabled={isLive(run)} onClick={() => setAsked(true)}>
               Delete
             </button>
           )}

@@ -1,8 +1,7 @@
 import { expect, test } from 'vitest';
-import { tenantsRecipe } from '../../labs/recipes/tenants';
 import type { RunRecord } from '../../protocol/run';
 import { testRun } from '../../protocol/testRun';
-import { modelWords, newest, overrideWords, panelOf, recipeDiff, runColor, sharedMetrics } from './runsView';
+import { modelWords, newest, overrideWords, recipeDiff, runColor, sharedMetrics } from './runsView';
 
 const run = (id: string, args: RunRecord['recipe']['args'], points: RunRecord['points'] = []): RunRecord =>
   testRun({ id, name: id, recipe: { args }, points });
@@ -32,13 +31,6 @@ test('metrics of any run are offered, without step and epoch; a colour belongs t
   ];
   expect(sharedMetrics(runs)).toEqual(['eval_loss', 'loss', 'zeta']);
   expect(runColor('a')).toBe(runColor('a'));
-});
-
-test('a run opens where it can be read: adapters in LoRA, all weights in their trainer’s panel', () => {
-  const full = run('a', {});
-  expect(panelOf(full)).toBe('#/sft');
-  expect(panelOf({ recipe: { ...full.recipe, peft: { r: 4 } } })).toBe('#/lora');
-  expect(panelOf({ recipe: tenantsRecipe })).toBe('#/adapters');
 });
 
 test('what a run was trained in spite of is told in words', () => {

@@ -20,12 +20,6 @@ export const STATUS_WORDS: Record<RunRecord['status'], { text: string; tone: '' 
   interrupted: { text: 'interrupted', tone: 'warn' },
 };
 
-/** Address of the panel that shows the run: adapters have one of their own, and so have several in one batch. */
-export function panelOf({ recipe }: Pick<RunRecord, 'recipe'>): string {
-  if (!recipe.peft) return `#/${recipe.trainer}`;
-  return recipe.data.train.some(({ adapter }) => adapter !== undefined) ? '#/adapters' : '#/lora';
-}
-
 /** Findings of the gate that the run was trained in spite of, in words; empty when none. */
 export const overrideWords = ({ recipe }: Pick<RunRecord, 'recipe'>): string[] =>
   (recipe.overrides ?? []).map((kind) => kind.replaceAll('_', ' '));
