@@ -57,7 +57,13 @@ export interface RunRecord {
   /** Held-out metrics measured by generation, of the run and of the base beside it, by what was asked (stores/measurements). */
   measured?: Record<string, MetricResult[]>;
   /** A log of another program: curves without weights, and a recipe that only holds what the log says. */
-  imported?: { fileName: string; format: LogFormat; notes: string[] };
+  imported?: {
+    fileName: string;
+    format: LogFormat;
+    notes: string[];
+    /** When the run began, ms since the epoch, where the log has clocks; `createdAt` is when it was imported. */
+    startedAt?: number;
+  };
 }
 
 /** transformers' trainer_state.json, or one JSON object a line. */

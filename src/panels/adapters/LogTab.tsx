@@ -266,7 +266,7 @@ function Entries({
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region must be reachable by keyboard
     <section className="ad-scroll" aria-label="Entries" tabIndex={0}>
-      <table className="data-table ad-log ad-flow">
+      <table className="data-table ad-log flow-table">
         <thead>
           <tr>
             <th className="n">entry</th>

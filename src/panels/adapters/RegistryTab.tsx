@@ -69,7 +69,7 @@ export function RegistryTab({ view }: { view: TenancyView }) {
       >
         {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region must be reachable by keyboard */}
         <section className="ad-scroll" aria-label="Adapters and their versions" tabIndex={0}>
-          <table className="data-table ad-registry ad-flow">
+          <table className="data-table ad-registry flow-table">
             <thead>
               <tr>
                 <th>adapter</th>

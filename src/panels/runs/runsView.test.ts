@@ -1,18 +1,10 @@
 import { expect, test } from 'vitest';
 import type { RunRecord } from '../../protocol/run';
 import { testRun } from '../../protocol/testRun';
-import { modelWords, newest, overrideWords, recipeDiff, runColor, sharedMetrics } from './runsView';
+import { modelWords, newest, overrideWords, runColor, sharedMetrics, startedAt } from './runsView';
 
 const run = (id: string, args: RunRecord['recipe']['args'], points: RunRecord['points'] = []): RunRecord =>
   testRun({ id, name: id, recipe: { args }, points });
-
-test('the diff names only the settings that differ, and says when one run lacks one', () => {
-  const diff = recipeDiff([run('a', { learning_rate: 1, packing: true }), run('b', { learning_rate: 2 })]);
-  expect(diff).toEqual([
-    { key: 'args.learning_rate', values: ['1', '2'] },
-    { key: 'args.packing', values: ['true', '—'] },
-  ]);
-});
 
 test('the newest value skips points that lack the metric, and nulls', () => {
   const r = run('a', {}, [
@@ -45,4 +37,11 @@ test('a model is called by its name while it is here, then by the beginning of i
   expect(modelWords('builtin:nano', [])).toBe('nano');
   expect(modelWords(ref, [{ id: ref, name: 'SmolLM' }])).toBe('SmolLM');
   expect(modelWords(ref, [])).toBe('0a0a0a0a0a0a');
+});
+
+test('an imported log began when the file says, not when it was imported', () => {
+  expect(startedAt(testRun({ createdAt: 5 }))).toBe(5);
+  const imported = { fileName: 'a', format: 'metrics' as const, notes: [] };
+  expect(startedAt(testRun({ createdAt: 5, imported }))).toBeUndefined();
+  expect(startedAt(testRun({ createdAt: 5, imported: { ...imported, startedAt: 3 } }))).toBe(3);
 });

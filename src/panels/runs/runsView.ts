@@ -1,6 +1,5 @@
 // What the runs table says, as pure functions.
 import { plural } from '../../lib/words';
-import type { Json } from '../../protocol/chat';
 import type { RunRecord } from '../../protocol/run';
 
 /** A run keeps its colour across the app: by its id, not by its place in a list. */
@@ -39,31 +38,6 @@ export function newest(run: RunRecord, metric: string): number | undefined {
   return undefined;
 }
 
-/** All settings of a recipe as flat `args.learning_rate` → value. */
-export function flatRecipe(run: RunRecord): Record<string, string> {
-  const out: Record<string, string> = {};
-  const walk = (value: Json | undefined, path: string) => {
-    if (value !== null && typeof value === 'object' && !Array.isArray(value))
-      for (const [key, inner] of Object.entries(value)) walk(inner, path ? `${path}.${key}` : key);
-    else if (value !== undefined) out[path] = JSON.stringify(value);
-  };
-  const { name: _name, ...recipe } = run.recipe;
-  // Of a log only its arguments are known; the rest of the recipe would be differences that nobody made.
-  walk((run.imported ? { args: recipe.args } : recipe) as unknown as Json, '');
-  if (run.imported) return out;
-  out.backend = JSON.stringify(run.backend ? `${run.backend.backend} · ${run.backend.adapter}` : null);
-  return out;
-}
-
-/** Settings in which the runs differ: key → one value a run. */
-export function recipeDiff(runs: readonly RunRecord[]): { key: string; values: string[] }[] {
-  const flat = runs.map(flatRecipe);
-  const keys = [...new Set(flat.flatMap((f) => Object.keys(f)))].sort();
-  return keys
-    .map((key) => ({ key, values: flat.map((f) => f[key] ?? '—') }))
-    .filter(({ values }) => new Set(values).size > 1);
-}
-
 /** Metrics that at least one of the runs has, the usual ones first. */
 export function sharedMetrics(runs: readonly RunRecord[]): string[] {
   const first = ['eval_loss', 'loss', 'mean_token_accuracy', 'eval_mean_token_accuracy', 'grad_norm', 'learning_rate'];
@@ -72,6 +46,10 @@ export function sharedMetrics(runs: readonly RunRecord[]): string[] {
   found.delete('epoch');
   return [...first.filter((m) => found.has(m)), ...[...found].filter((m) => !first.includes(m)).sort()];
 }
+
+/** When it began, as the record or the log says; undefined for a log without clocks. Milliseconds since the epoch. */
+export const startedAt = ({ createdAt, imported }: Pick<RunRecord, 'createdAt' | 'imported'>): number | undefined =>
+  imported ? imported.startedAt : createdAt;
 
 /** The model as it is called here; the beginning of its id once it is gone. */
 export function modelWords(ref: string, models: readonly { id: string; name: string }[]): string {
