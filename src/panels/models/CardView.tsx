@@ -84,21 +84,31 @@ export function CardView({
       actions={
         <>
           {stored && (
-            <button type="button" className="link" onClick={() => setDraft(stored.name)}>
+            <button type="button" className="link" aria-label={`Rename ${name}`} onClick={() => setDraft(stored.name)}>
               Rename
             </button>
           )}
           {exporting ? (
-            <button type="button" className="link" onClick={() => exporting.controller.abort()}>
+            <button
+              type="button"
+              className="link"
+              aria-label={`Stop exporting ${name}`}
+              onClick={() => exporting.controller.abort()}
+            >
               Stop exporting
             </button>
           ) : (
-            <button type="button" className="link" onClick={() => void exportIt()}>
+            <button
+              type="button"
+              className="link"
+              aria-label={`Export as a folder (.zip): ${name}`}
+              onClick={() => void exportIt()}
+            >
               Export as a folder (.zip)
             </button>
           )}
           {onDelete && (
-            <button type="button" className="link" onClick={onDelete}>
+            <button type="button" className="link" aria-label={`Delete ${name}`} onClick={onDelete}>
               Delete
             </button>
           )}
@@ -193,7 +203,8 @@ function CardBody({ card, stored }: { card: ModelCard; stored?: StoredModel }) {
         </dl>
       </div>
       <h3>What runs on this device</h3>
-      <div className="models-scroll">
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region must be reachable by keyboard */}
+      <section className="models-scroll" aria-label="What runs on this device" tabIndex={0}>
         <table className="data-table">
           <thead>
             <tr>
@@ -218,7 +229,7 @@ function CardBody({ card, stored }: { card: ModelCard; stored?: StoredModel }) {
             ))}
           </tbody>
         </table>
-      </div>
+      </section>
       <p className="quiet models-small">
         Planned for {shape.B} row of {shape.T} tokens, f32. More rows take more; the forms of SFT and LoRA say how much
         before anything starts.

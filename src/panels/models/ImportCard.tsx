@@ -92,6 +92,7 @@ function CutOff({ pending, onError }: { pending: PendingImport; onError: (messag
       <button
         type="button"
         className="link"
+        aria-label={`Discard the import of ${pending.name}`}
         onClick={() => void discardImport(pending.id).catch((cause: Error) => onError(cause.message))}
       >
         Discard

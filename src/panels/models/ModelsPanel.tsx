@@ -80,10 +80,20 @@ export function ModelsPanel() {
           {asked && asked.id === current && (
             <div className="note warn" role="alert">
               <div style={{ flex: 1 }}>{asked.why}</div>
-              <button type="button" className="link bad-text" onClick={() => void remove(asked.id, asked.isForced)}>
+              <button
+                type="button"
+                className="link bad-text"
+                aria-label={`${asked.isForced ? 'Delete it all the same' : 'Delete for good'}: ${model?.name ?? asked.id}`}
+                onClick={() => void remove(asked.id, asked.isForced)}
+              >
                 {asked.isForced ? 'Delete it all the same' : 'Delete for good'}
               </button>
-              <button type="button" className="link" onClick={() => setAsked(undefined)}>
+              <button
+                type="button"
+                className="link"
+                aria-label={`Keep ${model?.name ?? asked.id}`}
+                onClick={() => setAsked(undefined)}
+              >
                 Keep
               </button>
             </div>
