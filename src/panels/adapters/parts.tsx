@@ -6,6 +6,7 @@ import { markSeen, stopWork, useTenants } from './tenants';
 export function WorkButton({
   name,
   label,
+  of,
   onStart,
   isPrimary = false,
   disabled = false,
@@ -14,6 +15,8 @@ export function WorkButton({
   /** Of the work, as runWork has it. */
   name: string;
   label: string;
+  /** Where several have the same label: what tells them apart to who does not see beside what they stand. */
+  of?: string;
   onStart: () => void;
   isPrimary?: boolean;
   disabled?: boolean;
@@ -21,7 +24,7 @@ export function WorkButton({
 }) {
   const isRunning = useTenants((s) => name in s.work);
   return isRunning ? (
-    <button type="button" className="button" onClick={() => stopWork(name)}>
+    <button type="button" className="button" aria-label={of && `Stop: ${label} ${of}`} onClick={() => stopWork(name)}>
       Stop
     </button>
   ) : (
@@ -30,6 +33,7 @@ export function WorkButton({
       className={`button${isPrimary ? ' primary' : ''}`}
       disabled={disabled}
       title={title}
+      aria-label={of && `${label} ${of}`}
       onClick={onStart}
     >
       {label}
