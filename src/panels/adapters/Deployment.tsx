@@ -9,7 +9,7 @@ import { loadCost, timeWords, tokenMs } from './servingView';
 import { compareMerged, takeOut, useTenants } from './tenants';
 
 export function Deployment({ view }: { view: TenancyView }) {
-  const reports = useTenants((s) => s.reports);
+  const reports = useTenants((s) => s.replay?.value);
   const merged = useTenants((s) => s.merged);
   const entry =
     view.entries.find(({ id, active }) => id === 17 && active !== null) ??

@@ -1,6 +1,8 @@
 // Small parts of this panel: a button that starts work and stops it, its progress or failure in words, a number field.
 import { type ReactNode, useEffect, useId } from 'react';
 import { count } from '../../lib/words';
+import type { Measured } from '../../protocol/serving';
+import { timeOfDay } from './registryView';
 import { markSeen, stopWork, useTenants } from './tenants';
 
 export function WorkButton({
@@ -94,6 +96,15 @@ export function NumberField({
         onChange={(event) => onChange(event.currentTarget.value)}
       />
     </div>
+  );
+}
+
+/** When and on what a figure was measured. `until`: what drops it. */
+export function MeasuredWords({ of: { at, on }, until }: { of: Measured<unknown>; until: string }) {
+  return (
+    <p className="quiet ad-small">
+      Measured {timeOfDay(at)} on {on}; kept until {until}.
+    </p>
   );
 }
 
