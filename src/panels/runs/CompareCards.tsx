@@ -10,9 +10,15 @@ import { useTemplates } from '../../stores/templates';
 import { Card } from '../../ui/Card';
 import { LineChart } from '../../ui/LineChart';
 import { type Difference, recipeDiff, type Setting } from './compareView';
-import { modelWords, runColor, sharedMetrics } from './runsView';
+import { modelWords, sharedMetrics } from './runsView';
 
-export function CompareCards({ runs }: { runs: readonly RunRecord[] }) {
+interface Shown {
+  runs: readonly RunRecord[];
+  colors: Readonly<Record<string, string>>;
+}
+
+/** `colors`: of the runs, by id. */
+export function CompareCards({ runs, colors }: Shown) {
   const metrics = sharedMetrics(runs);
   const [wanted, setWanted] = useState<string>();
   const metric = wanted && metrics.includes(wanted) ? wanted : metrics[0];
@@ -42,7 +48,8 @@ export function CompareCards({ runs }: { runs: readonly RunRecord[] }) {
             series={runs.map((run) => ({
               id: run.id,
               label: run.name,
-              color: runColor(run.id),
+              color: colors[run.id],
+              isHeldOut: metric.startsWith('eval_'),
               points: run.points.flatMap((p) =>
                 typeof p[metric] === 'number' ? [{ step: p.step, value: p[metric] }] : [],
               ),
@@ -52,19 +59,19 @@ export function CompareCards({ runs }: { runs: readonly RunRecord[] }) {
           <p className="quiet">Nothing was logged yet.</p>
         )}
       </Card>
-      {runs.length > 1 && <Differences runs={runs} />}
+      {runs.length > 1 && <Differences runs={runs} colors={colors} />}
     </div>
   );
 }
 
-function Differences({ runs }: { runs: readonly RunRecord[] }) {
+function Differences({ runs, colors }: Shown) {
   const name = useRefNames();
   const { differences, untold } = recipeDiff(runs, name);
-  const others = `${plural(untold, 'other setting')} ${untold === 1 ? 'does' : 'do'} not stand in an imported log, so nobody knows whether the runs differ there.`;
+  const others = `${plural(untold, 'other setting')} ${untold === 1 ? 'stands' : 'stand'} in only one of log and run, or under another name: whether they differ there, the log does not tell.`;
   return (
     <Card title="What differs" note={differences.length ? plural(differences.length, 'setting') : undefined}>
       {differences.length > 0 ? (
-        <DifferencesTable runs={runs} differences={differences} />
+        <DifferencesTable runs={runs} colors={colors} differences={differences} />
       ) : untold > 0 ? (
         <p className="quiet">Nothing that both are known to have.</p>
       ) : (
@@ -75,7 +82,7 @@ function Differences({ runs }: { runs: readonly RunRecord[] }) {
   );
 }
 
-function DifferencesTable({ runs, differences }: { runs: readonly RunRecord[]; differences: readonly Difference[] }) {
+function DifferencesTable({ runs, colors, differences }: Shown & { differences: readonly Difference[] }) {
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region must be reachable by keyboard
     <section className="runs-scroll" aria-label="Settings that differ" tabIndex={0}>
@@ -85,7 +92,7 @@ function DifferencesTable({ runs, differences }: { runs: readonly RunRecord[]; d
             <th scope="col">setting</th>
             {runs.map((r) => (
               <th key={r.id} scope="col">
-                <span className="run-dot" style={{ background: runColor(r.id) }} />
+                <span className="run-dot" style={{ background: colors[r.id] }} />
                 {r.name}
               </th>
             ))}

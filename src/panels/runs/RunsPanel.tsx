@@ -12,7 +12,16 @@ import { FilePicker } from '../../ui/FilePicker';
 import { Panel } from '../../ui/Panel';
 import { CompareCards } from './CompareCards';
 import { LineageCard } from './LineageCard';
-import { importedWords, modelWords, newest, overrideWords, runColor, STATUS_WORDS, startedAt } from './runsView';
+import {
+  importedWords,
+  modelWords,
+  newest,
+  overrideWords,
+  runColor,
+  runColors,
+  STATUS_WORDS,
+  startedAt,
+} from './runsView';
 import './runs.css';
 
 const LIMIT = 6;
@@ -27,6 +36,7 @@ export function RunsPanel() {
   const runs = Object.values(records).sort((a, b) => b.createdAt - a.createdAt);
   const picked = runs.filter((r) => chosen.includes(r.id));
   const shown = picked.length ? picked : runs.slice(0, 1);
+  const colors = runColors(shown);
   /** Shows how a verb ended instead of losing it. */
   const attempt = (verb: () => Promise<string | undefined>) => {
     setMessage(undefined);
@@ -80,7 +90,7 @@ export function RunsPanel() {
         </Card>
       ) : (
         <>
-          <CompareCards runs={shown} />
+          <CompareCards runs={shown} colors={colors} />
           <Card title="Runs" note={`${plural(runs.length, 'run')} · tick up to ${LIMIT} to compare`}>
             {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region must be reachable by keyboard */}
             <section className="runs-scroll" aria-label="All runs" tabIndex={0}>
@@ -107,6 +117,7 @@ export function RunsPanel() {
                     <Row
                       key={run.id}
                       run={run}
+                      color={colors[run.id] ?? runColor(run.id)}
                       isChosen={chosen.includes(run.id)}
                       onChoose={(on) =>
                         setChosen((ids) => (on ? [...ids, run.id].slice(-LIMIT) : ids.filter((i) => i !== run.id)))
@@ -130,11 +141,13 @@ const timeWords = (at: number): string =>
 
 function Row({
   run,
+  color,
   isChosen,
   onChoose,
   attempt,
 }: {
   run: RunRecord;
+  color: string;
   isChosen: boolean;
   onChoose: (on: boolean) => void;
   attempt: (verb: () => Promise<string | undefined>) => void;
@@ -175,7 +188,7 @@ function Row({
         />
       </td>
       <td className="runs-name">
-        <span className="run-dot" style={{ background: runColor(run.id) }} />
+        <span className="run-dot" style={{ background: color }} />
         {draft === undefined ? (
           run.imported ? (
             <span>{run.name}</span>

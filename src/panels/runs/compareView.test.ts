@@ -42,7 +42,10 @@ test('an adapter beside all weights: what was set of it, not each of its default
 });
 test('what a log does not say is no difference; it is counted', () => {
   const imported = { fileName: 'trainer_state.json', format: 'trainer_state' as const, notes: [] };
-  const log = testRun({ recipe: { trainer: 'imported', args: { max_steps: 6, save_steps: 100 } }, imported });
+  const log = testRun({
+    recipe: { trainer: 'imported', args: { max_steps: 6, save_steps: 100, train_batch_size: 4 } },
+    imported,
+  });
   const { differences, untold } = diff(log, testRun({}), testRun({ recipe: { args: { packing: true } } }));
   expect(differences).toEqual([
     { key: 'args.max_steps', values: [{ text: '6', kind: 'set' }, { text: '400', kind: 'default' }, { text: '400', kind: 'default' }] },

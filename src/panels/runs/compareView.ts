@@ -75,7 +75,7 @@ function settingsOf(run: RunRecord, name: (ref: Ref) => string): Settings {
 }
 
 /**
- * Settings in which at least two runs are known to differ, and how many more stand in only some of the runs because a log says
+ * Settings in which at least two runs are known to differ, and how many more cannot be told apart because a log says
  * little. What belongs to an adapter is no difference from a run without one unless somebody set it.
  */
 export function recipeDiff(
@@ -88,11 +88,13 @@ export function recipeDiff(
   const differences = keys.flatMap((key): Difference[] => {
     const values = all.map(({ settings, isLog }) => settings[key] ?? (isLog ? UNKNOWN : NONE));
     const told = values.filter(({ kind }) => kind !== 'unknown');
-    const isOfSome = told.some(({ kind }) => kind === 'none');
+    const here = values.filter((_, i) => !all[i]!.isLog);
     const texts = new Set(told.filter(({ kind }) => kind !== 'none').map(({ text }) => text));
-    const differs = texts.size > 1 || (isOfSome && told.some(({ kind }) => kind === 'set'));
-    if (differs) return [{ key, values }];
-    if (told.length < values.length) untold++;
+    // What a log alone has may go by another name in the runs of this studio.
+    const isOfLogs = here.length > 0 && texts.size > 0 && here.every(({ kind }) => kind === 'none');
+    const isSetForSome = here.some(({ kind }) => kind === 'set') && here.some(({ kind }) => kind === 'none');
+    if (!isOfLogs && (texts.size > 1 || isSetForSome)) return [{ key, values }];
+    if (isOfLogs || told.length < values.length) untold++;
     return [];
   });
   return { differences, untold };

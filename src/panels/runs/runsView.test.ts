@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { RunRecord } from '../../protocol/run';
 import { testRun } from '../../protocol/testRun';
-import { modelWords, newest, overrideWords, runColor, sharedMetrics, startedAt } from './runsView';
+import { modelWords, newest, overrideWords, runColor, runColors, sharedMetrics, startedAt } from './runsView';
 
 const run = (id: string, args: RunRecord['recipe']['args'], points: RunRecord['points'] = []): RunRecord =>
   testRun({ id, name: id, recipe: { args }, points });
@@ -44,4 +44,13 @@ test('an imported log began when the file says, not when it was imported', () =>
   const imported = { fileName: 'a', format: 'metrics' as const, notes: [] };
   expect(startedAt(testRun({ createdAt: 5, imported }))).toBeUndefined();
   expect(startedAt(testRun({ createdAt: 5, imported: { ...imported, startedAt: 3 } }))).toBe(3);
+});
+
+test('six runs side by side have six colours, and one that need not change keeps its own', () => {
+  const runs = Array.from({ length: 6 }, (_, i) => ({ id: `run ${i}` }));
+  const colors = runColors(runs);
+  expect(new Set(Object.values(colors)).size).toBe(6);
+  expect(colors['run 0']).toBe(runColor('run 0'));
+  expect(runColors([{ id: 'a' }, { id: 'b' }])).toEqual({ a: runColor('a'), b: runColor('b') });
+  expect(runColor('a')).not.toBe(runColor('b'));
 });

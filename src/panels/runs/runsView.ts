@@ -2,11 +2,26 @@
 import { plural } from '../../lib/words';
 import type { RunRecord } from '../../protocol/run';
 
+const COLORS = Array.from({ length: 6 }, (_, i) => `var(--s${i})`);
 /** A run keeps its colour across the app: by its id, not by its place in a list. */
 export function runColor(id: string): string {
   let h = 0;
   for (let i = 0; i < id.length; i++) h = (Math.imul(h, 31) + id.charCodeAt(i)) >>> 0;
-  return `var(--s${h % 6})`;
+  return COLORS[h % COLORS.length]!;
+}
+
+/** Of runs side by side: each its own, but where an earlier one has it already, the next that is free. */
+export function runColors(runs: readonly { id: string }[]): Record<string, string> {
+  const colors = runs.map(({ id }) => runColor(id));
+  const out: Record<string, string> = {};
+  const taken = new Set<string>();
+  runs.forEach(({ id }, i) => {
+    const free = COLORS.find((color) => !taken.has(color) && !colors.includes(color));
+    const color = taken.has(colors[i]!) ? (free ?? colors[i]!) : colors[i]!;
+    taken.add(color);
+    out[id] = color;
+  });
+  return out;
 }
 
 export const STATUS_WORDS: Record<RunRecord['status'], { text: string; tone: '' | 'ok' | 'warn' | 'bad' }> = {
