@@ -127,6 +127,15 @@ test('a request routed, answered thrice, misrouted, measured, replayed, and all 
     const width = await page.evaluate(() => document.documentElement.scrollWidth);
     expect.soft(width, `${view} at 390 px`).toBeLessThanOrEqual(390);
   }
+
+  // Figures outlive the page, with when and on what they were measured.
+  await page.reload();
+  await show(page, 'Slices');
+  await expect(page.locator('.ad-matrix td')).toHaveCount(9);
+  await expect(page.getByText(/^Measured .* on WebAssembly SIMD; kept until another version serves/)).toBeVisible();
+  await show(page, 'Serving');
+  await expect(page.getByRole('button', { name: 'Replay again' })).toBeVisible();
+  await expect(page.getByText(/^Measured .* until another version serves or a routing rule changes/)).toBeVisible();
 });
 
 test('a PEFT folder from elsewhere becomes an adapter; a rule leads to it, a sum has it, and the log keeps the rule', async ({

@@ -3,7 +3,17 @@
 import type { Page } from '@playwright/test';
 import { isAccessible } from './accessible';
 import { expect, test } from './guarded';
-import { loggedStep, lossCurve, openStudio, runButton, setRecipe, showPanel, storedPoints, WASM } from './studio';
+import {
+  expectToFit,
+  loggedStep,
+  lossCurve,
+  openStudio,
+  runButton,
+  setRecipe,
+  showPanel,
+  storedPoints,
+  WASM,
+} from './studio';
 
 test.describe.configure({ timeout: 300_000 });
 
@@ -62,6 +72,7 @@ test('from the failing Monday to a compared, renamed, exported and imported run'
   await expect(rows).toHaveCount(2);
   for (const box of await page.getByRole('checkbox').all()) await box.check();
   await isAccessible(page, 'two runs compared');
+  await expectToFit(page, 'All runs');
   await rows.filter({ hasText: 'finished' }).getByRole('button', { name: 'Rename' }).click();
   await page.getByLabel('New name').fill('my first run');
   await page.keyboard.press('Enter');

@@ -110,6 +110,12 @@ test('an adapter: costs, a refused target, a run, its picture, the verdict and t
   await shortRun(page, 6);
   await page.getByRole('button', { name: 'Train this adapter' }).click();
   await expect(page.getByText(/^Finished: LoRA r 4/)).toBeVisible({ timeout: 120_000 });
+  // SFT has no run of its own, and says in a line whose this one is.
+  await showPanel(page, '#/sft');
+  await expect(page.getByText('LoRA r 4 · 1 (finished, 6 steps) is a run of LoRA.')).toBeVisible();
+  await expect(page.getByRole('button', { name: 'Run', exact: true })).toBeVisible();
+  await expect(page.getByText(/^Finished:/)).toHaveCount(0);
+  await page.getByRole('main').getByRole('link', { name: 'LoRA' }).click();
   const spectra = page.getByRole('region', { name: 'Singular values by module' });
   await expect(spectra.getByRole('row')).toHaveCount(7); // a head, and two modules in three layers
   await expect(spectra).toContainText(/of 4/);

@@ -6,7 +6,7 @@ import { unzipSync } from 'fflate';
 import { parameterShapes } from '../src/nn/presets';
 import type { LlamaConfig } from '../src/protocol/model';
 import { expect, test } from './guarded';
-import { openStudio, showPanel, WASM } from './studio';
+import { expectToFit, openStudio, showPanel, WASM } from './studio';
 
 test.describe.configure({ timeout: 180_000 });
 
@@ -47,6 +47,7 @@ test('a model’s folder comes in by picker, answers, and goes out with the same
   await expect(card).toContainText('model.safetensors');
   await expect(card.getByRole('row', { name: /QLoRA/ })).toContainText('runs');
   await expect(page.locator('.models-storage')).toContainText('my-nano');
+  await expectToFit(page, 'Stored items');
   // Out again, byte for byte.
   const [download] = await Promise.all([
     page.waitForEvent('download'),

@@ -90,3 +90,12 @@ export async function loggedStep(page: Page, step: number, not: string[] = []): 
     .toBe(true);
   return id!;
 }
+
+/** On a phone, nothing of the region lies beside the screen. */
+export async function expectToFit(page: Page, region: string): Promise<void> {
+  const size = page.viewportSize()!;
+  await page.setViewportSize({ width: 390, height: 844 });
+  const widths = () => page.getByRole('region', { name: region }).evaluate((it) => it.scrollWidth - it.clientWidth);
+  await expect.poll(widths).toBeLessThanOrEqual(0);
+  await page.setViewportSize(size);
+}
