@@ -28,11 +28,13 @@ test('a page shows its own run: what trains there, then what was opened, then th
   });
 });
 test('of other pages’ runs there is one line: what trains, or what was opened', () => {
-  expect(runElsewhere(all, '#/sft', undefined)).toBeUndefined();
-  expect(runElsewhere(all, '#/sft', 'full')).toBeUndefined();
-  expect(runElsewhere(all, '#/sft', 'adapter')).toBe(adapter);
+  const elsewhere = (opened?: string, change: typeof all = {}) =>
+    runElsewhere({ runs: { ...all, ...change }, stats: { tenants: { stepMs: 5 } } }, '#/sft', opened);
+  expect(elsewhere()).toBeUndefined();
+  expect(elsewhere('full')).toBeUndefined();
+  expect(elsewhere('adapter')).toMatchObject({ run: adapter, panel: { name: 'LoRA' }, isLive: false });
   const training = { ...tenants, status: 'paused' as const };
-  expect(runElsewhere({ ...all, tenants: training }, '#/sft', 'adapter')).toBe(training);
+  expect(elsewhere('adapter', { tenants: training })).toMatchObject({ run: training, stepMs: 5, isLive: true });
   const log = testRun({ id: 'log', recipe: { trainer: 'imported' }, imported: { fileName: 'a', format: 'metrics', notes: [] } }); // biome-ignore format: one run
-  expect(runElsewhere({ ...all, log }, '#/sft', 'log')).toBeUndefined();
+  expect(elsewhere('log', { log })).toBeUndefined();
 });

@@ -43,14 +43,14 @@ export function runsOfPanel(
   return { list, live, shown: live ?? list.find(({ id }) => id === opened) ?? list[0] };
 }
 
-/** A run of another page that belongs on this one in a line: what trains there, or what was opened last. */
+/** What a page says in a line of a run of another page: of one that trains there, or of the one opened last. */
 export function runElsewhere(
-  runs: Readonly<Record<string, RunRecord>>,
+  { runs, stats }: { runs: Readonly<Record<string, RunRecord>>; stats: Readonly<Record<string, { stepMs?: number }>> },
   href: string,
   opened: string | undefined,
-): RunRecord | undefined {
+): { run: RunRecord; panel: RunPanel; stepMs: number | undefined; isLive: boolean } | undefined {
   const others = Object.values(runs).filter((run) => !run.imported && panelOf(run).href !== href);
-  return (
-    others.find(({ status }) => status === 'running' || status === 'paused') ?? others.find(({ id }) => id === opened)
-  );
+  const run =
+    others.find(({ status }) => status === 'running' || status === 'paused') ?? others.find(({ id }) => id === opened);
+  return run && { run, panel: panelOf(run), stepMs: stats[run.id]?.stepMs, isLive: isLive(run) };
 }

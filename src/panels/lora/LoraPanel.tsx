@@ -85,7 +85,7 @@ export function LoraPanel() {
           }
         />
       )}
-      <RunElsewhere here="#/lora" />
+      {lora.elsewhere && <RunElsewhere {...lora.elsewhere} />}
       {lora.gate && (
         <GateFindings
           findings={lora.gate.findings}

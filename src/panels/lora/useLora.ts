@@ -6,7 +6,7 @@ import type { GateFinding, LoraPlan } from '../../protocol/requests';
 import type { RunRecord } from '../../protocol/run';
 import { studioClient } from '../../stores/client';
 import { useModelStore, useStoredModels, withModel } from '../../stores/models';
-import { runsOfPanel } from '../../stores/runPanel';
+import { runElsewhere, runsOfPanel } from '../../stores/runPanel';
 import { continueQueue, pauseQueue, restoreQueue, stopQueue, useRunQueue } from '../../stores/runQueue';
 import { pauseRun, resumeRun, startRun, stepRunOnce, stopRun, unpauseRun, useRuns } from '../../stores/runs';
 import { useSession } from '../../stores/session';
@@ -110,6 +110,8 @@ export function useLora() {
     allRuns: Object.values(runs),
     backend,
     stats: run ? stats[run.id] : undefined,
+    /** A run of another page that is told in a line. */
+    elsewhere: runElsewhere({ runs, stats }, '#/lora', runId),
     /** The run of this panel that trains, waits or is paused: its knobs are locked. */
     live,
     queue,

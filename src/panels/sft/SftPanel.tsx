@@ -54,7 +54,7 @@ export function SftPanel() {
           finished={<MeasuredWords run={run} baseRef={shown.model.ref} metrics={shown.evaluation} cases={CASES} />}
         />
       )}
-      <RunElsewhere here="#/sft" />
+      {sft.elsewhere && <RunElsewhere {...sft.elsewhere} />}
       <SettingsNote recipe={recipe} onEdit={sft.edit} />
       {sft.gate && (
         <GateNotice

@@ -6,7 +6,7 @@ import { count } from '../../lib/words';
 import type { Recipe } from '../../protocol/recipe';
 import type { GateFinding } from '../../protocol/requests';
 import { studioClient } from '../../stores/client';
-import { runsOfPanel } from '../../stores/runPanel';
+import { runElsewhere, runsOfPanel } from '../../stores/runPanel';
 import { pauseRun, resumeRun, startRun, stepRunOnce, stopRun, unpauseRun, useRuns } from '../../stores/runs';
 import { useSession } from '../../stores/session';
 import { suggested, useSftDraft } from '../../stores/sftDraft';
@@ -71,6 +71,8 @@ export function useSft() {
     edit,
     run,
     stats: run ? stats[run.id] : undefined,
+    /** A run of another page that is told in a line. */
+    elsewhere: runElsewhere({ runs, stats }, '#/sft', runId),
     /** Some SFT run trains, waits or is paused: the recipe is locked. */
     isBusy: live !== undefined,
     isStarting,
