@@ -4,14 +4,14 @@ import type { Page } from '@playwright/test';
 import { unzipSync } from 'fflate';
 import { expect, test } from './guarded';
 import { folder, largeFolder } from './modelFolder';
-import { openStudio, showPanel } from './studio';
+import { expectToFit, openStudio, showPanel, WASM } from './studio';
 
 test.describe.configure({ timeout: 180_000 });
 
 /** What a person does with a folder of the desktop: a drag whose data are real files. */
 async function drop(page: Page, path: string): Promise<void> {
   const session = await page.context().newCDPSession(page);
-  const box = (await page.locator('.models-drop').boundingBox())!;
+  const box = (await page.locator('.models-import .drop-zone').boundingBox())!;
   const at = { x: Math.round(box.x + box.width / 2), y: Math.round(box.y + box.height / 2) };
   const data = { items: [], files: [path], dragOperationsMask: 1 };
   for (const type of ['dragEnter', 'dragOver', 'drop'] as const)
@@ -19,7 +19,7 @@ async function drop(page: Page, path: string): Promise<void> {
 }
 
 test('a model’s folder comes in by picker, answers, and goes out with the same weights', async ({ page }, info) => {
-  await openStudio(page, '?backend=wasm');
+  await openStudio(page, WASM);
   await showPanel(page, '#/models');
   await page.getByLabel('Folder of a model to import').setInputFiles(folder(info, 'my-nano'));
   await expect(page.getByRole('heading', { name: 'my-nano' })).toBeVisible();
@@ -29,6 +29,7 @@ test('a model’s folder comes in by picker, answers, and goes out with the same
   await expect(card).toContainText('model.safetensors');
   await expect(card.getByRole('row', { name: /QLoRA/ })).toContainText('runs');
   await expect(page.locator('.models-storage')).toContainText('my-nano');
+  await expectToFit(page, 'Stored items');
   // Out again, byte for byte.
   const [download] = await Promise.all([
     page.waitForEvent('download'),
@@ -70,7 +71,7 @@ test('a model’s folder comes in by picker, answers, and goes out with the same
 });
 
 test('a folder dropped on the page comes in; another architecture is refused by its name', async ({ page }, info) => {
-  await openStudio(page, '?backend=wasm');
+  await openStudio(page, WASM);
   await showPanel(page, '#/models');
   await drop(page, folder(info, 'a-qwen', { model_type: 'qwen2' }));
   await expect(page.getByRole('alert')).toContainText(
@@ -85,7 +86,7 @@ test('a tab that is closed in the middle of an import: given again, the folder g
   page,
 }, info) => {
   const path = largeFolder(info, 'large');
-  await openStudio(page, '?backend=wasm');
+  await openStudio(page, WASM);
   await showPanel(page, '#/models');
   const picker = page.getByLabel('Folder of a model to import');
   const cutOff = page.getByText(/The import of large was cut off\./);

@@ -3,25 +3,17 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import AxeBuilder from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
+import { isAccessible } from './accessible';
 import { expect, test } from './guarded';
 import { mainThreadTasks } from './mainThread';
 import { chooseFile, longRow, withRows } from './manyRows';
-import { loggedStep, openStudio, runButton, setRecipe, showPanel } from './studio';
+import { loggedStep, openStudio, runButton, setRecipe, showPanel, WASM } from './studio';
 
-const WASM = '?backend=wasm';
 /** A task that holds the page longer is felt. */
 const LONGEST_TASK_MS = 50;
 test.describe.configure({ timeout: 180_000 });
 
-async function isAccessible(page: Page, where: string): Promise<void> {
-  const { violations } = await new AxeBuilder({ page })
-    .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'])
-    .analyze();
-  const found = violations.map(({ id, nodes }) => `${id} (${nodes.length}×): ${nodes[0]!.target.join(' ')}`);
-  expect.soft(found, where).toEqual([]);
-}
 const inHand = (page: Page) => page.getByLabel('Template in hand');
 /** A run of three steps with nano, from the recipe as it is: nothing stops it, and it logs a loss at each step. */
 async function trainAFew(page: Page): Promise<void> {

@@ -1,6 +1,5 @@
 // A trained adapter as one zip to download: PEFT's two files and one that names the base by its hash, or a model folder as transformers reads it, with the adapter
 // merged into the base at full precision.
-
 import { type Zippable, zipSync } from 'fflate';
 import { inFloat32 } from '../nn/hfConfig';
 import { mergeLora } from '../nn/lora';

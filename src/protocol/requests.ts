@@ -1,5 +1,4 @@
 // Requests of the two workers: each is paired with its reply and, where it has one, its progress message.
-
 import type {
   DatasetRow,
   EncodedRow,
@@ -37,6 +36,7 @@ import type {
   AdapterVersion,
   AuditEntry,
   AuditVerdict,
+  Measured,
   RegistryEntry,
   RequestMetadata,
   RoutingDecision,
@@ -346,6 +346,12 @@ export interface TenantMatrixView {
   diagonalMin: number;
   offDiagonalMax: number;
 }
+/** What was measured of the adapters that serve now; figures of others are dropped. */
+export interface KeptMeasures {
+  /** One for each metric; `seed`: of the cases. */
+  matrices: Measured<TenantMatrixView & { seed: number }>[];
+  replay?: Measured<ServingReport[]>;
+}
 export type ServingSettings = { max_new_tokens: number } & (
   | { mode: 'load_on_request' }
   | { mode: 'hot_lru'; budgetBytes: number }
@@ -591,6 +597,7 @@ export interface ComputeRequests {
     reply: TenantMatrixView;
     progress: { done: number; total: number };
   };
+  keptMeasures: { params: Record<string, never>; reply: KeptMeasures; progress: never };
   /** Routed, logged and answered; the chapter's request unless messages are given. */
   serveRequest: {
     params: { requestId: string; metadata: RequestMetadata; messages?: Message[]; misrouteTo?: number };

@@ -51,7 +51,7 @@ import { RenderContexts } from './renderContexts';
 import { type Connection, transferring } from './rpc';
 import type { RunLocks } from './runLocks';
 import { StorageItems } from './storageItems';
-import { Tenancy } from './tenancy';
+import { REPLAY, Tenancy } from './tenancy';
 import { TrainingRuns } from './trainingRuns';
 import { checkWasm, wasmPlan } from './wasmBudget';
 
@@ -121,6 +121,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     ...{ storage, queue, now, models, contexts },
     clock: env.clock,
     newId: env.newId,
+    device: () => backendInfo!.adapter,
     base: env.tenancyBase,
     servingIdleMs: env.servingIdleMs,
     isTraining: () => training.ids().length > 0,
@@ -477,19 +478,24 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
         tenancy.check(id, version, options, { signal, onProgress: (done, total) => progress({ done, total }) }),
       ),
     tenantMatrix: (options, { signal, progress }) =>
-      onDevice('measuring the slices', async () => {
-        const matrix = await tenancy.matrix(options, {
-          signal,
-          onProgress: (done, total) => progress({ done, total }),
-        });
-        const cells = matrix.cells.map((row) => row.map(({ outcomes: _outcomes, ...cell }) => cell));
-        return { ...matrix, cells };
-      }),
+      onDevice('measuring the slices', () =>
+        tenancy.measured(`matrix ${options.metric ?? ''}`, async () => {
+          const matrix = await tenancy.matrix(options, {
+            signal,
+            onProgress: (done, total) => progress({ done, total }),
+          });
+          const cells = matrix.cells.map((row) => row.map(({ outcomes: _outcomes, ...cell }) => cell));
+          return { ...matrix, cells, seed: options.seed };
+        }),
+      ),
+    keptMeasures: () => tenancy.keptMeasures(),
     serveRequest: ({ metadata, ...options }, { signal }) =>
       onDevice('answering', () => tenancy.answer(metadata, options, { signal })),
     serveTrace: (options, { signal, progress }) =>
       onDevice('replaying the trace', async () => ({
-        reports: await tenancy.serve(options, { signal, onProgress: (done, total) => progress({ done, total }) }),
+        reports: await tenancy.measured(REPLAY, () =>
+          tenancy.serve(options, { signal, onProgress: (done, total) => progress({ done, total }) }),
+        ),
       })),
     searchAuditLog: ({ query, offset, limit }) => tenancy.search(query, offset, limit),
     verifyAuditLog: ({ noted }) => tenancy.verifyLog(noted),

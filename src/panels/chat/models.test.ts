@@ -1,38 +1,16 @@
 import { expect, test } from 'vitest';
 import type { RunRecord } from '../../protocol/run';
+import { testRun } from '../../protocol/testRun';
 import { modelOptions } from './models';
 
-const run = (change: Partial<RunRecord>): RunRecord => ({
-  id: 'r1',
-  name: 'SFT 1',
-  recipe: {
-    version: 1,
-    trainer: 'sft',
-    model: { ref: 'builtin:nano' },
-    template: 'builtin:chatml',
-    data: { train: [], eval: [] },
-    args: {},
-    peft: null,
-    evaluation: [],
-    seed: 1,
-  },
-  status: 'finished',
-  createdAt: 1,
-  updatedAt: 0,
-  step: 100,
-  maxSteps: 100,
-  versions: {},
-  kernelVariants: {},
-  parents: {},
-  outputs: {},
-  checkpoints: [
-    { id: 'a', step: 50, savedAt: 0, sizeBytes: 1 },
-    { id: 'b', step: 100, savedAt: 0, sizeBytes: 1 },
-  ],
-  points: [],
-  generations: [],
-  ...change,
-});
+const run = (change: Partial<RunRecord>): RunRecord =>
+  testRun({
+    checkpoints: [
+      { id: 'a', step: 50, savedAt: 0, sizeBytes: 1 },
+      { id: 'b', step: 100, savedAt: 0, sizeBytes: 1 },
+    ],
+    ...change,
+  });
 
 test('the bases come first, then the newest run with the checkpoints that are not its end', () => {
   const options = modelOptions([

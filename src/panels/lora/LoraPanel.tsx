@@ -2,14 +2,15 @@
 import { useEffect, useState } from 'react';
 import { studioClient } from '../../stores/client';
 import { useDatasets } from '../../stores/datasets';
+import { isLive } from '../../stores/runPanel';
 import { useLoaded } from '../../stores/useLoaded';
 import { Answers } from '../../ui/Answers';
 import { Card } from '../../ui/Card';
 import { GateFindings } from '../../ui/GateFindings';
 import { Panel } from '../../ui/Panel';
 import { RunControls } from '../../ui/RunControls';
+import { RunElsewhere } from '../../ui/RunElsewhere';
 import { RunNotice } from '../../ui/RunNotice';
-import { isLive } from '../../ui/runWords';
 import { AdapterCard } from './AdapterCard';
 import { CostCard, WorkedExample } from './CostCard';
 import { isLoraRun, pictureVersion } from './loraRuns';
@@ -84,6 +85,7 @@ export function LoraPanel() {
           }
         />
       )}
+      {lora.elsewhere && <RunElsewhere {...lora.elsewhere} />}
       {lora.gate && (
         <GateFindings
           findings={lora.gate.findings}

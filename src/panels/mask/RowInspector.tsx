@@ -9,6 +9,7 @@ import { useRuns } from '../../stores/runs';
 import { useLoaded } from '../../stores/useLoaded';
 import { Card } from '../../ui/Card';
 import { EncodedStrip } from '../../ui/EncodedStrip';
+import { Fault } from '../../ui/Fault';
 import { Segmented } from '../../ui/Segmented';
 import { boundaries, trainedCount, underCut } from './maskView';
 import { BoundariesCard, FindingsCard, PadInspector, TokenInspector } from './TokenInspector';
@@ -114,9 +115,7 @@ export function RowInspector({
           </>
         }
       >
-        <p className="bad-text" role="alert">
-          {loaded.error.message}
-        </p>
+        <Fault text={loaded.error.message} />
       </Card>
     );
   if (!row || !tokens || !bytes || !view || !isCut || !kept)

@@ -9,6 +9,7 @@ import { useSession } from '../../stores/session';
 import { useSftDraft } from '../../stores/sftDraft';
 import { useLoaded } from '../../stores/useLoaded';
 import { Card } from '../../ui/Card';
+import { Fault } from '../../ui/Fault';
 import { Progress } from './ImportCard';
 import { dtypeWords, megabytes, memoryWords, shapeFacts, USE_NAMES } from './modelsView';
 
@@ -84,21 +85,31 @@ export function CardView({
       actions={
         <>
           {stored && (
-            <button type="button" className="link" onClick={() => setDraft(stored.name)}>
+            <button type="button" className="link" aria-label={`Rename ${name}`} onClick={() => setDraft(stored.name)}>
               Rename
             </button>
           )}
           {exporting ? (
-            <button type="button" className="link" onClick={() => exporting.controller.abort()}>
+            <button
+              type="button"
+              className="link"
+              aria-label={`Stop exporting ${name}`}
+              onClick={() => exporting.controller.abort()}
+            >
               Stop exporting
             </button>
           ) : (
-            <button type="button" className="link" onClick={() => void exportIt()}>
+            <button
+              type="button"
+              className="link"
+              aria-label={`Export as a folder (.zip): ${name}`}
+              onClick={() => void exportIt()}
+            >
               Export as a folder (.zip)
             </button>
           )}
           {onDelete && (
-            <button type="button" className="link" onClick={onDelete}>
+            <button type="button" className="link" aria-label={`Delete ${name}`} onClick={onDelete}>
               Delete
             </button>
           )}
@@ -106,11 +117,7 @@ export function CardView({
       }
     >
       {exporting && <Progress value={exporting.share} label="Export progress" />}
-      {failure && (
-        <p className="bad-text" role="alert">
-          {failure}
-        </p>
-      )}
+      <Fault text={failure} />
       {value ? (
         <CardBody card={value} stored={stored} />
       ) : (
@@ -197,7 +204,8 @@ function CardBody({ card, stored }: { card: ModelCard; stored?: StoredModel }) {
         </dl>
       </div>
       <h3>What runs on this device</h3>
-      <div className="models-scroll">
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region must be reachable by keyboard */}
+      <section className="models-scroll" aria-label="What runs on this device" tabIndex={0}>
         <table className="data-table">
           <thead>
             <tr>
@@ -222,7 +230,7 @@ function CardBody({ card, stored }: { card: ModelCard; stored?: StoredModel }) {
             ))}
           </tbody>
         </table>
-      </div>
+      </section>
       <p className="quiet models-small">
         Planned for {shape.B} row of {shape.T} tokens, f32. More rows take more; the forms of SFT and LoRA say how much
         before anything starts.

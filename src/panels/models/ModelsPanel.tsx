@@ -96,11 +96,21 @@ export function ModelsPanel() {
             <div className="note warn" role="alert">
               <div style={{ flex: 1 }}>{asked.why}</div>
               {asked.verb && (
-                <button type="button" className="link bad-text" onClick={() => void remove(asked.id)}>
+                <button
+                  type="button"
+                  className="link bad-text"
+                  aria-label={`${asked.verb}: ${model?.name ?? asked.id}`}
+                  onClick={() => void remove(asked.id)}
+                >
                   {asked.verb}
                 </button>
               )}
-              <button type="button" className="link" onClick={() => setAsked(undefined)}>
+              <button
+                type="button"
+                className="link"
+                aria-label={`${asked.verb ? 'Keep' : 'Close'} ${model?.name ?? asked.id}`}
+                onClick={() => setAsked(undefined)}
+              >
                 {asked.verb ? 'Keep' : 'Close'}
               </button>
             </div>

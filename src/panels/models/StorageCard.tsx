@@ -11,6 +11,7 @@ import { saveBlob, saveFile } from '../../stores/saveFile';
 import { loadTemplates } from '../../stores/templates';
 import { useLoaded } from '../../stores/useLoaded';
 import { Card } from '../../ui/Card';
+import { Fault } from '../../ui/Fault';
 import { KIND_NAMES, megabytes, totalWords } from './modelsView';
 
 const SHOWN = 12;
@@ -68,11 +69,7 @@ export function StorageCard({ version, onChanged }: { version: string; onChanged
         )
       }
     >
-      {report.error && (
-        <p className="bad-text" role="alert">
-          {report.error.message}
-        </p>
-      )}
+      <Fault text={report.error?.message} />
       <p className="quiet models-small">
         {isKept ? KEPT_WORDS[persistence] : 'This window keeps nothing: all of it goes when the page is closed.'}
       </p>
@@ -90,15 +87,16 @@ export function StorageCard({ version, onChanged }: { version: string; onChanged
         <p className="quiet">Nothing is stored yet. Imported models, datasets, runs and adapters appear here.</p>
       )}
       {items.length > 0 && (
-        <div className="models-scroll">
-          <table className="data-table">
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region must be reachable by keyboard
+        <section className="models-scroll" aria-label="Stored items" tabIndex={0}>
+          <table className="data-table flow-table models-items">
             <thead>
               <tr>
                 <th>name</th>
-                <th className="models-wide">kind</th>
+                <th>kind</th>
                 <th className="n">size</th>
-                <th className="models-wide">since</th>
-                <th className="models-wide">needed by</th>
+                <th>since</th>
+                <th>needed by</th>
                 <th>
                   <span className="sr-only">Actions</span>
                 </th>
@@ -110,7 +108,7 @@ export function StorageCard({ version, onChanged }: { version: string; onChanged
               ))}
             </tbody>
           </table>
-        </div>
+        </section>
       )}
       {items.length > SHOWN && (
         <button type="button" className="link" aria-expanded={isWhole} onClick={() => setWhole(!isWhole)}>
@@ -132,32 +130,36 @@ function Row({
 }) {
   const [isAsked, setAsked] = useState(false);
   const save = exporterOf(item);
+  const kind = KIND_NAMES[item.kind];
+  const deleteWords = item.consequence ? 'Delete it all the same' : 'Delete for good';
   const row = (
     <tr>
-      <td className="models-name">
-        {item.name} <small className="models-narrow quiet">{KIND_NAMES[item.kind]}</small>
-      </td>
-      <td className="models-wide">{KIND_NAMES[item.kind]}</td>
+      <td className="models-name">{item.name}</td>
+      <td className="models-kind">{kind}</td>
       <td className="n">
         {megabytes(item.sizeBytes)}
         {item.checkpointBytes !== undefined && item.checkpointBytes > 0 && (
           <span className="quiet"> ({megabytes(item.checkpointBytes)} checkpoints)</span>
         )}
       </td>
-      <td className="models-wide">
+      <td data-label="since">
         {item.createdAt === undefined
           ? '–'
-          : new Date(item.createdAt).toLocaleDateString(undefined, { dateStyle: 'medium' })}{' '}
-        {/* biome-ignore format: one value */}
+          : new Date(item.createdAt).toLocaleDateString(undefined, { dateStyle: 'medium' })}
       </td>
-      <td className="quiet models-wide">
+      <td className="quiet flow-row" data-label={item.usedBy.length > 0 ? 'needed by' : undefined}>
         {item.usedBy.slice(0, 2).join(', ')}
         {item.usedBy.length > 2 && ` and ${item.usedBy.length - 2} more`}
       </td>
-      <td>
+      <td className="flow-row">
         <span className="models-row-verbs">
           {save && (
-            <button type="button" className="link" aria-label={`Export ${item.name}`} onClick={() => attempt(save)}>
+            <button
+              type="button"
+              className="link"
+              aria-label={`Export ${item.name}, ${kind}`}
+              onClick={() => attempt(save)}
+            >
               Export
             </button>
           )}
@@ -165,7 +167,7 @@ function Row({
             <button
               type="button"
               className="link"
-              aria-label={`Delete ${item.name}`}
+              aria-label={`Delete ${item.name}, ${kind}`}
               disabled={item.held !== undefined}
               title={item.held}
               onClick={() => setAsked(true)}
@@ -185,12 +187,22 @@ function Row({
         <td colSpan={6}>
           <div className="note warn" role="alert">
             <div style={{ flex: 1 }}>
-              Delete the {KIND_NAMES[item.kind]} {item.name}? {item.consequence ?? 'Nothing else needs it.'}
+              Delete the {kind} {item.name}? {item.consequence ?? 'Nothing else needs it.'}
             </div>
-            <button type="button" className="link bad-text" onClick={onDelete}>
-              {item.consequence ? 'Delete it all the same' : 'Delete for good'}
+            <button
+              type="button"
+              className="link bad-text"
+              aria-label={`${deleteWords}: ${item.name}, ${kind}`}
+              onClick={onDelete}
+            >
+              {deleteWords}
             </button>
-            <button type="button" className="link" onClick={() => setAsked(false)}>
+            <button
+              type="button"
+              className="link"
+              aria-label={`Keep ${item.name}, ${kind}`}
+              onClick={() => setAsked(false)}
+            >
               Keep
             </button>
           </div>

@@ -12,6 +12,7 @@ import {
 } from '../../stores/measurements';
 import { Card } from '../../ui/Card';
 import { ChangesTable } from '../../ui/ChangesTable';
+import { Fault } from '../../ui/Fault';
 import type { LossFinding } from '../../ui/lossFinding';
 import { intervalWords, metricChanges, metricWords } from '../../ui/metricWords';
 
@@ -76,11 +77,7 @@ export function Measured({
         </p>
       )}
       {[a, b].map((m, i) =>
-        m?.status === 'failed' ? (
-          <p key={i === 0 ? 'after' : 'before'} className="bad-text" role="alert">
-            {m.error}
-          </p>
-        ) : null,
+        m?.status === 'failed' ? <Fault key={i === 0 ? 'after' : 'before'} text={m.error} /> : null,
       )}
       {a?.status === 'ready' && (
         <ChangesTable
