@@ -19,6 +19,7 @@ import type {
   ImportPreview,
   OperationReport,
   RowQuery,
+  WorkProgress,
 } from './datasets';
 import type {
   BenchmarkReport,
@@ -745,6 +746,8 @@ export interface DatasetInfo {
   /** TRL's name of the type (protocol/rowTypes). */
   type: string;
   origin: 'builtin' | 'imported';
+  /** When it was brought or made, ms since the epoch; absent for built-in sets and those of earlier versions. */
+  createdAt?: number;
   /** How an imported or derived set came to be; absent for sets of earlier versions. */
   operation?: DatasetOperation;
   /** Set that it was made from. */
@@ -951,7 +954,7 @@ export interface TextRequests {
   previewDataset: {
     params: { fileId: string; name: string; file: Blob; mapping?: RowMapping };
     reply: ImportPreview;
-    progress: never;
+    progress: WorkProgress;
   };
   /**
    * A file of the person's. Throws DataError naming the line and field (details: ImportProblems), and where the columns have names
@@ -961,10 +964,13 @@ export interface TextRequests {
     params: { name: string; file: Blob; mapping?: RowMapping; keepFaulty?: boolean };
     /** `storedSince`: the same rows were there already, under the name that is given back. */
     reply: DatasetInfo & { storedSince?: number };
-    progress: { rows: number; readBytes: number; totalBytes: number };
+    /** `kept`: share of the rows that is stored, once all are read. */
+    progress: { rows: number; readBytes: number; totalBytes: number; kept?: number };
   };
   /** Imported sets only. */
   deleteDataset: { params: { datasetId: string }; reply: { freedBytes: number }; progress: never };
+  /** Sets of the person's own; the name stands outside of what the set is. Throws DataError for an empty name. */
+  renameDataset: { params: { datasetId: string; title: string }; reply: DatasetInfo; progress: never };
   datasetFacets: { params: { datasetId: string }; reply: DatasetFacets; progress: never };
   /** `editing`: as the Data page shows them, faulty rows and edits that are not saved among them. */
   rows: {
@@ -977,7 +983,7 @@ export interface TextRequests {
       editing?: boolean;
     };
     reply: { rows: DatasetRowView[]; total: number };
-    progress: never;
+    progress: WorkProgress;
   };
   rowText: { params: { datasetId: string; place: number }; reply: { text: string }; progress: never };
   /** Keeps an edit as a draft. Throws DataError for a text that is no row of the set's type. */
@@ -989,23 +995,26 @@ export interface TextRequests {
   /** Takes the last edit of a row back, or all that are not saved. */
   undoEdit: { params: { datasetId: string; place?: number }; reply: { drafts: number }; progress: never };
   /** Makes a set of the edited rows; the one before stays. */
-  saveEdits: { params: { datasetId: string }; reply: DatasetInfo; progress: never };
+  saveEdits: { params: { datasetId: string }; reply: DatasetInfo; progress: WorkProgress };
   /** What an operation would do to a set. */
   previewOperation: {
     params: { datasetId: string; operation: DerivingOperation };
     reply: OperationReport;
-    progress: never;
+    progress: WorkProgress;
   };
   deriveDataset: {
     params: { datasetId: string; operation: DerivingOperation };
     reply: { info: DatasetInfo; report: OperationReport };
-    progress: never;
+    progress: WorkProgress;
   };
-  /** Rows without a fault, as they are saved. */
+  /**
+   * Rows without a fault, as they are saved, with the columns beside them: of one split, or of all. All come in a zip with a file
+   * a split, as datasets.load_dataset finds them in a folder; in one file where only one split has rows.
+   */
   exportDataset: {
-    params: { datasetId: string; split: string; format?: 'jsonl' | 'parquet' };
+    params: { datasetId: string; split?: string; format?: 'jsonl' | 'parquet' };
     reply: { fileName: string; bytes: ArrayBuffer; rows: number; faulty: number };
-    progress: never;
+    progress: WorkProgress;
   };
   encodeRow: {
     params: { row: DatasetRow; rowId: string; settings: TemplateSettings };

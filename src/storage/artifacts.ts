@@ -30,18 +30,47 @@ export class ArtifactStore {
     private readonly now: () => number,
   ) {}
 
-  /** Stores the files; the same content again costs nothing and keeps its first name. */
+  /**
+   * Stores the files; the same content again costs nothing and keeps its first name. `onBytes` hears of every piece that is hashed
+   * and of every one that is written; what it throws ends the storing, and nothing is kept.
+   */
   async put(
     kind: ArtifactKind,
     files: Record<string, Uint8Array>,
     about: { name: string; note?: string; parents?: Record<string, string> },
+    onBytes?: (done: number, total: number) => void | Promise<void>,
   ): Promise<ArtifactInfo> {
-    const manifest = await manifestOf(kind, files, about.parents);
+    const total = 2 * Object.values(files).reduce((sum, { byteLength }) => sum + byteLength, 0);
+    let done = 0;
+    const tell = async (bytes: number) => {
+      done += bytes;
+      await onBytes?.(done, total);
+    };
+    const manifest = await manifestOf(kind, files, about.parents, tell);
     const id = await artifactId(manifest);
     const known = await this.get(id);
     if (known) return known;
-    for (const [path, bytes] of Object.entries(files)) await this.storage.write(filePath(id, path), bytes);
+    try {
+      for (const [path, bytes] of Object.entries(files)) await this.writeFile(filePath(id, path), bytes, tell);
+    } catch (cause) {
+      // Another tab may have stored the same meanwhile.
+      if (!(await this.get(id))) await this.storage.remove(`artifacts/${id.replace('sha256:', '')}`).catch(() => 0);
+      throw cause;
+    }
     return this.adopt(manifest, about);
+  }
+  /** Large files in pieces: what breaks off before the entry is set is no artifact. */
+  private async writeFile(path: string, bytes: Uint8Array, tell: (bytes: number) => Promise<void>): Promise<void> {
+    if (bytes.byteLength <= CHUNK_BYTES) {
+      await this.storage.write(path, bytes);
+      return tell(bytes.byteLength);
+    }
+    await this.storage.remove(path); // a longer one of a closed tab would keep its end
+    for (let at = 0; at < bytes.byteLength; at += CHUNK_BYTES) {
+      const piece = bytes.subarray(at, at + CHUNK_BYTES);
+      await this.storage.writeAt(path, at, piece);
+      await tell(piece.byteLength);
+    }
   }
   /**
    * Of files that lie at `filePath` already, as they do after a copy in pieces. The caller has checked their hashes. Throws

@@ -35,6 +35,8 @@ export interface NewSet {
   notes?: string[];
   /** Rows of each split. */
   splits: { [split: string]: number };
+  /** Hears of every piece that is hashed or written; what it throws ends the storing. */
+  onBytes?: (done: number, total: number) => void | Promise<void>;
 }
 
 export class StoredSets {
@@ -44,13 +46,15 @@ export class StoredSets {
 
   constructor(
     private readonly storage: Storage,
-    now: () => number,
+    private readonly now: () => number,
   ) {
     this.artifacts = new ArtifactStore(storage, now);
   }
 
-  list(): Promise<DatasetInfo[]> {
-    return this.storage.values<DatasetInfo>(TABLE);
+  /** The latest first. */
+  async list(): Promise<DatasetInfo[]> {
+    const all = await this.storage.values<DatasetInfo>(TABLE);
+    return all.sort((a, b) => (b.createdAt ?? 0) - (a.createdAt ?? 0));
   }
   info(id: string): Promise<DatasetInfo | undefined> {
     return this.storage.getValue<DatasetInfo>(TABLE, id);
@@ -66,6 +70,7 @@ export class StoredSets {
     parent,
     notes,
     splits,
+    onBytes,
   }: NewSet): Promise<DatasetInfo & { storedSince?: number }> {
     const about: About = {
       version: 1,
@@ -82,8 +87,8 @@ export class StoredSets {
     if (parts.splits) files[SPLITS!] = parts.splits;
     const parents = parent === undefined ? undefined : { dataset: parent };
     const before = await this.artifacts.get(await artifactId(await manifestOf('dataset', files, parents)));
-    const { id } = await this.artifacts.put('dataset', files, { name: title, parents });
-    const file = new RowFile(parts);
+    const { id } = await this.artifacts.put('dataset', files, { name: title, parents }, onBytes);
+    const file = new RowFile({ ...parts, type });
     const known = before && (await this.info(id));
     if (known) {
       this.keep(id, file);
@@ -97,6 +102,7 @@ export class StoredSets {
       splits,
       type,
       origin: 'imported',
+      createdAt: this.now(),
       operation,
       ...(parent !== undefined && { parent }),
       ...(file.faults.size > 0 && { faulty: file.faults.size }),
@@ -105,6 +111,16 @@ export class StoredSets {
     await this.storage.setValue(TABLE, id, info);
     this.keep(id, file);
     return info;
+  }
+
+  /** Throws DataError when there is no such set. */
+  async rename(id: string, title: string): Promise<DatasetInfo> {
+    const info = await this.info(id);
+    if (!info) throw new DataError(`There is no dataset ${id} in this browser.`, { where: id });
+    const renamed = { ...info, title };
+    await this.storage.setValue(TABLE, id, renamed);
+    await this.artifacts.rename(id, title);
+    return renamed;
   }
 
   /** Throws DataError when there is no such set, CheckpointError when a file of it is gone. */
@@ -125,8 +141,13 @@ export class StoredSets {
     const read = (path: string) => (has(path) ? this.artifacts.file(id, path) : undefined);
     const [about, lines, splits] = await Promise.all([read(ABOUT!), read(LINES!), read(SPLITS!)]);
     // Sets of earlier versions have their rows only.
-    const { faults = [], edited = [] } = about ? (JSON.parse(new TextDecoder().decode(about)) as About) : {};
+    const {
+      faults = [],
+      edited = [],
+      type,
+    } = about ? (JSON.parse(new TextDecoder().decode(about)) as Partial<About>) : {};
     return {
+      ...(type && { type }),
       bytes: await this.artifacts.file(id, ROWS!),
       ...(lines && { lines: new Uint32Array(lines.slice().buffer) }),
       ...(splits && { splits }),

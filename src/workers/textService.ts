@@ -16,6 +16,7 @@ import { turnEnds } from '../text/turnEnds';
 import { ArtifactHolds } from './artifactHolds';
 import { compareRows } from './compareRows';
 import { DatasetChanges } from './datasetChanges';
+import { exportDataset } from './datasetExports';
 import { Datasets } from './datasets';
 import { yieldToMessages } from './deviceQueue';
 import { Goldens } from './goldens';
@@ -56,26 +57,32 @@ export function createTextService(env: TextEnvironment): Handlers<TextRequests> 
 
   return {
     listDatasets: async () => ({ datasets: await datasets.list() }),
-    previewDataset: ({ fileId, file, name, mapping }) => datasets.preview(fileId, file, name, mapping),
+    previewDataset: ({ fileId, file, name, mapping }, { progress, signal }) =>
+      datasets.preview(fileId, file, name, mapping, { signal, onProgress: progress }),
     importDataset: ({ name, file, mapping, keepFaulty }, { progress, signal }) =>
       datasets.import(blobSource(file, name), {
         mapping,
         keepFaulty,
-        onRows: (rows, readBytes) => progress({ rows, readBytes, totalBytes: file.size }),
+        onRows: (rows, readBytes, kept) => progress({ rows, readBytes, totalBytes: file.size, kept }),
         signal,
       }),
     deleteDataset: ({ datasetId }) => holds.whileUnread(datasetId, () => datasets.remove(datasetId)),
+    renameDataset: ({ datasetId, title }) => datasets.rename(datasetId, title),
     datasetFacets: ({ datasetId }) => datasets.facets(datasetId),
-    rows: ({ datasetId, split, ...page }, { signal }) => datasets.page(datasetId, split, page, signal),
+    rows: ({ datasetId, split, ...page }, { signal, progress }) =>
+      datasets.page(datasetId, split, page, { signal, onProgress: progress }),
     rowText: ({ datasetId, place }) => changes.text(datasetId, place),
     editRow: ({ datasetId, place, text }) => changes.edit(datasetId, place, text),
     undoEdit: ({ datasetId, place }) =>
       place === undefined ? changes.discard(datasetId) : changes.undo(datasetId, place),
-    saveEdits: ({ datasetId }) => changes.save(datasetId),
-    previewOperation: ({ datasetId, operation }, { signal }) => changes.preview(datasetId, operation, signal),
-    deriveDataset: ({ datasetId, operation }, { signal }) => changes.derive(datasetId, operation, signal),
-    async exportDataset({ datasetId, split, format }) {
-      const { bytes, ...about } = await datasets.export(datasetId, split, format);
+    saveEdits: ({ datasetId }, { signal, progress }) => changes.save(datasetId, { signal, onProgress: progress }),
+    previewOperation: ({ datasetId, operation }, { signal, progress }) =>
+      changes.preview(datasetId, operation, { signal, onProgress: progress }),
+    deriveDataset: ({ datasetId, operation }, { signal, progress }) =>
+      changes.derive(datasetId, operation, { signal, onProgress: progress }),
+    async exportDataset({ datasetId, split, format }, { signal, progress }) {
+      const asked = { split, format };
+      const { bytes, ...about } = await exportDataset(datasets, datasetId, asked, { signal, onProgress: progress });
       const buffer = bytes.buffer as ArrayBuffer;
       return transferring({ ...about, bytes: buffer }, [buffer]);
     },
@@ -105,7 +112,8 @@ export function createTextService(env: TextEnvironment): Handlers<TextRequests> 
     },
     async maskReport({ datasetId, split, settings, limit }, { progress, signal }) {
       const full = await settingsOf(settings);
-      const { rows } = await datasets.page(datasetId, split, { offset: 0, limit: limit ?? Number.MAX_SAFE_INTEGER });
+      const page = { offset: 0, limit: limit ?? Number.MAX_SAFE_INTEGER };
+      const { rows } = await datasets.page(datasetId, split, page, { signal });
       return maskReport(rows, full, { now: env.now, signal, onColumns: progress });
     },
     async lintTemplate({ messages, tools, settings }) {
@@ -128,7 +136,8 @@ export function createTextService(env: TextEnvironment): Handlers<TextRequests> 
       });
     },
     async compare({ datasetId, split, limit, a, b }, { signal, progress }) {
-      const { rows } = await datasets.page(datasetId, split, { offset: 0, limit: limit ?? Number.MAX_SAFE_INTEGER });
+      const page = { offset: 0, limit: limit ?? Number.MAX_SAFE_INTEGER };
+      const { rows } = await datasets.page(datasetId, split, page, { signal });
       return compareRows(rows, [await settingsOf(a), await settingsOf(b)], {
         now: env.now,
         signal,

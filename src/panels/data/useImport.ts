@@ -17,7 +17,8 @@ export type ImportState =
   | { status: 'idle' }
   | { status: 'looking'; name: string }
   | { status: 'mapping'; given: GivenFile; preview: ImportPreview }
-  | { status: 'reading'; name: string; rows: number; share: number }
+  /** `kept`: share of the rows that is stored, once all are read. */
+  | { status: 'reading'; name: string; rows: number; share: number; kept?: number }
   /** The same rows were there already. */
   | { status: 'known'; title: string; storedSince: number }
   | { status: 'failed'; error: string; found?: ImportProblems; again?: () => void };
@@ -61,8 +62,8 @@ export function useImport(onImported: (info: DatasetInfo) => void): Import {
         { name, file, mapping, keepFaulty },
         {
           signal,
-          onProgress: ({ rows, readBytes, totalBytes }) =>
-            setState({ status: 'reading', name, rows, share: totalBytes ? readBytes / totalBytes : 1 }),
+          onProgress: ({ rows, readBytes, totalBytes, kept }) =>
+            setState({ status: 'reading', name, rows, share: totalBytes ? readBytes / totalBytes : 1, kept }),
         },
       );
       setState(storedSince === undefined ? { status: 'idle' } : { status: 'known', title: info.title, storedSince });
@@ -79,7 +80,9 @@ export function useImport(onImported: (info: DatasetInfo) => void): Import {
     setState({ status: 'looking', name });
     try {
       const preview = await studioClient().text.request('previewDataset', { ...given }, { signal });
-      if ((preview.isExact && !mapFirst) || preview.columns.length === 0) await run(given);
+      // Columns of two forms: TRL's order decides, and the person sees it before anything is kept.
+      const isPlain = preview.isExact && preview.others.length === 0;
+      if ((isPlain && !mapFirst) || preview.columns.length === 0) await run(given);
       else setState({ status: 'mapping', given, preview });
     } catch (error) {
       fail(error);

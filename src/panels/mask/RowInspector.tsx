@@ -100,9 +100,20 @@ export function RowInspector({
     }),
   );
   const inspection = inspected.value?.key === row?.ids ? inspected.value?.inspection : undefined;
-  if (loaded.error && !row)
+  // What was there before it would be another row's mask, or this one's under other settings.
+  if (loaded.error)
     return (
-      <Card title={`Row ${count(index)}`} actions={<Moves index={index} total={index + 2} onMove={onMove} />}>
+      <Card
+        title={`Row ${count(index)}`}
+        actions={
+          <>
+            {view?.row.chosen !== undefined && (
+              <Segmented label="Side of the preference" options={SIDES} value={side} onChange={setSide} />
+            )}
+            <Moves index={index} total={total || index + 2} onMove={onMove} />
+          </>
+        }
+      >
         <p className="bad-text" role="alert">
           {loaded.error.message}
         </p>
@@ -145,11 +156,6 @@ export function RowInspector({
             </>
           }
         >
-          {loaded.error && (
-            <p className="bad-text" role="alert">
-              {loaded.error.message}
-            </p>
-          )}
           {inspected.error && canInspect && <p className="bad-text">{inspected.error.message}</p>}
           <EncodedStrip
             row={row}

@@ -229,7 +229,7 @@ function exporterOf({ kind, id }: StoredItem): (() => Promise<string>) | undefin
     };
   if (kind === 'dataset')
     return async () => {
-      const { fileName, bytes } = await studioClient().text.request('exportDataset', { datasetId: id, split: 'train' });
+      const { fileName, bytes } = await studioClient().text.request('exportDataset', { datasetId: id });
       saveFile(fileName, bytes);
       return saved(fileName);
     };

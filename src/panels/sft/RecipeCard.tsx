@@ -1,5 +1,7 @@
 // The knobs: few in sight, the rest folded. While a run is on, they show what it was started with.
 import { useState } from 'react';
+import { dataHint, dataOf, modeHint, withSet } from '../../labs/recipeData';
+import { settingsOf } from '../../labs/recipeSettings';
 import type { Fields } from '../../lib/fields';
 import type { Json } from '../../protocol/chat';
 import type { DatasetInfo } from '../../protocol/requests';
@@ -11,7 +13,6 @@ import { Card } from '../../ui/Card';
 import { ConfigForm } from '../../ui/ConfigForm';
 import { Segmented } from '../../ui/Segmented';
 import { TemplateSelect, withOwn } from '../../ui/TemplateSelect';
-import { dataHint, dataOf, withData } from './dataChoice';
 import { LOSS_ON, lossOn, withLossOn } from './lossOn';
 import { MemoryNote } from './MemoryNote';
 import type { Sft } from './useSft';
@@ -40,6 +41,8 @@ export function RecipeCard({ sft, datasets }: { sft: Sft; datasets: readonly Dat
   // Under assistant_only_loss the other switch is a choice of its own: whether answers in the prompt are trained.
   const hidden = recipe.args.assistant_only_loss === true ? HIDDEN : [...HIDDEN, 'completion_only_loss'];
   const rest = pick((key) => !SHOWN.includes(key) && !hidden.includes(key));
+  const rowType = datasets.find(({ id }) => id === dataOf(recipe))?.type;
+  const lossHint = modeHint(rowType, settingsOf(recipe).mode);
   const change = (args: { [key: string]: Json }) => edit({ ...recipe, args: { ...recipe.args, ...args } });
   if (isFolded)
     return (
@@ -108,7 +111,7 @@ export function RecipeCard({ sft, datasets }: { sft: Sft; datasets: readonly Dat
             value={dataOf(recipe) ?? ''}
             onChange={(event) => {
               const info = datasets.find(({ id }) => id === event.currentTarget.value);
-              if (info) edit(withData(recipe, info));
+              if (info) edit(withSet(recipe, info, datasets));
             }}
           >
             {datasets.map(({ id, title }) => (
@@ -128,6 +131,7 @@ export function RecipeCard({ sft, datasets }: { sft: Sft; datasets: readonly Dat
           />
         </div>
         {dataHint(recipe) && <p className="quiet">{dataHint(recipe)}</p>}
+        {lossHint && <p className="quiet">{lossHint}</p>}
         <ConfigForm fields={shown} value={recipe.args} onChange={change} typed={typed} onType={type} />
         <label className="knob" title="Which tokens are targets: the assistant’s, everything after the prompt, or all.">
           <span>loss on</span>

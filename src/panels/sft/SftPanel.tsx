@@ -186,8 +186,8 @@ function lookInMask(recipe: Recipe, source: string | undefined, place?: RowPlace
   const { openKit, editTemplate, edit, openDataset, openRow } = useWorkbench.getState();
   openKit(undefined);
   editTemplate(recipe.template === 'builtin:chatml' ? undefined : source);
-  edit(settingsOf(recipe));
   openDataset(place?.datasetId ?? recipe.data.train[0]!.ref, place?.split);
+  edit(settingsOf(recipe));
   if (place) openRow(place.index);
   location.hash = '#/mask';
 }
