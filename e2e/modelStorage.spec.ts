@@ -97,3 +97,41 @@ test('equal bytes keep their name; a tokenizer goes out alone; what a deletion t
   await expect(page.getByText('The model “first” is not in this browser any more: the recipe is back on micro-base.')).toBeVisible(); // biome-ignore format: one call
   await expect(page.getByRole('radio', { name: 'micro' })).toBeChecked();
 });
+
+test('a dataset that is imported asks for persistent storage; deleted under Storage, no panel goes on with it', async ({
+  page,
+}) => {
+  await page.addInitScript(() => {
+    const counted = window as unknown as { asked: number };
+    counted.asked = 0;
+    navigator.storage.persist = async () => {
+      counted.asked++;
+      return false;
+    };
+  });
+  await openStudio(page, '?backend=wasm');
+  await showPanel(page, '#/data');
+  const rows = Array.from({ length: 30 }, (_, i) => JSON.stringify({ prompt: `Question ${i}?`, completion: ` ${i}` })).join('\n'); // biome-ignore format: one text
+  const bring = async (name: string) => {
+    await page.getByLabel('Dataset file').setInputFiles({ name, mimeType: 'application/jsonl', buffer: Buffer.from(rows) }); // biome-ignore format: one call
+  };
+  const set = (hasText: string) => page.locator('.dataset-list button.dataset', { hasText });
+  await bring('mine.jsonl');
+  await expect(set('mine')).toHaveCount(1);
+  expect(await page.evaluate(() => (window as unknown as { asked: number }).asked)).toBe(1);
+  await bring('other.jsonl');
+  await expect(page.getByText(/These are the same bytes as mine, stored since/)).toBeVisible();
+  await expect(set('other')).toHaveCount(0);
+  await showPanel(page, '#/sft');
+  await page.getByLabel('data', { exact: true }).selectOption({ label: 'mine' });
+  await showPanel(page, '#/models');
+  await storage(page).getByRole('button', { name: 'Delete mine' }).click();
+  await page.getByRole('button', { name: 'Delete for good' }).click();
+  await expect(page.getByText(/Deleted mine: .* freed/)).toBeVisible();
+  await showPanel(page, '#/sft');
+  await expect(page.getByText('The dataset “mine” is not in this browser any more: Data and Mask are on')).toBeVisible(); // biome-ignore format: one call
+  await expect(page.getByText('The dataset “mine” is not in this browser any more: the rows that the studio starts with are taken.')).toBeVisible(); // biome-ignore format: one call
+  await expect(page.getByLabel('data', { exact: true }).locator('option', { hasText: 'mine' })).toHaveCount(0);
+  await showPanel(page, '#/data');
+  await expect(set('mine')).toHaveCount(0);
+});

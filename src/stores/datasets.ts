@@ -3,7 +3,7 @@ import { useEffect } from 'react';
 import { create } from 'zustand';
 import type { DatasetInfo } from '../protocol/requests';
 import { studioClient } from './client';
-import { useSession } from './session';
+import { tellGone } from './session';
 import { type Loaded, useLoaded } from './useLoaded';
 import { useWorkbench } from './workbench';
 
@@ -34,5 +34,5 @@ function letGoOfDeleted(listed: readonly DatasetInfo[]): void {
   const title = titles.get(datasetId);
   const what = title === undefined ? 'The dataset in hand' : `The dataset “${title}”`;
   openDataset(first.id);
-  useSession.setState({ notice: { tone: 'warn', text: `${what} is not in this browser any more: Data and Mask are on ${first.title}.` } }); // biome-ignore format: one notice
+  tellGone(`${what} is not in this browser any more: Data and Mask are on ${first.title}.`);
 }

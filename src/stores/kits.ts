@@ -3,7 +3,7 @@ import { useEffect } from 'react';
 import { create } from 'zustand';
 import type { KitInfo } from '../protocol/requests';
 import { studioClient } from './client';
-import { useSession } from './session';
+import { tellGone } from './session';
 import { useWorkbench } from './workbench';
 
 const useStore = create<{ kits: KitInfo[] }>()(() => ({ kits: [] }));
@@ -25,7 +25,7 @@ export async function loadKits(): Promise<void> {
   const title = before.find(({ id }) => id === kit)?.title;
   openKit(undefined);
   const what = title === undefined ? 'The tokenizer in hand' : `The tokenizer “${title}”`;
-  useSession.setState({ notice: { tone: 'warn', text: `${what} is not in this browser any more: Template and Mask are back on the studio’s own.` } }); // biome-ignore format: one notice
+  tellGone(`${what} is not in this browser any more: Template and Mask are back on the studio’s own.`);
 }
 /** Reads a model's files. Throws DataError naming file and field. */
 export async function importKit(

@@ -3,7 +3,7 @@
 import { useEffect, useRef } from 'react';
 import type { Recipe } from '../protocol/recipe';
 import { studioClient } from './client';
-import { useSession } from './session';
+import { tellGone } from './session';
 import { withoutMissing } from './withoutMissing';
 
 const isStored = (ref: string): boolean => ref.startsWith('sha256:') || ref.startsWith('run:');
@@ -26,7 +26,7 @@ export function useWithoutMissing<R extends Recipe>(recipe: R, edit: (recipe: R)
         if (controller.signal.aborted || missing.length === 0) return;
         const found = withoutMissing(latest.current.recipe, missing, latest.current.fallback);
         latest.current.edit(found.recipe);
-        useSession.setState({ notice: { tone: 'warn', text: found.words.join(' ') } });
+        tellGone(found.words.join(' '));
       })
       .catch(() => {}); // no answer, no change: starting a run says what is missing
     return () => controller.abort();

@@ -65,10 +65,6 @@ export function DeleteButton({ info, onDeleted }: { info: DatasetInfo; onDeleted
   /** What is lost with it, once it was asked for; '' for nothing. */
   const [lost, setLost] = useState<string>();
   const [error, setError] = useState<string>();
-  const remove = () =>
-    studioClient()
-      .text.request('deleteDataset', { datasetId: info.id })
-      .then(onDeleted, (cause: unknown) => setError((cause as Error).message));
   const ask = () =>
     studioClient()
       .compute.request('storageReport', {})
@@ -76,6 +72,10 @@ export function DeleteButton({ info, onDeleted }: { info: DatasetInfo; onDeleted
         ({ items }) => setLost(items.find(({ id }) => id === info.id)?.consequence ?? ''),
         (cause: unknown) => setError((cause as Error).message),
       );
+  const remove = () =>
+    studioClient()
+      .text.request('deleteDataset', { datasetId: info.id })
+      .then(onDeleted, (cause: unknown) => setError((cause as Error).message));
   if (error)
     return (
       <span className="bad-text" role="alert">
