@@ -411,6 +411,8 @@ export interface ModelCard {
   /** Rows and tokens that training was planned for. */
   shape: { B: number; T: number };
   uses: ModelUse[];
+  /** What was changed or noticed as it came in, in sentences. */
+  notes: string[];
   createdAt?: number;
 }
 export type StoredKind =

@@ -1,6 +1,7 @@
 // What a model is and what this device can do with it: memory of talking to it and of each way to train it, by the same plans that
 // runs are refused by.
 import { KERNEL_FORMS } from '../gpu/kernels/forms';
+import { NOTES_FILE, notesOf } from '../interop/hfModel';
 import { StudioError } from '../lib/errors';
 import { sizeWords } from '../lib/words';
 import { layoutOf } from '../nn/recorded/parameters';
@@ -42,7 +43,8 @@ export async function modelCard(
   signal?: AbortSignal,
 ): Promise<ModelCard> {
   const { info, files } = await models.source(ref, undefined, signal);
-  const known: ArtifactInfo | undefined = await new ArtifactStore(storage, now).get(ref);
+  const artifacts = new ArtifactStore(storage, now);
+  const known: ArtifactInfo | undefined = await artifacts.get(ref);
   const { kit } = await modelKitOf(storage, ref, now);
   const own = kit === undefined ? undefined : (await contexts.kits.list()).find(({ id }) => id === kit);
   const { tokenizer, id } = await contexts.tokenizer();
@@ -56,6 +58,9 @@ export async function modelCard(
       : { id, name: 'the studio’s own', vocabSize: tokenizer.vocabSize, hasTemplate: true, notes: [] },
     shape: planShape(info.config),
     uses: modelUses(info.config, backend, await budget.bytes(backend.adapter)),
+    notes: known?.manifest.files.some(({ path }) => path === NOTES_FILE)
+      ? notesOf(JSON.parse(new TextDecoder().decode(await artifacts.file(known.id, NOTES_FILE))))
+      : [],
     ...(known && { createdAt: known.createdAt }),
   };
 }

@@ -226,7 +226,7 @@ function CardBody({ card, stored }: { card: ModelCard; stored?: StoredModel }) {
         Planned for {shape.B} row of {shape.T} tokens, f32. More rows take more; the forms of SFT and LoRA say how much
         before anything starts.
       </p>
-      {tokenizer.notes.map((note) => (
+      {[...card.notes, ...tokenizer.notes].map((note) => (
         <p key={note} className="warn-text models-small">
           {note}
         </p>
