@@ -184,6 +184,7 @@ test.each<[string, Parameters<typeof tinyFolder>[0], RegExp]>([
     /model\.norm\.weight as I8/,
   ],
   ['cut-off weights', { 'model.safetensors': writeSafetensors(weights).subarray(0, 9000) }, /is cut off/],
+  ['stop ids of config.json that are none', { 'generation_config.json': undefined, 'config.json': { model_type: 'llama', ...TINY, eos_token_id: [1.5] } }, /config\.json says eos_token_id \[1\.5\]/], // biome-ignore format: one row
   ['stop ids that are none', { 'generation_config.json': { eos_token_id: 'x' } }, /eos_token_id "x"/],
 ])('%s is refused in words', async (_name, changes, message) => {
   const error = await readHfFolder(tinyFolder(changes)).catch((e: unknown) => e);

@@ -9,7 +9,7 @@ import { type ByteSource, blobBytes, isSameTensor, SafetensorsFile, type TensorS
 import { isKitFile } from '../text/chatKit';
 
 export const MODEL_CONFIG = 'config.json';
-const GENERATION_CONFIG = 'generation_config.json';
+export const GENERATION_CONFIG = 'generation_config.json';
 const WEIGHTS = 'model.safetensors';
 export const WEIGHTS_INDEX = 'model.safetensors.index.json';
 const SHARD = /^model-(\d+)-of-(\d+)\.safetensors$/;
@@ -100,6 +100,7 @@ export async function readHfFolder(given: readonly GivenFile[]): Promise<HfModel
   ];
   const generation = byName.get(GENERATION_CONFIG);
   if (generation) stopIdsOf(await readJson(generation, GENERATION_CONFIG));
+  else stopIdsOf(json, MODEL_CONFIG);
   return {
     config,
     files: new Map(kept.flatMap((name) => (byName.has(name) ? [[name, byName.get(name)!] as const] : []))),
@@ -230,12 +231,15 @@ export async function openWeights(
   };
 }
 
-/** eos_token_id of a generation_config.json: what ends an answer beside the template's own ends. Throws DataError. */
-export function stopIdsOf(json: Record<string, unknown>): number[] {
+/**
+ * eos_token_id of a generation_config.json, or of the config.json that transformers makes one from where there is none: what ends
+ * an answer beside the template's own ends. Throws DataError.
+ */
+export function stopIdsOf(json: Record<string, unknown>, name: string = GENERATION_CONFIG): number[] {
   const given = json.eos_token_id ?? [];
   const ids = Array.isArray(given) ? given : [given];
   if (!ids.every((id) => Number.isSafeInteger(id) && id >= 0))
-    fail(`${GENERATION_CONFIG} says eos_token_id ${JSON.stringify(given)}; it must be an id or a list of ids.`, GENERATION_CONFIG); // biome-ignore format: one sentence
+    fail(`${name} says eos_token_id ${JSON.stringify(given)}; it must be an id or a list of ids.`, name);
   return ids as number[];
 }
 

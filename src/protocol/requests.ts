@@ -407,6 +407,8 @@ export interface ModelCard {
   dtypes: Record<string, number>;
   files: { path: string; sizeBytes: number }[];
   parents: Record<string, string>;
+  /** The model that it was trained from, or lies beside; absent where it is not here. */
+  base?: { ref: ModelRef; name: string };
   tokenizer: { id: string; name: string; vocabSize: number; hasTemplate: boolean; notes: string[] };
   /** Rows and tokens that training was planned for. */
   shape: { B: number; T: number };

@@ -14,13 +14,17 @@ interface RunningImport {
   progress?: ModelImportProgress;
   error?: string;
 }
+export interface WantedInChat {
+  right: ModelRef;
+  left?: ModelRef;
+}
 interface ModelsState {
   models: StoredModel[];
   pending: PendingImport[];
   isLoaded: boolean;
   importing?: RunningImport;
-  /** Model that Chat opens on its right side. */
-  wanted?: ModelRef;
+  /** What Chat was asked to open: the model on its right side, and what it is to be held against. */
+  wanted?: WantedInChat;
   /** Base that LoRA takes when it opens, once. */
   wantedBase?: { ref: ModelRef; tokenizer?: string };
 }
@@ -36,9 +40,17 @@ export function useStoredModels(): StoredModel[] {
 export async function loadModels(): Promise<void> {
   const listed = await studioClient().compute.request('listModels', {});
   useModelStore.setState(({ wanted }) => {
-    const isGone = wanted?.startsWith('sha256:') && !listed.models.some(({ id }) => id === wanted);
+    const isGone = [wanted?.right, wanted?.left].some(
+      (ref) => ref?.startsWith('sha256:') && !listed.models.some(({ id }) => id === ref),
+    );
     return { ...listed, isLoaded: true, ...(isGone && { wanted: undefined }) };
   });
+}
+
+/** Chat opens with these two, whatever was chosen there before. */
+export function openInChat(right: ModelRef, left?: ModelRef): void {
+  useModelStore.setState({ wanted: { right, ...(left !== undefined && { left }) } });
+  location.hash = '#/chat';
 }
 
 let controller: AbortController | undefined;
@@ -97,6 +109,13 @@ export function tokenizerOf(
     at = next;
   }
   return undefined;
+}
+
+/** The template that a model was trained with: of its run, also where it is the artifact that the run has left. */
+export function trainedTemplate(ref: ModelRef, runs: Record<string, RunRecord>): string | undefined {
+  const runId = /^run:([\w-]+)/.exec(ref)?.[1];
+  const run = runId === undefined ? Object.values(runs).find(({ outputs }) => Object.values(outputs).includes(ref)) : runs[runId]; // biome-ignore format: one choice
+  return run?.recipe.template;
 }
 
 /** The recipe on another model, with a template that the model's tokenizer can write. */

@@ -43,7 +43,7 @@ import { modelCard } from './modelCards';
 import { exportModel, tokenizerParts } from './modelExports';
 import { type ReadModelFile, requireModelFile } from './modelFiles';
 import { ModelImports } from './modelImports';
-import { modelKitOf } from './modelKit';
+import { modelKitOf, trainedTemplate } from './modelKit';
 import { Models, runOf, sourceOf } from './models';
 import { modelText } from './modelText';
 import { recipePreparer } from './prepareRun';
@@ -242,12 +242,6 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     }
   };
 
-  /** What a run's model was trained with; undefined for base models. */
-  const templateOf = async (ref: string): Promise<string | undefined> => {
-    const { runId } = runOf(ref);
-    return runId === undefined ? undefined : (await stores.runs.get(runId))?.recipe.template;
-  };
-
   /** What the recorded engine runs on. Throws DeviceError where that is not WebGPU. */
   const gpu = () => {
     if (backendInfo?.backend !== 'webgpu')
@@ -353,7 +347,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
         const world = builtinWorld();
         const context = {
           world,
-          render: await contexts.ofModel(ref, template ?? (await templateOf(ref))),
+          render: await contexts.served(ref, template),
           // The device is taken batch by batch, so a run that trains meanwhile gets its steps in between; and chat and
           // inspection go first after every token.
           sampler: ((prompts, given) =>
@@ -519,7 +513,10 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       const { fileName, bytes } =
         form === 'peft'
           ? await adapterZip(trained)
-          : mergedZip(trained, await tokenizerParts(ref, { ...env, models, contexts }, await templateOf(ref)));
+          : mergedZip(
+              trained,
+              await tokenizerParts(ref, { ...env, models, contexts }, await trainedTemplate(storage, ref, now)),
+            );
       return transferring({ fileName, bytes: bytes.buffer }, [bytes.buffer]);
     },
     startRun: (params, { signal }) => onDevice('preparing the run', () => training.start(params, signal)),

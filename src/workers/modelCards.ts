@@ -45,6 +45,8 @@ export async function modelCard(
   const { info, files } = await models.source(ref, undefined, signal);
   const artifacts = new ArtifactStore(storage, now);
   const known: ArtifactInfo | undefined = await artifacts.get(ref);
+  const baseId = known?.manifest.parents.base;
+  const base = baseId === undefined ? undefined : await baseOf(baseId, models, artifacts);
   const { kit } = await modelKitOf(storage, ref, now);
   const own = kit === undefined ? undefined : (await contexts.kits.list()).find(({ id }) => id === kit);
   const { tokenizer, id } = await contexts.tokenizer();
@@ -53,6 +55,7 @@ export async function modelCard(
     dtypes: dtypesOf(files.weights) ?? { F32: info.sizeBytes },
     files: known?.manifest.files.map(({ path, sizeBytes }) => ({ path, sizeBytes })) ?? [],
     parents: known?.manifest.parents ?? {},
+    ...(base && { base }),
     tokenizer: own
       ? { id: own.id, name: own.title, vocabSize: own.vocabSize, hasTemplate: own.template !== undefined, notes: own.notes } // biome-ignore format: one object
       : { id, name: 'the studio’s own', vocabSize: tokenizer.vocabSize, hasTemplate: true, notes: [] },
@@ -63,6 +66,13 @@ export async function modelCard(
       : [],
     ...(known && { createdAt: known.createdAt }),
   };
+}
+
+async function baseOf(id: string, models: Models, artifacts: ArtifactStore): Promise<ModelCard['base']> {
+  const kept = await artifacts.get(id);
+  if (kept) return { ref: id, name: kept.name };
+  const info = (await models.shipped(id))?.info;
+  return info && { ref: info.ref, name: info.name };
 }
 
 /** In the order chat, LoRA, QLoRA, all weights. `trusted`: bytes that a GPU adapter is trusted with. */

@@ -9,14 +9,14 @@ import type { MetricPoint } from '../protocol/run';
 import { type ArtifactInfo, ArtifactStore, filePath } from '../storage/artifacts';
 import { CHUNK_BYTES } from '../storage/hash';
 import { readJsonLines } from '../storage/jsonLines';
-import { type RunHead, RunStore } from '../storage/runs';
+import { RunStore } from '../storage/runs';
 import type { Storage } from '../storage/storage';
 import { builtinTokenizerConfig } from '../text/builtinTemplate';
 import type { RenderContext } from '../text/renderContext';
 import { turnEnds } from '../text/turnEnds';
 import { type ReadModelFile, requireModelFile } from './modelFiles';
-import { modelKitOf } from './modelKit';
-import { type ModelSource, type Models, runOf, sourceOf } from './models';
+import { modelKitOf, trainedBy, trainedTemplate } from './modelKit';
+import { type ModelSource, type Models, sourceOf } from './models';
 import type { RenderContexts } from './renderContexts';
 
 export interface ExportEnvironment {
@@ -44,7 +44,7 @@ export async function exportModel(
   const { info } = source;
   const run = await trainedBy(ref, new RunStore(storage, env.now));
   const kept = ref.startsWith('sha256:') ? await artifacts.get(ref) : undefined;
-  const template = run?.recipe.template;
+  const template = await trainedTemplate(storage, ref, env.now);
   const context = await contexts.ofModel(ref, template);
   const weights = kept?.manifest.kind === 'model' ? storedFiles(storage, kept) : writtenFiles(source);
   const hasGeneration = weights.some(({ path }) => path === 'generation_config.json');
@@ -70,13 +70,6 @@ export async function exportModel(
   ];
   const slug = info.name.toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-|-$/g, '') || 'model'; // biome-ignore format: reads as one idea
   return { fileName: `${slug}.zip`, blob: await zipFolder(files, options) };
-}
-
-/** The run that a ref means, or that has left the artifact. */
-async function trainedBy(ref: ModelRef, runs: RunStore): Promise<RunHead | undefined> {
-  const { runId } = runOf(ref);
-  if (runId !== undefined) return runs.head(runId);
-  return (await runs.heads()).find(({ outputs }) => Object.values(outputs).includes(ref));
 }
 
 /** As they lie in the store: what was imported goes out byte for byte. */

@@ -1,9 +1,9 @@
 // Which tokenizer a model reads with: the one that it was imported with, or that of the base it was trained from; none for the
-// studio's own models, which share one.
-import { stopIdsOf } from '../interop/hfModel';
+// studio's own models, which share one. And which template it was trained with.
+import { GENERATION_CONFIG, MODEL_CONFIG, stopIdsOf } from '../interop/hfModel';
 import type { ModelRef } from '../protocol/requests';
 import { ArtifactStore } from '../storage/artifacts';
-import { RunStore } from '../storage/runs';
+import { type RunHead, RunStore } from '../storage/runs';
 import type { Storage } from '../storage/storage';
 
 export interface ModelKit {
@@ -29,11 +29,36 @@ export async function modelKitOf(storage: Storage, ref: ModelRef, now: () => num
     const info = at.startsWith('sha256:') ? await artifacts.get(at) : undefined;
     const kit = info?.manifest.parents.tokenizer;
     if (kit !== undefined) {
-      const hasGeneration = info!.manifest.files.some(({ path }) => path === 'generation_config.json');
-      const json = hasGeneration && new TextDecoder().decode(await artifacts.file(at, 'generation_config.json'));
-      return { kit, stopIds: json ? stopIdsOf(JSON.parse(json)) : [] };
+      // As transformers: the model's config speaks where it has no generation config.
+      const hasGeneration = info!.manifest.files.some(({ path }) => path === GENERATION_CONFIG);
+      const name = hasGeneration ? GENERATION_CONFIG : MODEL_CONFIG;
+      const json = JSON.parse(new TextDecoder().decode(await artifacts.file(at, name))) as Record<string, unknown>;
+      return { kit, stopIds: stopIdsOf(json, name) };
     }
     at = info?.manifest.parents.base;
   }
   return { stopIds: [] };
+}
+
+/** The run that a ref means, or that has left the artifact. */
+export async function trainedBy(ref: ModelRef, runs: RunStore): Promise<RunHead | undefined> {
+  const runId = /^run:([\w-]+)/.exec(ref)?.[1];
+  if (runId !== undefined) return runs.head(runId);
+  if (!ref.startsWith('sha256:')) return undefined;
+  return (await runs.heads()).find(({ outputs }) => Object.values(outputs).includes(ref));
+}
+/**
+ * The template that a model was trained with: of its run, also where it is the artifact that the run has left; an adapter from
+ * elsewhere has its base's. undefined: the model's own, or the studio's.
+ */
+export async function trainedTemplate(storage: Storage, ref: ModelRef, now: () => number): Promise<string | undefined> {
+  const artifacts = new ArtifactStore(storage, now);
+  const runs = new RunStore(storage, now);
+  let at: string | undefined = ref;
+  for (let i = 0; i < MAX_CHAIN && at !== undefined; i++) {
+    const run = await trainedBy(at, runs);
+    if (run) return run.recipe.template;
+    at = at.startsWith('sha256:') ? (await artifacts.get(at))?.manifest.parents.base : undefined;
+  }
+  return undefined;
 }

@@ -324,15 +324,19 @@ export class Models {
     const info = { ref, name, artifactId: id, config, ...sizes(config), ...adapterInfos(config, [adapter]), ...(report && { report }) }; // biome-ignore format: one object
     return { key: id, info, files: base.files, adapters: { list: [adapter], tensors, baseName }, baseId };
   }
+  /** What ships with the studio under this artifact id. */
+  async shipped(id: string): Promise<ModelSource | undefined> {
+    const adapters = BUILTIN_ADAPTERS.map((name) => ADAPTER_FOLDER + name);
+    for (const name of new Set([...BUILTIN, ...adapters, ...this.builtin.keys()])) {
+      const source = await this.builtinSource(name).catch(() => undefined); // not in this copy: not the one
+      if (source?.key === id) return source;
+    }
+    return undefined;
+  }
   private async artifactSource(ref: ModelRef): Promise<ModelSource> {
     const known = await this.artifacts.get(ref);
-    if (!known) {
-      const adapters = BUILTIN_ADAPTERS.map((name) => ADAPTER_FOLDER + name);
-      for (const name of new Set([...BUILTIN, ...adapters, ...this.builtin.keys()])) {
-        const source = await this.builtinSource(name).catch(() => undefined); // not shipped: not the one
-        if (source?.key === ref) return { ...source, info: { ...source.info, ref } };
-      }
-    }
+    const shipped = known ? undefined : await this.shipped(ref);
+    if (shipped) return { ...shipped, info: { ...shipped.info, ref } };
     if (known?.manifest.kind === 'adapter') return this.adapterSource(ref, known);
     const configJson = new TextDecoder().decode(await this.artifacts.file(ref, 'config.json'));
     const json = JSON.parse(configJson) as unknown;

@@ -2,7 +2,7 @@
 import { useState } from 'react';
 import type { ModelCard, StoredModel } from '../../protocol/requests';
 import { studioClient } from '../../stores/client';
-import { renameModel, useModelStore, withModel } from '../../stores/models';
+import { openInChat, renameModel, useModelStore, withModel } from '../../stores/models';
 import { saveBlob } from '../../stores/saveFile';
 import { useSession } from '../../stores/session';
 import { useSftDraft } from '../../stores/sftDraft';
@@ -125,10 +125,8 @@ function CardBody({ card, stored }: { card: ModelCard; stored?: StoredModel }) {
   const runs = (use: string) => uses.some((one) => one.use === use && !one.refusal);
   const isBase = info.ref !== 'builtin:micro-sft';
   /** With this model in hand there. */
-  const open = (panel: '#/chat' | '#/sft' | '#/lora') => {
-    if (panel === '#/chat') useModelStore.setState({ wanted: info.ref });
-    else if (panel === '#/lora')
-      useModelStore.setState({ wantedBase: { ref: info.ref, tokenizer: stored?.tokenizer } });
+  const open = (panel: '#/sft' | '#/lora') => {
+    if (panel === '#/lora') useModelStore.setState({ wantedBase: { ref: info.ref, tokenizer: stored?.tokenizer } });
     else edit(withModel(recipe, info.ref, stored?.tokenizer));
     location.hash = panel;
   };
@@ -136,8 +134,8 @@ function CardBody({ card, stored }: { card: ModelCard; stored?: StoredModel }) {
     <>
       <div className="models-verbs">
         {runs('chat') && (
-          <button type="button" className="button primary" onClick={() => open('#/chat')}>
-            Chat with it
+          <button type="button" className="button primary" onClick={() => openInChat(info.ref, card.base?.ref)}>
+            {card.base === undefined ? 'Chat with it' : 'Compare with its base in Chat'}
           </button>
         )}
         {runs('full') && isBase && (
