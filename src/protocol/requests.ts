@@ -635,12 +635,12 @@ export interface ComputeRequests {
     progress: never;
   };
   /**
-   * The adapter of a model as one zip: PEFT's two files, or the base with the adapter merged into it as transformers reads it.
+   * The adapter of a model as one zip: PEFT's files, or the base with the adapter merged into it as transformers reads it.
    * Throws ConfigError where there is no adapter, and for merging one that cannot be (lora_bias).
    */
   exportAdapter: {
     params: { ref: ModelRef; form: 'peft' | 'merged' };
-    reply: { fileName: string; bytes: ArrayBuffer };
+    reply: { fileName: string; blob: Blob };
     progress: never;
   };
   startRun: {

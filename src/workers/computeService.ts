@@ -3,7 +3,6 @@
 import { evaluate, evaluateCases, type Sampler } from '../eval/evaluate';
 import { greedySampler } from '../eval/sampler';
 import { onPassedOver } from '../gpu/backend';
-import { adapterZip, mergedZip } from '../interop/adapterExport';
 import { exportRun, importRun } from '../interop/runFile';
 import { importTrainerLog, isTrainerLog } from '../interop/trainerLog';
 import { adapterCases } from '../labs/adapterCases';
@@ -20,7 +19,7 @@ import { generate } from '../nn/generate';
 import { inspect } from '../nn/inspect';
 import { layerNorms } from '../nn/layerNorms';
 import { loraPlan } from '../nn/loraPlan';
-import { quantizationErrors, quantizeBase } from '../nn/quantizedBase';
+import { quantizationErrors } from '../nn/quantizedBase';
 import { gpuContext, onCompiling } from '../nn/recorded/context';
 import type { Calibration, StepShape, TunedForms, WasmComparison } from '../protocol/engineReport';
 import type { ComputeEvent } from '../protocol/events';
@@ -31,7 +30,6 @@ import { type ArtifactInfo, ArtifactStore } from '../storage/artifacts';
 import { CheckpointStore } from '../storage/checkpoints';
 import { RunStore } from '../storage/runs';
 import type { Storage } from '../storage/storage';
-import { readTensors } from '../storage/tensorSource';
 import { builtinWorld } from '../world/registry';
 import { AdapterArithmetic } from './adapterArithmetic';
 import { AdapterImports } from './adapterImports';
@@ -40,10 +38,10 @@ import { EndedRuns } from './endedRuns';
 import { gpuErrorWords, inWords, isOutOfMemory, isWasmAbort, lossWords } from './inWords';
 import { MemoryBudget, recipeMemory } from './memoryBudget';
 import { modelCard } from './modelCards';
-import { exportModel, tokenizerParts } from './modelExports';
+import { exportMerged, exportModel, exportPeft } from './modelExports';
 import { type ReadModelFile, requireModelFile } from './modelFiles';
 import { ModelImports } from './modelImports';
-import { modelKitOf, trainedTemplate } from './modelKit';
+import { modelKitOf } from './modelKit';
 import { Models, runOf, sourceOf } from './models';
 import { modelText } from './modelText';
 import { recipePreparer } from './prepareRun';
@@ -493,13 +491,13 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       loraPlan((await models.source(ref, undefined, signal)).info.config, parseLoraConfig(peft, 'peft')),
     quantizationErrors: async ({ ref, bnb_4bit_use_double_quant }, { signal }) => {
       const { info, files } = await models.whole(ref, signal);
-      const weights = await readTensors(sourceOf(files.weights));
-      const base = quantizeBase(info.config, weights, { load_in_4bit: true, bnb_4bit_quant_type: 'nf4', bnb_4bit_use_double_quant }); // biome-ignore format: one call
-      return { tensors: quantizationErrors(weights, base) };
+      const source = sourceOf(files.weights);
+      const quantization = { load_in_4bit: true, bnb_4bit_quant_type: 'nf4', bnb_4bit_use_double_quant } as const;
+      return { tensors: await quantizationErrors(info.config, source, quantization) };
     },
     adapterPicture: async ({ ref }, { signal }) => {
       const { config, weights, adapter, tensors, step } = await models.adapterOf(ref, signal);
-      return { modules: adapterPicture(config, weights, adapter, tensors), step };
+      return { modules: await adapterPicture(config, weights, adapter, tensors), step };
     },
     updateMap: async ({ ref, path, side }, { signal }) => {
       const { config, adapter, tensors } = await models.adapterOf(ref, signal);
@@ -510,14 +508,10 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     },
     exportAdapter: async ({ ref, form }, { signal }) => {
       const trained = await models.adapterOf(ref, signal);
-      const { fileName, bytes } =
-        form === 'peft'
-          ? await adapterZip(trained)
-          : mergedZip(
-              trained,
-              await tokenizerParts(ref, { ...env, models, contexts }, await trainedTemplate(storage, ref, now)),
-            );
-      return transferring({ fileName, bytes: bytes.buffer }, [bytes.buffer]);
+      const environment = { ...env, models, contexts };
+      return form === 'peft'
+        ? exportPeft(ref, trained, environment)
+        : exportMerged(ref, trained, environment, { signal });
     },
     startRun: (params, { signal }) => onDevice('preparing the run', () => training.start(params, signal)),
     resumeRun: ({ runId }, { signal }) =>

@@ -119,6 +119,18 @@ test('what a run has left is served and exported with the template that it was t
   const card = await bed.compute.request('modelCard', { ref: id });
   expect(card.base).toEqual({ ref: 'builtin:tiny', name: 'tiny-base' });
 });
+test('the card of a model without a chat template does not call for one', async () => {
+  bed = testBed();
+  const cardOf = async (changes: Parameters<typeof tinyFolder>[0]) => {
+    const { id } = await importTiny(bed!, changes);
+    const { blob } = await bed!.compute.request('exportModel', { ref: id });
+    return new TextDecoder().decode(unzipSync(new Uint8Array(await blob.arrayBuffer()))['README.md']);
+  };
+  const plain = await cardOf({ 'chat_template.jinja': undefined });
+  expect(plain).toContain('AutoModelForCausalLM');
+  expect(plain).not.toContain('apply_chat_template');
+  expect(await cardOf({})).toContain('apply_chat_template');
+});
 test('without a generation config, config.json says what ends an answer', async () => {
   bed = testBed();
   const config = { model_type: 'llama', ...TINY, eos_token_id: [9, 11] };

@@ -1,6 +1,6 @@
 // Models by ref: what they are, and their engines on the device, of which the few used last are kept.
 
-import type { TrainedAdapter } from '../interop/adapterExport';
+import { adapterId, type TrainedAdapter } from '../interop/adapterExport';
 import { type HfTensors, isWeights, openWeights, WEIGHTS_INDEX } from '../interop/hfModel';
 import {
   ADAPTER_CONFIG,
@@ -161,13 +161,10 @@ export class Models {
   }
 
   /** Artifact id of one adapter of a source: as keepAdapters gives. */
-  private async adapterId(
-    { info, adapters, baseId }: ModelSource,
-    { name, config }: LoraAdapter,
-  ): Promise<string | undefined> {
-    if (!adapters || baseId === undefined) return undefined;
-    const files = writeAdapter(info.config, config, tensorsOf(name, adapters.tensors), adapters.baseName);
-    return artifactId(await manifestOf('adapter', files, { base: baseId }));
+  private async adapterId({ info: { config }, adapters, baseId }: ModelSource, adapter: LoraAdapter) {
+    if (!adapters) return undefined;
+    const { baseName, tensors } = adapters;
+    return adapterId({ config, adapter, tensors: tensorsOf(adapter.name, tensors), baseName, baseId });
   }
   /**
    * The adapter that a ref means, as it is now, with its base at full precision: what a base in four bits rounds is not the
@@ -503,17 +500,17 @@ function mergedWeights(
   return mergeLora(config, tensorsIn(weights), adapter, tensors);
 }
 
-async function trainedAdapter(
+function trainedAdapter(
   files: ModelSource['files'],
   { config, name }: Pick<ModelInfo, 'config' | 'name'>,
   about: Pick<TrainedAdapter, 'baseName' | 'baseId' | 'step'>,
   adapter: LoraAdapter,
   tensors: NamedTensorMap,
-): Promise<TrainedAdapter> {
+): TrainedAdapter {
   return {
     config,
     hfConfig: files.config,
-    weights: tensorsIn((await wholeFiles(files)).weights),
+    weights: sourceOf(files.weights),
     ...about,
     name: adapter.name === DEFAULT_ADAPTER ? name : `${name} ${adapter.name}`,
     adapter,
