@@ -29,7 +29,7 @@ function folder(info: TestInfo, name: string, changes: Record<string, unknown> =
 /** What a person does with a folder of the desktop: a drag whose data are real files. */
 async function drop(page: Page, path: string): Promise<void> {
   const session = await page.context().newCDPSession(page);
-  const box = (await page.locator('.models-drop').boundingBox())!;
+  const box = (await page.locator('.models-import .drop-zone').boundingBox())!;
   const at = { x: Math.round(box.x + box.width / 2), y: Math.round(box.y + box.height / 2) };
   const data = { items: [], files: [path], dragOperationsMask: 1 };
   for (const type of ['dragEnter', 'dragOver', 'drop'] as const)

@@ -2,7 +2,6 @@
 // JavaScript's memory is V8's heap and the backing stores of array buffers, of the page and its workers together, asked for by
 // CDP's Runtime.getHeapUsage every 20 ms. performance.measureUserAgentSpecificMemory would wait for a garbage collection and so
 // miss the peak; process memory would count the software GPU's buffers, which a graphics card holds elsewhere.
-
 import { once } from 'node:events';
 import { copyFileSync, createWriteStream, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

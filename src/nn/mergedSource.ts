@@ -1,5 +1,4 @@
 // A model with an adapter merged into it, tensor by tensor as they are read: as mergeLora, for models of any size.
-
 import type { LlamaConfig } from '../protocol/model';
 import { readTensor, type TensorSource } from '../storage/tensorSource';
 import { checkLoraTensors, loraTensors, mergeLora, requireMergeable, targetModules } from './lora';

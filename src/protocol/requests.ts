@@ -1,5 +1,4 @@
 // Requests of the two workers: each is paired with its reply and, where it has one, its progress message.
-
 import type {
   DatasetRow,
   EncodedRow,

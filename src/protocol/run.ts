@@ -1,5 +1,4 @@
 // What a run leaves behind: status, metric points, sample generations, checkpoints, lineage (design §3).
-
 import type { ErrorData } from '../lib/errors';
 import type { BackendInfo } from './model';
 import type { Recipe } from './recipe';

@@ -1,6 +1,5 @@
 // Which files a model's folder has: those that it was imported with as they are, or weights in F32 with the tokenizer, template and
 // ends that the model was trained with, and a card that says where it comes from.
-
 import { adapterId, adapterZip, type TrainedAdapter } from '../interop/adapterExport';
 import { GENERATION_CONFIG, MODEL_CONFIG } from '../interop/hfModel';
 import { bytesFile, type CardFacts, type FolderFile, modelCardText, slugOf, textFile, weightsFile, zipFolder } from '../interop/modelExport'; // biome-ignore format: one list

@@ -1,5 +1,4 @@
 // Models by ref: what they are, and their engines on the device, of which the few used last are kept.
-
 import { adapterId, type TrainedAdapter } from '../interop/adapterExport';
 import { type HfTensors, isWeights, openWeights, WEIGHTS_INDEX } from '../interop/hfModel';
 import {

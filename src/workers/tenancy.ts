@@ -1,6 +1,5 @@
 // Adapters of many tenants over one base, as the page works with them: registry, routing, measured slices, replayed traces and
 // the routing log. The base is micro after SFT, with the three adapters that ship.
-
 import { DEFAULT_RULES, route } from '../agent/routing';
 import { type AdapterKey, adapterKey, replay, type ServingOptions, type TraceRequest } from '../agent/serving';
 import { encodeCase, evaluateCases, type Sampler } from '../eval/evaluate';

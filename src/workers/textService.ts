@@ -1,5 +1,4 @@
 // Handlers of the text worker: datasets, templates, encoding, masks. Works in Node too, over the same storage interface.
-
 import { toJsonl } from '../data/jsonl';
 import { blobSource } from '../data/source';
 import { encodeRecipeSteps, recipeRows } from '../labs/recipeRows';

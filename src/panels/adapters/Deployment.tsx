@@ -1,5 +1,4 @@
 // Three ways to bring an adapter to the model, side by side: merged, beside the base, swapped; with what each costs here.
-
 import { count, number, percent } from '../../lib/words';
 import type { TenancyView, UnmergeDifference } from '../../protocol/requests';
 import type { ServingMode } from '../../protocol/serving';

@@ -1,5 +1,4 @@
 // Entries with their versions: what serves, what may, what each is; the check before a version serves, and the way back.
-
 import { useState } from 'react';
 import { typedNumber } from '../../lib/fields';
 import { plural } from '../../lib/words';
@@ -8,6 +7,7 @@ import type { AdapterVersion, RegistryEntry } from '../../protocol/serving';
 import { useRuns } from '../../stores/runs';
 import { byteWords } from '../../ui/byteWords';
 import { Card } from '../../ui/Card';
+import { Fault } from '../../ui/Fault';
 import { Deployment } from './Deployment';
 import { ImportCard } from './ImportCard';
 import { AdapterId, NumberField, WorkButton, WorkState } from './parts';
@@ -106,11 +106,7 @@ export function RegistryTab({ view }: { view: TenancyView }) {
               />
             ))}
           </div>
-          {sizeProblem(size) && (
-            <p className="bad-text" role="alert">
-              {sizeProblem(size)}
-            </p>
-          )}
+          <Fault text={sizeProblem(size)} />
         </Card>
         <RegisterCard view={view} />
       </div>

@@ -1,10 +1,10 @@
 // The serving simulator: one trace replayed in up to four modes on this device, and what each buys and costs.
-
 import { count, number, percent, plural } from '../../lib/words';
 import type { TenancyView } from '../../protocol/requests';
 import type { ServingMode, ServingReport } from '../../protocol/serving';
 import { byteWords } from '../../ui/byteWords';
 import { Card } from '../../ui/Card';
+import { Fault } from '../../ui/Fault';
 import { NO_FILTER } from './logView';
 import { AdapterId, NumberField, WorkButton, WorkState } from './parts';
 import { adapterColor } from './registryView';
@@ -88,11 +88,7 @@ export function ServingTab({ view }: { view: TenancyView }) {
             </span>
           )}
         </div>
-        {problem && (
-          <p className="bad-text" role="alert">
-            {problem}
-          </p>
-        )}
+        <Fault text={problem} />
         <WorkState name="serve" unit="requests">
           {!reports && (
             <p className="quiet">

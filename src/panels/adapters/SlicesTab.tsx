@@ -3,6 +3,7 @@ import { typedNumber } from '../../lib/fields';
 import { percent } from '../../lib/words';
 import type { TenancyView, TenantMatrixView } from '../../protocol/requests';
 import { Card } from '../../ui/Card';
+import { Fault } from '../../ui/Fault';
 import { Segmented } from '../../ui/Segmented';
 import {
   cellWords,
@@ -64,11 +65,7 @@ export function SlicesTab({ view }: { view: TenancyView }) {
         {METRIC_WORDS[metric]}
         {problem ? '.' : `: ${sizeOfMatrix(Number(cases), served, view.rules.length)}.`}
       </p>
-      {problem && (
-        <p className="bad-text" role="alert">
-          {problem}
-        </p>
-      )}
+      <Fault text={problem} />
       <WorkState name="matrix" unit="cells">
         {!matrix && (
           <p className="quiet">

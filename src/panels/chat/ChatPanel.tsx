@@ -11,6 +11,7 @@ import { useTemplates } from '../../stores/templates';
 import { useLoaded } from '../../stores/useLoaded';
 import { Card } from '../../ui/Card';
 import { PromptStrip } from '../../ui/EncodedStrip';
+import { Fault } from '../../ui/Fault';
 import { Panel } from '../../ui/Panel';
 import { Segmented } from '../../ui/Segmented';
 import { TemplateSelect } from '../../ui/TemplateSelect';
@@ -195,11 +196,7 @@ export function ChatPanel() {
                 onOffer={setOffered}
               />
             )}
-            {exampleError && (
-              <p className="bad-text" role="alert">
-                {exampleError}
-              </p>
-            )}
+            <Fault text={exampleError} />
           </Card>
           <Card
             title="Sampling"
@@ -302,9 +299,7 @@ function RawPrompt({
       className="raw-prompt"
     >
       {error ? (
-        <p className="bad-text" role="alert">
-          {error}
-        </p>
+        <Fault text={error} />
       ) : !tokens || !ids ? (
         <div className="skeleton-block" aria-hidden="true" />
       ) : view === 'tokens' ? (

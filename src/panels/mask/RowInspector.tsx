@@ -9,6 +9,7 @@ import { useRuns } from '../../stores/runs';
 import { useLoaded } from '../../stores/useLoaded';
 import { Card } from '../../ui/Card';
 import { EncodedStrip } from '../../ui/EncodedStrip';
+import { Fault } from '../../ui/Fault';
 import { Segmented } from '../../ui/Segmented';
 import { boundaries, trainedCount, underCut } from './maskView';
 import { BoundariesCard, FindingsCard, PadInspector, TokenInspector } from './TokenInspector';
@@ -103,9 +104,7 @@ export function RowInspector({
   if (loaded.error && !row)
     return (
       <Card title={`Row ${count(index)}`} actions={<Moves index={index} total={index + 2} onMove={onMove} />}>
-        <p className="bad-text" role="alert">
-          {loaded.error.message}
-        </p>
+        <Fault text={loaded.error.message} />
       </Card>
     );
   if (!row || !tokens || !bytes || !view || !isCut || !kept)
@@ -145,11 +144,7 @@ export function RowInspector({
             </>
           }
         >
-          {loaded.error && (
-            <p className="bad-text" role="alert">
-              {loaded.error.message}
-            </p>
-          )}
+          <Fault text={loaded.error?.message} />
           {inspected.error && canInspect && <p className="bad-text">{inspected.error.message}</p>}
           <EncodedStrip
             row={row}

@@ -8,6 +8,7 @@ import { useSession } from '../../stores/session';
 import { useSftDraft } from '../../stores/sftDraft';
 import { useLoaded } from '../../stores/useLoaded';
 import { Card } from '../../ui/Card';
+import { Fault } from '../../ui/Fault';
 import { Progress } from './ImportCard';
 import { dtypeWords, megabytes, memoryWords, shapeFacts, USE_NAMES } from './modelsView';
 
@@ -105,11 +106,7 @@ export function CardView({
       }
     >
       {exporting && <Progress value={exporting.share} label="Export progress" />}
-      {failure && (
-        <p className="bad-text" role="alert">
-          {failure}
-        </p>
-      )}
+      <Fault text={failure} />
       {value ? (
         <CardBody card={value} stored={stored} />
       ) : (

@@ -3,7 +3,8 @@ import { useRef, useState } from 'react';
 import type { PendingImport } from '../../protocol/requests';
 import { cancelImport, discardImport, dismissImport, importModel, useModelStore } from '../../stores/models';
 import { Card } from '../../ui/Card';
-import { droppedFiles, type PickedFile, pickedFiles } from '../../ui/droppedFiles';
+import { droppedFiles, type PickedFile } from '../../ui/droppedFiles';
+import { FilePicker } from '../../ui/FilePicker';
 import { useDropTarget } from '../../ui/useDropTarget';
 import { importShare, importWords, megabytes } from './modelsView';
 
@@ -27,9 +28,9 @@ export function ImportCard({ onImported }: { onImported: (id: string) => void })
   return (
     <Card title="Bring a model" note="Llama family, safetensors" className="models-import">
       {/* Dropping is a second way; the buttons inside are the first */}
-      <div className={`models-drop${isOver ? ' is-over' : ''}`} {...handlers}>
-        <Picker input={folder} label="Folder of a model to import" isFolder onFiles={(given) => void read(given)} />
-        <Picker input={files} label="Files of a model to import" onFiles={(given) => void read(given)} />
+      <div className={`drop-zone${isOver ? ' is-over' : ''}`} {...handlers}>
+        <FilePicker input={folder} label="Folder of a model to import" isFolder onFiles={(given) => void read(given)} />
+        <FilePicker input={files} label="Files of a model to import" onFiles={(given) => void read(given)} />
         {isBusy ? (
           <div>
             <div className="models-line" role="status">
@@ -111,37 +112,6 @@ export function Progress({ value, label = 'Import progress' }: { value: number; 
     >
       <i style={{ width: `${100 * value}%` }} />
     </span>
-  );
-}
-
-function Picker({
-  input,
-  label,
-  isFolder = false,
-  onFiles,
-}: {
-  input: React.RefObject<HTMLInputElement | null>;
-  label: string;
-  isFolder?: boolean;
-  onFiles: (files: PickedFile[]) => void;
-}) {
-  return (
-    <input
-      ref={(element) => {
-        input.current = element;
-        if (isFolder) element?.setAttribute('webkitdirectory', '');
-      }}
-      type="file"
-      multiple
-      className="sr-only"
-      tabIndex={-1}
-      aria-label={label}
-      onChange={(event) => {
-        const given = pickedFiles(event.currentTarget.files);
-        event.currentTarget.value = ''; // so that the same folder can be picked again
-        onFiles(given);
-      }}
-    />
   );
 }
 

@@ -9,6 +9,7 @@ import { exportRun, loadRuns } from '../../stores/runs';
 import { saveBlob, saveFile } from '../../stores/saveFile';
 import { useLoaded } from '../../stores/useLoaded';
 import { Card } from '../../ui/Card';
+import { Fault } from '../../ui/Fault';
 import { byKind, KIND_NAMES, megabytes } from './modelsView';
 
 const SHOWN = 12;
@@ -65,11 +66,7 @@ export function StorageCard({ version, onChanged }: { version: string; onChanged
         )
       }
     >
-      {report.error && (
-        <p className="bad-text" role="alert">
-          {report.error.message}
-        </p>
-      )}
+      <Fault text={report.error?.message} />
       <p className="quiet models-small">
         {isKept ? KEPT_WORDS[persistence] : 'This window keeps nothing: all of it goes when the page is closed.'}{' '}
         {byKind(items)

@@ -5,6 +5,7 @@ import type { RunRecord } from '../../protocol/run';
 import { useRuns } from '../../stores/runs';
 import { useSession } from '../../stores/session';
 import { Card } from '../../ui/Card';
+import { Fault } from '../../ui/Fault';
 import { Panel } from '../../ui/Panel';
 import { judge, MONDAY } from './monday';
 import { PHASES } from './phases';
@@ -52,11 +53,7 @@ export function OverviewPanel() {
             )
           }
         >
-          {monday.error && (
-            <p className="bad-text" role="alert">
-              {monday.error}
-            </p>
-          )}
+          <Fault text={monday.error} />
           <div className={trained ? 'monday has-trained' : 'monday'}>
             {MONDAY.map((c) => (
               <section key={c.id}>

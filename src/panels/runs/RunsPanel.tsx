@@ -1,5 +1,4 @@
 // All runs: what was trained, how it went, what it came from; compared on one chart, kept as files.
-
 import { useRef, useState } from 'react';
 import { number, plural } from '../../lib/words';
 import type { RunRecord } from '../../protocol/run';

@@ -13,6 +13,7 @@ import {
 import { openInChat } from '../../stores/models';
 import { Card } from '../../ui/Card';
 import { ChangesTable } from '../../ui/ChangesTable';
+import { Fault } from '../../ui/Fault';
 import type { LossFinding } from '../../ui/lossFinding';
 import { intervalWords, metricChanges, metricWords } from '../../ui/metricWords';
 
@@ -77,11 +78,7 @@ export function Measured({
         </p>
       )}
       {[a, b].map((m, i) =>
-        m?.status === 'failed' ? (
-          <p key={i === 0 ? 'after' : 'before'} className="bad-text" role="alert">
-            {m.error}
-          </p>
-        ) : null,
+        m?.status === 'failed' ? <Fault key={i === 0 ? 'after' : 'before'} text={m.error} /> : null,
       )}
       {a?.status === 'ready' && (
         <ChangesTable

@@ -3,7 +3,8 @@ import { type ReactNode, useRef, useState } from 'react';
 import { count } from '../../lib/words';
 import { deleteKit, importKit, useKits } from '../../stores/kits';
 import { useWorkbench } from '../../stores/workbench';
-import { droppedFiles } from '../../ui/droppedFiles';
+import { droppedFiles, type PickedFile } from '../../ui/droppedFiles';
+import { FilePicker } from '../../ui/FilePicker';
 import { useDropTarget } from '../../ui/useDropTarget';
 import { filesToRead, folderName, rowsAmong } from './kitFiles';
 
@@ -38,11 +39,9 @@ export function KitBar({ facts, children }: { facts: ReactNode; children: ReactN
       setState({ error: (error as Error).message });
     }
   };
+  const readPicked = (picked: readonly PickedFile[]) => void read(picked.map(({ file }) => file));
   const { isOver, handlers } = useDropTarget((transfer) => {
-    void droppedFiles(transfer).then(
-      (dropped) => read(dropped.map(({ file }) => file)),
-      (error: unknown) => setState({ error: (error as Error).message }),
-    );
+    void droppedFiles(transfer).then(readPicked, (error: Error) => setState({ error: error.message }));
   });
   return (
     // Dropping is a second way; the buttons inside are the first
@@ -63,35 +62,13 @@ export function KitBar({ facts, children }: { facts: ReactNode; children: ReactN
           ))}
         </select>
       </label>
-      <input
-        ref={files}
-        type="file"
-        multiple
+      <FilePicker
+        input={files}
+        label="Tokenizer and template files"
         accept=".json,.jinja,.jinja2,.j2,.txt,.jsonl"
-        className="sr-only"
-        tabIndex={-1}
-        aria-label="Tokenizer and template files"
-        onChange={(event) => {
-          const chosen = [...(event.currentTarget.files ?? [])];
-          event.currentTarget.value = '';
-          void read(chosen);
-        }}
+        onFiles={readPicked}
       />
-      <input
-        ref={(element) => {
-          folder.current = element;
-          element?.setAttribute('webkitdirectory', '');
-        }}
-        type="file"
-        className="sr-only"
-        tabIndex={-1}
-        aria-label="Folder of a model"
-        onChange={(event) => {
-          const chosen = [...(event.currentTarget.files ?? [])];
-          event.currentTarget.value = '';
-          void read(chosen);
-        }}
-      />
+      <FilePicker input={folder} label="Folder of a model" isFolder onFiles={readPicked} />
       <button type="button" className="button" onClick={() => files.current?.click()}>
         Bring files
       </button>
