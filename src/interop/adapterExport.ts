@@ -40,12 +40,16 @@ export async function adapterId({
 
 /**
  * adapter_config.json and adapter_model.safetensors: what PeftModel.from_pretrained reads; beside them what an import checks, and
- * `card` as README.md.
+ * `card` as README.md. `kept`: of an artifact its id and its two files, which go out as they are.
  */
-export async function adapterZip(trained: TrainedAdapter, card: string): Promise<{ fileName: string; blob: Blob }> {
+export async function adapterZip(
+  trained: TrainedAdapter,
+  card: string,
+  kept?: { id: string; files: Record<string, Uint8Array> },
+): Promise<{ fileName: string; blob: Blob }> {
   const { config, adapter, tensors, baseName, baseId, name } = trained;
-  const files = writeAdapter(config, adapter.config, tensors, baseName);
-  const id = await adapterId(trained);
+  const files = kept?.files ?? writeAdapter(config, adapter.config, tensors, baseName);
+  const id = baseId === undefined ? undefined : (kept?.id ?? (await adapterId(trained)));
   const origin = id === undefined ? [] : [textFile(ORIGIN_FILE, JSON.stringify({ adapter: id, base: baseId, baseName }, undefined, 2))]; // biome-ignore format: one choice
   const all = [...Object.entries(files).map(([path, bytes]) => bytesFile(path, bytes)), ...origin, textFile('README.md', card)]; // biome-ignore format: one list
   return { fileName: `${slugOf(name, 'adapter')}.peft.zip`, blob: await zipFolder(all) };

@@ -16,6 +16,11 @@ const SHARD = /^model-(\d+)-of-(\d+)\.safetensors$/;
 export const isWeights = (name: string): boolean => name === WEIGHTS || SHARD.test(name);
 /** Beside an imported model: what was changed or noticed as it came in. */
 export const NOTES_FILE = 'posttrain_studio.json';
+/** What is read of a model's folder. */
+export const isModelFile = (path: string): boolean => {
+  const name = nameOf(path);
+  return [MODEL_CONFIG, GENERATION_CONFIG, WEIGHTS_INDEX].includes(name) || isWeights(name) || isKitFile(path);
+};
 /** A config or an index is text: more than this is something else. */
 const MAX_JSON_BYTES = 64 * 2 ** 20;
 
@@ -124,7 +129,7 @@ export function notesOf(json: unknown): string[] {
 
 function whyNoModel(names: readonly string[]): string {
   if (names.includes('adapter_config.json'))
-    return 'These are the files of an adapter, and a model has a config.json. Import them on the Adapters page, beside their base.';
+    return 'These are the files of an adapter, and a model has a config.json. Open the model that it belongs to on the Models page, and add it there.';
   if (names.some((name) => name.endsWith('.gguf')))
     return 'GGUF files are not read. Choose the folder that they were made from, with config.json and safetensors.';
   return `There is no config.json among the files (${names.slice(0, 4).join(', ') || 'none'}). Drop the whole folder of the model.`;

@@ -2,6 +2,7 @@
 // deflated is unpacked piece by piece into a Blob, so that a model of any size never lies in memory.
 import { Inflate } from 'fflate';
 import { DataError } from '../lib/errors';
+import type { GivenFile } from './hfModel';
 
 /** Bytes of the file that are read at once. */
 const CHUNK_BYTES = 4 * 2 ** 20;
@@ -102,4 +103,26 @@ async function unpack(file: Blob, name: string, entry: ZipEntry): Promise<Blob> 
   }
   if (unpacked !== sizeBytes) return fail('was cut off');
   return new Blob(parts);
+}
+
+/**
+ * Files as a person gave them, each zip replaced by what it holds, under its name; what is not wanted comes along by its name alone.
+ * Throws DataError naming the zip or the file in it.
+ */
+export async function unzipGiven(
+  given: readonly GivenFile[],
+  isWanted: (path: string) => boolean,
+): Promise<GivenFile[]> {
+  const out: GivenFile[] = [];
+  for (const { path, blob } of given) {
+    if (!(await isZip(blob))) {
+      out.push({ path, blob });
+      continue;
+    }
+    const { entries, read } = await openZip(blob, path);
+    const folder = path.replace(/\.zip$/i, '');
+    for (const entry of entries)
+      out.push({ path: `${folder}/${entry.path}`, blob: isWanted(entry.path) ? await read(entry) : new Blob([]) });
+  }
+  return out;
 }

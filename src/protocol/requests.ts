@@ -389,6 +389,14 @@ export interface StoredModel {
   isImported: boolean;
   /** Artifact id of the tokenizer that it reads with; the studio's own unless given. */
   tokenizer?: string;
+  /** Of an imported adapter: the model beside which it lies. */
+  adapterOf?: { ref: ModelRef; name: string };
+}
+/** A file as it was dropped or picked: read in pieces, never sent whole. */
+export interface GivenBlob {
+  /** From the folder on that it came in. */
+  path: string;
+  blob: Blob;
 }
 /** What one way of using a model takes of the device's memory. */
 export interface ModelUse {
@@ -673,10 +681,24 @@ export interface ComputeRequests {
    * either, and after a cancel, nothing of it is kept.
    */
   importModel: {
-    params: { name: string; files: { path: string; blob: Blob }[] };
+    params: { name: string; files: GivenBlob[] };
     reply: StoredModel;
     progress: ModelImportProgress;
   };
+  /** What dropped files are, by their names and those inside zips. */
+  kindOfFiles: { params: { files: GivenBlob[] }; reply: { kind: 'model' | 'adapter' }; progress: never };
+  /** Reads PEFT's files (a folder's, a zip, or the pair) beside a model. Throws in words what does not fit. */
+  readModelAdapter: { params: { base: ModelRef; files: GivenBlob[] }; reply: AdapterReading; progress: never };
+  /**
+   * Keeps such files beside the model. `isBaseConfirmed`: the person vouches for the base; ConfigError where that is needed and
+   * missing.
+   */
+  addModelAdapter: {
+    params: { base: ModelRef; files: GivenBlob[]; isBaseConfirmed: boolean };
+    reply: StoredModel;
+    progress: never;
+  };
+  /** Models, and adapters that were added to one. */
   listModels: {
     params: Record<string, never>;
     reply: { models: StoredModel[]; pending: PendingImport[] };

@@ -37,7 +37,8 @@ import { DeviceQueue, yieldToMessages } from './deviceQueue';
 import { EndedRuns } from './endedRuns';
 import { gpuErrorWords, inWords, isOutOfMemory, isWasmAbort, lossWords } from './inWords';
 import { MemoryBudget, recipeMemory } from './memoryBudget';
-import { modelCard } from './modelCards';
+import { isImportedAdapter, kindOfFiles, ModelAdapters } from './modelAdapters';
+import { baseOf, modelCard } from './modelCards';
 import { exportMerged, exportModel, exportPeft } from './modelExports';
 import { type ReadModelFile, requireModelFile } from './modelFiles';
 import { ModelImports } from './modelImports';
@@ -123,6 +124,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     isTraining: () => training.ids().length > 0,
   });
   const adapterImports = new AdapterImports(tenancy);
+  const modelAdapters = new ModelAdapters(models, artifacts);
   const arithmetic = new AdapterArithmetic({ tenancy, models, contexts, queue });
   const training: TrainingRuns = new TrainingRuns({
     ...{ ...stores, locks: env.locks, queue, now, emit },
@@ -291,6 +293,18 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     progress: (done: number, total: number, name?: string) => progress({ done, total, ...(name && { name }) }),
   });
 
+  async function storedModel(info: ArtifactInfo): Promise<StoredModel> {
+    const { id, name, sizeBytes, createdAt, manifest } = info;
+    const { kit } = await modelKitOf(storage, id, now);
+    const isAdapter = isImportedAdapter(info);
+    const adapterOf = isAdapter ? await baseOf(manifest.parents.base!, models, artifacts) : undefined;
+    return {
+      ...{ id, name, sizeBytes, createdAt },
+      isImported: isAdapter || manifest.parents.tokenizer !== undefined,
+      ...(kit !== undefined && { tokenizer: kit }),
+      ...(adapterOf && { adapterOf }),
+    };
+  }
   const handlers: Handlers<ComputeRequests> = {
     init: ({ backend: wanted }) => ready(wanted).then(told),
     loadModel: ({ ref }, { progress, signal }) =>
@@ -568,10 +582,14 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     },
     async importModel({ name, files }, { signal, progress }) {
       const info = await modelImports.import(name, files, { signal, onProgress: progress });
-      return storedModel(info, storage, now);
+      return storedModel(info);
     },
+    kindOfFiles: async ({ files }) => ({ kind: await kindOfFiles(files) }),
+    readModelAdapter: ({ base, files }) => modelAdapters.read(base, files),
+    addModelAdapter: async ({ base, files, isBaseConfirmed }) =>
+      storedModel(await modelAdapters.add(base, files, isBaseConfirmed)),
     listModels: async () => ({
-      models: await Promise.all((await artifacts.list('model')).map((info) => storedModel(info, storage, now))),
+      models: await Promise.all([...(await artifacts.list('model')), ...(await modelAdapters.list())].map(storedModel)),
       pending: await modelImports.pending(),
     }),
     discardImport: async ({ id }) => ({ freedBytes: await modelImports.discard(id) }),
@@ -600,14 +618,4 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     storageEstimate: () => storage.estimate(),
   };
   return { handlers, abandon };
-}
-
-async function storedModel(
-  { id, name, sizeBytes, createdAt, manifest }: ArtifactInfo,
-  storage: Storage,
-  now: () => number,
-): Promise<StoredModel> {
-  const { kit } = await modelKitOf(storage, id, now);
-  const isImported = manifest.parents.tokenizer !== undefined;
-  return { id, name, sizeBytes, createdAt, isImported, ...(kit !== undefined && { tokenizer: kit }) };
 }

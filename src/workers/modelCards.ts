@@ -68,7 +68,12 @@ export async function modelCard(
   };
 }
 
-async function baseOf(id: string, models: Models, artifacts: ArtifactStore): Promise<ModelCard['base']> {
+/** The model behind an artifact id, as the page calls it; undefined where it is not here. */
+export async function baseOf(
+  id: string,
+  models: Pick<Models, 'shipped'>,
+  artifacts: ArtifactStore,
+): Promise<ModelCard['base']> {
   const kept = await artifacts.get(id);
   if (kept) return { ref: id, name: kept.name };
   const info = (await models.shipped(id))?.info;

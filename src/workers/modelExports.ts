@@ -3,6 +3,7 @@
 import { adapterId, adapterZip, type TrainedAdapter } from '../interop/adapterExport';
 import { GENERATION_CONFIG, MODEL_CONFIG } from '../interop/hfModel';
 import { bytesFile, type CardFacts, type FolderFile, modelCardText, slugOf, textFile, weightsFile, zipFolder } from '../interop/modelExport'; // biome-ignore format: one list
+import { ADAPTER_CONFIG, ADAPTER_WEIGHTS } from '../interop/peft';
 import { inFloat32 } from '../nn/hfConfig';
 import { loraParameterCount } from '../nn/lora';
 import { mergedSource } from '../nn/mergedSource';
@@ -76,21 +77,27 @@ export async function exportMerged(
 ): Promise<Exported> {
   const { name, config, hfConfig, weights, adapter, tensors } = trained;
   const files = writtenFiles(hfConfig, mergedSource(config, weights, adapter, tensors));
-  const artifactId = (await adapterId(trained)) ?? ref;
+  const artifactId = ref.startsWith('sha256:') ? ref : ((await adapterId(trained)) ?? ref);
   return exportFolder(ref, { name, ending: '.merged', artifactId, config, files }, env, options);
 }
-/** An adapter as it is now, in PEFT's files. */
+/** An adapter as it is now, in PEFT's files; one that came from elsewhere in its own. */
 export async function exportPeft(ref: ModelRef, trained: TrainedAdapter, env: ExportEnvironment): Promise<Exported> {
   const { name, config, adapter, baseName, baseId } = trained;
   const facts = await factsOf(ref, env);
+  const kept = (await keptAs(ref, env))?.manifest.kind === 'adapter' ? { id: ref, files: await adapterFiles(ref, env) } : undefined; // biome-ignore format: one choice
   const card = modelCardText({
     ...facts,
     ...{ name, adapterOf: baseName, parameterCount: loraParameterCount(config, adapter.config) },
-    artifactId: (await adapterId(trained)) ?? ref,
+    artifactId: kept?.id ?? (await adapterId(trained)) ?? ref,
     parents: { ...facts.parents, ...(baseId !== undefined && { base: baseId }) },
     hasTemplate: (await tokenizerFiles(ref, env)).hasTemplate,
   });
-  return adapterZip(trained, card);
+  return adapterZip(trained, card, kept);
+}
+async function adapterFiles(id: string, { storage, now }: ExportEnvironment): Promise<Record<string, Uint8Array>> {
+  const artifacts = new ArtifactStore(storage, now);
+  const read = [ADAPTER_CONFIG, ADAPTER_WEIGHTS].map(async (path) => [path, await artifacts.file(id, path)] as const);
+  return Object.fromEntries(await Promise.all(read));
 }
 
 async function exportFolder(

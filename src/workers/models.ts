@@ -150,7 +150,9 @@ export class Models {
       ? mergedWeights(info.config, files.weights, chosen, tensorsOf(chosen.name, adapters.tensors))
       : files.weights;
     const { adapters: _none, ...plain } = info;
-    const artifactId = chosen && (await this.adapterId(source, chosen));
+    // An adapter's own files are the artifact; written anew, as a run's are, they would be another.
+    const isRun = runOf(ref).runId !== undefined;
+    const artifactId = isRun && chosen ? await this.adapterId(source, chosen) : undefined;
     return {
       key: `${source.key}#${name ?? ''}`,
       info: artifactId ? { ...plain, artifactId } : plain,
