@@ -3,7 +3,7 @@ import { useEffect } from 'react';
 import { create } from 'zustand';
 import { CancelledError } from '../lib/errors';
 import { MODEL_TEMPLATE, type Recipe } from '../protocol/recipe';
-import type { ModelImportProgress, ModelRef, PendingImport, StoredModel } from '../protocol/requests';
+import type { GivenBlob, ModelImportProgress, ModelRef, PendingImport, StoredModel } from '../protocol/requests';
 import type { RunRecord } from '../protocol/run';
 import { studioClient } from './client';
 import { askToKeep } from './persistence';
@@ -55,10 +55,7 @@ export function openInChat(right: ModelRef, left?: ModelRef): void {
 
 let controller: AbortController | undefined;
 /** Reads a folder's files; progress and a failure are in the store. Resolves to the model, undefined when it did not come in. */
-export async function importModel(
-  name: string,
-  files: { path: string; blob: Blob }[],
-): Promise<StoredModel | undefined> {
+export async function importModel(name: string, files: GivenBlob[]): Promise<StoredModel | undefined> {
   if (controller) return undefined;
   controller = new AbortController();
   const { signal } = controller;
@@ -80,6 +77,12 @@ export async function importModel(
     controller = undefined;
     await loadModels().catch(() => {});
   }
+}
+/** Keeps an adapter beside a model. Throws in words. */
+export async function addAdapter(base: ModelRef, files: GivenBlob[], isBaseConfirmed: boolean): Promise<StoredModel> {
+  const added = await studioClient().compute.request('addModelAdapter', { base, files, isBaseConfirmed });
+  await loadModels().catch(() => {}); // it is kept all the same
+  return added;
 }
 export const cancelImport = (): void => controller?.abort();
 export const dismissImport = (): void => useModelStore.setState({ importing: undefined });

@@ -15,10 +15,13 @@ import { dtypeWords, megabytes, memoryWords, shapeFacts, USE_NAMES } from './mod
 export function CardView({
   modelRef,
   stored,
+  onAddAdapter,
   onDelete,
 }: {
   modelRef: string;
   stored?: StoredModel;
+  /** Absent for an adapter: one is not put beside another. */
+  onAddAdapter?: () => void;
   onDelete?: () => void;
 }) {
   const restarts = useSession((s) => s.restarts);
@@ -36,6 +39,15 @@ export function CardView({
     if (stored && next && next !== stored.name)
       renameModel(stored.id, next).catch((cause: Error) => setError(cause.message));
     setDraft(undefined);
+  };
+  const exportPeft = async () => {
+    setError(undefined);
+    try {
+      const { fileName, blob } = await studioClient().compute.request('exportAdapter', { ref: modelRef, form: 'peft' });
+      saveBlob(fileName, blob);
+    } catch (cause) {
+      setError((cause as Error).message);
+    }
   };
   const exportIt = async () => {
     const controller = new AbortController();
@@ -79,7 +91,15 @@ export function CardView({
           />
         )
       }
-      note={stored?.isImported ? 'imported' : stored ? 'trained here' : 'ships with the studio'}
+      note={
+        stored?.adapterOf
+          ? `adapter of ${stored.adapterOf.name}`
+          : stored?.isImported
+            ? 'imported'
+            : stored
+              ? 'trained here'
+              : 'ships with the studio'
+      }
       className="models-card"
       actions={
         <>
@@ -94,7 +114,17 @@ export function CardView({
             </button>
           ) : (
             <button type="button" className="link" onClick={() => void exportIt()}>
-              Export as a folder (.zip)
+              {stored?.adapterOf ? 'Export merged (.zip)' : 'Export as a folder (.zip)'}
+            </button>
+          )}
+          {stored?.adapterOf && (
+            <button type="button" className="link" onClick={() => void exportPeft()}>
+              Export in PEFT’s files (.zip)
+            </button>
+          )}
+          {onAddAdapter && (
+            <button type="button" className="link" onClick={onAddAdapter}>
+              Add an adapter
             </button>
           )}
           {onDelete && (
@@ -142,7 +172,7 @@ function CardBody({ card, stored }: { card: ModelCard; stored?: StoredModel }) {
         )}
         {runs('lora') && (
           <button type="button" className="button" onClick={() => open('#/lora')}>
-            Train an adapter
+            {stored?.adapterOf ? 'Train on it, merged' : 'Train an adapter'}
           </button>
         )}
       </div>

@@ -4,10 +4,12 @@ import { studioClient } from '../../stores/client';
 import { loadModels, useModelStore, useStoredModels } from '../../stores/models';
 import { useRuns } from '../../stores/runs';
 import { Card } from '../../ui/Card';
+import type { PickedFile } from '../../ui/droppedFiles';
 import { Panel } from '../../ui/Panel';
+import { AddAdapter } from './AddAdapter';
 import { CardView } from './CardView';
 import { ImportCard } from './ImportCard';
-import { BUILTIN_MODELS, megabytes } from './modelsView';
+import { BUILTIN_MODELS, baseOf, megabytes, storedWords } from './modelsView';
 import { StorageCard } from './StorageCard';
 import '../../ui/parts.css';
 import './models.css';
@@ -19,13 +21,15 @@ export function ModelsPanel() {
   const runs = useRuns((s) => Object.keys(s.runs).length);
   const [chosen, setChosen] = useState<string>();
   const [asked, setAsked] = useState<{ id: string; why: string; isForced: boolean }>();
+  const [adding, setAdding] = useState<{ base: { ref: string; name: string }; files?: readonly PickedFile[] }>();
   const [version, setVersion] = useState(0);
   const known = [...stored.map(({ id }) => id), ...BUILTIN_MODELS.map(({ ref }) => ref)];
   const current = chosen !== undefined && known.includes(chosen) ? chosen : (stored[0]?.id ?? 'builtin:micro');
   const model = stored.find(({ id }) => id === current);
   const remove = async (id: string, isForced: boolean) => {
     try {
-      await studioClient().compute.request('deleteStored', { kind: 'model', id, isForced });
+      const kind = stored.find((one) => one.id === id)?.adapterOf ? 'adapter' : 'model';
+      await studioClient().compute.request('deleteStored', { kind, id, isForced });
       setAsked(undefined);
       setVersion((n) => n + 1);
       await loadModels();
@@ -41,11 +45,14 @@ export function ModelsPanel() {
     >
       <div className="models-grid">
         <div className="models-left">
-          <ImportCard onImported={setChosen} />
-          <Card title="In this browser" note={`${stored.length + BUILTIN_MODELS.length} models`}>
+          <ImportCard
+            onImported={setChosen}
+            onAdapter={(files) => setAdding({ base: baseOf(current, model), files })}
+          />
+          <Card title="In this browser" note={storedWords(stored)}>
             {!isLoaded && <div className="skeleton-block" aria-hidden="true" />}
             <ul className="models-list" aria-label="Models">
-              {stored.map(({ id, name, sizeBytes, isImported }) => (
+              {stored.map(({ id, name, sizeBytes, isImported, adapterOf }) => (
                 <li key={id}>
                   <button
                     type="button"
@@ -55,7 +62,8 @@ export function ModelsPanel() {
                   >
                     <span className="one-line">{name}</span>
                     <small>
-                      {isImported ? 'imported' : 'trained here'} · {megabytes(sizeBytes)}
+                      {adapterOf ? `adapter of ${adapterOf.name}` : isImported ? 'imported' : 'trained here'} ·{' '}
+                      {megabytes(sizeBytes)}
                     </small>
                   </button>
                 </li>
@@ -88,8 +96,22 @@ export function ModelsPanel() {
               </button>
             </div>
           )}
+          {adding && (
+            <AddAdapter
+              key={adding.base.ref}
+              base={adding.base.ref}
+              baseName={adding.base.name}
+              given={adding.files}
+              onAdded={(id) => {
+                setAdding(undefined);
+                setChosen(id);
+              }}
+              onClose={() => setAdding(undefined)}
+            />
+          )}
           <CardView
             key={current}
+            onAddAdapter={model?.adapterOf ? undefined : () => setAdding({ base: baseOf(current, model) })}
             modelRef={current}
             stored={model}
             onDelete={

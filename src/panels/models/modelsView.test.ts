@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { StoredItem } from '../../protocol/requests';
-import { byKind, importShare, importWords, megabytes, millions } from './modelsView';
+import { baseOf, byKind, importShare, importWords, megabytes, millions, storedWords } from './modelsView';
 
 test('sizes are decimal, with the digits that tell two of them apart', () => {
   expect([0, 400, 5000, 1.5e6, 538_090_408, 2.5e9].map(megabytes)).toEqual([
@@ -26,4 +26,12 @@ test('kinds are summed, the largest first', () => {
     { kind: 'run', sizeBytes: 11, items: 2 },
     { kind: 'model', sizeBytes: 9, items: 1 },
   ]);
+});
+test('an adapter is added to the model that is open, or to the base of the adapter that is', () => {
+  const mine = { id: 'sha256:a', name: 'mine', sizeBytes: 1, createdAt: 1, isImported: true };
+  const adapter = { ...mine, id: 'sha256:b', name: 'finance', adapterOf: { ref: 'sha256:a', name: 'mine' } };
+  expect(baseOf('sha256:a', mine)).toEqual({ ref: 'sha256:a', name: 'mine' });
+  expect(baseOf('sha256:b', adapter)).toEqual({ ref: 'sha256:a', name: 'mine' });
+  expect(baseOf('builtin:nano', undefined)).toEqual({ ref: 'builtin:nano', name: 'nano-base' });
+  expect([storedWords([mine]), storedWords([mine, adapter])]).toEqual(['4 models', '4 models, 1 adapter']);
 });

@@ -1,12 +1,32 @@
 // What the Models page says, as pure functions.
-import { count, sizeWords } from '../../lib/words';
-import type { ModelCard, ModelImportProgress, ModelUse, StoredItem, StoredKind } from '../../protocol/requests';
+import { count, plural, sizeWords } from '../../lib/words';
+import type {
+  ModelCard,
+  ModelImportProgress,
+  ModelRef,
+  ModelUse,
+  StoredItem,
+  StoredKind,
+  StoredModel,
+} from '../../protocol/requests';
 
 export const BUILTIN_MODELS = [
   { ref: 'builtin:nano', name: 'nano-base' },
   { ref: 'builtin:micro', name: 'micro-base' },
   { ref: 'builtin:micro-sft', name: 'micro-sft' },
 ];
+
+/** The model that an adapter belongs to when this one is open: itself, or the base of an adapter. */
+export function baseOf(ref: ModelRef, stored: StoredModel | undefined): { ref: ModelRef; name: string } {
+  const builtin = BUILTIN_MODELS.find((one) => one.ref === ref);
+  return stored?.adapterOf ?? { ref, name: stored?.name ?? builtin?.name ?? ref };
+}
+/** `4 models, 1 adapter`, the built-in ones among them. */
+export function storedWords(stored: readonly StoredModel[]): string {
+  const adapters = stored.filter(({ adapterOf }) => adapterOf).length;
+  const models = plural(stored.length - adapters + BUILTIN_MODELS.length, 'model');
+  return adapters > 0 ? `${models}, ${plural(adapters, 'adapter')}` : models;
+}
 
 /** `1.2 MB`, `538 MB`: decimal, as file managers and browsers' quotas count. */
 export function megabytes(bytes: number): string {
