@@ -114,7 +114,7 @@ test('an adapter is dropped beside an imported model: checked, added, held again
   // One of another width says so; it is chosen on the card.
   await page.getByRole('button', { name: 'Add an adapter' }).click();
   await page.getByLabel('Folder of an adapter to add').setInputFiles(adapter(info, 'org/wide', 128));
-  await expect(adding.getByRole('alert')).toContainText(/its config names org\/wide\): there .* takes 128 numbers, and in my-nano 64/); // biome-ignore format: one call
+  await expect(adding.getByRole('alert')).toContainText(/its config names org\/wide\): there .* gives 128 numbers, and in my-nano 64/); // biome-ignore format: one call
   await adding.getByRole('button', { name: 'Close' }).click();
   // One that names another base waits for a word.
   await drop(page, adapter(info, 'org/other-7b'));

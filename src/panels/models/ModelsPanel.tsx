@@ -98,7 +98,7 @@ export function ModelsPanel() {
           )}
           {adding && (
             <AddAdapter
-              key={adding.base.ref}
+              key={`adapter of ${adding.base.ref}`}
               base={adding.base.ref}
               baseName={adding.base.name}
               given={adding.files}
