@@ -61,7 +61,7 @@ export function AddAdapter({
   const { isOver, handlers } = useDropTarget((transfer) => {
     droppedFiles(transfer).then(read, (cause: Error) => setError(cause.message));
   });
-  const kinds = reading && [reading.config.use_dora && 'DoRA', reading.config.use_rslora && 'rsLoRA', reading.config.rank_pattern && 'ranks by module'].filter(Boolean); // biome-ignore format: one list
+  const kinds = reading && [reading.config.use_dora && 'DoRA', reading.config.use_rslora && 'rsLoRA', Object.keys(reading.config.rank_pattern ?? {}).length > 0 && 'ranks by module'].filter(Boolean); // biome-ignore format: one list
   return (
     <Card
       title={`An adapter for ${baseName}`}
