@@ -248,7 +248,7 @@ async function measure(group: Group, isForced: boolean): Promise<void> {
   const finish = async (measured: readonly Measured[]) => {
     const about = { seeds: group.seeds, backend: backend.backend, model: artifact, commit, command: commandOf(group) };
     // JSON has no NaN: a metric that counted no case has no figure.
-    const figures = measured.map((figure) => ({ ...about, ...figure })).filter((f) => Number.isFinite(f.value));
+    const figures = measured.map((figure) => ({ ...figure, ...about, ...figure })).filter((f) => Number.isFinite(f.value));
     await writeFigures(figures);
     for (const figure of figures) console.log(JSON.stringify(figure));
     console.error(`${group.id}: ${Math.round((performance.now() - started) / 1000)} s`);
