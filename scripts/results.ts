@@ -248,7 +248,8 @@ async function measure(group: Group, isForced: boolean): Promise<void> {
   const finish = async (measured: readonly Measured[]) => {
     const about = { seeds: group.seeds, backend: backend.backend, model: artifact, commit, command: commandOf(group) };
     // JSON has no NaN: a metric that counted no case has no figure.
-    const figures = measured.map((figure) => ({ ...figure, ...about, ...figure })).filter((f) => Number.isFinite(f.value));
+    // The figure's own labels count before the group's; spread first as well, for the order of the file.
+    const figures = measured.map((figure) => ({ ...figure, ...about, ...figure })).filter((f) => Number.isFinite(f.value)); // biome-ignore format: one choice
     await writeFigures(figures);
     for (const figure of figures) console.log(JSON.stringify(figure));
     console.error(`${group.id}: ${Math.round((performance.now() - started) / 1000)} s`);
