@@ -151,6 +151,7 @@ test('an adapter: costs, a refused target, a run, its picture, the verdict and t
   const peft = await download('Adapter, PEFT’s files');
   expect(peft.name).toMatch(/\.peft\.zip$/);
   expect(Object.keys(peft.files).sort()).toEqual([
+    'README.md',
     'adapter_config.json',
     'adapter_model.safetensors',
     'posttrain_studio.json', // which base by its hash

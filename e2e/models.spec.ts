@@ -1,7 +1,12 @@
 // A person's own model: its folder through the browser's picker and by drop, its card, an answer from it, out again as a folder.
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import type { Page } from '@playwright/test';
+import type { Page, TestInfo } from '@playwright/test';
 import { unzipSync } from 'fflate';
+import { writeAdapter } from '../src/interop/peft';
+import { initLora, targetModules } from '../src/nn/lora';
+import { PRESETS } from '../src/nn/presets';
+import { readSafetensors, writeSafetensors } from '../src/storage/safetensors';
 import { expect, test } from './guarded';
 import { folder, largeFolder } from './modelFolder';
 import { expectToFit, openStudio, showPanel, WASM } from './studio';
@@ -68,6 +73,106 @@ test('a model’s folder comes in by picker, answers, and goes out with the same
   await expect(page.getByRole('alert')).toContainText('Delete the model my-nano? Nothing else needs it.');
   await page.getByRole('button', { name: 'Delete for good' }).click();
   await expect(page.getByText(/Deleted my-nano: .* freed/)).toBeVisible();
+});
+
+/** An adapter of nano in PEFT's files, with numbers that change every answer. */
+function adapter(info: TestInfo, base: string, width = 64): string {
+  const path = info.outputPath('finance');
+  rmSync(path, { recursive: true, force: true });
+  mkdirSync(path, { recursive: true });
+  const lora = { r: 2, lora_alpha: 8, use_rslora: true, target_modules: ['q_proj', 'down_proj'] };
+  const config = { ...PRESETS.nano, hidden_size: width };
+  const tensors = initLora(targetModules(config, lora), lora, 1, () => new Float32Array());
+  for (const [name, { data }] of Object.entries(tensors)) if (name.includes('lora_B')) data.fill(0.3);
+  for (const [name, bytes] of Object.entries(writeAdapter(config, lora, tensors, base)))
+    writeFileSync(`${path}/${name}`, bytes);
+  return path;
+}
+
+test('an adapter is dropped beside an imported model: checked, added, held against its base in Chat, exported, deleted', async ({
+  page,
+}, info) => {
+  await openStudio(page, WASM);
+  await showPanel(page, '#/models');
+  await page.getByLabel('Folder of a model to import').setInputFiles(folder(info, 'my-nano'));
+  await expect(page.getByRole('heading', { name: 'my-nano' })).toBeVisible();
+  const adding = page.locator('.models-adapter');
+  // One of another width says so; it is chosen on the card.
+  await page.getByRole('button', { name: /^Add an adapter to/ }).click();
+  await page.getByLabel('Folder of an adapter to add').setInputFiles(adapter(info, 'org/wide', 128));
+  await expect(adding.getByRole('alert')).toContainText(/its config names org\/wide\): there .* gives 128 numbers, and in my-nano 64/); // biome-ignore format: one call
+  await adding.getByRole('button', { name: 'Close' }).click();
+  // One that names another base waits for a word.
+  await drop(page, adapter(info, 'org/other-7b'));
+  await expect(adding).toContainText('finance: r 2, lora_alpha 8, rsLoRA, on 6 modules');
+  await expect(adding.getByRole('button', { name: 'Add the adapter' })).toBeDisabled();
+  await adding.getByLabel('It was trained on my-nano').check();
+  await adding.getByRole('button', { name: 'Add the adapter' }).click();
+  const card = page.locator('.models-card');
+  await expect(card.getByRole('heading', { name: 'finance' })).toBeVisible();
+  await expect(card).toContainText('adapter of my-nano');
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('button', { name: /^Export in PEFT’s files/ }).click(),
+  ]);
+  const zip = info.outputPath('finance.peft.zip');
+  await download.saveAs(zip);
+  const files = unzipSync(new Uint8Array(await readFile(zip)));
+  expect(Object.keys(files).sort()).toEqual(['README.md', 'adapter_config.json', 'adapter_model.safetensors', 'posttrain_studio.json']); // biome-ignore format: one call
+  // Its own zip is recognised by the hash of its base.
+  await drop(page, zip);
+  await expect(adding).toContainText('the hashes of the base’s files agree');
+  await adding.getByRole('button', { name: 'Close' }).click();
+  // Base left, adapter right, whatever Chat had before.
+  await page.getByRole('button', { name: 'Compare with its base in Chat' }).click();
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText('Chat');
+  await expect(page.getByLabel('Left model').locator('option:checked')).toHaveText('my-nano');
+  await expect(page.getByLabel('Right model').locator('option:checked')).toHaveText('finance');
+  await page.getByRole('radio', { name: 'string' }).click();
+  await expect(page.locator('.raw-prompt')).toContainText('[user] Q3 spending');
+  await page.getByLabel('max_new_tokens').fill('8');
+  await page.getByRole('button', { name: 'Generate' }).click();
+  await expect(page.getByRole('button', { name: 'Generate' })).toBeEnabled({ timeout: 60_000 });
+  const answers = await page.locator('.answers .answer-text').allTextContents();
+  expect(answers).toHaveLength(2);
+  expect(answers[0]).not.toBe(answers[1]);
+  await showPanel(page, '#/models');
+  await page.getByRole('button', { name: /finance/ }).first().click(); // biome-ignore format: one line
+  await card.getByRole('button', { name: /^Delete/ }).click();
+  await page.getByRole('button', { name: 'Delete for good' }).click();
+  await expect(page.getByRole('list', { name: 'Models' })).not.toContainText('finance');
+});
+
+test('a folder of shards comes in by picker, goes out as a zip, and the zip comes in as the same model', async ({
+  page,
+}, info) => {
+  const path = folder(info, 'sharded');
+  const tensors = Object.entries(readSafetensors(new Uint8Array(readFileSync(`${path}/model.safetensors`))));
+  rmSync(`${path}/model.safetensors`);
+  const [a, b] = ['model-00001-of-00002.safetensors', 'model-00002-of-00002.safetensors'];
+  const half = Math.ceil(tensors.length / 2);
+  writeFileSync(`${path}/${a}`, writeSafetensors(Object.fromEntries(tensors.slice(0, half))));
+  writeFileSync(`${path}/${b}`, writeSafetensors(Object.fromEntries(tensors.slice(half))));
+  const weight_map = Object.fromEntries(tensors.map(([name], i) => [name, i < half ? a : b]));
+  writeFileSync(`${path}/model.safetensors.index.json`, JSON.stringify({ metadata: { total_size: 1 }, weight_map }));
+  await openStudio(page, WASM);
+  await showPanel(page, '#/models');
+  await page.getByLabel('Folder of a model to import').setInputFiles(path);
+  await expect(page.getByRole('heading', { name: 'sharded' })).toBeVisible();
+  const card = page.locator('.models-card');
+  await expect(card).toContainText(a);
+  await expect(card).toContainText(b);
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('button', { name: 'Export as a folder (.zip)' }).click(),
+  ]);
+  const zip = info.outputPath('back.zip');
+  await download.saveAs(zip);
+  await page.getByLabel('Files of a model to import').setInputFiles(zip);
+  // The same files are the same artifact, under the name that it had.
+  await expect(page.getByText(/is being looked through|Reading and hashing|Copying/)).toHaveCount(0);
+  await expect(page.getByRole('alert')).toHaveCount(0);
+  await expect(page.getByRole('list', { name: 'Models' }).getByText('imported')).toHaveCount(1);
 });
 
 test('a folder dropped on the page comes in; another architecture is refused by its name', async ({ page }, info) => {

@@ -399,6 +399,14 @@ export interface StoredModel {
   isImported: boolean;
   /** Artifact id of the tokenizer that it reads with; the studio's own unless given. */
   tokenizer?: string;
+  /** Of an imported adapter: the model beside which it lies. */
+  adapterOf?: { ref: ModelRef; name: string };
+}
+/** A file as it was dropped or picked: read in pieces, never sent whole. */
+export interface GivenBlob {
+  /** From the folder on that it came in. */
+  path: string;
+  blob: Blob;
 }
 /** What one way of using a model takes of the device's memory. */
 export interface ModelUse {
@@ -416,10 +424,14 @@ export interface ModelCard {
   dtypes: Record<string, number>;
   files: { path: string; sizeBytes: number }[];
   parents: Record<string, string>;
+  /** The model that it was trained from, or lies beside; absent where it is not here. */
+  base?: { ref: ModelRef; name: string };
   tokenizer: { id: string; name: string; vocabSize: number; hasTemplate: boolean; notes: string[] };
   /** Rows and tokens that training was planned for. */
   shape: { B: number; T: number };
   uses: ModelUse[];
+  /** What was changed or noticed as it came in, in sentences. */
+  notes: string[];
   createdAt?: number;
 }
 export type StoredKind =
@@ -645,12 +657,12 @@ export interface ComputeRequests {
     progress: never;
   };
   /**
-   * The adapter of a model as one zip: PEFT's two files, or the base with the adapter merged into it as transformers reads it.
+   * The adapter of a model as one zip: PEFT's files, or the base with the adapter merged into it as transformers reads it.
    * Throws ConfigError where there is no adapter, and for merging one that cannot be (lora_bias).
    */
   exportAdapter: {
     params: { ref: ModelRef; form: 'peft' | 'merged' };
-    reply: { fileName: string; bytes: ArrayBuffer };
+    reply: { fileName: string; blob: Blob };
     progress: never;
   };
   startRun: {
@@ -684,11 +696,25 @@ export interface ComputeRequests {
    * either, and after a cancel, nothing of it is kept.
    */
   importModel: {
-    params: { name: string; files: { path: string; blob: Blob }[] };
+    params: { name: string; files: GivenBlob[] };
     /** `isKnown`: the same bytes were there already, under the name and since the time that are given back. */
     reply: StoredModel & { isKnown?: boolean };
     progress: ModelImportProgress;
   };
+  /** What dropped files are, by their names and those inside zips. */
+  kindOfFiles: { params: { files: GivenBlob[] }; reply: { kind: 'model' | 'adapter' }; progress: never };
+  /** Reads PEFT's files (a folder's, a zip, or the pair) beside a model. Throws in words what does not fit. */
+  readModelAdapter: { params: { base: ModelRef; files: GivenBlob[] }; reply: AdapterReading; progress: never };
+  /**
+   * Keeps such files beside the model. `isBaseConfirmed`: the person vouches for the base; ConfigError where that is needed and
+   * missing.
+   */
+  addModelAdapter: {
+    params: { base: ModelRef; files: GivenBlob[]; isBaseConfirmed: boolean };
+    reply: StoredModel;
+    progress: never;
+  };
+  /** Models, and adapters that were added to one. */
   listModels: {
     params: Record<string, never>;
     /** `removed`: names of models and runs (`run:<id>`) that were deleted in this browser. */

@@ -3,7 +3,7 @@ import { useEffect } from 'react';
 import { create } from 'zustand';
 import { CancelledError } from '../lib/errors';
 import { MODEL_TEMPLATE, type Recipe } from '../protocol/recipe';
-import type { ModelImportProgress, ModelRef, PendingImport, StoredModel } from '../protocol/requests';
+import type { GivenBlob, ModelImportProgress, ModelRef, PendingImport, StoredModel } from '../protocol/requests';
 import type { RunRecord } from '../protocol/run';
 import { studioClient } from './client';
 import { modelName } from './modelNames';
@@ -16,6 +16,10 @@ interface RunningImport {
   progress?: ModelImportProgress;
   error?: string;
 }
+export interface WantedInChat {
+  right: ModelRef;
+  left?: ModelRef;
+}
 interface ModelsState {
   models: StoredModel[];
   pending: PendingImport[];
@@ -25,8 +29,8 @@ interface ModelsState {
   importing?: RunningImport;
   /** The last import brought what was there already, under this name. */
   known?: StoredModel;
-  /** Model that Chat opens on its right side. */
-  wanted?: ModelRef;
+  /** What Chat was asked to open: the model on its right side, and what it is to be held against. */
+  wanted?: WantedInChat;
   /** Base that LoRA takes when it opens, once. */
   wantedBase?: { ref: ModelRef; tokenizer?: string };
 }
@@ -47,17 +51,22 @@ export function useStoredModels(): StoredModel[] {
 export async function loadModels(): Promise<void> {
   const listed = await studioClient().compute.request('listModels', {});
   useModelStore.setState(({ wanted }) => {
-    const isGone = wanted?.startsWith('sha256:') && !listed.models.some(({ id }) => id === wanted);
+    const isGone = [wanted?.right, wanted?.left].some(
+      (ref) => ref?.startsWith('sha256:') && !listed.models.some(({ id }) => id === ref),
+    );
     return { ...listed, isLoaded: true, ...(isGone && { wanted: undefined }) };
   });
 }
 
+/** Chat opens with these two, whatever was chosen there before. */
+export function openInChat(right: ModelRef, left?: ModelRef): void {
+  useModelStore.setState({ wanted: { right, ...(left !== undefined && { left }) } });
+  location.hash = '#/chat';
+}
+
 let controller: AbortController | undefined;
 /** Reads a folder's files; progress and a failure are in the store. Resolves to the model, undefined when it did not come in. */
-export async function importModel(
-  name: string,
-  files: { path: string; blob: Blob }[],
-): Promise<StoredModel | undefined> {
+export async function importModel(name: string, files: GivenBlob[]): Promise<StoredModel | undefined> {
   if (controller) return undefined;
   controller = new AbortController();
   const { signal } = controller;
@@ -79,6 +88,12 @@ export async function importModel(
     controller = undefined;
     await loadModels().catch(() => {});
   }
+}
+/** Keeps an adapter beside a model. Throws in words. */
+export async function addAdapter(base: ModelRef, files: GivenBlob[], isBaseConfirmed: boolean): Promise<StoredModel> {
+  const added = await studioClient().compute.request('addModelAdapter', { base, files, isBaseConfirmed });
+  await loadModels().catch(() => {}); // it is kept all the same
+  return added;
 }
 export const cancelImport = (): void => controller?.abort();
 export const dismissImport = (): void => useModelStore.setState({ importing: undefined, known: undefined });
@@ -115,6 +130,13 @@ export function tokenizerOf(
     at = next;
   }
   return undefined;
+}
+
+/** The template that a model was trained with: of its run, also where it is the artifact that the run has left. */
+export function trainedTemplate(ref: ModelRef, runs: Record<string, RunRecord>): string | undefined {
+  const runId = /^run:([\w-]+)/.exec(ref)?.[1];
+  const run = runId === undefined ? Object.values(runs).find(({ outputs }) => Object.values(outputs).includes(ref)) : runs[runId]; // biome-ignore format: one choice
+  return run?.recipe.template;
 }
 
 /** The recipe on another model, with a template that the model's tokenizer can write. */

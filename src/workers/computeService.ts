@@ -3,7 +3,6 @@
 import { evaluate, evaluateCases, type Sampler } from '../eval/evaluate';
 import { greedySampler } from '../eval/sampler';
 import { onPassedOver } from '../gpu/backend';
-import { adapterZip, mergedZip } from '../interop/adapterExport';
 import { exportRun, importRun } from '../interop/runFile';
 import { importTrainerLog, isTrainerLog } from '../interop/trainerLog';
 import { adapterCases } from '../labs/adapterCases';
@@ -20,7 +19,7 @@ import { generate } from '../nn/generate';
 import { inspect } from '../nn/inspect';
 import { layerNorms } from '../nn/layerNorms';
 import { loraPlan } from '../nn/loraPlan';
-import { quantizationErrors, quantizeBase } from '../nn/quantizedBase';
+import { quantizationErrors } from '../nn/quantizedBase';
 import { gpuContext, onCompiling } from '../nn/recorded/context';
 import type { Calibration, StepShape, TunedForms, WasmComparison } from '../protocol/engineReport';
 import type { ComputeEvent } from '../protocol/events';
@@ -31,7 +30,6 @@ import { type ArtifactInfo, ArtifactStore, allRemoved } from '../storage/artifac
 import { CheckpointStore } from '../storage/checkpoints';
 import { RunStore } from '../storage/runs';
 import type { Storage } from '../storage/storage';
-import { readTensors } from '../storage/tensorSource';
 import { builtinWorld } from '../world/registry';
 import { AdapterArithmetic } from './adapterArithmetic';
 import { AdapterImports } from './adapterImports';
@@ -40,8 +38,9 @@ import { DeviceQueue, yieldToMessages } from './deviceQueue';
 import { EndedRuns } from './endedRuns';
 import { gpuErrorWords, inWords, isOutOfMemory, isWasmAbort, lossWords } from './inWords';
 import { MemoryBudget, recipeMemory } from './memoryBudget';
-import { modelCard } from './modelCards';
-import { exportModel, exportStored, tokenizerParts } from './modelExports';
+import { isImportedAdapter, kindOfFiles, ModelAdapters } from './modelAdapters';
+import { baseOf, modelCard } from './modelCards';
+import { exportMerged, exportModel, exportPeft, exportStored } from './modelExports';
 import { type ReadModelFile, requireModelFile } from './modelFiles';
 import { ModelImports } from './modelImports';
 import { Models, runOf, sourceOf } from './models';
@@ -127,6 +126,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     isTraining: () => training.ids().length > 0,
   });
   const adapterImports = new AdapterImports(tenancy);
+  const modelAdapters = new ModelAdapters(models, artifacts);
   const arithmetic = new AdapterArithmetic({ tenancy, models, contexts, queue });
   const training: TrainingRuns = new TrainingRuns({
     ...{ ...stores, locks: env.locks, queue, now, emit },
@@ -246,12 +246,6 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     }
   };
 
-  /** What a run's model was trained with; undefined for base models. */
-  const templateOf = async (ref: string): Promise<string | undefined> => {
-    const { runId } = runOf(ref);
-    return runId === undefined ? undefined : (await stores.runs.get(runId))?.recipe.template;
-  };
-
   /** What the recorded engine runs on. Throws DeviceError where that is not WebGPU. */
   const gpu = () => {
     if (backendInfo?.backend !== 'webgpu')
@@ -303,6 +297,25 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     progress: (done: number, total: number, name?: string) => progress({ done, total, ...(name && { name }) }),
   });
 
+  async function storedModel(info: ArtifactInfo): Promise<StoredModel> {
+    const { id, name, sizeBytes, createdAt, manifest } = info;
+    // One whose base is gone is listed all the same, to be deleted; whoever opens it is told.
+    const kit = await contexts.kitOf(id).then(
+      (found) => found.kit,
+      (error) => {
+        if (error instanceof CheckpointError) return undefined;
+        throw error;
+      },
+    );
+    const isAdapter = isImportedAdapter(info);
+    const adapterOf = isAdapter ? await baseOf(manifest.parents.base!, models, artifacts) : undefined;
+    return {
+      ...{ id, name, sizeBytes, createdAt },
+      isImported: isAdapter || (manifest.parents.tokenizer !== undefined && manifest.parents.base === undefined),
+      ...(kit !== undefined && { tokenizer: kit }),
+      ...(adapterOf && { adapterOf }),
+    };
+  }
   const handlers: Handlers<ComputeRequests> = {
     init: ({ backend: wanted }) => ready(wanted).then(told),
     loadModel: ({ ref }, { progress, signal }) =>
@@ -357,7 +370,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
         const world = builtinWorld();
         const context = {
           world,
-          render: await contexts.ofModel(ref, template ?? (await templateOf(ref))),
+          render: await contexts.served(ref, template),
           // The device is taken batch by batch, so a run that trains meanwhile gets its steps in between; and chat and
           // inspection go first after every token.
           sampler: ((prompts, given) =>
@@ -508,13 +521,13 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       loraPlan((await models.source(ref, undefined, signal)).info.config, parseLoraConfig(peft, 'peft')),
     quantizationErrors: async ({ ref, bnb_4bit_use_double_quant }, { signal }) => {
       const { info, files } = await models.whole(ref, signal);
-      const weights = await readTensors(sourceOf(files.weights));
-      const base = quantizeBase(info.config, weights, { load_in_4bit: true, bnb_4bit_quant_type: 'nf4', bnb_4bit_use_double_quant }); // biome-ignore format: one call
-      return { tensors: quantizationErrors(weights, base) };
+      const source = sourceOf(files.weights);
+      const quantization = { load_in_4bit: true, bnb_4bit_quant_type: 'nf4', bnb_4bit_use_double_quant } as const;
+      return { tensors: await quantizationErrors(info.config, source, quantization) };
     },
     adapterPicture: async ({ ref }, { signal }) => {
       const { config, weights, adapter, tensors, step } = await models.adapterOf(ref, signal);
-      return { modules: adapterPicture(config, weights, adapter, tensors), step };
+      return { modules: await adapterPicture(config, weights, adapter, tensors), step };
     },
     updateMap: async ({ ref, path, side }, { signal }) => {
       const { config, adapter, tensors } = await models.adapterOf(ref, signal);
@@ -525,11 +538,10 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     },
     exportAdapter: async ({ ref, form }, { signal }) => {
       const trained = await models.adapterOf(ref, signal);
-      const { fileName, bytes } =
-        form === 'peft'
-          ? await adapterZip(trained)
-          : mergedZip(trained, await tokenizerParts(ref, { ...env, models, contexts }, await templateOf(ref)));
-      return transferring({ fileName, bytes: bytes.buffer }, [bytes.buffer]);
+      const environment = { ...env, models, contexts };
+      return form === 'peft'
+        ? exportPeft(ref, trained, environment)
+        : exportMerged(ref, trained, environment, { signal });
     },
     startRun: (params, { signal }) => onDevice('preparing the run', () => training.start(params, signal)),
     resumeRun: ({ runId }, { signal }) =>
@@ -586,10 +598,14 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     },
     async importModel({ name, files }, { signal, progress }) {
       const { info, isKnown } = await modelImports.import(name, files, { signal, onProgress: progress });
-      return { ...(await storedModel(info, contexts)), ...(isKnown && { isKnown }) };
+      return { ...(await storedModel(info)), ...(isKnown && { isKnown }) };
     },
+    kindOfFiles: async ({ files }) => ({ kind: await kindOfFiles(files) }),
+    readModelAdapter: ({ base, files }) => modelAdapters.read(base, files),
+    addModelAdapter: async ({ base, files, isBaseConfirmed }) =>
+      storedModel(await modelAdapters.add(base, files, isBaseConfirmed)),
     listModels: async () => ({
-      models: await Promise.all((await artifacts.list('model')).map((info) => storedModel(info, contexts))),
+      models: await Promise.all([...(await artifacts.list('model')), ...(await modelAdapters.list())].map(storedModel)),
       pending: await modelImports.pending(),
       removed: (await allRemoved(storage))
         .filter(({ kind }) => kind === 'model' || kind === 'adapter' || kind === 'run')
@@ -623,20 +639,4 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     storageEstimate: () => storage.estimate(),
   };
   return { handlers, abandon };
-}
-
-async function storedModel(
-  { id, name, sizeBytes, createdAt, manifest: { parents } }: ArtifactInfo,
-  contexts: RenderContexts,
-): Promise<StoredModel> {
-  // One whose base is gone is listed all the same, to be deleted; whoever opens it is told.
-  const kit = await contexts.kitOf(id).then(
-    (found) => found.kit,
-    (error) => {
-      if (error instanceof CheckpointError) return undefined;
-      throw error;
-    },
-  );
-  const isImported = parents.tokenizer !== undefined && parents.base === undefined;
-  return { id, name, sizeBytes, createdAt, isImported, ...(kit !== undefined && { tokenizer: kit }) };
 }

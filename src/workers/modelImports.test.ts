@@ -104,6 +104,46 @@ test('a LoRA run on an imported model renders with its template, and what it lea
   expect((await bed.text.request('listKits', {})).kits).toEqual([]);
 });
 
+test('what a run has left is served and exported with the template that it was trained with, under its artifact’s id too', async () => {
+  bed = testBed();
+  const source = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}"; // biome-ignore format: one template
+  const { ref: template } = await bed.text.request('saveTemplate', { name: 'angles', source });
+  const overrides = ['stop_not_trained', 'target_cut', 'not_prefix_preserving', 'train_spans_lost'];
+  const recipe = { ...tinyRecipe, template, overrides, args: { ...tinyRecipe.args, max_steps: 1 } };
+  await bed.compute.request('startRun', { runId: 'r1', name: 'angles', recipe });
+  await expect.poll(() => bed!.statuses('r1').at(-1), { timeout: 30_000 }).toBe('finished');
+  const outputs = async () => (await bed!.compute.request('listRuns', {})).runs[0]!.outputs;
+  await expect.poll(async () => (await outputs()).model).toBeDefined();
+  const id = (await outputs()).model!;
+  const messages = [{ role: 'user' as const, content: 'Hi' }];
+  for (const model of ['run:r1', id])
+    expect((await bed.text.request('encodePrompt', { messages, model })).text, model).toBe('<user>Hi<assistant>');
+  const { blob } = await bed.compute.request('exportModel', { ref: id });
+  const files = unzipSync(new Uint8Array(await blob.arrayBuffer()));
+  expect(new TextDecoder().decode(files['chat_template.jinja'])).toBe(source);
+  const card = await bed.compute.request('modelCard', { ref: id });
+  expect(card.base).toEqual({ ref: 'builtin:tiny', name: 'tiny-base' });
+});
+test('the card of a model without a chat template does not call for one', async () => {
+  bed = testBed();
+  const cardOf = async (changes: Parameters<typeof tinyFolder>[0]) => {
+    const { id } = await importTiny(bed!, changes);
+    const { blob } = await bed!.compute.request('exportModel', { ref: id });
+    return new TextDecoder().decode(unzipSync(new Uint8Array(await blob.arrayBuffer()))['README.md']);
+  };
+  const plain = await cardOf({ 'chat_template.jinja': undefined });
+  expect(plain).toContain('AutoModelForCausalLM');
+  expect(plain).not.toContain('apply_chat_template');
+  expect(await cardOf({})).toContain('apply_chat_template');
+});
+test('without a generation config, config.json says what ends an answer', async () => {
+  bed = testBed();
+  const config = { model_type: 'llama', ...TINY, eos_token_id: [9, 11] };
+  const { id } = await importTiny(bed, { 'generation_config.json': undefined, 'config.json': config });
+  const asked = { messages: [{ role: 'user' as const, content: 'Hi' }], model: id };
+  expect((await bed.text.request('encodePrompt', asked)).stopIds).toEqual(expect.arrayContaining([9, 11]));
+});
+
 test('model → folder → model: the same bytes of every tensor, and the same artifact', async () => {
   bed = testBed();
   const { id } = await importTiny(bed);

@@ -1,9 +1,9 @@
 // Which tokenizer a model reads with: the one that its manifest names, or that of the base it was trained from; the studio's own for
-// the built-in models. A base that is gone is told by name, never replaced by another tokenizer.
-import { stopIdsOf } from '../interop/hfModel';
+// the built-in models. A base that is gone is told by name, never replaced by another tokenizer. And which template it was trained with.
+import { GENERATION_CONFIG, MODEL_CONFIG, stopIdsOf } from '../interop/hfModel';
 import type { ModelRef } from '../protocol/requests';
 import { ArtifactStore } from '../storage/artifacts';
-import { RunStore } from '../storage/runs';
+import { type RunHead, RunStore } from '../storage/runs';
 import type { Storage } from '../storage/storage';
 import { isBuiltinId } from './builtinModels';
 import { missingModel } from './missingModel';
@@ -54,11 +54,12 @@ export async function modelKitOf(env: ModelKitEnvironment, ref: ModelRef): Promi
     }
     const { tokenizer, base } = info.manifest.parents;
     if (tokenizer !== undefined) {
-      const hasGeneration = info.manifest.files.some(({ path }) => path === 'generation_config.json');
-      const json = hasGeneration && new TextDecoder().decode(await artifacts.file(at, 'generation_config.json'));
-      const own = json ? stopIdsOf(JSON.parse(json)) : undefined;
-      // What was trained here ends its answers as its base does, as long as that is there.
-      const stopIds = own ?? (base === undefined ? [] : await stopIdsOfBase(env, base));
+      // As transformers: the model's config speaks where it has no generation config. What was trained here ends its answers as its
+      // base does, as long as that is there.
+      const has = (name: string) => info.manifest.files.some(({ path }) => path === name);
+      const name = has(GENERATION_CONFIG) ? GENERATION_CONFIG : base === undefined ? MODEL_CONFIG : undefined;
+      const json = name && new TextDecoder().decode(await artifacts.file(at, name));
+      const stopIds = json ? stopIdsOf(JSON.parse(json), name) : await stopIdsOfBase(env, base!);
       const kit = await kitOf(tokenizer);
       return { ...(kit !== undefined && { kit }), stopIds };
     }
@@ -72,4 +73,27 @@ export async function modelKitOf(env: ModelKitEnvironment, ref: ModelRef): Promi
 async function stopIdsOfBase(env: ModelKitEnvironment, base: string): Promise<number[]> {
   const isThere = (await new ArtifactStore(env.storage, env.now).get(base)) !== undefined;
   return isThere ? (await modelKitOf(env, base)).stopIds : [];
+}
+
+/** The run that a ref means, or that has left the artifact. */
+export async function trainedBy(ref: ModelRef, runs: RunStore): Promise<RunHead | undefined> {
+  const runId = /^run:([\w-]+)/.exec(ref)?.[1];
+  if (runId !== undefined) return runs.head(runId);
+  if (!ref.startsWith('sha256:')) return undefined;
+  return (await runs.heads()).find(({ outputs }) => Object.values(outputs).includes(ref));
+}
+/**
+ * The template that a model was trained with: of its run, also where it is the artifact that the run has left; an adapter from
+ * elsewhere has its base's. undefined: the model's own, or the studio's.
+ */
+export async function trainedTemplate(storage: Storage, ref: ModelRef, now: () => number): Promise<string | undefined> {
+  const artifacts = new ArtifactStore(storage, now);
+  const runs = new RunStore(storage, now);
+  let at: string | undefined = ref;
+  for (let i = 0; i < MAX_CHAIN && at !== undefined; i++) {
+    const run = await trainedBy(at, runs);
+    if (run) return run.recipe.template;
+    at = at.startsWith('sha256:') ? (await artifacts.get(at))?.manifest.parents.base : undefined;
+  }
+  return undefined;
 }

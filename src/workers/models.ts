@@ -1,5 +1,5 @@
 // Models by ref: what they are, and their engines on the device, of which the few used last are kept.
-import type { TrainedAdapter } from '../interop/adapterExport';
+import { adapterId, type TrainedAdapter } from '../interop/adapterExport';
 import { type HfTensors, isWeights, openWeights, WEIGHTS_INDEX } from '../interop/hfModel';
 import {
   ADAPTER_CONFIG,
@@ -148,7 +148,9 @@ export class Models {
       ? mergedWeights(info.config, files.weights, chosen, tensorsOf(chosen.name, adapters.tensors))
       : files.weights;
     const { adapters: _none, ...plain } = info;
-    const artifactId = chosen && (await this.adapterId(source, chosen));
+    // An adapter's own files are the artifact; written anew, as a run's are, they would be another.
+    const isRun = runOf(ref).runId !== undefined;
+    const artifactId = isRun && chosen ? await this.adapterId(source, chosen) : undefined;
     return {
       key: `${source.key}#${name ?? ''}`,
       info: artifactId ? { ...plain, artifactId } : plain,
@@ -158,13 +160,10 @@ export class Models {
   }
 
   /** Artifact id of one adapter of a source: as keepAdapters gives. */
-  private async adapterId(
-    { info, adapters, baseId }: ModelSource,
-    { name, config }: LoraAdapter,
-  ): Promise<string | undefined> {
-    if (!adapters || baseId === undefined) return undefined;
-    const files = writeAdapter(info.config, config, tensorsOf(name, adapters.tensors), adapters.baseName);
-    return artifactId(await manifestOf('adapter', files, { base: baseId }));
+  private async adapterId({ info: { config }, adapters, baseId }: ModelSource, adapter: LoraAdapter) {
+    if (!adapters) return undefined;
+    const { baseName, tensors } = adapters;
+    return adapterId({ config, adapter, tensors: tensorsOf(adapter.name, tensors), baseName, baseId });
   }
   /**
    * The adapter that a ref means, as it is now, with its base at full precision: what a base in four bits rounds is not the
@@ -323,15 +322,19 @@ export class Models {
     const info = { ref, name, artifactId: id, config, ...sizes(config), ...adapterInfos(config, [adapter]), ...(report && { report }) }; // biome-ignore format: one object
     return { key: id, info, files: base.files, adapters: { list: [adapter], tensors, baseName }, baseId };
   }
+  /** What ships with the studio under this artifact id. */
+  async shipped(id: string): Promise<ModelSource | undefined> {
+    const adapters = BUILTIN_ADAPTERS.map((name) => ADAPTER_FOLDER + name);
+    for (const name of new Set([...BUILTIN, ...adapters, ...this.builtin.keys()])) {
+      const source = await this.builtinSource(name).catch(() => undefined); // not in this copy: not the one
+      if (source?.key === id) return source;
+    }
+    return undefined;
+  }
   private async artifactSource(ref: ModelRef): Promise<ModelSource> {
     const known = await this.artifacts.get(ref);
-    if (!known) {
-      const adapters = BUILTIN_ADAPTERS.map((name) => ADAPTER_FOLDER + name);
-      for (const name of new Set([...BUILTIN, ...adapters, ...this.builtin.keys()])) {
-        const source = await this.builtinSource(name).catch(() => undefined); // not shipped: not the one
-        if (source?.key === ref) return { ...source, info: { ...source.info, ref } };
-      }
-    }
+    const shipped = known ? undefined : await this.shipped(ref);
+    if (shipped) return { ...shipped, info: { ...shipped.info, ref } };
     if (known?.manifest.kind === 'adapter') return this.adapterSource(ref, known);
     if (!known) throw await missingModel(this.env.storage, ref);
     const configJson = new TextDecoder().decode(await this.artifacts.file(ref, 'config.json'));
@@ -515,17 +518,17 @@ function mergedWeights(
   return mergeLora(config, tensorsIn(weights), adapter, tensors);
 }
 
-async function trainedAdapter(
+function trainedAdapter(
   files: ModelSource['files'],
   { config, name }: Pick<ModelInfo, 'config' | 'name'>,
   about: Pick<TrainedAdapter, 'baseName' | 'baseId' | 'step'>,
   adapter: LoraAdapter,
   tensors: NamedTensorMap,
-): Promise<TrainedAdapter> {
+): TrainedAdapter {
   return {
     config,
     hfConfig: files.config,
-    weights: tensorsIn((await wholeFiles(files)).weights),
+    weights: sourceOf(files.weights),
     ...about,
     name: adapter.name === DEFAULT_ADAPTER ? name : `${name} ${adapter.name}`,
     adapter,

@@ -99,7 +99,7 @@ export function createTextService(env: TextEnvironment): Handlers<TextRequests> 
     },
     async encodePrompt({ messages, tools, template, model }) {
       const { text, ids, spanStart, spanEnd, role, origin, tokens, stopIds } = encodePrompt(messages, {
-        ...(await contexts.ofModel(model, template)),
+        ...(await contexts.served(model, template)),
         tools,
       });
       return { text, ids, spanStart, spanEnd, role, origin, tokens, stopIds };

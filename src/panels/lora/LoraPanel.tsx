@@ -2,6 +2,7 @@
 import { useEffect, useState } from 'react';
 import { studioClient } from '../../stores/client';
 import { useDatasets } from '../../stores/datasets';
+import { openInChat } from '../../stores/models';
 import { isLive } from '../../stores/runPanel';
 import { useLoaded } from '../../stores/useLoaded';
 import { Answers } from '../../ui/Answers';
@@ -77,9 +78,9 @@ export function LoraPanel() {
           finished={
             <>
               Next: see below where the update sits, and whether it survives four bits;{' '}
-              <a className="link" href="#/chat">
+              <button type="button" className="link" onClick={() => openInChat(`run:${run.id}`, run.recipe.model.ref)}>
                 compare it with its base in Chat
-              </a>
+              </button>
               .
             </>
           }

@@ -25,7 +25,7 @@ export function baseChoices(
     .flatMap(({ name, outputs }) => (outputs.model ? [{ ref: outputs.model, label: `${name} (all weights)` }] : []));
   const imported = stored
     .filter(({ isImported }) => isImported)
-    .map(({ id, name }) => ({ ref: id, label: `${name} (imported)` }));
+    .map(({ id, name, adapterOf }) => ({ ref: id, label: `${name} (${adapterOf ? 'adapter, merged' : 'imported'})` }));
   const all = [...BUILTIN, ...imported, ...trained];
   return all.some(({ ref }) => ref === current) ? all : [...all, { ref: current, label: nameOf(current) }];
 }

@@ -3,7 +3,7 @@ import { useState } from 'react';
 import type { ModelCard, StoredModel } from '../../protocol/requests';
 import { studioClient } from '../../stores/client';
 import { builtinName } from '../../stores/modelNames';
-import { renameModel, useModelStore, withModel } from '../../stores/models';
+import { openInChat, renameModel, useModelStore, withModel } from '../../stores/models';
 import { saveBlob } from '../../stores/saveFile';
 import { useSession } from '../../stores/session';
 import { useSftDraft } from '../../stores/sftDraft';
@@ -16,10 +16,13 @@ import { dtypeWords, megabytes, memoryWords, shapeFacts, USE_NAMES } from './mod
 export function CardView({
   modelRef,
   stored,
+  onAddAdapter,
   onDelete,
 }: {
   modelRef: string;
   stored?: StoredModel;
+  /** Absent for an adapter: one is not put beside another. */
+  onAddAdapter?: () => void;
   onDelete?: () => void;
 }) {
   const restarts = useSession((s) => s.restarts);
@@ -37,6 +40,15 @@ export function CardView({
     if (stored && next && next !== stored.name)
       renameModel(stored.id, next).catch((cause: Error) => setError(cause.message));
     setDraft(undefined);
+  };
+  const exportPeft = async () => {
+    setError(undefined);
+    try {
+      const { fileName, blob } = await studioClient().compute.request('exportAdapter', { ref: modelRef, form: 'peft' });
+      saveBlob(fileName, blob);
+    } catch (cause) {
+      setError((cause as Error).message);
+    }
   };
   const exportIt = async () => {
     const controller = new AbortController();
@@ -80,7 +92,15 @@ export function CardView({
           />
         )
       }
-      note={stored?.isImported ? 'imported' : stored ? 'trained here' : 'ships with the studio'}
+      note={
+        stored?.adapterOf
+          ? `adapter of ${stored.adapterOf.name}`
+          : stored?.isImported
+            ? 'imported'
+            : stored
+              ? 'trained here'
+              : 'ships with the studio'
+      }
       className="models-card"
       actions={
         <>
@@ -102,10 +122,25 @@ export function CardView({
             <button
               type="button"
               className="link"
-              aria-label={`Export as a folder (.zip): ${name}`}
+              aria-label={`${stored?.adapterOf ? 'Export merged (.zip)' : 'Export as a folder (.zip)'}: ${name}`}
               onClick={() => void exportIt()}
             >
-              Export as a folder (.zip)
+              {stored?.adapterOf ? 'Export merged (.zip)' : 'Export as a folder (.zip)'}
+            </button>
+          )}
+          {stored?.adapterOf && (
+            <button
+              type="button"
+              className="link"
+              aria-label={`Export in PEFT’s files (.zip): ${name}`}
+              onClick={() => void exportPeft()}
+            >
+              Export in PEFT’s files (.zip)
+            </button>
+          )}
+          {onAddAdapter && (
+            <button type="button" className="link" aria-label={`Add an adapter to ${name}`} onClick={onAddAdapter}>
+              Add an adapter
             </button>
           )}
           {onDelete && (
@@ -133,10 +168,8 @@ function CardBody({ card, stored }: { card: ModelCard; stored?: StoredModel }) {
   const runs = (use: string) => uses.some((one) => one.use === use && !one.refusal);
   const isBase = info.ref !== 'builtin:micro-sft';
   /** With this model in hand there. */
-  const open = (panel: '#/chat' | '#/sft' | '#/lora') => {
-    if (panel === '#/chat') useModelStore.setState({ wanted: info.ref });
-    else if (panel === '#/lora')
-      useModelStore.setState({ wantedBase: { ref: info.ref, tokenizer: stored?.tokenizer } });
+  const open = (panel: '#/sft' | '#/lora') => {
+    if (panel === '#/lora') useModelStore.setState({ wantedBase: { ref: info.ref, tokenizer: stored?.tokenizer } });
     else edit(withModel(recipe, info.ref, stored?.tokenizer));
     location.hash = panel;
   };
@@ -144,8 +177,8 @@ function CardBody({ card, stored }: { card: ModelCard; stored?: StoredModel }) {
     <>
       <div className="models-verbs">
         {runs('chat') && (
-          <button type="button" className="button primary" onClick={() => open('#/chat')}>
-            Chat with it
+          <button type="button" className="button primary" onClick={() => openInChat(info.ref, card.base?.ref)}>
+            {card.base === undefined ? 'Chat with it' : 'Compare with its base in Chat'}
           </button>
         )}
         {runs('full') && isBase && (
@@ -155,7 +188,7 @@ function CardBody({ card, stored }: { card: ModelCard; stored?: StoredModel }) {
         )}
         {runs('lora') && (
           <button type="button" className="button" onClick={() => open('#/lora')}>
-            Train an adapter
+            {stored?.adapterOf ? 'Train on it, merged' : 'Train an adapter'}
           </button>
         )}
       </div>
@@ -235,7 +268,7 @@ function CardBody({ card, stored }: { card: ModelCard; stored?: StoredModel }) {
         Planned for {shape.B} row of {shape.T} tokens, f32. More rows take more; the forms of SFT and LoRA say how much
         before anything starts.
       </p>
-      {tokenizer.notes.map((note) => (
+      {[...card.notes, ...tokenizer.notes].map((note) => (
         <p key={note} className="warn-text models-small">
           {note}
         </p>

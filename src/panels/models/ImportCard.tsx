@@ -1,6 +1,7 @@
 // A model from the person: a folder or its files, dropped or picked. It is copied into this browser and goes nowhere else.
 import { useEffect, useRef, useState } from 'react';
 import type { PendingImport } from '../../protocol/requests';
+import { studioClient } from '../../stores/client';
 import {
   cancelImport,
   discardImport,
@@ -17,7 +18,14 @@ import { importShare, importWords, megabytes } from './modelsView';
 
 const ELSEWHERE_MS = 2000;
 
-export function ImportCard({ onImported }: { onImported: (id: string) => void }) {
+export function ImportCard({
+  onImported,
+  onAdapter,
+}: {
+  onImported: (id: string) => void;
+  /** The files are an adapter's: it belongs to a model that is here. */
+  onAdapter: (files: readonly PickedFile[]) => void;
+}) {
   const { importing, pending, known } = useModelStore();
   const isElsewhere = pending.some((one) => one.isElsewhere);
   useEffect(() => {
@@ -34,7 +42,14 @@ export function ImportCard({ onImported }: { onImported: (id: string) => void })
   const read = async (given: readonly PickedFile[]) => {
     if (given.length === 0 || isBusy) return;
     setError(undefined);
-    const model = await importModel(nameOf(given), given.map(({ path, file }) => ({ path, blob: file }))); // biome-ignore format: one call
+    const files = given.map(({ path, file }) => ({ path, blob: file }));
+    try {
+      const { kind } = await studioClient().compute.request('kindOfFiles', { files });
+      if (kind === 'adapter') return onAdapter(given);
+    } catch (cause) {
+      return setError((cause as Error).message);
+    }
+    const model = await importModel(nameOf(given), files);
     if (model) onImported(model.id);
   };
   const failure = error ?? importing?.error;
@@ -72,7 +87,8 @@ export function ImportCard({ onImported }: { onImported: (id: string) => void })
             </button>
             : <span className="mono">config.json</span>, <span className="mono">*.safetensors</span>,{' '}
             <span className="mono">tokenizer.json</span>, and the chat template and generation config if there are any.
-            It is copied into this browser and goes nowhere else.
+            A zip of the folder will do, and so will an adapter’s files. It is copied into this browser and goes nowhere
+            else.
           </p>
         )}
       </div>

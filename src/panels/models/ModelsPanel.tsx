@@ -7,10 +7,12 @@ import { BUILTIN_MODELS } from '../../stores/modelNames';
 import { loadModels, useModelStore, useStoredModels } from '../../stores/models';
 import { useRuns } from '../../stores/runs';
 import { Card } from '../../ui/Card';
+import type { PickedFile } from '../../ui/droppedFiles';
 import { Panel } from '../../ui/Panel';
+import { AddAdapter } from './AddAdapter';
 import { CardView } from './CardView';
 import { ImportCard } from './ImportCard';
-import { megabytes } from './modelsView';
+import { baseOf, megabytes, storedWords } from './modelsView';
 import { StorageCard } from './StorageCard';
 import '../../ui/parts.css';
 import './models.css';
@@ -23,6 +25,7 @@ export function ModelsPanel() {
   const [chosen, setChosen] = useState<string>();
   /** Whether a model is to be deleted: what is said before, and the verb unless it cannot be. */
   const [asked, setAsked] = useState<{ id: string; why: string; verb?: string }>();
+  const [adding, setAdding] = useState<{ base: { ref: string; name: string }; files?: readonly PickedFile[] }>();
   const [version, setVersion] = useState(0);
   const known = [...stored.map(({ id }) => id), ...BUILTIN_MODELS.map(({ ref }) => ref)];
   const current = chosen !== undefined && known.includes(chosen) ? chosen : (stored[0]?.id ?? 'builtin:micro');
@@ -30,7 +33,7 @@ export function ModelsPanel() {
   const ask = async ({ id, name, sizeBytes }: StoredModel) => {
     try {
       const { items } = await studioClient().compute.request('storageReport', {});
-      const { held, consequence } = items.find((item) => item.kind === 'model' && item.id === id) ?? {};
+      const { held, consequence } = items.find((item) => item.id === id) ?? {};
       if (held !== undefined) return setAsked({ id, why: `${name} cannot be deleted now. ${held}` });
       const why = `Delete ${name} (${megabytes(sizeBytes)})? ${consequence ?? 'Nothing else needs it.'}`;
       setAsked({ id, why, verb: consequence ? 'Delete it all the same' : 'Delete for good' });
@@ -40,8 +43,9 @@ export function ModelsPanel() {
   };
   const remove = async (id: string) => {
     try {
+      const kind = stored.find((one) => one.id === id)?.adapterOf ? 'adapter' : 'model';
       // What is lost with it was said where the person confirmed.
-      await studioClient().compute.request('deleteStored', { kind: 'model', id, isForced: true });
+      await studioClient().compute.request('deleteStored', { kind, id, isForced: true });
       setAsked(undefined);
       setVersion((n) => n + 1);
       await Promise.all([loadModels(), loadKits()]);
@@ -56,11 +60,14 @@ export function ModelsPanel() {
     >
       <div className="models-grid">
         <div className="models-left">
-          <ImportCard onImported={setChosen} />
-          <Card title="In this browser" note={`${stored.length + BUILTIN_MODELS.length} models`}>
+          <ImportCard
+            onImported={setChosen}
+            onAdapter={(files) => setAdding({ base: baseOf(current, model), files })}
+          />
+          <Card title="In this browser" note={storedWords(stored)}>
             {!isLoaded && <div className="skeleton-block" aria-hidden="true" />}
             <ul className="models-list" aria-label="Models">
-              {stored.map(({ id, name, sizeBytes, isImported }) => (
+              {stored.map(({ id, name, sizeBytes, isImported, adapterOf }) => (
                 <li key={id}>
                   <button
                     type="button"
@@ -70,7 +77,8 @@ export function ModelsPanel() {
                   >
                     <span className="one-line">{name}</span>
                     <small>
-                      {isImported ? 'imported' : 'trained here'} · {megabytes(sizeBytes)}
+                      {adapterOf ? `adapter of ${adapterOf.name}` : isImported ? 'imported' : 'trained here'} ·{' '}
+                      {megabytes(sizeBytes)}
                     </small>
                   </button>
                 </li>
@@ -115,7 +123,26 @@ export function ModelsPanel() {
               </button>
             </div>
           )}
-          <CardView key={current} modelRef={current} stored={model} onDelete={model && (() => void ask(model))} />
+          {adding && (
+            <AddAdapter
+              key={`adapter of ${adding.base.ref}`}
+              base={adding.base.ref}
+              baseName={adding.base.name}
+              given={adding.files}
+              onAdded={(id) => {
+                setAdding(undefined);
+                setChosen(id);
+              }}
+              onClose={() => setAdding(undefined)}
+            />
+          )}
+          <CardView
+            key={current}
+            onAddAdapter={model?.adapterOf ? undefined : () => setAdding({ base: baseOf(current, model) })}
+            modelRef={current}
+            stored={model}
+            onDelete={model && (() => void ask(model))}
+          />
         </div>
       </div>
       <StorageCard

@@ -223,8 +223,8 @@ function exporterOf({ kind, id }: StoredItem): (() => Promise<string>) | undefin
     };
   if (kind === 'adapter')
     return async () => {
-      const { fileName, bytes } = await studioClient().compute.request('exportAdapter', { ref: id, form: 'peft' });
-      saveFile(fileName, bytes);
+      const { fileName, blob } = await studioClient().compute.request('exportAdapter', { ref: id, form: 'peft' });
+      saveBlob(fileName, blob);
       return saved(fileName);
     };
   if (kind === 'tokenizer' || kind === 'template')

@@ -3,11 +3,25 @@ import { count, plural, sizeWords } from '../../lib/words';
 import type {
   ModelCard,
   ModelImportProgress,
+  ModelRef,
   ModelUse,
   StorageReport,
   StoredItem,
   StoredKind,
+  StoredModel,
 } from '../../protocol/requests';
+import { BUILTIN_MODELS, builtinName } from '../../stores/modelNames';
+
+/** The model that an adapter belongs to when this one is open: itself, or the base of an adapter. */
+export function baseOf(ref: ModelRef, stored: StoredModel | undefined): { ref: ModelRef; name: string } {
+  return stored?.adapterOf ?? { ref, name: stored?.name ?? builtinName(ref) ?? ref };
+}
+/** `4 models, 1 adapter`, the built-in ones among them. */
+export function storedWords(stored: readonly StoredModel[]): string {
+  const adapters = stored.filter(({ adapterOf }) => adapterOf).length;
+  const models = plural(stored.length - adapters + BUILTIN_MODELS.length, 'model');
+  return adapters > 0 ? `${models}, ${plural(adapters, 'adapter')}` : models;
+}
 
 /** `1.2 MB`, `538 MB`: decimal, as file managers and browsers' quotas count. */
 export function megabytes(bytes: number): string {

@@ -10,6 +10,7 @@ import {
   measurementKey,
   useMeasurements,
 } from '../../stores/measurements';
+import { openInChat } from '../../stores/models';
 import { Card } from '../../ui/Card';
 import { ChangesTable } from '../../ui/ChangesTable';
 import { Fault } from '../../ui/Fault';
@@ -124,9 +125,9 @@ export function MeasuredWords({
         </>
       )}
       {busy && `Measuring on held-out cases: ${count(busy.done)} of ${count(busy.total)} … `}
-      <a className="link" href="#/chat">
+      <button type="button" className="link" onClick={() => openInChat(`run:${run.id}`, baseRef)}>
         Compare in Chat
-      </a>
+      </button>
     </>
   );
 }
