@@ -32,18 +32,17 @@ test('a run without weights cannot answer', () => {
   expect(modelOptions([run({ status: 'failed', checkpoints: [] })])).toHaveLength(3);
 });
 
-test('a model that a run has left stands there as the run; without the run, by its own name; what is chosen is always there', () => {
+test('a model that a run has left stands there as the run; without the run, by its own name', () => {
   const kept = (id: string, name: string, isImported = false) => ({ id, name, sizeBytes: 1, createdAt: 1, isImported });
   const runs = [run({ outputs: { model: 'sha256:a' }, checkpoints: [], status: 'running', step: 7 })];
   const stored = [kept('sha256:a', 'SFT 1'), kept('sha256:b', 'older'), kept('sha256:c', 'mine', true)];
-  const options = modelOptions(runs, stored, ['builtin:micro-sft', 'sha256:a', 'run:r1']);
+  const options = modelOptions(runs, stored);
   expect(options.map(({ ref, name }) => [ref, name])).toEqual([
     ['builtin:nano', 'nano-base'],
     ['builtin:micro', 'micro-base'],
+    ['builtin:micro-sft', 'micro-sft'],
     ['sha256:c', 'mine'],
     ['run:r1', 'SFT 1 · step 7'],
     ['sha256:b', 'older'],
-    ['builtin:micro-sft', 'micro-sft'],
-    ['sha256:a', 'SFT 1'],
   ]);
 });

@@ -16,17 +16,13 @@ const hasWeights = (run: RunRecord): boolean =>
 
 /**
  * Bases and imported models; then the newest run first, each followed by its checkpoints; then what runs have left and no run
- * shows any more. `inUse` are among them, whatever they are.
+ * shows any more.
  */
-export function modelOptions(
-  runs: readonly RunRecord[],
-  stored: readonly StoredModel[] = [],
-  inUse: readonly string[] = [],
-): ModelOption[] {
+export function modelOptions(runs: readonly RunRecord[], stored: readonly StoredModel[] = []): ModelOption[] {
   const shown = runs.filter(hasWeights);
   const left = new Set(shown.flatMap(({ outputs }) => Object.values(outputs)));
   const of = (list: readonly StoredModel[]) => list.map(({ id, name }) => ({ ref: id, name }));
-  const options = [
+  return [
     ...BUILTIN_MODELS,
     ...of(stored.filter(({ isImported }) => isImported)),
     ...shown
@@ -40,12 +36,6 @@ export function modelOptions(
       ]),
     ...of(stored.filter(({ id, isImported }) => !isImported && !left.has(id))),
   ];
-  const missing = [...new Set(inUse)].filter((ref) => !options.some((one) => one.ref === ref));
-  return [...options, ...missing.map((ref) => ({ ref, name: nameOf(ref, runs, stored) }))];
-}
-function nameOf(ref: string, runs: readonly RunRecord[], stored: readonly StoredModel[]): string {
-  const run = runs.find(({ outputs }) => Object.values(outputs).includes(ref));
-  return stored.find(({ id }) => id === ref)?.name ?? run?.name ?? ref.replace('builtin:', '').slice(0, 19);
 }
 
 /**
@@ -63,7 +53,7 @@ export function useModels() {
   const nameOf = useModelName();
   const left = chosen.left ?? wanted?.left ?? newest?.recipe.model.ref ?? 'builtin:micro';
   const right = chosen.right ?? wanted?.right ?? (newest ? `run:${newest.id}` : 'builtin:nano');
-  const options = modelOptions(list, stored, [left, right]);
+  const options = modelOptions(list, stored);
   // What is gone, or no choice by itself, is in the menu by its name as long as it is chosen.
   const others = [...new Set([left, right])].filter((ref) => !options.some((option) => option.ref === ref));
   return {
