@@ -84,7 +84,9 @@ test('equal bytes keep their name; a tokenizer goes out alone; what a deletion t
   expect(Object.keys(files).sort()).toEqual(['chat_template.jinja', 'tokenizer.json', 'tokenizer_config.json']);
   await row.getByRole('button', { name: 'Delete first' }).click();
   await expect(storage(page).getByRole('alert')).toContainText('Without it the model “first” will not open.');
-  await storage(page).getByRole('button', { name: /^Keep / }).click();
+  await storage(page)
+    .getByRole('button', { name: /^Keep / })
+    .click();
   // In hand in SFT and in Chat, then deleted.
   await page.getByRole('button', { name: 'Train in SFT' }).click();
   await expect(page.getByLabel('Imported base model')).toHaveValue(/^sha256:/);

@@ -3,13 +3,13 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect, test } from 'vitest';
 import { weightsFile } from '../src/interop/modelExport';
-import type { LlamaConfig } from '../src/protocol/model';
-import type { TensorSource } from '../src/storage/tensorSource';
 import { adapterPicture } from '../src/nn/adapterPicture';
 import { initLora, targetModules } from '../src/nn/lora';
 import { mergedSource } from '../src/nn/mergedSource';
 import { PRESETS, parameterCount, parameterShapes } from '../src/nn/presets';
 import { quantizationErrors } from '../src/nn/quantizedBase';
+import type { LlamaConfig } from '../src/protocol/model';
+import type { TensorSource } from '../src/storage/tensorSource';
 
 // 12 MB in 84 products, of which one takes 200 KB at most.
 const config: LlamaConfig = { ...PRESETS.nano, vocab_size: 64, hidden_size: 128, intermediate_size: 384, num_hidden_layers: 12, num_attention_heads: 8, num_key_value_heads: 8 }; // biome-ignore format: one model

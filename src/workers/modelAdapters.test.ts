@@ -77,7 +77,9 @@ test('an adapter is added to an imported model, answers beside it, is trained on
   await expect.poll(async () => (await compute.request('listRuns', {})).runs[0]!.outputs.adapter).toBeDefined();
   expect((await compute.request('listRuns', {})).runs[0]!.parents.model).toBe(added.id);
   // The base is needed by it, and it by the run.
-  await expect(compute.request('deleteStored', { kind: 'model', id: base })).rejects.toThrow(/Without it the adapter.*finance/);
+  await expect(compute.request('deleteStored', { kind: 'model', id: base })).rejects.toThrow(
+    /Without it the adapter.*finance/,
+  );
   await expect(compute.request('deleteStored', { kind: 'adapter', id: added.id })).rejects.toThrow(/on finance/); // biome-ignore format: one call
   await compute.request('deleteStored', { kind: 'adapter', id: added.id, isForced: true });
   expect((await compute.request('listModels', {})).models).toHaveLength(1);
