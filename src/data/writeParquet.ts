@@ -1,71 +1,103 @@
-// Rows as a Parquet file (hyparquet-writer, snappy): one column a TRL column. Texts, truth values and lists of them have types of
-// their own; conversations whose messages are no more than role and content are lists of structs, as Hugging Face's datasets has
-// them; other conversations and tools are JSON columns (parquet-format's logical type JSON).
+// Rows as a Parquet file (hyparquet-writer, snappy): one column a column of the rows. Texts, truth values, numbers and lists of texts
+// or truth values have types of their own; conversations whose messages are no more than role and content are lists of structs, as
+// Hugging Face's datasets has them; all else is a JSON column (parquet-format's logical type JSON).
 import type { SchemaElement } from 'hyparquet';
-import type { DatasetRow } from '../protocol/chat';
-import { asItCame } from './jsonl';
 
-const COLUMNS = [
-  'messages',
-  'prompt',
-  'completion',
-  'completions',
-  'labels',
-  'label',
-  'chosen',
-  'rejected',
-  'text',
-  'tools',
-  'chat_template_kwargs',
-] as const satisfies readonly (keyof DatasetRow)[];
+/** Rows as JSON texts, each an object of columns. */
+export interface JsonRows {
+  readonly length: number;
+  text(i: number): string;
+}
+export interface WriteOptions {
+  /** Rows looked at and rows written, of both together. */
+  onRows?: (done: number, total: number) => void;
+  /** Called between steps, to let others work and to be stopped: what it throws ends the writing. */
+  pause?: () => Promise<void>;
+}
 
-/** Rows of a group: what a reader has in memory at once. */
+/** TRL's columns in front, in this order; the others as they come. */
+const FIRST = ['messages', 'prompt', 'completion', 'completions', 'labels', 'label', 'chosen', 'rejected', 'text', 'tools', 'chat_template_kwargs']; // biome-ignore format: reads as one list
+/** A group is what a reader has in memory at once: so many rows, or so many characters where they are long. */
 const GROUP_ROWS = 10_000;
+const GROUP_CHARACTERS = 64 * 2 ** 20;
+const CHARACTERS_A_STEP = 2 ** 22;
 
-export async function toParquet(rows: readonly DatasetRow[]): Promise<Uint8Array> {
-  const { parquetWriteBuffer } = await import('hyparquet-writer');
-  // As the rows came: contents that were null or in parts are so again.
-  const plain = rows.map((row) => JSON.parse(JSON.stringify(row, asItCame)) as { [column: string]: unknown });
-  const used = COLUMNS.filter((name) => plain.some((row) => row[name] !== undefined));
-  const columns = used.map((name) =>
-    columnOf(
-      name,
-      plain.map((row) => row[name] ?? null),
-    ),
-  );
+type Columns = { [column: string]: unknown };
+const columnsOf = (text: string): Columns => JSON.parse(text) as Columns;
+
+/** Rows without any column give a file that holds none. */
+export async function toParquet(rows: JsonRows, { onRows, pause }: WriteOptions = {}): Promise<Uint8Array> {
+  const { ByteWriter, ParquetWriter } = await import('hyparquet-writer');
+  let done = 0;
+  let read = 0;
+  const step = async (text: string) => {
+    done++;
+    read += text.length + 1000;
+    if (read < CHARACTERS_A_STEP) return;
+    read = 0;
+    onRows?.(done, rows.length * 2);
+    await pause?.();
+  };
+  const kinds = new Map<string, Kind[]>();
+  for (let i = 0; i < rows.length; i++) {
+    const text = rows.text(i);
+    for (const [name, value] of Object.entries(columnsOf(text)))
+      if (value !== null)
+        kinds.set(
+          name,
+          (kinds.get(name) ?? KINDS).filter(({ holds }) => holds(value)),
+        );
+    await step(text);
+  }
+  const place = (name: string) => (FIRST.includes(name) ? FIRST.indexOf(name) : FIRST.length);
+  const columns = [...kinds]
+    .toSorted(([a], [b]) => place(a) - place(b))
+    .map(([name, [kind]]) => ({ name, kind: kind! }));
   const schema: SchemaElement[] = [
     { name: 'root', num_children: columns.length },
-    ...columns.flatMap(({ elements }) => elements),
+    ...columns.flatMap(({ name, kind }) => kind.elements(name)),
   ];
-  const columnData = columns.map(({ name, data }) => ({ name, data }));
-  return new Uint8Array(
-    parquetWriteBuffer({ columnData, schema, rowGroupSize: GROUP_ROWS, createdBy: 'posttrain-studio' }),
-  );
+  const writer = new ByteWriter();
+  const file = new ParquetWriter({ writer, schema, createdBy: 'posttrain-studio' });
+  let data = columns.map((): unknown[] => []);
+  let characters = 0;
+  for (let i = 0; i < rows.length; i++) {
+    const text = rows.text(i);
+    const row = columnsOf(text);
+    for (const [c, { name, kind }] of columns.entries()) {
+      const value = row[name] ?? null;
+      data[c]!.push(kind.stored && value !== null ? kind.stored(value) : value);
+    }
+    characters += text.length;
+    if (data[0]?.length === GROUP_ROWS || characters > GROUP_CHARACTERS || i === rows.length - 1) {
+      const columnData = columns.map(({ name }, c) => ({ name, data: data[c]! }));
+      await file.write({ columnData, rowGroupSize: GROUP_ROWS });
+      data = columns.map(() => []);
+      characters = 0;
+    }
+    await step(text);
+  }
+  await file.finish();
+  return new Uint8Array(writer.getBuffer());
 }
 
-interface Column {
-  name: string;
-  elements: SchemaElement[];
-  data: unknown[];
+interface Kind {
+  holds: (value: unknown) => boolean;
+  elements: (name: string) => SchemaElement[];
+  /** What the writer takes for a value. */
+  stored?: (value: unknown) => unknown;
 }
-function columnOf(name: string, data: unknown[]): Column {
-  const given = data.filter((value) => value !== null);
-  const all = (test: (value: unknown) => boolean) => given.every(test);
-  if (all((value) => typeof value === 'boolean')) return { name, elements: [leaf(name, 'BOOLEAN')], data };
-  if (all(isText)) return { name, elements: [leaf(name, 'TEXT')], data };
-  if (all((value) => isListOf(value, isText))) return { name, elements: listOf(name, [leaf('element', 'TEXT')]), data };
-  if (all((value) => isListOf(value, (item) => typeof item === 'boolean')))
-    return { name, elements: listOf(name, [leaf('element', 'BOOLEAN')]), data };
-  if (all((value) => isListOf(value, isPlainMessage))) {
-    const struct: SchemaElement = { name: 'element', repetition_type: 'OPTIONAL', num_children: 2 };
-    return { name, elements: listOf(name, [struct, leaf('role', 'TEXT'), leaf('content', 'TEXT')]), data };
-  }
-  return { name, elements: [leaf(name, 'JSON')], data };
-}
-const leaf = (name: string, kind: 'BOOLEAN' | 'TEXT' | 'JSON'): SchemaElement =>
-  kind === 'BOOLEAN'
-    ? { name, type: 'BOOLEAN', repetition_type: 'OPTIONAL' }
-    : { name, type: 'BYTE_ARRAY', converted_type: kind === 'TEXT' ? 'UTF8' : 'JSON', repetition_type: 'OPTIONAL' };
+const leaf = (name: string, type: 'BOOLEAN' | 'INT64' | 'DOUBLE'): SchemaElement => ({
+  name,
+  type,
+  repetition_type: 'OPTIONAL',
+});
+const bytes = (name: string, kind: 'UTF8' | 'JSON'): SchemaElement => ({
+  name,
+  type: 'BYTE_ARRAY',
+  converted_type: kind,
+  repetition_type: 'OPTIONAL',
+});
 const listOf = (name: string, element: SchemaElement[]): SchemaElement[] => [
   { name, repetition_type: 'OPTIONAL', num_children: 1, converted_type: 'LIST' },
   { name: 'list', repetition_type: 'REPEATED', num_children: 1 },
@@ -75,6 +107,7 @@ const listOf = (name: string, element: SchemaElement[]): SchemaElement[] => [
 /** UTF-8 has no lone surrogates, and decoders take a leading byte-order mark away; JSON's quotes and escapes keep both. */
 const isText = (value: unknown): boolean =>
   typeof value === 'string' && !/\p{Surrogate}/u.test(value) && !value.startsWith('\ufeff');
+const isFlag = (value: unknown): boolean => typeof value === 'boolean';
 const isListOf = (value: unknown, test: (item: unknown) => boolean): boolean =>
   Array.isArray(value) && value.length > 0 && value.every(test);
 const isPlainMessage = (value: unknown): boolean => {
@@ -82,3 +115,25 @@ const isPlainMessage = (value: unknown): boolean => {
   const { role, content, ...others } = value as { role?: unknown; content?: unknown };
   return isText(role) && isText(content) && Object.keys(others).length === 0;
 };
+
+/** The first that holds all values of a column is its type; the last holds everything. */
+const KINDS: Kind[] = [
+  { holds: isFlag, elements: (name) => [leaf(name, 'BOOLEAN')] },
+  { holds: isText, elements: (name) => [bytes(name, 'UTF8')] },
+  {
+    holds: Number.isSafeInteger,
+    elements: (name) => [leaf(name, 'INT64')],
+    stored: (value) => BigInt(value as number),
+  },
+  { holds: (value) => typeof value === 'number', elements: (name) => [leaf(name, 'DOUBLE')] },
+  { holds: (value) => isListOf(value, isText), elements: (name) => listOf(name, [bytes('element', 'UTF8')]) },
+  { holds: (value) => isListOf(value, isFlag), elements: (name) => listOf(name, [leaf('element', 'BOOLEAN')]) },
+  {
+    holds: (value) => isListOf(value, isPlainMessage),
+    elements: (name) => {
+      const struct: SchemaElement = { name: 'element', repetition_type: 'OPTIONAL', num_children: 2 };
+      return listOf(name, [struct, bytes('role', 'UTF8'), bytes('content', 'UTF8')]);
+    },
+  },
+  { holds: () => true, elements: (name) => [bytes(name, 'JSON')] },
+];

@@ -6,6 +6,7 @@ import { ConfigError, DataError, ShapeError } from '../lib/errors';
 import { parseLlamaConfig } from '../nn/loadModel';
 import { artifactId, manifestOf } from '../storage/hash';
 import { readSafetensors, writeSafetensors } from '../storage/safetensors';
+import { inMemory } from '../storage/tensorSource';
 import { adapterZip } from './adapterExport';
 import { type AdapterFiles, findAdapter, type ImportBase, readImport } from './adapterImport';
 import { ADAPTER_CONFIG, ADAPTER_WEIGHTS, ORIGIN_FILE, readAdapter } from './peft';
@@ -95,12 +96,9 @@ describe('what speaks for the base', () => {
   test('an export of the studio brings the hash of its base; changed files lose it', async () => {
     const { config: lora, tensors } = readAdapter(config, theirs());
     const exported = async (baseId: string) => {
-      const { bytes } = await adapterZip({
-        ...{ config, hfConfig: {}, weights: {}, baseName: 'elsewhere', baseId, name: 'Mine' },
-        adapter: { name: 'default', config: lora },
-        tensors,
-      });
-      return findAdapter([{ path: 'mine.peft.zip', bytes }]);
+      const about = { config, hfConfig: {}, weights: inMemory({}), baseName: 'elsewhere', baseId, name: 'Mine' };
+      const { blob } = await adapterZip({ ...about, adapter: { name: 'default', config: lora }, tensors }, '# Mine');
+      return findAdapter([{ path: 'mine.peft.zip', bytes: new Uint8Array(await blob.arrayBuffer()) }]);
     };
     const { reading } = await readImport(await exported(base.artifactId), base);
     // The config names another model, and the hash knows better.

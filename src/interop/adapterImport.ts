@@ -12,8 +12,9 @@ import { readSafetensors } from '../storage/safetensors';
 import { megabytes } from '../storage/storage';
 import { ADAPTER_CONFIG, ADAPTER_WEIGHTS, ORIGIN_FILE, readAdapter, readAdapterConfig } from './peft';
 
-const MAX_BYTES = 1e9;
+export const MAX_ADAPTER_BYTES = 1e9;
 const WANTED = [ADAPTER_CONFIG, ADAPTER_WEIGHTS, ORIGIN_FILE];
+export const isAdapterFile = (path: string): boolean => WANTED.includes(path.split(/[/\\]/).at(-1)!);
 
 /** A file as the person gave it; `path` from the folder on. */
 export interface GivenFile {
@@ -57,9 +58,9 @@ function unzipped({ path, bytes }: GivenFile): { files: GivenFile[]; names: stri
         names.push(name);
         if (!WANTED.includes(partsOf(name)[1])) return false;
         total += originalSize;
-        if (total > MAX_BYTES)
+        if (total > MAX_ADAPTER_BYTES)
           throw new DataError(
-            `${path}: ${name} makes it larger than ${megabytes(MAX_BYTES)} unpacked, which no adapter of a model here is. Choose the zip of one adapter.`,
+            `${path}: ${name} makes it larger than ${megabytes(MAX_ADAPTER_BYTES)} unpacked, which no adapter of a model here is. Choose the zip of one adapter.`,
             { where: name },
           );
         return true;
@@ -201,7 +202,7 @@ async function originBase(
 }
 function otherBase(name: string, { base: theirs, baseName }: Origin, base: ImportBase): ConfigError {
   return new ConfigError(
-    `The adapter ${name} was trained on the base ${baseName ? `${baseName} (${shortId(theirs)})` : shortId(theirs)}, and this registry serves ${base.name} (${shortId(base.artifactId)}). These are hashes of the two models’ files: the weights differ, so the adapter’s update would be added to numbers it was not learnt for. Train it on this base.`,
+    `The adapter ${name} was trained on the base ${baseName ? `${baseName} (${shortId(theirs)})` : shortId(theirs)}, and the base here is ${base.name} (${shortId(base.artifactId)}). These are hashes of the two models’ files: the weights differ, so the adapter’s update would be added to numbers it was not learnt for. Train it on this base.`,
     { where: 'base' },
   );
 }

@@ -3,17 +3,24 @@
 import { DataError } from '../lib/errors';
 import { parseLlamaConfig, weightsProblem } from '../nn/loadModel';
 import { parameterShapes } from '../nn/presets';
+import { isKitFile } from '../protocol/kitFiles';
 import type { LlamaConfig } from '../protocol/model';
 import { requireFloats } from '../storage/safetensors';
-import { type ByteSource, blobBytes, SafetensorsFile, type TensorSource } from '../storage/tensorSource';
-import { isKitFile } from '../text/chatKit';
+import { type ByteSource, blobBytes, isSameTensor, SafetensorsFile, type TensorSource } from '../storage/tensorSource';
 
 export const MODEL_CONFIG = 'config.json';
-const GENERATION_CONFIG = 'generation_config.json';
+export const GENERATION_CONFIG = 'generation_config.json';
 const WEIGHTS = 'model.safetensors';
 export const WEIGHTS_INDEX = 'model.safetensors.index.json';
 const SHARD = /^model-(\d+)-of-(\d+)\.safetensors$/;
 export const isWeights = (name: string): boolean => name === WEIGHTS || SHARD.test(name);
+/** Beside an imported model: what was changed or noticed as it came in. */
+export const NOTES_FILE = 'posttrain_studio.json';
+/** What is read of a model's folder. */
+export const isModelFile = (path: string): boolean => {
+  const name = nameOf(path);
+  return [MODEL_CONFIG, GENERATION_CONFIG, WEIGHTS_INDEX].includes(name) || isWeights(name) || isKitFile(path);
+};
 /** A config or an index is text: more than this is something else. */
 const MAX_JSON_BYTES = 64 * 2 ** 20;
 
@@ -30,6 +37,8 @@ export interface HfModel {
   /** The tokenizer's files. */
   kit: GivenFile[];
   tensors: HfTensors;
+  /** Sentences for its card. */
+  notes: string[];
 }
 /** Weights under the names of transformers' LlamaForCausalLM, wherever they lie. */
 export interface HfTensors extends TensorSource {
@@ -70,17 +79,33 @@ export async function readHfFolder(given: readonly GivenFile[]): Promise<HfModel
   const folder = folderOf(root.path);
   const here = given.filter(({ path }) => folderOf(path) === folder);
   const byName = new Map(here.map(({ path, blob }) => [nameOf(path), blob]));
-  const config = parseLlamaConfig(await readJson(root.blob, MODEL_CONFIG));
+  const json = await readJson(root.blob, MODEL_CONFIG);
+  const said = parseLlamaConfig(json);
   const index = byName.get(WEIGHTS_INDEX);
   const weights = [...byName.keys()].filter(isWeights).sort();
   if (weights.length === 0) fail(whyNoWeights([...byName.keys()]), WEIGHTS);
   // A whole file beside shards of the same model: one of them is enough.
   const used = index === undefined && weights.includes(WEIGHTS) ? [WEIGHTS] : weights;
   const parts = used.map((name) => ({ name, bytes: blobBytes(byName.get(name)!) }));
-  const tensors = await openWeights(config, parts, index && (await readJson(index, WEIGHTS_INDEX)));
-  const kept = [MODEL_CONFIG, GENERATION_CONFIG, ...(index ? [WEIGHTS_INDEX] : []), ...tensors.used];
+  const shards = index && (await readJson(index, WEIGHTS_INDEX));
+  const asSaid = await openWeights(said, parts, shards);
+  // As transformers does (PreTrainedModel.tie_weights): a head that differs is not tied, whatever the config says.
+  const isApart = asSaid.head !== undefined && !(await isSameTensor(asSaid, EMBEDDING, asSaid.head, HEAD));
+  const config = isApart ? { ...said, tie_word_embeddings: false } : said;
+  const tensors = isApart ? await openWeights(config, parts, shards) : asSaid;
+  const notes = isApart ? [HEAD_APART] : [];
+  if (isApart) byName.set(MODEL_CONFIG, jsonBlob({ ...json, tie_word_embeddings: false }));
+  if (notes.length > 0) byName.set(NOTES_FILE, jsonBlob({ notes }));
+  const kept = [
+    MODEL_CONFIG,
+    GENERATION_CONFIG,
+    ...(notes.length > 0 ? [NOTES_FILE] : []),
+    ...(index ? [WEIGHTS_INDEX] : []),
+    ...tensors.used,
+  ];
   const generation = byName.get(GENERATION_CONFIG);
   if (generation) stopIdsOf(await readJson(generation, GENERATION_CONFIG));
+  else stopIdsOf(json, MODEL_CONFIG);
   return {
     config,
     files: new Map(kept.flatMap((name) => (byName.has(name) ? [[name, byName.get(name)!] as const] : []))),
@@ -89,12 +114,22 @@ export async function readHfFolder(given: readonly GivenFile[]): Promise<HfModel
       ({ path }) => isKitFile(path) && `${folderOf(path)}/`.startsWith(folder === '' ? '' : `${folder}/`),
     ),
     tensors,
+    notes,
   };
+}
+const EMBEDDING = 'model.embed_tokens.weight';
+const HEAD = 'lm_head.weight';
+const HEAD_APART = `config.json said tie_word_embeddings true, and the files hold an ${HEAD} that differs from ${EMBEDDING}. transformers does not tie them then, and neither does the studio: config.json says tie_word_embeddings false here.`;
+const jsonBlob = (value: unknown): Blob => new Blob([`${JSON.stringify(value, undefined, 2)}\n`]);
+/** Sentences of a NOTES_FILE; none where it is no such file. */
+export function notesOf(json: unknown): string[] {
+  const { notes } = (json ?? {}) as { notes?: unknown };
+  return Array.isArray(notes) ? notes.filter((note) => typeof note === 'string') : [];
 }
 
 function whyNoModel(names: readonly string[]): string {
   if (names.includes('adapter_config.json'))
-    return 'These are the files of an adapter, and a model has a config.json. Import them on the Adapters page, beside their base.';
+    return 'These are the files of an adapter, and a model has a config.json. Open the model that it belongs to on the Models page, and add it there.';
   if (names.some((name) => name.endsWith('.gguf')))
     return 'GGUF files are not read. Choose the folder that they were made from, with config.json and safetensors.';
   return `There is no config.json among the files (${names.slice(0, 4).join(', ') || 'none'}). Drop the whole folder of the model.`;
@@ -136,20 +171,22 @@ function requireShards(names: readonly string[], index?: Record<string, unknown>
 }
 
 /**
- * Weights that lie in one or more safetensors files. Names are those of transformers, with or without `model.`; buffers of RoPE and
- * the copy of a tied head are passed over. Throws DataError naming the file, shard or tensor at fault.
+ * Weights that lie in one or more safetensors files. Names are those of transformers, with or without `model.`; buffers of RoPE are
+ * passed over. A head beside the embedding that it is tied to is `head`; where it comes alone, it is the embedding too. Throws
+ * DataError naming the file, shard or tensor at fault.
  */
 export async function openWeights(
   config: LlamaConfig,
   files: readonly { name: string; bytes: ByteSource }[],
   index?: Record<string, unknown>,
-): Promise<HfTensors & { used: string[] }> {
+): Promise<HfTensors & { used: string[]; head?: TensorSource }> {
   const named = requireShards(files.map(({ name }) => name), index); // biome-ignore format: one call
   const wanted = named && new Set(named.values());
   const shapes = parameterShapes(config);
   const canonical = (name: string): string =>
     shapes.has(name) || !shapes.has(`model.${name}`) ? name : `model.${name}`;
   const found = new Map<string, { file: SafetensorsFile; name: string }>();
+  let head: { file: SafetensorsFile; name: string } | undefined;
   const dtypes: Record<string, number> = {};
   const used: string[] = [];
   for (const { name: fileName, bytes } of files) {
@@ -158,13 +195,24 @@ export async function openWeights(
     const file = await SafetensorsFile.open(bytes, fileName);
     for (const [name, entry] of file.entries) {
       const own = canonical(name);
-      if (name.endsWith('rotary_emb.inv_freq') || (own === 'lm_head.weight' && config.tie_word_embeddings)) continue;
+      if (name.endsWith('rotary_emb.inv_freq')) continue;
+      if (own === HEAD && config.tie_word_embeddings) {
+        requireFloats(name, entry, fileName);
+        head = { file, name };
+        continue;
+      }
       const other = found.get(own)?.file.where;
       if (other !== undefined) fail(`${own} is in ${other} and in ${fileName}. Give the files of one export only.`, fileName); // biome-ignore format: one sentence
       if (shapes.has(own)) requireFloats(name, entry, fileName);
       found.set(own, { file, name });
       dtypes[entry.dtype] = (dtypes[entry.dtype] ?? 0) + entry.to - entry.from;
     }
+  }
+  if (head && !found.has(EMBEDDING)) {
+    found.set(EMBEDDING, head);
+    const { dtype, from, to } = head.file.entries.get(head.name)!;
+    dtypes[dtype] = (dtypes[dtype] ?? 0) + to - from;
+    head = undefined;
   }
   for (const [name, file] of named ?? [])
     if (!found.has(canonical(name)) && shapes.has(canonical(name)))
@@ -179,6 +227,7 @@ export async function openWeights(
     shapes: given,
     dtypes,
     used,
+    ...(head && { head: head.file }),
     pieces(own) {
       const at = found.get(own);
       if (!at) return fail(`The model holds no tensor ${own}. Import it again.`, own);
@@ -187,12 +236,15 @@ export async function openWeights(
   };
 }
 
-/** eos_token_id of a generation_config.json: what ends an answer beside the template's own ends. Throws DataError. */
-export function stopIdsOf(json: Record<string, unknown>): number[] {
+/**
+ * eos_token_id of a generation_config.json, or of the config.json that transformers makes one from where there is none: what ends
+ * an answer beside the template's own ends. Throws DataError.
+ */
+export function stopIdsOf(json: Record<string, unknown>, name: string = GENERATION_CONFIG): number[] {
   const given = json.eos_token_id ?? [];
   const ids = Array.isArray(given) ? given : [given];
   if (!ids.every((id) => Number.isSafeInteger(id) && id >= 0))
-    fail(`${GENERATION_CONFIG} says eos_token_id ${JSON.stringify(given)}; it must be an id or a list of ids.`, GENERATION_CONFIG); // biome-ignore format: one sentence
+    fail(`${name} says eos_token_id ${JSON.stringify(given)}; it must be an id or a list of ids.`, name);
   return ids as number[];
 }
 

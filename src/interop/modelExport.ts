@@ -99,11 +99,18 @@ export async function zipFolder(
   return new Blob(parts, { type: 'application/zip' });
 }
 
+/** What a file is called after. */
+export const slugOf = (name: string, otherwise: string): string =>
+  name.toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-|-$/g, '') || otherwise; // biome-ignore format: reads as one idea
+
 /** What a generated card says. */
 export interface CardFacts {
   name: string;
   artifactId: string;
+  /** Of the model, or of an adapter alone. */
   parameterCount: number;
+  /** Set for an adapter: what its config calls the base. */
+  adapterOf?: string;
   /** Role → artifact id: base, tokenizer, template, data. */
   parents: Record<string, string>;
   /** The recipe that trained it, as JSON; absent where it was not trained here. */
@@ -115,26 +122,28 @@ export interface CardFacts {
 }
 /** README.md of the folder: what it is, what it came from, how it was trained, and how to load it. */
 export function modelCardText(facts: CardFacts): string {
-  const { name, artifactId, parameterCount, parents, recipe, metrics, versions, hasTemplate } = facts;
+  const { name, artifactId, parameterCount, adapterOf, parents, recipe, metrics, versions, hasTemplate } = facts;
   const table = (head: [string, string], rows: [string, string][]): string[] =>
     rows.length === 0
       ? []
       : [`| ${head.join(' | ')} |`, '| --- | --- |', ...rows.map((row) => `| ${row.join(' | ')} |`), ''];
   const lines = [
     '---',
-    'library_name: transformers',
+    ...(adapterOf === undefined ? ['library_name: transformers'] : ['library_name: peft', `base_model: ${JSON.stringify(adapterOf)}`]), // biome-ignore format: one choice
     'pipeline_tag: text-generation',
     '---',
     '',
     `# ${name}`,
     '',
-    `${parameterCount.toLocaleString('en-US')} parameters in the Llama architecture. Written by Posttrain Studio; the ids are sha256 hashes of manifests that list each file's own hash.`,
+    `${parameterCount.toLocaleString('en-US')} parameters ${adapterOf === undefined ? 'in the Llama architecture' : `of a LoRA adapter for ${adapterOf}, a Llama`}. Written by Posttrain Studio; the ids are sha256 hashes of manifests that list each file's own hash.`,
     '',
     '## Lineage',
     '',
     ...table(
       ['what', 'id'],
-      [['this model', artifactId], ...Object.entries(parents)].map(([role, id]) => [role!, `\`${id}\``]),
+      [[adapterOf === undefined ? 'this model' : 'this adapter', artifactId], ...Object.entries(parents)].map(
+        ([role, id]) => [role!, `\`${id}\``],
+      ),
     ),
   ];
   if (recipe !== undefined)
@@ -152,10 +161,22 @@ export function modelCardText(facts: CardFacts): string {
     '## Use',
     '',
     '```python',
-    'from transformers import AutoModelForCausalLM, AutoTokenizer',
-    '',
-    'model = AutoModelForCausalLM.from_pretrained("this-folder")',
-    'tokenizer = AutoTokenizer.from_pretrained("this-folder")',
+    ...(adapterOf === undefined
+      ? [
+          'from transformers import AutoModelForCausalLM, AutoTokenizer',
+          '',
+          'model = AutoModelForCausalLM.from_pretrained("this-folder")',
+          'tokenizer = AutoTokenizer.from_pretrained("this-folder")',
+        ]
+      : [
+          'from peft import PeftModel',
+          'from transformers import AutoModelForCausalLM, AutoTokenizer',
+          '',
+          '# The folder of the base with the id above; Posttrain Studio exports it from its Models page.',
+          'base = AutoModelForCausalLM.from_pretrained("base-folder")',
+          'model = PeftModel.from_pretrained(base, "this-folder")',
+          'tokenizer = AutoTokenizer.from_pretrained("base-folder")',
+        ]),
     ...(hasTemplate
       ? [
           'messages = [{"role": "user", "content": "Hello"}]',

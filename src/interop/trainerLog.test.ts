@@ -48,6 +48,12 @@ test('lines: steps of several names, evaluation beside training, later values of
   expect(both.points.map(({ step, loss, eval_loss }) => [step, loss, eval_loss])).toEqual([[10, 2, undefined], [20, 1, 3]]); // biome-ignore format: pairs
   expect(parse('[{"global_step":0,"loss":1},{"global_step":5,"loss":0.5}]').points).toHaveLength(2);
 });
+test('when it began stands in wandb’s clock of the earliest line, and nowhere in a trainer state', () => {
+  const at = 1_732_600_000;
+  expect(parse(`{"step":2,"loss":1,"_timestamp":${at + 60}}\n{"step":1,"loss":2,"_timestamp":${at}.25}`).startedAt).toBe(at * 1000 + 250); // biome-ignore format: one line
+  expect(parse('{"step":1,"loss":1,"_timestamp":9}')).not.toHaveProperty('startedAt');
+  expect(parseTrainerLog(fixture('trainer_state.json'), 'trainer_state.json')).not.toHaveProperty('startedAt');
+});
 test.each([
   ['', /m\.jsonl is empty/],
   ['{"step":1', /m\.jsonl is not valid JSON/],

@@ -12,8 +12,10 @@ const MOST_STEPS = 1e9;
 /** Names under which loggers keep the step and the epoch. wandb's own count, of its calls and not of updates, only where nothing else stands. */
 const STEPS = ['step', 'global_step', 'train/global_step', 'iteration', 'iter', '_step'];
 const EPOCHS = ['epoch', 'train/epoch'];
-/** What wandb adds to each line of its history; no metrics. */
-const CLOCKS = ['_timestamp', '_runtime', '_wandb'];
+/** When wandb wrote a line of its history, seconds since the epoch. */
+const WRITTEN_AT = '_timestamp';
+/** What it adds to each; no metrics. */
+const CLOCKS = [WRITTEN_AT, '_runtime', '_wandb'];
 /** Members of a trainer state that say how was trained, under TRL's names. */
 const ARGUMENTS = ['max_steps', 'num_train_epochs', 'train_batch_size', 'logging_steps', 'eval_steps', 'save_steps'];
 
@@ -31,6 +33,8 @@ export interface TrainerLog {
   step: number;
   maxSteps: number;
   notes: string[];
+  /** Of the earliest line that has a clock, ms since the epoch. */
+  startedAt?: number;
 }
 
 /** Stores the log as a run without weights. Throws DataError naming what is wrong; nothing is stored then. */
@@ -39,7 +43,7 @@ export async function importTrainerLog(
   bytes: Uint8Array,
   { fileName, newId, now }: { fileName: string; newId: () => string; now: () => number },
 ): Promise<RunRecord> {
-  const { format, points, args, step, maxSteps, notes } = parseTrainerLog(bytes, fileName);
+  const { format, points, args, step, maxSteps, notes, startedAt } = parseTrainerLog(bytes, fileName);
   const at = now();
   const name = fileName.replace(/\.(jsonl?|ndjson|log)$/i, '');
   const record: RunRecord = {
@@ -68,7 +72,7 @@ export async function importTrainerLog(
     checkpoints: [],
     points,
     generations: [],
-    imported: { fileName, format, notes },
+    imported: { fileName, format, notes, ...(startedAt !== undefined && { startedAt }) },
   };
   await runs.create(record);
   return record;
@@ -162,8 +166,9 @@ function fromEntries(entries: readonly [entry: unknown, where: string][], fileNa
   const byStep = new Map<number, MetricPoint>();
   const left = new Set<string>();
   let isRenamed = false;
-  for (const [entry, at] of entries) {
-    const where = `${fileName}, ${at}`;
+  let startedAt: number | undefined;
+  for (const [entry, place] of entries) {
+    const where = `${fileName}, ${place}`;
     if (!isObject(entry)) throw problem(where, 'is not an object. A log has one object for each step.');
     const stepKey = STEPS.find((key) => entry[key] !== undefined);
     if (stepKey === undefined)
@@ -174,6 +179,8 @@ function fromEntries(entries: readonly [entry: unknown, where: string][], fileNa
     const step = entry[stepKey];
     if (!isCount(step)) throw problem(where, `has the step ${JSON.stringify(step)}; expected a whole number from 0.`);
     const point = byStep.get(step as number) ?? { step: step as number, epoch: 0 };
+    const at = millisecondsOf(entry[WRITTEN_AT]);
+    if (at !== undefined) startedAt = Math.min(at, startedAt ?? at);
     const epoch = EPOCHS.map((key) => entry[key]).find((value) => typeof value === 'number');
     if (typeof epoch === 'number') point.epoch = epoch;
     for (const [key, value] of Object.entries(entry)) {
@@ -200,6 +207,7 @@ function fromEntries(entries: readonly [entry: unknown, where: string][], fileNa
     args: {},
     step: last,
     maxSteps: last,
+    ...(startedAt !== undefined && { startedAt }),
     notes: [
       ...(isRenamed ? ['wandb’s train/loss and eval/loss are called loss and eval_loss here, as TRL logs them.'] : []),
       ...(left.size > 0
@@ -210,6 +218,9 @@ function fromEntries(entries: readonly [entry: unknown, where: string][], fileNa
     ],
   };
 }
+/** Of seconds since the epoch; undefined for what is none: before 1973, or after 5138. */
+const millisecondsOf = (value: unknown): number | undefined =>
+  typeof value === 'number' && value >= 1e8 && value < 1e11 ? Math.round(value * 1000) : undefined;
 /** null: not finite. transformers 5 logs numbers as text in places. */
 function numberOf(value: unknown): number | null | undefined {
   if (value === null) return null;

@@ -132,37 +132,41 @@ export function refuseOtherMaths(c: Dict): void {
 }
 
 /**
- * θ and scaling of RoPE: `rope_parameters` since transformers 5, `rope_theta` and `rope_scaling` before; the kind was `type` until
- * 4.43. Throws DataError for a kind that changes more than frequencies.
+ * θ and scaling of RoPE as transformers 5.23 reads them (convert_rope_params_to_dict and standardize_rope_params): a `rope_scaling`
+ * that holds anything takes the place of `rope_parameters`, `rope_theta` counts where that one names none, and an
+ * `original_max_position_embeddings` beside it goes before the one inside. Throws DataError for a kind that changes more than
+ * frequencies.
  */
 export function ropeOf(c: Dict): { rope_theta?: unknown; rope_scaling?: RopeScaling } {
-  let rope_theta = c.rope_theta;
-  let rope_scaling: RopeScaling | undefined;
-  for (const field of ['rope_scaling', 'rope_parameters']) {
-    const rope = c[field];
-    if (rope === undefined || rope === null) continue;
-    if (!isDict(rope)) return refuse(field, rope, 'RoPE scaling in an unknown spelling');
-    if (rope.rope_theta !== undefined && rope.rope_theta !== null) rope_theta = rope.rope_theta;
-    if (isNotOne(rope.partial_rotary_factor)) refuse(field, rope, 'RoPE on a part of each head');
-    const kind = rope.rope_type ?? rope.type;
-    if (kind === 'default' || (kind === undefined && rope.factor === undefined)) continue;
-    const number = (key: string): number => {
-      const value = rope[key];
-      if (typeof value === 'number' && Number.isFinite(value) && value > 0) return value;
-      return refuse(field, rope, `RoPE scaling "${String(kind)}" without a ${key} above 0`);
-    };
-    if (kind === 'linear') rope_scaling = { rope_type: kind, factor: number('factor') };
-    else if (kind === 'llama3')
-      rope_scaling = {
-        rope_type: kind,
-        factor: number('factor'),
-        low_freq_factor: number('low_freq_factor'),
-        high_freq_factor: number('high_freq_factor'),
-        original_max_position_embeddings: number('original_max_position_embeddings'),
-      };
-    else refuse(field, rope, `RoPE scaling "${String(kind ?? 'without a type')}"`);
-  }
-  return { rope_theta, ...(rope_scaling && { rope_scaling }) };
+  const holds = (value: unknown): boolean => isOn(value) && !(isDict(value) && Object.keys(value).length === 0);
+  const field = holds(c.rope_scaling) ? 'rope_scaling' : 'rope_parameters';
+  const rope = c[field];
+  if (!holds(rope)) return { rope_theta: c.rope_theta };
+  if (!isDict(rope)) return refuse(field, rope, 'RoPE scaling in an unknown spelling');
+  const rope_theta = rope.rope_theta ?? c.rope_theta;
+  if (Object.values(rope).some(isDict)) refuse(field, rope, 'RoPE that differs by layer');
+  if (isNotOne(rope.partial_rotary_factor)) refuse(field, rope, 'RoPE on a part of each head');
+  // `type` until transformers 4.43.
+  const kind = rope.rope_type ?? rope.type;
+  if (kind === 'default' || (kind === undefined && rope.factor === undefined)) return { rope_theta };
+  const number = (key: string, value: unknown = rope[key]): number => {
+    if (typeof value === 'number' && Number.isFinite(value) && value > 0) return value;
+    return refuse(field, rope, `RoPE scaling "${String(kind)}" without a ${key} above 0`);
+  };
+  if (kind === 'linear') return { rope_theta, rope_scaling: { rope_type: kind, factor: number('factor') } };
+  if (kind !== 'llama3') return refuse(field, rope, `RoPE scaling "${String(kind ?? 'without a type')}"`);
+  const original =
+    c.original_max_position_embeddings ?? rope.original_max_position_embeddings ?? c.max_position_embeddings;
+  return {
+    rope_theta,
+    rope_scaling: {
+      rope_type: kind,
+      factor: number('factor'),
+      low_freq_factor: number('low_freq_factor'),
+      high_freq_factor: number('high_freq_factor'),
+      original_max_position_embeddings: number('original_max_position_embeddings', original),
+    },
+  };
 }
 
 /** The config beside weights that are written in f32: transformers takes the type that it names, and would round them to it. */

@@ -44,6 +44,12 @@ export function parseLlamaConfig(json: unknown): LlamaConfig {
       { where: 'config.json num_key_value_heads' },
     );
   refuseOtherMaths(c);
+  const headDim = size('head_dim', size('hidden_size') / heads);
+  if (headDim % 2 !== 0)
+    throw new DataError(
+      `config.json says ${c.head_dim === undefined || c.head_dim === null ? `hidden_size ${c.hidden_size} for ${heads} num_attention_heads, so heads of ${headDim}` : `head_dim ${headDim}`}; RoPE turns the numbers of a head in pairs, so it must be even. transformers cannot run this model either; choose another one.`,
+      { where: 'config.json head_dim' },
+    );
   const { rope_theta, rope_scaling } = ropeOf(c);
   const id = (key: string) => (c[key] === undefined ? null : (c[key] as number | null));
   return {
@@ -53,7 +59,7 @@ export function parseLlamaConfig(json: unknown): LlamaConfig {
     num_hidden_layers: size('num_hidden_layers', undefined, MAX_LAYERS),
     num_attention_heads: heads,
     num_key_value_heads: kvHeads,
-    head_dim: size('head_dim', size('hidden_size') / heads),
+    head_dim: headDim,
     max_position_embeddings: size('max_position_embeddings'),
     rms_norm_eps: number('rms_norm_eps', 1e-6),
     rope_theta: number('rope_theta', 10000, rope_theta ?? 10000),

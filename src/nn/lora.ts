@@ -309,6 +309,15 @@ export function initLora(
   return out;
 }
 
+/** Throws ConfigError for an adapter with lora_bias. */
+export function requireMergeable({ name, config }: LoraAdapter): void {
+  if (config.lora_bias)
+    throw new ConfigError(
+      `Adapter "${name}" has lora_bias: its bias has no place in a Llama's weights, so it cannot be merged. Serve it beside the base.`,
+      { where: 'lora_bias' },
+    );
+}
+
 /**
  * The base with an adapter merged into it (PEFT's merge_and_unload): W + s·B·A, with DoRA (m / ‖W + s·B·A‖)·(W + s·B·A). Other
  * tensors are shared, not copied. Throws ConfigError for an adapter with lora_bias, which a Llama has no place for.
@@ -320,11 +329,7 @@ export function mergeLora(
   tensors: NamedTensorMap,
 ): NamedTensorMap {
   const lora = adapter.config;
-  if (lora.lora_bias)
-    throw new ConfigError(
-      `Adapter "${adapter.name}" has lora_bias: its bias has no place in a Llama's weights, so it cannot be merged. Serve it beside the base.`,
-      { where: 'lora_bias' },
-    );
+  requireMergeable(adapter);
   const targets = targetModules(config, lora, adapter.name);
   checkLoraTensors(loraTensors(targets, lora), tensors, adapter.name);
   const out = { ...weights };

@@ -1,17 +1,17 @@
 // A model with an adapter merged into it, tensor by tensor as they are read: as mergeLora, for models of any size.
-
 import type { LlamaConfig } from '../protocol/model';
 import { readTensor, type TensorSource } from '../storage/tensorSource';
-import { checkLoraTensors, loraTensors, mergeLora, targetModules } from './lora';
+import { checkLoraTensors, loraTensors, mergeLora, requireMergeable, targetModules } from './lora';
 import type { LoraAdapter, NamedTensorMap } from './seam';
 
-/** Throws ConfigError or ShapeError as mergeLora does, before anything is read; but for lora_bias, which is told when it is. */
+/** Throws ConfigError or ShapeError as mergeLora does, before anything is read. */
 export function mergedSource(
   config: LlamaConfig,
   base: TensorSource,
   adapter: LoraAdapter,
   tensors: NamedTensorMap,
 ): TensorSource {
+  requireMergeable(adapter);
   const targets = targetModules(config, adapter.config, adapter.name);
   checkLoraTensors(loraTensors(targets, adapter.config), tensors, adapter.name);
   const paths = new Map(targets.map(({ path }) => [`${path}.weight`, path]));

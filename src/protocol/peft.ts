@@ -9,6 +9,23 @@ const PEFT_TARGETS = ['q_proj', 'v_proj'] as const;
 export const ATTENTION_MODULES = ['q_proj', 'k_proj', 'v_proj', 'o_proj'] as const;
 export const MLP_MODULES = ['gate_proj', 'up_proj', 'down_proj'] as const;
 
+/** What holds of an adapter whose config does not say: PEFT's defaults for Llama. */
+export const LORA_DEFAULTS = {
+  r: 8,
+  lora_alpha: 8,
+  lora_dropout: 0,
+  target_modules: [...PEFT_TARGETS],
+  exclude_modules: null,
+  layers_to_transform: null,
+  rank_pattern: {},
+  alpha_pattern: {},
+  use_rslora: false,
+  use_dora: false,
+  lora_bias: false,
+  bias: 'none',
+  init_lora_weights: true,
+} satisfies Required<{ [K in keyof LoraConfig]: unknown }>;
+
 type Check = (value: unknown) => boolean;
 const isNumber: Check = (x) => typeof x === 'number' && Number.isFinite(x);
 const isWhole: Check = (x) => Number.isInteger(x) && (x as number) >= 1;
@@ -76,5 +93,6 @@ export function parseLoraConfig(json: { readonly [key: string]: unknown }, where
       });
   }
   const given = Object.fromEntries(Object.entries(json).filter(([key]) => isKey(key))) as Partial<LoraConfig>;
-  return { r: 8, lora_alpha: 8, target_modules: PEFT_TARGETS, ...given };
+  const { r, lora_alpha, target_modules } = LORA_DEFAULTS;
+  return { r, lora_alpha, target_modules, ...given };
 }

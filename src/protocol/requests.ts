@@ -1,5 +1,4 @@
 // Requests of the two workers: each is paired with its reply and, where it has one, its progress message.
-
 import type {
   DatasetRow,
   EncodedRow,
@@ -19,6 +18,7 @@ import type {
   ImportPreview,
   OperationReport,
   RowQuery,
+  WorkProgress,
 } from './datasets';
 import type {
   BenchmarkReport,
@@ -36,6 +36,7 @@ import type {
   AdapterVersion,
   AuditEntry,
   AuditVerdict,
+  Measured,
   RegistryEntry,
   RequestMetadata,
   RoutingDecision,
@@ -345,6 +346,12 @@ export interface TenantMatrixView {
   diagonalMin: number;
   offDiagonalMax: number;
 }
+/** What was measured of the adapters that serve now; figures of others are dropped. */
+export interface KeptMeasures {
+  /** One for each metric; `seed`: of the cases. */
+  matrices: Measured<TenantMatrixView & { seed: number }>[];
+  replay?: Measured<ServingReport[]>;
+}
 export type ServingSettings = { max_new_tokens: number } & (
   | { mode: 'load_on_request' }
   | { mode: 'hot_lru'; budgetBytes: number }
@@ -379,6 +386,8 @@ export interface PendingImport {
   name: string;
   startedAt: number;
   totalBytes: number;
+  /** It runs in another tab: it can neither go on nor be discarded here. */
+  isElsewhere?: boolean;
 }
 /** A model among this browser's artifacts: imported, or left by a run that trained all weights. */
 export interface StoredModel {
@@ -390,6 +399,14 @@ export interface StoredModel {
   isImported: boolean;
   /** Artifact id of the tokenizer that it reads with; the studio's own unless given. */
   tokenizer?: string;
+  /** Of an imported adapter: the model beside which it lies. */
+  adapterOf?: { ref: ModelRef; name: string };
+}
+/** A file as it was dropped or picked: read in pieces, never sent whole. */
+export interface GivenBlob {
+  /** From the folder on that it came in. */
+  path: string;
+  blob: Blob;
 }
 /** What one way of using a model takes of the device's memory. */
 export interface ModelUse {
@@ -407,10 +424,14 @@ export interface ModelCard {
   dtypes: Record<string, number>;
   files: { path: string; sizeBytes: number }[];
   parents: Record<string, string>;
+  /** The model that it was trained from, or lies beside; absent where it is not here. */
+  base?: { ref: ModelRef; name: string };
   tokenizer: { id: string; name: string; vocabSize: number; hasTemplate: boolean; notes: string[] };
   /** Rows and tokens that training was planned for. */
   shape: { B: number; T: number };
   uses: ModelUse[];
+  /** What was changed or noticed as it came in, in sentences. */
+  notes: string[];
   createdAt?: number;
 }
 export type StoredKind =
@@ -433,14 +454,18 @@ export interface StoredItem {
   /** Of a run: what its checkpoints take. */
   checkpointBytes?: number;
   createdAt?: number;
-  /** Names of what is built on it and would not open any more. */
+  /** Names of what is built on it and would not open, or not be trained, any more. */
   usedBy: string[];
+  /** The same as a sentence: what is lost with it. */
+  consequence?: string;
   /** Why it cannot be deleted now. */
   held?: string;
 }
 export interface StorageReport {
   usageBytes: number;
   quotaBytes: number;
+  /** What the browser's usage is made of, where it tells (`fileSystem`, `indexedDB`, `caches`, …). */
+  usageByKind?: Record<string, number>;
   /** Whether anything outlives the page. */
   isKept: boolean;
   items: StoredItem[];
@@ -584,6 +609,7 @@ export interface ComputeRequests {
     reply: TenantMatrixView;
     progress: { done: number; total: number };
   };
+  keptMeasures: { params: Record<string, never>; reply: KeptMeasures; progress: never };
   /** Routed, logged and answered; the chapter's request unless messages are given. */
   serveRequest: {
     params: { requestId: string; metadata: RequestMetadata; messages?: Message[]; misrouteTo?: number };
@@ -631,12 +657,12 @@ export interface ComputeRequests {
     progress: never;
   };
   /**
-   * The adapter of a model as one zip: PEFT's two files, or the base with the adapter merged into it as transformers reads it.
+   * The adapter of a model as one zip: PEFT's files, or the base with the adapter merged into it as transformers reads it.
    * Throws ConfigError where there is no adapter, and for merging one that cannot be (lora_bias).
    */
   exportAdapter: {
     params: { ref: ModelRef; form: 'peft' | 'merged' };
-    reply: { fileName: string; bytes: ArrayBuffer };
+    reply: { fileName: string; blob: Blob };
     progress: never;
   };
   startRun: {
@@ -670,13 +696,29 @@ export interface ComputeRequests {
    * either, and after a cancel, nothing of it is kept.
    */
   importModel: {
-    params: { name: string; files: { path: string; blob: Blob }[] };
-    reply: StoredModel;
+    params: { name: string; files: GivenBlob[] };
+    /** `isKnown`: the same bytes were there already, under the name and since the time that are given back. */
+    reply: StoredModel & { isKnown?: boolean };
     progress: ModelImportProgress;
   };
+  /** What dropped files are, by their names and those inside zips. */
+  kindOfFiles: { params: { files: GivenBlob[] }; reply: { kind: 'model' | 'adapter' }; progress: never };
+  /** Reads PEFT's files (a folder's, a zip, or the pair) beside a model. Throws in words what does not fit. */
+  readModelAdapter: { params: { base: ModelRef; files: GivenBlob[] }; reply: AdapterReading; progress: never };
+  /**
+   * Keeps such files beside the model. `isBaseConfirmed`: the person vouches for the base; ConfigError where that is needed and
+   * missing.
+   */
+  addModelAdapter: {
+    params: { base: ModelRef; files: GivenBlob[]; isBaseConfirmed: boolean };
+    reply: StoredModel;
+    progress: never;
+  };
+  /** Models, and adapters that were added to one. */
   listModels: {
     params: Record<string, never>;
-    reply: { models: StoredModel[]; pending: PendingImport[] };
+    /** `removed`: names of models and runs (`run:<id>`) that were deleted in this browser. */
+    reply: { models: StoredModel[]; pending: PendingImport[]; removed: { id: string; name: string }[] };
     progress: never;
   };
   discardImport: { params: { id: string }; reply: { freedBytes: number }; progress: never };
@@ -696,6 +738,18 @@ export interface ComputeRequests {
   deleteStored: {
     params: { kind: StoredKind; id: string; isForced?: boolean };
     reply: { freedBytes: number };
+    progress: never;
+  };
+  /** Which of these artifacts and runs (`run:<id>`, with or without a step) are not in this browser; by name where they were deleted here. */
+  missingStored: {
+    params: { ids: string[] };
+    reply: { missing: { id: string; name?: string }[] };
+    progress: never;
+  };
+  /** A tokenizer with its template as a zip of its files, or a saved template as chat_template.jinja. */
+  exportStored: {
+    params: { kind: 'tokenizer' | 'template'; id: string };
+    reply: { fileName: string; blob: Blob };
     progress: never;
   };
   storageEstimate: {
@@ -725,6 +779,8 @@ export interface DatasetInfo {
   /** TRL's name of the type (protocol/rowTypes). */
   type: string;
   origin: 'builtin' | 'imported';
+  /** When it was brought or made, ms since the epoch; absent for built-in sets and those of earlier versions. */
+  createdAt?: number;
   /** How an imported or derived set came to be; absent for sets of earlier versions. */
   operation?: DatasetOperation;
   /** Set that it was made from. */
@@ -931,7 +987,7 @@ export interface TextRequests {
   previewDataset: {
     params: { fileId: string; name: string; file: Blob; mapping?: RowMapping };
     reply: ImportPreview;
-    progress: never;
+    progress: WorkProgress;
   };
   /**
    * A file of the person's. Throws DataError naming the line and field (details: ImportProblems), and where the columns have names
@@ -939,11 +995,15 @@ export interface TextRequests {
    */
   importDataset: {
     params: { name: string; file: Blob; mapping?: RowMapping; keepFaulty?: boolean };
-    reply: DatasetInfo;
-    progress: { rows: number; readBytes: number; totalBytes: number };
+    /** `storedSince`: the same rows were there already, under the name that is given back. */
+    reply: DatasetInfo & { storedSince?: number };
+    /** `kept`: share of the rows that is stored, once all are read. */
+    progress: { rows: number; readBytes: number; totalBytes: number; kept?: number };
   };
   /** Imported sets only. */
   deleteDataset: { params: { datasetId: string }; reply: { freedBytes: number }; progress: never };
+  /** Sets of the person's own; the name stands outside of what the set is. Throws DataError for an empty name. */
+  renameDataset: { params: { datasetId: string; title: string }; reply: DatasetInfo; progress: never };
   datasetFacets: { params: { datasetId: string }; reply: DatasetFacets; progress: never };
   /** `editing`: as the Data page shows them, faulty rows and edits that are not saved among them. */
   rows: {
@@ -956,7 +1016,7 @@ export interface TextRequests {
       editing?: boolean;
     };
     reply: { rows: DatasetRowView[]; total: number };
-    progress: never;
+    progress: WorkProgress;
   };
   rowText: { params: { datasetId: string; place: number }; reply: { text: string }; progress: never };
   /** Keeps an edit as a draft. Throws DataError for a text that is no row of the set's type. */
@@ -968,23 +1028,26 @@ export interface TextRequests {
   /** Takes the last edit of a row back, or all that are not saved. */
   undoEdit: { params: { datasetId: string; place?: number }; reply: { drafts: number }; progress: never };
   /** Makes a set of the edited rows; the one before stays. */
-  saveEdits: { params: { datasetId: string }; reply: DatasetInfo; progress: never };
+  saveEdits: { params: { datasetId: string }; reply: DatasetInfo; progress: WorkProgress };
   /** What an operation would do to a set. */
   previewOperation: {
     params: { datasetId: string; operation: DerivingOperation };
     reply: OperationReport;
-    progress: never;
+    progress: WorkProgress;
   };
   deriveDataset: {
     params: { datasetId: string; operation: DerivingOperation };
     reply: { info: DatasetInfo; report: OperationReport };
-    progress: never;
+    progress: WorkProgress;
   };
-  /** Rows without a fault, as they are saved. */
+  /**
+   * Rows without a fault, as they are saved, with the columns beside them: of one split, or of all. All come in a zip with a file
+   * a split, as datasets.load_dataset finds them in a folder; in one file where only one split has rows.
+   */
   exportDataset: {
-    params: { datasetId: string; split: string; format?: 'jsonl' | 'parquet' };
+    params: { datasetId: string; split?: string; format?: 'jsonl' | 'parquet' };
     reply: { fileName: string; bytes: ArrayBuffer; rows: number; faulty: number };
-    progress: never;
+    progress: WorkProgress;
   };
   encodeRow: {
     params: { row: DatasetRow; rowId: string; settings: TemplateSettings };
@@ -1071,7 +1134,8 @@ export interface TextRequests {
   /** `files`: any of a model's folder; those that matter are kept. Throws DataError naming file and field. */
   importKit: {
     params: { name: string; files: { path: string; bytes: ArrayBuffer }[] };
-    reply: KitInfo;
+    /** `storedSince`: the same files were there already, under the name that is given back. */
+    reply: KitInfo & { storedSince?: number };
     progress: never;
   };
   deleteKit: { params: { id: string }; reply: { freedBytes: number }; progress: never };

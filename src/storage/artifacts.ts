@@ -13,7 +13,16 @@ export interface ArtifactInfo {
   sizeBytes: number;
 }
 
+/** What is remembered of an artifact or run that was deleted, so that what was built on it can say what is missing. */
+export interface Removed {
+  /** Artifact id, or `run:<id>`. */
+  id: string;
+  kind: ArtifactKind | 'run';
+  name: string;
+}
+
 const TABLE = 'artifacts';
+const REMOVED = 'removed';
 
 export class ArtifactStore {
   constructor(
@@ -21,26 +30,65 @@ export class ArtifactStore {
     private readonly now: () => number,
   ) {}
 
-  /** Stores the files; the same content again costs nothing and keeps its first name. */
+  /**
+   * Stores the files; the same content again costs nothing and keeps its first name. `onBytes` hears of every piece that is hashed
+   * and of every one that is written; what it throws ends the storing, and nothing is kept.
+   */
   async put(
     kind: ArtifactKind,
     files: Record<string, Uint8Array>,
     about: { name: string; note?: string; parents?: Record<string, string> },
+    onBytes?: (done: number, total: number) => void | Promise<void>,
   ): Promise<ArtifactInfo> {
-    const manifest = await manifestOf(kind, files, about.parents);
+    const total = 2 * Object.values(files).reduce((sum, { byteLength }) => sum + byteLength, 0);
+    let done = 0;
+    const tell = async (bytes: number) => {
+      done += bytes;
+      await onBytes?.(done, total);
+    };
+    const manifest = await manifestOf(kind, files, about.parents, tell);
     const id = await artifactId(manifest);
     const known = await this.get(id);
     if (known) return known;
-    for (const [path, bytes] of Object.entries(files)) await this.storage.write(filePath(id, path), bytes);
+    try {
+      for (const [path, bytes] of Object.entries(files)) await this.writeFile(filePath(id, path), bytes, tell);
+    } catch (cause) {
+      // Another tab may have stored the same meanwhile.
+      if (!(await this.get(id))) await this.storage.remove(`artifacts/${id.replace('sha256:', '')}`).catch(() => 0);
+      throw cause;
+    }
     return this.adopt(manifest, about);
   }
-  /** Of files that lie at `filePath` already, as they do after a copy in pieces. The caller has checked their hashes. */
+  /** Large files in pieces: what breaks off before the entry is set is no artifact. */
+  private async writeFile(path: string, bytes: Uint8Array, tell: (bytes: number) => Promise<void>): Promise<void> {
+    if (bytes.byteLength <= CHUNK_BYTES) {
+      await this.storage.write(path, bytes);
+      return tell(bytes.byteLength);
+    }
+    await this.storage.remove(path); // a longer one of a closed tab would keep its end
+    for (let at = 0; at < bytes.byteLength; at += CHUNK_BYTES) {
+      const piece = bytes.subarray(at, at + CHUNK_BYTES);
+      await this.storage.writeAt(path, at, piece);
+      await tell(piece.byteLength);
+    }
+  }
+  /**
+   * Of files that lie at `filePath` already, as they do after a copy in pieces. The caller has checked their hashes. Throws
+   * CheckpointError naming a file that is not there whole: another tab may have taken it away.
+   */
   async adopt(manifest: Manifest, about: { name: string; note?: string }): Promise<ArtifactInfo> {
     const id = await artifactId(manifest);
+    for (const file of manifest.files)
+      if ((await this.storage.size(filePath(id, file.path))) !== file.sizeBytes)
+        throw new CheckpointError(
+          `${file.path} of “${about.name}” is not in the store any more: it was taken away while it was saved. Import it again.`,
+          { where: file.path },
+        );
     const sizeBytes = manifest.files.reduce((sum, file) => sum + file.sizeBytes, 0);
     const info: ArtifactInfo = { id, manifest, name: about.name, note: about.note, createdAt: this.now(), sizeBytes };
     // Last: an artifact is there when its entry is, and its entry is written only after all its files.
     await this.storage.setValue(TABLE, id, info);
+    await this.storage.deleteValue(REMOVED, id);
     return info;
   }
   get(id: string): Promise<ArtifactInfo | undefined> {
@@ -80,11 +128,25 @@ export class ArtifactStore {
     const info = await this.get(id);
     if (info) await this.storage.setValue(TABLE, id, { ...info, name, note: note ?? info.note });
   }
+  /** What a missing artifact was, where it was deleted here. */
+  removed(id: string): Promise<Removed | undefined> {
+    return removedFrom(this.storage, id);
+  }
   /** Resolves to the bytes freed. */
   async remove(id: string): Promise<number> {
+    const info = await this.get(id);
+    if (info) await rememberRemoved(this.storage, { id, kind: info.manifest.kind, name: info.name });
     await this.storage.deleteValue(TABLE, id);
     return this.storage.remove(`artifacts/${id.replace('sha256:', '')}`);
   }
+}
+
+export const removedFrom = (storage: Storage, id: string): Promise<Removed | undefined> =>
+  storage.getValue<Removed>(REMOVED, id);
+export const allRemoved = (storage: Storage): Promise<Removed[]> => storage.values<Removed>(REMOVED);
+export async function rememberRemoved(storage: Storage, removed: Removed): Promise<void> {
+  // A full disk is why people delete: what comes after may not fail because a name cannot be noted.
+  await storage.setValue(REMOVED, removed.id, removed).catch(() => {});
 }
 
 /** Where a file of an artifact lies in the store. */

@@ -32,7 +32,8 @@ export interface Storage {
   list(directory: string): Promise<Entry[]>;
   /** Removes a file or a directory with all in it; resolves to the bytes freed. Nothing there: 0. */
   remove(path: string): Promise<number>;
-  estimate(): Promise<{ usageBytes: number; quotaBytes: number }>;
+  /** `usageByKind`: what the usage is made of, where the browser tells. */
+  estimate(): Promise<{ usageBytes: number; quotaBytes: number; usageByKind?: Record<string, number> }>;
   getValue<T>(table: string, key: string): Promise<T | undefined>;
   setValue(table: string, key: string, value: unknown): Promise<void>;
   deleteValue(table: string, key: string): Promise<void>;

@@ -5,6 +5,7 @@ import type { StudioError } from '../lib/errors';
 import type { Recipe } from '../protocol/recipe';
 import type { GateFinding } from '../protocol/requests';
 import type { RunRecord } from '../protocol/run';
+import { isLive } from './runPanel';
 import { pauseRun, resumeRun, startRun, stopRun, unpauseRun, useRuns } from './runs';
 
 /** Names tell the items apart: a run belongs to the item that has its recipe's name. */
@@ -21,8 +22,6 @@ interface Queue {
   findings?: GateFinding[];
 }
 export const useRunQueue = create<{ queue?: Queue }>()(() => ({}));
-
-const isLive = ({ status }: RunRecord) => status === 'queued' || status === 'running' || status === 'paused';
 
 export type QueueStep =
   | { kind: 'start'; item: QueueItem }

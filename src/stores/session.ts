@@ -34,6 +34,12 @@ export const useSession = create<Session>()((set) => ({
   dismiss: () => set({ notice: undefined }),
 }));
 
+/** Tells that something in hand is gone; behind what is told already, because several may go at once. */
+export const tellGone = (text: string): void =>
+  useSession.setState(({ notice }) => ({
+    notice: { tone: 'warn', text: notice && !notice.raw && notice.text !== text ? `${notice.text} ${text}` : text },
+  }));
+
 const BACKENDS: readonly string[] = ['webgpu', 'wasm', 'cpu'];
 /** `?backend=webgpu|wasm|cpu` forces one; tests and bug reports use it. */
 const wantedBackend = (): BackendName | 'auto' => {

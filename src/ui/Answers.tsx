@@ -40,10 +40,10 @@ export function Answers({
     <Card
       title="Answers"
       note={
-        <span className="one-line">
+        <>
           {of && `${of}: `}
           {adapter !== undefined && `${adapter} on `}“{question}”
-        </span>
+        </>
       }
       actions={
         <>

@@ -1,5 +1,6 @@
 // A place to drop a file, with a button inside that picks one: dropping is the second way.
 import { type ReactNode, useRef } from 'react';
+import { FilePicker } from './FilePicker';
 import { useDropTarget } from './useDropTarget';
 import './parts.css';
 
@@ -23,19 +24,7 @@ export function DropZone({
   return (
     // Dropping is a second way; the button inside is the first
     <div className={`drop-zone${isOver ? ' is-over' : ''}`} {...handlers}>
-      <input
-        ref={picker}
-        type="file"
-        accept={accept}
-        className="sr-only"
-        tabIndex={-1}
-        aria-label={label}
-        onChange={(event) => {
-          const file = event.currentTarget.files?.[0];
-          event.currentTarget.value = ''; // so that the same file can be picked again
-          if (file) onFile(file);
-        }}
-      />
+      <FilePicker input={picker} label={label} accept={accept} isSingle onFiles={([first]) => onFile(first!.file)} />
       {children(() => picker.current?.click())}
     </div>
   );

@@ -3,7 +3,8 @@ import { findAdapter, type ImportBase, readImport } from '../interop/adapterImpo
 import { ConfigError } from '../lib/errors';
 import type { AdapterReading, GivenBytes } from '../protocol/requests';
 import type { RegistryEntry, RequestMetadata } from '../protocol/serving';
-import { BUILTIN, type ModelSource } from './models';
+import { BUILTIN } from './builtinModels';
+import type { ModelSource } from './models';
 import type { Tenancy } from './tenancy';
 
 export class AdapterImports {
@@ -40,9 +41,16 @@ export class AdapterImports {
   }
 }
 
-/** `micro-sft-base` is called micro-sft as well: in its folder, and in the files of the adapters that ship. */
-function importBase({ info: { artifactId, name, ref, config } }: ModelSource): ImportBase {
+/**
+ * `micro-sft-base` is called micro-sft as well: in its folder, and in the files of the adapters that ship. `stored`: names of models
+ * that the person has.
+ */
+export function importBase(
+  { info: { artifactId, name, ref, config } }: ModelSource,
+  stored: readonly string[] = [],
+): ImportBase {
   const short = ref.replace(/^builtin:/, '');
-  const others = BUILTIN.filter((one) => one !== short).flatMap((one) => [one, `${one}-base`]);
-  return { artifactId, name, names: [name, short, ref], others, config };
+  const names = [name, short, ref];
+  const builtin = BUILTIN.filter((one) => one !== short).flatMap((one) => [one, `${one}-base`]);
+  return { artifactId, name, names, others: [...builtin, ...stored].filter((one) => !names.includes(one)), config };
 }

@@ -3,7 +3,6 @@
 import { evaluate, evaluateCases, type Sampler } from '../eval/evaluate';
 import { greedySampler } from '../eval/sampler';
 import { onPassedOver } from '../gpu/backend';
-import { adapterZip, mergedZip } from '../interop/adapterExport';
 import { exportRun, importRun } from '../interop/runFile';
 import { importTrainerLog, isTrainerLog } from '../interop/trainerLog';
 import { adapterCases } from '../labs/adapterCases';
@@ -14,36 +13,36 @@ import { compareWithWasm } from '../labs/bench/wasmComparison';
 import { runVector, VECTORS } from '../labs/conformance/registry';
 import { RecipeRun } from '../labs/runRecipe';
 import { validateRecipe } from '../labs/validateRecipe';
-import { ConfigError, DeviceError } from '../lib/errors';
+import { CheckpointError, ConfigError, DeviceError } from '../lib/errors';
 import { adapterPicture, updateMap } from '../nn/adapterPicture';
 import { generate } from '../nn/generate';
 import { inspect } from '../nn/inspect';
 import { layerNorms } from '../nn/layerNorms';
 import { loraPlan } from '../nn/loraPlan';
-import { quantizationErrors, quantizeBase } from '../nn/quantizedBase';
+import { quantizationErrors } from '../nn/quantizedBase';
 import { gpuContext, onCompiling } from '../nn/recorded/context';
 import type { Calibration, StepShape, TunedForms, WasmComparison } from '../protocol/engineReport';
 import type { ComputeEvent } from '../protocol/events';
 import type { BackendInfo, BackendName } from '../protocol/model';
 import { parseLoraConfig } from '../protocol/peft';
 import type { ComputeRequests, ConformanceResult, Handlers, StoredModel, TextRequests } from '../protocol/requests';
-import { type ArtifactInfo, ArtifactStore } from '../storage/artifacts';
+import { type ArtifactInfo, ArtifactStore, allRemoved } from '../storage/artifacts';
 import { CheckpointStore } from '../storage/checkpoints';
 import { RunStore } from '../storage/runs';
 import type { Storage } from '../storage/storage';
-import { readTensors } from '../storage/tensorSource';
 import { builtinWorld } from '../world/registry';
 import { AdapterArithmetic } from './adapterArithmetic';
 import { AdapterImports } from './adapterImports';
+import { ArtifactHolds } from './artifactHolds';
 import { DeviceQueue, yieldToMessages } from './deviceQueue';
 import { EndedRuns } from './endedRuns';
 import { gpuErrorWords, inWords, isOutOfMemory, isWasmAbort, lossWords } from './inWords';
 import { MemoryBudget, recipeMemory } from './memoryBudget';
-import { modelCard } from './modelCards';
-import { exportModel, tokenizerParts } from './modelExports';
+import { isImportedAdapter, kindOfFiles, ModelAdapters } from './modelAdapters';
+import { baseOf, modelCard } from './modelCards';
+import { exportMerged, exportModel, exportPeft, exportStored } from './modelExports';
 import { type ReadModelFile, requireModelFile } from './modelFiles';
 import { ModelImports } from './modelImports';
-import { modelKitOf } from './modelKit';
 import { Models, runOf, sourceOf } from './models';
 import { modelText } from './modelText';
 import { recipePreparer } from './prepareRun';
@@ -51,7 +50,7 @@ import { RenderContexts } from './renderContexts';
 import { type Connection, transferring } from './rpc';
 import type { RunLocks } from './runLocks';
 import { StorageItems } from './storageItems';
-import { Tenancy } from './tenancy';
+import { REPLAY, Tenancy } from './tenancy';
 import { TrainingRuns } from './trainingRuns';
 import { checkWasm, wasmPlan } from './wasmBudget';
 
@@ -99,7 +98,8 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
   const queue = new DeviceQueue();
   const contexts = new RenderContexts(env.readModelFile, storage, now);
   const artifacts = new ArtifactStore(storage, now);
-  const modelImports = new ModelImports(storage, artifacts, contexts.kits, now);
+  const modelImports = new ModelImports(storage, artifacts, contexts.kits, now, env.locks);
+  const holds = new ArtifactHolds(storage, now, env.locks);
   const ended = new EndedRuns(queue);
   const budget = new MemoryBudget(storage);
   let backend: Promise<BackendInfo> | undefined;
@@ -120,11 +120,13 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     ...{ storage, queue, now, models, contexts },
     clock: env.clock,
     newId: env.newId,
+    device: () => backendInfo!.adapter,
     base: env.tenancyBase,
     servingIdleMs: env.servingIdleMs,
     isTraining: () => training.ids().length > 0,
   });
   const adapterImports = new AdapterImports(tenancy);
+  const modelAdapters = new ModelAdapters(models, artifacts);
   const arithmetic = new AdapterArithmetic({ tenancy, models, contexts, queue });
   const training: TrainingRuns = new TrainingRuns({
     ...{ ...stores, locks: env.locks, queue, now, emit },
@@ -139,6 +141,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       },
       sendAhead: () => backendInfo?.backend === 'webgpu' && !backendInfo.isFallbackAdapter,
     }),
+    hold: (recipe) => holds.hold(recipe),
     ranOutOfMemory(driver) {
       // With the base beside it, it says nothing of what fits without.
       if (tenancy.serving.isHeld) return void tenancy.serving.release();
@@ -149,19 +152,20 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     failed: (cause) => endIfAborted(cause),
     backend: () => backendInfo!,
     versions: env.versions,
-    keepDriver(runId, driver, isFinished) {
+    async keepDriver(runId, driver, isFinished) {
       ended.keep(runId, driver);
-      if (isFinished && driver instanceof RecipeRun)
-        models.keepTrained(runId, driver.engine).then(
-          (outputs) => stores.runs.patch(runId, { outputs }),
-          (error) =>
-            emit({ kind: 'warning', message: `The trained model is not kept as an artifact. ${error.message}` }),
-        );
+      if (!isFinished || !(driver instanceof RecipeRun)) return;
+      try {
+        await stores.runs.patch(runId, { outputs: await models.keepTrained(runId, driver.engine) });
+      } catch (error) {
+        const { message } = error as Error;
+        emit({ kind: 'warning', message: `The trained model is not kept as an artifact. ${message}` });
+      }
     },
   });
 
   const items = new StorageItems({
-    ...{ storage, now },
+    ...{ storage, now, holds, locks: env.locks, readModelFile: env.readModelFile },
     imports: modelImports,
     kits: contexts.kits,
     liveRuns: () => training.ids(),
@@ -242,12 +246,6 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     }
   };
 
-  /** What a run's model was trained with; undefined for base models. */
-  const templateOf = async (ref: string): Promise<string | undefined> => {
-    const { runId } = runOf(ref);
-    return runId === undefined ? undefined : (await stores.runs.get(runId))?.recipe.template;
-  };
-
   /** What the recorded engine runs on. Throws DeviceError where that is not WebGPU. */
   const gpu = () => {
     if (backendInfo?.backend !== 'webgpu')
@@ -299,6 +297,25 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     progress: (done: number, total: number, name?: string) => progress({ done, total, ...(name && { name }) }),
   });
 
+  async function storedModel(info: ArtifactInfo): Promise<StoredModel> {
+    const { id, name, sizeBytes, createdAt, manifest } = info;
+    // One whose base is gone is listed all the same, to be deleted; whoever opens it is told.
+    const kit = await contexts.kitOf(id).then(
+      (found) => found.kit,
+      (error) => {
+        if (error instanceof CheckpointError) return undefined;
+        throw error;
+      },
+    );
+    const isAdapter = isImportedAdapter(info);
+    const adapterOf = isAdapter ? await baseOf(manifest.parents.base!, models, artifacts) : undefined;
+    return {
+      ...{ id, name, sizeBytes, createdAt },
+      isImported: isAdapter || (manifest.parents.tokenizer !== undefined && manifest.parents.base === undefined),
+      ...(kit !== undefined && { tokenizer: kit }),
+      ...(adapterOf && { adapterOf }),
+    };
+  }
   const handlers: Handlers<ComputeRequests> = {
     init: ({ backend: wanted }) => ready(wanted).then(told),
     loadModel: ({ ref }, { progress, signal }) =>
@@ -353,7 +370,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
         const world = builtinWorld();
         const context = {
           world,
-          render: await contexts.ofModel(ref, template ?? (await templateOf(ref))),
+          render: await contexts.served(ref, template),
           // The device is taken batch by batch, so a run that trains meanwhile gets its steps in between; and chat and
           // inspection go first after every token.
           sampler: ((prompts, given) =>
@@ -474,19 +491,24 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
         tenancy.check(id, version, options, { signal, onProgress: (done, total) => progress({ done, total }) }),
       ),
     tenantMatrix: (options, { signal, progress }) =>
-      onDevice('measuring the slices', async () => {
-        const matrix = await tenancy.matrix(options, {
-          signal,
-          onProgress: (done, total) => progress({ done, total }),
-        });
-        const cells = matrix.cells.map((row) => row.map(({ outcomes: _outcomes, ...cell }) => cell));
-        return { ...matrix, cells };
-      }),
+      onDevice('measuring the slices', () =>
+        tenancy.measured(`matrix ${options.metric ?? ''}`, async () => {
+          const matrix = await tenancy.matrix(options, {
+            signal,
+            onProgress: (done, total) => progress({ done, total }),
+          });
+          const cells = matrix.cells.map((row) => row.map(({ outcomes: _outcomes, ...cell }) => cell));
+          return { ...matrix, cells, seed: options.seed };
+        }),
+      ),
+    keptMeasures: () => tenancy.keptMeasures(),
     serveRequest: ({ metadata, ...options }, { signal }) =>
       onDevice('answering', () => tenancy.answer(metadata, options, { signal })),
     serveTrace: (options, { signal, progress }) =>
       onDevice('replaying the trace', async () => ({
-        reports: await tenancy.serve(options, { signal, onProgress: (done, total) => progress({ done, total }) }),
+        reports: await tenancy.measured(REPLAY, () =>
+          tenancy.serve(options, { signal, onProgress: (done, total) => progress({ done, total }) }),
+        ),
       })),
     searchAuditLog: ({ query, offset, limit }) => tenancy.search(query, offset, limit),
     verifyAuditLog: ({ noted }) => tenancy.verifyLog(noted),
@@ -499,13 +521,13 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       loraPlan((await models.source(ref, undefined, signal)).info.config, parseLoraConfig(peft, 'peft')),
     quantizationErrors: async ({ ref, bnb_4bit_use_double_quant }, { signal }) => {
       const { info, files } = await models.whole(ref, signal);
-      const weights = await readTensors(sourceOf(files.weights));
-      const base = quantizeBase(info.config, weights, { load_in_4bit: true, bnb_4bit_quant_type: 'nf4', bnb_4bit_use_double_quant }); // biome-ignore format: one call
-      return { tensors: quantizationErrors(weights, base) };
+      const source = sourceOf(files.weights);
+      const quantization = { load_in_4bit: true, bnb_4bit_quant_type: 'nf4', bnb_4bit_use_double_quant } as const;
+      return { tensors: await quantizationErrors(info.config, source, quantization) };
     },
     adapterPicture: async ({ ref }, { signal }) => {
       const { config, weights, adapter, tensors, step } = await models.adapterOf(ref, signal);
-      return { modules: adapterPicture(config, weights, adapter, tensors), step };
+      return { modules: await adapterPicture(config, weights, adapter, tensors), step };
     },
     updateMap: async ({ ref, path, side }, { signal }) => {
       const { config, adapter, tensors } = await models.adapterOf(ref, signal);
@@ -516,11 +538,10 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     },
     exportAdapter: async ({ ref, form }, { signal }) => {
       const trained = await models.adapterOf(ref, signal);
-      const { fileName, bytes } =
-        form === 'peft'
-          ? await adapterZip(trained)
-          : mergedZip(trained, await tokenizerParts(ref, { ...env, models, contexts }, await templateOf(ref)));
-      return transferring({ fileName, bytes: bytes.buffer }, [bytes.buffer]);
+      const environment = { ...env, models, contexts };
+      return form === 'peft'
+        ? exportPeft(ref, trained, environment)
+        : exportMerged(ref, trained, environment, { signal });
     },
     startRun: (params, { signal }) => onDevice('preparing the run', () => training.start(params, signal)),
     resumeRun: ({ runId }, { signal }) =>
@@ -559,7 +580,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       return {};
     },
     async deleteRun({ runId }) {
-      const freedBytes = await training.remove(runId);
+      const freedBytes = await holds.whileUnread(`run:${runId}`, () => training.remove(runId));
       ended.drop(runId);
       return { freedBytes };
     },
@@ -576,12 +597,19 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       return { run };
     },
     async importModel({ name, files }, { signal, progress }) {
-      const info = await modelImports.import(name, files, { signal, onProgress: progress });
-      return storedModel(info, storage, now);
+      const { info, isKnown } = await modelImports.import(name, files, { signal, onProgress: progress });
+      return { ...(await storedModel(info)), ...(isKnown && { isKnown }) };
     },
+    kindOfFiles: async ({ files }) => ({ kind: await kindOfFiles(files) }),
+    readModelAdapter: ({ base, files }) => modelAdapters.read(base, files),
+    addModelAdapter: async ({ base, files, isBaseConfirmed }) =>
+      storedModel(await modelAdapters.add(base, files, isBaseConfirmed)),
     listModels: async () => ({
-      models: await Promise.all((await artifacts.list('model')).map((info) => storedModel(info, storage, now))),
+      models: await Promise.all([...(await artifacts.list('model')), ...(await modelAdapters.list())].map(storedModel)),
       pending: await modelImports.pending(),
+      removed: (await allRemoved(storage))
+        .filter(({ kind }) => kind === 'model' || kind === 'adapter' || kind === 'run')
+        .map(({ id, name }) => ({ id, name })),
     }),
     discardImport: async ({ id }) => ({ freedBytes: await modelImports.discard(id) }),
     modelCard: async ({ ref }, { signal }) =>
@@ -606,17 +634,9 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       models.forget(id);
       return { freedBytes };
     },
+    missingStored: async ({ ids }) => ({ missing: await items.missing(ids) }),
+    exportStored: ({ kind, id }) => exportStored(env, kind, id),
     storageEstimate: () => storage.estimate(),
   };
   return { handlers, abandon };
-}
-
-async function storedModel(
-  { id, name, sizeBytes, createdAt, manifest }: ArtifactInfo,
-  storage: Storage,
-  now: () => number,
-): Promise<StoredModel> {
-  const { kit } = await modelKitOf(storage, id, now);
-  const isImported = manifest.parents.tokenizer !== undefined;
-  return { id, name, sizeBytes, createdAt, isImported, ...(kit !== undefined && { tokenizer: kit }) };
 }

@@ -7,7 +7,7 @@ import { count, plural } from '../lib/words';
 import type { DatasetOperation, DerivingOperation, OperationReport, SplitRule } from '../protocol/datasets';
 import type { DatasetInfo } from '../protocol/requests';
 import type { DatasetType } from '../protocol/rowTypes';
-import { type Datasets, isBuiltin } from './datasets';
+import { type Datasets, isBuiltin, type Work } from './datasets';
 import { codesOf, countSplits } from './datasetViews';
 import { yieldToMessages } from './deviceQueue';
 
@@ -28,19 +28,20 @@ export class DatasetChanges {
   constructor(private readonly datasets: Datasets) {}
 
   /** Runs steps to their end, with pauses in which others are answered. */
-  private async run<T>(steps: Generator<number, T>, signal?: AbortSignal): Promise<T> {
+  private async run<T>(steps: Generator<number, T>, total: number, { signal, onProgress }: Work): Promise<T> {
     for (;;) {
       const step = steps.next();
       if (step.done) return step.value;
+      onProgress?.({ phase: 'looking', done: step.value, total });
       await yieldToMessages();
       signal?.throwIfAborted();
     }
   }
 
   /** What an operation would do. Throws ConfigError for a setting out of range, DataError for a column that no row has. */
-  async preview(id: string, operation: DerivingOperation, signal?: AbortSignal): Promise<OperationReport> {
+  async preview(id: string, operation: DerivingOperation, work: Work = {}): Promise<OperationReport> {
     const file = await this.datasets.fileOf(id);
-    return this.reportOf(file, await this.choose(file, operation, signal));
+    return this.reportOf(file, await this.choose(file, operation, work));
   }
   private reportOf(file: RowFile, { kept, codes, groups, duplicates }: Choice): OperationReport {
     const splits = countSplits(Uint8Array.from(kept, (i) => codes[i]!));
@@ -60,11 +61,11 @@ export class DatasetChanges {
       }),
     };
   }
-  private async choose(file: RowFile, operation: DerivingOperation, signal?: AbortSignal): Promise<Choice> {
+  private async choose(file: RowFile, operation: DerivingOperation, work: Work): Promise<Choice> {
     const all = Array.from({ length: file.length }, (_, i) => i);
     if (operation.op === 'split') {
       checkRule(operation.rule);
-      return { kept: all, ...(await this.run(splitCodes(file, operation.rule), signal)) };
+      return { kept: all, ...(await this.run(splitCodes(file, operation.rule), file.length, work)) };
     }
     const codes = codesOf(file);
     if (operation.op === 'clean') return { kept: all.filter((i) => !file.faults.has(i)), codes };
@@ -73,7 +74,7 @@ export class DatasetChanges {
         throw new ConfigError(`A sample has at least one row, got ${operation.rows}.`, { where: 'rows' });
       return { kept: sampleOf(file, operation.rows, operation.seed), codes };
     }
-    const duplicates = await this.run(duplicatesOf(file), signal);
+    const duplicates = await this.run(duplicatesOf(file), file.length, work);
     const gone = new Set(duplicates.map(({ index }) => index));
     return { kept: all.filter((i) => !gone.has(i)), codes, duplicates };
   }
@@ -82,16 +83,16 @@ export class DatasetChanges {
   async derive(
     id: string,
     operation: DerivingOperation,
-    signal?: AbortSignal,
+    work: Work = {},
   ): Promise<{ info: DatasetInfo; report: OperationReport }> {
     const file = await this.datasets.fileOf(id);
     const parent = await this.datasets.info(id);
-    const choice = await this.choose(file, operation, signal);
+    const choice = await this.choose(file, operation, work);
     const report = this.reportOf(file, choice);
     if (report.after === 0) throw new DataError('No row would be left, so no set was made. Choose other settings.');
     if (report.after === report.before && operation.op !== 'split')
       throw new DataError(`Nothing would change: all ${plural(report.before, 'row')} stay. No set was made.`);
-    const parts = await this.partsOf(file, choice, new Map(), signal);
+    const parts = await this.partsOf(file, choice, new Map(), work);
     const { suffix, words } = describe(operation, report);
     const info = await this.datasets.sets.add({
       parts,
@@ -101,6 +102,7 @@ export class DatasetChanges {
       operation,
       parent: id,
       splits: report.splits,
+      onBytes: keeping(work),
     });
     return { info, report };
   }
@@ -109,11 +111,12 @@ export class DatasetChanges {
     file: RowFile,
     { kept, codes }: Choice,
     changed: ReadonlyMap<number, string>,
-    signal?: AbortSignal,
+    { signal, onProgress }: Work,
   ) {
     const sink = new TextSink();
     for (let at = 0; at < kept.length; at += ROWS_A_STEP) {
       sink.add(kept.slice(at, at + ROWS_A_STEP).map((i) => changed.get(i) ?? file.text(i)));
+      onProgress?.({ phase: 'writing', done: at, total: kept.length });
       await yieldToMessages();
       signal?.throwIfAborted();
     }
@@ -170,13 +173,13 @@ export class DatasetChanges {
   }
 
   /** Makes the edited rows a set of their own; the one before stays. Throws DataError when nothing is edited. */
-  async save(id: string): Promise<DatasetInfo> {
+  async save(id: string, work: Work = {}): Promise<DatasetInfo> {
     const parent = await this.ownSet(id);
     const drafts = await this.datasets.sets.drafts(id);
     if (drafts.size === 0) throw new DataError('No row was edited since the set was saved.', { where: id });
     const file = await this.datasets.sets.file(id);
     const kept = Array.from({ length: file.length }, (_, i) => i);
-    const parts = await this.partsOf(file, { kept, codes: codesOf(file) }, drafts);
+    const parts = await this.partsOf(file, { kept, codes: codesOf(file) }, drafts, work);
     const operation: DatasetOperation = { op: 'edit', rows: drafts.size };
     const info = await this.datasets.sets.add({
       parts,
@@ -186,6 +189,7 @@ export class DatasetChanges {
       operation,
       parent: id,
       splits: countSplits(codesOf(new RowFile(parts))),
+      onBytes: keeping(work),
     });
     await this.datasets.sets.setDrafts(id, new Map());
     this.datasets.forgetSearches();
@@ -202,6 +206,14 @@ export class DatasetChanges {
     return this.datasets.info(id);
   }
 }
+
+const keeping =
+  ({ signal, onProgress }: Work) =>
+  async (done: number, total: number) => {
+    onProgress?.({ phase: 'keeping', done, total });
+    await yieldToMessages();
+    signal?.throwIfAborted();
+  };
 
 function checkRule(rule: SplitRule): void {
   if (rule.by !== 'hash' && rule.by !== 'group') return;

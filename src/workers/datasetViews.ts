@@ -73,7 +73,8 @@ export function viewAt(
 ): DatasetRowView {
   const draft = drafts.get(place);
   const fault = draft === undefined ? file.faults.get(place) : undefined;
-  const row = fault !== undefined ? {} : draft === undefined ? file.row(place) : parseRow(JSON.parse(draft));
+  const row =
+    fault !== undefined ? {} : draft === undefined ? file.row(place) : parseRow(JSON.parse(draft), '', file.type);
   return {
     index,
     line: file.line(place),
@@ -93,10 +94,12 @@ export function viewAt(
 /** Undefined where nothing is asked for. */
 export function queryKey(query: RowQuery | undefined): string | undefined {
   if (!query) return undefined;
-  const asked = Object.entries({ ...query, text: query.text?.trim().toLowerCase() }).filter(([, value]) => value);
-  return asked.length > 0 ? JSON.stringify(asked) : undefined;
+  const { also, ...rest } = query;
+  const asked = Object.entries({ ...rest, text: rest.text?.trim().toLowerCase() }).filter(([, value]) => value);
+  return asked.length > 0 ? JSON.stringify([...asked, also ?? []]) : undefined;
 }
-export function matches(view: DatasetRowView, { text, shape, role, faults, edited }: RowQuery): boolean {
+export function matches(view: DatasetRowView, { text, shape, role, faults, edited, also }: RowQuery): boolean {
+  if (view.place !== undefined && also?.includes(view.place)) return true;
   const words = text?.trim().toLowerCase();
   if (faults && view.fault === undefined) return false;
   if (edited && view.edited === undefined) return false;

@@ -1,6 +1,7 @@
 // What a model is and what this device can do with it: memory of talking to it and of each way to train it, by the same plans that
 // runs are refused by.
 import { KERNEL_FORMS } from '../gpu/kernels/forms';
+import { NOTES_FILE, notesOf } from '../interop/hfModel';
 import { StudioError } from '../lib/errors';
 import { sizeWords } from '../lib/words';
 import { layoutOf } from '../nn/recorded/parameters';
@@ -13,7 +14,6 @@ import type { ModelCard, ModelRef, ModelUse } from '../protocol/requests';
 import { type ArtifactInfo, ArtifactStore } from '../storage/artifacts';
 import type { Storage } from '../storage/storage';
 import type { MemoryBudget } from './memoryBudget';
-import { modelKitOf } from './modelKit';
 import { dtypesOf, type Models } from './models';
 import type { RenderContexts } from './renderContexts';
 import { WASM_BUDGET } from './wasmBudget';
@@ -42,8 +42,11 @@ export async function modelCard(
   signal?: AbortSignal,
 ): Promise<ModelCard> {
   const { info, files } = await models.source(ref, undefined, signal);
-  const known: ArtifactInfo | undefined = await new ArtifactStore(storage, now).get(ref);
-  const { kit } = await modelKitOf(storage, ref, now);
+  const artifacts = new ArtifactStore(storage, now);
+  const known: ArtifactInfo | undefined = await artifacts.get(ref);
+  const baseId = known?.manifest.parents.base;
+  const base = baseId === undefined ? undefined : await baseOf(baseId, models, artifacts);
+  const { kit } = await contexts.kitOf(ref);
   const own = kit === undefined ? undefined : (await contexts.kits.list()).find(({ id }) => id === kit);
   const { tokenizer, id } = await contexts.tokenizer();
   return {
@@ -51,13 +54,29 @@ export async function modelCard(
     dtypes: dtypesOf(files.weights) ?? { F32: info.sizeBytes },
     files: known?.manifest.files.map(({ path, sizeBytes }) => ({ path, sizeBytes })) ?? [],
     parents: known?.manifest.parents ?? {},
+    ...(base && { base }),
     tokenizer: own
       ? { id: own.id, name: own.title, vocabSize: own.vocabSize, hasTemplate: own.template !== undefined, notes: own.notes } // biome-ignore format: one object
       : { id, name: 'the studio’s own', vocabSize: tokenizer.vocabSize, hasTemplate: true, notes: [] },
     shape: planShape(info.config),
     uses: modelUses(info.config, backend, await budget.bytes(backend.adapter)),
+    notes: known?.manifest.files.some(({ path }) => path === NOTES_FILE)
+      ? notesOf(JSON.parse(new TextDecoder().decode(await artifacts.file(known.id, NOTES_FILE))))
+      : [],
     ...(known && { createdAt: known.createdAt }),
   };
+}
+
+/** The model behind an artifact id, as the page calls it; undefined where it is not here. */
+export async function baseOf(
+  id: string,
+  models: Pick<Models, 'shipped'>,
+  artifacts: ArtifactStore,
+): Promise<ModelCard['base']> {
+  const kept = await artifacts.get(id);
+  if (kept) return { ref: id, name: kept.name };
+  const info = (await models.shipped(id))?.info;
+  return info && { ref: info.ref, name: info.name };
 }
 
 /** In the order chat, LoRA, QLoRA, all weights. `trusted`: bytes that a GPU adapter is trusted with. */

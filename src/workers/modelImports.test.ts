@@ -12,15 +12,17 @@ import { readSafetensors } from '../storage/safetensors';
 import type { Storage } from '../storage/storage';
 import { Kits } from './kits';
 import { ModelImports } from './modelImports';
+import { processLocks, type RunLocks } from './runLocks';
 import { type TestBed, testBed, tinyRecipe } from './testBed';
 
 let bed: TestBed | undefined;
 afterEach(() => bed?.close());
 const now = () => 1_700_000_000_000;
-const importsOn = (storage: Storage) => {
+/** What one tab has; tabs of one browser share storage and locks. */
+const importsOn = (storage: Storage, locks: RunLocks = processLocks()) => {
   const artifacts = new ArtifactStore(storage, now);
   const kits = new Kits(storage, now);
-  return { artifacts, kits, imports: new ModelImports(storage, artifacts, kits, now) };
+  return { artifacts, kits, imports: new ModelImports(storage, artifacts, kits, now, locks) };
 };
 const importTiny = (on: TestBed, changes: Parameters<typeof tinyFolder>[0] = {}) =>
   on.compute.request('importModel', { name: 'tiny', files: tinyFolder(changes) });
@@ -53,8 +55,9 @@ test('an imported model answers, is read and is told about with its own tokenize
   const sampling = { temperature: 0, top_k: 0, top_p: 1, max_new_tokens: 4, seed: 1 };
   const { completions } = await bed.compute.request('generate', { ref: model.id, prompts: [prompt.ids], sampling, stopIds: [] }); // biome-ignore format: one call
   expect(completions[0]!.ids).toHaveLength(4);
-  // The same model again is the same artifact.
-  expect(await importTiny(bed)).toEqual(model);
+  // The same model again is the same artifact, under the name that it has.
+  const again = bed.compute.request('importModel', { name: 'other', files: tinyFolder() });
+  expect(await again).toEqual({ ...model, isKnown: true });
   expect((await bed.text.request('listKits', {})).kits).toHaveLength(1);
 });
 
@@ -91,12 +94,54 @@ test('a LoRA run on an imported model renders with its template, and what it lea
   expect(readme).toMatch(/\| `loss` \| \d/);
   // The base is needed now: it goes only when that is said.
   const gone = bed.compute.request('deleteStored', { kind: 'model', id });
-  await expect(gone).rejects.toThrow(/tiny is needed by on tiny/);
+  await expect(gone).rejects.toThrow(
+    /tiny is needed\. Without it the adapter “on tiny” and the run “on tiny” will not open\. Delete them first/,
+  );
   await expect(gone).rejects.toMatchObject({ kind: 'config' });
   const { freedBytes } = await bed.compute.request('deleteStored', { kind: 'model', id, isForced: true });
   expect(freedBytes).toBeGreaterThan(card.info.sizeBytes);
   expect((await bed.compute.request('listModels', {})).models).toEqual([]);
   expect((await bed.text.request('listKits', {})).kits).toEqual([]);
+});
+
+test('what a run has left is served and exported with the template that it was trained with, under its artifact’s id too', async () => {
+  bed = testBed();
+  const source = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}"; // biome-ignore format: one template
+  const { ref: template } = await bed.text.request('saveTemplate', { name: 'angles', source });
+  const overrides = ['stop_not_trained', 'target_cut', 'not_prefix_preserving', 'train_spans_lost'];
+  const recipe = { ...tinyRecipe, template, overrides, args: { ...tinyRecipe.args, max_steps: 1 } };
+  await bed.compute.request('startRun', { runId: 'r1', name: 'angles', recipe });
+  await expect.poll(() => bed!.statuses('r1').at(-1), { timeout: 30_000 }).toBe('finished');
+  const outputs = async () => (await bed!.compute.request('listRuns', {})).runs[0]!.outputs;
+  await expect.poll(async () => (await outputs()).model).toBeDefined();
+  const id = (await outputs()).model!;
+  const messages = [{ role: 'user' as const, content: 'Hi' }];
+  for (const model of ['run:r1', id])
+    expect((await bed.text.request('encodePrompt', { messages, model })).text, model).toBe('<user>Hi<assistant>');
+  const { blob } = await bed.compute.request('exportModel', { ref: id });
+  const files = unzipSync(new Uint8Array(await blob.arrayBuffer()));
+  expect(new TextDecoder().decode(files['chat_template.jinja'])).toBe(source);
+  const card = await bed.compute.request('modelCard', { ref: id });
+  expect(card.base).toEqual({ ref: 'builtin:tiny', name: 'tiny-base' });
+});
+test('the card of a model without a chat template does not call for one', async () => {
+  bed = testBed();
+  const cardOf = async (changes: Parameters<typeof tinyFolder>[0]) => {
+    const { id } = await importTiny(bed!, changes);
+    const { blob } = await bed!.compute.request('exportModel', { ref: id });
+    return new TextDecoder().decode(unzipSync(new Uint8Array(await blob.arrayBuffer()))['README.md']);
+  };
+  const plain = await cardOf({ 'chat_template.jinja': undefined });
+  expect(plain).toContain('AutoModelForCausalLM');
+  expect(plain).not.toContain('apply_chat_template');
+  expect(await cardOf({})).toContain('apply_chat_template');
+});
+test('without a generation config, config.json says what ends an answer', async () => {
+  bed = testBed();
+  const config = { model_type: 'llama', ...TINY, eos_token_id: [9, 11] };
+  const { id } = await importTiny(bed, { 'generation_config.json': undefined, 'config.json': config });
+  const asked = { messages: [{ role: 'user' as const, content: 'Hi' }], model: id };
+  expect((await bed.text.request('encodePrompt', asked)).stopIds).toEqual(expect.arrayContaining([9, 11]));
 });
 
 test('model → folder → model: the same bytes of every tensor, and the same artifact', async () => {
@@ -134,7 +179,7 @@ test('a copy that was cut off goes on where it stopped: whole chunks are left, t
   const storage = new MemoryStorage({ probe: (step, path) => step === 'rename' && written.push(path) });
   const folder = tinyFolder({}, LARGE);
   const first = importsOn(new MemoryStorage());
-  const { id, manifest } = await first.imports.import('large', folder);
+  const { id, manifest } = (await first.imports.import('large', folder)).info;
   const { sizeBytes } = manifest.files.find(({ path }) => path === 'model.safetensors')!;
   const chunks = Math.ceil(sizeBytes / CHUNK_BYTES);
   expect(chunks).toBeGreaterThanOrEqual(3);
@@ -145,13 +190,13 @@ test('a copy that was cut off goes on where it stopped: whole chunks are left, t
   const half = new Uint8Array(await source.slice(0, 1.5 * CHUNK_BYTES).arrayBuffer());
   half.fill(0, CHUNK_BYTES); // as a torn write may
   await storage.write(weights, half);
-  const { id: kit } = await kits.import('large', await filesOf(folder));
-  await storage.setValue('model-imports', id, { id, name: 'large', startedAt: 1, totalBytes: sizeBytes, kit, isOwnKit: true }); // biome-ignore format: one value
+  const { id: kit } = await kits.import('large', await filesOf(folder), 'model');
+  await storage.setValue('model-imports', id, { id, name: 'large', startedAt: 1, totalBytes: sizeBytes, kit }); // biome-ignore format: one value
   expect(await artifacts.get(id)).toBeUndefined();
   expect(await imports.pending()).toEqual([{ id, name: 'large', startedAt: 1, totalBytes: sizeBytes }]);
   written.length = 0;
   const seen: ModelImportProgress[] = [];
-  expect((await imports.import('large', folder, { onProgress: (p) => seen.push(p) })).id).toBe(id);
+  expect((await imports.import('large', folder, { onProgress: (p) => seen.push(p) })).info.id).toBe(id);
   expect(written.filter((path) => path === weights)).toHaveLength(chunks - 1);
   await artifacts.verify(id);
   expect(await imports.pending()).toEqual([]);
@@ -160,9 +205,9 @@ test('a copy that was cut off goes on where it stopped: whole chunks are left, t
 test('a cut-off import can be discarded, with the tokenizer that only it brought', async () => {
   const storage = new MemoryStorage();
   const { imports, kits } = importsOn(storage);
-  const { id: kit } = await kits.import('x', await filesOf(tinyFolder()));
+  const { id: kit } = await kits.import('x', await filesOf(tinyFolder()), 'model');
   await storage.write('artifacts/abc/model.safetensors', new Uint8Array(1000));
-  await storage.setValue('model-imports', 'sha256:abc', { id: 'sha256:abc', name: 'x', startedAt: 1, totalBytes: 9, kit, isOwnKit: true }); // biome-ignore format: one value
+  await storage.setValue('model-imports', 'sha256:abc', { id: 'sha256:abc', name: 'x', startedAt: 1, totalBytes: 9, kit }); // biome-ignore format: one value
   expect(await imports.discard('sha256:abc')).toBeGreaterThan(1000);
   expect(await storage.list('artifacts')).toEqual([]);
   expect(await kits.list()).toEqual([]);
@@ -203,11 +248,14 @@ test('a disk that fills up in the middle leaves nothing', async () => {
   let copied = 0;
   const storage = new MemoryStorage({
     probe: (step, path) => {
-      if (step === 'write' && path.endsWith('model.safetensors') && ++copied > 1) throw new StorageError('No room');
+      if (step === 'write' && path.endsWith('model.safetensors') && ++copied > 1)
+        throw new StorageError('No room', { where: path });
     },
   });
   const refused = importsOn(storage).imports.import('large', tinyFolder({}, LARGE));
-  await expect(refused).rejects.toThrow('No room');
+  await expect(refused).rejects.toThrow(
+    /There is no room for model\.safetensors of large: .* Delete models or runs under Storage .* Nothing of it is kept\./,
+  );
   expect(await leftBehind(storage)).toEqual(NOTHING);
 });
 test('a tokenizer with more ids than the model is another model’s, and is named', async () => {

@@ -1,6 +1,5 @@
 // Models by ref: what they are, and their engines on the device, of which the few used last are kept.
-
-import type { TrainedAdapter } from '../interop/adapterExport';
+import { adapterId, type TrainedAdapter } from '../interop/adapterExport';
 import { type HfTensors, isWeights, openWeights, WEIGHTS_INDEX } from '../interop/hfModel';
 import {
   ADAPTER_CONFIG,
@@ -12,7 +11,7 @@ import {
   writeAdapters,
 } from '../interop/peft';
 import { recipeAdapters } from '../labs/recipeAdapters';
-import { ConfigError, DataError } from '../lib/errors';
+import { CheckpointError, ConfigError, DataError } from '../lib/errors';
 import { tensorsOf } from '../nn/adapterSet';
 import { inFloat32 } from '../nn/hfConfig';
 import { loadModel, type ModelFiles, parseLlamaConfig, type StreamedFiles, streamModel } from '../nn/loadModel';
@@ -31,13 +30,11 @@ import type { RunStore } from '../storage/runs';
 import { readSafetensors, writeSafetensors } from '../storage/safetensors';
 import type { Storage } from '../storage/storage';
 import { inMemory, readTensors, storedBytes, type TensorSource } from '../storage/tensorSource';
+import { BUILTIN, BUILTIN_ADAPTERS, noteBuiltinId } from './builtinModels';
 import type { DeviceQueue, Priority } from './deviceQueue';
+import { missingModel } from './missingModel';
 import { type ReadModelFile, requireModelFile } from './modelFiles';
 
-/** Names under public/models; an artifact id may mean one of them. */
-export const BUILTIN = ['nano', 'micro', 'micro-sft'];
-/** Adapters that ship, in PEFT's files under public/models/adapters; `builtin:adapters/bank_A`. */
-const BUILTIN_ADAPTERS = ['bank_A', 'retail_B', 'saas_C'];
 const ADAPTER_FOLDER = 'adapters/';
 const ENGINES_KEPT = 4;
 /** Of weights, so that several large models do not fill the device: one is always kept. */
@@ -151,7 +148,9 @@ export class Models {
       ? mergedWeights(info.config, files.weights, chosen, tensorsOf(chosen.name, adapters.tensors))
       : files.weights;
     const { adapters: _none, ...plain } = info;
-    const artifactId = chosen && (await this.adapterId(source, chosen));
+    // An adapter's own files are the artifact; written anew, as a run's are, they would be another.
+    const isRun = runOf(ref).runId !== undefined;
+    const artifactId = isRun && chosen ? await this.adapterId(source, chosen) : undefined;
     return {
       key: `${source.key}#${name ?? ''}`,
       info: artifactId ? { ...plain, artifactId } : plain,
@@ -161,13 +160,10 @@ export class Models {
   }
 
   /** Artifact id of one adapter of a source: as keepAdapters gives. */
-  private async adapterId(
-    { info, adapters, baseId }: ModelSource,
-    { name, config }: LoraAdapter,
-  ): Promise<string | undefined> {
-    if (!adapters || baseId === undefined) return undefined;
-    const files = writeAdapter(info.config, config, tensorsOf(name, adapters.tensors), adapters.baseName);
-    return artifactId(await manifestOf('adapter', files, { base: baseId }));
+  private async adapterId({ info: { config }, adapters, baseId }: ModelSource, adapter: LoraAdapter) {
+    if (!adapters) return undefined;
+    const { baseName, tensors } = adapters;
+    return adapterId({ config, adapter, tensors: tensorsOf(adapter.name, tensors), baseName, baseId });
   }
   /**
    * The adapter that a ref means, as it is now, with its base at full precision: what a base in four bits rounds is not the
@@ -278,6 +274,7 @@ export class Models {
     const id = await artifactId(
       await manifestOf('model', { 'config.json': configBytes, 'model.safetensors': weights }),
     );
+    noteBuiltinId(readModelFile, id);
     const report = reportBytes && (JSON.parse(new TextDecoder().decode(reportBytes)) as { [key: string]: Json });
     return {
       key: id,
@@ -303,6 +300,7 @@ export class Models {
       await manifestOf('adapter', { [ADAPTER_CONFIG]: configBytes, [ADAPTER_WEIGHTS]: weights }, { base: base.key }),
     );
     const report = reportBytes && (JSON.parse(new TextDecoder().decode(reportBytes)) as { [key: string]: Json });
+    noteBuiltinId(readModelFile, id);
     const source = this.besideBase(base, { ref: `builtin:${name}`, name: short, id }, configBytes, weights, report);
     const files = { [ADAPTER_CONFIG]: configBytes, [ADAPTER_WEIGHTS]: weights };
     const keep = async () => {
@@ -324,21 +322,26 @@ export class Models {
     const info = { ref, name, artifactId: id, config, ...sizes(config), ...adapterInfos(config, [adapter]), ...(report && { report }) }; // biome-ignore format: one object
     return { key: id, info, files: base.files, adapters: { list: [adapter], tensors, baseName }, baseId };
   }
+  /** What ships with the studio under this artifact id. */
+  async shipped(id: string): Promise<ModelSource | undefined> {
+    const adapters = BUILTIN_ADAPTERS.map((name) => ADAPTER_FOLDER + name);
+    for (const name of new Set([...BUILTIN, ...adapters, ...this.builtin.keys()])) {
+      const source = await this.builtinSource(name).catch(() => undefined); // not in this copy: not the one
+      if (source?.key === id) return source;
+    }
+    return undefined;
+  }
   private async artifactSource(ref: ModelRef): Promise<ModelSource> {
     const known = await this.artifacts.get(ref);
-    if (!known) {
-      const adapters = BUILTIN_ADAPTERS.map((name) => ADAPTER_FOLDER + name);
-      for (const name of new Set([...BUILTIN, ...adapters, ...this.builtin.keys()])) {
-        const source = await this.builtinSource(name).catch(() => undefined); // not shipped: not the one
-        if (source?.key === ref) return { ...source, info: { ...source.info, ref } };
-      }
-    }
+    const shipped = known ? undefined : await this.shipped(ref);
+    if (shipped) return { ...shipped, info: { ...shipped.info, ref } };
     if (known?.manifest.kind === 'adapter') return this.adapterSource(ref, known);
+    if (!known) throw await missingModel(this.env.storage, ref);
     const configJson = new TextDecoder().decode(await this.artifacts.file(ref, 'config.json'));
     const json = JSON.parse(configJson) as unknown;
     const config = parseLlamaConfig(json);
-    const weights = await this.storedTensors(known!, config);
-    const info = { ref, name: known!.name, artifactId: ref, config, ...sizes(config) };
+    const weights = await this.storedTensors(known, config);
+    const info = { ref, name: known.name, artifactId: ref, config, ...sizes(config) };
     return { key: ref, info, files: { config: json, weights } };
   }
   /** Of a model artifact. Throws DataError naming the file or tensor that is missing or damaged. */
@@ -354,8 +357,9 @@ export class Models {
     return openWeights(config, await Promise.all(weights), index);
   }
   private async checkpointSource(ref: ModelRef, runId: string, step?: number): Promise<ModelSource> {
-    const head = await this.env.runs.get(runId);
-    const base = await this.whole(head.recipe.model.ref);
+    const head = await this.env.runs.head(runId);
+    if (!head) throw await missingModel(this.env.storage, `run:${runId}`);
+    const base = await this.baseOf(head.recipe.model.ref, head.name);
     const { weights, ref: checkpoint } = await this.env.checkpoints.weights(runId, step);
     const name = `${head.name} · step ${checkpoint.step}`;
     const parents = { base: base.info.artifactId };
@@ -380,14 +384,29 @@ export class Models {
       };
     }
     const files = modelFiles(base.files.config, weights);
-    const id = await artifactId(await manifestOf('model', files, parents));
+    const trained = trainedParents(parents.base, head.parents);
+    const id = await artifactId(await manifestOf('model', files, trained));
     const { config } = base.info;
     const info = { ref, name, artifactId: id, config, ...sizes(config) };
     const keep = async () => {
       await base.keep?.();
-      await this.artifacts.put('model', files, { name, parents });
+      await this.artifacts.put('model', files, { name, parents: trained });
     };
     return { key: id, info, files: { config: base.files.config, weights }, keep };
+  }
+
+  /** What `child` was trained on. Throws CheckpointError naming both where it is gone. */
+  private async baseOf(ref: ModelRef, child: string): Promise<ModelSource> {
+    const { runId } = runOf(ref);
+    const isGone = runId !== undefined && !(await this.env.runs.head(runId));
+    if (isGone) throw await missingModel(this.env.storage, `run:${runId}`, child);
+    try {
+      return await this.whole(ref);
+    } catch (error) {
+      // Only of this base: an older one of the chain has named its own.
+      if (!(error instanceof CheckpointError && error.where === ref)) throw error;
+      throw await missingModel(this.env.storage, ref, child);
+    }
   }
 
   /** Keeps the adapter of a ref as an artifact, with its base; resolves to its id. Throws ConfigError where there is none. */
@@ -430,7 +449,7 @@ export class Models {
           where: ref,
         },
       );
-    const base = await this.whole(baseId);
+    const base = await this.baseOf(baseId, name);
     const [configBytes, weights] = await Promise.all(
       [ADAPTER_CONFIG, ADAPTER_WEIGHTS].map((file) => this.artifacts.file(ref, file)),
     );
@@ -448,7 +467,7 @@ export class Models {
     if (engine.adapters.length === 0) {
       await base.keep?.();
       const files = modelFiles(base.files.config, weights);
-      const parents = { base: base.info.artifactId };
+      const parents = trainedParents(base.info.artifactId, head.parents);
       return { model: (await this.artifacts.put('model', files, { name: head.name, parents })).id };
     }
     return this.keepAdapters(base, engine.adapters, weights, head.name);
@@ -499,17 +518,17 @@ function mergedWeights(
   return mergeLora(config, tensorsIn(weights), adapter, tensors);
 }
 
-async function trainedAdapter(
+function trainedAdapter(
   files: ModelSource['files'],
   { config, name }: Pick<ModelInfo, 'config' | 'name'>,
   about: Pick<TrainedAdapter, 'baseName' | 'baseId' | 'step'>,
   adapter: LoraAdapter,
   tensors: NamedTensorMap,
-): Promise<TrainedAdapter> {
+): TrainedAdapter {
   return {
     config,
     hfConfig: files.config,
-    weights: tensorsIn((await wholeFiles(files)).weights),
+    weights: sourceOf(files.weights),
     ...about,
     name: adapter.name === DEFAULT_ADAPTER ? name : `${name} ${adapter.name}`,
     adapter,
@@ -556,6 +575,12 @@ const adapterInfos = (config: ModelInfo['config'], list: readonly LoraAdapter[])
           parameterCount: loraParameterCount(config, lora),
         })),
       };
+
+/** A trained model names its tokenizer beside its base: it is read right when the base is gone. */
+const trainedParents = (base: string, { tokenizer }: RunRecord['parents']): Record<string, string> => ({
+  base,
+  ...(tokenizer !== undefined && { tokenizer }),
+});
 
 function modelFiles(config: unknown, weights: Parameters<typeof writeSafetensors>[0]): Record<string, Uint8Array> {
   return {

@@ -11,7 +11,7 @@ import type { RenderContext } from '../text/renderContext';
 import { Tokenizer } from '../text/tokenizer';
 import { Kits } from './kits';
 import { type ReadModelFile, requireModelFile } from './modelFiles';
-import { type ModelKit, modelKitOf } from './modelKit';
+import { type ModelKit, modelKitOf, trainedTemplate } from './modelKit';
 
 const LAST_SOURCES = 8;
 const BUILTIN_REF = 'builtin:chatml';
@@ -87,8 +87,16 @@ export class RenderContexts {
     const context = await this.ofKit(kit, sourceOrRef === MODEL_TEMPLATE ? undefined : sourceOrRef);
     return stopIds.length > 0 ? { ...context, stopIds } : context;
   }
-  private kitOf(ref: ModelRef | undefined): Promise<ModelKit> {
-    return ref === undefined ? Promise.resolve({ stopIds: [] }) : modelKitOf(this.storage, ref, this.now);
+  /** What a model is served with: the template that it was trained with, unless another is asked for. */
+  async served(ref: ModelRef | undefined, sourceOrRef?: string): Promise<RenderContext> {
+    const trained = ref === undefined ? undefined : await trainedTemplate(this.storage, ref, this.now);
+    return this.ofModel(ref, sourceOrRef ?? trained);
+  }
+  /** Tokenizer and ends of a model. Throws CheckpointError naming a base that is gone, where nothing else tells the tokenizer. */
+  async kitOf(ref: ModelRef | undefined): Promise<ModelKit> {
+    if (ref === undefined) return { stopIds: [] };
+    const { storage, now, readModelFile } = this;
+    return modelKitOf({ storage, now, readModelFile, studioTokenizer: async () => (await this.tokenizer()).id }, ref);
   }
   /** What a recipe renders and encodes with, and their artifact ids. */
   async ofRecipe({

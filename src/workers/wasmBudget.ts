@@ -1,6 +1,5 @@
 // How much a run takes of WebAssembly's heap, which grows to 4 GiB and no further. Past that tfjs-wasm aborts in the middle of
 // a step, and its worker with it; so what cannot fit is refused before it starts.
-
 import { recipeAdapters } from '../labs/recipeAdapters';
 import { ConfigError } from '../lib/errors';
 import { parseConfig } from '../lib/fields';

@@ -12,7 +12,7 @@ import { spreadRows } from '../../gpu/kernels/head';
 import { type Fixed, Recording } from '../../gpu/recording';
 import { type Command, Replay } from '../../gpu/replay';
 import type { GpuScalar } from '../../gpu/runner';
-import { CancelledError, ConfigError, DeviceError } from '../../lib/errors';
+import { CancelledError, ConfigError, DeviceError, ShapeError } from '../../lib/errors';
 import type { Batch } from '../../protocol/batch';
 import type { LlamaConfig } from '../../protocol/model';
 import type { Quantization } from '../../protocol/recipe';
@@ -23,7 +23,7 @@ import { checkBatch, checkRoutes, HEAD_PARAMETERS, type HeadKind, lossOf } from 
 import { disposeTransposed, type Transposed, transposeWeights, type Weights } from '../llama';
 import { dequantizeNf4, type Nf4Tensor, quantizeNf4 } from '../nf4';
 import { parameterShapes } from '../presets';
-import { ropePeriods } from '../rope';
+import { ropePeriods, tableBytes, tablePositions } from '../rope';
 import { emptyRow } from '../sampling';
 import type {
   AdamWOptions,
@@ -73,6 +73,8 @@ import { fromSegments, layerBlocks, layoutOf, type ParameterLayout, toSegments }
 
 /** Recordings that are kept in any case. */
 const CAPTURES_KEPT = 4;
+/** Rows of RoPE's table that are worked out at once. */
+const TABLE_PIECE = 4096;
 /** Totals that may wait to be read: one of each micro-batch and, where rows take several routes, one of each route and the base. */
 const TOTALS = 4096;
 const STORAGE = () => GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
@@ -209,7 +211,8 @@ export class RecordedEngine implements ModelEngine {
   private adapted?: AdapterBuffers;
   /** The layers' products in four bits, where the base is kept so: buffers by first parameter, and the codes. */
   private readonly fourBits?: FourBits;
-  private readonly table: Fixed;
+  /** RoPE's tables by their positions: a longer row makes a longer one. */
+  private readonly tables = new Map<number, Fixed>();
   private readonly totals: GPUBuffer;
   private readonly norm: GPUBuffer;
   /** Bytes of inputs and results that recordings may keep, the ones used last. */
@@ -283,7 +286,6 @@ export class RecordedEngine implements ModelEngine {
     this.steps = adapters.map(() => 0);
     this.totals = this.buffer(16 * TOTALS, 'totals');
     this.norm = this.buffer(16 * (MOST_OWNERS + 1), 'norm');
-    this.table = this.fixed(this.ropeTable());
   }
 
   /**
@@ -531,21 +533,25 @@ export class RecordedEngine implements ModelEngine {
   private async uploadInTurn(buffers: GPUBuffer[], flat: Float32Array<ArrayBuffer>[]): Promise<void> {
     for (const [s, data] of flat.entries()) await this.gpu.runner.upload(buffers[s]!, data);
   }
-  /** cos and sin of all positions, in f64: WGSL's own are good to 11 bits. */
-  private ropeTable(): GPUBuffer {
-    const { max_position_embeddings: P, head_dim: hd } = this.config;
+  /** cos and sin for rows of `length` tokens, in f64: WGSL's own are good to 11 bits. */
+  private ropeTable(length: number): Fixed {
+    const P = tablePositions(this.config, length);
+    const known = this.tables.get(P);
+    if (known) return known;
     const periods = ropePeriods(this.config);
-    const half = hd / 2;
-    const table = new Float32Array(2 * P * half);
-    for (let pos = 0; pos < P; pos++)
-      for (let i = 0; i < half; i++) {
-        const angle = pos / periods[i]!;
-        table[pos * half + i] = Math.cos(angle);
-        table[(P + pos) * half + i] = Math.sin(angle);
+    const half = this.config.head_dim / 2;
+    const bytes = tableBytes(this.config, length);
+    const table = this.fixed(this.buffer(bytes, 'rope'), 0, bytes);
+    const piece = new Float32Array(Math.min(P, TABLE_PIECE) * half);
+    for (const [of, first] of [[Math.cos, 0], [Math.sin, P]] as const) // biome-ignore format: two halves
+      for (let from = 0; from < P; from += TABLE_PIECE) {
+        const rows = Math.min(TABLE_PIECE, P - from);
+        for (let row = 0; row < rows; row++)
+          for (let i = 0; i < half; i++) piece[row * half + i] = of((from + row) / periods[i]!);
+        this.gpu.runner.write(table.buffer, 4 * (first + from) * half, piece.subarray(0, rows * half));
       }
-    const buffer = this.buffer(table.byteLength, 'rope');
-    this.gpu.runner.write(buffer, 0, table);
-    return buffer;
+    this.tables.set(P, table);
+    return table;
   }
   private block(buffers: GPUBuffer[], name: string): Fixed {
     const found = this.layout.blocks.get(name) ?? this.layout.parameters.find((p) => p.name === name);
@@ -730,7 +736,7 @@ export class RecordedEngine implements ModelEngine {
       weight: (name) => this.norms(this.weights, name),
       grad: (name) => this.norms(this.training().grads, name),
       input: (part) => this.fixed(inputs, layout.parts[part].offset, layout.parts[part].bytes),
-      table: this.table,
+      table: this.ropeTable(T),
       ...(kind.adapters && { adapter: (layer, key) => this.adapterMemory(layer, key) }),
     };
     const { checkpointing = false } = kind;
@@ -897,6 +903,10 @@ export class RecordedEngine implements ModelEngine {
     sizes: Omit<StepSizes, 'supervised' | 'groups'>,
   ): void {
     const { runner } = this.gpu;
+    const positions = tablePositions(this.config, batch.T);
+    const far = batch.positions.find((position) => position >= positions);
+    if (far !== undefined)
+      throw new ShapeError(`Position ${far} lies outside a row of ${batch.T} tokens. Count positions from the start of each row.`); // biome-ignore format: one sentence
     const packed = packInputs(batch);
     runner.submit();
     runner.write(inputs, 0, packed.words);
@@ -1417,7 +1427,7 @@ export class RecordedEngine implements ModelEngine {
         gpu: this.gpu,
         config: this.config,
         weight: (name) => this.norms(this.weights, name),
-        table: this.table,
+        table: this.ropeTable(shape.prefixRows + shape.slots),
         adapter: (layer, key) => this.adapterMemory(layer, key),
         makeBuffer: (bytes, label) => this.buffer(bytes, label, SHORTEN),
         ready: async () => {
@@ -1461,7 +1471,8 @@ export class RecordedEngine implements ModelEngine {
   dispose(): void {
     this.dropTensors();
     this.releaseTrained();
-    const own = [...this.weights, ...this.fourBitBuffers(), this.totals, this.norm, this.table.buffer];
+    const own = [...this.weights, ...this.fourBitBuffers(), this.totals, this.norm];
+    for (const { buffer } of this.tables.values()) own.push(buffer);
     for (const buffer of own) buffer.destroy();
   }
 }

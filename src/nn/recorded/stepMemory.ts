@@ -6,6 +6,7 @@ import type { LlamaConfig } from '../../protocol/model';
 import type { Quantization } from '../../protocol/recipe';
 import { AdapterSet } from '../adapterSet';
 import { baseBytes } from '../loraPlan';
+import { tableBytes } from '../rope';
 import type { LoraAdapter } from '../seam';
 import { type AdapterLayout, adapterLayout } from './adapterLayout';
 import { inputLayout } from './batchInputs';
@@ -123,7 +124,7 @@ export function runMemory(config: LlamaConfig, shapes: RunShapes, forms: KernelF
   const { B, T, checkpointing, evaluationRows, prompts, maxNewTokens } = shapes;
   const adapters = layoutFor(config, shapes.adapters);
   const plans = [stepPlan(config, B, T, forms, checkpointing, adapters)];
-  let own = inputLayout(B * T).bytes;
+  let own = inputLayout(B * T).bytes + tableBytes(config, prompts > 0 ? T + maxNewTokens : T);
   let largest = 0;
   if (evaluationRows > 0) {
     const recorder = recorderOf(config, evaluationRows, T, forms, false, adapters);
@@ -163,7 +164,8 @@ export function chatMemory(
   const { plans, own, largest } = answerMemory(config, 1, promptTokens, newTokens, forms, maxBytes);
   const floats = layoutOf(config, [], Number.POSITIVE_INFINITY).segments.reduce((sum, one) => sum + one, 0);
   // Prefill and tokens take turns in one pool.
-  const activations = own + Math.max(0, ...plans.map(({ bytes }) => bytes));
+  const table = tableBytes(config, promptTokens + newTokens);
+  const activations = own + table + Math.max(0, ...plans.map(({ bytes }) => bytes));
   return { weights: 4 * floats, activations, largest: Math.max(largest, ...plans.flatMap(({ slots }) => slots)) };
 }
 

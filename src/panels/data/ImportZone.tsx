@@ -1,6 +1,6 @@
 // Rows from the person: a file dropped or chosen, rows pasted, or a file of this site. They stay in the browser; an error names the
 // line and the field.
-import { useState } from 'react';
+import { useId, useState } from 'react';
 import { count, percent, plural } from '../../lib/words';
 import type { ImportProblems } from '../../protocol/requests';
 import { DropZone } from '../../ui/DropZone';
@@ -25,7 +25,9 @@ export function ImportZone({ state, take, fetchFrom, cancel }: Import) {
             <p role="status">
               {state.status === 'looking'
                 ? `Looking at ${state.name} …`
-                : `Reading ${state.name}: ${count(state.rows)} rows, ${percent(state.share)} …`}{' '}
+                : state.kept === undefined
+                  ? `Reading ${state.name}: ${count(state.rows)} rows, ${percent(state.share)} …`
+                  : `Keeping the ${plural(state.rows, 'row')} of ${state.name}: ${percent(state.kept)} …`}{' '}
               <button type="button" className="link" onClick={cancel}>
                 Cancel
               </button>
@@ -79,6 +81,14 @@ export function ImportZone({ state, take, fetchFrom, cancel }: Import) {
                 show me the columns first
               </label>
             </>
+          )}
+          {state.status === 'known' && (
+            <p className="note" role="status">
+              <span>
+                <b>Nothing new was stored.</b> These are the same bytes as {state.title}, stored since{' '}
+                {new Date(state.storedSince).toLocaleDateString(undefined, { dateStyle: 'medium' })}.
+              </span>
+            </p>
           )}
           {state.status === 'failed' && (
             <div className="note bad" role="alert">
@@ -151,6 +161,7 @@ function PasteForm({ onGive }: { onGive: (text: string) => void }) {
 
 function AddressForm({ onGive }: { onGive: (address: string) => void }) {
   const [address, setAddress] = useState('');
+  const aboutId = useId();
   return (
     <form
       className="import-form"
@@ -159,9 +170,14 @@ function AddressForm({ onGive }: { onGive: (address: string) => void }) {
         onGive(address);
       }}
     >
+      <p className="quiet" id={aboutId}>
+        Files of this site (<span className="mono">{location.host}</span>) only: the security policy lets the studio ask
+        no other, so that nothing of yours can leave the browser. A file from elsewhere: download it, then drop it here.
+      </p>
       <input
         className="field-input mono"
         aria-label="Address of a file on this site"
+        aria-describedby={aboutId}
         placeholder="data/rows.jsonl"
         value={address}
         onChange={(event) => setAddress(event.currentTarget.value)}
@@ -169,10 +185,6 @@ function AddressForm({ onGive }: { onGive: (address: string) => void }) {
       <button type="submit" className="button" disabled={address.trim() === ''}>
         Fetch it
       </button>
-      <p className="quiet">
-        Of this site only: the security policy lets the studio ask no other, so that nothing of yours can leave the
-        browser. A file from elsewhere: download it, then drop it here.
-      </p>
     </form>
   );
 }

@@ -83,6 +83,7 @@ export function MappingCard({
             </select>
           </label>
           <p className="quiet">{TYPE_WORDS[type]}</p>
+          {preview.reason && <p className={preview.others.length > 0 ? 'note warn' : 'quiet'}>{preview.reason}</p>}
           {fields.map(({ name, isRequired }) => {
             const column = columns[name] ?? '';
             return (
@@ -107,7 +108,7 @@ export function MappingCard({
             );
           })}
           {conversion && <p className="quiet">{conversion}</p>}
-          <p className="quiet">Other columns are kept beside the row, to split by groups.</p>
+          <p className="quiet">Other columns are kept beside the row: to split by groups, and in what you export.</p>
         </div>
         <div aria-live="polite">
           <p className="quiet">
@@ -119,7 +120,8 @@ export function MappingCard({
           </p>
           {missing.length === 0 &&
             shown.rows.map(({ line, row, problem }) => (
-              <section key={line} className="mapping-row" aria-label={`Row ${line}`}>
+              // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, and keys have to reach it
+              <section key={line} className="mapping-row" aria-label={`Row ${line}`} tabIndex={0}>
                 {row ? <Conversation row={row} /> : <p className="bad-text">{problem}</p>}
               </section>
             ))}

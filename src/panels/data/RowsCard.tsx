@@ -1,5 +1,5 @@
 // The rows of a split: searched and filtered in the worker, scrolled here; edits that are not saved yet are told above them.
-import { useState } from 'react';
+import { type RefObject, useState } from 'react';
 import { count, plural } from '../../lib/words';
 import type { RowQuery } from '../../protocol/datasets';
 import type { DatasetInfo } from '../../protocol/requests';
@@ -17,6 +17,7 @@ export function RowsCard({
   splits,
   onSplit,
   onSaved,
+  heading,
 }: {
   info: DatasetInfo;
   split: string;
@@ -24,6 +25,8 @@ export function RowsCard({
   onSplit: (split: string) => void;
   /** Edits were saved as this set. */
   onSaved: (info: DatasetInfo) => void;
+  /** Where the eye goes when a set was chosen. */
+  heading: RefObject<HTMLHeadingElement | null>;
 }) {
   const [query, setQuery] = useState<RowQuery>({});
   const [place, setPlace] = useState(0);
@@ -36,16 +39,26 @@ export function RowsCard({
     studioClient().text.request('rows', { datasetId: info.id, split, offset, limit, query, editing: true }, { signal }),
   );
   const change = (part: RowQuery) => {
-    setQuery((q) => ({ ...q, ...part }));
+    setQuery(({ also: _edited, ...q }) => ({ ...q, ...part }));
     setPlace(0);
   };
   const { shapes = [], roles = [], faulty = 0, drafts = 0, edited = 0 } = facets.value ?? {};
   const isFiltered = Boolean(query.text?.trim() || query.shape || query.role || query.faults || query.edited);
   const view = pages.rowAt(place);
+  /** An edited row stays where it is until a filter is applied anew. */
+  const onEdited = () => {
+    const edited = view?.place;
+    if (edited !== undefined) setQuery((q) => ({ ...q, also: [...new Set([...(q.also ?? []), edited])] }));
+    setEdits((n) => n + 1);
+  };
   return (
     <>
       <Card
-        title="Rows"
+        title={
+          <h2 ref={heading} tabIndex={-1}>
+            Rows of {info.title}
+          </h2>
+        }
         note={pages.total === undefined ? 'counting …' : matchWords(pages.total, info.splits[split], isFiltered)}
         actions={splits.length > 1 && <Segmented label="Split" options={splits} value={split} onChange={onSplit} />}
         className="data-rows"
@@ -116,7 +129,7 @@ export function RowsCard({
         )}
       </Card>
       {view ? (
-        <RowCard key={`${view.rowId} ${view.place}`} info={info} view={view} onEdited={() => setEdits((n) => n + 1)} />
+        <RowCard key={`${view.rowId} ${view.place}`} info={info} view={view} onEdited={onEdited} />
       ) : (
         <Card title="Row" className="data-row">
           {pages.total === 0 ? <p className="quiet">No row is chosen.</p> : <div className="skeleton-block" />}

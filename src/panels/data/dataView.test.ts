@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { DatasetRow } from '../../protocol/chat';
-import { preview, reportWords, truthOf, turnsOf } from './dataView';
+import { isTextRow, preview, reportWords, truthOf, turnLabel, turnsOf, workWords } from './dataView';
 
 const trajectory: DatasetRow = {
   messages: [
@@ -84,4 +84,19 @@ test('what an operation would do is said with its counts', () => {
     '1 row of 60 would go, 59 stay: 59 train.',
   );
   expect(reportWords({ op: 'deduplicate' }, report)).toBe('No two of the 60 rows are equal.');
+});
+
+test('a text has no role: its part says what it is, once', () => {
+  const labels = (row: DatasetRow) => turnsOf(row).map((turn) => turnLabel(turn, isTextRow(row)));
+  expect(labels({ prompt: 'p', completion: 'c' })).toEqual(['prompt', 'completion']);
+  expect(labels({ chosen: 'c', rejected: 'r' })).toEqual(['chosen', 'rejected']);
+  expect(labels({ prompt: 'p', completions: ['a', 'b'], labels: [true, false] })).toEqual(['prompt', 'step · right', 'step · wrong']); // biome-ignore format: one row
+  expect(labels({ prompt: [{ role: 'user', content: 'p' }], completion: [{ role: 'assistant', content: 'c' }] })).toEqual(['user · prompt', 'assistant · completion']); // biome-ignore format: one row
+  expect(labels({ messages: [{ role: 'tool', name: 'fx', content: '1' }] })).toEqual(['tool · fx']);
+  expect(labels({ text: 't' })).toEqual(['text']);
+});
+
+test('how far work is; a number that is not known yet is not made up', () => {
+  expect(workWords({ phase: 'writing', done: 25, total: 100 })).toBe('Writing: 25 %');
+  expect(workWords({ phase: 'keeping', done: 0, total: 0 })).toBe('Keeping');
 });

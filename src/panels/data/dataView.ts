@@ -1,7 +1,7 @@
 // A dataset row as a person reads it: turns with roles, in the order in which the template will write them. Pure.
-import { count, plural } from '../../lib/words';
+import { count, percent, plural } from '../../lib/words';
 import type { DatasetRow, Message, Role } from '../../protocol/chat';
-import type { DerivingOperation, OperationReport } from '../../protocol/datasets';
+import type { DerivingOperation, OperationReport, WorkProgress } from '../../protocol/datasets';
 
 export interface Turn {
   role: Role | 'text' | 'completion';
@@ -13,6 +13,14 @@ export interface Turn {
   /** prompt = given, completion = to be learnt, chosen and rejected = compared; undefined for `messages` and `text` rows. */
   part?: 'prompt' | 'completion' | 'step' | 'chosen' | 'rejected';
 }
+/** What stands above a turn. A side that is a text has no role: its part says what it is. */
+export function turnLabel({ role, name, part }: Turn, isText: boolean): string {
+  const words = isText && part !== undefined ? [part, name] : [role, name, part];
+  return words.filter((word) => word !== undefined && word !== '').join(' · ');
+}
+/** The prompt and answers of the row are texts, not messages. */
+export const isTextRow = ({ prompt, chosen }: DatasetRow): boolean =>
+  typeof prompt === 'string' || typeof chosen === 'string';
 
 const turn = (message: Message, part?: Turn['part']): Turn => ({
   role: message.role,
@@ -63,6 +71,12 @@ export function preview(row: DatasetRow): { asked: string; answered: string } {
   return { asked: oneLine(text(asked)), answered: answer === asked ? '' : oneLine(text(answer)) };
 }
 const oneLine = (text: string): string => text.replace(/\s+/g, ' ').trim();
+
+/** How far long work is, in words. */
+export function workWords({ phase, done, total }: WorkProgress): string {
+  const verb = { looking: 'Looking at the rows', writing: 'Writing', keeping: 'Keeping' }[phase];
+  return total > 0 && done <= total ? `${verb}: ${percent(done / total)}` : verb;
+}
 
 /** What an operation would do, in a sentence. */
 export function reportWords(operation: DerivingOperation, { before, after, splits, groups }: OperationReport): string {

@@ -5,6 +5,7 @@ import type { ImportPreview } from '../../protocol/datasets';
 import type { DatasetInfo, ImportProblems } from '../../protocol/requests';
 import type { RowMapping } from '../../protocol/rowForms';
 import { studioClient } from '../../stores/client';
+import { askToKeep } from '../../stores/persistence';
 
 /** A file with the name that it is known by from one question to the next. */
 export interface GivenFile {
@@ -16,7 +17,10 @@ export type ImportState =
   | { status: 'idle' }
   | { status: 'looking'; name: string }
   | { status: 'mapping'; given: GivenFile; preview: ImportPreview }
-  | { status: 'reading'; name: string; rows: number; share: number }
+  /** `kept`: share of the rows that is stored, once all are read. */
+  | { status: 'reading'; name: string; rows: number; share: number; kept?: number }
+  /** The same rows were there already. */
+  | { status: 'known'; title: string; storedSince: number }
   | { status: 'failed'; error: string; found?: ImportProblems; again?: () => void };
 
 export interface Import {
@@ -51,17 +55,18 @@ export function useImport(onImported: (info: DatasetInfo) => void): Import {
   const run: Import['run'] = async ({ name, file, ...given }, mapping, keepFaulty) => {
     const signal = begin();
     setState({ status: 'reading', name, rows: 0, share: 0 });
+    void askToKeep();
     try {
-      const info = await studioClient().text.request(
+      const { storedSince, ...info } = await studioClient().text.request(
         'importDataset',
         { name, file, mapping, keepFaulty },
         {
           signal,
-          onProgress: ({ rows, readBytes, totalBytes }) =>
-            setState({ status: 'reading', name, rows, share: totalBytes ? readBytes / totalBytes : 1 }),
+          onProgress: ({ rows, readBytes, totalBytes, kept }) =>
+            setState({ status: 'reading', name, rows, share: totalBytes ? readBytes / totalBytes : 1, kept }),
         },
       );
-      setState({ status: 'idle' });
+      setState(storedSince === undefined ? { status: 'idle' } : { status: 'known', title: info.title, storedSince });
       latest.current(info);
     } catch (error) {
       // Good rows beside faulty ones: the person may have both kept.
@@ -75,7 +80,9 @@ export function useImport(onImported: (info: DatasetInfo) => void): Import {
     setState({ status: 'looking', name });
     try {
       const preview = await studioClient().text.request('previewDataset', { ...given }, { signal });
-      if ((preview.isExact && !mapFirst) || preview.columns.length === 0) await run(given);
+      // Columns of two forms: TRL's order decides, and the person sees it before anything is kept.
+      const isPlain = preview.isExact && preview.others.length === 0;
+      if ((isPlain && !mapFirst) || preview.columns.length === 0) await run(given);
       else setState({ status: 'mapping', given, preview });
     } catch (error) {
       fail(error);

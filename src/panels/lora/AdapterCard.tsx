@@ -1,5 +1,7 @@
 // The knobs: rank, scale, targets and base in sight, the rest folded. While a run is on they show what is edited, locked.
 import { type ReactNode, useId, useState } from 'react';
+import { dataOf, modeHint, withSet } from '../../labs/recipeData';
+import { settingsOf as recipeSettings } from '../../labs/recipeSettings';
 import { defaults, type Fields, fieldProblem, typedNumber } from '../../lib/fields';
 import { plural } from '../../lib/words';
 import type { Json } from '../../protocol/chat';
@@ -74,6 +76,8 @@ export function AdapterCard({
   const problem = (key: string) => problems.find((one) => one.key === key)?.text;
   const isPlain = backend?.backend === 'webgpu' && takesPlainOps(values);
   const { quantization } = recipe.model;
+  const rowType = datasets.find(({ id }) => id === dataOf(recipe))?.type;
+  const lossHint = modeHint(rowType, recipeSettings(recipe).mode);
   const folded = problems.filter((one) => one.isFolded);
   const rank = (
     <Rank
@@ -128,18 +132,10 @@ export function AdapterCard({
           <select
             className="select"
             aria-label="data"
-            value={recipe.data.train.length === 1 ? recipe.data.train[0]!.ref : ''}
+            value={dataOf(recipe) ?? ''}
             onChange={(event) => {
               const info = datasets.find(({ id }) => id === event.currentTarget.value);
-              if (info)
-                edit({
-                  ...recipe,
-                  data: {
-                    ...recipe.data,
-                    train: [{ ref: info.id, split: 'train' }],
-                    eval: 'dev' in info.splits ? [{ ref: info.id, split: 'dev' }] : [],
-                  },
-                });
+              if (info) edit(withSet(recipe, info, datasets));
             }}
           >
             {datasets.map(({ id, title }) => (
@@ -149,6 +145,7 @@ export function AdapterCard({
             ))}
           </select>
         </Knob>
+        {lossHint && <p className="quiet">{lossHint}</p>}
         {rank}
         <ConfigForm
           fields={pick(adapterFields, SHOWN)}

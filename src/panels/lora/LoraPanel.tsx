@@ -2,14 +2,16 @@
 import { useEffect, useState } from 'react';
 import { studioClient } from '../../stores/client';
 import { useDatasets } from '../../stores/datasets';
+import { openInChat } from '../../stores/models';
+import { isLive } from '../../stores/runPanel';
 import { useLoaded } from '../../stores/useLoaded';
 import { Answers } from '../../ui/Answers';
 import { Card } from '../../ui/Card';
 import { GateFindings } from '../../ui/GateFindings';
 import { Panel } from '../../ui/Panel';
 import { RunControls } from '../../ui/RunControls';
+import { RunElsewhere } from '../../ui/RunElsewhere';
 import { RunNotice } from '../../ui/RunNotice';
-import { isLive } from '../../ui/runWords';
 import { AdapterCard } from './AdapterCard';
 import { CostCard, WorkedExample } from './CostCard';
 import { isLoraRun, pictureVersion } from './loraRuns';
@@ -76,14 +78,15 @@ export function LoraPanel() {
           finished={
             <>
               Next: see below where the update sits, and whether it survives four bits;{' '}
-              <a className="link" href="#/chat">
+              <button type="button" className="link" onClick={() => openInChat(`run:${run.id}`, run.recipe.model.ref)}>
                 compare it with its base in Chat
-              </a>
+              </button>
               .
             </>
           }
         />
       )}
+      {lora.elsewhere && <RunElsewhere {...lora.elsewhere} />}
       {lora.gate && (
         <GateFindings
           findings={lora.gate.findings}

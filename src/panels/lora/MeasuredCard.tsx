@@ -11,6 +11,7 @@ import {
 } from '../../stores/measurements';
 import { Card } from '../../ui/Card';
 import { ChangesTable } from '../../ui/ChangesTable';
+import { Fault } from '../../ui/Fault';
 import { metricChanges } from '../../ui/metricWords';
 import { CASES, measureRequest } from './measureRuns';
 
@@ -61,11 +62,7 @@ export function MeasuredCard({
           …
         </p>
       )}
-      {failure && !busy && (
-        <p className="bad-text" role="alert">
-          {failure}
-        </p>
-      )}
+      {failure && !busy && <Fault text={failure} />}
       {a?.status === 'ready' ? (
         <ChangesTable
           labels={['base', 'adapter']}

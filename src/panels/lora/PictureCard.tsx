@@ -7,6 +7,7 @@ import type { RunRecord } from '../../protocol/run';
 import { studioClient } from '../../stores/client';
 import { type Loaded, useLoaded } from '../../stores/useLoaded';
 import { Card } from '../../ui/Card';
+import { Fault } from '../../ui/Fault';
 import { HeatMap } from '../../ui/HeatMap';
 import { type AdapterRef, energyGrid, energyWords, pictureStepWords, shareOrTimes } from './pictureView';
 import { moduleLabel, shape } from './planView';
@@ -41,11 +42,7 @@ export function PictureCard({
       actions={<AdapterSelect adapters={adapters} value={adapter} onChoose={onChoose} />}
       className="lora-picture"
     >
-      {picture.error && (
-        <p className="bad-text" role="alert">
-          {picture.error.message}
-        </p>
-      )}
+      <Fault text={picture.error?.message} />
       {!modules && !picture.error && <span className="skeleton-line" />}
       {modules && chosen && (
         <div className="lora-picture-body">

@@ -5,6 +5,7 @@ import type { QuantizationErrorOf } from '../../protocol/requests';
 import { studioClient } from '../../stores/client';
 import { useLoaded } from '../../stores/useLoaded';
 import { Card } from '../../ui/Card';
+import { Fault } from '../../ui/Fault';
 import { Segmented } from '../../ui/Segmented';
 import { doubleQuantWords, errorRows } from './pictureView';
 import { moduleLabel, shape } from './planView';
@@ -50,11 +51,7 @@ export function QuantizationCard({
       }
       className="lora-quantization"
     >
-      {error && (
-        <p className="bad-text" role="alert">
-          {error.message}
-        </p>
-      )}
+      <Fault text={error?.message} />
       {!value && !error && <span className="skeleton-line" />}
       {value && rows && (
         <>

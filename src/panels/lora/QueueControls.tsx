@@ -1,6 +1,7 @@
 // Start, pause, continue and stop of a queue of runs, and why one could not go on.
 import { plural } from '../../lib/words';
 import { continueQueue, pauseQueue, stopQueue } from '../../stores/runQueue';
+import { Fault } from '../../ui/Fault';
 import { GateFindings } from '../../ui/GateFindings';
 import type { Lora } from './useLora';
 
@@ -57,11 +58,7 @@ export function QueueControls({
           onOverride={() => void attempt(() => continueQueue(own.findings!.map(({ kind }) => kind)))}
         />
       ) : (
-        own.error && (
-          <p className="bad-text" role="alert">
-            {own.error}
-          </p>
-        )
+        <Fault text={own.error} />
       )}
     </div>
   );

@@ -7,12 +7,15 @@ const run = (name: string, createdAt: number, outputs: Record<string, string>) =
 
 test('bases are the built-in ones and models of full runs, not adapters; the one in hand is never missing', () => {
   const runs = [run('old', 1, { model: 'sha256:a' }), run('lora', 2, { adapter: 'sha256:b' }), run('new', 3, { model: 'sha256:c' })]; // biome-ignore format: a list
-  expect(baseChoices(runs, 'builtin:nano').map(({ ref }) => ref)).toEqual([
+  expect(baseChoices(runs, 'builtin:nano', String).map(({ ref }) => ref)).toEqual([
     'builtin:nano',
     'builtin:micro',
     'builtin:micro-sft',
     'sha256:c',
     'sha256:a',
   ]);
-  expect(baseChoices([], 'sha256:gone').at(-1)).toEqual({ ref: 'sha256:gone', label: 'sha256:gone' });
+  expect(baseChoices([], 'sha256:gone', () => 'tiny (deleted)').at(-1)).toEqual({
+    ref: 'sha256:gone',
+    label: 'tiny (deleted)',
+  });
 });

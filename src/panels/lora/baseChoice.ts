@@ -17,6 +17,7 @@ export const RAW_BASES: readonly string[] = ['builtin:nano', 'builtin:micro'];
 export function baseChoices(
   runs: readonly RunRecord[],
   current: string,
+  nameOf: (ref: string) => string,
   stored: readonly StoredModel[] = [],
 ): BaseChoice[] {
   const trained = runs
@@ -24,7 +25,7 @@ export function baseChoices(
     .flatMap(({ name, outputs }) => (outputs.model ? [{ ref: outputs.model, label: `${name} (all weights)` }] : []));
   const imported = stored
     .filter(({ isImported }) => isImported)
-    .map(({ id, name }) => ({ ref: id, label: `${name} (imported)` }));
+    .map(({ id, name, adapterOf }) => ({ ref: id, label: `${name} (${adapterOf ? 'adapter, merged' : 'imported'})` }));
   const all = [...BUILTIN, ...imported, ...trained];
-  return all.some(({ ref }) => ref === current) ? all : [...all, { ref: current, label: current.slice(0, 18) }];
+  return all.some(({ ref }) => ref === current) ? all : [...all, { ref: current, label: nameOf(current) }];
 }

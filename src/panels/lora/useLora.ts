@@ -5,19 +5,20 @@ import type { Recipe } from '../../protocol/recipe';
 import type { GateFinding, LoraPlan } from '../../protocol/requests';
 import type { RunRecord } from '../../protocol/run';
 import { studioClient } from '../../stores/client';
-import { useModelStore, useStoredModels, withModel } from '../../stores/models';
+import { useWithoutMissing } from '../../stores/missingChoices';
+import { useModelName, useModelStore, useStoredModels, withModel } from '../../stores/models';
+import { runElsewhere, runsOfPanel } from '../../stores/runPanel';
 import { continueQueue, pauseQueue, restoreQueue, stopQueue, useRunQueue } from '../../stores/runQueue';
 import { pauseRun, resumeRun, startRun, stepRunOnce, stopRun, unpauseRun, useRuns } from '../../stores/runs';
 import { useSession } from '../../stores/session';
 import { SEED_FIELD, useTypedFields } from '../../stores/typedFields';
 import { type Loaded, useLoaded } from '../../stores/useLoaded';
 import { useWorkbench } from '../../stores/workbench';
-import { isLive } from '../../ui/runWords';
 import { type PatternName, type PatternRow, patternTable, withoutUndefined } from './adapterForm';
 import { baseChoices } from './baseChoice';
-import { type AdapterRecipe, rowsOf, useLoraDraft } from './draft';
+import { type AdapterRecipe, rowsOf, START, useLoraDraft } from './draft';
 import { formProblems } from './formProblems';
-import { isLoraRun, nextName, runTitle } from './loraRuns';
+import { nextName, runTitle } from './loraRuns';
 
 /** What the pre-flight gate found when a run was asked for. */
 interface Gate {
@@ -53,16 +54,7 @@ export function useLora() {
     backend && JSON.stringify(['plan', recipe.model.ref, recipe.peft]),
     (signal) => studioClient().compute.request('loraPlan', { ref: recipe.model.ref, peft: recipe.peft }, { signal }),
   );
-  const list = useMemo(
-    () =>
-      Object.values(runs)
-        .filter(isLoraRun)
-        .sort((a, b) => b.createdAt - a.createdAt),
-    [runs],
-  );
-  const live = list.find((run) => run.status === 'running' || run.status === 'paused') ?? list.find(isLive);
-  const opened = runId === undefined ? undefined : runs[runId];
-  const run = live ?? (opened && isLoraRun(opened) ? opened : list[0]);
+  const { list, live, shown: run } = useMemo(() => runsOfPanel(runs, '#/lora', runId), [runs, runId]);
 
   /** Shows a failure of a verb in the panel instead of losing it. */
   const attempt = async (verb: () => Promise<unknown>, retry?: Gate['retry']) => {
@@ -98,7 +90,9 @@ export function useLora() {
     typeRows(name, next);
     edit({ ...recipe, peft: withoutUndefined({ ...recipe.peft, [name]: patternTable(name, next) }) });
   };
-  const bases = baseChoices(Object.values(runs), recipe.model.ref, useStoredModels());
+  const nameOf = useModelName();
+  const bases = baseChoices(Object.values(runs), recipe.model.ref, nameOf, useStoredModels());
+  useWithoutMissing(chosen, edit, START);
   const isQueued = queue !== undefined && live !== undefined && live.group === queue.group;
   return {
     recipe,
@@ -112,13 +106,17 @@ export function useLora() {
     /** Why the form cannot be trained. */
     problems,
     bases,
+    /** What any model is called. */
+    nameOf,
     /** Which run a card is about. */
-    titleOf: (one: RunRecord) => runTitle(one, bases),
+    titleOf: (one: RunRecord) => runTitle(one, bases, nameOf),
     run,
     runs: list,
     allRuns: Object.values(runs),
     backend,
     stats: run ? stats[run.id] : undefined,
+    /** A run of another page that is told in a line. */
+    elsewhere: runElsewhere({ runs, stats }, '#/lora', runId),
     /** The run of this panel that trains, waits or is paused: its knobs are locked. */
     live,
     queue,

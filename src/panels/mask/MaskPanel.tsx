@@ -1,5 +1,6 @@
 // Mask: which tokens teach the model, row by row, and what would go wrong if a run started now.
 import { useDeferredValue, useMemo, useState } from 'react';
+import { modeFor, modeHint } from '../../labs/recipeData';
 import { count } from '../../lib/words';
 import { studioClient } from '../../stores/client';
 import { useDatasets } from '../../stores/datasets';
@@ -37,6 +38,7 @@ export function MaskPanel() {
   const datasets = sets.value?.datasets ?? [];
   const info = datasets.find((d) => d.id === datasetId) ?? datasets[0];
   const shownSplit = info && split in info.splits ? split : Object.keys(info?.splits ?? {})[0];
+  const isDefault = settings.mode === modeFor(info?.type);
   const { max_length, truncation_mode } = settings;
   const chosen = useMemo((): Cut => ({ max_length, truncation_mode }), [max_length, truncation_mode]);
   // The handle follows the pointer; counts over 100,000 rows come when there is time.
@@ -65,7 +67,7 @@ export function MaskPanel() {
       }
     >
       <div className="mask-verdict">
-        <Verdict report={sets.error ? { ...report, error: sets.error } : report} summary={summary} />
+        <Verdict report={sets.error ? { ...report, error: sets.error } : report} summary={summary} info={info} />
         <UseInSft data={info && shownSplit ? { info, split: shownSplit } : undefined} />
       </div>
       <div className="mask-bar">
@@ -75,7 +77,7 @@ export function MaskPanel() {
           value={info && shownSplit ? `${info.id}\n${shownSplit}` : ''}
           onChange={(event) => {
             const [id, name] = event.currentTarget.value.split('\n');
-            if (id) openDataset(id, name);
+            if (id) openDataset(id, name, datasets.find((d) => d.id === id)?.type);
           }}
         >
           {datasets.flatMap((d) =>
@@ -86,7 +88,7 @@ export function MaskPanel() {
             )),
           )}
         </select>
-        <span className="grow" />
+        <span className="grow quiet">{isDefault && modeHint(info?.type, settings.mode)}</span>
         <button type="button" className="link" aria-expanded={isTen} onClick={() => setTen(!isTen)}>
           The idea in ten tokens
         </button>

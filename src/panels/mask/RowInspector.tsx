@@ -9,6 +9,7 @@ import { useRuns } from '../../stores/runs';
 import { useLoaded } from '../../stores/useLoaded';
 import { Card } from '../../ui/Card';
 import { EncodedStrip } from '../../ui/EncodedStrip';
+import { Fault } from '../../ui/Fault';
 import { Segmented } from '../../ui/Segmented';
 import { boundaries, trainedCount, underCut } from './maskView';
 import { BoundariesCard, FindingsCard, PadInspector, TokenInspector } from './TokenInspector';
@@ -100,12 +101,21 @@ export function RowInspector({
     }),
   );
   const inspection = inspected.value?.key === row?.ids ? inspected.value?.inspection : undefined;
-  if (loaded.error && !row)
+  // What was there before it would be another row's mask, or this one's under other settings.
+  if (loaded.error)
     return (
-      <Card title={`Row ${count(index)}`} actions={<Moves index={index} total={index + 2} onMove={onMove} />}>
-        <p className="bad-text" role="alert">
-          {loaded.error.message}
-        </p>
+      <Card
+        title={`Row ${count(index)}`}
+        actions={
+          <>
+            {view?.row.chosen !== undefined && (
+              <Segmented label="Side of the preference" options={SIDES} value={side} onChange={setSide} />
+            )}
+            <Moves index={index} total={total || index + 2} onMove={onMove} />
+          </>
+        }
+      >
+        <Fault text={loaded.error.message} />
       </Card>
     );
   if (!row || !tokens || !bytes || !view || !isCut || !kept)
@@ -145,11 +155,6 @@ export function RowInspector({
             </>
           }
         >
-          {loaded.error && (
-            <p className="bad-text" role="alert">
-              {loaded.error.message}
-            </p>
-          )}
           {inspected.error && canInspect && <p className="bad-text">{inspected.error.message}</p>}
           <EncodedStrip
             row={row}

@@ -7,6 +7,7 @@ import { type SettingsOrigin, useSftDraft } from '../../stores/sftDraft';
 import { saveTemplate, useTemplates } from '../../stores/templates';
 import { useWorkbench, type WorkbenchSettings } from '../../stores/workbench';
 import { trainers } from '../../trainers/registry';
+import { Fault } from '../../ui/Fault';
 
 const BUILTIN = 'builtin:chatml';
 const { max: MOST } = trainers.sft.fields.max_length;
@@ -49,11 +50,7 @@ export function UseInSft({ data }: { data: SettingsOrigin['data'] }) {
           Use these settings in SFT
         </button>
       )}
-      {error && (
-        <p className="bad-text" role="alert">
-          {error}
-        </p>
-      )}
+      <Fault text={error} />
     </div>
   );
 }

@@ -2,22 +2,27 @@
 import { useState } from 'react';
 import type { ModelCard, StoredModel } from '../../protocol/requests';
 import { studioClient } from '../../stores/client';
-import { renameModel, useModelStore, withModel } from '../../stores/models';
+import { builtinName } from '../../stores/modelNames';
+import { openInChat, renameModel, useModelStore, withModel } from '../../stores/models';
 import { saveBlob } from '../../stores/saveFile';
 import { useSession } from '../../stores/session';
 import { useSftDraft } from '../../stores/sftDraft';
 import { useLoaded } from '../../stores/useLoaded';
 import { Card } from '../../ui/Card';
+import { Fault } from '../../ui/Fault';
 import { Progress } from './ImportCard';
 import { dtypeWords, megabytes, memoryWords, shapeFacts, USE_NAMES } from './modelsView';
 
 export function CardView({
   modelRef,
   stored,
+  onAddAdapter,
   onDelete,
 }: {
   modelRef: string;
   stored?: StoredModel;
+  /** Absent for an adapter: one is not put beside another. */
+  onAddAdapter?: () => void;
   onDelete?: () => void;
 }) {
   const restarts = useSession((s) => s.restarts);
@@ -28,13 +33,22 @@ export function CardView({
   const [draft, setDraft] = useState<string>();
   const [exporting, setExporting] = useState<{ controller: AbortController; share: number }>();
   const [error, setError] = useState<string>();
-  const name = stored?.name ?? value?.info.name ?? modelRef;
+  const name = stored?.name ?? builtinName(modelRef) ?? value?.info.name ?? modelRef;
 
   const rename = () => {
     const next = draft?.trim();
     if (stored && next && next !== stored.name)
       renameModel(stored.id, next).catch((cause: Error) => setError(cause.message));
     setDraft(undefined);
+  };
+  const exportPeft = async () => {
+    setError(undefined);
+    try {
+      const { fileName, blob } = await studioClient().compute.request('exportAdapter', { ref: modelRef, form: 'peft' });
+      saveBlob(fileName, blob);
+    } catch (cause) {
+      setError((cause as Error).message);
+    }
   };
   const exportIt = async () => {
     const controller = new AbortController();
@@ -78,26 +92,59 @@ export function CardView({
           />
         )
       }
-      note={stored?.isImported ? 'imported' : stored ? 'trained here' : 'ships with the studio'}
+      note={
+        stored?.adapterOf
+          ? `adapter of ${stored.adapterOf.name}`
+          : stored?.isImported
+            ? 'imported'
+            : stored
+              ? 'trained here'
+              : 'ships with the studio'
+      }
       className="models-card"
       actions={
         <>
           {stored && (
-            <button type="button" className="link" onClick={() => setDraft(stored.name)}>
+            <button type="button" className="link" aria-label={`Rename ${name}`} onClick={() => setDraft(stored.name)}>
               Rename
             </button>
           )}
           {exporting ? (
-            <button type="button" className="link" onClick={() => exporting.controller.abort()}>
+            <button
+              type="button"
+              className="link"
+              aria-label={`Stop exporting ${name}`}
+              onClick={() => exporting.controller.abort()}
+            >
               Stop exporting
             </button>
           ) : (
-            <button type="button" className="link" onClick={() => void exportIt()}>
-              Export as a folder (.zip)
+            <button
+              type="button"
+              className="link"
+              aria-label={`${stored?.adapterOf ? 'Export merged (.zip)' : 'Export as a folder (.zip)'}: ${name}`}
+              onClick={() => void exportIt()}
+            >
+              {stored?.adapterOf ? 'Export merged (.zip)' : 'Export as a folder (.zip)'}
+            </button>
+          )}
+          {stored?.adapterOf && (
+            <button
+              type="button"
+              className="link"
+              aria-label={`Export in PEFT’s files (.zip): ${name}`}
+              onClick={() => void exportPeft()}
+            >
+              Export in PEFT’s files (.zip)
+            </button>
+          )}
+          {onAddAdapter && (
+            <button type="button" className="link" aria-label={`Add an adapter to ${name}`} onClick={onAddAdapter}>
+              Add an adapter
             </button>
           )}
           {onDelete && (
-            <button type="button" className="link" onClick={onDelete}>
+            <button type="button" className="link" aria-label={`Delete ${name}`} onClick={onDelete}>
               Delete
             </button>
           )}
@@ -105,11 +152,7 @@ export function CardView({
       }
     >
       {exporting && <Progress value={exporting.share} label="Export progress" />}
-      {failure && (
-        <p className="bad-text" role="alert">
-          {failure}
-        </p>
-      )}
+      <Fault text={failure} />
       {value ? (
         <CardBody card={value} stored={stored} />
       ) : (
@@ -125,10 +168,8 @@ function CardBody({ card, stored }: { card: ModelCard; stored?: StoredModel }) {
   const runs = (use: string) => uses.some((one) => one.use === use && !one.refusal);
   const isBase = info.ref !== 'builtin:micro-sft';
   /** With this model in hand there. */
-  const open = (panel: '#/chat' | '#/sft' | '#/lora') => {
-    if (panel === '#/chat') useModelStore.setState({ wanted: info.ref });
-    else if (panel === '#/lora')
-      useModelStore.setState({ wantedBase: { ref: info.ref, tokenizer: stored?.tokenizer } });
+  const open = (panel: '#/sft' | '#/lora') => {
+    if (panel === '#/lora') useModelStore.setState({ wantedBase: { ref: info.ref, tokenizer: stored?.tokenizer } });
     else edit(withModel(recipe, info.ref, stored?.tokenizer));
     location.hash = panel;
   };
@@ -136,8 +177,8 @@ function CardBody({ card, stored }: { card: ModelCard; stored?: StoredModel }) {
     <>
       <div className="models-verbs">
         {runs('chat') && (
-          <button type="button" className="button primary" onClick={() => open('#/chat')}>
-            Chat with it
+          <button type="button" className="button primary" onClick={() => openInChat(info.ref, card.base?.ref)}>
+            {card.base === undefined ? 'Chat with it' : 'Compare with its base in Chat'}
           </button>
         )}
         {runs('full') && isBase && (
@@ -147,7 +188,7 @@ function CardBody({ card, stored }: { card: ModelCard; stored?: StoredModel }) {
         )}
         {runs('lora') && (
           <button type="button" className="button" onClick={() => open('#/lora')}>
-            Train an adapter
+            {stored?.adapterOf ? 'Train on it, merged' : 'Train an adapter'}
           </button>
         )}
       </div>
@@ -196,7 +237,8 @@ function CardBody({ card, stored }: { card: ModelCard; stored?: StoredModel }) {
         </dl>
       </div>
       <h3>What runs on this device</h3>
-      <div className="models-scroll">
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region must be reachable by keyboard */}
+      <section className="models-scroll" aria-label="What runs on this device" tabIndex={0}>
         <table className="data-table">
           <thead>
             <tr>
@@ -221,12 +263,12 @@ function CardBody({ card, stored }: { card: ModelCard; stored?: StoredModel }) {
             ))}
           </tbody>
         </table>
-      </div>
+      </section>
       <p className="quiet models-small">
         Planned for {shape.B} row of {shape.T} tokens, f32. More rows take more; the forms of SFT and LoRA say how much
         before anything starts.
       </p>
-      {tokenizer.notes.map((note) => (
+      {[...card.notes, ...tokenizer.notes].map((note) => (
         <p key={note} className="warn-text models-small">
           {note}
         </p>

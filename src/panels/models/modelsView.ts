@@ -1,12 +1,27 @@
 // What the Models page says, as pure functions.
-import { count, sizeWords } from '../../lib/words';
-import type { ModelCard, ModelImportProgress, ModelUse, StoredItem, StoredKind } from '../../protocol/requests';
+import { count, plural, sizeWords } from '../../lib/words';
+import type {
+  ModelCard,
+  ModelImportProgress,
+  ModelRef,
+  ModelUse,
+  StorageReport,
+  StoredItem,
+  StoredKind,
+  StoredModel,
+} from '../../protocol/requests';
+import { BUILTIN_MODELS, builtinName } from '../../stores/modelNames';
 
-export const BUILTIN_MODELS = [
-  { ref: 'builtin:nano', name: 'nano-base' },
-  { ref: 'builtin:micro', name: 'micro-base' },
-  { ref: 'builtin:micro-sft', name: 'micro-sft' },
-];
+/** The model that an adapter belongs to when this one is open: itself, or the base of an adapter. */
+export function baseOf(ref: ModelRef, stored: StoredModel | undefined): { ref: ModelRef; name: string } {
+  return stored?.adapterOf ?? { ref, name: stored?.name ?? builtinName(ref) ?? ref };
+}
+/** `4 models, 1 adapter`, the built-in ones among them. */
+export function storedWords(stored: readonly StoredModel[]): string {
+  const adapters = stored.filter(({ adapterOf }) => adapterOf).length;
+  const models = plural(stored.length - adapters + BUILTIN_MODELS.length, 'model');
+  return adapters > 0 ? `${models}, ${plural(adapters, 'adapter')}` : models;
+}
 
 /** `1.2 MB`, `538 MB`: decimal, as file managers and browsers' quotas count. */
 export function megabytes(bytes: number): string {
@@ -82,4 +97,25 @@ export function byKind(items: readonly StoredItem[]): { kind: StoredKind; sizeBy
     sums.set(kind, { sizeBytes: sum.sizeBytes + sizeBytes, items: sum.items + 1 });
   }
   return [...sums].map(([kind, sum]) => ({ kind, ...sum })).sort((a, b) => b.sizeBytes - a.sizeBytes);
+}
+
+/** What Chromium's parts of the usage are; `fileSystem` is where items lie. */
+const BESIDES: Record<string, string> = {
+  caches: 'the studio’s own files for use without a network',
+  serviceWorkerRegistrations: 'the service worker that serves them',
+  indexedDB: 'names, settings and records',
+};
+/** The sum of what is listed, by kind; then what the browser counts besides. */
+export function totalWords({ items, usageBytes, usageByKind }: Omit<StorageReport, 'isKept' | 'quotaBytes'>): string[] {
+  const kinds = byKind(items).map(({ kind, sizeBytes, items: n }) => `${plural(n, KIND_NAMES[kind])} ${megabytes(sizeBytes)}`); // biome-ignore format: one list
+  const listed = items.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  const sum = kinds.length > 0 ? [`${kinds.join(' + ')}${kinds.length > 1 ? ` = ${megabytes(listed)}` : ''}.`] : [];
+  const parts = Object.entries(usageByKind ?? {}).flatMap(([part, bytes]) => (BESIDES[part] && bytes > 0 ? [`${BESIDES[part]} ${megabytes(bytes)}`] : [])); // biome-ignore format: one list
+  if (usageBytes <= 0) return sum;
+  const besides =
+    parts.length > 0 ? `: ${parts.join(', ')}` : ' the studio’s own files for use without a network, and its records';
+  return [
+    ...sum,
+    `The browser counts ${megabytes(usageBytes)} for this site; besides what is listed that is${besides}.`,
+  ];
 }

@@ -1,13 +1,27 @@
 // What the runs table says, as pure functions.
 import { plural } from '../../lib/words';
-import type { Json } from '../../protocol/chat';
 import type { RunRecord } from '../../protocol/run';
 
+const COLORS = Array.from({ length: 6 }, (_, i) => `var(--s${i})`);
 /** A run keeps its colour across the app: by its id, not by its place in a list. */
 export function runColor(id: string): string {
   let h = 0;
   for (let i = 0; i < id.length; i++) h = (Math.imul(h, 31) + id.charCodeAt(i)) >>> 0;
-  return `var(--s${h % 6})`;
+  return COLORS[h % COLORS.length]!;
+}
+
+/** Of runs side by side: each its own, but where an earlier one has it already, the next that is free. */
+export function runColors(runs: readonly { id: string }[]): Record<string, string> {
+  const colors = runs.map(({ id }) => runColor(id));
+  const out: Record<string, string> = {};
+  const taken = new Set<string>();
+  runs.forEach(({ id }, i) => {
+    const free = COLORS.find((color) => !taken.has(color) && !colors.includes(color));
+    const color = taken.has(colors[i]!) ? (free ?? colors[i]!) : colors[i]!;
+    taken.add(color);
+    out[id] = color;
+  });
+  return out;
 }
 
 export const STATUS_WORDS: Record<RunRecord['status'], { text: string; tone: '' | 'ok' | 'warn' | 'bad' }> = {
@@ -19,12 +33,6 @@ export const STATUS_WORDS: Record<RunRecord['status'], { text: string; tone: '' 
   failed: { text: 'failed', tone: 'bad' },
   interrupted: { text: 'interrupted', tone: 'warn' },
 };
-
-/** Address of the panel that shows the run: adapters have one of their own, and so have several in one batch. */
-export function panelOf({ recipe }: Pick<RunRecord, 'recipe'>): string {
-  if (!recipe.peft) return `#/${recipe.trainer}`;
-  return recipe.data.train.some(({ adapter }) => adapter !== undefined) ? '#/adapters' : '#/lora';
-}
 
 /** Findings of the gate that the run was trained in spite of, in words; empty when none. */
 export const overrideWords = ({ recipe }: Pick<RunRecord, 'recipe'>): string[] =>
@@ -45,31 +53,6 @@ export function newest(run: RunRecord, metric: string): number | undefined {
   return undefined;
 }
 
-/** All settings of a recipe as flat `args.learning_rate` → value. */
-export function flatRecipe(run: RunRecord): Record<string, string> {
-  const out: Record<string, string> = {};
-  const walk = (value: Json | undefined, path: string) => {
-    if (value !== null && typeof value === 'object' && !Array.isArray(value))
-      for (const [key, inner] of Object.entries(value)) walk(inner, path ? `${path}.${key}` : key);
-    else if (value !== undefined) out[path] = JSON.stringify(value);
-  };
-  const { name: _name, ...recipe } = run.recipe;
-  // Of a log only its arguments are known; the rest of the recipe would be differences that nobody made.
-  walk((run.imported ? { args: recipe.args } : recipe) as unknown as Json, '');
-  if (run.imported) return out;
-  out.backend = JSON.stringify(run.backend ? `${run.backend.backend} · ${run.backend.adapter}` : null);
-  return out;
-}
-
-/** Settings in which the runs differ: key → one value a run. */
-export function recipeDiff(runs: readonly RunRecord[]): { key: string; values: string[] }[] {
-  const flat = runs.map(flatRecipe);
-  const keys = [...new Set(flat.flatMap((f) => Object.keys(f)))].sort();
-  return keys
-    .map((key) => ({ key, values: flat.map((f) => f[key] ?? '—') }))
-    .filter(({ values }) => new Set(values).size > 1);
-}
-
 /** Metrics that at least one of the runs has, the usual ones first. */
 export function sharedMetrics(runs: readonly RunRecord[]): string[] {
   const first = ['eval_loss', 'loss', 'mean_token_accuracy', 'eval_mean_token_accuracy', 'grad_norm', 'learning_rate'];
@@ -79,9 +62,6 @@ export function sharedMetrics(runs: readonly RunRecord[]): string[] {
   return [...first.filter((m) => found.has(m)), ...[...found].filter((m) => !first.includes(m)).sort()];
 }
 
-/** The model as it is called here; the beginning of its id once it is gone. */
-export function modelWords(ref: string, models: readonly { id: string; name: string }[]): string {
-  const known = models.find(({ id }) => id === ref);
-  if (known) return known.name;
-  return ref.startsWith('sha256:') ? ref.slice(7, 19) : ref.replace('builtin:', '');
-}
+/** When it began, as the record or the log says; undefined for a log without clocks. Milliseconds since the epoch. */
+export const startedAt = ({ createdAt, imported }: Pick<RunRecord, 'createdAt' | 'imported'>): number | undefined =>
+  imported ? imported.startedAt : createdAt;

@@ -7,6 +7,7 @@ import { useSession } from '../../stores/session';
 import { useLoaded } from '../../stores/useLoaded';
 import { Card } from '../../ui/Card';
 import { EncodedStrip } from '../../ui/EncodedStrip';
+import { Fault } from '../../ui/Fault';
 import { Segmented } from '../../ui/Segmented';
 import { readable } from '../../ui/tokenText';
 import { AlternativesTable } from './AlternativesTable';
@@ -153,9 +154,7 @@ export function GlassBox({
         onChange={(next) => setSample(next)}
       />
       {row.error ? (
-        <p className="bad-text" role="alert">
-          {row.error.message}
-        </p>
+        <Fault text={row.error.message} />
       ) : !encoded || !tokens ? (
         <div className="skeleton-block" aria-hidden="true" />
       ) : (
@@ -191,9 +190,7 @@ export function GlassBox({
                 </div>
               </div>
             ) : readError ? (
-              <p className="bad-text" role="alert">
-                The model cannot read the row: {readError.message}
-              </p>
+              <Fault text={`The model cannot read the row: ${readError.message}`} />
             ) : (
               <p className="quiet">
                 {token === 0 && inspection

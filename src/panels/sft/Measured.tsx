@@ -10,8 +10,10 @@ import {
   measurementKey,
   useMeasurements,
 } from '../../stores/measurements';
+import { openInChat } from '../../stores/models';
 import { Card } from '../../ui/Card';
 import { ChangesTable } from '../../ui/ChangesTable';
+import { Fault } from '../../ui/Fault';
 import type { LossFinding } from '../../ui/lossFinding';
 import { intervalWords, metricChanges, metricWords } from '../../ui/metricWords';
 
@@ -76,11 +78,7 @@ export function Measured({
         </p>
       )}
       {[a, b].map((m, i) =>
-        m?.status === 'failed' ? (
-          <p key={i === 0 ? 'after' : 'before'} className="bad-text" role="alert">
-            {m.error}
-          </p>
-        ) : null,
+        m?.status === 'failed' ? <Fault key={i === 0 ? 'after' : 'before'} text={m.error} /> : null,
       )}
       {a?.status === 'ready' && (
         <ChangesTable
@@ -127,9 +125,9 @@ export function MeasuredWords({
         </>
       )}
       {busy && `Measuring on held-out cases: ${count(busy.done)} of ${count(busy.total)} … `}
-      <a className="link" href="#/chat">
+      <button type="button" className="link" onClick={() => openInChat(`run:${run.id}`, baseRef)}>
         Compare in Chat
-      </a>
+      </button>
     </>
   );
 }

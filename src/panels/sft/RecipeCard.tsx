@@ -1,9 +1,11 @@
 // The knobs: few in sight, the rest folded. While a run is on, they show what it was started with.
 import { useState } from 'react';
+import { dataHint, dataOf, modeHint, withSet } from '../../labs/recipeData';
+import { settingsOf } from '../../labs/recipeSettings';
 import type { Fields } from '../../lib/fields';
 import type { Json } from '../../protocol/chat';
 import type { DatasetInfo } from '../../protocol/requests';
-import { useStoredModels, withModel } from '../../stores/models';
+import { useModelName, useStoredModels, withModel } from '../../stores/models';
 import { useTemplates } from '../../stores/templates';
 import { SEED_FIELD, useTypedFields } from '../../stores/typedFields';
 import { trainers } from '../../trainers/registry';
@@ -11,7 +13,6 @@ import { Card } from '../../ui/Card';
 import { ConfigForm } from '../../ui/ConfigForm';
 import { Segmented } from '../../ui/Segmented';
 import { TemplateSelect, withOwn } from '../../ui/TemplateSelect';
-import { dataHint, dataOf, withData } from './dataChoice';
 import { LOSS_ON, lossOn, withLossOn } from './lossOn';
 import { MemoryNote } from './MemoryNote';
 import type { Sft } from './useSft';
@@ -30,6 +31,7 @@ export function RecipeCard({ sft, datasets }: { sft: Sft; datasets: readonly Dat
   const { recipe, edit, isBusy } = sft;
   const { typed, type } = useTypedFields('sft');
   const stored = useStoredModels().filter(({ isImported }) => isImported);
+  const nameOf = useModelName();
   const templates = withOwn(useTemplates(), recipe.template);
   const [isFolded, setFolded] = useState(() => matchMedia('(max-width: 700px)').matches);
   const fields: Fields = trainers.sft.fields;
@@ -39,13 +41,15 @@ export function RecipeCard({ sft, datasets }: { sft: Sft; datasets: readonly Dat
   // Under assistant_only_loss the other switch is a choice of its own: whether answers in the prompt are trained.
   const hidden = recipe.args.assistant_only_loss === true ? HIDDEN : [...HIDDEN, 'completion_only_loss'];
   const rest = pick((key) => !SHOWN.includes(key) && !hidden.includes(key));
+  const rowType = datasets.find(({ id }) => id === dataOf(recipe))?.type;
+  const lossHint = modeHint(rowType, settingsOf(recipe).mode);
   const change = (args: { [key: string]: Json }) => edit({ ...recipe, args: { ...recipe.args, ...args } });
   if (isFolded)
     return (
       <Card
         title="Recipe"
         note={[
-          stored.find(({ id }) => id === recipe.model.ref)?.name ?? recipe.model.ref.replace('builtin:', ''),
+          nameOf(recipe.model.ref),
           ...SHOWN.filter((key) => key !== 'packing').map((key) => shownValue(fields, recipe.args, key)),
           `loss on ${lossOn(recipe.args)}`,
         ].join(' · ')}
@@ -107,7 +111,7 @@ export function RecipeCard({ sft, datasets }: { sft: Sft; datasets: readonly Dat
             value={dataOf(recipe) ?? ''}
             onChange={(event) => {
               const info = datasets.find(({ id }) => id === event.currentTarget.value);
-              if (info) edit(withData(recipe, info));
+              if (info) edit(withSet(recipe, info, datasets));
             }}
           >
             {datasets.map(({ id, title }) => (
@@ -127,6 +131,7 @@ export function RecipeCard({ sft, datasets }: { sft: Sft; datasets: readonly Dat
           />
         </div>
         {dataHint(recipe) && <p className="quiet">{dataHint(recipe)}</p>}
+        {lossHint && <p className="quiet">{lossHint}</p>}
         <ConfigForm fields={shown} value={recipe.args} onChange={change} typed={typed} onType={type} />
         <label className="knob" title="Which tokens are targets: the assistant’s, everything after the prompt, or all.">
           <span>loss on</span>

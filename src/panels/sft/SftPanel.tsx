@@ -6,6 +6,7 @@ import type { Recipe } from '../../protocol/recipe';
 import type { RowPlace } from '../../protocol/requests';
 import type { RunRecord } from '../../protocol/run';
 import { useDatasets } from '../../stores/datasets';
+import { isLive } from '../../stores/runPanel';
 import type { RunStats } from '../../stores/runs';
 import { useTemplates } from '../../stores/templates';
 import { useWorkbench } from '../../stores/workbench';
@@ -14,12 +15,13 @@ import { Card } from '../../ui/Card';
 import { LineChart } from '../../ui/LineChart';
 import { lossFinding } from '../../ui/lossFinding';
 import { Panel } from '../../ui/Panel';
+import { RunElsewhere } from '../../ui/RunElsewhere';
 import { RunNotice } from '../../ui/RunNotice';
 import { curveWords, metricSeries, progressWords } from '../../ui/runWords';
 import { GateNotice } from './GateNotice';
 import { GlassBox } from './GlassBox';
 import { Measured, MeasuredWords } from './Measured';
-import { isLive, modelStates } from './modelStates';
+import { modelStates } from './modelStates';
 import { PairCard } from './PairCard';
 import { RecipeCard } from './RecipeCard';
 import { RunControls } from './RunControls';
@@ -52,6 +54,7 @@ export function SftPanel() {
           finished={<MeasuredWords run={run} baseRef={shown.model.ref} metrics={shown.evaluation} cases={CASES} />}
         />
       )}
+      {sft.elsewhere && <RunElsewhere {...sft.elsewhere} />}
       <SettingsNote recipe={recipe} onEdit={sft.edit} />
       {sft.gate && (
         <GateNotice
@@ -186,8 +189,8 @@ function lookInMask(recipe: Recipe, source: string | undefined, place?: RowPlace
   const { openKit, editTemplate, edit, openDataset, openRow } = useWorkbench.getState();
   openKit(undefined);
   editTemplate(recipe.template === 'builtin:chatml' ? undefined : source);
-  edit(settingsOf(recipe));
   openDataset(place?.datasetId ?? recipe.data.train[0]!.ref, place?.split);
+  edit(settingsOf(recipe));
   if (place) openRow(place.index);
   location.hash = '#/mask';
 }

@@ -1,38 +1,18 @@
 import { expect, test } from 'vitest';
 import type { RunRecord } from '../../protocol/run';
+import { testRun } from '../../protocol/testRun';
 import { modelStates } from './modelStates';
 
-const run = (change: Partial<RunRecord>): RunRecord => ({
-  id: 'r1',
-  name: 'r',
-  recipe: {
-    version: 1,
-    trainer: 'sft',
-    model: { ref: 'builtin:nano' },
-    template: 'builtin:chatml',
-    data: { train: [], eval: [] },
-    args: {},
-    peft: null,
-    evaluation: [],
-    seed: 1,
-  },
-  status: 'running',
-  createdAt: 0,
-  updatedAt: 0,
-  step: 37,
-  maxSteps: 100,
-  versions: {},
-  kernelVariants: {},
-  parents: {},
-  outputs: {},
-  checkpoints: [
-    { id: 'a', step: 10, savedAt: 0, sizeBytes: 1 },
-    { id: 'b', step: 30, savedAt: 0, sizeBytes: 1 },
-  ],
-  points: [],
-  generations: [],
-  ...change,
-});
+const run = (change: Partial<RunRecord>): RunRecord =>
+  testRun({
+    status: 'running',
+    step: 37,
+    checkpoints: [
+      { id: 'a', step: 10, savedAt: 0, sizeBytes: 1 },
+      { id: 'b', step: 30, savedAt: 0, sizeBytes: 1 },
+    ],
+    ...change,
+  });
 
 test('live first, then checkpoints from newest, the base last', () => {
   expect(modelStates('builtin:nano', run({})).map((s) => s.ref)).toEqual([

@@ -6,9 +6,6 @@ import type { ModelState } from './GlassBox';
 /** A live model is read again after this many steps: often enough to watch, rare enough to train on. */
 const REREAD_STEPS = 10;
 
-export const isLive = (run: Pick<RunRecord, 'status'>): boolean =>
-  run.status === 'running' || run.status === 'paused' || run.status === 'queued';
-
 /** Newest first. Without a run only the base is there. */
 export function modelStates(baseRef: string, run?: RunRecord): ModelState[] {
   const base: ModelState = { ref: baseRef, label: 'step 0 · base', version: '0' };

@@ -1,12 +1,14 @@
 // The SFT panel's state: the recipe being edited, the run in view, the newest pair, and the verbs on them.
 import { useMemo, useRef, useState } from 'react';
 import { lossPair } from '../../labs/pair';
+import { defaultSftRecipe } from '../../labs/registry';
 import { CancelledError, type StudioError } from '../../lib/errors';
 import { count } from '../../lib/words';
 import type { Recipe } from '../../protocol/recipe';
 import type { GateFinding } from '../../protocol/requests';
-import type { RunRecord } from '../../protocol/run';
 import { studioClient } from '../../stores/client';
+import { useWithoutMissing } from '../../stores/missingChoices';
+import { runElsewhere, runsOfPanel } from '../../stores/runPanel';
 import { pauseRun, resumeRun, startRun, stepRunOnce, stopRun, unpauseRun, useRuns } from '../../stores/runs';
 import { useSession } from '../../stores/session';
 import { suggested, useSftDraft } from '../../stores/sftDraft';
@@ -14,9 +16,7 @@ import { SEED_FIELD, typedComplaints, useTypedFields } from '../../stores/typedF
 import { useLoaded } from '../../stores/useLoaded';
 import { useWorkbench } from '../../stores/workbench';
 import { trainers } from '../../trainers/registry';
-import { isLive } from './modelStates';
 
-const newestFirst = (a: RunRecord, b: RunRecord) => b.createdAt - a.createdAt;
 const PAIR = 'loss pair ';
 
 export function useSft() {
@@ -24,6 +24,7 @@ export function useSft() {
   const { runId, openRun: show } = useWorkbench();
   const backend = useSession((s) => s.backend);
   const recipe = useMemo(() => suggested({ recipe: chosen, isUntouched }, backend), [chosen, isUntouched, backend]);
+  useWithoutMissing(chosen, edit, defaultSftRecipe);
   const runs = useRuns((s) => s.runs);
   const stats = useRuns((s) => s.stats);
   const startedHere = useRuns((s) => s.startedHere);
@@ -32,11 +33,7 @@ export function useSft() {
   const starting = useRef<AbortController>(undefined);
   const [error, setError] = useState<Failure>();
   const [gate, setGate] = useState<Gate>();
-  const list = Object.values(runs)
-    .filter((run) => run.recipe.trainer === 'sft')
-    .sort(newestFirst);
-  const live = list.find((run) => run.status === 'running' || run.status === 'paused') ?? list.find(isLive);
-  const run = live ?? (runId ? runs[runId] : undefined) ?? list[0];
+  const { list, live, shown: run } = runsOfPanel(runs, '#/sft', runId);
   const group = list.find((r) => r.group?.startsWith(PAIR))?.group;
 
   const recovering = useRuns((s) => s.recovering);
@@ -77,6 +74,8 @@ export function useSft() {
     edit,
     run,
     stats: run ? stats[run.id] : undefined,
+    /** A run of another page that is told in a line. */
+    elsewhere: runElsewhere({ runs, stats }, '#/sft', runId),
     /** Some SFT run trains, waits or is paused: the recipe is locked. */
     isBusy: live !== undefined,
     isStarting,

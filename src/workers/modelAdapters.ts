@@ -1,0 +1,77 @@
+// Adapters that a person brings for a model of theirs: PEFT's files, held against that model and kept beside it as an artifact.
+import { findAdapter, isAdapterFile, MAX_ADAPTER_BYTES, readImport } from '../interop/adapterImport';
+import type { GivenFile } from '../interop/hfModel';
+import { ADAPTER_CONFIG, ADAPTER_WEIGHTS } from '../interop/peft';
+import { unzipGiven } from '../interop/zipFile';
+import { ConfigError, DataError } from '../lib/errors';
+import type { AdapterReading, ModelRef } from '../protocol/requests';
+import type { ArtifactInfo, ArtifactStore } from '../storage/artifacts';
+import { megabytes } from '../storage/storage';
+import { importBase } from './adapterImports';
+import type { Models } from './models';
+
+/** Note of an adapter that came from elsewhere; one that a run has left is shown as the run. */
+const IMPORTED = 'imported';
+export const isImportedAdapter = ({ manifest, note }: ArtifactInfo): boolean =>
+  manifest.kind === 'adapter' && note === IMPORTED && manifest.parents.base !== undefined;
+
+/** What dropped files are, by their names and those inside zips. */
+export async function kindOfFiles(given: readonly GivenFile[]): Promise<'model' | 'adapter'> {
+  const names = (await unzipGiven(given, () => false)).map(({ path }) => path.split(/[/\\]/).at(-1)!);
+  const isAdapter = names.includes(ADAPTER_CONFIG) || names.includes(ADAPTER_WEIGHTS);
+  return isAdapter && !names.includes('config.json') ? 'adapter' : 'model';
+}
+
+export class ModelAdapters {
+  constructor(
+    private readonly models: Pick<Models, 'source'>,
+    private readonly artifacts: ArtifactStore,
+  ) {}
+
+  /** Newest first. */
+  async list(): Promise<ArtifactInfo[]> {
+    return (await this.artifacts.list('adapter')).filter(isImportedAdapter);
+  }
+  /** Throws DataError, ConfigError or ShapeError, in words, for files that are no adapter or do not fit the model. */
+  async read(base: ModelRef, files: readonly GivenFile[]): Promise<AdapterReading> {
+    return (await this.readBeside(base, files)).reading;
+  }
+  /**
+   * Keeps the adapter beside the model. Throws ConfigError where only shapes speak for the model and the person has not confirmed
+   * it, and as `read` does; nothing is kept then.
+   */
+  async add(base: ModelRef, files: readonly GivenFile[], isBaseConfirmed: boolean): Promise<ArtifactInfo> {
+    const { reading, files: kept, baseId } = await this.readBeside(base, files);
+    if (reading.base.needsConfirmation && !isBaseConfirmed)
+      throw new ConfigError(`${reading.base.text} Confirm that it was trained on this model, or leave it.`, {
+        where: 'base',
+      });
+    const about = { name: reading.name, note: IMPORTED, parents: { base: baseId } };
+    const { id, name, note } = await this.artifacts.put('adapter', kept, about);
+    // A run of this studio has left the same one: from now on it is shown beside the model too.
+    if (note !== IMPORTED) await this.artifacts.rename(id, name, IMPORTED);
+    return (await this.artifacts.get(id))!;
+  }
+
+  private async readBeside(ref: ModelRef, given: readonly GivenFile[]) {
+    const source = await this.models.source(ref);
+    if (source.adapters)
+      throw new ConfigError(`${source.info.name} is an adapter itself. Open its base, and add the adapter there.`, {
+        where: ref,
+      });
+    const files = await unzipGiven(given, isAdapterFile);
+    const wanted = files.filter(({ path }) => isAdapterFile(path));
+    const bytes = wanted.reduce((sum, { blob }) => sum + blob.size, 0);
+    if (bytes > MAX_ADAPTER_BYTES)
+      throw new DataError(`The adapter’s files take ${megabytes(bytes)}, and at most ${megabytes(MAX_ADAPTER_BYTES)} are read. Choose the folder of one adapter.`, { where: wanted[0]!.path }); // biome-ignore format: one error
+    const read = files.map(async ({ path, blob }) => ({
+      path,
+      // Others are only named, where no adapter is found.
+      bytes: isAdapterFile(path) ? new Uint8Array(await blob.arrayBuffer()) : new Uint8Array(),
+    }));
+    const found = findAdapter(await Promise.all(read));
+    const others = (await this.artifacts.list('model')).map(({ name }) => name);
+    const { artifactId } = source.info;
+    return { ...(await readImport(found, importBase(source, others))), baseId: artifactId };
+  }
+}
