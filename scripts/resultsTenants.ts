@@ -2,7 +2,8 @@
 // swapping adapters. Measured through the same service as the page's.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { bootstrapMean, wilson } from '../src/eval/stats';
+import { bootstrapMean } from '../src/eval/stats';
+import { wilson } from '../src/lib/agreement';
 import { Rng } from '../src/lib/rng';
 import type { ServingReport } from '../src/protocol/serving';
 import { CheckpointStore } from '../src/storage/checkpoints';

@@ -8,6 +8,10 @@ import type { EncodedRow } from '../protocol/chat';
 export interface TokenRow extends Pick<EncodedRow, 'ids' | 'mask'> {
   /** rowAdapter of the row; that of the batch's options unless given. */
   route?: number;
+  /** Batch.rowValues of the row. Of packed rows the first one's count. */
+  values?: { [name: string]: number };
+  /** Batch.tokenValues, of each of its tokens as a target. */
+  tokenValues?: { [name: string]: ArrayLike<number> };
 }
 
 export interface CollateOptions {
@@ -50,9 +54,14 @@ export function collatePacked(groups: readonly (readonly TokenRow[])[], options:
     mask: new Float32Array(B * T),
     rowAdapter: Int32Array.from(groups, (group) => group[0]?.route ?? options.route ?? -1),
   };
+  const [values, tokenValues] = [namesOf(groups, 'values'), namesOf(groups, 'tokenValues')];
+  if (values.length) batch.rowValues = Object.fromEntries(values.map((name) => [name, new Float32Array(B)]));
+  if (tokenValues.length)
+    batch.tokenValues = Object.fromEntries(tokenValues.map((name) => [name, new Float32Array(B * T)]));
   groups.forEach((group, b) => {
     let at = b * T;
-    group.forEach(({ ids, mask }, segment) => {
+    for (const [name, value] of Object.entries(group[0]?.values ?? {})) batch.rowValues![name]![b] = value;
+    group.forEach(({ ids, mask, tokenValues = {} }, segment) => {
       for (let t = 0; t < ids.length; t++, at++) {
         batch.ids[at] = ids[t]!;
         batch.positions[at] = t;
@@ -61,12 +70,18 @@ export function collatePacked(groups: readonly (readonly TokenRow[])[], options:
         if (t + 1 < ids.length && mask[t + 1]) {
           batch.targets[at] = ids[t + 1]!;
           batch.mask[at] = 1;
+          for (const [name, values] of Object.entries(tokenValues)) batch.tokenValues![name]![at] = values[t + 1]!;
         }
       }
     });
   });
   return batch;
 }
+
+/** Names of what the rows bring beside their tokens. */
+const namesOf = (groups: readonly (readonly TokenRow[])[], kind: 'values' | 'tokenValues'): string[] => [
+  ...new Set(groups.flatMap((group) => group.flatMap((row) => Object.keys(row[kind] ?? {})))),
+];
 
 /** One row each. */
 export const collate = (rows: readonly TokenRow[], options: CollateOptions = {}): Batch =>

@@ -1,9 +1,10 @@
 // What a metric is: a value for each graded case it counts, and words about itself.
+import { wilson } from '../lib/agreement';
 import type { Rng } from '../lib/rng';
 import type { MetricResult } from '../protocol/requests';
 import type { EvaluationCase } from '../world/cases';
 import type { Verdicts } from '../world/grade';
-import { bootstrapMean, mean, wilson } from './stats';
+import { bootstrapMean, mean } from './stats';
 
 /** A case that one of a model's several adapters answers. */
 export interface RoutedCase extends EvaluationCase {
@@ -40,7 +41,7 @@ export const countedValues = (metric: Metric, graded: readonly Graded[]): number
 export function measureMetric(metric: Metric, graded: readonly Graded[], rng: Rng): MetricResult {
   const values = countedValues(metric, graded);
   const { id, unit, direction, meaning } = metric;
-  const isUnanimous = unit === 'share' && values.every((v) => v === values[0]);
+  const isUnanimous = unit === 'share' && (values[0] === 0 || values[0] === 1) && values.every((v) => v === values[0]);
   const interval = isUnanimous
     ? wilson(values[0] ? values.length : 0, values.length)
     : bootstrapMean(values, rng.fork(id));

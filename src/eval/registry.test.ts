@@ -4,6 +4,7 @@ import { Rng } from '../lib/rng';
 import { evaluationCases } from '../world/cases';
 import { gradeTurn } from '../world/grade';
 import type { TurnTruth } from '../world/item';
+import { prefCases } from '../world/pref/rows';
 import { builtinWorld } from '../world/registry';
 import { type Graded, measureMetric } from './metric';
 import { findMetrics, METRICS } from './registry';
@@ -103,6 +104,27 @@ test('a metric that counts no case has no value; unanimous cases still have an i
   expect(none).toMatchObject({ n: 0, value: Number.NaN, low: Number.NaN });
   const all = measureMetric(findMetrics(['tool_name_correct'])[0]!, CASES, new Rng(1));
   expect(all.low).toBeLessThan(0.5); // two of two proves little
+});
+
+test('rubric: the mean quality of the cases that have one; qualities that agree are no successes', () => {
+  const [item] = prefCases(builtinWorld(), { n: 1, seed: 1 });
+  const given = (output: string): Graded => ({
+    case: item!,
+    output,
+    verdicts: gradeTurn(item!.truth, output, item!.expected, item!.lastUser),
+    terminated: true,
+    tokens: 10,
+  });
+  const metric = findMetrics(['rubric'])[0]!;
+  const full = given(item!.expected);
+  expect(measureMetric(metric, [full, given('Sure, done!'), ...CASES], new Rng(1))).toMatchObject({
+    n: 2,
+    value: expect.closeTo(0.5, 9),
+  });
+  const { action, ...rest } = JSON.parse(item!.expected);
+  const bare = given(JSON.stringify({ ...rest, action, sources: [] })); // 0.3 of the evidence's weight of 0.2 gone
+  const same = measureMetric(metric, [bare, bare, bare], new Rng(1));
+  expect([same.value, same.low, same.high]).toEqual(Array(3).fill(expect.closeTo(0.94, 9)));
 });
 
 test('an unknown metric is named', () => {

@@ -4,6 +4,7 @@ import type { Metric } from './metric';
 import { factCorrect, promptEcho, statusCorrect, turnCorrect } from './metrics/answers';
 import { jsonValid, meanLength, schemaValid, terminated } from './metrics/form';
 import { overRefusalRate, refusalPrecision, refusalRecall } from './metrics/refusals';
+import { rubric } from './metrics/rubric';
 import { tenantPolicyCorrect, tenantStyle } from './metrics/tenants';
 import { needlessCallRate, toolCallCorrect, toolNameCorrect } from './metrics/toolCalls';
 import { houseTerms, signsExact, signsRight } from './metrics/wording';
@@ -22,6 +23,7 @@ export const METRICS: readonly Metric[] = [
   turnCorrect,
   tenantPolicyCorrect,
   tenantStyle,
+  rubric,
   houseTerms,
   signsRight,
   signsExact,

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { cohensKappa } from '../lib/agreement';
 import { Rng } from '../lib/rng';
-import { bootstrapMean, bootstrapOverSeeds, mean, quantile, wilson } from './stats';
+import { bootstrapMean, bootstrapOf, bootstrapOverSeeds, mean, quantile } from './stats';
 
 const sample = fc.array(fc.double({ min: -10, max: 10, noNaN: true }), { minLength: 1, maxLength: 40 });
 
@@ -53,11 +54,23 @@ test('quantiles lie between order statistics as in numpy', () => {
   expect(quantile([5], 0.9)).toBe(5);
 });
 
-test('Wilson’s interval: published values, and width where the bootstrap has none', () => {
-  const { low, high } = wilson(8, 10); // Brown, Cai, DasGupta 2001: 0.490–0.943
-  expect(low).toBeCloseTo(0.49, 2);
-  expect(high).toBeCloseTo(0.943, 3);
-  expect(wilson(0, 20)).toEqual({ low: 0, high: expect.closeTo(0.161, 3) });
-  expect(wilson(0, 0).low).toBeNaN();
+test('the bootstrap of any statistic: of the mean it is the plain one’s, of κ it holds κ and leaves out resamples without one', () => {
+  const values = Array.from({ length: 80 }, (_, i) => i % 5);
+  const one = bootstrapOf(values, mean, new Rng(2));
+  const plain = bootstrapMean(values, new Rng(3));
+  expect(one.low).toBeCloseTo(plain.low, 0);
+  expect(one.high).toBeCloseTo(plain.high, 0);
+  const pairs = Array.from({ length: 60 }, (_, i) => [i % 2 ? 'A' : 'B', i % 5 ? (i % 2 ? 'A' : 'B') : 'tie'] as const);
+  const kappa = (sample: typeof pairs) =>
+    cohensKappa(
+      sample.map(([a]) => a),
+      sample.map(([, b]) => b),
+    ).kappa;
+  const { low, high } = bootstrapOf(pairs, (sample) => kappa([...sample]), new Rng(1), 300);
+  expect(low).toBeLessThan(kappa(pairs));
+  expect(high).toBeGreaterThan(kappa(pairs));
+  expect(high - low).toBeLessThan(0.4);
+  expect(bootstrapOf(['A'], () => Number.NaN, new Rng(1), 5).low).toBeNaN();
+  expect(bootstrapOf([], () => 1, new Rng(1)).low).toBeNaN();
   expect(mean([1, 2])).toBe(1.5);
 });

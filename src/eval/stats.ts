@@ -1,10 +1,6 @@
-// Intervals: percentile bootstrap over items, and Wilson's score interval for a share.
+// Intervals by the percentile bootstrap, over items and over training runs. Wilson's interval of a share is in lib/agreement.
+import type { Interval } from '../lib/agreement';
 import type { Rng } from '../lib/rng';
-
-export interface Interval {
-  low: number;
-  high: number;
-}
 
 /** 95 % percentile bootstrap of the mean (Efron 1979). Deterministic in `rng`. NaN for no values. */
 export function bootstrapMean(values: readonly number[], rng: Rng, resamples = 1000): Interval {
@@ -24,14 +20,23 @@ export function quantile(sorted: readonly number[], q: number): number {
   return sorted[low]! + (at - low) * ((sorted[low + 1] ?? sorted[low]!) - sorted[low]!);
 }
 
-/** 95 % Wilson interval of k successes among n: says something at 0 and at 1, where the bootstrap has no width. */
-export function wilson(k: number, n: number): Interval {
-  if (n === 0) return { low: Number.NaN, high: Number.NaN };
-  const z = 1.959964;
-  const p = k / n;
-  const centre = (p + (z * z) / (2 * n)) / (1 + (z * z) / n);
-  const half = (z / (1 + (z * z) / n)) * Math.sqrt((p * (1 - p)) / n + (z * z) / (4 * n * n));
-  return { low: k === 0 ? 0 : Math.max(0, centre - half), high: k === n ? 1 : Math.min(1, centre + half) };
+/**
+ * 95 % percentile bootstrap of any statistic of a list of items, such as κ of pairs of votes. Resamples on which it is NaN are left out;
+ * NaN where none is left.
+ */
+export function bootstrapOf<T>(
+  items: readonly T[],
+  statistic: (sample: readonly T[]) => number,
+  rng: Rng,
+  resamples = 1000,
+): Interval {
+  if (!items.length) return { low: Number.NaN, high: Number.NaN };
+  const values = Array.from({ length: resamples }, () => statistic(items.map(() => rng.pick(items))))
+    .filter((value) => !Number.isNaN(value))
+    .sort((a, b) => a - b);
+  return values.length > 0
+    ? { low: quantile(values, 0.025), high: quantile(values, 0.975) }
+    : { low: Number.NaN, high: Number.NaN };
 }
 
 /**

@@ -1,12 +1,12 @@
 // Adapter × tenant slice: each adapter on the cases of each tenant. The diagonal is how well tenants are served; off it is what
 // a wrong routing would do. And the regression check between two versions of one adapter, case by case.
+import type { Interval } from '../lib/agreement';
 import { ConfigError, DataError } from '../lib/errors';
 import type { RegressionCheck } from '../protocol/serving';
 import type { EvaluationCase } from '../world/cases';
 import { type EvaluateContext, evaluateCases, type Sampler } from './evaluate';
 import type { Graded, Metric } from './metric';
 import { findMetrics } from './registry';
-import type { Interval } from './stats';
 
 export interface TenantSlice {
   tenant: string;

@@ -95,7 +95,7 @@ test('the hand-written check agrees with ajv on recipes with random faults', () 
 
 test.each([
   [{ seed: -1 }, /recipe\.seed must be at least 0, got -1/],
-  [{ trainer: 'dpo' }, /recipe\.trainer must be one of sft, got "dpo"/],
+  [{ trainer: 'gkd' }, /recipe\.trainer must be one of sft, dpo, orpo, cpo, kto, reward, got "gkd"/],
   [{ data: { train: [], eval: [] } }, /recipe\.data\.train must have at least 1 entry/],
   [{ args: { learning_rate: 7 } }, /learning_rate must be in \[0, 1\], got 7/],
   [{ args: { lr: 1 } }, /Unknown setting "lr"/],

@@ -5,10 +5,12 @@ import type { DatasetRow, EncodedRow } from '../protocol/chat';
 import { DEFAULT_ADAPTER } from '../protocol/peft';
 import type { DataRef, Recipe } from '../protocol/recipe';
 import type { RowPlace } from '../protocol/requests';
-import { type DatasetType, SFT_TYPES, typeOfRow } from '../protocol/rowTypes';
-import { blockingFinding, render } from '../text/render';
-import type { RenderContext } from '../text/renderContext';
-import { trainers } from '../trainers/registry';
+import { type DatasetType, typeOfRow } from '../protocol/rowTypes';
+import { sidesOf } from '../text/preferences';
+import { render, renderPair } from '../text/render';
+import type { RenderContext, RenderSettings } from '../text/renderContext';
+import { type TrainerId, trainers } from '../trainers/registry';
+import type { TrainerConfig } from '../trainers/trainerConfig';
 import { builtinDataset, builtinItems } from '../world/registry';
 import { type PartFindings, partFindings } from './preflight';
 import { settingsOf } from './recipeSettings';
@@ -69,6 +71,7 @@ export function recipeRows(
 }
 
 export interface EncodedRows extends PartFindings {
+  /** In order; of a preference both sides, chosen first. */
   rows: EncodedRow[];
   /** Rows left out, as TRL does, because nothing of them would be trained. */
   dropped: { rowId: string; reason: string }[];
@@ -89,12 +92,57 @@ export function encodeRecipe(...given: EncodeArguments): EncodedRows {
   }
 }
 
-const NOT_FOR_SFT: { [type in DatasetType]?: string } = {
+const ROW_WORDS: Record<DatasetType, string> = {
+  messages: 'conversations (messages)',
+  'prompt-completion': 'prompt and completion',
+  text: 'plain text',
   preference: 'preferences (chosen and rejected)',
-  'unpaired-preference': 'answers with a label, the bad ones too (prompt, completion and label)',
+  'unpaired-preference': 'answers with a label (prompt, completion and label)',
   'prompt-only': 'prompts without an answer',
   stepwise: 'steps with labels (completions and labels)',
 };
+/** An item of the data as the rows that its method trains on. */
+interface EncodedItem {
+  rows: EncodedRow[];
+  /** What is wrong with any of them. */
+  findings: EncodedRow['findings'];
+}
+type Encode = (row: DatasetRow, rowId: string, settings: RenderSettings) => EncodedItem;
+const whole = (row: EncodedRow): EncodedItem => ({ rows: [row], findings: row.findings });
+const labelled = (row: DatasetRow, label: boolean, ...rest: [string, RenderSettings]): EncodedRow => ({
+  ...render(row, ...rest),
+  values: { label: label ? 1 : 0 },
+});
+/** How each type of row is encoded for a method that wants rows, pairs, or answers with a label. */
+function encoderOf(id: TrainerId): Encode {
+  const { trainsOn }: TrainerConfig = trainers[id];
+  const [first] = trainsOn;
+  if (first === 'preference')
+    return (row, rowId, settings) => {
+      const { chosen, rejected, findings } = renderPair(row, rowId, settings);
+      const values = typeof row.margin === 'number' ? { values: { margin: row.margin } } : {};
+      return {
+        rows: [
+          { ...chosen, ...values },
+          { ...rejected, ...values },
+        ],
+        findings,
+      };
+    };
+  if (first === 'unpaired-preference')
+    return (row, rowId, settings) => {
+      if (row.chosen === undefined) return whole(labelled(row, row.label!, rowId, settings));
+      // A pair is two answers with a label, as TRL's unpair_preference_dataset has it.
+      const { findings } = renderPair(row, rowId, settings);
+      const { chosen, rejected } = sidesOf(row);
+      const rows = [labelled(chosen, true, rowId, settings), labelled(rejected, false, rowId, settings)];
+      return { rows, findings };
+    };
+  return (row, rowId, settings) => whole(render(row, rowId, settings));
+}
+
+const blocking = ({ findings }: EncodedItem): string | undefined => findings?.find((f) => f.blocking)?.message;
+
 /** Rows between two steps: some tens of milliseconds of work. */
 const ROWS_A_STEP = 50;
 /** encodeRecipe in steps, so that a worker can tell how far it is and be stopped. */
@@ -103,29 +151,36 @@ export function* encodeRecipeSteps(
 ): Generator<{ done: number; total: number }, EncodedRows> {
   const settings = { ...context, ...settingsOf(recipe) };
   const given = recipeRows(recipe, part, imported);
-  const foreign = given.find(({ row }) => !SFT_TYPES.includes(typeOfRow(row)));
+  const id = recipe.trainer as TrainerId;
+  const { trainsOn, title }: TrainerConfig = trainers[id];
+  const foreign = given.find(({ row }) => !trainsOn.includes(typeOfRow(row)));
   if (foreign)
     throw new DataError(
-      `SFT does not train on ${NOT_FOR_SFT[typeOfRow(foreign.row)]}. Choose rows of messages or of prompt and completion.`,
+      `${title} does not train on ${ROW_WORDS[typeOfRow(foreign.row)]}. Choose rows of ${trainsOn.map((type) => ROW_WORDS[type]).join(', or of ')}.`,
       { where: foreign.rowId },
     );
-  const all: EncodedRow[] = [];
+  const encode = encoderOf(id);
+  const all: EncodedItem[] = [];
   const dropped: EncodedRows['dropped'] = [];
   for (const [i, { row, rowId, adapter }] of given.entries()) {
-    const encoded = { ...render(row, rowId, settings), ...(adapter !== undefined && { adapter }) };
-    all.push(encoded);
-    const reason = blockingFinding(encoded);
+    const item = encode(row, rowId, settings);
+    if (adapter !== undefined) item.rows = item.rows.map((one) => ({ ...one, adapter }));
+    all.push(item);
+    const reason = blocking(item);
     if (reason) dropped.push({ rowId, reason });
     if (i % ROWS_A_STEP === ROWS_A_STEP - 1) yield { done: i + 1, total: given.length };
   }
   yield { done: given.length, total: given.length };
-  const rows = all.filter((row) => !blockingFinding(row));
+  const rows = all.filter((item) => !blocking(item)).flatMap((item) => item.rows);
   if (part === 'train' && rows.length === 0)
     throw new DataError(
       `None of the ${given.length} rows can be trained on. ${dropped[0]?.reason ?? 'Choose a dataset with rows.'}`,
       { where: dropped[0]?.rowId },
     );
-  const { findings, rules } = partFindings(part, all);
+  const { findings, rules } = partFindings(
+    part,
+    all.map((item) => ({ ...item.rows[0]!, findings: item.findings })),
+  );
   const places = new Map(given.map(({ rowId, place }) => [rowId, place]));
   return {
     rows,

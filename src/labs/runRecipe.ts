@@ -6,7 +6,7 @@ import { type EvaluateOptions, encodeCase, evaluate, evaluateCases } from '../ev
 import { findMetrics } from '../eval/registry';
 import { greedySampler } from '../eval/sampler';
 import { ConfigError } from '../lib/errors';
-import { type ConfigOf, parseConfig } from '../lib/fields';
+import { parseConfig } from '../lib/fields';
 import type { ModelEngine } from '../nn/seam';
 import type { EncodedRow } from '../protocol/chat';
 import type { Recipe } from '../protocol/recipe';
@@ -20,6 +20,7 @@ import type { World } from '../world/state';
 import { adapterCases } from './adapterCases';
 import { adapterNames } from './adapterNames';
 import { casesOf } from './casesOf';
+import { precomputed, referenceFor } from './reference';
 import { validateRecipe } from './validateRecipe';
 
 export interface RecipeEnvironment {
@@ -32,6 +33,10 @@ export interface RecipeEnvironment {
   render: RenderContext;
   now: () => number;
   yieldToOthers?: () => Promise<void>;
+  /** The frozen model of referenceModel(recipe); the run disposes it at the end. */
+  reference?: ModelEngine;
+  /** Rows that the reference has read before the first step. */
+  onReference?: (done: number, total: number) => void;
   /** See TrainingOptions: on hardware, where the device would wait for the host. */
   sendAhead?: boolean;
 }
@@ -58,11 +63,9 @@ export async function prepareRecipe(
   findMetrics(recipe.evaluation); // now, not after the last step
   const id = recipe.trainer as keyof typeof trainers;
   const args = parseConfig(trainers[id].fields, recipe.args);
-  const { engine } = environment;
-  if (resumeFrom) {
-    await engine.importTrained(resumeFrom.weights);
-    await engine.importOptimizer(resumeFrom.optimizer);
-  }
+  const { engine, yieldToOthers } = environment;
+  const trainer = await loadTrainer(id);
+  const reference = referenceFor(recipe, args, engine, environment.reference);
   const names = engine.adapters.map(({ name }) => name);
   const routed = (row: EncodedRow): TokenRow => {
     if (row.adapter === undefined) return row;
@@ -72,19 +75,36 @@ export async function prepareRecipe(
         `Row ${row.rowId} is for the adapter "${row.adapter}", which no rows train. Name it in data.train too.`,
         { where: 'recipe.data' },
       );
-    return { ids: row.ids, mask: row.mask, route };
+    return { ...row, route };
   };
-  const trainer = await loadTrainer(id);
+  const arranged = (rows: EncodedRow[]): TokenRow[] => {
+    const routes = rows.map(routed);
+    return trainer.arrange?.(routes, args) ?? routes;
+  };
+  let [train, held] = [arranged(environment.train), arranged(environment.eval)];
+  // Before the checkpoint is read: the weights are still those that the run began with.
+  if (reference && (args as { precompute_ref_log_probs?: boolean }).precompute_ref_log_probs) {
+    const total = train.length + held.length;
+    const options = { maxLength: args.max_length, batchSize: args.per_device_eval_batch_size, yieldToOthers };
+    const onProgress = (from: number) => (done: number) => environment.onReference?.(from + done, total);
+    train = await precomputed(train, reference, { ...options, onProgress: onProgress(0) });
+    held = await precomputed(held, reference, { ...options, onProgress: onProgress(train.length) });
+  }
+  if (resumeFrom) {
+    await engine.importTrained(resumeFrom.weights);
+    await engine.importOptimizer(resumeFrom.optimizer);
+  }
   const run = new TrainingRun(
     {
       engine,
       trainer,
       args,
-      train: groupRows(environment.train.map(routed), args),
-      eval: environment.eval.map(routed),
+      train: groupRows(train, args),
+      eval: held,
+      reference,
       seed: recipe.seed,
       now: environment.now,
-      yieldToOthers: environment.yieldToOthers,
+      yieldToOthers,
       sendAhead: environment.sendAhead,
       generate: (step) => answerFixedPrompts(step, recipe, environment, args.generation_max_new_tokens),
     },
@@ -95,7 +115,7 @@ export async function prepareRecipe(
 
 function groupRows(
   rows: readonly TokenRow[],
-  { packing, max_length }: { packing: boolean; max_length: number },
+  { packing = false, max_length }: { packing?: boolean; max_length: number },
 ): RowGroup[] {
   if (!packing) return rows.map((row) => [row]);
   // A row of a batch takes one route, so adapters are packed apart.
@@ -147,7 +167,7 @@ async function answerFixedPrompts(
 export class RecipeRun {
   constructor(
     readonly recipe: Recipe,
-    readonly args: ConfigOf<typeof trainers.sft.fields>,
+    readonly args: { save_steps: number },
     private readonly run: TrainingRun,
     private readonly environment: RecipeEnvironment,
   ) {}
@@ -195,5 +215,6 @@ export class RecipeRun {
   dispose(): void {
     this.run.dropAhead();
     this.environment.engine.dispose();
+    this.environment.reference?.dispose();
   }
 }

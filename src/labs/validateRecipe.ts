@@ -5,7 +5,8 @@ import { parseConfig } from '../lib/fields';
 import { FINDING_KINDS } from '../protocol/chat';
 import { parseLoraConfig } from '../protocol/peft';
 import type { Recipe } from '../protocol/recipe';
-import { trainers } from '../trainers/registry';
+import { type TrainerId, trainers } from '../trainers/registry';
+import type { TrainerConfig } from '../trainers/trainerConfig';
 
 const dataRef = {
   type: 'object',
@@ -133,18 +134,25 @@ export function validateRecipe(json: unknown): Recipe {
   if (problem)
     throw new ConfigError(`${problem}. Correct it in the recipe and try again.`, { where: problem.split(' ')[0] });
   const recipe = json as Recipe;
+  const config: TrainerConfig = trainers[recipe.trainer as TrainerId];
   for (const [field, value] of Object.entries({
-    reference: recipe.reference,
+    reference: config.needsReference ? null : recipe.reference,
     rewards: recipe.rewards?.length ? recipe.rewards : null,
     teacher: recipe.teacher,
     'model.adapters': recipe.model.adapters?.length ? recipe.model.adapters : null,
   }))
     if (value !== null && value !== undefined)
       throw new ConfigError(
-        `recipe.${field} is set, and this version trains by ${Object.keys(trainers).join(', ')} without it. Remove ${field} from the recipe.`,
+        `recipe.${field} is set, and ${recipe.trainer} trains without it. Remove ${field} from the recipe.`,
         { where: `recipe.${field}` },
       );
-  parseConfig(trainers[recipe.trainer as keyof typeof trainers].fields, recipe.args);
+  const args = parseConfig(config.fields, recipe.args);
+  config.check?.(args);
+  if (recipe.reference === 'adapter_off' && !recipe.peft)
+    throw new ConfigError(
+      'recipe.reference is adapter_off, and recipe.peft is null: there is no adapter to turn off. Set recipe.peft, or name a model as the reference.',
+      { where: 'recipe.reference' },
+    );
   if (recipe.peft) parseLoraConfig(recipe.peft, 'recipe.peft');
   else {
     const source = [...recipe.data.train, ...recipe.data.eval].find(({ adapter }) => adapter !== undefined);

@@ -27,16 +27,33 @@ export interface ChoiceField<T extends string = string> extends FieldBase {
   default: T;
   options: readonly T[];
 }
-export type Field = NumberField | BooleanField | ChoiceField;
+/** One or more of the options, in the order given. */
+export interface ChoicesField<T extends string = string> extends FieldBase {
+  type: 'choices';
+  default: readonly T[];
+  options: readonly T[];
+}
+/** A list of numbers; empty where nothing is said. */
+export interface NumbersField extends FieldBase {
+  type: 'numbers';
+  default: readonly number[];
+  min?: number;
+  max?: number;
+}
+export type Field = NumberField | BooleanField | ChoiceField | ChoicesField | NumbersField;
 export type Fields = Record<string, Field>;
 export type ConfigOf<F extends Fields> = {
   [K in keyof F]: F[K] extends { type: 'number' }
     ? number
     : F[K] extends { type: 'boolean' }
       ? boolean
-      : F[K] extends { options: readonly (infer T)[] }
-        ? T
-        : never;
+      : F[K] extends { type: 'choices'; options: readonly (infer T)[] }
+        ? readonly T[]
+        : F[K] extends { type: 'numbers' }
+          ? readonly number[]
+          : F[K] extends { options: readonly (infer T)[] }
+            ? T
+            : never;
 };
 
 export function defaults<F extends Fields>(fields: F): ConfigOf<F> {
@@ -51,6 +68,19 @@ export function fieldProblem(key: string, field: Field, value: unknown): string 
     return field.options.includes(value as string)
       ? undefined
       : `${key} must be one of ${field.options.join(', ')}, got ${JSON.stringify(value)}`;
+  if (field.type === 'choices') {
+    const isList = Array.isArray(value) && value.length > 0 && new Set(value).size === value.length;
+    return isList && value.every((one) => field.options.includes(one))
+      ? undefined
+      : `${key} must be a list of one or more of ${field.options.join(', ')}, each once, got ${JSON.stringify(value)}`;
+  }
+  if (field.type === 'numbers') {
+    const { min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY } = field;
+    const fits = (x: unknown) => typeof x === 'number' && Number.isFinite(x) && x >= min && x <= max;
+    return Array.isArray(value) && value.every(fits)
+      ? undefined
+      : `${key} must be a list of numbers in [${min}, ${max}], got ${JSON.stringify(value)}`;
+  }
   if (typeof value !== 'number' || !Number.isFinite(value))
     return `${key} must be a number, got ${value === '' ? 'nothing' : JSON.stringify(value)}`;
   if (field.integer && !Number.isInteger(value)) return `${key} must be a whole number, got ${value}`;
@@ -66,12 +96,20 @@ export function typedNumber(text: string): number | string {
   return Number.isFinite(value) ? value : trimmed;
 }
 
+/** A list of numbers as it was typed, parted by commas or blanks; what is no number stays text, for the complaint to show. */
+export const typedNumbers = (text: string): (number | string)[] =>
+  text
+    .split(/[\s,]+/)
+    .filter((part) => part !== '')
+    .map(typedNumber);
+
 /** Complaints about what is being typed, by key; only those that have one. */
 export function typedProblems(fields: Fields, typed: Readonly<Record<string, string>>): Record<string, string> {
   const out: Record<string, string> = {};
   for (const [key, text] of Object.entries(typed)) {
     const field = fields[key];
-    const problem = field && fieldProblem(key, field, typedNumber(text));
+    const problem =
+      field && fieldProblem(key, field, field.type === 'numbers' ? typedNumbers(text) : typedNumber(text));
     if (problem) out[key] = problem;
   }
   return out;

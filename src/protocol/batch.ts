@@ -18,4 +18,8 @@ export interface Batch {
   mask: Float32Array;
   /** Adapter slot per row; −1 = base. */
   rowAdapter: Int32Array;
+  /** What a method knows of each row beside its tokens, each [B]: `label`, `margin`, … No engine reads them. */
+  rowValues?: { [name: string]: Float32Array };
+  /** The same of each prediction, each [B·T] and shifted as `mask` is: `refLogps`, `completion`, `advantages`, … */
+  tokenValues?: { [name: string]: Float32Array };
 }

@@ -53,6 +53,8 @@ export interface DatasetRow {
   text?: string;
   /** Whether the completion is a good one. */
   label?: boolean;
+  /** By how much the chosen answer is better, for reward models. */
+  margin?: number;
   /** Steps of an answer, and which of them are right; of equal length. */
   completions?: string[];
   labels?: boolean[];
@@ -104,6 +106,8 @@ export const FINDING_KINDS = [
   'pad_in_text',
   'pad_is_eos',
   'chosen_is_rejected',
+  'empty_completion',
+  'prompt_not_shared',
   'eval_masked_otherwise',
   'too_long',
   'truncated',
@@ -179,6 +183,8 @@ export interface EncodedRow {
   promptLength?: number;
   /** Adapter that the row trains. */
   adapter?: string;
+  /** What a method reads of the row beside its tokens: `label`, `margin`. */
+  values?: { [name: string]: number };
   /** Empty or absent: nothing to say. */
   findings?: Finding[];
 }

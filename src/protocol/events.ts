@@ -9,7 +9,7 @@ export type ComputeEvent =
   | { kind: 'progress'; runId: string; step: number; maxSteps: number; stepMs: number; tokensPerSecond: number }
   | { kind: 'status'; runId: string; status: RunStatus; step: number; error?: ErrorData }
   /** Rows are encoded and checked before the run begins. */
-  | { kind: 'preparing'; runId: string; part: 'train' | 'eval'; done: number; total: number }
+  | { kind: 'preparing'; runId: string; part: 'train' | 'eval' | 'reference'; done: number; total: number }
   | { kind: 'generation'; runId: string; sample: SampleGeneration }
   | { kind: 'checkpoint'; runId: string; checkpoint: CheckpointRef }
   /** New GPU kernels, before a first step or answer; done = total ends it. */

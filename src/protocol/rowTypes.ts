@@ -12,15 +12,12 @@ export const DATASET_TYPES = [
 ] as const;
 export type DatasetType = (typeof DATASET_TYPES)[number];
 
-/** SFT trains on these; the others belong to methods of their own. */
-export const SFT_TYPES: readonly DatasetType[] = ['messages', 'prompt-completion', 'text'];
-
 /** TRL's columns of each type, those that a row of it must have and those that it may have. */
 const TYPE_COLUMNS: Record<DatasetType, { required: readonly string[]; optional?: readonly string[] }> = {
   messages: { required: ['messages'] },
   'prompt-completion': { required: ['prompt', 'completion'] },
   'prompt-only': { required: ['prompt'] },
-  preference: { required: ['chosen', 'rejected'], optional: ['prompt'] },
+  preference: { required: ['chosen', 'rejected'], optional: ['prompt', 'margin'] },
   'unpaired-preference': { required: ['prompt', 'completion', 'label'] },
   stepwise: { required: ['prompt', 'completions', 'labels'] },
   text: { required: ['text'] },

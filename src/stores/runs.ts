@@ -26,7 +26,7 @@ interface Runs {
   /** Runs that were asked to go on and have not answered yet. */
   resuming: string[];
   /** Run whose rows are being encoded and checked before it begins. */
-  preparing?: { runId: string; part: 'train' | 'eval'; done: number; total: number };
+  preparing?: { runId: string; part: 'train' | 'eval' | 'reference'; done: number; total: number };
   isLoaded: boolean;
 }
 export const useRuns = create<Runs>()(() => ({

@@ -47,6 +47,8 @@ const isPlain = (value: unknown): value is Plain =>
 const text: Reader<string> = (value, path) => (typeof value === 'string' ? value : fault(path, 'a text', value));
 const flag: Reader<boolean> = (value, path) =>
   typeof value === 'boolean' ? value : fault(path, 'true or false', value);
+const real: Reader<number> = (value, path) =>
+  typeof value === 'number' && Number.isFinite(value) ? value : fault(path, 'a number', value);
 const whole =
   (least: number): Reader<number> =>
   (value, path) =>
@@ -162,6 +164,7 @@ const rowFields = {
   rejected: promptOrText,
   text,
   label: flag,
+  margin: real,
   completions: list(text),
   labels: list(flag),
   tools: list(tool),

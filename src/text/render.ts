@@ -1,7 +1,7 @@
 // The one way from a dataset row to ids, spans and loss mask: all of one render, so they cannot drift (TRL's SFT, facts §1–2).
 import { firstDifference } from '../lib/arrays';
 import { ConfigError } from '../lib/errors';
-import type { DatasetRow, EncodedRow, MaskOptions, Message } from '../protocol/chat';
+import type { DatasetRow, EncodedRow, Finding, MaskOptions, Message } from '../protocol/chat';
 import { type AssistantSpan, deriveAssistantSpans } from './assistantSpans';
 import type { Rendered } from './chatTemplate';
 import { asPromptCompletion, encodeParts } from './encodeRow';
@@ -20,9 +20,20 @@ import { turnEnds, turnTokens } from './turnEnds';
 export function render(given: DatasetRow, rowId: string, settings: RenderSettings): EncodedRow {
   if (given.chosen === undefined) return renderRow(given, rowId, settings);
   // Of a preference one side is shown; what is wrong with either is told.
+  const { side = 'chosen' } = settings;
+  const pair = renderPair(given, rowId, settings, side);
+  return { ...pair[side], findings: pair.findings };
+}
+
+/** Both sides of a preference, the prompt of neither trained, and what is wrong with the pair. Throws as render does. */
+export function renderPair(
+  given: DatasetRow,
+  rowId: string,
+  settings: RenderSettings,
+  side: 'chosen' | 'rejected' = 'chosen',
+): { chosen: EncodedRow; rejected: EncodedRow; findings: Finding[] } {
   const sides = sidesOf(given);
   const mode = settings.mode === 'full' ? 'default' : settings.mode;
-  const { side = 'chosen' } = settings;
   const hidden = side === 'chosen' ? 'rejected' : 'chosen';
   const shown = renderRow(sides[side], rowId, { ...settings, mode });
   const other = renderRow(sides[hidden], rowId, { ...settings, mode });
@@ -30,16 +41,42 @@ export function render(given: DatasetRow, rowId: string, settings: RenderSetting
   for (const finding of other.findings ?? [])
     if (!findings.some(({ kind }) => kind === finding.kind))
       findings.push({ ...finding, message: `${hidden}: ${finding.message}` });
-  if (firstDifference(shown.ids, other.ids) < 0)
-    findings.unshift({
-      kind: 'chosen_is_rejected',
-      blocking: true,
-      gate: true,
-      message:
-        'chosen and rejected give the same tokens, so the pair prefers nothing and its gradient is zero. Correct one of them, or leave the row out.',
-    });
-  return { ...shown, findings };
+  const fault = pairFault(sides, shown, other, typeof given.prompt === typeof given.chosen);
+  if (fault) findings.unshift({ ...fault, blocking: true, gate: true });
+  return { ...(side === 'chosen' ? { chosen: shown, rejected: other } : { chosen: other, rejected: shown }), findings };
 }
+/** Why a pair teaches no preference. */
+function pairFault(
+  sides: ReturnType<typeof sidesOf>,
+  shown: EncodedRow,
+  other: EncodedRow,
+  isPromptGiven: boolean,
+): Pick<Finding, 'kind' | 'message'> | undefined {
+  const empty = (['chosen', 'rejected'] as const).find((side) => isEmptyAnswer(sides[side]));
+  if (empty)
+    return {
+      kind: 'empty_completion',
+      message: `${empty} says nothing: its completion is empty. Write the answer, or leave the row out.`,
+    };
+  if (!sides.chosen.prompt?.length && !isPromptGiven)
+    return {
+      kind: 'prompt_not_shared',
+      message:
+        'chosen and rejected have no prompt in common: they answer different questions. Give both the same prompt, or leave the row out.',
+    };
+  if (firstDifference(shown.ids, other.ids) >= 0) return undefined;
+  const isCut = shown.truncated > 0 && other.truncated > 0;
+  return {
+    kind: 'chosen_is_rejected',
+    message: isCut
+      ? 'chosen and rejected are the same up to max_length, where both are cut, so the pair prefers nothing and its gradient is zero. Raise max_length, or leave the row out.'
+      : 'chosen and rejected give the same tokens, so the pair prefers nothing and its gradient is zero. Correct one of them, or leave the row out.',
+  };
+}
+const isEmptyAnswer = ({ completion }: DatasetRow): boolean =>
+  typeof completion === 'string'
+    ? completion === ''
+    : !completion?.some(({ content, tool_calls }) => content !== '' || tool_calls?.length);
 
 function renderRow(given: DatasetRow, rowId: string, settings: RenderSettings): EncodedRow {
   const { mode, max_length } = settings;

@@ -120,6 +120,23 @@ const cases: Record<
         settings(undefined, { mode: 'default' }),
       ),
   },
+  empty_completion: {
+    has: () =>
+      kinds(
+        { prompt: [user('Q')], chosen: [assistant('A')], rejected: [assistant('')] },
+        settings(undefined, { mode: 'default' }),
+      ),
+    // A call of a tool is an answer, though its content is empty.
+    control: () =>
+      kinds(
+        { prompt: [user('Q')], chosen: [assistant('A')], rejected: [callWith({ a: 1 })] },
+        settings(undefined, { mode: 'default' }),
+      ),
+  },
+  prompt_not_shared: {
+    has: () => kinds({ chosen: 'Yes.', rejected: 'No.' }, settings(undefined, { mode: 'default' })),
+    control: () => kinds({ prompt: '', chosen: 'Yes.', rejected: 'No.' }, settings(undefined, { mode: 'default' })),
+  },
   special_in_text: {
     has: () => kinds({ text: 'a <|im_end|> b' }, settings(undefined, { mode: 'default' })),
     control: () => kinds({ text: 'a b' }, settings(undefined, { mode: 'default' })),
@@ -135,6 +152,14 @@ describe('findings of a row', () => {
     expect(control()).not.toContain(kind);
   });
   test('a sound row has none', () => expect(kinds(chat)).toEqual([]));
+});
+
+test('a pair that is cut to the same tokens says so, and longer rows of it are different', () => {
+  const long = 'The same words again and again. '.repeat(8);
+  const row = { prompt: [user('Q')], chosen: [assistant(`${long}A`)], rejected: [assistant(`${long}B`)] };
+  const cut = render(row, 'x', settings(undefined, { mode: 'default', max_length: 32 }));
+  expect(cut.findings?.find(({ kind }) => kind === 'chosen_is_rejected')?.message).toContain('max_length');
+  expect(kinds(row, settings(undefined, { mode: 'default' }))).not.toContain('chosen_is_rejected');
 });
 
 const found = (row: DatasetRow, given: RenderSettings, kind: FindingKind) =>

@@ -37,12 +37,18 @@ export interface LoopArgs {
 /** A training row: one sample, or several that packing put together. */
 export type RowGroup = readonly TokenRow[];
 
+/** log p of each target under the reference model, nats, [B·T] of the batch; 0 where nothing is read. */
+export type Reference = (batch: Batch) => Promise<Float32Array>;
+
 export interface TrainingOptions {
   engine: ModelEngine;
   trainer: Trainer;
   args: LoopArgs & { [key: string]: unknown };
+  /** Items one after the other, each of trainer.rowsPerItem rows. */
   train: readonly RowGroup[];
   eval: readonly TokenRow[];
+  /** Asked for each batch, where the loss reads a reference model. */
+  reference?: Reference;
   seed: number;
   /** Milliseconds; only tokens_per_second depends on it. */
   now: () => number;
@@ -76,6 +82,8 @@ export interface LoopState {
   /** Sums since the last logged point. */
   pending: Pending;
 }
+/** A part, and its micro-batch's place in the step. */
+type PlacedPart = Part & { i: number };
 /** Micro-batches whose gradients are being gathered. */
 interface Sent {
   batches: Batch[];
@@ -116,6 +124,11 @@ export interface LoopCheckpoint {
 const emptyPending = (): Pending => ({ steps: 0, microBatches: 0, loss: 0, metrics: {}, tokens: 0, ms: 0 });
 const realTokens = (batch: Batch): number => batch.segmentIds.reduce((n, segment) => n + (segment ? 1 : 0), 0);
 const groupLength = (group: RowGroup): number => group.reduce((sum, row) => sum + row.ids.length, 0);
+function inItems<X>(rows: readonly X[], size: number): X[][] {
+  const items: X[][] = [];
+  for (let at = 0; at < rows.length; at += size) items.push(rows.slice(at, at + size));
+  return items;
+}
 
 export class TrainingRun {
   step = 0;
@@ -123,6 +136,7 @@ export class TrainingRun {
   private readonly warmup: number;
   /** Of rows that name none: the engine's at the start, as who reads it between steps may set another. */
   private readonly route: number;
+  private readonly items: RowGroup[][];
   private sampler: BatchSampler;
   private numTokens = 0;
   private hasStarted = false;
@@ -138,6 +152,7 @@ export class TrainingRun {
   ) {
     const { args, train } = options;
     this.route = options.engine.activeRoute;
+    this.items = inItems(train, this.rowsPerItem);
     if (train.length === 0) throw new DataError('There is no row to train on. Choose another dataset or split.');
     this.sampler = this.samplerAt(resumeFrom?.sampler);
     const perEpoch = Math.ceil(this.sampler.batchesPerEpoch / args.gradient_accumulation_steps);
@@ -154,13 +169,14 @@ export class TrainingRun {
   }
 
   private samplerAt(state?: SamplerState): BatchSampler {
-    const { args, train, seed } = this.options;
+    const { args, seed } = this.options;
     const options = {
       batchSize: args.per_device_train_batch_size,
       seed,
       megaBatches: 8 * args.gradient_accumulation_steps,
     };
-    return new BatchSampler(train.map(groupLength), options, state);
+    const lengths = this.items.map((item) => Math.max(...item.map(groupLength)));
+    return new BatchSampler(lengths, options, state);
   }
   /** Where the last finished step left the sampler. */
   private position(): SamplerState {
@@ -197,9 +213,8 @@ export class TrainingRun {
     const isAhead = this.options.sendAhead && !due.evaluation && !due.generation && !isInterrupted();
     const [read, ahead] = await Promise.all([reading, isAhead ? this.sendAhead() : undefined]);
     this.ahead = ahead;
-    const scale = scaleOf(addUp(parts.flat().map(({ counts }) => counts))).loss!;
-    const sums = parts.map((own, i) => own.map(({ suffix }) => read[`${i}/sums/loss${suffix}`]!));
-    const loss = sums.flat().reduce((sum, part) => sum + part * scale, 0);
+    const all = parts.flatMap((own, i) => own.map((part) => ({ ...part, i })));
+    const loss = meanLoss(all, read);
     if (!Number.isFinite(loss) || !Number.isFinite(read.gradNorm)) {
       this.dropAhead();
       this.sampler = this.samplerAt(sent.before);
@@ -220,17 +235,17 @@ export class TrainingRun {
     pending.ms += now() - started;
     // A micro-batch's metrics are means over its tokens, whatever adapter they train.
     parts.forEach((own, i) => {
-      const all = own.reduce((sum, { counts }) => sum + counts.loss!, 0);
+      const whole = own.reduce((sum, { counts }) => sum + counts.loss!, 0);
       for (const { suffix, counts } of own)
         for (const [key, value] of Object.entries(read)) {
           const start = `${i}/metrics/`;
           if (!key.startsWith(start) || !key.endsWith(suffix)) continue;
           const name = key.slice(start.length, key.length - suffix.length);
-          const share = own.length === 1 ? 1 : counts.loss! / Math.max(all, 1);
+          const share = own.length === 1 ? 1 : counts.loss! / Math.max(whole, 1);
           pending.metrics[name] = (pending.metrics[name] ?? 0) + value * share;
         }
     });
-    this.takeAdapters(sent, sums, read);
+    this.takeAdapters(all, read);
     if (this.step % args.logging_steps === 0 || this.step >= this.maxSteps)
       report.points.push(this.takePoint({ grad_norm: read.gradNorm!, learning_rate }));
     this.due = due;
@@ -238,23 +253,16 @@ export class TrainingRun {
     return report;
   }
   /** Losses and norms of each of several adapters, over the steps in which it had rows: what it would log alone. */
-  private takeAdapters({ parts }: Sent, sums: number[][], read: Record<string, number>): void {
+  private takeAdapters(all: readonly PlacedPart[], read: Record<string, number>): void {
     if (!this.isShared) return;
     const { pending } = this;
     pending.adapters ??= {};
-    for (const name of new Set(parts.flat().map(({ suffix }) => suffix.slice(1)))) {
-      let [sum, count] = [0, 0];
-      parts.forEach((own, i) => {
-        own.forEach(({ suffix, counts }, j) => {
-          if (suffix !== `/${name}`) return;
-          sum += sums[i]![j]!;
-          count += counts.loss!;
-        });
-      });
+    for (const name of new Set(all.map(({ suffix }) => suffix.slice(1)))) {
+      const own = all.filter(({ suffix }) => suffix === `/${name}`);
       const before = pending.adapters[name] ?? { steps: 0, loss: 0 };
       pending.adapters[name] = {
         steps: before.steps + 1,
-        loss: before.loss + sum / Math.max(count, 1),
+        loss: before.loss + meanLoss(own, read),
         gradNorm: read[`gradNorm/${name}`] ?? 0,
       };
     }
@@ -269,15 +277,16 @@ export class TrainingRun {
     const { args, trainer, engine } = this.options;
     const before = this.sampler.state();
     const batches = this.nextBatches();
+    for (const batch of batches) await this.refer(batch);
     const losses: LossFn[] = [];
     const parts: Part[][] = batches.map((batch) => {
       if (!this.isShared) {
         losses.push(trainer.loss(batch, args));
-        return [{ suffix: '', counts: trainer.counts(batch) }];
+        return [{ suffix: '', counts: trainer.counts(batch, args) }];
       }
       const own = rowsByAdapter(batch, this.names);
       losses.push(lossByAdapter(own, (rows) => trainer.loss(rows, args)));
-      return own.map((one) => ({ suffix: `/${one.adapter}`, counts: trainer.counts(one.batch) }));
+      return own.map((one) => ({ suffix: `/${one.adapter}`, counts: trainer.counts(one.batch, args) }));
     });
     // The tokens of the whole step, of each adapter for itself where there are several.
     const named = parts
@@ -292,7 +301,7 @@ export class TrainingRun {
       const { sums, metrics } = await engine.step(batch, losses[i]!, {
         want: trainer.want,
         scale,
-        options: { gradient_checkpointing: args.gradient_checkpointing === true },
+        options: { gradient_checkpointing: args.gradient_checkpointing === true, head: trainer.head },
       });
       for (const [name, sum] of Object.entries(sums)) scalars[`${i}/sums/${name}`] = sum;
       for (const [name, metric] of Object.entries(metrics)) scalars[`${i}/metrics/${name}`] = metric;
@@ -324,6 +333,10 @@ export class TrainingRun {
     return report;
   }
 
+  private get rowsPerItem(): number {
+    const { trainer, args } = this.options;
+    return trainer.rowsPerItem?.(args) ?? 1;
+  }
   /** Whether rows train several adapters. */
   private get isShared(): boolean {
     return this.names.length > 1;
@@ -337,15 +350,21 @@ export class TrainingRun {
   private collation() {
     return { buckets: bucketsUpTo(this.options.args.max_length), route: this.route };
   }
+  /** What the reference model says of the batch, unless its rows have brought it. */
+  private async refer(batch: Batch): Promise<void> {
+    const { reference } = this.options;
+    if (!reference || batch.tokenValues?.refLogps) return;
+    batch.tokenValues = { ...batch.tokenValues, refLogps: await reference(batch) };
+  }
   /** The micro-batches of one step; the last step of an epoch may have fewer, as in transformers. */
   private nextBatches(): Batch[] {
-    const { args, train } = this.options;
+    const { args } = this.options;
     const batches: Batch[] = [];
     do {
-      const rows = this.sampler.nextBatch().map((i) => train[i]!);
+      const items = this.sampler.nextBatch().map((i) => this.items[i]!);
       // Rows of one adapter stand together: rowsByAdapter.
-      if (this.isShared) rows.sort((a, b) => this.routeOf(a) - this.routeOf(b));
-      batches.push(collatePacked(rows, this.collation()));
+      if (this.isShared) items.sort((a, b) => this.routeOf(a[0]!) - this.routeOf(b[0]!));
+      batches.push(collatePacked(items.flat(), this.collation()));
     } while (
       batches.length < args.gradient_accumulation_steps &&
       this.sampler.state().batch < this.sampler.batchesPerEpoch
@@ -400,46 +419,51 @@ export class TrainingRun {
     isInterrupted: () => boolean,
   ): Promise<Record<string, number> | undefined> {
     const { args, engine, trainer } = this.options;
-    const sorted = [...rows].sort((a, b) => a.ids.length - b.ids.length);
+    const longest = (item: readonly TokenRow[]) => Math.max(...item.map((row) => row.ids.length));
+    const sorted = inItems(rows, this.rowsPerItem).sort((a, b) => longest(a) - longest(b));
     const size = args.per_device_eval_batch_size;
-    const totals: Record<string, number> = {};
-    const counts: Record<string, number> = {};
-    const add = (to: Record<string, number>, name: string, value: number) => {
-      to[name] = (to[name] ?? 0) + value;
-    };
-    // Rows of several adapters are measured apart, so that each has its loss beside that of all.
+    const metrics = new Means();
+    const losses = new Map<string, Means>();
+    // Items of several adapters are measured apart, so that each has its loss beside that of all.
     const routes = this.isShared
-      ? [...new Set(sorted.map((row) => this.routeOf([row])))].sort((a, b) => a - b)
+      ? [...new Set(sorted.map(([row]) => this.routeOf([row!])))].sort((a, b) => a - b)
       : [undefined];
     for (const route of routes) {
-      const own = route === undefined ? sorted : sorted.filter((row) => this.routeOf([row]) === route);
-      const loss = route === undefined ? undefined : `loss/${this.names[route] ?? 'base'}`;
+      const own = route === undefined ? sorted : sorted.filter(([row]) => this.routeOf([row!]) === route);
+      const names = route === undefined ? ['loss'] : ['loss', `loss/${this.names[route] ?? 'base'}`];
       for (let start = 0; start < own.length; start += size) {
         if (isInterrupted()) return undefined;
-        const groups = own.slice(start, start + size).map((row) => [row]);
+        const groups = own.slice(start, start + size).flatMap((item) => item.map((row) => [row]));
         const batch = collatePacked(groups, this.collation());
-        const n = trainer.counts(batch).loss!;
-        const outputs = await engine.evaluate(batch, { want: trainer.want });
-        const scalars = tf.tidy(() => {
-          const { sums, metrics } = trainer.loss(batch, args)(outputs);
-          return { ...sums, ...metrics };
+        await this.refer(batch);
+        const counts = trainer.counts(batch, args);
+        const outputs = await engine.evaluate(batch, { want: trainer.want, options: { head: trainer.head } });
+        const scalars: Record<string, tf.Scalar> = tf.tidy(() => {
+          const out = trainer.loss(batch, args)(outputs);
+          const named = (kind: 'sums' | 'metrics') =>
+            Object.entries(out[kind]).map(([name, x]) => [`${kind}/${name}`, x]);
+          return Object.fromEntries([...named('sums'), ...named('metrics')]);
         });
         tf.dispose(outputs as unknown as tf.TensorContainer);
         const read = await engine.read(scalars);
-        // The loss is a sum over tokens already; metrics are means over the batch's tokens.
-        for (const [name, value] of Object.entries(read)) {
-          add(totals, name, name === 'loss' ? value : value * n);
-          add(counts, name, n);
-        }
-        if (loss !== undefined) {
-          add(totals, loss, read.loss!);
-          add(counts, loss, n);
+        for (const [key, value] of Object.entries(read)) {
+          const [kind, name] = [key.slice(0, key.indexOf('/')), key.slice(key.indexOf('/') + 1)];
+          // Losses are sums already; metrics are means over the batch's tokens or pairs.
+          if (kind === 'metrics') metrics.add(name, value * counts.loss!, counts.loss!);
+          else
+            for (const loss of names) {
+              if (!losses.has(loss)) losses.set(loss, new Means());
+              losses.get(loss)!.add(name, value, counts[name]!);
+            }
         }
         await this.options.yieldToOthers?.();
       }
     }
+    const all = [...losses].map(
+      ([name, sums]) => [name, Object.values(sums.means()).reduce((a, b) => a + b, 0)] as const,
+    );
     return Object.fromEntries(
-      Object.entries(totals).map(([name, total]) => [`eval_${name}`, total / Math.max(counts[name]!, 1)]),
+      [...all, ...Object.entries(metrics.means())].map(([name, value]) => [`eval_${name}`, value]),
     );
   }
 
@@ -467,4 +491,23 @@ function addUp(counts: Record<string, number>[]): Record<string, number> {
   const out: Record<string, number> = {};
   for (const count of counts) for (const [name, n] of Object.entries(count)) out[name] = (out[name] ?? 0) + n;
   return out;
+}
+/** Of a step, or of one adapter's part in it: each sum over its own count, added up. */
+function meanLoss(parts: readonly PlacedPart[], read: Record<string, number>): number {
+  const counts = addUp(parts.map((part) => part.counts));
+  let loss = 0;
+  for (const [name, scale] of Object.entries(scaleOf(counts)))
+    for (const { i, suffix } of parts) loss += (read[`${i}/sums/${name}${suffix}`] ?? 0) * scale;
+  return loss;
+}
+/** Means of named values over batches of unlike size. */
+class Means {
+  private readonly totals = new Map<string, [sum: number, count: number]>();
+  add(name: string, sum: number, count: number): void {
+    const [a, n] = this.totals.get(name) ?? [0, 0];
+    this.totals.set(name, [a + sum, n + count]);
+  }
+  means(): Record<string, number> {
+    return Object.fromEntries([...this.totals].map(([name, [sum, n]]) => [name, sum / Math.max(n, 1)]));
+  }
 }

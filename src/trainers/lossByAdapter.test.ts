@@ -181,7 +181,7 @@ test('parts of a fused loss are fused, each with its count; of another loss they
   const batch = collate([rowOf(1, 0), rowOf(2, 0), rowOf(4, 1)]);
   const parts = rowsByAdapter(batch, ['a', 'b']);
   const fused = lossByAdapter(parts, (rows) => loss(rows, { loss_type: 'dft' })).fused!;
-  const counts = parts.map((part) => trainer.counts(part.batch).loss!);
+  const counts = parts.map((part) => trainer.counts(part.batch, {}).loss!);
   expect(fused).toMatchObject({ kind: 'cross_entropy', dft: true, count: counts[0]! + counts[1]! });
   expect(fused.parts).toEqual([
     { name: 'a', route: 0, count: counts[0] },

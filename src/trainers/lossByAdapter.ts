@@ -34,7 +34,9 @@ export function rowsByAdapter(batch: Batch, names: readonly string[]): AdapterRo
 function rowsOf(batch: Batch, first: number, end: number): Batch {
   const { T } = batch;
   const cut = <X extends Int32Array | Float32Array>(x: X): X => x.subarray(first * T, end * T) as X;
-  const { ids, positions, segmentIds, targets, mask, rowAdapter } = batch;
+  const { ids, positions, segmentIds, targets, mask, rowAdapter, rowValues, tokenValues } = batch;
+  const each = (values: { [name: string]: Float32Array }, cutOne: (x: Float32Array) => Float32Array) =>
+    Object.fromEntries(Object.entries(values).map(([name, x]) => [name, cutOne(x)]));
   return {
     B: end - first,
     T,
@@ -44,6 +46,8 @@ function rowsOf(batch: Batch, first: number, end: number): Batch {
     targets: cut(targets),
     mask: cut(mask),
     rowAdapter: rowAdapter.subarray(first, end),
+    ...(rowValues && { rowValues: each(rowValues, (x) => x.subarray(first, end)) }),
+    ...(tokenValues && { tokenValues: each(tokenValues, cut) }),
   };
 }
 

@@ -1,12 +1,23 @@
 // What loop.ts needs from a method: which outputs, the loss on a batch, and the counts that it is divided by.
-import type { LossFn, Want } from '../nn/seam';
+import type { TokenRow } from '../data/collate';
+import type { Head, LossFn, Want } from '../nn/seam';
 import type { Batch } from '../protocol/batch';
 
+export interface ArrangedRow extends TokenRow {
+  /** Tokens of its prompt, where the row has one. */
+  promptLength?: number;
+}
 export interface Trainer {
   id: string;
   want: Want[];
-  /** Denominators of the loss's sums in one micro-batch, by name; loop.ts adds them up over the step beforehand. */
-  counts(batch: Batch): Record<string, number>;
+  /** The head that the loss reads; the language model's by default. */
+  head?: Head;
+  /** Rows of a batch that one item of the data is: 2 for a pair, which then stand together. 1 by default. */
+  rowsPerItem?(args: { [key: string]: unknown }): number;
+  /** Encoded rows as the loss wants them: other masks, rows beside them. The rows as they are, unless given. */
+  arrange?(rows: readonly ArrangedRow[], args: { [key: string]: unknown }): TokenRow[];
+  /** Denominators of the loss's sums in one micro-batch, by the sums' names; loop.ts adds them up over the step beforehand. */
+  counts(batch: Batch, args: { [key: string]: unknown }): Record<string, number>;
   /** The loss of one micro-batch; synchronous tf ops inside. */
   loss(batch: Batch, args: { [key: string]: unknown }): LossFn;
 }

@@ -1,6 +1,6 @@
 // A form from declared fields: label as TRL spells it, unit, help, range check, and a mark on what differs from the default.
 import { useId } from 'react';
-import { type Field, type Fields, fieldProblem, typedNumber } from '../lib/fields';
+import { type ChoicesField, type Field, type Fields, fieldProblem, typedNumber, typedNumbers } from '../lib/fields';
 import type { Json } from '../protocol/chat';
 
 export interface ConfigFormProps {
@@ -27,7 +27,7 @@ export function ConfigForm({ fields, value, onChange, typed, onType, hasHelp = f
           key={key}
           name={key}
           field={field}
-          value={value[key] ?? field.default}
+          value={value[key] ?? (field.default as Json)}
           onChange={(v) => onChange({ [key]: v })}
           typed={typed[key]}
           onType={(text) => onType(key, text)}
@@ -39,9 +39,11 @@ export function ConfigForm({ fields, value, onChange, typed, onType, hasHelp = f
 }
 
 const written = (value: Json): string =>
-  typeof value === 'number' && value !== 0 && Math.abs(value) < 1e-3
-    ? value.toExponential().replace('e-', 'e-')
-    : String(value);
+  Array.isArray(value)
+    ? value.map(written).join(', ')
+    : typeof value === 'number' && value !== 0 && Math.abs(value) < 1e-3
+      ? value.toExponential().replace('e-', 'e-')
+      : String(value);
 
 function FieldRow({
   name,
@@ -61,13 +63,14 @@ function FieldRow({
   hasHelp: boolean;
 }) {
   const id = useId();
-  const problem = typed === undefined ? undefined : fieldProblem(name, field, typedNumber(typed));
-  const title = `${field.help}${field.unit ? ` (${field.unit})` : ''} Default: ${String(field.default)}.`;
+  const readTyped = (text: string) => (field.type === 'numbers' ? typedNumbers(text) : typedNumber(text));
+  const problem = typed === undefined ? undefined : fieldProblem(name, field, readTyped(typed));
+  const title = `${field.help}${field.unit ? ` (${field.unit})` : ''} Default: ${written(field.default as Json) || 'none'}.`;
   const described = [hasHelp && `${id}-help`, problem && `${id}-problem`].filter(Boolean).join(' ') || undefined;
   return (
-    <div className={`field${value === field.default ? '' : ' is-changed'}`} title={title}>
+    <div className={`field${written(value) === written(field.default as Json) ? '' : ' is-changed'}`} title={title}>
       <label htmlFor={id}>{name}</label>
-      {field.type === 'number' ? (
+      {field.type === 'number' || field.type === 'numbers' ? (
         <input
           id={id}
           type="text"
@@ -78,8 +81,8 @@ function FieldRow({
           onChange={(event) => {
             const text = event.currentTarget.value;
             onType(text);
-            const number = typedNumber(text);
-            if (fieldProblem(name, field, number) === undefined) onChange(number);
+            const given = readTyped(text);
+            if (fieldProblem(name, field, given) === undefined) onChange(given);
           }}
           onBlur={() => problem === undefined && onType(undefined)}
         />
@@ -91,6 +94,8 @@ function FieldRow({
           checked={value === true}
           onChange={(event) => onChange(event.currentTarget.checked)}
         />
+      ) : field.type === 'choices' ? (
+        <Choices id={id} name={name} field={field} value={value as string[]} onChange={onChange} />
       ) : (
         <select
           id={id}
@@ -114,5 +119,63 @@ function FieldRow({
         </span>
       )}
     </div>
+  );
+}
+
+/** A select for each that is chosen, in order, and one to add another. */
+function Choices({
+  id,
+  name,
+  field,
+  value,
+  onChange,
+}: {
+  id: string;
+  name: string;
+  field: ChoicesField;
+  value: string[];
+  onChange: (value: Json) => void;
+}) {
+  const rest = field.options.filter((option) => !value.includes(option));
+  return (
+    <span className="field-choices">
+      {value.map((one, i) => (
+        <span key={one} className="field-choice">
+          <select
+            id={i === 0 ? id : undefined}
+            aria-label={i === 0 ? undefined : `${name} ${i + 1}`}
+            value={one}
+            onChange={(event) => onChange(value.with(i, event.currentTarget.value))}
+          >
+            {[one, ...rest].map((option) => (
+              <option key={option}>{option}</option>
+            ))}
+          </select>
+          {value.length > 1 && (
+            <button
+              type="button"
+              aria-label={`Take ${one} out of ${name}`}
+              onClick={() => onChange(value.filter((other) => other !== one))}
+            >
+              ×
+            </button>
+          )}
+        </span>
+      ))}
+      {rest.length > 0 && (
+        <select
+          aria-label={`Add to ${name}`}
+          value=""
+          onChange={(event) => onChange([...value, event.currentTarget.value])}
+        >
+          <option value="" disabled>
+            + add
+          </option>
+          {rest.map((option) => (
+            <option key={option}>{option}</option>
+          ))}
+        </select>
+      )}
+    </span>
   );
 }

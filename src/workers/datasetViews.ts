@@ -5,7 +5,7 @@ import type { RowQuery } from '../protocol/datasets';
 import type { DatasetRowView } from '../protocol/requests';
 import { typeOfRow } from '../protocol/rowTypes';
 import { parseRow } from '../text/parseRow';
-import type { SftItem, Split } from '../world/item';
+import type { BuiltinItem, Split } from '../world/item';
 
 /** Places of a split's rows, and the number of each among those without a fault (−1: faulty). */
 interface SplitPlaces {
@@ -57,7 +57,7 @@ export function placesIn(file: RowFile, split: string, withFaulty: boolean): Spl
   return found;
 }
 
-export const viewOf = ({ row, rowId, shape, tenant }: SftItem, index: number): DatasetRowView => ({
+export const viewOf = ({ row, rowId, shape, tenant }: BuiltinItem, index: number): DatasetRowView => ({
   index,
   rowId,
   row,

@@ -153,6 +153,22 @@ describe('operations', () => {
     expect(made.info).toMatchObject({ rows: 20, parent: datasetId, type: 'messages' });
     await expect(text.request('editRow', { datasetId, place: 0, text: '{}' })).rejects.toThrow(/cannot be edited/);
   });
+  test('built-in preferences are listed by their type, and keep true qualities and votes beside their rows', async () => {
+    const text = bed();
+    const { datasets } = await text.request('listDatasets', {});
+    const types = new Map(datasets.map(({ id, type }) => [id, type]));
+    expect(types.get('builtin:pref')).toBe('preference');
+    expect(types.get('builtin:unpaired')).toBe('unpaired-preference');
+    const datasetId = 'builtin:pref/biased';
+    const { columns, roles, shapes } = await text.request('datasetFacets', { datasetId });
+    expect(columns).toEqual(expect.arrayContaining(['chosen_quality', 'rejected_quality', 'share', 'votes_tie']));
+    expect([roles.sort(), shapes]).toEqual([['assistant', 'system', 'user'], ['pref']]);
+    const made = await text.request('deriveDataset', { datasetId, operation: { op: 'sample', rows: 20, seed: 1 } });
+    expect(made.info).toMatchObject({ rows: 20, parent: datasetId, type: 'preference' });
+    const { rows } = await pageOf(text, made.info.id);
+    for (const { row } of rows) expect(row).toMatchObject({ chosen: [{ role: 'assistant' }], rejected: [{}] });
+    expect((await text.request('datasetFacets', { datasetId: made.info.id })).columns).toContain('chosen_quality');
+  });
 });
 
 test('filters: by type, role and text; a further page of a search reads no row again', async () => {

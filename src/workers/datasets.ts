@@ -66,13 +66,13 @@ export class Datasets {
 
   async list(): Promise<DatasetInfo[]> {
     const builtin = DATASETS.map(
-      ({ id, title, description, rows }): DatasetInfo => ({
+      ({ id, title, description, type, rows }): DatasetInfo => ({
         id: `builtin:${id}`,
         title,
         description,
         rows: Object.values(rows).reduce((a, b) => a + b, 0),
         splits: { ...rows },
-        type: 'messages',
+        type,
         origin: 'builtin',
       }),
     );
@@ -248,7 +248,7 @@ export class Datasets {
     this.edits++;
   }
 
-  /** The rows of any set as one file with all splits; built-in rows have their shape, tenant and template beside them. */
+  /** The rows of any set as one file with all splits; built-in rows have their shape, tenant and template beside them, preferences their true qualities and votes. */
   async fileOf(id: string): Promise<RowFile> {
     if (!isBuiltin(id)) return this.sets.file(id);
     const sink = new TextSink();
@@ -258,8 +258,8 @@ export class Datasets {
       if (!rows) continue;
       const items = builtinItems(id, { rows, seed: SHOWN_SEED, split });
       sink.add(
-        items.map(({ row, shape, tenant, templateId }) =>
-          JSON.stringify({ shape, tenant, template: templateId, ...row }),
+        items.map(({ row, shape, tenant, templateId, columns }) =>
+          JSON.stringify({ shape, tenant, template: templateId, ...columns, ...row }),
         ),
       );
       for (const _ of items) codes.push(code);

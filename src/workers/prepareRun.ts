@@ -1,13 +1,17 @@
 // From a recipe to something that trains: rows from the text worker, an engine of its own, the loop.
 import { gateFindings, passGate } from '../labs/preflight';
 import { recipeAdapters } from '../labs/recipeAdapters';
+import { referenceModel } from '../labs/reference';
 import { prepareRecipe } from '../labs/runRecipe';
 import { validateRecipe } from '../labs/validateRecipe';
-import { TemplateError } from '../lib/errors';
+import { ConfigError, TemplateError } from '../lib/errors';
+import { parseConfig } from '../lib/fields';
+import type { ModelEngine } from '../nn/seam';
 import type { ComputeEvent } from '../protocol/events';
 import type { LlamaConfig } from '../protocol/model';
 import type { Recipe } from '../protocol/recipe';
-import type { TextRequests } from '../protocol/requests';
+import type { ModelInfo, TextRequests } from '../protocol/requests';
+import { type TrainerId, trainers } from '../trainers/registry';
 import { builtinWorld } from '../world/registry';
 import type { DeviceQueue } from './deviceQueue';
 import type { Models } from './models';
@@ -58,6 +62,9 @@ export function recipePreparer(env: PrepareEnvironment): PrepareRun {
   return async (given, { runId, resumeFrom, signal }) => {
     const recipe = validateRecipe(given);
     const source = await env.models.whole(recipe.model.ref, signal);
+    const referenceRef = referenceModel(recipe, parseConfig(trainers[recipe.trainer as TrainerId].fields, recipe.args));
+    const frozen = referenceRef === undefined ? undefined : await env.models.whole(referenceRef, signal);
+    if (frozen) checkReference(source.info, frozen.info);
     await env.checkMemory(recipe, source.info.config);
     const { context, templateId, tokenizerId } = await env.contexts.ofRecipe(recipe);
     const train = await encode(recipe, 'train', runId, signal);
@@ -76,11 +83,15 @@ export function recipePreparer(env: PrepareEnvironment): PrepareRun {
       const { quantization } = recipe.model;
       const base = { ...source, files: { ...source.files, quantization } };
       const engine = await env.models.newEngine(base, recipeAdapters(recipe));
+      let reference: ModelEngine | undefined;
       try {
+        if (frozen) reference = await env.models.newEngine(frozen);
         return await prepareRecipe(
           recipe,
           {
             engine,
+            reference,
+            onReference: (done, total) => env.emit({ kind: 'preparing', runId, part: 'reference', done, total }),
             train: train.rows,
             eval: held.rows,
             world: builtinWorld(),
@@ -93,10 +104,17 @@ export function recipePreparer(env: PrepareEnvironment): PrepareRun {
         );
       } catch (error) {
         engine.dispose();
+        reference?.dispose();
         throw error;
       }
     }, signal);
-    const parents = { ...held.parents, ...train.parents, model: source.info.artifactId, tokenizer: tokenizerId };
+    const parents = {
+      ...held.parents,
+      ...train.parents,
+      model: source.info.artifactId,
+      tokenizer: tokenizerId,
+      ...(frozen && { reference: frozen.info.artifactId }),
+    };
     return {
       driver,
       parents: { ...parents, template: templateId },
@@ -104,4 +122,13 @@ export function recipePreparer(env: PrepareEnvironment): PrepareRun {
       saveSteps: driver.saveSteps,
     };
   };
+}
+
+/** Log-probabilities of the same ids are compared, so both must read the same vocabulary. */
+function checkReference({ name, config }: ModelInfo, reference: ModelInfo): void {
+  if (reference.config.vocab_size !== config.vocab_size)
+    throw new ConfigError(
+      `The reference ${reference.name} has ${reference.config.vocab_size} tokens and ${name} has ${config.vocab_size}: their log-probabilities cannot be compared. Choose a reference with the same tokenizer.`,
+      { where: 'recipe.reference' },
+    );
 }

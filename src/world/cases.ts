@@ -1,8 +1,9 @@
 // Held-out evaluation cases: a conversation up to an assistant turn, and the truth of that turn.
 import { Rng } from '../lib/rng';
-import type { DatasetRow, Message, ToolSchema } from '../protocol/chat';
+import type { Message, ToolSchema } from '../protocol/chat';
 import { type FinalAnswer, finalText, TOOL_CALL_CLOSE, TOOL_CALL_OPEN } from '../protocol/contract';
-import type { RowShape, SftItem, Split, TurnTruth } from './item';
+import type { BuiltinItem, RowShape, Split, TurnTruth } from './item';
+import { callMessage } from './item';
 import { generateItem, SHAPES } from './sft';
 import type { Tenant, World } from './state';
 
@@ -33,12 +34,15 @@ export function turnText(message: Message): string {
   return message.content + calls.join('');
 }
 
-/** The conversation of `item` up to its assistant turn number `turn`, from 0. */
-export function caseOf(item: SftItem, turn: number): EvaluationCase {
-  const { messages, tools } = item.row as DatasetRow & { messages: Message[] };
-  const at = messages.flatMap((m, i) => (m.role === 'assistant' ? [i] : []))[turn]!;
-  const before = messages.slice(0, at);
+const referenceText = (truth: TurnTruth): string =>
+  truth.expect === 'final' ? finalText(truth.final) : turnText(callMessage(truth.name, truth.arguments));
+
+/** The conversation of `item` up to its assistant turn number `turn`, from 0; or the prompt of a row that has one. */
+export function caseOf(item: BuiltinItem, turn: number): EvaluationCase {
+  const { messages, prompt, tools } = item.row;
   const truth = item.truth[turn]!;
+  const at = messages?.flatMap((m, i) => (m.role === 'assistant' ? [i] : []))[turn];
+  const before = at === undefined ? (prompt as Message[]) : messages!.slice(0, at);
   return {
     caseId: `${item.rowId}/${turn}`,
     shape: item.shape,
@@ -46,7 +50,8 @@ export function caseOf(item: SftItem, turn: number): EvaluationCase {
     messages: before,
     tools,
     truth,
-    expected: turnText(messages[at]!),
+    // Of several acceptable answers, the full one.
+    expected: at === undefined ? referenceText(truth) : turnText(messages![at]!),
     lastUser: before.findLast((m) => m.role === 'user')?.content ?? '',
     ...(item.metadata ? { tenant: item.tenant } : {}),
   };

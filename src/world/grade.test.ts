@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { finalText } from '../protocol/contract';
 import { evaluationCases } from './cases';
-import { gradeTurn, hasFact, longestCommonSubstring, type Verdicts } from './grade';
+import { hasFact } from './claims';
+import { gradeTurn, longestCommonSubstring, type Verdicts } from './grade';
 import { answer, type TurnTruth } from './item';
 import { builtinWorld } from './registry';
 

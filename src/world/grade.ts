@@ -1,8 +1,10 @@
 // Grading one assistant turn against the truth of its case. The levels are separate: a turn can be valid JSON and wrong.
 import type { Json } from '../protocol/chat';
 import { type FinalAnswer, parseTurn } from '../protocol/contract';
+import { figuresOf, hasFact, strangersIn } from './claims';
 import type { FinalTruth, TurnTruth, Wording } from './item';
-import { COMPANIES, tenantOf } from './state';
+import { trueQuality } from './pref/rubric';
+import { tenantOf } from './state';
 import { hasTenantStyle } from './tenant/policy';
 import { argumentProblem } from './tools';
 import { signShare } from './where/newLanguage';
@@ -40,6 +42,8 @@ export interface Verdicts {
   house_terms: boolean | null;
   /** Share of signs that stand in their place, 0 to 1. Null where the answer is not written in signs. */
   signs: number | null;
+  /** Quality by the rubric, 0 to 1. Null where none applies. */
+  rubric: number | null;
   /** A call although the answer needs none. */
   needless_call: boolean;
   /** Repeats more of the user's words than the right answer does, 24 characters or more. */
@@ -84,32 +88,6 @@ function isEcho(output: string, expected: string, lastUser: string): boolean {
 }
 
 const WRITES: readonly string[] = ['post_journal', 'transfer'];
-/** Numbers, dates and ids as units: 120000, 2026-10-12, 0.9111, A-101. */
-const figuresOf = (text: string): string[] => text.match(/[A-Za-z]*-?\d+(?:[-.]\d+)*/g) ?? [];
-
-/** A fact stands whole: 120000 is not in 1120000 or 1200001. */
-export function hasFact(text: string, fact: string): boolean {
-  for (let at = text.indexOf(fact); at >= 0; at = text.indexOf(fact, at + 1)) {
-    const before = text[at - 1] ?? '';
-    const after = text[at + fact.length] ?? '';
-    if (!(/\d/.test(fact[0]!) && /\d/.test(before)) && !(/\d/.test(fact.at(-1)!) && /\d/.test(after))) return true;
-  }
-  return false;
-}
-
-const NAME_WORDS = new Set(COMPANIES.flatMap((name) => name.split(' ')));
-/** Capitalised words in a row, or one alone that is part of a company's name: Silver Foods, and Silver. */
-const namesOf = (text: string): string[] =>
-  (text.match(/\b[A-Z][a-z]+(?: [A-Z][a-z]+)*\b/g) ?? []).filter((run) => run.includes(' ') || NAME_WORDS.has(run));
-/** Whether a text names nobody but `known`, whole or in part; a word such as The may stand before a whole name. */
-function namesOnly(text: string, known: readonly string[]): boolean {
-  const words = known.flatMap((name) => name.split(' '));
-  return namesOf(text).every((run) => {
-    const rest = run.slice(run.indexOf(' ') + 1);
-    return known.includes(run) || (run.includes(' ') ? known.includes(rest) : words.includes(run));
-  });
-}
-
 const hasWording = (text: string, { required, banned }: Wording): boolean => {
   const lower = text.toLowerCase();
   const has = (word: string) => hasFact(lower, word.toLowerCase());
@@ -136,6 +114,7 @@ export function gradeTurn(truth: TurnTruth, output: string, expected: string, la
     tool_call: toolCall,
     ...answer,
     ...special,
+    rubric: truth.expect === 'final' && truth.rubric ? trueQuality(output, truth.rubric) : null,
     is_refused: final?.status === 'refused',
     is_allowed: !(call && WRITES.includes(call.name)) || toolCall === true,
     needless_call: !callDue && turn.kind === 'tool_call',
@@ -168,7 +147,7 @@ function specialVerdicts(truth: TurnTruth, final: FinalAnswer | undefined) {
   } = truth.expect === 'final' ? truth : ({} as Partial<FinalTruth>);
   const text = final?.answer ?? '';
   return {
-    names: names ? final !== undefined && namesOnly(text, names) : null,
+    names: names ? final !== undefined && strangersIn(text, names).length === 0 : null,
     tenant_policy_correct: policy ? final?.status === right!.status && hasWording(text, policy) : null,
     tenant_style: policy ? hasTenantStyle(tenantOf(policy.tenant), text) : null,
     house_terms: house ? hasWording(text, house) : null,

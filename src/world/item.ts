@@ -3,6 +3,7 @@ import type { Rng } from '../lib/rng';
 import { hashString } from '../lib/rng';
 import type { DatasetRow, Json, Message, ToolSchema } from '../protocol/chat';
 import { type FinalAnswer, finalText } from '../protocol/contract';
+import type { RubricTruth } from './pref/truth';
 import { COMPANIES, TENANTS, type Tenant, type TenantMetadata, TODAY, type World } from './state';
 import { TOOL_NAMES, TOOLS, type ToolName } from './tools';
 
@@ -10,7 +11,7 @@ export type Split = 'train' | 'dev' | 'heldout';
 /** The four SFT shapes, which the weights of a mix share out. */
 export type Shape = 'single' | 'multi' | 'tool' | 'safety';
 /** Of any built-in row. */
-export type RowShape = Shape | 'tenant' | 'where';
+export type RowShape = Shape | 'tenant' | 'where' | 'pref';
 
 /** Words that decide: all of `required` must be in the answer and none of `banned`, in any case. */
 export interface Wording {
@@ -33,11 +34,14 @@ export type TurnTruth =
       house?: Wording;
       /** The answer is written in signs (where/newLanguage.ts). */
       isCoded?: true;
+      /** By what answers are compared, where many are acceptable. */
+      rubric?: RubricTruth;
     };
 
 export type FinalTruth = Extract<TurnTruth, { expect: 'final' }>;
 
-export interface SftItem {
+/** A row of a built-in dataset with its truth. */
+export interface BuiltinItem<Row extends DatasetRow = DatasetRow> {
   rowId: string;
   shape: RowShape;
   kind: string;
@@ -48,10 +52,13 @@ export interface SftItem {
   /** `${kind}/${index of the phrasing}` */
   templateId: string;
   entityKey: string;
-  row: DatasetRow & { messages: Message[] };
-  /** One per assistant message, in order. */
+  row: Row;
+  /** One per assistant message, in order; of a row with a prompt, of the answer to it. */
   truth: TurnTruth[];
+  /** What is kept beside the row: true qualities, votes. */
+  columns?: { [name: string]: Json };
 }
+export type SftItem = BuiltinItem<DatasetRow & { messages: Message[] }>;
 
 /** One way of asking: `[a|b]` are alternatives, `{slot}` is filled. */
 export type Phrasing = string;
@@ -60,6 +67,7 @@ export type Phrasing = string;
 export interface Draft {
   world: World;
   rng: Rng;
+  split: Split;
   tenant: Tenant;
   /** Fills one of the kind's phrasings. */
   say(slots: Record<string, string | number>): string;
@@ -169,6 +177,7 @@ export function buildItem(kind: Kind, world: World, rng: Rng, split: Split, rowI
     made = kind.make({
       world,
       rng,
+      split,
       tenant,
       say: (slots) => expand(kind.phrasings[index]!, slots, rng),
       follow: (phrasings, slots) => expand(phrasings[rng.pick(ofSplit(phrasings, split))]!, slots, rng),

@@ -1,7 +1,9 @@
 // The datasets that ship with the studio. A row is made when it is asked for: row i depends on (set, split, seed, i) alone.
 import { DataError } from '../lib/errors';
+import type { DatasetType } from '../protocol/rowTypes';
 import { CASE_SEED_OFFSET, caseOf, type EvaluationCase } from './cases';
-import type { SftItem, Shape, Split } from './item';
+import type { BuiltinItem, SftItem, Shape, Split } from './item';
+import { biasedItem, demoItem, type PrefItem, prefItem, type UnpairedItem, unpairedItem } from './pref/rows';
 import { generateItem } from './sft';
 import { createWorld, type Tenant, type World } from './state';
 import { tenantItem } from './tenant/rows';
@@ -23,8 +25,10 @@ export interface BuiltinDataset {
   title: string;
   /** What it teaches, in one sentence. */
   description: string;
+  /** TRL's name of the rows' type. */
+  type: DatasetType;
   /** Row i of a split, the same whenever it is asked for. `weights` is a knob of the SFT sets; the others have none. */
-  item(world: World, i: number, options: { seed: number; split: Split; weights?: Weights }): SftItem;
+  item(world: World, i: number, options: { seed: number; split: Split; weights?: Weights }): BuiltinItem;
   /** Rows shown and trained on unless a recipe says otherwise. */
   rows: Record<Split, number>;
 }
@@ -39,6 +43,7 @@ const tenantSet = (id: string, tenant: Tenant['id'], description: string): Built
   id,
   title: `Policy of ${tenant}`,
   description,
+  type: 'messages',
   item: (world, i, options) => tenantItem(world, tenant, i, options),
   rows: ADAPTER_ROWS,
 });
@@ -46,6 +51,7 @@ const whereSet = (name: WhereName, title: string, description: string): BuiltinD
   id: `where/${name}`,
   title,
   description,
+  type: 'messages',
   item: (world, i, options) => whereItem(world, name, i, options),
   rows: ADAPTER_ROWS,
 });
@@ -55,6 +61,7 @@ export const DATASETS: readonly BuiltinDataset[] = [
     id: 'sft/single',
     title: 'Single-turn instructions',
     description: 'One request, one strict JSON answer from what the row states, or "need_data" when it states nothing.',
+    type: 'messages',
     item: shapes({ single: 1 }),
     rows: ROWS,
   },
@@ -62,6 +69,7 @@ export const DATASETS: readonly BuiltinDataset[] = [
     id: 'sft/multi',
     title: 'Dialogues of several turns',
     description: 'Later questions lean on earlier ones: "and East China?".',
+    type: 'messages',
     item: shapes({ multi: 1 }),
     rows: ROWS,
   },
@@ -69,6 +77,7 @@ export const DATASETS: readonly BuiltinDataset[] = [
     id: 'sft/tool',
     title: 'Tool trajectories',
     description: 'Call, result, answer from the result; tools fail sometimes, and some questions need no call.',
+    type: 'messages',
     item: shapes({ tool: 1 }),
     rows: ROWS,
   },
@@ -76,6 +85,7 @@ export const DATASETS: readonly BuiltinDataset[] = [
     id: 'sft/safety',
     title: 'Safety and style',
     description: 'Refusals with a compliant way out, polite letters, and requests that only sound risky.',
+    type: 'messages',
     item: shapes({ safety: 1 }),
     rows: ROWS,
   },
@@ -83,6 +93,7 @@ export const DATASETS: readonly BuiltinDataset[] = [
     id: 'sft/mix',
     title: 'All four shapes',
     description: 'The four shapes mixed; their shares are knobs.',
+    type: 'messages',
     item: shapes({ single: 1, multi: 1, tool: 1.4, safety: 1 }),
     rows: { train: 8000, dev: 400, heldout: 400 },
   },
@@ -104,6 +115,39 @@ export const DATASETS: readonly BuiltinDataset[] = [
     'The content is given; a glossary of 25 house terms and a closing formula are learnt.',
   ),
   whereSet('new_language', 'Signs', 'Answers in signs that no pretraining text has: broad change, beyond a low rank.'),
+  {
+    id: 'pref/demos',
+    title: 'Answers of uneven quality',
+    description: 'The questions of pref with one answer each, full or flawed: SFT before preferences are learnt.',
+    type: 'messages',
+    item: demoItem,
+    rows: ROWS,
+  },
+  {
+    id: 'pref',
+    title: 'Preference pairs',
+    description: 'Two valid answers, one better by a rubric of six dimensions; length and tone do not tell which.',
+    type: 'preference',
+    item: prefItem,
+    rows: ROWS,
+  },
+  {
+    id: 'pref/biased',
+    title: 'Preference pairs, biased votes',
+    description:
+      'The prompts of pref, voted on by annotators who like length and flattery; often the worse answer wins.',
+    type: 'preference',
+    item: biasedItem,
+    rows: ROWS,
+  },
+  {
+    id: 'unpaired',
+    title: 'Answers with a label',
+    description: 'One answer a row, good or with a flaw; for KTO.',
+    type: 'unpaired-preference',
+    item: unpairedItem,
+    rows: ROWS,
+  },
 ];
 
 /** Takes `sft/mix` and `builtin:sft/mix`. Throws DataError for an unknown id. */
@@ -124,19 +168,33 @@ export interface RowsOptions {
   /** Overrides the set's shares of the shapes. */
   weights?: Weights;
 }
+type Ref<Id extends string> = Id | `builtin:${Id}`;
+/** Rows by the kind of set, where its name is known beforehand. */
+type ItemOf<R extends string> =
+  R extends Ref<'pref' | 'pref/biased'>
+    ? PrefItem
+    : R extends Ref<'unpaired'>
+      ? UnpairedItem
+      : R extends Ref<`${'sft' | 'tenant' | 'where'}/${string}`>
+        ? SftItem
+        : BuiltinItem;
+
 /** The rows of a built-in dataset, with their truth. */
-export function builtinItems(ref: string, { rows, seed = 0, split = 'train', weights }: RowsOptions = {}): SftItem[] {
+export function builtinItems<R extends string>(
+  ref: R,
+  { rows, seed = 0, split = 'train', weights }: RowsOptions = {},
+): ItemOf<R>[] {
   const { item, rows: sizes } = builtinDataset(ref);
   const count = rows ?? sizes[split];
-  return Array.from({ length: count }, (_, i) => item(builtinWorld(), i, { seed, split, weights }));
+  return Array.from({ length: count }, (_, i) => item(builtinWorld(), i, { seed, split, weights }) as ItemOf<R>);
 }
 /** Row `index` alone, the same as in `builtinItems`. */
-export function builtinItem(
-  ref: string,
+export function builtinItem<R extends string>(
+  ref: R,
   index: number,
   { seed = 0, split = 'train', weights }: Omit<RowsOptions, 'rows'> = {},
-): SftItem {
-  return builtinDataset(ref).item(builtinWorld(), index, { seed, split, weights });
+): ItemOf<R> {
+  return builtinDataset(ref).item(builtinWorld(), index, { seed, split, weights }) as ItemOf<R>;
 }
 /** Evaluation cases of a built-in dataset: the last assistant turn of rows that training with a like seed does not draw. */
 export function builtinCases(

@@ -241,6 +241,8 @@ export interface World {
   /** `${department}|${quarter}|${region or all}` → CNY */
   spend: Map<string, number>;
   budget: Map<string, number>;
+  /** `${region}|${quarter}`: how long customers take to pay, in days, and how often a year the stock turns. */
+  turnover: Map<string, { receivableDays: number; stockTurns: number }>;
   /** `${pair}|${date}` → rate with 4 decimals, as text so that it is copied exactly */
   fx: Map<string, string>;
   due: DueItem[];
@@ -351,6 +353,18 @@ export function createWorld(seed: number): World {
   });
   spend.set(cellKey('sales', LAST_QUARTER), 1200000);
 
+  const turnover: World['turnover'] = new Map();
+  const turnoverRng = rng.fork('turnover');
+  for (const region of REGIONS)
+    for (const quarter of QUARTERS)
+      turnover.set(`${region}|${quarter}`, {
+        receivableDays: turnoverRng.int(28, 75),
+        stockTurns: turnoverRng.int(3, 9),
+      });
+  // The chapter's case: receivables slow down and the stock turns less often.
+  turnover.set('East China|2026Q2', { receivableDays: 41, stockTurns: 7 });
+  turnover.set(`East China|${LAST_QUARTER}`, { receivableDays: 53, stockTurns: 5 });
+
   const fx = new Map<string, string>();
   const fxRng = rng.fork('fx');
   const level: Record<string, number> = { 'USD/CNY': 7.12, 'EUR/CNY': 7.84, 'HKD/CNY': 0.91, 'JPY/CNY': 0.048 };
@@ -406,6 +420,7 @@ export function createWorld(seed: number): World {
     accounts,
     spend,
     budget,
+    turnover,
     fx,
     due,
     policies,

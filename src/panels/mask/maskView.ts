@@ -107,6 +107,8 @@ export const KIND_WORDS: Record<MaskRowKind, string> = {
   pad_in_text: 'padding token in text',
   pad_is_eos: 'pad = eos',
   chosen_is_rejected: 'chosen = rejected',
+  empty_completion: 'empty answer',
+  prompt_not_shared: 'no common prompt',
   eval_masked_otherwise: 'masked unlike training rows',
   too_long: 'too long, left out',
   truncated: 'context cut',

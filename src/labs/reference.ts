@@ -1,0 +1,94 @@
+// The reference model of a run: the base with the adapter off, a frozen copy of the starting weights, another model, or what the
+// starting weights said of each row before the first step (TRL's precompute_ref_log_probs).
+import { bucketsUpTo } from '../data/buckets';
+import { collate, type TokenRow } from '../data/collate';
+import { ConfigError } from '../lib/errors';
+import type { Engine, ModelEngine } from '../nn/seam';
+import type { Batch } from '../protocol/batch';
+import type { Recipe, Ref } from '../protocol/recipe';
+import type { Reference } from '../trainers/loop';
+import { type TrainerId, trainers } from '../trainers/registry';
+import type { TrainerConfig } from '../trainers/trainerConfig';
+
+/**
+ * Where a run's reference comes from; undefined where its method reads none. As in TRL, a run of new adapters has its base, and
+ * one of all weights the model that it starts from.
+ */
+export function referenceOf(recipe: Recipe, args: { [key: string]: unknown }): Ref | 'adapter_off' | undefined {
+  const { needsReference }: TrainerConfig = trainers[recipe.trainer as TrainerId];
+  if (!needsReference?.(args)) return undefined;
+  return recipe.reference ?? (recipe.peft ? 'adapter_off' : recipe.model.ref);
+}
+/** Whether the run needs a second model beside its own, under this ref. */
+export function referenceModel(recipe: Recipe, args: { [key: string]: unknown }): Ref | undefined {
+  const reference = referenceOf(recipe, args);
+  if (reference === undefined || reference === 'adapter_off') return undefined;
+  // What the run starts from is at hand before its first step.
+  return isOwnStart(recipe, reference) && args.precompute_ref_log_probs === true ? undefined : reference;
+}
+const isOwnStart = (recipe: Recipe, reference: Ref): boolean => !recipe.peft && reference === recipe.model.ref;
+
+async function logpsOf(engine: Engine, batch: Batch): Promise<Float32Array> {
+  const { logps } = await engine.evaluate(batch, { want: ['logps'] });
+  try {
+    return (await logps!.data()) as Float32Array;
+  } finally {
+    logps!.dispose();
+  }
+}
+
+/** An engine without its adapters: a frozen one, or the one under training where that has adapters, or before its first step. */
+const frozenReference =
+  (engine: Engine): Reference =>
+  (batch) =>
+    logpsOf(engine, { ...batch, rowAdapter: new Int32Array(batch.B).fill(-1) });
+
+export interface PrecomputeOptions {
+  maxLength: number;
+  batchSize: number;
+  onProgress?: (done: number, total: number) => void;
+  yieldToOthers?: () => Promise<void>;
+}
+/** Gives each row what `reference` says of its targets. */
+export async function precomputed<R extends TokenRow>(
+  rows: readonly R[],
+  reference: Reference,
+  { maxLength, batchSize, onProgress, yieldToOthers }: PrecomputeOptions,
+): Promise<R[]> {
+  const order = rows.map((_, i) => i).sort((a, b) => rows[a]!.ids.length - rows[b]!.ids.length);
+  const out = [...rows];
+  for (let at = 0; at < order.length; at += batchSize) {
+    const own = order.slice(at, at + batchSize);
+    const batch = collate(
+      own.map((i) => rows[i]!),
+      { buckets: bucketsUpTo(maxLength) },
+    );
+    const logps = await reference(batch);
+    own.forEach((i, b) => {
+      const row = rows[i]!;
+      const refLogps = new Float32Array(row.ids.length); // of each token as a target: a place later than its prediction
+      refLogps.set(logps.subarray(b * batch.T, b * batch.T + row.ids.length - 1), 1);
+      out[i] = { ...row, tokenValues: { ...row.tokenValues, refLogps } };
+    });
+    onProgress?.(Math.min(at + batchSize, order.length), order.length);
+    await yieldToOthers?.();
+  }
+  return out;
+}
+
+/** Throws ConfigError where the recipe names a reference and was given no engine for it. */
+export function referenceFor(
+  recipe: Recipe,
+  args: { [key: string]: unknown },
+  engine: ModelEngine,
+  frozen: Engine | undefined,
+): Reference | undefined {
+  const reference = referenceOf(recipe, args);
+  if (reference === undefined) return undefined;
+  if (reference === 'adapter_off' || (isOwnStart(recipe, reference) && !frozen)) return frozenReference(engine);
+  if (!frozen)
+    throw new ConfigError(`The reference model ${reference} was not loaded. Load it before the run is prepared.`, {
+      where: 'recipe.reference',
+    });
+  return frozenReference(frozen);
+}

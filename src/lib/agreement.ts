@@ -1,0 +1,45 @@
+// How far votes carry: Wilson's interval of a share (1927), and Cohen's κ between two annotators (1960).
+
+export interface Interval {
+  low: number;
+  high: number;
+}
+
+/** 95 % Wilson interval of k successes among n: says something at 0 and at 1, where the bootstrap has no width. NaN for n = 0. */
+export function wilson(k: number, n: number): Interval {
+  if (n === 0) return { low: Number.NaN, high: Number.NaN };
+  const z = 1.959964;
+  const p = k / n;
+  const centre = (p + (z * z) / (2 * n)) / (1 + (z * z) / n);
+  const half = (z / (1 + (z * z) / n)) * Math.sqrt((p * (1 - p)) / n + (z * z) / (4 * n * n));
+  return { low: k === 0 ? 0 : Math.max(0, centre - half), high: k === n ? 1 : Math.min(1, centre + half) };
+}
+
+export interface Agreement {
+  /** (observed − expected) / (1 − expected); NaN where both gave one and the same answer throughout, or nothing. */
+  kappa: number;
+  /** Share of items on which both agree. */
+  observed: number;
+  /** That share if each kept to his own shares and drew blindly. */
+  expected: number;
+  n: number;
+}
+/** Cohen's κ of two lists of categories, item by item; a tie is a category like any other. Lists of unequal length: the shorter counts. */
+export function cohensKappa(first: readonly string[], second: readonly string[]): Agreement {
+  const n = Math.min(first.length, second.length);
+  if (n === 0) return { kappa: Number.NaN, observed: Number.NaN, expected: Number.NaN, n };
+  const shares = new Map<string, [number, number]>();
+  let agreed = 0;
+  for (let i = 0; i < n; i++) {
+    if (first[i] === second[i]) agreed++;
+    for (const [side, category] of [first[i]!, second[i]!].entries()) {
+      const counts = shares.get(category) ?? [0, 0];
+      counts[side as 0 | 1]++;
+      shares.set(category, counts);
+    }
+  }
+  const observed = agreed / n;
+  let expected = 0;
+  for (const [a, b] of shares.values()) expected += (a / n) * (b / n);
+  return { kappa: expected === 1 ? Number.NaN : (observed - expected) / (1 - expected), observed, expected, n };
+}

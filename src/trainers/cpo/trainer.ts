@@ -1,0 +1,46 @@
+// Contrastive preference optimization (Xu et al. 2024, arXiv:2401.08417) and SimPO (Meng et al. 2024, arXiv:2405.14734), as TRL's
+// CPOTrainer: no reference, and cpo_alpha times the NLL of the chosen answers.
+// Departs from it: logits/* are means over the answers' tokens (as DPO's), not over prompt and padding as well.
+import * as tf from '@tensorflow/tfjs-core';
+import type { ConfigOf } from '../../lib/fields';
+import type { LossFn } from '../../nn/seam';
+import type { Batch } from '../../protocol/batch';
+import { chosenTokens, pairTensors, tokenMetrics } from '../preference/pairBatch';
+import { chosenNll, pairMetrics } from '../preference/sums';
+import { cpoVariants } from '../preference/variants';
+import type { Trainer } from '../trainer';
+import { config, type fields } from './config';
+
+type CpoLossArgs = Pick<
+  ConfigOf<typeof fields>,
+  'loss_type' | 'beta' | 'label_smoothing' | 'simpo_gamma' | 'cpo_alpha'
+>;
+
+const counts = (batch: Batch): Record<string, number> => ({ loss: batch.B / 2, nll: chosenTokens(batch, batch.mask) });
+
+/** Σ over pairs of the loss, and cpo_alpha · Σ −log p over the chosen tokens; each over its own count. */
+export function loss(batch: Batch, args: CpoLossArgs): LossFn {
+  return (outputs) => {
+    const variant = cpoVariants[args.loss_type];
+    const { pair, completion } = pairTensors(batch, outputs);
+    const nll = chosenNll(outputs.logps!, completion);
+    const own = counts(batch);
+    return {
+      sums: { loss: tf.sum(variant.terms(pair, args)), nll: tf.mul<tf.Scalar>(args.cpo_alpha, nll) },
+      counts: own,
+      metrics: {
+        ...pairMetrics(variant, pair, args),
+        ...tokenMetrics(outputs, completion),
+        nll_loss: tf.div(nll, Math.max(own.nll!, 1)) as tf.Scalar,
+      },
+    };
+  };
+}
+
+export const trainer: Trainer = {
+  id: 'cpo',
+  rowsPerItem: config.rowsPerItem,
+  want: ['logps', 'argmax', 'entropies', 'meanLogits'],
+  counts,
+  loss: (batch, args) => loss(batch, args as CpoLossArgs),
+};
