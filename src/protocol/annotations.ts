@@ -52,6 +52,7 @@ export interface AnnotationHead {
 }
 export type PairState = 'open' | 'voted' | 'skipped';
 export interface AnnotationSession extends AnnotationHead {
+  seed: number;
   /** Of each pair. */
   states: PairState[];
   /** The pair whose vote or skip would be taken back. */

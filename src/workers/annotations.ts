@@ -258,11 +258,11 @@ function headOf({ id, name, source, createdAt, marks }: Session): AnnotationHead
   };
 }
 function viewOf(session: Session): AnnotationSession {
-  const { marks, done, nextPlace } = session;
+  const { marks, done, nextPlace, seed } = session;
   const last = done.at(-1);
   return {
     ...headOf(session),
-    nextPlace,
+    ...{ seed, nextPlace },
     states: marks.map(({ ballot, isSkipped }) => (ballot ? 'voted' : isSkipped ? 'skipped' : 'open')),
     ...(last && { undoes: last.pair }),
     rubric: RUBRIC.map(({ id, title, meaning }) => ({ id, title, meaning })),
