@@ -1,5 +1,6 @@
 // Sessions of comparisons through the workers' own channels: what is kept, what is hidden until a vote, what becomes of the votes.
 import { afterEach, expect, test } from 'vitest';
+import { Rng } from '../lib/rng';
 import type { AnnotationAction, SampledPair } from '../protocol/annotations';
 import type { DatasetRow } from '../protocol/chat';
 import { MemoryStorage } from '../storage/memoryStorage';
@@ -35,6 +36,20 @@ test('the chapter’s pair comes first, the others are drawn without repeats, an
   expect([reveal.left.origin, reveal.right.origin].sort()).toEqual(['answer A of the chapter', 'answer B of the chapter']); // biome-ignore format: one comparison
   const a = reveal.left.origin.includes('answer A') ? reveal.left : reveal.right;
   expect(a.quality).toBe(1);
+});
+
+test('a seed that draws the chapter’s row too shows it once', async () => {
+  const on = bed();
+  const { text } = on;
+  const drawn = (seed: number) =>
+    new Rng(seed, 'pairs').shuffle(Array.from({ length: 4000 }, (_, i) => i)).slice(0, 20);
+  let seed = 0;
+  while (!drawn(seed).includes(0)) seed++;
+  const { id, states } = await text.request('createAnnotation', { name: 'Twice', source: PREF, pairs: 21, seed });
+  const shown = await Promise.all(states.map((_, pair) => text.request('annotationPair', { id, pair })));
+  const chapter = JSON.stringify(shown[0]!.prompt);
+  expect(shown.filter(({ prompt }) => JSON.stringify(prompt) === chapter)).toHaveLength(1);
+  expect(shown).toHaveLength(21);
 });
 
 test('votes, notes and names survive a new worker; another tab sees them; a session can be deleted', async () => {

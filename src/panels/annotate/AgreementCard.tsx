@@ -1,5 +1,5 @@
 // How far the person's blind votes agree with the rubric, with simulated annotators and with other sessions; and what draws them.
-import { duration, number, plural } from '../../lib/words';
+import { duration, plural } from '../../lib/words';
 import { Card } from '../../ui/Card';
 import { agreementWords, biasWords } from './annotateView';
 import { useAnnotations } from './annotations';
@@ -36,7 +36,7 @@ export function AgreementCard() {
               <td className="n">{one.n}</td>
               <td className="n">{share(one.observed)}</td>
               <td className="n">{share(one.expected)}</td>
-              <td className="n">{number(one.kappa)}</td>
+              <td className="n">{share(one.kappa)}</td>
             </tr>
           ))}
         </tbody>
@@ -65,4 +65,4 @@ export function AgreementCard() {
     </Card>
   );
 }
-const share = (value: number): string => (Number.isNaN(value) ? '–' : value.toFixed(2));
+const share = (value: number): string => (Number.isNaN(value) ? '–' : value.toFixed(2).replace('-', '−'));

@@ -95,7 +95,14 @@ test('κ in words, also where it is not defined; a bias is one only where its in
   expect(agreementWords(with_)).toBe(
     'With the rubric you agree on 85 % of 20 pairs; by chance it would be 50 %. Substantial.',
   );
-  expect(agreementWords({ ...with_, kappa: -0.2 })).toContain('Less than chance.');
+  expect(agreementWords({ ...with_, kappa: -0.2 })).toContain('No better than chance.');
+  expect(
+    [0, 0.1, 0.21, 1].map((kappa) =>
+      agreementWords({ ...with_, kappa })
+        .split('. ')
+        .at(-1),
+    ),
+  ).toEqual(['No better than chance.', 'Slight.', 'Fair.', 'Almost perfect.']);
   expect(agreementWords({ ...with_, kappa: Number.NaN })).toContain('κ says nothing');
   const bias = (k: number, n: number) => biasWords({ k, n, ...wilson(k, n) }, 'the left one draws you', 'you avoid it');
   expect(bias(18, 20)).toContain('the left one draws you.');

@@ -117,19 +117,18 @@ export function shareWords({ k, n, low, high }: ShareOf): string {
   return n === 0 ? 'no vote' : `${(k / n).toFixed(2)}, 95 % interval ${low.toFixed(2)}–${high.toFixed(2)}`;
 }
 
-/** Landis and Koch 1977: bounds of κ and what they call it. */
+/** Landis and Koch 1977: bounds of κ and what they call it; below them slight, down to 0. */
 const BANDS: readonly [number, string][] = [
   [0.81, 'almost perfect'],
   [0.61, 'substantial'],
   [0.41, 'moderate'],
   [0.21, 'fair'],
-  [0, 'slight'],
 ];
 export function agreementWords({ title, n, kappa, observed, expected }: AgreementWith): string {
   if (n === 0) return `With ${title}: no pair that both have judged.`;
   const seen = `you agree on ${percent(observed)} of ${plural(n, 'pair')}; by chance it would be ${percent(expected)}`;
   if (Number.isNaN(kappa)) return `With ${title} ${seen}. κ says nothing where both always gave the same answer.`;
-  const band = BANDS.find(([from]) => kappa >= from)?.[1] ?? 'less than chance';
+  const band = BANDS.find(([from]) => kappa >= from)?.[1] ?? (kappa > 0 ? 'slight' : 'no better than chance');
   return `With ${title} ${seen}. ${band[0]!.toUpperCase()}${band.slice(1)}.`;
 }
 
