@@ -48,9 +48,11 @@ export type DatasetOperation =
   | { op: 'deduplicate' }
   | { op: 'sample'; rows: number; seed: number }
   | { op: 'clean' }
-  | { op: 'edit'; rows: number };
+  | { op: 'edit'; rows: number }
+  /** Votes of a session of the Annotate page. */
+  | { op: 'annotate'; session: string; rows: number };
 /** Those that a person applies to a set. */
-export type DerivingOperation = Exclude<DatasetOperation, { op: 'import' } | { op: 'edit' }>;
+export type DerivingOperation = Exclude<DatasetOperation, { op: 'import' } | { op: 'edit' } | { op: 'annotate' }>;
 
 /** What an operation would do, counted. */
 export interface OperationReport {

@@ -1,5 +1,17 @@
 // Requests of the two workers: each is paired with its reply and, where it has one, its progress message.
 import type {
+  AnnotationAction,
+  AnnotationHead,
+  AnnotationReport,
+  AnnotationRowsOptions,
+  AnnotationSession,
+  AnnotationSource,
+  Crowd,
+  Reveal,
+  SampledPair,
+  ShownPair,
+} from './annotations';
+import type {
   DatasetRow,
   EncodedRow,
   FindingKind,
@@ -479,6 +491,22 @@ export interface ComputeRequests {
     params: { ref: ModelRef; prompts: Int32Array[]; sampling: SamplingOptions; stopIds: number[] };
     reply: { completions: Completion[] };
     progress: { index: number; text: string };
+  };
+  /**
+   * Two different answers of a model for each prompt of builtin:pref, dev, from place `from` on, one pair at a time. `same`: prompts
+   * that were passed over because all draws were equal; `next`: where to go on. Throws ConfigError for a temperature of 0.
+   */
+  samplePairs: {
+    params: {
+      ref: ModelRef;
+      from: number;
+      pairs: number;
+      seed: number;
+      temperature: number;
+      max_new_tokens: number;
+    };
+    reply: { next: number; found: number; same: number };
+    progress: SampledPair;
   };
   inspect: { params: { ref: ModelRef; ids: Int32Array; k: number }; reply: Inspection; progress: never };
   /** What stands between the parts of a forward pass of one row, by its size. */
@@ -1049,6 +1077,28 @@ export interface TextRequests {
     reply: { fileName: string; bytes: ArrayBuffer; rows: number; faulty: number };
     progress: WorkProgress;
   };
+  /** Sessions of blind comparisons, the latest first. */
+  listAnnotations: { params: Record<string, never>; reply: { sessions: AnnotationHead[] }; progress: never };
+  /** `pairs` of a set are drawn by the seed; those of a model are added one by one. Throws ConfigError for a name that is taken. */
+  createAnnotation: {
+    params: { name: string; source: AnnotationSource; pairs: number; seed: number };
+    reply: AnnotationSession;
+    progress: never;
+  };
+  annotationSession: { params: { id: string }; reply: AnnotationSession; progress: never };
+  annotationPair: { params: { id: string; pair: number }; reply: ShownPair; progress: never };
+  annotate: { params: { id: string; action: AnnotationAction }; reply: AnnotationSession; progress: never };
+  /** Throws ConfigError as long as nothing was said of the pair. */
+  revealPair: { params: { id: string; pair: number; crowd: Crowd }; reply: Reveal; progress: never };
+  annotationReport: { params: { id: string }; reply: AnnotationReport; progress: never };
+  /** The votes as a preference set. `undecided`: pairs without a majority, left out. Throws DataError where no row would come of it. */
+  makeAnnotationSet: {
+    params: { id: string; options: AnnotationRowsOptions };
+    reply: { info: DatasetInfo; undecided: number };
+    progress: never;
+  };
+  exportAnnotation: { params: { id: string }; reply: { fileName: string; bytes: ArrayBuffer }; progress: never };
+  deleteAnnotation: { params: { id: string }; reply: { id: string }; progress: never };
   encodeRow: {
     params: { row: DatasetRow; rowId: string; settings: TemplateSettings };
     /** `bytes`: UTF-8 of each token as hexadecimal digits. `pad`: what fills a batch beside longer rows, if the tokenizer has it. */

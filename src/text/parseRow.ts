@@ -231,6 +231,8 @@ export function parseRow(given: unknown, path = '', type?: DatasetType): Dataset
       if (typeof row.prompt !== typeof row.chosen)
         fail(at('prompt'), 'and chosen must both be strings or both be lists of messages.');
     }
+    // Any other margin is a column of the person's own.
+    if (typeof value.margin === 'number') row.margin = value.margin;
   } else if (has('completions')) {
     row.prompt = parseText(value.prompt, at('prompt'));
     row.completions = parseList(value.completions, at('completions'), 'string') as string[];

@@ -49,6 +49,7 @@ import { recipePreparer } from './prepareRun';
 import { RenderContexts } from './renderContexts';
 import { type Connection, transferring } from './rpc';
 import type { RunLocks } from './runLocks';
+import { samplePairs } from './samplePairs';
 import { StorageItems } from './storageItems';
 import { REPLAY, Tenancy } from './tenancy';
 import { TrainingRuns } from './trainingRuns';
@@ -346,6 +347,33 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
           text: text.decode(terminated ? ids.slice(0, -1) : ids),
         }));
         return { completions };
+      }),
+    samplePairs: ({ ref, ...options }, { progress, signal }) =>
+      onDevice('sampling pairs', async () => {
+        const text = modelText((await contexts.ofModel(ref)).tokenizer);
+        return samplePairs(options, {
+          render: await contexts.served(ref),
+          // Prompt by prompt, so that a run that trains meanwhile gets its steps in between.
+          async sample(ids, sampling, stopIds) {
+            const rows = await models.use(
+              ref,
+              (engine) =>
+                generate(engine, {
+                  prompts: [ids, ids.slice()],
+                  ...{ sampling, stopIds, signal },
+                  yieldToOthers: () => queue.giveWay(),
+                }),
+              signal,
+              'training',
+            );
+            const [a, b] = rows.map(({ ids: written, terminated }) => ({
+              text: text.decode(terminated ? written.slice(0, -1) : written),
+              isCut: !terminated,
+            }));
+            return [a!, b!];
+          },
+          onPair: progress,
+        });
       }),
     inspect: ({ ref, ids, k }, { signal }) =>
       onDevice('reading the row', async () => {

@@ -12,6 +12,7 @@ import { insertGenerationMarkers } from '../text/insertMarkers';
 import { render } from '../text/render';
 import { lintTemplate } from '../text/templateLint';
 import { turnEnds } from '../text/turnEnds';
+import { Annotations } from './annotations';
 import { ArtifactHolds } from './artifactHolds';
 import { compareRows } from './compareRows';
 import { DatasetChanges } from './datasetChanges';
@@ -41,6 +42,7 @@ export function createTextService(env: TextEnvironment): Handlers<TextRequests> 
   const datasets = new Datasets(env.storage, env.now);
   const changes = new DatasetChanges(datasets);
   const contexts = new RenderContexts(env.readModelFile, env.storage, env.now);
+  const annotations = new Annotations(env.storage, datasets, env.now);
   const goldens = new Goldens(env.storage);
   const templates = new Templates(env.storage, env.now);
   const holds = new ArtifactHolds(env.storage, env.now, env.locks);
@@ -85,6 +87,20 @@ export function createTextService(env: TextEnvironment): Handlers<TextRequests> 
       const buffer = bytes.buffer as ArrayBuffer;
       return transferring({ ...about, bytes: buffer }, [buffer]);
     },
+    listAnnotations: async () => ({ sessions: await annotations.list() }),
+    createAnnotation: (given) => annotations.create(given),
+    annotationSession: ({ id }) => annotations.view(id),
+    annotationPair: ({ id, pair }) => annotations.pair(id, pair),
+    annotate: ({ id, action }) => annotations.act(id, action),
+    revealPair: ({ id, pair, crowd }) => annotations.reveal(id, pair, crowd),
+    annotationReport: ({ id }) => annotations.report(id),
+    makeAnnotationSet: ({ id, options }) => annotations.makeSet(id, options),
+    async exportAnnotation({ id }) {
+      const { fileName, bytes } = await annotations.export(id);
+      const buffer = bytes.buffer as ArrayBuffer;
+      return transferring({ fileName, bytes: buffer }, [buffer]);
+    },
+    deleteAnnotation: ({ id }) => annotations.remove(id),
     async encodeRow({ row, rowId, settings }) {
       const full = await settingsOf(settings);
       const encoded = render(row, rowId, full);

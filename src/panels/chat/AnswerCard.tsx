@@ -1,9 +1,9 @@
 // One model's answer: who answers, the text as it comes, and what it is worth by the contract.
 import type { ToolSchema } from '../../protocol/chat';
+import type { ModelOption } from '../../stores/modelOptions';
 import { Card } from '../../ui/Card';
 import { Fault } from '../../ui/Fault';
 import { completionWords, verdictOf } from './chatView';
-import type { ModelOption } from './models';
 import type { AnswerState } from './useAnswer';
 
 export function AnswerCard({

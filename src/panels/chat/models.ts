@@ -1,42 +1,8 @@
-// Which models can answer: the built-in bases, every run with weights, and each of its checkpoints.
+// The two models that Chat asks: which ones, until the person chooses others.
 import { useState } from 'react';
-import { count } from '../../lib/words';
-import type { StoredModel } from '../../protocol/requests';
-import type { RunRecord } from '../../protocol/run';
-import { BUILTIN_MODELS } from '../../stores/modelNames';
+import { hasWeights, modelOptions } from '../../stores/modelOptions';
 import { useModelName, useModelStore, useStoredModels, type WantedInChat } from '../../stores/models';
 import { useRuns } from '../../stores/runs';
-
-export interface ModelOption {
-  ref: string;
-  name: string;
-}
-const hasWeights = (run: RunRecord): boolean =>
-  run.checkpoints.length > 0 || run.status === 'running' || run.status === 'paused';
-
-/**
- * Bases and imported models; then the newest run first, each followed by its checkpoints; then what runs have left and no run
- * shows any more.
- */
-export function modelOptions(runs: readonly RunRecord[], stored: readonly StoredModel[] = []): ModelOption[] {
-  const shown = runs.filter(hasWeights);
-  const left = new Set(shown.flatMap(({ outputs }) => Object.values(outputs)));
-  const of = (list: readonly StoredModel[]) => list.map(({ id, name }) => ({ ref: id, name }));
-  return [
-    ...BUILTIN_MODELS,
-    ...of(stored.filter(({ isImported }) => isImported)),
-    ...shown
-      .toSorted((a, b) => b.createdAt - a.createdAt)
-      .flatMap((run) => [
-        { ref: `run:${run.id}`, name: `${run.name} · step ${count(run.step)}` },
-        ...run.checkpoints
-          .filter((c) => c.step !== run.step)
-          .toSorted((a, b) => b.step - a.step)
-          .map((c) => ({ ref: `run:${run.id}@${c.step}`, name: `${run.name} · checkpoint ${count(c.step)}` })),
-      ]),
-    ...of(stored.filter(({ id, isImported }) => !isImported && !left.has(id))),
-  ];
-}
 
 /**
  * What another page asked for, unless the person has chosen since; else the base of the newest run left and the run right: before

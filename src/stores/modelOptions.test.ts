@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import type { RunRecord } from '../../protocol/run';
-import { testRun } from '../../protocol/testRun';
-import { modelOptions } from './models';
+import type { RunRecord } from '../protocol/run';
+import { testRun } from '../protocol/testRun';
+import { modelOptions } from './modelOptions';
 
 const run = (change: Partial<RunRecord>): RunRecord =>
   testRun({
