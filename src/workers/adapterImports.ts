@@ -36,8 +36,8 @@ export class AdapterImports {
   }
 
   private async readFiles(files: readonly GivenBytes[]) {
-    const given = files.map(({ path, bytes }) => ({ path, bytes: new Uint8Array(bytes) }));
-    return readImport(findAdapter(given), importBase(await this.tenancy.base()));
+    const given = files.map(({ path, bytes }) => ({ path, blob: new Blob([bytes]) }));
+    return readImport(await findAdapter(given), importBase(await this.tenancy.base()));
   }
 }
 

@@ -1,12 +1,11 @@
 // Adapters that a person brings for a model of theirs: PEFT's files, held against that model and kept beside it as an artifact.
-import { findAdapter, isAdapterFile, MAX_ADAPTER_BYTES, readImport } from '../interop/adapterImport';
+import { findAdapter, readImport } from '../interop/adapterImport';
 import type { GivenFile } from '../interop/hfModel';
 import { ADAPTER_CONFIG, ADAPTER_WEIGHTS } from '../interop/peft';
 import { unzipGiven } from '../interop/zipFile';
-import { ConfigError, DataError } from '../lib/errors';
+import { ConfigError } from '../lib/errors';
 import type { AdapterReading, ModelRef } from '../protocol/requests';
 import type { ArtifactInfo, ArtifactStore } from '../storage/artifacts';
-import { megabytes } from '../storage/storage';
 import { importBase } from './adapterImports';
 import type { Models } from './models';
 
@@ -59,17 +58,7 @@ export class ModelAdapters {
       throw new ConfigError(`${source.info.name} is an adapter itself. Open its base, and add the adapter there.`, {
         where: ref,
       });
-    const files = await unzipGiven(given, isAdapterFile);
-    const wanted = files.filter(({ path }) => isAdapterFile(path));
-    const bytes = wanted.reduce((sum, { blob }) => sum + blob.size, 0);
-    if (bytes > MAX_ADAPTER_BYTES)
-      throw new DataError(`The adapter’s files take ${megabytes(bytes)}, and at most ${megabytes(MAX_ADAPTER_BYTES)} are read. Choose the folder of one adapter.`, { where: wanted[0]!.path }); // biome-ignore format: one error
-    const read = files.map(async ({ path, blob }) => ({
-      path,
-      // Others are only named, where no adapter is found.
-      bytes: isAdapterFile(path) ? new Uint8Array(await blob.arrayBuffer()) : new Uint8Array(),
-    }));
-    const found = findAdapter(await Promise.all(read));
+    const found = await findAdapter(given);
     const others = (await this.artifacts.list('model')).map(({ name }) => name);
     const { artifactId } = source.info;
     return { ...(await readImport(found, importBase(source, others))), baseId: artifactId };

@@ -1,5 +1,5 @@
 // Models in and out through the workers: copied piece by piece, resumed, refused, talked to, trained on, exported, deleted.
-import { unzipSync } from 'fflate';
+import { unzipSync, zipSync } from 'fflate';
 import { afterEach, expect, test } from 'vitest';
 import { TEMPLATE, TINY, tinyFolder, tinyWeights } from '../interop/testFolder';
 import { CancelledError, DataError, StorageError } from '../lib/errors';
@@ -59,6 +59,33 @@ test('an imported model answers, is read and is told about with its own tokenize
   const again = bed.compute.request('importModel', { name: 'other', files: tinyFolder() });
   expect(await again).toEqual({ ...model, isKnown: true });
   expect((await bed.text.request('listKits', {})).kits).toHaveLength(1);
+});
+
+/** As torch.save writes it: a zip with a pickle in it. */
+const torchFile = () =>
+  new Blob([zipSync({ 'archive/data.pkl': [new Uint8Array([128, 2, 125, 46]), { level: 0 }], 'archive/version': new TextEncoder().encode('3\n') }) as Uint8Array<ArrayBuffer>]); // biome-ignore format: one file
+test('torch’s pickles beside a model are not opened, and alone they are told as pickles', async () => {
+  bed = testBed();
+  const plain = await importTiny(bed);
+  const cut = torchFile().slice(0, 100);
+  const beside = [...tinyFolder(), { path: 'tiny/optimizer.pt', blob: cut }, { path: 'tiny/scheduler.pt', blob: torchFile() }]; // biome-ignore format: one folder
+  expect((await bed.compute.request('importModel', { name: 'beside', files: beside })).id).toBe(plain.id);
+  const pickled = [...tinyFolder({ 'model.safetensors': undefined }), { path: 'tiny/pytorch_model.bin', blob: torchFile() }]; // biome-ignore format: one folder
+  const words = /pytorch_model\.bin holds the weights as a pickle.*Convert it/;
+  await expect(bed.compute.request('importModel', { name: 'pickled', files: pickled })).rejects.toThrow(words);
+  await expect(bed.compute.request('importModel', { name: 'alone', files: pickled.slice(-1) })).rejects.toThrow(words);
+});
+test('a zip whose directory says that tokenizer or config is too large is refused before anything is unpacked', async () => {
+  bed = testBed();
+  const zipped = (name: string) => {
+    const bytes = zipSync({ [name]: [new Uint8Array(100), { level: 0 }] });
+    const view = new DataView(bytes.buffer);
+    view.setUint32(view.getUint32(bytes.length - 6, true) + 24, 99e6, true);
+    return [{ path: 'm.zip', blob: new Blob([bytes]) }];
+  };
+  const give = (name: string) => bed!.compute.request('importModel', { name: 'm', files: zipped(name) });
+  await expect(give('tokenizer.json')).rejects.toThrow(/tokenizer\.json has 99\.0 MB; at most 96\.0 MB are read/);
+  await expect(give('config.json')).rejects.toThrow(/config\.json has 99000000 bytes: it is no config\.json/);
 });
 
 test('a LoRA run on an imported model renders with its template, and what it leaves finds its way back', async () => {
