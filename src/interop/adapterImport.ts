@@ -110,13 +110,13 @@ function instead(seen: readonly string[]): string {
 }
 
 /**
- * Reads an adapter beside a base: what it is, and what its base was recognised by. `files` are those of the artifact. Throws
- * DataError, ConfigError or ShapeError, in words, for a file that is malformed or was made for another base.
+ * Reads an adapter beside a base: what it is, and what its base was recognised by. `files` and `parents` are those of the artifact:
+ * an export of the studio may name the template that it was trained with. Throws DataError, ConfigError or ShapeError, in words, for a file that is malformed or was made for another base.
  */
 export async function readImport(
   given: AdapterFiles,
   base: ImportBase,
-): Promise<{ reading: AdapterReading; files: Record<string, Uint8Array> }> {
+): Promise<{ reading: AdapterReading; files: Record<string, Uint8Array>; parents: Record<string, string> }> {
   const { name, weights } = given;
   const files = { [ADAPTER_CONFIG]: given.config, [ADAPTER_WEIGHTS]: weights };
   const warnings: string[] = [];
@@ -127,7 +127,8 @@ export async function readImport(
   warnings.push(...patternWarnings(base.config, config));
   const isIdle = Object.entries(tensors).every(([key, { data }]) => !key.includes('.lora_B.') || data.every((x) => x === 0)); // biome-ignore format: one condition
   if (isIdle) warnings.push('Every B is zero, as before the first step of training: it changes no answer.');
-  const id = await artifactId(await manifestOf('adapter', files, { base: base.artifactId }));
+  const parents = { base: base.artifactId, ...(hash?.template !== undefined && { template: hash.template }) };
+  const id = await artifactId(await manifestOf('adapter', files, parents));
   const reading: AdapterReading = {
     name,
     artifactId: id,
@@ -144,13 +145,14 @@ export async function readImport(
       : baseByName(said, base),
     warnings,
   };
-  return { reading, files };
+  return { reading, files, parents };
 }
 
 interface Origin {
   /** Artifact ids. */
   base: string;
   adapter: string;
+  template?: string;
   baseName?: string;
 }
 /** The base that the export's own file vouches for; undefined without one, or where the adapter is not the exported one. */
@@ -166,18 +168,19 @@ async function originBase(
   } catch {
     said = null; // told below, as one that says nothing
   }
-  const { base, adapter, baseName } = said ?? {};
+  const { base, adapter, baseName, template: named } = said ?? {};
   if (typeof base !== 'string' || typeof adapter !== 'string') {
     warnings.push(`${ORIGIN_FILE} does not say base and adapter, so it is not used.`);
     return undefined;
   }
-  if ((await artifactId(await manifestOf('adapter', files, { base }))) !== adapter) {
+  const template: Record<string, string> = typeof named === 'string' ? { template: named } : {};
+  if ((await artifactId(await manifestOf('adapter', files, { base, ...template }))) !== adapter) {
     warnings.push(
       `The files are not those that ${ORIGIN_FILE} was written for (their hash differs), so its word on the base is not taken.`,
     );
     return undefined;
   }
-  return { base, adapter, ...(typeof baseName === 'string' && { baseName }) };
+  return { base, adapter, ...template, ...(typeof baseName === 'string' && { baseName }) };
 }
 function otherBase(name: string, { base: theirs, baseName }: Origin, base: ImportBase): ConfigError {
   return new ConfigError(

@@ -399,6 +399,8 @@ export interface StoredModel {
   isImported: boolean;
   /** Artifact id of the tokenizer that it reads with; the studio's own unless given. */
   tokenizer?: string;
+  /** Ref or artifact id of the template that it was trained with, or its base was; absent where nothing of it was trained here. */
+  template?: string;
   /** Of an imported adapter: the model beside which it lies. */
   adapterOf?: { ref: ModelRef; name: string };
 }

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { defaultSftRecipe } from '../labs/registry';
 import type { StoredModel } from '../protocol/requests';
 import type { RunRecord } from '../protocol/run';
-import { tokenizerOf, withModel } from './models';
+import { tokenizerOf, trainedTemplate, withModel } from './models';
 
 const model: StoredModel = { id: 'sha256:m', name: 'm', sizeBytes: 1, createdAt: 1, isImported: true, tokenizer: 'sha256:t' }; // biome-ignore format: one model
 const run = (ref: string) => ({ recipe: { ...defaultSftRecipe, model: { ref } } }) as unknown as RunRecord;
@@ -14,6 +14,12 @@ test('a model reads with the tokenizer that it, or what it was trained from, cam
   expect(tokenizerOf('run:own', [model], runs)).toBeUndefined();
   expect(tokenizerOf('run:gone', [model], runs)).toBeUndefined();
   expect(tokenizerOf('run:loop', [model], { loop: run('run:loop') })).toBeUndefined();
+});
+test('a stored model says itself what it was trained with, its run gone or not', () => {
+  const runs = { a: run('sha256:m') };
+  expect(trainedTemplate('run:a@3', [], runs)).toBe(defaultSftRecipe.template);
+  expect(trainedTemplate('sha256:m', [{ ...model, template: 'sha256:t' }], {})).toBe('sha256:t');
+  expect(trainedTemplate('sha256:m', [model], {})).toBeUndefined();
 });
 test('another model takes the template along only where its tokenizer can write it', () => {
   const imported = withModel(defaultSftRecipe, 'sha256:m', 'sha256:t');

@@ -132,11 +132,14 @@ export function tokenizerOf(
   return undefined;
 }
 
-/** The template that a model was trained with: of its run, also where it is the artifact that the run has left. */
-export function trainedTemplate(ref: ModelRef, runs: Record<string, RunRecord>): string | undefined {
+/** The template that a model was trained with; undefined also for what no list shows: the worker that renders for it knows. */
+export function trainedTemplate(
+  ref: ModelRef,
+  models: readonly StoredModel[],
+  runs: Record<string, RunRecord>,
+): string | undefined {
   const runId = /^run:([\w-]+)/.exec(ref)?.[1];
-  const run = runId === undefined ? Object.values(runs).find(({ outputs }) => Object.values(outputs).includes(ref)) : runs[runId]; // biome-ignore format: one choice
-  return run?.recipe.template;
+  return runId === undefined ? models.find(({ id }) => id === ref)?.template : runs[runId]?.recipe.template;
 }
 
 /** The recipe on another model, with a template that the model's tokenizer can write. */

@@ -43,6 +43,7 @@ import { baseOf, modelCard } from './modelCards';
 import { exportMerged, exportModel, exportPeft, exportStored } from './modelExports';
 import { type ReadModelFile, requireModelFile } from './modelFiles';
 import { ModelImports } from './modelImports';
+import { trainedTemplate } from './modelKit';
 import { Models, runOf, sourceOf } from './models';
 import { modelText } from './modelText';
 import { recipePreparer } from './prepareRun';
@@ -307,12 +308,14 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
         throw error;
       },
     );
+    const template = await trainedTemplate(storage, id, now);
     const isAdapter = isImportedAdapter(info);
     const adapterOf = isAdapter ? await baseOf(manifest.parents.base!, models, artifacts) : undefined;
     return {
       ...{ id, name, sizeBytes, createdAt },
       isImported: isAdapter || (manifest.parents.tokenizer !== undefined && manifest.parents.base === undefined),
       ...(kit !== undefined && { tokenizer: kit }),
+      ...(template !== undefined && { template }),
       ...(adapterOf && { adapterOf }),
     };
   }

@@ -40,12 +40,12 @@ export class ModelAdapters {
    * it, and as `read` does; nothing is kept then.
    */
   async add(base: ModelRef, files: readonly GivenFile[], isBaseConfirmed: boolean): Promise<ArtifactInfo> {
-    const { reading, files: kept, baseId } = await this.readBeside(base, files);
+    const { reading, files: kept, parents } = await this.readBeside(base, files);
     if (reading.base.needsConfirmation && !isBaseConfirmed)
       throw new ConfigError(`${reading.base.text} Confirm that it was trained on this model, or leave it.`, {
         where: 'base',
       });
-    const about = { name: reading.name, note: IMPORTED, parents: { base: baseId } };
+    const about = { name: reading.name, note: IMPORTED, parents };
     const { id, name, note } = await this.artifacts.put('adapter', kept, about);
     // A run of this studio has left the same one: from now on it is shown beside the model too.
     if (note !== IMPORTED) await this.artifacts.rename(id, name, IMPORTED);
@@ -60,7 +60,6 @@ export class ModelAdapters {
       });
     const found = await findAdapter(given);
     const others = (await this.artifacts.list('model')).map(({ name }) => name);
-    const { artifactId } = source.info;
-    return { ...(await readImport(found, importBase(source, others))), baseId: artifactId };
+    return readImport(found, importBase(source, others));
   }
 }

@@ -151,6 +151,54 @@ test('what a run has left is served and exported with the template that it was t
   const card = await bed.compute.request('modelCard', { ref: id });
   expect(card.base).toEqual({ ref: 'builtin:tiny', name: 'tiny-base' });
 });
+test('what was trained names its template: without its run it is served with it still, and deletion says who needs it', async () => {
+  bed = testBed();
+  const { compute, text } = bed;
+  const source = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}"; // biome-ignore format: one template
+  const { ref: template } = await text.request('saveTemplate', { name: 'angles', source });
+  const overrides = ['stop_not_trained', 'target_cut', 'not_prefix_preserving', 'train_spans_lost'];
+  const train = async (runId: string, more: object) => {
+    const recipe = { ...tinyRecipe, overrides, ...more, args: { ...tinyRecipe.args, max_steps: 1, max_length: 64 } };
+    await compute.request('startRun', { runId, name: runId, recipe });
+    await expect.poll(() => bed!.statuses(runId).at(-1), { timeout: 30_000 }).toBe('finished');
+    const outputs = async () => (await compute.request('listRuns', {})).runs.find(({ id }) => id === runId)!.outputs;
+    await expect.poll(async () => Object.keys(await outputs())).toHaveLength(1);
+    return Object.values(await outputs())[0]!;
+  };
+  const { id: tiny } = await importTiny(bed);
+  const peft = { r: 2, lora_alpha: 4, target_modules: ['q_proj'] };
+  const whole = await train('whole', { template });
+  const adapter = await train('adapter', { template, peft });
+  // Trained with the studio’s template though the model has its own: that is named too.
+  const studio = await train('studio', { model: { ref: tiny }, template: 'builtin:chatml', peft });
+  const usual = await train('usual', { peft });
+  const artifacts = new ArtifactStore(bed.storage, now);
+  expect((await artifacts.get(whole))!.manifest.parents).toMatchObject({ template });
+  expect((await artifacts.get(usual))!.manifest.parents).not.toHaveProperty('template');
+  const prompt = async (model: string) =>
+    (await text.request('encodePrompt', { messages: [{ role: 'user', content: 'Hi' }], model })).text;
+  const before = await prompt(studio);
+  // Out in PEFT's files and back: the same artifact, because the export names the template as well.
+  const { blob, fileName } = await compute.request('exportAdapter', { ref: adapter, form: 'peft' });
+  const origin = new TextDecoder().decode(unzipSync(new Uint8Array(await blob.arrayBuffer()))['posttrain_studio.json']);
+  expect(JSON.parse(origin)).toMatchObject({ adapter, template });
+  const files = [{ path: fileName, blob }];
+  const reading = await compute.request('readModelAdapter', { base: 'builtin:tiny', files });
+  expect(reading).toMatchObject({ artifactId: adapter, base: { by: 'hash' } });
+  for (const runId of ['whole', 'adapter', 'studio']) await compute.request('deleteRun', { runId });
+  expect(await prompt(whole)).toBe('<user>Hi<assistant>');
+  expect(await prompt(adapter)).toBe('<user>Hi<assistant>');
+  expect(await prompt(studio)).toBe(before);
+  const { items } = await compute.request('storageReport', {});
+  expect(items.find(({ id }) => id === template)).toMatchObject({
+    consequence: 'Without it the adapter “adapter” and the model “whole” will not open.',
+  });
+  await compute.request('deleteStored', { kind: 'template', id: template, isForced: true });
+  const remedy = /The template “angles” was deleted from this browser\. Save the same source again on the Template page, or choose another template\./; // biome-ignore format: one sentence
+  await expect(prompt(whole)).rejects.toThrow(remedy);
+  await text.request('saveTemplate', { name: 'back', source });
+  expect(await prompt(whole)).toBe('<user>Hi<assistant>');
+});
 test('the card of a model without a chat template does not call for one', async () => {
   bed = testBed();
   const cardOf = async (changes: Parameters<typeof tinyFolder>[0]) => {
