@@ -16,10 +16,13 @@ const SHARD = /^model-(\d+)-of-(\d+)\.safetensors$/;
 export const isWeights = (name: string): boolean => name === WEIGHTS || SHARD.test(name);
 /** Beside an imported model: what was changed or noticed as it came in. */
 export const NOTES_FILE = 'posttrain_studio.json';
+const MAX_NOTES_BYTES = 64 * 2 ** 10;
 /** What is read of a model's folder. */
 const isModelFile = (path: string): boolean => {
   const name = nameOf(path);
-  return [MODEL_CONFIG, GENERATION_CONFIG, WEIGHTS_INDEX].includes(name) || isWeights(name) || isKitFile(path);
+  return (
+    [MODEL_CONFIG, GENERATION_CONFIG, WEIGHTS_INDEX, NOTES_FILE].includes(name) || isWeights(name) || isKitFile(path)
+  );
 };
 /** A config or an index is text: more than this is something else. */
 const MAX_JSON_BYTES = 64 * 2 ** 20;
@@ -103,10 +106,12 @@ export async function readHfFolder(given: readonly GivenFile[]): Promise<HfModel
   const isApart = asSaid.head !== undefined && !(await isSameTensor(asSaid, EMBEDDING, asSaid.head, HEAD));
   const config = isApart ? { ...said, tie_word_embeddings: false } : said;
   const tensors = isApart ? await openWeights(config, parts, shards) : asSaid;
-  const notes = isApart ? [HEAD_APART] : [];
+  // What an export of the studio says stays with it: the same files are the same model again.
+  const kept = isApart ? undefined : await keptNotes(byName.get(NOTES_FILE));
+  const notes = isApart ? [HEAD_APART] : (kept ?? []);
   if (isApart) byName.set(MODEL_CONFIG, jsonBlob({ ...json, tie_word_embeddings: false }));
-  if (notes.length > 0) byName.set(NOTES_FILE, jsonBlob({ notes }));
-  const kept = [
+  if (isApart) byName.set(NOTES_FILE, jsonBlob({ notes }));
+  const names = [
     MODEL_CONFIG,
     GENERATION_CONFIG,
     ...(notes.length > 0 ? [NOTES_FILE] : []),
@@ -118,7 +123,7 @@ export async function readHfFolder(given: readonly GivenFile[]): Promise<HfModel
   else stopIdsOf(json, MODEL_CONFIG);
   return {
     config,
-    files: new Map(kept.flatMap((name) => (byName.has(name) ? [[name, byName.get(name)!] as const] : []))),
+    files: new Map(names.flatMap((name) => (byName.has(name) ? [[name, byName.get(name)!] as const] : []))),
     // Templates of their own kinds lie in a folder below.
     kit: given.filter(
       ({ path }) => isKitFile(path) && `${folderOf(path)}/`.startsWith(folder === '' ? '' : `${folder}/`),
@@ -135,6 +140,16 @@ const jsonBlob = (value: unknown): Blob => new Blob([`${JSON.stringify(value, un
 export function notesOf(json: unknown): string[] {
   const { notes } = (json ?? {}) as { notes?: unknown };
   return Array.isArray(notes) ? notes.filter((note) => typeof note === 'string') : [];
+}
+
+/** Notes of a file that the studio wrote; another's file of this name is nothing to keep. */
+async function keptNotes(blob: Blob | undefined): Promise<string[] | undefined> {
+  if (!blob || blob.size > MAX_NOTES_BYTES) return undefined;
+  try {
+    return notesOf(JSON.parse(await blob.text()));
+  } catch {
+    return undefined;
+  }
 }
 
 function whyNoModel(names: readonly string[]): string {

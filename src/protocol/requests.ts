@@ -709,11 +709,11 @@ export interface ComputeRequests {
   readModelAdapter: { params: { base: ModelRef; files: GivenBlob[] }; reply: AdapterReading; progress: never };
   /**
    * Keeps such files beside the model. `isBaseConfirmed`: the person vouches for the base; ConfigError where that is needed and
-   * missing.
+   * missing. `isKnown`: the same bytes were there already.
    */
   addModelAdapter: {
     params: { base: ModelRef; files: GivenBlob[]; isBaseConfirmed: boolean };
-    reply: StoredModel;
+    reply: StoredModel & { isKnown?: true };
     progress: never;
   };
   /** Models, and adapters that were added to one. */

@@ -1,8 +1,11 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { defaultSftRecipe } from '../labs/registry';
 import type { StoredModel } from '../protocol/requests';
 import type { RunRecord } from '../protocol/run';
-import { tokenizerOf, trainedTemplate, withModel } from './models';
+import { loadModels, tokenizerOf, trainedTemplate, useModelStore, withModel } from './models';
+
+const request = vi.hoisted(() => vi.fn());
+vi.mock('./client', () => ({ studioClient: () => ({ compute: { request } }) }));
 
 const model: StoredModel = { id: 'sha256:m', name: 'm', sizeBytes: 1, createdAt: 1, isImported: true, tokenizer: 'sha256:t' }; // biome-ignore format: one model
 const run = (ref: string) => ({ recipe: { ...defaultSftRecipe, model: { ref } } }) as unknown as RunRecord;
@@ -28,4 +31,14 @@ test('another model takes the template along only where its tokenizer can write 
   expect(withModel(imported, 'builtin:micro', undefined).template).toBe('builtin:chatml');
   const saved = { ...defaultSftRecipe, template: 'sha256:saved' };
   expect(withModel(saved, 'builtin:nano', undefined).template).toBe('sha256:saved');
+});
+test('what Chat was asked to open stays until it is deleted, in a list or not', async () => {
+  const wanted = { right: 'run:a', left: 'sha256:adapter' };
+  useModelStore.setState({ wanted });
+  request.mockResolvedValue({ models: [], pending: [], removed: [{ id: 'sha256:other', name: 'other' }] });
+  await loadModels();
+  expect(useModelStore.getState().wanted).toEqual(wanted);
+  request.mockResolvedValue({ models: [], pending: [], removed: [{ id: 'sha256:adapter', name: 'left' }] });
+  await loadModels();
+  expect(useModelStore.getState().wanted).toBeUndefined();
 });

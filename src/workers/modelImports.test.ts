@@ -8,7 +8,7 @@ import type { ModelImportProgress } from '../protocol/requests';
 import { ArtifactStore, filePath } from '../storage/artifacts';
 import { CHUNK_BYTES } from '../storage/hash';
 import { MemoryStorage } from '../storage/memoryStorage';
-import { readSafetensors } from '../storage/safetensors';
+import { readSafetensors, writeSafetensors } from '../storage/safetensors';
 import type { Storage } from '../storage/storage';
 import { Kits } from './kits';
 import { ModelImports } from './modelImports';
@@ -249,6 +249,20 @@ test('model → folder → model: the same bytes of every tensor, and the same a
   expect(twice['config.json']).toEqual(written['config.json']);
 });
 
+test('what was noticed as a model came in goes out with it and comes back: the same model', async () => {
+  bed = testBed();
+  const head = { shape: [1024, 32], data: new Float32Array(1024 * 32).fill(0.5) };
+  const weights = writeSafetensors({ ...tinyWeights(), 'lm_head.weight': head });
+  const { id } = await importTiny(bed, { 'model.safetensors': weights });
+  const notes = async (ref: string) => (await bed!.compute.request('modelCard', { ref })).notes;
+  expect(await notes(id)).toEqual([expect.stringContaining('tie_word_embeddings')]);
+  const { blob, fileName } = await bed.compute.request('exportModel', { ref: id });
+  await bed.compute.request('deleteStored', { kind: 'model', id });
+  const back = await bed.compute.request('importModel', { name: 'back', files: [{ path: fileName, blob }] });
+  expect(back.id).toBe(id);
+  expect(await notes(id)).toEqual([expect.stringContaining('tie_word_embeddings')]);
+});
+
 test('a copy that was cut off goes on where it stopped: whole chunks are left, the torn one is written again', async () => {
   const written: string[] = [];
   const storage = new MemoryStorage({ probe: (step, path) => step === 'rename' && written.push(path) });
@@ -364,6 +378,8 @@ test('the storage report says what is stored, how large, and what depends on wha
   expect(items.map(({ kind }) => kind).sort()).toEqual(['model', 'other', 'tokenizer']);
   const tokenizer = items.find(({ kind }) => kind === 'tokenizer')!;
   expect(tokenizer.usedBy).toEqual(['tiny']);
+  // Not even by force: the page offers no deletion that is refused then.
+  expect(tokenizer.held).toBe('The model tiny reads with this tokenizer. Delete the model first, on the Models page.');
   await expect(bed.text.request('deleteKit', { id: tokenizer.id })).rejects.toThrow(/The model tiny reads with this tokenizer/); // biome-ignore format: one call
   const left = items.find(({ kind }) => kind === 'other')!;
   expect(left).toMatchObject({ sizeBytes: 5000, name: expect.stringContaining('closed tab') });
