@@ -1,6 +1,7 @@
 // A PEFT adapter that a person brings: its two files found among what was dropped or zipped, held against a base, and what the
 // base was recognised by (design §3: by hash where the studio wrote the files, else by shapes, name and the person's word).
 import { ConfigError, DataError, ShapeError } from '../lib/errors';
+import { megabytes } from '../lib/words';
 import { linearModules, loraParameterCount, patternWarnings, targetModules } from '../nn/lora';
 import type { NamedTensorMap } from '../nn/seam';
 import type { LlamaConfig, LoraConfig } from '../protocol/model';
@@ -8,7 +9,6 @@ import type { AdapterReading } from '../protocol/requests';
 import { shortId } from '../storage/artifacts';
 import { artifactId, manifestOf } from '../storage/hash';
 import { readSafetensors } from '../storage/safetensors';
-import { megabytes } from '../storage/storage';
 import type { GivenFile } from './hfModel';
 import { ADAPTER_CONFIG, ADAPTER_WEIGHTS, ORIGIN_FILE, readAdapter, readAdapterConfig } from './peft';
 import { unzipGiven } from './zipFile';

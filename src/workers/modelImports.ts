@@ -3,11 +3,12 @@
 import { type GivenFile, type HfModel, isModelFileOf, readHfFolder, requireVocabulary } from '../interop/hfModel';
 import { unzipGiven } from '../interop/zipFile';
 import { CancelledError, ConfigError, DataError, StorageError } from '../lib/errors';
+import { megabytes } from '../lib/words';
 import { requireKitSize } from '../protocol/kitFiles';
 import type { ModelImportProgress, PendingImport } from '../protocol/requests';
 import { type ArtifactInfo, type ArtifactStore, filePath } from '../storage/artifacts';
 import { artifactId, CHUNK_BYTES, digest, hashDigests, type Manifest } from '../storage/hash';
-import { megabytes, type Storage } from '../storage/storage';
+import type { Storage } from '../storage/storage';
 import { ChunkReader } from './chunkReader';
 import { type Kits, IMPORTS as TABLE } from './kits';
 import type { RunLocks } from './runLocks';

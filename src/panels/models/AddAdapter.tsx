@@ -1,6 +1,6 @@
 // An adapter for a model: PEFT's files dropped or picked, what they are, what speaks for their base, and the word to keep them.
 import { useEffect, useRef, useState } from 'react';
-import { count, plural } from '../../lib/words';
+import { count, megabytes, plural } from '../../lib/words';
 import type { AdapterReading, GivenBlob, ModelRef } from '../../protocol/requests';
 import { studioClient } from '../../stores/client';
 import { addAdapter } from '../../stores/models';
@@ -9,7 +9,6 @@ import { droppedFiles, type PickedFile } from '../../ui/droppedFiles';
 import { Fault } from '../../ui/Fault';
 import { FilePicker } from '../../ui/FilePicker';
 import { useDropTarget } from '../../ui/useDropTarget';
-import { megabytes } from './modelsView';
 
 /** `given`: files that were dropped elsewhere on the page. */
 export function AddAdapter({
