@@ -23,6 +23,31 @@ async function drop(page: Page, path: string): Promise<void> {
     await session.send('Input.dispatchDragEvent', { type, ...at, data });
 }
 
+test('a tokenizer that a model reads with stays; a saved template goes after a question', async ({ page }, info) => {
+  await openStudio(page, WASM);
+  await showPanel(page, '#/models');
+  await page.getByLabel('Folder of a model to import').setInputFiles(folder(info, 'my-nano'));
+  await expect(page.getByRole('heading', { name: 'my-nano' })).toBeVisible();
+  await expect(page.locator('.models-storage').getByRole('button', { name: 'Delete my-nano, tokenizer' })).toBeDisabled(); // biome-ignore format: one call
+  await showPanel(page, '#/template');
+  const inHand = page.getByLabel('Tokenizer in hand');
+  await inHand.selectOption({ label: await inHand.locator('option', { hasText: 'my-nano' }).innerText() });
+  await page.getByRole('button', { name: 'Delete my-nano' }).click();
+  await expect(page.locator('.kit-bar').getByRole('alert')).toHaveText(/The model my-nano reads with this tokenizer/);
+  await expect(inHand).toHaveValue(/^sha256:/);
+  await page.getByRole('button', { name: 'Close my-nano' }).click();
+  const template = page.getByLabel('Template in hand');
+  await template.selectOption({ index: 3 });
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  await page.getByLabel('Name of the template').fill('Mine');
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  await page.getByRole('button', { name: 'Delete the saved one' }).click();
+  await page.getByRole('button', { name: 'Keep Mine' }).click();
+  await page.getByRole('button', { name: 'Delete the saved one' }).click();
+  await page.getByRole('button', { name: 'Delete for good: Mine' }).click();
+  await expect(template.locator('option', { hasText: 'Mine' })).toHaveCount(0);
+});
+
 test('a model’s folder comes in by picker, answers, and goes out with the same weights', async ({ page }, info) => {
   await openStudio(page, WASM);
   await showPanel(page, '#/models');

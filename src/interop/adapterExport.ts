@@ -16,6 +16,8 @@ export interface TrainedAdapter {
   baseName: string;
   /** Artifact id of the base; undefined where it is not known. */
   baseId?: string;
+  /** Artifact id of the template that it was trained with, where the adapter names it. */
+  templateId?: string;
   /** Of the run or artifact; the file is called after it. */
   name: string;
   adapter: LoraAdapter;
@@ -32,10 +34,14 @@ export async function adapterId({
   tensors,
   baseName,
   baseId,
-}: Pick<TrainedAdapter, 'config' | 'adapter' | 'tensors' | 'baseName' | 'baseId'>): Promise<string | undefined> {
+  templateId,
+}: Pick<TrainedAdapter, 'config' | 'adapter' | 'tensors' | 'baseName' | 'baseId' | 'templateId'>): Promise<
+  string | undefined
+> {
   if (baseId === undefined) return undefined;
   const files = writeAdapter(config, adapter.config, tensors, baseName);
-  return artifactId(await manifestOf('adapter', files, { base: baseId }));
+  const parents = { base: baseId, ...(templateId !== undefined && { template: templateId }) };
+  return artifactId(await manifestOf('adapter', files, parents));
 }
 
 /**
@@ -47,10 +53,11 @@ export async function adapterZip(
   card: string,
   kept?: { id: string; files: Record<string, Uint8Array> },
 ): Promise<{ fileName: string; blob: Blob }> {
-  const { config, adapter, tensors, baseName, baseId, name } = trained;
+  const { config, adapter, tensors, baseName, baseId, templateId, name } = trained;
   const files = kept?.files ?? writeAdapter(config, adapter.config, tensors, baseName);
   const id = baseId === undefined ? undefined : (kept?.id ?? (await adapterId(trained)));
-  const origin = id === undefined ? [] : [textFile(ORIGIN_FILE, JSON.stringify({ adapter: id, base: baseId, baseName }, undefined, 2))]; // biome-ignore format: one choice
+  const said = { adapter: id, base: baseId, ...(templateId !== undefined && { template: templateId }), baseName };
+  const origin = id === undefined ? [] : [textFile(ORIGIN_FILE, JSON.stringify(said, undefined, 2))];
   const all = [...Object.entries(files).map(([path, bytes]) => bytesFile(path, bytes)), ...origin, textFile('README.md', card)]; // biome-ignore format: one list
   return { fileName: `${slugOf(name, 'adapter')}.peft.zip`, blob: await zipFolder(all) };
 }

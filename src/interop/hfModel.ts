@@ -3,7 +3,7 @@
 import { DataError } from '../lib/errors';
 import { parseLlamaConfig, weightsProblem } from '../nn/loadModel';
 import { parameterShapes } from '../nn/presets';
-import { isKitFile } from '../protocol/kitFiles';
+import { isKitFile, requireKitSize } from '../protocol/kitFiles';
 import type { LlamaConfig } from '../protocol/model';
 import { requireFloats } from '../storage/safetensors';
 import { type ByteSource, blobBytes, isSameTensor, SafetensorsFile, type TensorSource } from '../storage/tensorSource';
@@ -16,13 +16,23 @@ const SHARD = /^model-(\d+)-of-(\d+)\.safetensors$/;
 export const isWeights = (name: string): boolean => name === WEIGHTS || SHARD.test(name);
 /** Beside an imported model: what was changed or noticed as it came in. */
 export const NOTES_FILE = 'posttrain_studio.json';
+const MAX_NOTES_BYTES = 64 * 2 ** 10;
 /** What is read of a model's folder. */
-export const isModelFile = (path: string): boolean => {
+const isModelFile = (path: string): boolean => {
   const name = nameOf(path);
-  return [MODEL_CONFIG, GENERATION_CONFIG, WEIGHTS_INDEX].includes(name) || isWeights(name) || isKitFile(path);
+  return (
+    [MODEL_CONFIG, GENERATION_CONFIG, WEIGHTS_INDEX, NOTES_FILE].includes(name) || isWeights(name) || isKitFile(path)
+  );
 };
 /** A config or an index is text: more than this is something else. */
 const MAX_JSON_BYTES = 64 * 2 ** 20;
+/** As `isModelFile`, by name and size. Throws DataError naming a text that is too large to be one. */
+export function isModelFileOf(path: string, sizeBytes: number): boolean {
+  if (!isModelFile(path)) return false;
+  if (isKitFile(path)) requireKitSize(path, sizeBytes);
+  else if (!isWeights(nameOf(path))) requireJsonSize(nameOf(path), sizeBytes);
+  return true;
+}
 
 /** A file as a person gave it. */
 export interface GivenFile {
@@ -53,9 +63,12 @@ const partsOf = (path: string): string[] => path.replaceAll('\\', '/').split('/'
 const nameOf = (path: string): string => partsOf(path).at(-1)!;
 const folderOf = (path: string): string => partsOf(path).slice(0, -1).join('/');
 
+function requireJsonSize(name: string, sizeBytes: number): void {
+  if (sizeBytes > MAX_JSON_BYTES) fail(`${name} has ${sizeBytes} bytes: it is no ${name}. Copy it again from the model's folder.`, name); // biome-ignore format: one sentence
+}
 /** Throws DataError in words: no JSON object, or too large to be one. */
 async function readJson(blob: Blob, name: string): Promise<Record<string, unknown>> {
-  if (blob.size > MAX_JSON_BYTES) fail(`${name} has ${blob.size} bytes: it is no ${name}. Copy it again from the model's folder.`, name); // biome-ignore format: one sentence
+  requireJsonSize(name, blob.size);
   let json: unknown;
   try {
     json = JSON.parse(await blob.text());
@@ -93,10 +106,12 @@ export async function readHfFolder(given: readonly GivenFile[]): Promise<HfModel
   const isApart = asSaid.head !== undefined && !(await isSameTensor(asSaid, EMBEDDING, asSaid.head, HEAD));
   const config = isApart ? { ...said, tie_word_embeddings: false } : said;
   const tensors = isApart ? await openWeights(config, parts, shards) : asSaid;
-  const notes = isApart ? [HEAD_APART] : [];
+  // What an export of the studio says stays with it: the same files are the same model again.
+  const kept = isApart ? undefined : await keptNotes(byName.get(NOTES_FILE));
+  const notes = isApart ? [HEAD_APART] : (kept ?? []);
   if (isApart) byName.set(MODEL_CONFIG, jsonBlob({ ...json, tie_word_embeddings: false }));
-  if (notes.length > 0) byName.set(NOTES_FILE, jsonBlob({ notes }));
-  const kept = [
+  if (isApart) byName.set(NOTES_FILE, jsonBlob({ notes }));
+  const names = [
     MODEL_CONFIG,
     GENERATION_CONFIG,
     ...(notes.length > 0 ? [NOTES_FILE] : []),
@@ -108,7 +123,7 @@ export async function readHfFolder(given: readonly GivenFile[]): Promise<HfModel
   else stopIdsOf(json, MODEL_CONFIG);
   return {
     config,
-    files: new Map(kept.flatMap((name) => (byName.has(name) ? [[name, byName.get(name)!] as const] : []))),
+    files: new Map(names.flatMap((name) => (byName.has(name) ? [[name, byName.get(name)!] as const] : []))),
     // Templates of their own kinds lie in a folder below.
     kit: given.filter(
       ({ path }) => isKitFile(path) && `${folderOf(path)}/`.startsWith(folder === '' ? '' : `${folder}/`),
@@ -127,15 +142,29 @@ export function notesOf(json: unknown): string[] {
   return Array.isArray(notes) ? notes.filter((note) => typeof note === 'string') : [];
 }
 
+/** Notes of a file that the studio wrote; another's file of this name is nothing to keep. */
+async function keptNotes(blob: Blob | undefined): Promise<string[] | undefined> {
+  if (!blob || blob.size > MAX_NOTES_BYTES) return undefined;
+  try {
+    return notesOf(JSON.parse(await blob.text()));
+  } catch {
+    return undefined;
+  }
+}
+
 function whyNoModel(names: readonly string[]): string {
   if (names.includes('adapter_config.json'))
     return 'These are the files of an adapter, and a model has a config.json. Open the model that it belongs to on the Models page, and add it there.';
   if (names.some((name) => name.endsWith('.gguf')))
     return 'GGUF files are not read. Choose the folder that they were made from, with config.json and safetensors.';
+  if (pickleAmong(names) && !names.some(isWeights)) return whyNoWeights(names);
   return `There is no config.json among the files (${names.slice(0, 4).join(', ') || 'none'}). Drop the whole folder of the model.`;
 }
+/** Weights as torch.save writes them. */
+const pickleAmong = (names: readonly string[]): string | undefined =>
+  names.find((name) => /^pytorch_model.*\.bin$|\.pth?$|\.ckpt$/.test(name));
 function whyNoWeights(names: readonly string[]): string {
-  const pickle = names.find((name) => /^pytorch_model.*\.bin$|\.pth?$|\.ckpt$/.test(name));
+  const pickle = pickleAmong(names);
   if (pickle)
     return `${pickle} holds the weights as a pickle, which may run code when it is read, so it is not. Convert it: AutoModelForCausalLM.from_pretrained(folder).save_pretrained(other_folder) writes safetensors.`;
   return 'There is no model.safetensors among the files, nor shards of it (model-00001-of-00002.safetensors). Drop the whole folder of the model.';

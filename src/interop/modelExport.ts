@@ -62,7 +62,9 @@ export async function zipFolder(
 ): Promise<Blob> {
   const total = files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   if (total > MAX_BYTES)
-    throw new DataError('The model takes more than 4 GiB, which one zip cannot hold. Export its adapter instead.');
+    throw new DataError(
+      'The files take more than 4 GiB, which one zip cannot hold. Of a model with an adapter, export the adapter alone.',
+    );
   const parts: Blob[] = [];
   let gathered: Uint8Array[] = [];
   let bytes = 0;

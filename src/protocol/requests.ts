@@ -411,6 +411,8 @@ export interface StoredModel {
   isImported: boolean;
   /** Artifact id of the tokenizer that it reads with; the studio's own unless given. */
   tokenizer?: string;
+  /** Ref or artifact id of the template that it was trained with, or its base was; absent where nothing of it was trained here. */
+  template?: string;
   /** Of an imported adapter: the model beside which it lies. */
   adapterOf?: { ref: ModelRef; name: string };
 }
@@ -735,11 +737,11 @@ export interface ComputeRequests {
   readModelAdapter: { params: { base: ModelRef; files: GivenBlob[] }; reply: AdapterReading; progress: never };
   /**
    * Keeps such files beside the model. `isBaseConfirmed`: the person vouches for the base; ConfigError where that is needed and
-   * missing.
+   * missing. `isKnown`: the same bytes were there already.
    */
   addModelAdapter: {
     params: { base: ModelRef; files: GivenBlob[]; isBaseConfirmed: boolean };
-    reply: StoredModel;
+    reply: StoredModel & { isKnown?: true };
     progress: never;
   };
   /** Models, and adapters that were added to one. */

@@ -1,5 +1,6 @@
 // The one interface over OPFS + IndexedDB (browser worker), files (Node) and plain memory (where a browser grants neither).
 import { StorageError } from '../lib/errors';
+import { megabytes } from '../lib/words';
 
 export interface Entry {
   name: string;
@@ -57,12 +58,6 @@ export function pathParts(path: string): string[] {
 
 export function totalBytes(bytes: Uint8Array | Uint8Array[]): number {
   return Array.isArray(bytes) ? bytes.reduce((sum, piece) => sum + piece.byteLength, 0) : bytes.byteLength;
-}
-
-/** 1234567 → "1.2 MB"; decimal units, as browsers show them. */
-export function megabytes(bytes: number): string {
-  if (bytes < 1e6) return `${Math.max(1, Math.round(bytes / 1e3))} kB`;
-  return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
 }
 
 /** The sentence for a full disk or quota. */

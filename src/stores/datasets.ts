@@ -33,6 +33,6 @@ function letGoOfDeleted(listed: readonly DatasetInfo[]): void {
   if (datasetId === undefined || !first || listed.some(({ id }) => id === datasetId)) return;
   const title = titles.get(datasetId);
   const what = title === undefined ? 'The dataset in hand' : `The dataset “${title}”`;
-  openDataset(first.id);
+  openDataset(first.id, 'train', first.type);
   tellGone(`${what} is not in this browser any more: Data and Mask are on ${first.title}.`);
 }

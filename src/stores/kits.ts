@@ -37,7 +37,10 @@ export async function importKit(
   await loadKits();
   return info;
 }
+/** One in hand gives way to the studio's own tokenizer once it is gone. Throws in words while something reads with it. */
 export async function deleteKit(id: string): Promise<void> {
   await studioClient().text.request('deleteKit', { id });
+  const { kit, openKit } = useWorkbench.getState();
+  if (kit === id) openKit(undefined);
   await loadKits();
 }

@@ -3,6 +3,8 @@
 import { useEffect, useRef } from 'react';
 import type { Recipe } from '../protocol/recipe';
 import { studioClient } from './client';
+import { loadModels, tokenizerOf, useModelStore } from './models';
+import { useRuns } from './runs';
 import { tellGone } from './session';
 import { withoutMissing } from './withoutMissing';
 
@@ -20,15 +22,21 @@ export function useWithoutMissing<R extends Recipe>(recipe: R, edit: (recipe: R)
   useEffect(() => {
     if (key === '') return;
     const controller = new AbortController();
-    studioClient()
-      .compute.request('missingStored', { ids: key.split(' ') }, { signal: controller.signal })
-      .then(({ missing }) => {
-        if (controller.signal.aborted || missing.length === 0) return;
-        const found = withoutMissing(latest.current.recipe, missing, latest.current.fallback);
-        latest.current.edit(found.recipe);
-        tellGone(found.words.join(' '));
-      })
-      .catch(() => {}); // no answer, no change: starting a run says what is missing
+    const { signal } = controller;
+    const look = async () => {
+      const { compute, text } = studioClient();
+      const { missing } = await compute.request('missingStored', { ids: key.split(' ') }, { signal });
+      if (missing.length === 0) return;
+      const { datasets: sets } = await text.request('listDatasets', {}, { signal });
+      if (!useModelStore.getState().isLoaded) await loadModels();
+      if (signal.aborted) return;
+      const { recipe: chosen, edit: put, fallback: start } = latest.current;
+      const tokenizer = tokenizerOf(chosen.model.ref, useModelStore.getState().models, useRuns.getState().runs);
+      const found = withoutMissing(chosen, missing, { fallback: start, sets, ...(tokenizer !== undefined && { tokenizer }) }); // biome-ignore format: one call
+      put(found.recipe);
+      tellGone(found.words.join(' '));
+    };
+    look().catch(() => {}); // no answer, no change: starting a run says what is missing
     return () => controller.abort();
   }, [key]);
 }

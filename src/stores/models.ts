@@ -51,9 +51,8 @@ export function useStoredModels(): StoredModel[] {
 export async function loadModels(): Promise<void> {
   const listed = await studioClient().compute.request('listModels', {});
   useModelStore.setState(({ wanted }) => {
-    const isGone = [wanted?.right, wanted?.left].some(
-      (ref) => ref?.startsWith('sha256:') && !listed.models.some(({ id }) => id === ref),
-    );
+    // Only what was deleted: an adapter that a run has left is in no list, and opens all the same.
+    const isGone = [wanted?.right, wanted?.left].some((ref) => listed.removed.some(({ id }) => id === ref));
     return { ...listed, isLoaded: true, ...(isGone && { wanted: undefined }) };
   });
 }
@@ -89,9 +88,12 @@ export async function importModel(name: string, files: GivenBlob[]): Promise<Sto
     await loadModels().catch(() => {});
   }
 }
-/** Keeps an adapter beside a model. Throws in words. */
+/** Keeps an adapter beside a model; one that is there already is told as `known`. Throws in words. */
 export async function addAdapter(base: ModelRef, files: GivenBlob[], isBaseConfirmed: boolean): Promise<StoredModel> {
-  const added = await studioClient().compute.request('addModelAdapter', { base, files, isBaseConfirmed });
+  useModelStore.setState({ known: undefined });
+  void askToKeep();
+  const { isKnown, ...added } = await studioClient().compute.request('addModelAdapter', { base, files, isBaseConfirmed }); // biome-ignore format: one request
+  useModelStore.setState({ ...(isKnown && { known: added }) });
   await loadModels().catch(() => {}); // it is kept all the same
   return added;
 }
@@ -132,11 +134,14 @@ export function tokenizerOf(
   return undefined;
 }
 
-/** The template that a model was trained with: of its run, also where it is the artifact that the run has left. */
-export function trainedTemplate(ref: ModelRef, runs: Record<string, RunRecord>): string | undefined {
+/** The template that a model was trained with; undefined also for what no list shows: the worker that renders for it knows. */
+export function trainedTemplate(
+  ref: ModelRef,
+  models: readonly StoredModel[],
+  runs: Record<string, RunRecord>,
+): string | undefined {
   const runId = /^run:([\w-]+)/.exec(ref)?.[1];
-  const run = runId === undefined ? Object.values(runs).find(({ outputs }) => Object.values(outputs).includes(ref)) : runs[runId]; // biome-ignore format: one choice
-  return run?.recipe.template;
+  return runId === undefined ? models.find(({ id }) => id === ref)?.template : runs[runId]?.recipe.template;
 }
 
 /** The recipe on another model, with a template that the model's tokenizer can write. */

@@ -25,19 +25,18 @@ export class AdapterImports {
     id: number,
     about: { name?: string; metadata?: RequestMetadata },
   ): Promise<RegistryEntry> {
-    const { reading, files: kept } = await this.readFiles(files);
+    const { reading, files: kept, parents } = await this.readFiles(files);
     const { base, name } = reading;
     if (base.needsConfirmation && !isBaseConfirmed)
       throw new ConfigError(`${base.text} Confirm that it was trained on this base, or leave it.`, { where: 'base' });
-    const parents = { base: (await this.tenancy.base()).info.artifactId };
     const word = base.needsConfirmation ? `; base confirmed by hand, the file names ${base.said ?? 'none'}` : '';
     const note = `imported from ${name}${word}`;
     return this.tenancy.registerFiles(id, kept, { name, parents }, { name: about.name ?? name, metadata: about.metadata, note }); // biome-ignore format: one call
   }
 
   private async readFiles(files: readonly GivenBytes[]) {
-    const given = files.map(({ path, bytes }) => ({ path, bytes: new Uint8Array(bytes) }));
-    return readImport(findAdapter(given), importBase(await this.tenancy.base()));
+    const given = files.map(({ path, bytes }) => ({ path, blob: new Blob([bytes]) }));
+    return readImport(await findAdapter(given), importBase(await this.tenancy.base()));
   }
 }
 

@@ -38,11 +38,12 @@ import { DeviceQueue, yieldToMessages } from './deviceQueue';
 import { EndedRuns } from './endedRuns';
 import { gpuErrorWords, inWords, isOutOfMemory, isWasmAbort, lossWords } from './inWords';
 import { MemoryBudget, recipeMemory } from './memoryBudget';
-import { isImportedAdapter, kindOfFiles, ModelAdapters } from './modelAdapters';
+import { isImportedAdapter, isListedAdapter, kindOfFiles, ModelAdapters } from './modelAdapters';
 import { baseOf, modelCard } from './modelCards';
 import { exportMerged, exportModel, exportPeft, exportStored } from './modelExports';
 import { type ReadModelFile, requireModelFile } from './modelFiles';
 import { ModelImports } from './modelImports';
+import { trainedTemplate } from './modelKit';
 import { Models, runOf, sourceOf } from './models';
 import { modelText } from './modelText';
 import { recipePreparer } from './prepareRun';
@@ -127,7 +128,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     isTraining: () => training.ids().length > 0,
   });
   const adapterImports = new AdapterImports(tenancy);
-  const modelAdapters = new ModelAdapters(models, artifacts);
+  const modelAdapters = new ModelAdapters(models, artifacts, stores.runs);
   const arithmetic = new AdapterArithmetic({ tenancy, models, contexts, queue });
   const training: TrainingRuns = new TrainingRuns({
     ...{ ...stores, locks: env.locks, queue, now, emit },
@@ -308,12 +309,15 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
         throw error;
       },
     );
-    const isAdapter = isImportedAdapter(info);
+    const template = await trainedTemplate(storage, id, now);
+    const isAdapter = isListedAdapter(info);
     const adapterOf = isAdapter ? await baseOf(manifest.parents.base!, models, artifacts) : undefined;
     return {
       ...{ id, name, sizeBytes, createdAt },
-      isImported: isAdapter || (manifest.parents.tokenizer !== undefined && manifest.parents.base === undefined),
+      isImported:
+        isImportedAdapter(info) || (manifest.parents.tokenizer !== undefined && manifest.parents.base === undefined),
       ...(kit !== undefined && { tokenizer: kit }),
+      ...(template !== undefined && { template }),
       ...(adapterOf && { adapterOf }),
     };
   }
@@ -630,8 +634,10 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     },
     kindOfFiles: async ({ files }) => ({ kind: await kindOfFiles(files) }),
     readModelAdapter: ({ base, files }) => modelAdapters.read(base, files),
-    addModelAdapter: async ({ base, files, isBaseConfirmed }) =>
-      storedModel(await modelAdapters.add(base, files, isBaseConfirmed)),
+    async addModelAdapter({ base, files, isBaseConfirmed }) {
+      const { info, isKnown } = await modelAdapters.add(base, files, isBaseConfirmed);
+      return { ...(await storedModel(info)), ...(isKnown && { isKnown }) };
+    },
     listModels: async () => ({
       models: await Promise.all([...(await artifacts.list('model')), ...(await modelAdapters.list())].map(storedModel)),
       pending: await modelImports.pending(),

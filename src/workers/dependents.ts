@@ -41,6 +41,32 @@ export function modelNeeds(ref: string, { artifacts, runs }: Stored): Set<string
   visit(ref);
   return needs;
 }
+/** Longer chains of bases do not exist. */
+const MAX_CHAIN = 32;
+/**
+ * The template that a model was trained with: as its manifest or its run names it; what names none has its base's. An id may be that
+ * of a template that nobody saved: the built-in one, or its tokenizer's own. undefined: nothing of the chain was trained here.
+ */
+export function templateOf(ref: string, { artifacts, runs }: Stored): string | undefined {
+  let at: string | undefined = ref;
+  for (let i = 0; i < MAX_CHAIN && at !== undefined; i++) {
+    const runId = /^run:([\w-]+)/.exec(at)?.[1];
+    if (runId !== undefined) return runs.get(runId)?.recipe.template;
+    const { base, template }: Record<string, string | undefined> = artifacts.get(at)?.manifest.parents ?? {};
+    const here: string = at;
+    const run = [...runs.values()].find(({ outputs }) => Object.values(outputs).includes(here));
+    const own = run?.recipe.template ?? template;
+    if (own !== undefined) return own;
+    at = base;
+  }
+  return undefined;
+}
+/** What a model or adapter opens and is served with. */
+function servedNeeds(id: string, stored: Stored): Set<string> {
+  const template = templateOf(id, stored);
+  const needs = modelNeeds(id, stored);
+  return template === undefined ? needs : needs.add(template);
+}
 /** What a recipe's run opens with: its model's needs and its template. */
 const runNeeds = (recipe: Recipe, stored: Stored): Set<string> =>
   modelNeeds(recipe.model.ref, stored).add(recipe.template);
@@ -62,7 +88,7 @@ export function lostWithout(id: string, stored: Stored): Lost {
   const { artifacts, runs, entries } = stored;
   const opens = [
     ...[...artifacts.values()]
-      .filter((info) => (info.manifest.kind === 'model' || info.manifest.kind === 'adapter') && info.id !== id && modelNeeds(info.id, stored).has(id)) // biome-ignore format: one condition
+      .filter((info) => (info.manifest.kind === 'model' || info.manifest.kind === 'adapter') && info.id !== id && servedNeeds(info.id, stored).has(id)) // biome-ignore format: one condition
       .map(({ manifest, name }) => ({ what: `the ${manifest.kind} “${name}”`, name })),
     ...[...runs.values()]
       .filter((run) => `run:${run.id}` !== id && runNeeds(run.recipe, stored).has(id))

@@ -75,7 +75,7 @@ test('files of a tokenizer above their limits are refused with name, size and li
     return blob;
   };
   for (const [name, size, expected] of [
-    ['tokenizer.json', 2e9, 'tokenizer.json has 2000.0 MB; at most 96.0 MB are read'],
+    ['tokenizer.json', 2e9, 'tokenizer.json has 2.0 GB; at most 96.0 MB are read'],
     ['tokenizer_config.json', 17e6, 'tokenizer_config.json has 17.0 MB; at most 16.0 MB are read'],
     ['chat_template.jinja', 5e6, 'chat_template.jinja has 5.0 MB; at most 4.0 MB are read'],
   ] as const) {

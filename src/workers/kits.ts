@@ -114,15 +114,16 @@ export class Kits {
     const begun = (await this.storage.values<BegunImport>(IMPORTS)).filter(({ kit }) => kit === id);
     return [...models, ...begun].map(({ name }) => name);
   }
+  /** Why it may not be deleted: names a model that reads with it; undefined where none does. */
+  async holder(id: string): Promise<string | undefined> {
+    const [model] = await this.readers(id);
+    return model && `The model ${model} reads with this tokenizer. Delete the model first, on the Models page.`;
+  }
   /** Throws ConfigError while a model reads with it. */
   async remove(id: string): Promise<{ freedBytes: number }> {
     return exclusive(`kit/${id}`, async () => {
-      const [model] = await this.readers(id);
-      if (model !== undefined)
-        throw new ConfigError(
-          `The model ${model} reads with this tokenizer. Delete the model first, on the Models page.`,
-          { where: id },
-        );
+      const held = await this.holder(id);
+      if (held !== undefined) throw new ConfigError(held, { where: id });
       return { freedBytes: await this.drop(id) };
     });
   }

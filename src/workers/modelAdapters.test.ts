@@ -85,6 +85,36 @@ test('an adapter is added to an imported model, answers beside it, is trained on
   expect((await compute.request('listModels', {})).models).toHaveLength(1);
 });
 
+test('an adapter that is there already is told as such; one that a run has left is listed and stays the run’s', async () => {
+  const { made, base } = await withTiny();
+  const { compute } = made;
+  const files = adapterFolder('org/tiny');
+  const { isKnown, ...first } = await compute.request('addModelAdapter', { base, files, isBaseConfirmed: false });
+  expect(isKnown).toBeUndefined();
+  const again = await compute.request('addModelAdapter', { base, files, isBaseConfirmed: false });
+  expect(again).toEqual({ ...first, isKnown: true });
+  const recipe = { ...tinyRecipe, model: { ref: base }, template: 'model', peft: { r: 2, lora_alpha: 4, target_modules: ['q_proj'] }, args: { ...tinyRecipe.args, max_steps: 3, max_length: 64 } }; // biome-ignore format: one recipe
+  await compute.request('startRun', { runId: 'r1', name: 'left', recipe });
+  await expect.poll(() => made.statuses('r1').at(-1), { timeout: 30_000 }).toBe('finished');
+  const outputs = async () => (await compute.request('listRuns', {})).runs[0]!.outputs;
+  await expect.poll(async () => (await outputs()).adapter).toBeDefined();
+  const { adapter } = await outputs();
+  const { blob, fileName } = await compute.request('exportAdapter', { ref: adapter!, form: 'peft' });
+  const added = await compute.request('addModelAdapter', {
+    base,
+    files: [{ path: fileName, blob }],
+    isBaseConfirmed: false,
+  });
+  expect(added).toMatchObject({
+    id: adapter,
+    name: 'left',
+    isKnown: true,
+    isImported: false,
+    adapterOf: { ref: base },
+  });
+  expect((await compute.request('listModels', {})).models.map(({ id }) => id)).toContain(adapter);
+});
+
 test('only a person’s word stands for a base of another name; other shapes, ranks and targets are refused by name', async () => {
   const { made, base } = await withTiny();
   const { compute } = made;

@@ -1,19 +1,24 @@
 // Adapters that a person brings for a model of theirs: PEFT's files, held against that model and kept beside it as an artifact.
-import { findAdapter, isAdapterFile, MAX_ADAPTER_BYTES, readImport } from '../interop/adapterImport';
+import { findAdapter, readImport } from '../interop/adapterImport';
 import type { GivenFile } from '../interop/hfModel';
 import { ADAPTER_CONFIG, ADAPTER_WEIGHTS } from '../interop/peft';
 import { unzipGiven } from '../interop/zipFile';
-import { ConfigError, DataError } from '../lib/errors';
+import { ConfigError } from '../lib/errors';
 import type { AdapterReading, ModelRef } from '../protocol/requests';
 import type { ArtifactInfo, ArtifactStore } from '../storage/artifacts';
-import { megabytes } from '../storage/storage';
+import type { RunStore } from '../storage/runs';
 import { importBase } from './adapterImports';
 import type { Models } from './models';
 
-/** Note of an adapter that came from elsewhere; one that a run has left is shown as the run. */
+/** Note of an adapter that came from elsewhere. */
 const IMPORTED = 'imported';
+/** Of one that a run has left and a person has added to its base since: else it is shown as the run alone. */
+const ADDED = 'added';
 export const isImportedAdapter = ({ manifest, note }: ArtifactInfo): boolean =>
   manifest.kind === 'adapter' && note === IMPORTED && manifest.parents.base !== undefined;
+/** What is shown beside its base. */
+export const isListedAdapter = (info: ArtifactInfo): boolean =>
+  isImportedAdapter(info) || (info.manifest.kind === 'adapter' && info.note === ADDED);
 
 /** What dropped files are, by their names and those inside zips. */
 export async function kindOfFiles(given: readonly GivenFile[]): Promise<'model' | 'adapter'> {
@@ -26,31 +31,40 @@ export class ModelAdapters {
   constructor(
     private readonly models: Pick<Models, 'source'>,
     private readonly artifacts: ArtifactStore,
+    private readonly runs: Pick<RunStore, 'heads'>,
   ) {}
 
   /** Newest first. */
   async list(): Promise<ArtifactInfo[]> {
-    return (await this.artifacts.list('adapter')).filter(isImportedAdapter);
+    return (await this.artifacts.list('adapter')).filter(isListedAdapter);
   }
   /** Throws DataError, ConfigError or ShapeError, in words, for files that are no adapter or do not fit the model. */
   async read(base: ModelRef, files: readonly GivenFile[]): Promise<AdapterReading> {
     return (await this.readBeside(base, files)).reading;
   }
   /**
-   * Keeps the adapter beside the model. Throws ConfigError where only shapes speak for the model and the person has not confirmed
+   * Keeps the adapter beside the model; what is there already keeps its name (`isKnown`). Throws ConfigError where only shapes speak for the model and the person has not confirmed
    * it, and as `read` does; nothing is kept then.
    */
-  async add(base: ModelRef, files: readonly GivenFile[], isBaseConfirmed: boolean): Promise<ArtifactInfo> {
-    const { reading, files: kept, baseId } = await this.readBeside(base, files);
+  async add(
+    base: ModelRef,
+    files: readonly GivenFile[],
+    isBaseConfirmed: boolean,
+  ): Promise<{ info: ArtifactInfo; isKnown: boolean }> {
+    const { reading, files: kept, parents } = await this.readBeside(base, files);
     if (reading.base.needsConfirmation && !isBaseConfirmed)
       throw new ConfigError(`${reading.base.text} Confirm that it was trained on this model, or leave it.`, {
         where: 'base',
       });
-    const about = { name: reading.name, note: IMPORTED, parents: { base: baseId } };
-    const { id, name, note } = await this.artifacts.put('adapter', kept, about);
-    // A run of this studio has left the same one: from now on it is shown beside the model too.
-    if (note !== IMPORTED) await this.artifacts.rename(id, name, IMPORTED);
-    return (await this.artifacts.get(id))!;
+    const about = { name: reading.name, note: IMPORTED, parents };
+    const isKnown = (await this.artifacts.get(reading.artifactId)) !== undefined;
+    const info = await this.artifacts.put('adapter', kept, about);
+    const { id, name } = info;
+    if (isListedAdapter(info)) return { info, isKnown };
+    // From now on it is shown beside the model too.
+    const isOfRun = (await this.runs.heads()).some(({ outputs }) => Object.values(outputs).includes(id));
+    await this.artifacts.rename(id, name, isOfRun ? ADDED : IMPORTED);
+    return { info: (await this.artifacts.get(id))!, isKnown };
   }
 
   private async readBeside(ref: ModelRef, given: readonly GivenFile[]) {
@@ -59,19 +73,8 @@ export class ModelAdapters {
       throw new ConfigError(`${source.info.name} is an adapter itself. Open its base, and add the adapter there.`, {
         where: ref,
       });
-    const files = await unzipGiven(given, isAdapterFile);
-    const wanted = files.filter(({ path }) => isAdapterFile(path));
-    const bytes = wanted.reduce((sum, { blob }) => sum + blob.size, 0);
-    if (bytes > MAX_ADAPTER_BYTES)
-      throw new DataError(`The adapter’s files take ${megabytes(bytes)}, and at most ${megabytes(MAX_ADAPTER_BYTES)} are read. Choose the folder of one adapter.`, { where: wanted[0]!.path }); // biome-ignore format: one error
-    const read = files.map(async ({ path, blob }) => ({
-      path,
-      // Others are only named, where no adapter is found.
-      bytes: isAdapterFile(path) ? new Uint8Array(await blob.arrayBuffer()) : new Uint8Array(),
-    }));
-    const found = findAdapter(await Promise.all(read));
+    const found = await findAdapter(given);
     const others = (await this.artifacts.list('model')).map(({ name }) => name);
-    const { artifactId } = source.info;
-    return { ...(await readImport(found, importBase(source, others))), baseId: artifactId };
+    return readImport(found, importBase(source, others));
   }
 }

@@ -1,5 +1,5 @@
 // Models in and out through the workers: copied piece by piece, resumed, refused, talked to, trained on, exported, deleted.
-import { unzipSync } from 'fflate';
+import { unzipSync, zipSync } from 'fflate';
 import { afterEach, expect, test } from 'vitest';
 import { TEMPLATE, TINY, tinyFolder, tinyWeights } from '../interop/testFolder';
 import { CancelledError, DataError, StorageError } from '../lib/errors';
@@ -8,7 +8,7 @@ import type { ModelImportProgress } from '../protocol/requests';
 import { ArtifactStore, filePath } from '../storage/artifacts';
 import { CHUNK_BYTES } from '../storage/hash';
 import { MemoryStorage } from '../storage/memoryStorage';
-import { readSafetensors } from '../storage/safetensors';
+import { readSafetensors, writeSafetensors } from '../storage/safetensors';
 import type { Storage } from '../storage/storage';
 import { Kits } from './kits';
 import { ModelImports } from './modelImports';
@@ -59,6 +59,33 @@ test('an imported model answers, is read and is told about with its own tokenize
   const again = bed.compute.request('importModel', { name: 'other', files: tinyFolder() });
   expect(await again).toEqual({ ...model, isKnown: true });
   expect((await bed.text.request('listKits', {})).kits).toHaveLength(1);
+});
+
+/** As torch.save writes it: a zip with a pickle in it. */
+const torchFile = () =>
+  new Blob([zipSync({ 'archive/data.pkl': [new Uint8Array([128, 2, 125, 46]), { level: 0 }], 'archive/version': new TextEncoder().encode('3\n') }) as Uint8Array<ArrayBuffer>]); // biome-ignore format: one file
+test('torch’s pickles beside a model are not opened, and alone they are told as pickles', async () => {
+  bed = testBed();
+  const plain = await importTiny(bed);
+  const cut = torchFile().slice(0, 100);
+  const beside = [...tinyFolder(), { path: 'tiny/optimizer.pt', blob: cut }, { path: 'tiny/scheduler.pt', blob: torchFile() }]; // biome-ignore format: one folder
+  expect((await bed.compute.request('importModel', { name: 'beside', files: beside })).id).toBe(plain.id);
+  const pickled = [...tinyFolder({ 'model.safetensors': undefined }), { path: 'tiny/pytorch_model.bin', blob: torchFile() }]; // biome-ignore format: one folder
+  const words = /pytorch_model\.bin holds the weights as a pickle.*Convert it/;
+  await expect(bed.compute.request('importModel', { name: 'pickled', files: pickled })).rejects.toThrow(words);
+  await expect(bed.compute.request('importModel', { name: 'alone', files: pickled.slice(-1) })).rejects.toThrow(words);
+});
+test('a zip whose directory says that tokenizer or config is too large is refused before anything is unpacked', async () => {
+  bed = testBed();
+  const zipped = (name: string) => {
+    const bytes = zipSync({ [name]: [new Uint8Array(100), { level: 0 }] });
+    const view = new DataView(bytes.buffer);
+    view.setUint32(view.getUint32(bytes.length - 6, true) + 24, 99e6, true);
+    return [{ path: 'm.zip', blob: new Blob([bytes]) }];
+  };
+  const give = (name: string) => bed!.compute.request('importModel', { name: 'm', files: zipped(name) });
+  await expect(give('tokenizer.json')).rejects.toThrow(/tokenizer\.json has 99\.0 MB; at most 96\.0 MB are read/);
+  await expect(give('config.json')).rejects.toThrow(/config\.json has 99000000 bytes: it is no config\.json/);
 });
 
 test('a LoRA run on an imported model renders with its template, and what it leaves finds its way back', async () => {
@@ -124,6 +151,54 @@ test('what a run has left is served and exported with the template that it was t
   const card = await bed.compute.request('modelCard', { ref: id });
   expect(card.base).toEqual({ ref: 'builtin:tiny', name: 'tiny-base' });
 });
+test('what was trained names its template: without its run it is served with it still, and deletion says who needs it', async () => {
+  bed = testBed();
+  const { compute, text } = bed;
+  const source = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}"; // biome-ignore format: one template
+  const { ref: template } = await text.request('saveTemplate', { name: 'angles', source });
+  const overrides = ['stop_not_trained', 'target_cut', 'not_prefix_preserving', 'train_spans_lost'];
+  const train = async (runId: string, more: object) => {
+    const recipe = { ...tinyRecipe, overrides, ...more, args: { ...tinyRecipe.args, max_steps: 1, max_length: 64 } };
+    await compute.request('startRun', { runId, name: runId, recipe });
+    await expect.poll(() => bed!.statuses(runId).at(-1), { timeout: 30_000 }).toBe('finished');
+    const outputs = async () => (await compute.request('listRuns', {})).runs.find(({ id }) => id === runId)!.outputs;
+    await expect.poll(async () => Object.keys(await outputs())).toHaveLength(1);
+    return Object.values(await outputs())[0]!;
+  };
+  const { id: tiny } = await importTiny(bed);
+  const peft = { r: 2, lora_alpha: 4, target_modules: ['q_proj'] };
+  const whole = await train('whole', { template });
+  const adapter = await train('adapter', { template, peft });
+  // Trained with the studio’s template though the model has its own: that is named too.
+  const studio = await train('studio', { model: { ref: tiny }, template: 'builtin:chatml', peft });
+  const usual = await train('usual', { peft });
+  const artifacts = new ArtifactStore(bed.storage, now);
+  expect((await artifacts.get(whole))!.manifest.parents).toMatchObject({ template });
+  expect((await artifacts.get(usual))!.manifest.parents).not.toHaveProperty('template');
+  const prompt = async (model: string) =>
+    (await text.request('encodePrompt', { messages: [{ role: 'user', content: 'Hi' }], model })).text;
+  const before = await prompt(studio);
+  // Out in PEFT's files and back: the same artifact, because the export names the template as well.
+  const { blob, fileName } = await compute.request('exportAdapter', { ref: adapter, form: 'peft' });
+  const origin = new TextDecoder().decode(unzipSync(new Uint8Array(await blob.arrayBuffer()))['posttrain_studio.json']);
+  expect(JSON.parse(origin)).toMatchObject({ adapter, template });
+  const files = [{ path: fileName, blob }];
+  const reading = await compute.request('readModelAdapter', { base: 'builtin:tiny', files });
+  expect(reading).toMatchObject({ artifactId: adapter, base: { by: 'hash' } });
+  for (const runId of ['whole', 'adapter', 'studio']) await compute.request('deleteRun', { runId });
+  expect(await prompt(whole)).toBe('<user>Hi<assistant>');
+  expect(await prompt(adapter)).toBe('<user>Hi<assistant>');
+  expect(await prompt(studio)).toBe(before);
+  const { items } = await compute.request('storageReport', {});
+  expect(items.find(({ id }) => id === template)).toMatchObject({
+    consequence: 'Without it the adapter “adapter” and the model “whole” will not open.',
+  });
+  await compute.request('deleteStored', { kind: 'template', id: template, isForced: true });
+  const remedy = /The template “angles” was deleted from this browser\. Save the same source again on the Template page, or choose another template\./; // biome-ignore format: one sentence
+  await expect(prompt(whole)).rejects.toThrow(remedy);
+  await text.request('saveTemplate', { name: 'back', source });
+  expect(await prompt(whole)).toBe('<user>Hi<assistant>');
+});
 test('the card of a model without a chat template does not call for one', async () => {
   bed = testBed();
   const cardOf = async (changes: Parameters<typeof tinyFolder>[0]) => {
@@ -172,6 +247,20 @@ test('model → folder → model: the same bytes of every tensor, and the same a
   const twice = unzipSync(new Uint8Array(await second.blob.arrayBuffer()));
   expect(twice['model.safetensors']).toEqual(written['model.safetensors']);
   expect(twice['config.json']).toEqual(written['config.json']);
+});
+
+test('what was noticed as a model came in goes out with it and comes back: the same model', async () => {
+  bed = testBed();
+  const head = { shape: [1024, 32], data: new Float32Array(1024 * 32).fill(0.5) };
+  const weights = writeSafetensors({ ...tinyWeights(), 'lm_head.weight': head });
+  const { id } = await importTiny(bed, { 'model.safetensors': weights });
+  const notes = async (ref: string) => (await bed!.compute.request('modelCard', { ref })).notes;
+  expect(await notes(id)).toEqual([expect.stringContaining('tie_word_embeddings')]);
+  const { blob, fileName } = await bed.compute.request('exportModel', { ref: id });
+  await bed.compute.request('deleteStored', { kind: 'model', id });
+  const back = await bed.compute.request('importModel', { name: 'back', files: [{ path: fileName, blob }] });
+  expect(back.id).toBe(id);
+  expect(await notes(id)).toEqual([expect.stringContaining('tie_word_embeddings')]);
 });
 
 test('a copy that was cut off goes on where it stopped: whole chunks are left, the torn one is written again', async () => {
@@ -289,6 +378,8 @@ test('the storage report says what is stored, how large, and what depends on wha
   expect(items.map(({ kind }) => kind).sort()).toEqual(['model', 'other', 'tokenizer']);
   const tokenizer = items.find(({ kind }) => kind === 'tokenizer')!;
   expect(tokenizer.usedBy).toEqual(['tiny']);
+  // Not even by force: the page offers no deletion that is refused then.
+  expect(tokenizer.held).toBe('The model tiny reads with this tokenizer. Delete the model first, on the Models page.');
   await expect(bed.text.request('deleteKit', { id: tokenizer.id })).rejects.toThrow(/The model tiny reads with this tokenizer/); // biome-ignore format: one call
   const left = items.find(({ kind }) => kind === 'other')!;
   expect(left).toMatchObject({ sizeBytes: 5000, name: expect.stringContaining('closed tab') });

@@ -1,13 +1,14 @@
 // Models that a person brings, copied into the store piece by piece: hashed first, so that their id and place are known and a copy
 // that was cut off goes on where it stopped; an artifact only once all of it is there.
-import { type GivenFile, type HfModel, isModelFile, readHfFolder, requireVocabulary } from '../interop/hfModel';
+import { type GivenFile, type HfModel, isModelFileOf, readHfFolder, requireVocabulary } from '../interop/hfModel';
 import { unzipGiven } from '../interop/zipFile';
 import { CancelledError, ConfigError, DataError, StorageError } from '../lib/errors';
+import { megabytes } from '../lib/words';
 import { requireKitSize } from '../protocol/kitFiles';
 import type { ModelImportProgress, PendingImport } from '../protocol/requests';
 import { type ArtifactInfo, type ArtifactStore, filePath } from '../storage/artifacts';
 import { artifactId, CHUNK_BYTES, digest, hashDigests, type Manifest } from '../storage/hash';
-import { megabytes, type Storage } from '../storage/storage';
+import type { Storage } from '../storage/storage';
 import { ChunkReader } from './chunkReader';
 import { type Kits, IMPORTS as TABLE } from './kits';
 import type { RunLocks } from './runLocks';
@@ -73,7 +74,7 @@ export class ModelImports {
     given: readonly GivenFile[],
     { signal, onProgress }: { signal?: AbortSignal; onProgress?: OnProgress } = {},
   ): Promise<{ info: ArtifactInfo; isKnown: boolean }> {
-    const model = await readHfFolder(await unzipGiven(given, isModelFile));
+    const model = await readHfFolder(await unzipGiven(given, isModelFileOf));
     const total = sizeOf(model.files.values());
     await this.requireMedium(total);
     for (const { path, blob } of model.kit) requireKitSize(path, blob.size); // before it is read

@@ -6,6 +6,7 @@ import { ArtifactStore } from '../storage/artifacts';
 import { type RunHead, RunStore } from '../storage/runs';
 import type { Storage } from '../storage/storage';
 import { isBuiltinId } from './builtinModels';
+import { storedOf, templateOf } from './dependents';
 import { missingModel } from './missingModel';
 import type { ReadModelFile } from './modelFiles';
 
@@ -82,18 +83,8 @@ export async function trainedBy(ref: ModelRef, runs: RunStore): Promise<RunHead 
   if (!ref.startsWith('sha256:')) return undefined;
   return (await runs.heads()).find(({ outputs }) => Object.values(outputs).includes(ref));
 }
-/**
- * The template that a model was trained with: of its run, also where it is the artifact that the run has left; an adapter from
- * elsewhere has its base's. undefined: the model's own, or the studio's.
- */
+/** As templateOf, of what is in the store. */
 export async function trainedTemplate(storage: Storage, ref: ModelRef, now: () => number): Promise<string | undefined> {
-  const artifacts = new ArtifactStore(storage, now);
-  const runs = new RunStore(storage, now);
-  let at: string | undefined = ref;
-  for (let i = 0; i < MAX_CHAIN && at !== undefined; i++) {
-    const run = await trainedBy(at, runs);
-    if (run) return run.recipe.template;
-    at = at.startsWith('sha256:') ? (await artifacts.get(at))?.manifest.parents.base : undefined;
-  }
-  return undefined;
+  const [artifacts, heads] = [await new ArtifactStore(storage, now).list(), await new RunStore(storage, now).heads()];
+  return templateOf(ref, storedOf(artifacts, heads));
 }

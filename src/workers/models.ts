@@ -51,6 +51,8 @@ export interface ModelSource {
   adapters?: { list: LoraAdapter[]; tensors: NamedTensorMap; baseName: string };
   /** Of the base beside which the adapters lie. */
   baseId?: string;
+  /** Artifact id of the template that the adapters were trained with, where they name it (`trainedParents`). */
+  templateId?: string;
   /** Of a run's checkpoint. */
   step?: number;
   /** Keeps it as artifacts, for what is built on it; absent where it is one, or ships with the studio. */
@@ -160,10 +162,10 @@ export class Models {
   }
 
   /** Artifact id of one adapter of a source: as keepAdapters gives. */
-  private async adapterId({ info: { config }, adapters, baseId }: ModelSource, adapter: LoraAdapter) {
+  private async adapterId({ info: { config }, adapters, baseId, templateId }: ModelSource, adapter: LoraAdapter) {
     if (!adapters) return undefined;
     const { baseName, tensors } = adapters;
-    return adapterId({ config, adapter, tensors: tensorsOf(adapter.name, tensors), baseName, baseId });
+    return adapterId({ config, adapter, tensors: tensorsOf(adapter.name, tensors), baseName, baseId, templateId });
   }
   /**
    * The adapter that a ref means, as it is now, with its base at full precision: what a base in four bits rounds is not the
@@ -191,12 +193,14 @@ export class Models {
       // The run goes on while this waits for the device: the step is the one that is read.
       const read = async () => ({ step: this.live(ref)?.step ?? live.step, tensors: await engine.exportTrained() });
       const { step, tensors } = await this.env.queue.run('interactive', read, signal);
-      const about = { baseName: base.info.name, baseId: base.info.artifactId, step };
+      const { base: baseId, template: templateId } = adapterParents(base.info.artifactId, head);
+      const about = { baseName: base.info.name, baseId, templateId, step };
       return trainedAdapter(base.files, { ...base.info, name: head.name }, about, adapter, tensors);
     }
-    const { adapters, files, info, baseId, step } = await this.source(ref, undefined, signal);
+    const { adapters, files, info, baseId, templateId, step } = await this.source(ref, undefined, signal);
     const adapter = choose(adapters?.list ?? []);
-    return trainedAdapter(files, info, { baseName: adapters!.baseName, baseId, step }, adapter, adapters!.tensors);
+    const about = { baseName: adapters!.baseName, baseId, templateId, step };
+    return trainedAdapter(files, info, about, adapter, adapters!.tensors);
   }
 
   /** A new engine that belongs to the caller, with `fresh` adapters to be trained. Only while the device is held. */
@@ -362,9 +366,9 @@ export class Models {
     const base = await this.baseOf(head.recipe.model.ref, head.name);
     const { weights, ref: checkpoint } = await this.env.checkpoints.weights(runId, step);
     const name = `${head.name} · step ${checkpoint.step}`;
-    const parents = { base: base.info.artifactId };
     const list = recipeAdapters(head.recipe);
     if (list.length > 0) {
+      const parents = adapterParents(base.info.artifactId, head);
       const { config, name: baseName } = base.info;
       const adapterFiles = writeAdapters(config, list, weights, baseName);
       const key = await artifactId(await manifestOf('adapter', adapterFiles, parents));
@@ -376,15 +380,16 @@ export class Models {
         info,
         files: { ...base.files, quantization },
         adapters: { list, tensors: weights, baseName },
-        baseId: base.info.artifactId,
+        baseId: parents.base,
+        templateId: parents.template,
         step: checkpoint.step,
         keep: async () => {
-          await this.keepAdapters(base, list, weights, name);
+          await this.keepAdapters(base, list, weights, name, parents);
         },
       };
     }
     const files = modelFiles(base.files.config, weights);
-    const trained = trainedParents(parents.base, head.parents);
+    const trained = trainedParents(base.info.artifactId, head);
     const id = await artifactId(await manifestOf('model', files, trained));
     const { config } = base.info;
     const info = { ref, name, artifactId: id, config, ...sizes(config) };
@@ -453,7 +458,8 @@ export class Models {
     const [configBytes, weights] = await Promise.all(
       [ADAPTER_CONFIG, ADAPTER_WEIGHTS].map((file) => this.artifacts.file(ref, file)),
     );
-    return this.besideBase(base, { ref, name, id: ref }, configBytes!, weights!);
+    const source = this.besideBase(base, { ref, name, id: ref }, configBytes!, weights!);
+    return { ...source, templateId: manifest.parents.template };
   }
 
   /**
@@ -467,10 +473,11 @@ export class Models {
     if (engine.adapters.length === 0) {
       await base.keep?.();
       const files = modelFiles(base.files.config, weights);
-      const parents = trainedParents(base.info.artifactId, head.parents);
+      const parents = trainedParents(base.info.artifactId, head);
       return { model: (await this.artifacts.put('model', files, { name: head.name, parents })).id };
     }
-    return this.keepAdapters(base, engine.adapters, weights, head.name);
+    const parents = adapterParents(base.info.artifactId, head);
+    return this.keepAdapters(base, engine.adapters, weights, head.name, parents);
   }
   /** Each adapter as an artifact, and the base that they need. */
   private async keepAdapters(
@@ -478,14 +485,15 @@ export class Models {
     adapters: readonly LoraAdapter[],
     tensors: NamedTensorMap,
     title: string,
+    parents: Record<string, string>,
   ): Promise<RunRecord['outputs']> {
     await base.keep?.();
-    const { config, name: baseName, artifactId: baseId } = base.info;
+    const { config, name: baseName } = base.info;
     const outputs: RunRecord['outputs'] = {};
     for (const { name, config: lora } of adapters) {
       const files = writeAdapter(config, lora, tensorsOf(name, tensors), baseName);
       const isOnly = adapters.length === 1;
-      const about = { name: isOnly ? title : `${title} · ${name}`, parents: { base: baseId } };
+      const about = { name: isOnly ? title : `${title} · ${name}`, parents };
       outputs[isOnly ? 'adapter' : `adapter:${name}`] = (await this.artifacts.put('adapter', files, about)).id;
     }
     return outputs;
@@ -521,7 +529,7 @@ function mergedWeights(
 function trainedAdapter(
   files: ModelSource['files'],
   { config, name }: Pick<ModelInfo, 'config' | 'name'>,
-  about: Pick<TrainedAdapter, 'baseName' | 'baseId' | 'step'>,
+  about: Pick<TrainedAdapter, 'baseName' | 'baseId' | 'templateId' | 'step'>,
   adapter: LoraAdapter,
   tensors: NamedTensorMap,
 ): TrainedAdapter {
@@ -576,11 +584,22 @@ const adapterInfos = (config: ModelInfo['config'], list: readonly LoraAdapter[])
         })),
       };
 
-/** A trained model names its tokenizer beside its base: it is read right when the base is gone. */
-const trainedParents = (base: string, { tokenizer }: RunRecord['parents']): Record<string, string> => ({
-  base,
-  ...(tokenizer !== undefined && { tokenizer }),
-});
+/**
+ * What was trained names its template: it is served with that when its run is gone. The built-in one on a built-in base goes
+ * without saying, so that such adapters have the ids that PEFT's files alone give.
+ */
+function adapterParents(
+  base: string,
+  { recipe, parents }: Pick<RunRecord, 'recipe' | 'parents'>,
+): { base: string; template?: string } {
+  const isUsual = recipe.template === 'builtin:chatml' && recipe.model.ref.startsWith('builtin:');
+  return { base, ...(!isUsual && parents.template !== undefined && { template: parents.template }) };
+}
+/** A trained model names its tokenizer too: it is read right when the base is gone. */
+function trainedParents(base: string, head: Pick<RunRecord, 'recipe' | 'parents'>): Record<string, string> {
+  const { tokenizer } = head.parents;
+  return { ...adapterParents(base, head), ...(tokenizer !== undefined && { tokenizer }) };
+}
 
 function modelFiles(config: unknown, weights: Parameters<typeof writeSafetensors>[0]): Record<string, Uint8Array> {
   return {

@@ -10,6 +10,7 @@ import { type CompiledTemplate, compileTemplate } from '../text/chatTemplate';
 import type { RenderContext } from '../text/renderContext';
 import { Tokenizer } from '../text/tokenizer';
 import { Kits } from './kits';
+import { missingTemplate } from './missingModel';
 import { type ReadModelFile, requireModelFile } from './modelFiles';
 import { type ModelKit, modelKitOf, trainedTemplate } from './modelKit';
 
@@ -56,7 +57,8 @@ export class RenderContexts {
   async ofKit(kit: string | undefined, sourceOrRef?: string): Promise<RenderContext> {
     if (kit === undefined) return this.ofSource(sourceOrRef);
     const { tokenizer, compiled, variables } = await this.kits.load(kit);
-    const template = sourceOrRef === undefined && compiled ? compiled : (await this.ofSource(sourceOrRef)).template;
+    const isOwn = sourceOrRef === undefined || (sourceOrRef.startsWith('sha256:') && compiled && (await templateId(compiled.source)) === sourceOrRef); // biome-ignore format: one condition
+    const template = isOwn && compiled ? compiled : (await this.ofSource(sourceOrRef)).template;
     return {
       tokenizer,
       template,
@@ -112,13 +114,15 @@ export class RenderContexts {
       tokenizerId: kit ?? (await this.tokenizer()).id,
     };
   }
-  /** Jinja source of a ref, the built-in one by default. Throws ConfigError when it is none, CheckpointError when it is not in this browser. */
+  /** Jinja source of a ref, the built-in one by default. Throws ConfigError when it is none, CheckpointError, by the name that it had, when it is not in this browser. */
   async source(ref: Ref = BUILTIN_REF): Promise<string> {
     if (ref === BUILTIN_REF) return BUILTIN_TEMPLATE;
     if (!ref.startsWith('sha256:'))
       throw new ConfigError(`template must be builtin:chatml or sha256:…, got "${ref}".`, { where: 'template' });
-    const bytes = await new ArtifactStore(this.storage, this.now).file(ref, 'chat_template.jinja');
-    return new TextDecoder().decode(bytes);
+    const artifacts = new ArtifactStore(this.storage, this.now);
+    if (await artifacts.get(ref)) return new TextDecoder().decode(await artifacts.file(ref, 'chat_template.jinja'));
+    if (ref === (await templateId(BUILTIN_TEMPLATE))) return BUILTIN_TEMPLATE;
+    throw await missingTemplate(this.storage, ref);
   }
 }
 

@@ -53,7 +53,7 @@ export class StorageItems {
     return { usageBytes, quotaBytes, isKept: storage.medium !== 'memory', items, ...(usageByKind && { usageByKind }) };
   }
   private async items(): Promise<StoredItem[]> {
-    const { storage, imports, liveRuns, locks, holds } = this.env;
+    const { storage, imports, kits, liveRuns, locks, holds } = this.env;
     const [artifacts, heads, pending] = [await this.artifacts.list(), await this.runs.heads(), await imports.pending()];
     const entries = (await storage.values<RegistryEntry[]>(REGISTRY_TABLE)).flat();
     const [stored, keys] = [storedOf(artifacts, heads, entries), await locks.held()];
@@ -63,7 +63,8 @@ export class StorageItems {
     };
     const items: StoredItem[] = [];
     for (const { id, name, manifest, sizeBytes, createdAt } of artifacts) {
-      const held = await holds.holder(id, keys, stored);
+      // A tokenizer does not go before the models that read with it, however it is asked for.
+      const held = (await holds.holder(id, keys, stored)) ?? (manifest.kind === 'tokenizer' ? await kits.holder(id) : undefined); // biome-ignore format: one choice
       items.push({ kind: KINDS[manifest.kind] ?? 'other', id, name, sizeBytes, createdAt, ...needs(id), ...(held !== undefined && { held }) }); // biome-ignore format: one item
     }
     for (const { id, name, startedAt, isElsewhere } of pending)

@@ -54,9 +54,9 @@ export function ChatPanel() {
   const runs = useRuns((s) => s.runs);
   const templates = useTemplates();
   // Served as it was trained, unless the person wants to see what happens otherwise; one that was not reads what the right one reads.
-  const trainedWith = trainedTemplate(models.right, runs);
-  const leftTemplate = trainedTemplate(models.left, runs);
   const stored = useModelStore((s) => s.models);
+  const trainedWith = trainedTemplate(models.right, stored, runs);
+  const leftTemplate = trainedTemplate(models.left, stored, runs);
   const encode = (model: string, served: string | undefined, signal: AbortSignal): Promise<RenderedPrompt> =>
     mode === 'plain'
       ? studioClient().text.request('encodeText', { text, model }, { signal })

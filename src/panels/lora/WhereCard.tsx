@@ -63,7 +63,7 @@ export function WhereCard({ lora }: { lora: Lora }) {
           <span>base</span>
           <BaseSelect
             label="Base of the arms"
-            bases={baseChoices(lora.allRuns, ref, lora.nameOf)}
+            bases={baseChoices(lora.allRuns, ref, lora.nameOf, lora.trainedModels)}
             value={ref}
             onChange={setBase}
           />

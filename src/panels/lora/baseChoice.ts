@@ -13,16 +13,19 @@ const BUILTIN: readonly BaseChoice[] = [
 ];
 /** Pretrained on plain text only. */
 export const RAW_BASES: readonly string[] = ['builtin:nano', 'builtin:micro'];
-/** Newest run first; `current` is among them even when its run has been deleted. */
+/** Newest run first; `current` is among them even when it, or its run, has been deleted. `stored`: the models that are here. */
 export function baseChoices(
   runs: readonly RunRecord[],
   current: string,
   nameOf: (ref: string) => string,
-  stored: readonly StoredModel[] = [],
+  stored: readonly StoredModel[],
 ): BaseChoice[] {
   const trained = runs
     .toSorted((a, b) => b.createdAt - a.createdAt)
-    .flatMap(({ name, outputs }) => (outputs.model ? [{ ref: outputs.model, label: `${name} (all weights)` }] : []));
+    .flatMap(
+      ({ name, outputs: { model } }) =>
+      model !== undefined && stored.some(({ id }) => id === model) ? [{ ref: model, label: `${name} (all weights)` }] : [], // biome-ignore format: one choice
+    );
   const imported = stored
     .filter(({ isImported }) => isImported)
     .map(({ id, name, adapterOf }) => ({ ref: id, label: `${name} (${adapterOf ? 'adapter, merged' : 'imported'})` }));

@@ -91,7 +91,8 @@ export function useLora() {
     edit({ ...recipe, peft: withoutUndefined({ ...recipe.peft, [name]: patternTable(name, next) }) });
   };
   const nameOf = useModelName();
-  const bases = baseChoices(Object.values(runs), recipe.model.ref, nameOf, useStoredModels());
+  const stored = useStoredModels();
+  const bases = baseChoices(Object.values(runs), recipe.model.ref, nameOf, stored);
   useWithoutMissing(chosen, edit, START);
   const isQueued = queue !== undefined && live !== undefined && live.group === queue.group;
   return {
@@ -106,6 +107,8 @@ export function useLora() {
     /** Why the form cannot be trained. */
     problems,
     bases,
+    /** Those that runs have left and that are here still: they read with the studio's tokenizer or their base's. */
+    trainedModels: stored.filter(({ isImported }) => !isImported),
     /** What any model is called. */
     nameOf,
     /** Which run a card is about. */

@@ -1,6 +1,6 @@
 // An adapter for a model: PEFT's files dropped or picked, what they are, what speaks for their base, and the word to keep them.
 import { useEffect, useRef, useState } from 'react';
-import { count, plural } from '../../lib/words';
+import { count, megabytes, plural } from '../../lib/words';
 import type { AdapterReading, GivenBlob, ModelRef } from '../../protocol/requests';
 import { studioClient } from '../../stores/client';
 import { addAdapter } from '../../stores/models';
@@ -9,7 +9,6 @@ import { droppedFiles, type PickedFile } from '../../ui/droppedFiles';
 import { Fault } from '../../ui/Fault';
 import { FilePicker } from '../../ui/FilePicker';
 import { useDropTarget } from '../../ui/useDropTarget';
-import { megabytes } from './modelsView';
 
 /** `given`: files that were dropped elsewhere on the page. */
 export function AddAdapter({
@@ -30,19 +29,24 @@ export function AddAdapter({
   const [error, setError] = useState<string>();
   const [isConfirmed, setConfirmed] = useState(false);
   const [isBusy, setBusy] = useState(false);
+  /** The files that were given last: what is read of others before comes too late. */
+  const newest = useRef<readonly PickedFile[]>([]);
   const inputs = { folder: useRef<HTMLInputElement>(null), files: useRef<HTMLInputElement>(null) };
 
   const read = async (picked: readonly PickedFile[]) => {
     if (picked.length === 0) return;
+    newest.current = picked;
+    const isNewest = () => newest.current === picked;
     const next = picked.map(({ path, file }) => ({ path, blob: file }));
     setFiles(next);
     setReading(undefined);
     setError(undefined);
     setConfirmed(false);
     try {
-      setReading(await studioClient().compute.request('readModelAdapter', { base, files: next }));
+      const found = await studioClient().compute.request('readModelAdapter', { base, files: next });
+      if (isNewest()) setReading(found);
     } catch (cause) {
-      setError((cause as Error).message);
+      if (isNewest()) setError((cause as Error).message);
     }
   };
   // biome-ignore lint/correctness/useExhaustiveDependencies: each drop is read once, beside the model that was open then

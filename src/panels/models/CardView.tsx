@@ -1,5 +1,6 @@
 // A model's card: what it is, what it came from, and what this device can do with it.
 import { useState } from 'react';
+import { megabytes } from '../../lib/words';
 import type { ModelCard, StoredModel } from '../../protocol/requests';
 import { studioClient } from '../../stores/client';
 import { builtinName } from '../../stores/modelNames';
@@ -11,7 +12,7 @@ import { useLoaded } from '../../stores/useLoaded';
 import { Card } from '../../ui/Card';
 import { Fault } from '../../ui/Fault';
 import { Progress } from './ImportCard';
-import { dtypeWords, megabytes, memoryWords, shapeFacts, USE_NAMES } from './modelsView';
+import { dtypeWords, memoryWords, shapeFacts, USE_NAMES } from './modelsView';
 
 export function CardView({
   modelRef,

@@ -1,5 +1,6 @@
 // A model from the person: a folder or its files, dropped or picked. It is copied into this browser and goes nowhere else.
 import { useEffect, useRef, useState } from 'react';
+import { megabytes } from '../../lib/words';
 import type { PendingImport } from '../../protocol/requests';
 import { studioClient } from '../../stores/client';
 import {
@@ -14,7 +15,7 @@ import { Card } from '../../ui/Card';
 import { droppedFiles, type PickedFile } from '../../ui/droppedFiles';
 import { FilePicker } from '../../ui/FilePicker';
 import { useDropTarget } from '../../ui/useDropTarget';
-import { importShare, importWords, megabytes } from './modelsView';
+import { importShare, importWords } from './modelsView';
 
 const ELSEWHERE_MS = 2000;
 

@@ -1,5 +1,6 @@
 // Models: the person's own and the built-in ones, what each is and can do here, and what this browser stores.
 import { useState } from 'react';
+import { megabytes } from '../../lib/words';
 import type { StoredModel } from '../../protocol/requests';
 import { studioClient } from '../../stores/client';
 import { loadKits } from '../../stores/kits';
@@ -12,7 +13,7 @@ import { Panel } from '../../ui/Panel';
 import { AddAdapter } from './AddAdapter';
 import { CardView } from './CardView';
 import { ImportCard } from './ImportCard';
-import { baseOf, megabytes, storedWords } from './modelsView';
+import { baseOf, storedWords } from './modelsView';
 import { StorageCard } from './StorageCard';
 import '../../ui/parts.css';
 import './models.css';

@@ -1,5 +1,6 @@
 // What this browser holds of the person's work, how large and since when; nothing goes without a word.
 import { useEffect, useState } from 'react';
+import { megabytes } from '../../lib/words';
 import type { StoredItem } from '../../protocol/requests';
 import { studioClient } from '../../stores/client';
 import { datasetsChanged } from '../../stores/datasets';
@@ -12,7 +13,7 @@ import { loadTemplates } from '../../stores/templates';
 import { useLoaded } from '../../stores/useLoaded';
 import { Card } from '../../ui/Card';
 import { Fault } from '../../ui/Fault';
-import { KIND_NAMES, megabytes, totalWords } from './modelsView';
+import { KIND_NAMES, totalWords } from './modelsView';
 
 const SHOWN = 12;
 const KEPT_WORDS: Record<Persistence, string> = {

@@ -1,5 +1,5 @@
 // What the Models page says, as pure functions.
-import { count, plural, sizeWords } from '../../lib/words';
+import { count, megabytes, plural, sizeWords } from '../../lib/words';
 import type {
   ModelCard,
   ModelImportProgress,
@@ -23,12 +23,6 @@ export function storedWords(stored: readonly StoredModel[]): string {
   return adapters > 0 ? `${models}, ${plural(adapters, 'adapter')}` : models;
 }
 
-/** `1.2 MB`, `538 MB`: decimal, as file managers and browsers' quotas count. */
-export function megabytes(bytes: number): string {
-  if (bytes < 1e6) return `${count(Math.max(bytes === 0 ? 0 : 1, Math.round(bytes / 1e3)))} kB`;
-  if (bytes < 1e9) return `${(bytes / 1e6).toFixed(bytes < 1e8 ? 1 : 0)} MB`;
-  return `${(bytes / 1e9).toFixed(1)} GB`;
-}
 /** `0.20M`, `134.5M`. */
 export const millions = (parameters: number): string =>
   parameters < 1e9 ? `${(parameters / 1e6).toFixed(parameters < 1e7 ? 2 : 1)}M` : `${(parameters / 1e9).toFixed(2)}B`;

@@ -8,6 +8,7 @@ import { deleteRun, exportRun, importRun, renameRun, resumeRun, useRuns } from '
 import { saveFile } from '../../stores/saveFile';
 import { useWorkbench } from '../../stores/workbench';
 import { Card } from '../../ui/Card';
+import { DeleteStored } from '../../ui/DeleteStored';
 import { FilePicker } from '../../ui/FilePicker';
 import { Panel } from '../../ui/Panel';
 import { CompareCards } from './CompareCards';
@@ -144,7 +145,6 @@ function Row({
   attempt: (verb: () => Promise<string | undefined>) => void;
 }) {
   const [draft, setDraft] = useState<string>();
-  const [isAsked, setAsked] = useState(false);
   const openRun = useWorkbench((s) => s.openRun);
   const { text, tone } = STATUS_WORDS[run.status];
   const overridden = overrideWords(run);
@@ -262,34 +262,16 @@ function Row({
           >
             Export
           </button>
-          {isAsked ? (
-            <>
-              <button
-                type="button"
-                className="link bad-text"
-                aria-label={`Delete for good: ${run.name}`}
-                onClick={() =>
-                  attempt(async () => `Deleted “${run.name}”: ${number((await deleteRun(run.id)) / 1e6)} MB freed.`)
-                }
-              >
-                Delete for good
-              </button>
-              <button type="button" className="link" aria-label={`Keep ${run.name}`} onClick={() => setAsked(false)}>
-                Keep
-              </button>
-            </>
-          ) : (
-            <button
-              type="button"
-              className="link"
-              aria-label={`Delete ${run.name}`}
-              disabled={isLive(run)}
-              title={isLive(run) ? 'It trains or waits. Stop it first.' : undefined}
-              onClick={() => setAsked(true)}
-            >
-              Delete
-            </button>
-          )}
+          <DeleteStored
+            id={run.id}
+            name={run.name}
+            className="link"
+            unless={isLive(run) ? 'It trains or waits. Stop it first.' : undefined}
+            remove={async () => {
+              const freedBytes = await deleteRun(run.id);
+              attempt(async () => `Deleted “${run.name}”: ${number(freedBytes / 1e6)} MB freed.`);
+            }}
+          />
         </span>
       </td>
     </tr>

@@ -4,6 +4,7 @@ import { count } from '../../lib/words';
 import { isKitFile, requireKitSize } from '../../protocol/kitFiles';
 import { deleteKit, importKit, useKits } from '../../stores/kits';
 import { useWorkbench } from '../../stores/workbench';
+import { DeleteStored } from '../../ui/DeleteStored';
 import { droppedFiles, type PickedFile } from '../../ui/droppedFiles';
 import { FilePicker } from '../../ui/FilePicker';
 import { useDropTarget } from '../../ui/useDropTarget';
@@ -90,16 +91,12 @@ export function KitBar({ facts, children }: { facts: ReactNode; children: ReactN
         Bring a folder
       </button>
       {current && (
-        <button
-          type="button"
-          className="button"
-          onClick={() => {
-            openKit(undefined);
-            deleteKit(current.id).catch((error: unknown) => setState({ error: (error as Error).message }));
-          }}
-        >
-          Delete {current.title}
-        </button>
+        <DeleteStored
+          id={current.id}
+          name={current.title}
+          words={`Delete ${current.title}`}
+          remove={() => deleteKit(current.id)}
+        />
       )}
       {children}
       <div className="kit-line">

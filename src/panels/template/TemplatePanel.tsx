@@ -8,6 +8,7 @@ import { deleteTemplate, saveTemplate, useTemplates } from '../../stores/templat
 import { useLoaded } from '../../stores/useLoaded';
 import { type Conversation, requestSettings, useWorkbench } from '../../stores/workbench';
 import { Card } from '../../ui/Card';
+import { DeleteStored } from '../../ui/DeleteStored';
 import { Panel } from '../../ui/Panel';
 import { Segmented } from '../../ui/Segmented';
 import { ShareButton } from '../../ui/ShareButton';
@@ -329,13 +330,12 @@ function TemplateBar({ source, own }: { source: string /** The tokenizer's own t
         Undo all edits
       </button>
       {current?.ref.startsWith('sha256:') && (
-        <button
-          type="button"
-          className="button"
-          onClick={() => deleteTemplate(current.ref).catch((error: unknown) => setFailure((error as Error).message))}
-        >
-          Delete the saved one
-        </button>
+        <DeleteStored
+          id={current.ref}
+          name={current.name}
+          words="Delete the saved one"
+          remove={() => deleteTemplate(current.ref)}
+        />
       )}
       {failure && (
         <span className="bad-text" role="alert">
