@@ -97,8 +97,11 @@ export class ModelImports {
         // The entry first: who looks for tokenizers that nothing uses sees that this import does.
         await this.storage.setValue(TABLE, id, { id, name, startedAt: this.now(), totalBytes: total, kit } satisfies Begun); // biome-ignore format: one entry
         await this.kits.import(name, kitFiles, 'model');
-        await this.copy(id, hashed, total, { signal, onProgress });
-        const info = await this.artifacts.adopt(manifest, { name });
+        const write = async () => {
+          await this.copy(id, hashed, total, { signal, onProgress });
+          return this.artifacts.adopt(manifest, { name });
+        };
+        const info = await this.artifacts.alone(id, write, () => throwIfCancelled(signal));
         await this.storage.deleteValue(TABLE, id);
         return { info, isKnown: false };
       } catch (error) {
