@@ -79,12 +79,8 @@ export function createTextService(env: TextEnvironment): Handlers<TextRequests> 
       changes.preview(datasetId, operation, { signal, onProgress: progress }),
     deriveDataset: ({ datasetId, operation }, { signal, progress }) =>
       changes.derive(datasetId, operation, { signal, onProgress: progress }),
-    async exportDataset({ datasetId, split, format }, { signal, progress }) {
-      const asked = { split, format };
-      const { bytes, ...about } = await exportDataset(datasets, datasetId, asked, { signal, onProgress: progress });
-      const buffer = bytes.buffer as ArrayBuffer;
-      return transferring({ ...about, bytes: buffer }, [buffer]);
-    },
+    exportDataset: ({ datasetId, ...asked }, { signal, progress }) =>
+      exportDataset(datasets, datasetId, asked, { signal, onProgress: progress }),
     async encodeRow({ row, rowId, settings }) {
       const full = await settingsOf(settings);
       const encoded = render(row, rowId, full);

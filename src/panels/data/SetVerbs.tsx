@@ -5,7 +5,7 @@ import { plural } from '../../lib/words';
 import type { WorkProgress } from '../../protocol/datasets';
 import type { DatasetInfo } from '../../protocol/requests';
 import { studioClient } from '../../stores/client';
-import { saveFile } from '../../stores/saveFile';
+import { saveBlob } from '../../stores/saveFile';
 import { workWords } from './dataView';
 
 export function RenameButton({ info, onRenamed }: { info: DatasetInfo; onRenamed: () => void }) {
@@ -122,12 +122,12 @@ export function ExportButtons({ info, split }: { info: DatasetInfo; split: strin
     const stop = new AbortController();
     setState({ busy: format, stop });
     try {
-      const { fileName, bytes, faulty } = await studioClient().text.request(
+      const { fileName, blob, faulty } = await studioClient().text.request(
         'exportDataset',
         { datasetId: info.id, split: asked === ALL ? undefined : asked, format },
         { signal: stop.signal, onProgress: (progress) => setState({ busy: format, stop, progress }) },
       );
-      saveFile(fileName, bytes);
+      saveBlob(fileName, blob);
       setState(faulty > 0 ? { said: `${plural(faulty, 'faulty row')} left out` } : {});
     } catch (error) {
       setState(error instanceof CancelledError ? {} : { error: (error as Error).message });
