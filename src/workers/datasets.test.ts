@@ -99,6 +99,31 @@ describe('faulty rows', () => {
   });
 });
 
+test('what is edited while edits are saved stays a draft; edits of two tabs at once are both kept', async () => {
+  const storage = new MemoryStorage();
+  const [text, other] = [bed(storage), bed(storage)];
+  const { id } = await load(
+    text,
+    Array.from({ length: 3000 }, (_, i) => pair(i)),
+  );
+  const edit = (on: typeof text, place: number, n: number) =>
+    on.request('editRow', { datasetId: id, place, text: pair(n) });
+  await Promise.all([edit(text, 0, 9000), edit(other, 1, 9001), edit(text, 2, 9002)]);
+  expect((await text.request('datasetFacets', { datasetId: id })).drafts).toBe(3);
+  let meanwhile: Promise<unknown> | undefined;
+  const onProgress = () => {
+    meanwhile ??= Promise.all([edit(text, 0, 9900), edit(other, 7, 9907)]);
+  };
+  const saved = await text.request('saveEdits', { datasetId: id }, { onProgress });
+  await meanwhile;
+  const textOf = async (datasetId: string, place: number) => (await text.request('rowText', { datasetId, place })).text;
+  expect(saved.operation).toEqual({ op: 'edit', rows: 3 });
+  expect([await textOf(saved.id, 0), await textOf(saved.id, 1), await textOf(saved.id, 7)]).toEqual([pair(9000), pair(9001), pair(7)]); // biome-ignore format: one list
+  // Row 1 is saved; the second text of row 0 and row 7 came too late.
+  expect((await text.request('datasetFacets', { datasetId: id })).drafts).toBe(2);
+  expect([await textOf(id, 0), await textOf(id, 1), await textOf(id, 7)]).toEqual([pair(9900), pair(1), pair(9907)]);
+});
+
 describe('operations', () => {
   test('are told before they are done; the set that they make knows where it comes from, also in a new worker', async () => {
     const storage = new MemoryStorage();
@@ -335,6 +360,17 @@ describe('long work tells that it goes on, and ends when it is cancelled', () =>
       text.request('exportDataset', { datasetId: id, split: 'train', format: 'parquet' }, options),
     );
     await told((options) => text.request('exportDataset', { datasetId: id }, options));
+    // Cancelled, the edits wait as before and no set was made; every other time there is something else to save.
+    const edit = (n: number) => text.request('editRow', { datasetId: id, place: 0, text: pair(n) });
+    let saved = 5000;
+    const sets = async () => (await text.request('listDatasets', {})).datasets.length;
+    const before = await sets();
+    await told(async (options) => {
+      await edit(saved++);
+      return text.request('saveEdits', { datasetId: id }, options);
+    });
+    expect(await sets()).toBe(before + 1);
+    expect((await text.request('datasetFacets', { datasetId: id })).drafts).toBe(1);
     let search = 0;
     await told((options) => text.request('rows', { datasetId: id, split: 'train', offset: 0, limit: 9, query: { text: `${search++} 9` } }, options)); // biome-ignore format: one request
     const { blob } = await text.request('exportDataset', { datasetId: id, split: 'train', format: 'parquet' });
