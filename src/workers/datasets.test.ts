@@ -5,6 +5,7 @@ import { strFromU8, unzipSync } from 'fflate';
 import { parquetMetadata } from 'hyparquet';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { UNLIKE_SPLITS } from '../../test/unlikeSplits';
+import { RowFile } from '../data/rowFile';
 import { bytesSource } from '../data/source';
 import { CancelledError } from '../lib/errors';
 import { MemoryStorage } from '../storage/memoryStorage';
@@ -378,6 +379,38 @@ describe('long work tells that it goes on, and ends when it is cancelled', () =>
     await told((options) => text.request('previewDataset', { fileId: `p${asked++}`, name: 'p.parquet', file: blob }, options)); // biome-ignore format: one request
   }, 60_000);
 });
+
+test('mask reports and comparisons read as they go: the first rows are told before the last are read', async () => {
+  const text = bed();
+  const { id } = await load(
+    text,
+    Array.from({ length: 5000 }, (_, i) => pair(i)),
+  );
+  const where = { datasetId: id, split: 'train' };
+  const settings = { mode: 'completion_only_loss', max_length: 64 } as const;
+  const read = vi.spyOn(RowFile.prototype, 'row');
+  try {
+    const readWhenTold = async (task: (onProgress: () => void) => Promise<unknown>) => {
+      read.mockClear();
+      let first = 0;
+      await task(() => {
+        first ||= read.mock.calls.length;
+      });
+      return [first, read.mock.calls.length] as const;
+    };
+    for (const [first, all] of [
+      await readWhenTold((onProgress) => text.request('maskReport', { ...where, settings }, { onProgress })),
+      await readWhenTold((onProgress) => text.request('compare', { ...where, a: settings, b: { ...settings, max_length: 8 } }, { onProgress })), // biome-ignore format: one request
+    ]) {
+      expect(first).toBeLessThan(1000);
+      expect(all).toBe(4500);
+    }
+    const some = await text.request('maskReport', { ...where, settings, limit: 300 });
+    expect([some.total, read.mock.calls.length]).toEqual([300, 4800]);
+  } finally {
+    read.mockRestore();
+  }
+}, 30_000);
 
 test('a set is renamed; what runs know it by stays', async () => {
   const storage = new MemoryStorage();

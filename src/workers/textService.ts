@@ -107,9 +107,7 @@ export function createTextService(env: TextEnvironment): Handlers<TextRequests> 
     },
     async maskReport({ datasetId, split, settings, limit }, { progress, signal }) {
       const full = await settingsOf(settings);
-      const page = { offset: 0, limit: limit ?? Number.MAX_SAFE_INTEGER };
-      const { rows } = await datasets.page(datasetId, split, page, { signal });
-      return maskReport(rows, full, { now: env.now, signal, onColumns: progress });
+      return maskReport(datasets.batches(datasetId, split, limit), full, { now: env.now, signal, onColumns: progress });
     },
     async lintTemplate({ messages, tools, settings }) {
       return { findings: lintTemplate(await settingsOf(settings), { messages, tools }) };
@@ -131,9 +129,7 @@ export function createTextService(env: TextEnvironment): Handlers<TextRequests> 
       });
     },
     async compare({ datasetId, split, limit, a, b }, { signal, progress }) {
-      const page = { offset: 0, limit: limit ?? Number.MAX_SAFE_INTEGER };
-      const { rows } = await datasets.page(datasetId, split, page, { signal });
-      return compareRows(rows, [await settingsOf(a), await settingsOf(b)], {
+      return compareRows(datasets.batches(datasetId, split, limit), [await settingsOf(a), await settingsOf(b)], {
         now: env.now,
         signal,
         onProgress: progress,
