@@ -226,3 +226,18 @@ test('what a tab writes now is not called left over by another, and cannot be de
   expect(item).toMatchObject({ kind: 'dataset', id: data.id });
   await new ArtifactStore(a.storage, () => 0).verify(data.id);
 });
+
+test('a second tab that deletes the same is told so, and not of a run', async () => {
+  const [a, b] = tabs();
+  const data = await importRows(a);
+  const told: unknown[] = [];
+  const takeAway = a.storage.remove.bind(a.storage);
+  a.storage.remove = async (path) => {
+    const fault = (error: unknown) => (error as Error).message;
+    told.push((await itemOf(b, data.id))?.held, await b.text.request('deleteDataset', { datasetId: data.id }).catch(fault)); // biome-ignore format: one call
+    return takeAway(path);
+  };
+  await a.text.request('deleteDataset', { datasetId: data.id });
+  // Its entry is gone first, so it is not listed any more.
+  expect(told).toEqual([undefined, 'It is being deleted, here or in another tab. Wait a moment.']);
+});

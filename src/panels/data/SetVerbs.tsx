@@ -65,23 +65,17 @@ export function DeleteButton({ info, onDeleted }: { info: DatasetInfo; onDeleted
   /** What is lost with it, once it was asked for; '' for nothing. */
   const [lost, setLost] = useState<string>();
   const [error, setError] = useState<string>();
-  const ask = () =>
-    studioClient()
+  const fail = (cause: unknown) => {
+    setLost(undefined);
+    setError((cause as Error).message);
+  };
+  const ask = () => {
+    setError(undefined); // what stood in the way may have ended
+    return studioClient()
       .compute.request('storageReport', {})
-      .then(
-        ({ items }) => setLost(items.find(({ id }) => id === info.id)?.consequence ?? ''),
-        (cause: unknown) => setError((cause as Error).message),
-      );
-  const remove = () =>
-    studioClient()
-      .text.request('deleteDataset', { datasetId: info.id })
-      .then(onDeleted, (cause: unknown) => setError((cause as Error).message));
-  if (error)
-    return (
-      <span className="bad-text" role="alert">
-        {error}
-      </span>
-    );
+      .then(({ items }) => setLost(items.find(({ id }) => id === info.id)?.consequence ?? ''), fail);
+  };
+  const remove = () => studioClient().text.request('deleteDataset', { datasetId: info.id }).then(onDeleted, fail);
   return lost !== undefined ? (
     <>
       {lost && (
@@ -97,9 +91,16 @@ export function DeleteButton({ info, onDeleted }: { info: DatasetInfo; onDeleted
       </button>
     </>
   ) : (
-    <button type="button" className="button" onClick={() => void ask()}>
-      Delete
-    </button>
+    <>
+      {error && (
+        <span className="bad-text" role="alert">
+          {error}
+        </span>
+      )}
+      <button type="button" className="button" onClick={() => void ask()}>
+        Delete
+      </button>
+    </>
   );
 }
 
