@@ -190,6 +190,30 @@ test('50 MB of JSONL: cancelled, read again, searched and scrolled; the page sta
   });
   expect(looking.longest[0], `while looking: ${looking.longest.join(', ')}`).toBeLessThan(LONGEST_TASK_MS);
   expect(await page.locator('.rows-item').count()).toBeLessThan(60);
+
+  // A search and the saving of edits say how far they are and can be cancelled; rows are locked while edits are saved.
+  await page.getByLabel('Search the rows').fill('answer 77777:');
+  await expect(page.getByText(/Looking at the rows: \d+/)).toBeVisible();
+  await page.getByRole('button', { name: 'Cancel the search' }).click();
+  await expect(page.getByLabel('Search the rows')).toHaveValue('');
+  await expect(page.getByText('90,000 rows', { exact: true })).toBeVisible();
+  const row = page.locator('.data-row');
+  await row.getByRole('button', { name: 'Edit' }).click();
+  await row.getByLabel('Row as JSON').fill('{"messages":[{"role":"user","content":"Changed?"},{"role":"assistant","content":"Yes"}]}'); // biome-ignore format: one row
+  await row.getByRole('button', { name: 'Keep the edit' }).click();
+  const drafts = page.locator('.note', { hasText: '1 edited row not saved' });
+  const save = drafts.getByRole('button', { name: 'Save as a new set' });
+  await row.getByRole('button', { name: 'Edit', exact: true }).click();
+  await expect(save).toBeDisabled();
+  await row.getByRole('button', { name: 'Cancel' }).click();
+  await save.click();
+  await expect(drafts.getByRole('status')).toHaveText(/(Writing|Keeping): \d+/);
+  await expect(row.getByRole('button', { name: 'Edit', exact: true })).toBeDisabled();
+  await drafts.getByRole('button', { name: 'Cancel' }).click();
+  await expect(save).toBeEnabled();
+  await expect(page.getByRole('button', { name: /^big · edited/ })).toHaveCount(0);
+  await save.click();
+  await expect(page.getByRole('button', { name: /^big · edited 100,000/ })).toBeVisible({ timeout: 30_000 });
 });
 
 test('files that pandas and pyarrow wrote, through the browser’s picker', async ({ page }) => {
@@ -241,7 +265,9 @@ test('rows that two of TRL’s types fit: the reason is shown, another form can 
   const file = await downloading;
   expect(file.suggestedFilename()).toBe('Preferences-of-May.zip');
   const files = unzipSync(new Uint8Array(readFileSync(await file.path())));
-  const out = Object.fromEntries(Object.entries(files).map(([name, bytes]) => [name, strFromU8(bytes).trim().split('\n').map((line) => JSON.parse(line))])); // biome-ignore format: one chain
+  const { 'README.md': readme, ...splits } = files;
+  expect(strFromU8(readme!)).toContain('dataset_info:');
+  const out = Object.fromEntries(Object.entries(splits).map(([name, bytes]) => [name, strFromU8(bytes).trim().split('\n').map((line) => JSON.parse(line))])); // biome-ignore format: one chain
   expect(out['train.jsonl']).toEqual(rows.filter((_, i) => i % 10 !== 9));
   expect(out['validation.jsonl']).toEqual(rows.filter((_, i) => i % 10 === 9));
   await pick(page, 'again.jsonl', rows.map((row) => JSON.stringify(row)).join('\n'));

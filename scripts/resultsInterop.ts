@@ -64,9 +64,16 @@ export async function peftFigures(): Promise<Measured[]> {
   return [{ id: 'interop/logits_max_rel_error/peft', value, low: Math.min(...errors), high: value, n: errors.length, unit: 'of the largest logit', modelName }]; // biome-ignore format: one figure
 }
 
-/** Safetensors files, Parquet files and lines of JSON that were broken at random; each was read or refused in a sentence. */
+/** Where files and lines are broken at random; each test tells how many. */
+const FUZZ = [
+  'src/storage/safetensorsFuzz.test.ts',
+  'src/data/importRows.test.ts',
+  'src/data/parquetGuard.test.ts',
+  'src/interop/zipFile.test.ts',
+];
+/** Safetensors files, Parquet files and pages, zips and lines of JSON that were broken at random; each was read or refused in a sentence. */
 export async function fuzzFigures(): Promise<Measured[]> {
-  const counts = toldBy(['src/storage/safetensorsFuzz.test.ts', 'src/data/importRows.test.ts'], 'fuzzed');
+  const counts = toldBy(FUZZ, 'fuzzed');
   const value = counts.reduce((a, b) => a + b, 0);
   return [{ id: 'interop/fuzzed_inputs', value, low: value, high: value, n: counts.length, unit: 'inputs', backend: 'none', modelName: 'none' }]; // biome-ignore format: one figure
 }

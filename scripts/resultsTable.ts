@@ -50,7 +50,8 @@ const TITLES: Record<string, string> = {
     'folders that the studio writes, read by transformers: largest difference of a logit',
   'interop/logits_max_rel_error/peft':
     'adapters that PEFT wrote, in the studio, and that the studio wrote, in PEFT: the worst logit',
-  'interop/fuzzed_inputs': 'broken safetensors and Parquet files and lines of JSON: read, or refused in a sentence',
+  'interop/fuzzed_inputs':
+    'broken safetensors and Parquet files, Parquet pages, zips and lines of JSON: read, or refused in a sentence',
   'interop/load_500mb_peak_js_mb': 'a 538 MB model imported and loaded: most JavaScript memory',
   'served/one_space/tool_call_correct': 'the same: right tool with right arguments',
 };

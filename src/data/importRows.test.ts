@@ -5,6 +5,7 @@ import { tellFigure } from '../../test/tellFigure';
 import { DataError, StudioError } from '../lib/errors';
 import type { DatasetRow, Message } from '../protocol/chat';
 import type { ImportProblems } from '../protocol/requests';
+import { findColumns } from './columnKinds';
 import { checkedRowText, type ImportOptions, importRows, previewOf, sampleOf } from './importRows';
 import { asItCame } from './jsonl';
 import { parquetSource } from './readParquet';
@@ -115,7 +116,7 @@ describe('Parquet', () => {
       fc.asyncProperty(rows as fc.Arbitrary<DatasetRow[]>, async (given) => {
         const texts = given.map((row) => JSON.stringify(row, asItCame));
         const table = { length: texts.length, text: (i: number) => texts[i]! };
-        const { good } = await read(await toParquet(table), 'x.parquet');
+        const { good } = await read(await toParquet(table, await findColumns(table)), 'x.parquet');
         // -0 is 0 in JSON.
         expect(good).toEqual(JSON.parse(JSON.stringify(given)));
       }),

@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { ByteWriter, ParquetWriter } from 'hyparquet-writer';
 import { expect, test } from 'vitest';
+import { tellFigure } from '../../test/tellFigure';
 import { DataError } from '../lib/errors';
 import { parquetSource } from './readParquet';
 import { bytesSource } from './source';
@@ -97,6 +98,7 @@ test('crafted pages: prefixes, lengths and widths that lie give a sentence or ro
     }),
     { numRuns: FUZZED_FILES },
   );
+  await tellFigure('fuzzed', FUZZED_FILES);
   expect(refused).toBeGreaterThan(1000);
   expect(sound).toBeGreaterThan(300);
   expect(longest / bases[0]!.length, 'characters of text a byte of the file').toBeLessThan(1200);

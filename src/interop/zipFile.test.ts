@@ -1,6 +1,7 @@
 // Zips that a person gives: what tools and the studio pack comes out again, and what is damaged or made to harm is named.
 import { deflateSync, strToU8, zipSync } from 'fflate';
 import { beforeEach, expect, test, vi } from 'vitest';
+import { tellFigure } from '../../test/tellFigure';
 import { DataError } from '../lib/errors';
 import { Rng } from '../lib/rng';
 import { bytesFile, zipFolder } from './modelExport';
@@ -82,15 +83,17 @@ test.each<[string, Blob, RegExp]>([
   expect(error).toBeInstanceOf(DataError);
   expect((error as Error).message).toMatch(message);
 });
+const FUZZED_FILES = 2000;
 test('bytes that are broken anywhere are read or refused in words', async () => {
   const bytes = zipSync({ 'm/config.json': strToU8(text), w: [weights.slice(0, 300), { level: 0 }] });
-  for (let i = 0; i < 2000; i++) {
+  for (let i = 0; i < FUZZED_FILES; i++) {
     const broken = bytes.slice(0, rng.next() < 0.2 ? Math.floor(rng.next() * bytes.length) : bytes.length);
     for (let k = 0; k < 3; k++) if (broken.length > 0) broken[Math.floor(rng.next() * broken.length)] = Math.floor(256 * rng.next()); // biome-ignore format: one line
     await contents(packed(broken)).catch((error: unknown) => {
       if (!(error instanceof DataError)) throw error;
     });
   }
+  await tellFigure('fuzzed', FUZZED_FILES);
 });
 
 const ZEROS = 64e6;

@@ -1072,11 +1072,12 @@ export interface TextRequests {
   };
   /**
    * Rows without a fault, as they are saved, with the columns beside them: of one split, or of all. All come in a zip with a file
-   * a split, as datasets.load_dataset finds them in a folder; in one file where only one split has rows.
+   * a split, as datasets.load_dataset finds them in a folder, and for JSONL a card with the type of each column; in one file where
+   * only one split has rows.
    */
   exportDataset: {
     params: { datasetId: string; split?: string; format?: 'jsonl' | 'parquet' };
-    reply: { fileName: string; bytes: ArrayBuffer; rows: number; faulty: number };
+    reply: { fileName: string; blob: Blob; rows: number; faulty: number };
     progress: WorkProgress;
   };
   /** Sessions of blind comparisons, the latest first. */

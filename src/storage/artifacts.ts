@@ -1,7 +1,7 @@
 // Immutable artifacts (design §3): files under the id of their manifest. Names and notes stand outside the id.
 import { CheckpointError } from '../lib/errors';
 import { type ArtifactKind, artifactId, CHUNK_BYTES, hashChunks, type Manifest, manifestOf } from './hash';
-import type { Storage } from './storage';
+import { exclusiveIfFree, namesInUse, type Storage } from './storage';
 
 export interface ArtifactInfo {
   id: string;
@@ -23,6 +23,10 @@ export interface Removed {
 
 const TABLE = 'artifacts';
 const REMOVED = 'removed';
+/** Name under which the files of an artifact are written or taken away: by one tab at a time. */
+const PUT = 'artifact-put/';
+/** Between two looks whether another tab has ended, ms. */
+const WAIT_MS = 100;
 
 export class ArtifactStore {
   constructor(
@@ -31,15 +35,16 @@ export class ArtifactStore {
   ) {}
 
   /**
-   * Stores the files; the same content again costs nothing and keeps its first name. `onBytes` hears of every piece that is hashed
-   * and of every one that is written; what it throws ends the storing, and nothing is kept.
+   * Stores the files; the same content again costs nothing and keeps its first name: `isKnown` says so. `onBytes` hears of every
+   * piece that is hashed and of every one that is written, and again and again while another tab stores the same; what it throws
+   * ends the storing, and nothing is kept.
    */
   async put(
     kind: ArtifactKind,
     files: Record<string, Uint8Array>,
     about: { name: string; note?: string; parents?: Record<string, string> },
     onBytes?: (done: number, total: number) => void | Promise<void>,
-  ): Promise<ArtifactInfo> {
+  ): Promise<ArtifactInfo & { isKnown: boolean }> {
     const total = 2 * Object.values(files).reduce((sum, { byteLength }) => sum + byteLength, 0);
     let done = 0;
     const tell = async (bytes: number) => {
@@ -48,16 +53,44 @@ export class ArtifactStore {
     };
     const manifest = await manifestOf(kind, files, about.parents, tell);
     const id = await artifactId(manifest);
-    const known = await this.get(id);
-    if (known) return known;
-    try {
-      for (const [path, bytes] of Object.entries(files)) await this.writeFile(filePath(id, path), bytes, tell);
-    } catch (cause) {
-      // Another tab may have stored the same meanwhile.
-      if (!(await this.get(id))) await this.storage.remove(`artifacts/${id.replace('sha256:', '')}`).catch(() => 0);
-      throw cause;
+    const store = async () => {
+      const known = await this.get(id);
+      if (known) return { ...known, isKnown: true };
+      try {
+        for (const [path, bytes] of Object.entries(files)) await this.writeFile(filePath(id, path), bytes, tell);
+      } catch (cause) {
+        await this.storage.remove(folderOf(id)).catch(() => 0);
+        throw cause;
+      }
+      return { ...(await this.adopt(manifest, about)), isKnown: false };
+    };
+    return this.alone(id, store, () => tell(0));
+  }
+  /**
+   * Runs `task`, which writes the files of this artifact or takes them away, while no other tab does: two that write the same would
+   * make holes under each other. `whileWaiting` is called now and then; what it throws ends the waiting.
+   */
+  async alone<T>(id: string, task: () => Promise<T>, whileWaiting?: () => void | Promise<void>): Promise<T> {
+    for (;;) {
+      const ran = await exclusiveIfFree(PUT + id, task);
+      if (ran) return ran.result;
+      await whileWaiting?.();
+      await new Promise((resolve) => setTimeout(resolve, WAIT_MS));
     }
-    return this.adopt(manifest, about);
+  }
+  /** Ids of those whose files are being written or taken away, here or in another tab. */
+  async inWork(): Promise<ReadonlySet<string>> {
+    return new Set([...(await namesInUse(PUT))].map((name) => name.slice(PUT.length)));
+  }
+  /**
+   * Takes away files that no entry names. Resolves to the bytes freed; undefined where they are being written. Nothing is done where
+   * `isNamed` finds an owner once nobody can write any more.
+   */
+  async removeLeft(id: string, isNamed: () => Promise<boolean>): Promise<number | undefined> {
+    const ran = await exclusiveIfFree(PUT + id, async () =>
+      (await this.get(id)) || (await isNamed()) ? 0 : this.storage.remove(folderOf(id)),
+    );
+    return ran?.result;
   }
   /** Large files in pieces: what breaks off before the entry is set is no artifact. */
   private async writeFile(path: string, bytes: Uint8Array, tell: (bytes: number) => Promise<void>): Promise<void> {
@@ -73,8 +106,8 @@ export class ArtifactStore {
     }
   }
   /**
-   * Of files that lie at `filePath` already, as they do after a copy in pieces. The caller has checked their hashes. Throws
-   * CheckpointError naming a file that is not there whole: another tab may have taken it away.
+   * Of files that lie at `filePath` already, as they do after a copy in pieces. The caller has checked their hashes and still holds
+   * the artifact alone. Throws CheckpointError naming a file that is not there whole: the browser may have taken it away.
    */
   async adopt(manifest: Manifest, about: { name: string; note?: string }): Promise<ArtifactInfo> {
     const id = await artifactId(manifest);
@@ -136,8 +169,10 @@ export class ArtifactStore {
   async remove(id: string): Promise<number> {
     const info = await this.get(id);
     if (info) await rememberRemoved(this.storage, { id, kind: info.manifest.kind, name: info.name });
-    await this.storage.deleteValue(TABLE, id);
-    return this.storage.remove(`artifacts/${id.replace('sha256:', '')}`);
+    return this.alone(id, async () => {
+      await this.storage.deleteValue(TABLE, id);
+      return this.storage.remove(folderOf(id));
+    });
   }
 }
 
@@ -149,9 +184,10 @@ export async function rememberRemoved(storage: Storage, removed: Removed): Promi
   await storage.setValue(REMOVED, removed.id, removed).catch(() => {});
 }
 
+const folderOf = (id: string): string => `artifacts/${id.replace('sha256:', '')}`;
 /** Where a file of an artifact lies in the store. */
 export function filePath(id: string, path: string): string {
-  return `artifacts/${id.replace('sha256:', '')}/${path}`;
+  return `${folderOf(id)}/${path}`;
 }
 
 /** `sha256:` and the first 12 digits: enough to tell artifacts apart on screen. */

@@ -84,6 +84,10 @@ export function fullError(
 /** One task at a time per key, in order of arrival. */
 export class KeyedQueue {
   private readonly tails = new Map<string, Promise<unknown>>();
+  /** Keys of tasks that run or wait. */
+  busy(): string[] {
+    return [...this.tails.keys()];
+  }
   run<T>(key: string, task: () => Promise<T>): Promise<T> {
     const result = (this.tails.get(key) ?? Promise.resolve()).then(task, task);
     const tail = result.catch(() => undefined);
@@ -94,11 +98,25 @@ export class KeyedQueue {
 }
 
 const ofThisProcess = new KeyedQueue();
+const webLocks = (): LockManager | undefined => (globalThis.navigator as Navigator | undefined)?.locks;
 /**
  * Runs `task` while no other tab or worker of this origin runs one under this name (Web Locks); where there are no Web Locks, no
  * other instance in this process.
  */
 export function exclusive<T>(name: string, task: () => Promise<T>): Promise<T> {
-  const locks = (globalThis.navigator as Navigator | undefined)?.locks;
+  const locks = webLocks();
   return locks ? (locks.request(name, task) as Promise<T>) : ofThisProcess.run(name, task);
+}
+/** The same, but where a task runs under this name already it resolves at once to undefined and `task` is not run. */
+export async function exclusiveIfFree<T>(name: string, task: () => Promise<T>): Promise<{ result: T } | undefined> {
+  const run = async () => ({ result: await task() });
+  const locks = webLocks();
+  if (locks) return locks.request(name, { ifAvailable: true }, async (lock) => (lock ? run() : undefined));
+  return ofThisProcess.busy().includes(name) ? undefined : ofThisProcess.run(name, run);
+}
+/** Names, of those that begin so, under which a task runs now. */
+export async function namesInUse(prefix: string): Promise<ReadonlySet<string>> {
+  const locks = webLocks();
+  const names = locks ? ((await locks.query()).held ?? []).map(({ name = '' }) => name) : ofThisProcess.busy();
+  return new Set(names.filter((name) => name.startsWith(prefix)));
 }

@@ -45,21 +45,27 @@ export class ArtifactHolds {
     return release;
   }
 
-  /** Why it may not be deleted now: names the run that reads it; undefined where none does. */
+  /** Why it may not be deleted now: names the run that reads it, or says that it is being deleted; undefined where nobody has it. */
   async holder(id: string, held?: ReadonlySet<string>, known?: Stored): Promise<string | undefined> {
     const keys = held ?? (await this.locks.held());
     if (!keys.has(holdOf(id))) return undefined;
     const stored = known ?? (await this.stored());
     // A run's own lock is held by who trains it, so that one that was cut off is not blamed.
     const run = [...stored.runs.values()].find((one) => keys.has(one.id) && recipeReads(one.recipe, stored).includes(id)); // biome-ignore format: one search
-    return run ? `The run “${run.name}” reads it. Stop it first.` : 'A run that is starting reads it. Stop it first.';
+    if (run) return `The run “${run.name}” reads it. Stop it first.`;
+    // Readers share it; who deletes it has it alone.
+    const shared = await this.locks.share(holdOf(id));
+    shared?.();
+    return shared
+      ? 'A run that is starting reads it. Stop it first.'
+      : 'It is being deleted, here or in another tab. Wait a moment.';
   }
 
   /** Runs `task`, which deletes it, while no run reads it. Throws ConfigError naming the run that does. */
   async whileUnread<T>(id: string, task: () => Promise<T>): Promise<T> {
     const release = await this.locks.acquire(holdOf(id));
     if (!release)
-      throw new ConfigError((await this.holder(id)) ?? 'It is being deleted in another tab.', { where: id });
+      throw new ConfigError((await this.holder(id)) ?? 'It was held a moment ago. Try again.', { where: id });
     try {
       return await task();
     } finally {

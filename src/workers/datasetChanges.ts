@@ -7,6 +7,7 @@ import { count, plural } from '../lib/words';
 import type { DatasetOperation, DerivingOperation, OperationReport, SplitRule } from '../protocol/datasets';
 import type { DatasetInfo } from '../protocol/requests';
 import type { DatasetType } from '../protocol/rowTypes';
+import { exclusive } from '../storage/storage';
 import { type Datasets, isBuiltin, type Work } from './datasets';
 import { codesOf, countSplits } from './datasetViews';
 import { yieldToMessages } from './deviceQueue';
@@ -145,26 +146,32 @@ export class DatasetChanges {
     if (place < 0 || place >= file.length)
       throw new DataError(`${title} has no row ${place}.`, { where: String(place) });
     const checked = checkedRowText(text, type as DatasetType);
-    const drafts = await this.datasets.sets.drafts(id);
-    if (checked === file.text(place)) drafts.delete(place);
-    else drafts.set(place, checked);
-    return this.keepDrafts(id, drafts);
+    return this.changeDrafts(id, (drafts) => {
+      if (checked === file.text(place)) drafts.delete(place);
+      else drafts.set(place, checked);
+    });
   }
   /** Takes the last edit of a row back: one that is not saved is forgotten, one that is becomes the earlier text again, as a draft. */
   async undo(id: string, place: number): Promise<{ drafts: number }> {
-    const drafts = await this.datasets.sets.drafts(id);
     const was = (await this.datasets.sets.file(id)).edited.get(place);
-    if (drafts.has(place)) drafts.delete(place);
-    else if (was !== undefined) return this.edit(id, place, was);
-    return this.keepDrafts(id, drafts);
+    let wasDraft = false;
+    const left = await this.changeDrafts(id, (drafts) => {
+      wasDraft = drafts.delete(place);
+    });
+    return wasDraft || was === undefined ? left : this.edit(id, place, was);
   }
   discard(id: string): Promise<{ drafts: number }> {
-    return this.keepDrafts(id, new Map());
+    return this.changeDrafts(id, (drafts) => drafts.clear());
   }
-  private async keepDrafts(id: string, drafts: ReadonlyMap<number, string>): Promise<{ drafts: number }> {
-    await this.datasets.sets.setDrafts(id, drafts);
-    this.datasets.forgetSearches();
-    return { drafts: drafts.size };
+  /** One request at a time reads, changes and writes them, in all tabs: none may overwrite what another has written meanwhile. */
+  private changeDrafts(id: string, change: (drafts: Map<number, string>) => void): Promise<{ drafts: number }> {
+    return exclusive(`drafts/${id}`, async () => {
+      const drafts = await this.datasets.sets.drafts(id);
+      change(drafts);
+      await this.datasets.sets.setDrafts(id, drafts);
+      this.datasets.forgetSearches();
+      return { drafts: drafts.size };
+    });
   }
   /** Text of a row for the editor: its draft, or as it is saved. */
   async text(id: string, place: number): Promise<{ text: string }> {
@@ -172,7 +179,10 @@ export class DatasetChanges {
     return { text: drafts.get(place) ?? (await this.datasets.sets.file(id)).text(place) };
   }
 
-  /** Makes the edited rows a set of their own; the one before stays. Throws DataError when nothing is edited. */
+  /**
+   * Makes the edited rows a set of their own; the one before stays. What is edited meanwhile is not in it and stays a draft, and so
+   * do all after a cancel. Throws DataError when nothing is edited.
+   */
   async save(id: string, work: Work = {}): Promise<DatasetInfo> {
     const parent = await this.ownSet(id);
     const drafts = await this.datasets.sets.drafts(id);
@@ -191,8 +201,9 @@ export class DatasetChanges {
       splits: countSplits(codesOf(new RowFile(parts))),
       onBytes: keeping(work),
     });
-    await this.datasets.sets.setDrafts(id, new Map());
-    this.datasets.forgetSearches();
+    await this.changeDrafts(id, (now) => {
+      for (const [place, text] of drafts) if (now.get(place) === text) now.delete(place);
+    });
     return info;
   }
   private async ownSet(id: string): Promise<DatasetInfo> {

@@ -1,9 +1,11 @@
 // Rows of a set as files: one split as JSONL or Parquet, or all splits in a zip, a file each under the names by which
-// datasets.load_dataset finds them in a folder (train, validation, test).
+// datasets.load_dataset finds them in a folder (train, validation, test), with the same columns of the same types in each. A file is
+// made while the zip takes it, so that one split at most is in memory twice.
+import { type Column, datasetCard, findColumns, type JsonRows } from '../data/columnKinds';
 import type { RowFile } from '../data/rowFile';
 import { SPLIT_NAMES } from '../data/rowFile';
 import { toParquet } from '../data/writeParquet';
-import { type FolderFile, zipFolder } from '../interop/modelExport';
+import { type FolderFile, textFile, zipFolder } from '../interop/modelExport';
 import { DataError } from '../lib/errors';
 import { type Datasets, isBuiltin, type Work } from './datasets';
 import { placesIn } from './datasetViews';
@@ -16,7 +18,7 @@ const NEWLINE = 10;
 
 export interface DatasetExport {
   fileName: string;
-  bytes: Uint8Array;
+  blob: Blob;
   rows: number;
   /** Rows that were left out for their faults. */
   faulty: number;
@@ -46,58 +48,87 @@ export async function exportDataset(
     throw new DataError(
       `All ${about.faulty} rows of ${title} are faulty, so there is none to export. Correct one first.`,
     );
-  const write = (places: Int32Array) => (format === 'parquet' ? parquetOf : jsonlOf)(file, places, work);
-  if (filled.length <= 1) {
+  const isOne = filled.length <= 1;
+  // One JSONL file alone says its types itself.
+  const columns = isOne && format === 'jsonl' ? [] : await columnsOf(file, filled.map(({ places }) => places), work); // biome-ignore format: two cases
+  const piecesOf = (places: Int32Array) =>
+    format === 'parquet' ? parquetOf(file, places, columns, work) : jsonlOf(file, places, work);
+  if (isOne) {
     const { name, places } = filled[0] ?? parts[0]!;
-    return { ...about, fileName: `${slug}-${name}.${format}`, bytes: await write(places) };
+    const pieces: Blob[] = [];
+    for await (const piece of piecesOf(places)) pieces.push(new Blob([piece]));
+    return { ...about, fileName: `${slug}-${name}.${format}`, blob: new Blob(pieces) };
   }
-  const files: FolderFile[] = [];
-  for (const { name, places } of filled) {
-    const bytes = await write(places);
-    files.push({
+  const files = filled.map(
+    ({ name, places }): FolderFile => ({
       path: `${LOADED_AS[name] ?? name}.${format}`,
-      sizeBytes: bytes.byteLength,
-      chunks: () => inPieces(bytes),
-    });
-  }
-  const zip = await zipFolder(files, {
+      sizeBytes: sizeOf(file, places), // of Parquet nobody knows before it is made: less, as a rule
+      chunks: () => piecesOf(places),
+    }),
+  );
+  if (format === 'jsonl') files.push(textFile('README.md', datasetCard(columns)));
+  const blob = await zipFolder(files, {
     signal: work.signal,
-    onProgress: (done, total) => work.onProgress?.({ phase: 'keeping', done, total }),
+    onProgress: (done, total) => work.onProgress?.({ phase: 'keeping', done: Math.min(done, total), total }),
   });
-  return { ...about, fileName: `${slug}.zip`, bytes: new Uint8Array(await zip.arrayBuffer()) };
+  return { ...about, fileName: `${slug}.zip`, blob };
+}
+
+const rowsAt = (file: RowFile, places: Int32Array): JsonRows => ({
+  length: places.length,
+  text: (i) => file.text(places[i]!),
+});
+const sizeOf = (file: RowFile, places: Int32Array): number =>
+  places.reduce((sum, place) => sum + file.bytesAt(place).length + 1, 0);
+const pausing = ({ signal, onProgress }: Work, phase: 'looking' | 'writing', total: number) => ({
+  onRows: (done: number) => onProgress?.({ phase, done, total }),
+  pause: async () => {
+    await yieldToMessages();
+    signal?.throwIfAborted();
+  },
+});
+
+/** Of all these rows together: a split may lack a column that another has, or hold whole numbers where another has fractions. */
+function columnsOf(file: RowFile, parts: readonly Int32Array[], work: Work): Promise<Column[]> {
+  const places = new Int32Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    places.set(part, at);
+    at += part.length;
+  }
+  return findColumns(rowsAt(file, places), pausing(work, 'looking', places.length));
 }
 
 /** The texts of the rows as they are kept, a line each. */
-async function jsonlOf(file: RowFile, places: Int32Array, { signal, onProgress }: Work): Promise<Uint8Array> {
-  const size = places.reduce((sum, place) => sum + file.bytesAt(place).length + 1, 0);
-  const bytes = new Uint8Array(size);
-  let at = 0;
-  for (const [i, place] of places.entries()) {
-    const line = file.bytesAt(place);
-    bytes.set(line, at);
-    at += line.length;
-    bytes[at++] = NEWLINE;
-    if (i % ROWS_A_STEP !== ROWS_A_STEP - 1) continue;
-    onProgress?.({ phase: 'writing', done: i + 1, total: places.length });
+async function* jsonlOf(
+  file: RowFile,
+  places: Int32Array,
+  { signal, onProgress }: Work,
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  for (let from = 0; from < places.length; from += ROWS_A_STEP) {
+    const some = places.subarray(from, from + ROWS_A_STEP);
+    const bytes = new Uint8Array(sizeOf(file, some));
+    let at = 0;
+    for (const place of some) {
+      const line = file.bytesAt(place);
+      bytes.set(line, at);
+      at += line.length;
+      bytes[at++] = NEWLINE;
+    }
+    yield bytes;
+    onProgress?.({ phase: 'writing', done: from + some.length, total: places.length });
     await yieldToMessages();
     signal?.throwIfAborted();
   }
-  return bytes;
 }
-const parquetOf = (file: RowFile, places: Int32Array, { signal, onProgress }: Work): Promise<Uint8Array> =>
-  toParquet(
-    { length: places.length, text: (i) => file.text(places[i]!) },
-    {
-      onRows: (done, total) => onProgress?.({ phase: 'writing', done, total }),
-      pause: async () => {
-        await yieldToMessages();
-        signal?.throwIfAborted();
-      },
-    },
-  );
-
 const PIECE_BYTES = 2 ** 20;
-async function* inPieces(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+async function* parquetOf(
+  file: RowFile,
+  places: Int32Array,
+  columns: readonly Column[],
+  work: Work,
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  const bytes = await toParquet(rowsAt(file, places), columns, pausing(work, 'writing', places.length));
   for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
     yield bytes.subarray(at, at + PIECE_BYTES);
     await yieldToMessages();

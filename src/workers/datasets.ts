@@ -22,6 +22,8 @@ const VIEWS_KEPT = 6;
 const SEARCHES_KEPT = 4;
 /** Rows that are searched before other requests get their turn. */
 const SEARCHED_A_STEP = 1000;
+/** Rows that are parsed before they are handed on. */
+const ROWS_A_BATCH = 250;
 /** Largest file: its rows are in memory while it is read. */
 const MOST_BYTES = 2 ** 30;
 /** Rows by which the facets of a set are told. */
@@ -48,6 +50,9 @@ export interface PageRequest {
   query?: RowQuery;
   editing?: boolean;
 }
+/** Rows of a split in order, at least one batch; `total`: rows of all batches. */
+export type RowBatches = AsyncIterable<{ rows: DatasetRowView[]; total: number }>;
+
 export class Datasets {
   readonly sets: StoredSets;
   /** Whole built-in splits, the newest last. */
@@ -193,6 +198,20 @@ export class Datasets {
       signal?.throwIfAborted();
     }
     return { rows, total };
+  }
+  /** The first rows of a split, at most `limit`, as they are saved: a few at a time, so that no reader waits for all or holds them. */
+  batches(id: string, split: string, limit = Number.MAX_SAFE_INTEGER): RowBatches {
+    const page = (offset: number) =>
+      this.page(id, split, { offset, limit: Math.min(ROWS_A_BATCH, Math.max(0, limit - offset)) });
+    return (async function* () {
+      for (let offset = 0; ; ) {
+        const { rows, total } = await page(offset);
+        const asked = Math.min(total, limit);
+        offset += rows.length;
+        yield { rows, total: asked };
+        if (offset >= asked) return;
+      }
+    })();
   }
   private builtinPage(id: string, split: string, offset: number, limit: number) {
     const total = this.builtinRows(id, split);

@@ -333,6 +333,23 @@ test('a model above the quota is refused before the copy, with both sizes', asyn
   expect(writes.some((path) => path.endsWith('model.safetensors'))).toBe(false);
   expect(await leftBehind(storage)).toEqual(NOTHING);
 });
+test('an import that goes on and has no room for the rest keeps what was copied', async () => {
+  const options = { quotaBytes: 1e9 };
+  const storage = new MemoryStorage(options);
+  const folder = tinyFolder({}, LARGE);
+  const { imports, kits } = importsOn(storage);
+  const { id } = (await importsOn(new MemoryStorage()).imports.import('large', folder)).info;
+  const { id: kit } = await kits.import('large', await filesOf(folder), 'model');
+  await storage.write(filePath(id, 'model.safetensors'), new Uint8Array(CHUNK_BYTES));
+  const begun = { id, name: 'large', startedAt: 1, totalBytes: 9 };
+  await storage.setValue('model-imports', id, { ...begun, kit });
+  options.quotaBytes = 24e6;
+  await expect(imports.import('large', folder)).rejects.toThrow(/The rest of the model needs \d+\.\d MB, .* What was copied before is kept\./); // biome-ignore format: one call
+  expect(await imports.pending()).toEqual([begun]);
+  expect(await storage.size(filePath(id, 'model.safetensors'))).toBe(CHUNK_BYTES);
+  options.quotaBytes = 1e9;
+  expect((await imports.import('large', folder)).info.id).toBe(id);
+});
 test('a disk that fills up in the middle leaves nothing', async () => {
   let copied = 0;
   const storage = new MemoryStorage({

@@ -67,7 +67,7 @@ export class ModelImports {
   /**
    * A model that is there already is given back under the name that it has. Throws DataError naming the file, tensor or field at
    * fault, TemplateError for a chat template that cannot be read, StorageError where there is no room, ConfigError while another tab
-   * imports the same model; nothing is kept then, nor after a cancel.
+   * imports the same model; nothing is kept then, nor after a cancel, but for an earlier copy whose rest has no room.
    */
   async import(
     name: string,
@@ -92,14 +92,18 @@ export class ModelImports {
         await this.storage.deleteValue(TABLE, id); // of a tab that was closed between the two entries
         return { info: known, isKnown: true };
       }
+      // An earlier copy that stopped halfway stays where the rest has no room.
+      await this.requireRoom(id, manifest, (await this.storage.getValue<Begun>(TABLE, id)) !== undefined);
       this.running.add(id);
       try {
-        await this.requireRoom(id, manifest);
         // The entry first: who looks for tokenizers that nothing uses sees that this import does.
         await this.storage.setValue(TABLE, id, { id, name, startedAt: this.now(), totalBytes: total, kit } satisfies Begun); // biome-ignore format: one entry
         await this.kits.import(name, kitFiles, 'model');
-        await this.copy(id, hashed, total, { signal, onProgress });
-        const info = await this.artifacts.adopt(manifest, { name });
+        const write = async () => {
+          await this.copy(id, hashed, total, { signal, onProgress });
+          return this.artifacts.adopt(manifest, { name });
+        };
+        const info = await this.artifacts.alone(id, write, () => throwIfCancelled(signal));
         await this.storage.deleteValue(TABLE, id);
         return { info, isKnown: false };
       } catch (error) {
@@ -209,14 +213,15 @@ export class ModelImports {
     );
   }
   /** Before the copy, so that a model that cannot fit does not fill the disk first. */
-  private async requireRoom(id: string, { files }: Manifest): Promise<void> {
+  private async requireRoom(id: string, { files }: Manifest, isBegun: boolean): Promise<void> {
     const { usageBytes, quotaBytes } = await this.storage.estimate();
     let needed = 0;
     for (const { path, sizeBytes } of files) needed += sizeBytes - ((await this.storage.size(filePath(id, path))) ?? 0);
     const free = quotaBytes - usageBytes;
     if (needed + SPARE_BYTES <= free) return;
+    const kept = isBegun ? 'What was copied before is kept.' : 'Nothing was copied.';
     throw new StorageError(
-      `The model needs ${megabytes(needed)}, and this browser has ${megabytes(Math.max(0, free))} of ${megabytes(quotaBytes)} left for the studio. Delete models or runs under Storage on the Models page, or free disk space, then import again. Nothing was copied.`,
+      `The ${isBegun ? 'rest of the model' : 'model'} needs ${megabytes(needed)}, and this browser has ${megabytes(Math.max(0, free))} of ${megabytes(quotaBytes)} left for the studio. Delete models or runs under Storage on the Models page, or free disk space, then import again. ${kept}`,
     );
   }
 }

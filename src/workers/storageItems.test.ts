@@ -4,6 +4,7 @@ import { afterEach, expect, test } from 'vitest';
 import { tinyFolder } from '../interop/testFolder';
 import type { Recipe } from '../protocol/recipe';
 import type { StoredKind } from '../protocol/requests';
+import { ArtifactStore } from '../storage/artifacts';
 import { MemoryStorage } from '../storage/memoryStorage';
 import { processLocks } from './runLocks';
 import { type TestBed, testBed, tinyRecipe } from './testBed';
@@ -208,4 +209,35 @@ test('tokenizers and templates leave as their files, byte for byte; what is miss
   // Imported again, it is not gone any more.
   await importTiny(a);
   expect((await a.compute.request('listModels', {})).removed).toEqual([]);
+});
+
+test('what a tab writes now is not called left over by another, and cannot be deleted there', async () => {
+  const [a, b] = tabs();
+  const seen: unknown[] = [];
+  const write = a.storage.write.bind(a.storage);
+  a.storage.write = async (path, bytes) => {
+    await write(path, bytes);
+    const id = path.split('/').slice(0, 2).join('/');
+    seen.push((await b.compute.request('storageReport', {})).items, (await remove(b, 'other', id)).freedBytes);
+  };
+  const data = await importRows(a);
+  expect(seen).toEqual([[], 0, [], 0, [], 0]); // rows, about, line numbers
+  const [item] = (await b.compute.request('storageReport', {})).items;
+  expect(item).toMatchObject({ kind: 'dataset', id: data.id });
+  await new ArtifactStore(a.storage, () => 0).verify(data.id);
+});
+
+test('a second tab that deletes the same is told so, and not of a run', async () => {
+  const [a, b] = tabs();
+  const data = await importRows(a);
+  const told: unknown[] = [];
+  const takeAway = a.storage.remove.bind(a.storage);
+  a.storage.remove = async (path) => {
+    const fault = (error: unknown) => (error as Error).message;
+    told.push((await itemOf(b, data.id))?.held, await b.text.request('deleteDataset', { datasetId: data.id }).catch(fault)); // biome-ignore format: one call
+    return takeAway(path);
+  };
+  await a.text.request('deleteDataset', { datasetId: data.id });
+  // Its entry is gone first, so it is not listed any more.
+  expect(told).toEqual([undefined, 'It is being deleted, here or in another tab. Wait a moment.']);
 });

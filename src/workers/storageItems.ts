@@ -92,9 +92,12 @@ export class StorageItems {
     }
     for (const { name, sizeBytes } of await storage.list('audit'))
       items.push({ kind: 'log', id: `audit/${name}`, name: `Routing log ${name.replace('.jsonl', '').slice(0, 12)}`, sizeBytes, usedBy: [], held: 'A routing log may not be cut: export it on the Adapters page.' }); // biome-ignore format: one item
-    // Folders that no entry names: a tab was closed between a file and its entry.
-    const known = new Set([...artifacts.map(({ id }) => id), ...(await imports.begun())].map(folderOf));
-    for (const { name } of await storage.list('artifacts'))
+    // Folders that no entry names: a tab was closed between a file and its entry. Those that a tab writes now are in work before
+    // their files are there, and have an entry when they are in work no more.
+    const folders = await storage.list('artifacts');
+    const named = [await this.artifacts.inWork(), await imports.begun(), (await this.artifacts.list()).map(({ id }) => id)]; // biome-ignore format: one list
+    const known = new Set(named.flatMap((ids) => [...ids].map(folderOf)));
+    for (const { name } of folders)
       if (!known.has(name))
         items.push({ kind: 'other', id: `artifacts/${name}`, name: `Left by a closed tab (${name.slice(0, 12)})`, sizeBytes: await this.sizeOf(`artifacts/${name}`), usedBy: [] }); // biome-ignore format: one item
     return items.sort((a, b) => b.sizeBytes - a.sizeBytes);
@@ -135,14 +138,22 @@ export class StorageItems {
       );
     const { imports, holds } = this.env;
     if (kind === 'import') return imports.discard(id);
+    if (id.startsWith('artifacts/')) return this.removeLeft(`sha256:${id.slice('artifacts/'.length)}`);
     return holds.whileUnread(kind === 'run' ? `run:${id}` : id, () => this.removeNow(kind, id));
+  }
+  private async removeLeft(id: string): Promise<number> {
+    const isImport = async () => (await this.env.imports.begun()).includes(id);
+    const freed = await this.artifacts.removeLeft(id, isImport);
+    if (freed === undefined)
+      throw new ConfigError('It is being written, here or in another tab. Wait until that has ended.', { where: id });
+    return freed;
   }
   private async removeNow(kind: StoredKind, id: string): Promise<number> {
     const { storage, kits, removeRun } = this.env;
     if (kind === 'run') return removeRun(id);
     if (kind === 'tokenizer') return (await kits.remove(id)).freedBytes;
     if (kind === 'dataset') for (const table of DATASET_TABLES) await storage.deleteValue(table, id);
-    if (!id.startsWith('sha256:')) return id.startsWith('artifacts/') ? storage.remove(id) : 0;
+    if (!id.startsWith('sha256:')) return 0;
     const tokenizer = (await this.artifacts.get(id))?.manifest.parents.tokenizer;
     const freed = await this.artifacts.remove(id);
     return freed + (kind === 'model' && tokenizer !== undefined ? await kits.removeUnused(tokenizer) : 0);

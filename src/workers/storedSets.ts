@@ -5,7 +5,6 @@ import type { DatasetOperation } from '../protocol/datasets';
 import type { DatasetInfo } from '../protocol/requests';
 import type { DatasetType } from '../protocol/rowTypes';
 import { type ArtifactInfo, ArtifactStore, shortId } from '../storage/artifacts';
-import { artifactId, manifestOf } from '../storage/hash';
 import type { Storage } from '../storage/storage';
 
 const TABLE = 'datasets';
@@ -86,13 +85,13 @@ export class StoredSets {
     if (parts.lines) files[LINES!] = new Uint8Array(parts.lines.buffer, parts.lines.byteOffset, parts.lines.byteLength);
     if (parts.splits) files[SPLITS!] = parts.splits;
     const parents = parent === undefined ? undefined : { dataset: parent };
-    const before = await this.artifacts.get(await artifactId(await manifestOf('dataset', files, parents)));
-    const { id } = await this.artifacts.put('dataset', files, { name: title, parents }, onBytes);
+    const named = { name: title, parents };
+    const { id, isKnown, createdAt } = await this.artifacts.put('dataset', files, named, onBytes);
     const file = new RowFile({ ...parts, type });
-    const known = before && (await this.info(id));
+    const known = isKnown ? await this.info(id) : undefined;
     if (known) {
       this.keep(id, file);
-      return { ...known, storedSince: before.createdAt };
+      return { ...known, storedSince: createdAt };
     }
     const info: DatasetInfo = {
       id,

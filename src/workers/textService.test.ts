@@ -49,9 +49,9 @@ test('built-in sets are listed, paged, searched and exported as the rows that tr
   await expect(text.request('rows', { datasetId: id, split: 'other', offset: 0, limit: 1 })).rejects.toThrow(
     'has no split "other"',
   );
-  const { fileName, bytes } = await text.request('exportDataset', { datasetId: id, split: 'dev' });
+  const { fileName, blob } = await text.request('exportDataset', { datasetId: id, split: 'dev' });
   expect(fileName).toBe('sft-single-dev.jsonl');
-  expect(JSON.parse(new TextDecoder().decode(bytes).split('\n')[4]!)).toMatchObject(page.rows[1]!.row);
+  expect(JSON.parse((await blob.text()).split('\n')[4]!)).toMatchObject(page.rows[1]!.row);
   const shown = await text.request('rows', { datasetId: id, split: 'train', offset: 0, limit: 24 });
   const { rows } = await text.request('encodeRecipe', { recipe: tinyRecipe, part: 'train' });
   expect(rows.map(({ rowId }) => rowId)).toEqual(shown.rows.map(({ rowId }) => rowId));

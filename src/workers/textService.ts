@@ -81,12 +81,8 @@ export function createTextService(env: TextEnvironment): Handlers<TextRequests> 
       changes.preview(datasetId, operation, { signal, onProgress: progress }),
     deriveDataset: ({ datasetId, operation }, { signal, progress }) =>
       changes.derive(datasetId, operation, { signal, onProgress: progress }),
-    async exportDataset({ datasetId, split, format }, { signal, progress }) {
-      const asked = { split, format };
-      const { bytes, ...about } = await exportDataset(datasets, datasetId, asked, { signal, onProgress: progress });
-      const buffer = bytes.buffer as ArrayBuffer;
-      return transferring({ ...about, bytes: buffer }, [buffer]);
-    },
+    exportDataset: ({ datasetId, ...asked }, { signal, progress }) =>
+      exportDataset(datasets, datasetId, asked, { signal, onProgress: progress }),
     listAnnotations: async () => ({ sessions: await annotations.list() }),
     createAnnotation: (given) => annotations.create(given),
     annotationSession: ({ id }) => annotations.view(id),
@@ -127,9 +123,7 @@ export function createTextService(env: TextEnvironment): Handlers<TextRequests> 
     },
     async maskReport({ datasetId, split, settings, limit }, { progress, signal }) {
       const full = await settingsOf(settings);
-      const page = { offset: 0, limit: limit ?? Number.MAX_SAFE_INTEGER };
-      const { rows } = await datasets.page(datasetId, split, page, { signal });
-      return maskReport(rows, full, { now: env.now, signal, onColumns: progress });
+      return maskReport(datasets.batches(datasetId, split, limit), full, { now: env.now, signal, onColumns: progress });
     },
     async lintTemplate({ messages, tools, settings }) {
       return { findings: lintTemplate(await settingsOf(settings), { messages, tools }) };
@@ -151,9 +145,7 @@ export function createTextService(env: TextEnvironment): Handlers<TextRequests> 
       });
     },
     async compare({ datasetId, split, limit, a, b }, { signal, progress }) {
-      const page = { offset: 0, limit: limit ?? Number.MAX_SAFE_INTEGER };
-      const { rows } = await datasets.page(datasetId, split, page, { signal });
-      return compareRows(rows, [await settingsOf(a), await settingsOf(b)], {
+      return compareRows(datasets.batches(datasetId, split, limit), [await settingsOf(a), await settingsOf(b)], {
         now: env.now,
         signal,
         onProgress: progress,

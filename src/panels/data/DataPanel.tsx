@@ -12,6 +12,7 @@ import { OperationsCard } from './OperationsCard';
 import { RowsCard } from './RowsCard';
 import { DeleteButton, ExportButtons, RenameButton } from './SetVerbs';
 import { useImport } from './useImport';
+import { useSaving } from './useSaving';
 import '../../ui/parts.css';
 import './data.css';
 
@@ -35,6 +36,11 @@ export function DataPanel() {
     choose(added);
   };
   const bringing = useImport(show);
+  const saving = useSaving((made, from) => {
+    // Who has gone on to another set meanwhile stays there.
+    if (useWorkbench.getState().datasetId === from) show(made);
+    else datasetsChanged();
+  });
   const datasets = sets.value?.datasets ?? [];
   const info = datasets.find((d) => d.id === datasetId) ?? datasets[0];
   const shownId = info?.id;
@@ -135,7 +141,7 @@ export function DataPanel() {
             split={shownSplit}
             splits={splits}
             onSplit={openSplit}
-            onSaved={show}
+            saving={saving}
             heading={heading}
           />
         )}

@@ -1,5 +1,5 @@
 // One row: as a conversation, what is checkable in it, what is wrong with it, and its text for those who want to change it.
-import { useId, useState } from 'react';
+import { useEffect, useId, useState } from 'react';
 import { count } from '../../lib/words';
 import type { DatasetInfo, DatasetRowView } from '../../protocol/requests';
 import { typeOfRow } from '../../protocol/rowTypes';
@@ -13,16 +13,27 @@ import { truthOf } from './dataView';
 export function RowCard({
   info,
   view,
+  isLocked,
+  onEditing,
   onEdited,
 }: {
   info: DatasetInfo;
   view: DatasetRowView;
+  /** Edits are being saved: none can be made meanwhile. */
+  isLocked: boolean;
+  /** The editor was opened or closed. */
+  onEditing: (isEditing: boolean) => void;
   /** A row was edited, or an edit undone. */
   onEdited: () => void;
 }) {
   const [draft, setDraft] = useState<string>();
   const [error, setError] = useState<string>();
   const errorId = useId();
+  const isEditing = draft !== undefined;
+  useEffect(() => {
+    onEditing(isEditing);
+    return () => onEditing(false);
+  }, [isEditing, onEditing]);
   const { place, fault, edited } = view;
   const truth = truthOf(view.row);
   const attempt = (task: Promise<unknown>, then: () => void) =>
@@ -54,13 +65,20 @@ export function RowCard({
               <button
                 type="button"
                 className="button"
+                disabled={isLocked}
                 onClick={() => attempt(text.request('undoEdit', where), onEdited)}
               >
                 Undo the edit
               </button>
             )}
             {canEdit && (
-              <button type="button" className="button" onClick={open}>
+              <button
+                type="button"
+                className="button"
+                disabled={isLocked}
+                title={isLocked ? 'Edits are being saved as a new set.' : undefined}
+                onClick={open}
+              >
                 Edit
               </button>
             )}

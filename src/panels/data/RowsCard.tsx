@@ -7,24 +7,25 @@ import { studioClient } from '../../stores/client';
 import { useLoaded } from '../../stores/useLoaded';
 import { Card } from '../../ui/Card';
 import { Segmented } from '../../ui/Segmented';
+import { workWords } from './dataView';
 import { RowCard } from './RowCard';
 import { RowsList } from './RowsList';
 import { usePages } from './usePages';
+import type { Saving } from './useSaving';
 
 export function RowsCard({
   info,
   split,
   splits,
   onSplit,
-  onSaved,
+  saving,
   heading,
 }: {
   info: DatasetInfo;
   split: string;
   splits: string[];
   onSplit: (split: string) => void;
-  /** Edits were saved as this set. */
-  onSaved: (info: DatasetInfo) => void;
+  saving: Saving;
   /** Where the eye goes when a set was chosen. */
   heading: RefObject<HTMLHeadingElement | null>;
 }) {
@@ -35,8 +36,9 @@ export function RowsCard({
   const facets = useLoaded(`${info.id} ${edits}`, (signal) =>
     studioClient().text.request('datasetFacets', { datasetId: info.id }, { signal }),
   );
-  const pages = usePages(`${info.id} ${split} ${JSON.stringify(query)} ${edits}`, (offset, limit, signal) =>
-    studioClient().text.request('rows', { datasetId: info.id, split, offset, limit, query, editing: true }, { signal }),
+  const [isEditing, setEditing] = useState(false);
+  const pages = usePages(`${info.id} ${split} ${JSON.stringify(query)} ${edits}`, (offset, limit, options) =>
+    studioClient().text.request('rows', { datasetId: info.id, split, offset, limit, query, editing: true }, options),
   );
   const change = (part: RowQuery) => {
     setQuery(({ also: _edited, ...q }) => ({ ...q, ...part }));
@@ -59,7 +61,13 @@ export function RowsCard({
             Rows of {info.title}
           </h2>
         }
-        note={pages.total === undefined ? 'counting …' : matchWords(pages.total, info.splits[split], isFiltered)}
+        note={
+          pages.total !== undefined
+            ? matchWords(pages.total, info.splits[split], isFiltered)
+            : pages.progress
+              ? `${workWords(pages.progress)} …`
+              : 'counting …'
+        }
         actions={splits.length > 1 && <Segmented label="Split" options={splits} value={split} onChange={onSplit} />}
         className="data-rows"
       >
@@ -110,9 +118,20 @@ export function RowsCard({
               edited ({count(drafts + edited)})
             </label>
           )}
+          {pages.total === undefined && pages.progress && isFiltered && (
+            <button type="button" className="button" onClick={() => setQuery({})}>
+              Cancel the search
+            </button>
+          )}
         </div>
         {drafts > 0 && (
-          <Drafts info={info} drafts={drafts} onSaved={onSaved} onDiscarded={() => setEdits((n) => n + 1)} />
+          <Drafts
+            info={info}
+            drafts={drafts}
+            saving={saving}
+            isEditing={isEditing}
+            onDiscarded={() => setEdits((n) => n + 1)}
+          />
         )}
         {pages.error ? (
           <p className="bad-text">{pages.error}</p>
@@ -129,7 +148,14 @@ export function RowsCard({
         )}
       </Card>
       {view ? (
-        <RowCard key={`${view.rowId} ${view.place}`} info={info} view={view} onEdited={onEdited} />
+        <RowCard
+          key={`${view.rowId} ${view.place}`}
+          info={info}
+          view={view}
+          isLocked={saving.datasetId === info.id}
+          onEditing={setEditing}
+          onEdited={onEdited}
+        />
       ) : (
         <Card title="Row" className="data-row">
           {pages.total === 0 ? <p className="quiet">No row is chosen.</p> : <div className="skeleton-block" />}
@@ -171,36 +197,62 @@ function Choice({
 function Drafts({
   info,
   drafts,
-  onSaved,
+  saving,
+  isEditing,
   onDiscarded,
 }: {
   info: DatasetInfo;
   drafts: number;
-  onSaved: (info: DatasetInfo) => void;
+  saving: Saving;
+  /** A row is open in the editor: its text is in no draft yet. */
+  isEditing: boolean;
   onDiscarded: () => void;
 }) {
   const [error, setError] = useState<string>();
-  const attempt = (task: Promise<void>) => void task.catch((cause: unknown) => setError((cause as Error).message));
-  const { text } = studioClient();
+  const discard = () =>
+    void studioClient()
+      .text.request('undoEdit', { datasetId: info.id })
+      .then(
+        () => {
+          setError(undefined);
+          onDiscarded();
+        },
+        (cause: unknown) => setError((cause as Error).message),
+      );
+  const isSaving = saving.datasetId === info.id;
+  const said = saving.error?.datasetId === info.id ? saving.error.message : error;
   return (
     <div className="note warn">
       <div>
         {plural(drafts, 'edited row')} not saved: runs train on the rows as they were.{' '}
-        <button
-          type="button"
-          className="link"
-          onClick={() => attempt(text.request('saveEdits', { datasetId: info.id }).then(onSaved))}
-        >
-          Save as a new set
-        </button>{' '}
-        <button
-          type="button"
-          className="link"
-          onClick={() => attempt(text.request('undoEdit', { datasetId: info.id }).then(onDiscarded))}
-        >
-          Undo all
-        </button>
-        {error && <p className="bad-text">{error}</p>}
+        {isSaving ? (
+          <>
+            <span role="status">{saving.progress ? `${workWords(saving.progress)} …` : 'Saving …'}</span>{' '}
+            <button type="button" className="link" onClick={saving.cancel}>
+              Cancel
+            </button>
+          </>
+        ) : (
+          <>
+            <button
+              type="button"
+              className="link"
+              disabled={isEditing || saving.datasetId !== undefined}
+              title={isEditing ? 'Keep or cancel the edit of the open row first.' : undefined}
+              onClick={() => void saving.run(info.id)}
+            >
+              Save as a new set
+            </button>{' '}
+            <button type="button" className="link" onClick={discard}>
+              Undo all
+            </button>
+          </>
+        )}
+        {said && !isSaving && (
+          <p className="bad-text" role="alert">
+            {said}
+          </p>
+        )}
       </div>
     </div>
   );

@@ -5,7 +5,7 @@ import { plural } from '../../lib/words';
 import type { WorkProgress } from '../../protocol/datasets';
 import type { DatasetInfo } from '../../protocol/requests';
 import { studioClient } from '../../stores/client';
-import { saveFile } from '../../stores/saveFile';
+import { saveBlob } from '../../stores/saveFile';
 import { workWords } from './dataView';
 
 export function RenameButton({ info, onRenamed }: { info: DatasetInfo; onRenamed: () => void }) {
@@ -65,23 +65,17 @@ export function DeleteButton({ info, onDeleted }: { info: DatasetInfo; onDeleted
   /** What is lost with it, once it was asked for; '' for nothing. */
   const [lost, setLost] = useState<string>();
   const [error, setError] = useState<string>();
-  const ask = () =>
-    studioClient()
+  const fail = (cause: unknown) => {
+    setLost(undefined);
+    setError((cause as Error).message);
+  };
+  const ask = () => {
+    setError(undefined); // what stood in the way may have ended
+    return studioClient()
       .compute.request('storageReport', {})
-      .then(
-        ({ items }) => setLost(items.find(({ id }) => id === info.id)?.consequence ?? ''),
-        (cause: unknown) => setError((cause as Error).message),
-      );
-  const remove = () =>
-    studioClient()
-      .text.request('deleteDataset', { datasetId: info.id })
-      .then(onDeleted, (cause: unknown) => setError((cause as Error).message));
-  if (error)
-    return (
-      <span className="bad-text" role="alert">
-        {error}
-      </span>
-    );
+      .then(({ items }) => setLost(items.find(({ id }) => id === info.id)?.consequence ?? ''), fail);
+  };
+  const remove = () => studioClient().text.request('deleteDataset', { datasetId: info.id }).then(onDeleted, fail);
   return lost !== undefined ? (
     <>
       {lost && (
@@ -97,9 +91,16 @@ export function DeleteButton({ info, onDeleted }: { info: DatasetInfo; onDeleted
       </button>
     </>
   ) : (
-    <button type="button" className="button" onClick={() => void ask()}>
-      Delete
-    </button>
+    <>
+      {error && (
+        <span className="bad-text" role="alert">
+          {error}
+        </span>
+      )}
+      <button type="button" className="button" onClick={() => void ask()}>
+        Delete
+      </button>
+    </>
   );
 }
 
@@ -122,12 +123,12 @@ export function ExportButtons({ info, split }: { info: DatasetInfo; split: strin
     const stop = new AbortController();
     setState({ busy: format, stop });
     try {
-      const { fileName, bytes, faulty } = await studioClient().text.request(
+      const { fileName, blob, faulty } = await studioClient().text.request(
         'exportDataset',
         { datasetId: info.id, split: asked === ALL ? undefined : asked, format },
         { signal: stop.signal, onProgress: (progress) => setState({ busy: format, stop, progress }) },
       );
-      saveFile(fileName, bytes);
+      saveBlob(fileName, blob);
       setState(faulty > 0 ? { said: `${plural(faulty, 'faulty row')} left out` } : {});
     } catch (error) {
       setState(error instanceof CancelledError ? {} : { error: (error as Error).message });

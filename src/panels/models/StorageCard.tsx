@@ -242,8 +242,8 @@ function exporterOf({ kind, id }: StoredItem): (() => Promise<string>) | undefin
     };
   if (kind === 'dataset')
     return async () => {
-      const { fileName, bytes } = await studioClient().text.request('exportDataset', { datasetId: id });
-      saveFile(fileName, bytes);
+      const { fileName, blob } = await studioClient().text.request('exportDataset', { datasetId: id });
+      saveBlob(fileName, blob);
       return saved(fileName);
     };
   return undefined;
