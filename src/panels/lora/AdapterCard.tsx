@@ -145,6 +145,7 @@ export function AdapterCard({
             ))}
           </select>
         </Knob>
+        {lora.spansHint && <p className="quiet">{lora.spansHint}</p>}
         {lossHint && <p className="quiet">{lossHint}</p>}
         {rank}
         <ConfigForm

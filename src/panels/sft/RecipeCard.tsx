@@ -130,6 +130,7 @@ export function RecipeCard({ sft, datasets }: { sft: Sft; datasets: readonly Dat
             onChange={(template) => edit({ ...recipe, template })}
           />
         </div>
+        {sft.spansHint && <p className="quiet">{sft.spansHint}</p>}
         {dataHint(recipe) && <p className="quiet">{dataHint(recipe)}</p>}
         {lossHint && <p className="quiet">{lossHint}</p>}
         <ConfigForm fields={shown} value={recipe.args} onChange={change} typed={typed} onType={type} />
