@@ -237,9 +237,9 @@ export function ChatPanel() {
               tools={chosenTools}
               isChat={mode === 'chat'}
               emptyHint={
-                models.right.startsWith('run:')
-                  ? undefined
-                  : 'Train a model in SFT, and it can answer here beside its base.'
+                models.right.startsWith('builtin:')
+                  ? 'Train a model in SFT, and it can answer here beside its base.'
+                  : undefined
               }
             />
           </div>

@@ -11,6 +11,7 @@ import { Panel } from '../../ui/Panel';
 import { ShareButton } from '../../ui/ShareButton';
 import { LengthBudget } from './LengthBudget';
 import { MaskChoices, ModeChoice } from './MaskOptions';
+import { ReadWith } from './ReadWith';
 import { RowInspector, type RowPadding } from './RowInspector';
 import { RowsTable } from './RowsTable';
 import { type Cut, type ReportRows, summarize } from './report';
@@ -92,6 +93,7 @@ export function MaskPanel() {
         <button type="button" className="link" aria-expanded={isTen} onClick={() => setTen(!isTen)}>
           The idea in ten tokens
         </button>
+        <ReadWith />
         <MaskChoices hasPrompts={info?.type === 'prompt-completion'} />
       </div>
       {isTen && <TenTokens onClose={() => setTen(false)} />}

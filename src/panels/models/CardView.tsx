@@ -8,6 +8,7 @@ import { saveBlob } from '../../stores/saveFile';
 import { useSession } from '../../stores/session';
 import { useSftDraft } from '../../stores/sftDraft';
 import { useLoaded } from '../../stores/useLoaded';
+import { useWorkbench } from '../../stores/workbench';
 import { Card } from '../../ui/Card';
 import { Fault } from '../../ui/Fault';
 import { Progress } from './ImportCard';
@@ -167,10 +168,12 @@ function CardBody({ card, stored }: { card: ModelCard; stored?: StoredModel }) {
   const { info, tokenizer, uses, shape, parents } = card;
   const runs = (use: string) => uses.some((one) => one.use === use && !one.refusal);
   const isBase = info.ref !== 'builtin:micro-sft';
-  /** With this model in hand there. */
+  const { openKit, bringKit } = useWorkbench();
+  /** With this model in hand there; Template and Mask read with its tokenizer from then on. */
   const open = (panel: '#/sft' | '#/lora') => {
     if (panel === '#/lora') useModelStore.setState({ wantedBase: { ref: info.ref, tokenizer: stored?.tokenizer } });
     else edit(withModel(recipe, info.ref, stored?.tokenizer));
+    bringKit(stored?.tokenizer);
     location.hash = panel;
   };
   return (
@@ -191,6 +194,17 @@ function CardBody({ card, stored }: { card: ModelCard; stored?: StoredModel }) {
             {stored?.adapterOf ? 'Train on it, merged' : 'Train an adapter'}
           </button>
         )}
+        {(['template', 'mask'] as const).map((page) => (
+          <a
+            key={page}
+            className="button"
+            href={`#/${page}`}
+            title={`With the tokenizer and template of ${tokenizer.name}`}
+            onClick={() => openKit(stored?.tokenizer)}
+          >
+            {page === 'template' ? 'See its template' : 'Rows in its tokens'}
+          </a>
+        ))}
       </div>
       <div className="models-facts">
         <dl className="facts">
