@@ -8,6 +8,7 @@ import type { Json } from '../../protocol/chat';
 import type { DatasetInfo } from '../../protocol/requests';
 import { tokenizerOf, useStoredModels, withModel } from '../../stores/models';
 import { useRuns } from '../../stores/runs';
+import { setNames } from '../../stores/setNames';
 import { SEED_FIELD } from '../../stores/typedFields';
 import { useWorkbench } from '../../stores/workbench';
 import { fields as adapterFields } from '../../trainers/peft/config';
@@ -76,6 +77,7 @@ export function AdapterCard({
   const [isFolded, setFolded] = useState(() => matchMedia('(max-width: 700px)').matches);
   const { values, change, setPeft, args, changeArgs } = settingsOf(lora);
   const { peft } = recipe;
+  const names = setNames(datasets);
   const problem = (key: string) => problems.find((one) => one.key === key)?.text;
   const isPlain = backend?.backend === 'webgpu' && takesPlainOps(values);
   const { quantization } = recipe.model;
@@ -147,7 +149,7 @@ export function AdapterCard({
           >
             {datasets.map(({ id, title }) => (
               <option key={id} value={id}>
-                {title}
+                {names.get(id) ?? title}
               </option>
             ))}
           </select>

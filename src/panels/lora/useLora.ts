@@ -1,6 +1,7 @@
 // The LoRA panel's state: the adapter being edited, what it costs, the run in view, and the verbs on them.
 import { useEffect, useMemo, useRef, useState } from 'react';
 import { withSpans } from '../../labs/assistantSpans';
+import { withSet } from '../../labs/recipeData';
 import type { StudioError } from '../../lib/errors';
 import type { Recipe } from '../../protocol/recipe';
 import type { GateFinding, LoraPlan } from '../../protocol/requests';
@@ -13,6 +14,7 @@ import { runElsewhere, runsOfPanel } from '../../stores/runPanel';
 import { continueQueue, pauseQueue, restoreQueue, stopQueue, useRunQueue } from '../../stores/runQueue';
 import { pauseRun, resumeRun, startRun, stepRunOnce, stopRun, unpauseRun, useRuns } from '../../stores/runs';
 import { useSession } from '../../stores/session';
+import { useWantedSet } from '../../stores/trainOn';
 import { SEED_FIELD, useTypedFields } from '../../stores/typedFields';
 import { type Loaded, useLoaded } from '../../stores/useLoaded';
 import { useWorkbench } from '../../stores/workbench';
@@ -60,6 +62,12 @@ export function useLora() {
     useModelStore.setState({ wantedBase: undefined });
     edit(withModel(chosen, wanted.ref, wanted.tokenizer));
   }, [wanted, edit, chosen]);
+  const wantedSet = useWantedSet((s) => s.wanted);
+  useEffect(() => {
+    if (!wantedSet) return;
+    useWantedSet.setState({ wanted: undefined });
+    edit(withSet(chosen, wantedSet.info, wantedSet.sets));
+  }, [wantedSet, edit, chosen]);
   // A retry starts with what the recipe is then.
   const latest = useRef(recipe);
   latest.current = recipe;

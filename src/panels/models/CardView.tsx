@@ -1,11 +1,14 @@
 // A model's card: what it is, what it came from, and what this device can do with it.
 import { useState } from 'react';
+import { dataOf } from '../../labs/recipeData';
 import type { ModelCard, StoredModel } from '../../protocol/requests';
 import { studioClient } from '../../stores/client';
+import { useDatasets } from '../../stores/datasets';
 import { builtinName } from '../../stores/modelNames';
 import { openInChat, renameModel, useModelStore, withModel } from '../../stores/models';
 import { saveBlob } from '../../stores/saveFile';
 import { useSession } from '../../stores/session';
+import { setNames } from '../../stores/setNames';
 import { useSftDraft } from '../../stores/sftDraft';
 import { useLoaded } from '../../stores/useLoaded';
 import { useWorkbench } from '../../stores/workbench';
@@ -166,6 +169,8 @@ export function CardView({
 function CardBody({ card, stored }: { card: ModelCard; stored?: StoredModel }) {
   const { recipe, edit } = useSftDraft();
   const { info, tokenizer, uses, shape, parents } = card;
+  const data = dataOf(recipe);
+  const sets = useDatasets().value?.datasets ?? [];
   const runs = (use: string) => uses.some((one) => one.use === use && !one.refusal);
   const isBase = info.ref !== 'builtin:micro-sft';
   const { openKit, bringKit } = useWorkbench();
@@ -206,6 +211,13 @@ function CardBody({ card, stored }: { card: ModelCard; stored?: StoredModel }) {
           </a>
         ))}
       </div>
+      {runs('full') && isBase && (
+        <p className="quiet models-small">
+          Train in SFT keeps the rows of the recipe there:{' '}
+          {data === undefined ? 'a mixture of several sets' : (setNames(sets).get(data) ?? 'a set that is not listed')}.
+          To train on others, choose them there, or on the Data page.
+        </p>
+      )}
       <div className="models-facts">
         <dl className="facts">
           {shapeFacts(card).map(([label, words]) => (

@@ -6,6 +6,7 @@ import type { Fields } from '../../lib/fields';
 import type { Json } from '../../protocol/chat';
 import type { DatasetInfo } from '../../protocol/requests';
 import { useModelName, useModelStore, useStoredModels, withModel } from '../../stores/models';
+import { setNames } from '../../stores/setNames';
 import { useTemplates } from '../../stores/templates';
 import { SEED_FIELD, useTypedFields } from '../../stores/typedFields';
 import { useWorkbench } from '../../stores/workbench';
@@ -34,6 +35,7 @@ export function RecipeCard({ sft, datasets }: { sft: Sft; datasets: readonly Dat
   const { recipe, edit, isBusy } = sft;
   const { typed, type } = useTypedFields('sft');
   const nameOf = useModelName();
+  const names = setNames(datasets);
   const isLoaded = useModelStore((s) => s.isLoaded);
   const stored = useStoredModels();
   const own = isLoaded ? modelChoices(stored, recipe.model.ref, BUILTINS, nameOf) : [];
@@ -126,7 +128,7 @@ export function RecipeCard({ sft, datasets }: { sft: Sft; datasets: readonly Dat
           >
             {datasets.map(({ id, title }) => (
               <option key={id} value={id}>
-                {title}
+                {names.get(id) ?? title}
               </option>
             ))}
           </select>
