@@ -133,10 +133,14 @@ export function tokenizerOf(
 }
 
 /** The template that a model was trained with: of its run, also where it is the artifact that the run has left. */
-export function trainedTemplate(ref: ModelRef, runs: Record<string, RunRecord>): string | undefined {
+export const trainedTemplate = (ref: ModelRef, runs: Record<string, RunRecord>): string | undefined =>
+  trainedBy(ref, runs)?.recipe.template;
+/** The run that a ref means, or that has left the artifact. */
+export function trainedBy(ref: ModelRef, runs: Record<string, RunRecord>): RunRecord | undefined {
   const runId = /^run:([\w-]+)/.exec(ref)?.[1];
-  const run = runId === undefined ? Object.values(runs).find(({ outputs }) => Object.values(outputs).includes(ref)) : runs[runId]; // biome-ignore format: one choice
-  return run?.recipe.template;
+  return runId === undefined
+    ? Object.values(runs).find(({ outputs }) => Object.values(outputs).includes(ref))
+    : runs[runId];
 }
 
 /** The recipe on another model, with a template that the model's tokenizer can write. */
