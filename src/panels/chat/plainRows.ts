@@ -1,16 +1,10 @@
 // Whether a model was trained on rows of plain text: no template stood in them, so Chat opens as a plain continuation.
 import { modeFor } from '../../labs/recipeData';
-import type { DatasetRow } from '../../protocol/chat';
 import type { RunRecord } from '../../protocol/run';
 import { studioClient } from '../../stores/client';
 import { useDatasets } from '../../stores/datasets';
 import { useLoaded } from '../../stores/useLoaded';
-
-/** What a plain row begins with; undefined for conversations. `text` rows have no prompt, so their first words are one. */
-export function plainPrompt({ text, prompt }: DatasetRow): string | undefined {
-  if (typeof prompt === 'string') return prompt;
-  return typeof text === 'string' ? text.split(/\s+/).slice(0, 8).join(' ') : undefined;
-}
+import { plainPrompt } from './chatView';
 
 /** The first row of the run's data, held out where there are such rows; undefined until it is known, and for conversations. */
 export function usePlainRows(run: RunRecord | undefined): { prompt: string } | undefined {

@@ -147,7 +147,15 @@ export function LoraPanel() {
           </div>
         </div>
       </div>
-      {run && <Answers key={run.id} of={lora.titleOf(run)} generations={run.generations} isOver={!isLive(run)} />}
+      {run && (
+        <Answers
+          key={run.id}
+          of={lora.titleOf(run)}
+          generations={run.generations}
+          isOver={!isLive(run)}
+          heldOut={run.recipe.data.eval.length > 0}
+        />
+      )}
       {run && (run.status === 'finished' || run.status === 'stopped') && (
         <MeasuredCard
           run={run}

@@ -1,5 +1,6 @@
 // SFT: the recipe, the run, its curves, and the glass box under them.
 import { useMemo, useState } from 'react';
+import { hasOwnRows } from '../../labs/recipeData';
 import { settingsOf } from '../../labs/recipeSettings';
 import { number } from '../../lib/words';
 import type { RunRecord } from '../../protocol/run';
@@ -95,7 +96,12 @@ export function SftPanel() {
         settings={settings}
         maxRows={shown.data.rows}
       />
-      <Answers key={run?.id} generations={run?.generations ?? []} isOver={run !== undefined && !isLive(run)} />
+      <Answers
+        key={run?.id}
+        generations={run?.generations ?? []}
+        isOver={run !== undefined && !isLive(run)}
+        heldOut={shown.data.eval.length > 0}
+      />
       {run && (run.status === 'finished' || run.status === 'stopped') && (
         <Measured
           baseRef={shown.model.ref}
@@ -105,7 +111,8 @@ export function SftPanel() {
           seed={shown.seed}
           template={shown.template}
           finding={lossFinding(run.points)}
-          starts={run.status === 'finished' && sft.finishedHere && !run.group}
+          isOwn={hasOwnRows(shown)}
+          starts={run.status === 'finished' && sft.finishedHere && !run.group && !hasOwnRows(shown)}
         />
       )}
       <PairCard arms={sft.pair} onStart={sft.startPair} canStart={!sft.isBusy && !sft.blocked} cases={CASES} />
