@@ -2,7 +2,7 @@
 import type { Page, TestInfo } from '@playwright/test';
 import { expect, test } from './guarded';
 import { folder } from './modelFolder';
-import { expectToFit, openStudio, showPanel, WASM } from './studio';
+import { openStudio, showPanel, WASM } from './studio';
 
 test.describe.configure({ timeout: 180_000 });
 
@@ -14,7 +14,7 @@ async function importBoth(page: Page, info: TestInfo): Promise<void> {
   await showPanel(page, '#/data');
   const rows = Array.from({ length: 40 }, (_, i) => ({ messages: [{ role: 'user', content: `Capital of land ${i}?` }, { role: 'assistant', content: `Town ${i}.` }] })); // biome-ignore format: one row
   const buffer = Buffer.from(rows.map((row) => JSON.stringify(row)).join('\n'));
-  await page.getByLabel('JSONL, JSON, Parquet, CSV or TSV file').setInputFiles({ name: 'capitals.jsonl', mimeType: 'application/jsonl', buffer }); // biome-ignore format: one file
+  await page.getByLabel('Dataset file').setInputFiles({ name: 'capitals.jsonl', mimeType: 'application/jsonl', buffer }); // biome-ignore format: one file
   await expect(page.getByText('Capital of land 0?').first()).toBeVisible();
 }
 
@@ -39,7 +39,9 @@ test('imported model and rows train with the defaults; Mask reads as SFT does; a
   await expect(page.getByLabel('Tokenizer that Mask reads with').locator('option:checked')).toContainText('tiny');
   await expect(page.getByLabel('Template that Mask reads with').locator('option:checked')).toHaveText('the tokenizer’s own'); // biome-ignore format: one call
   await expect(page.getByLabel('Read the row with a model')).toContainText('tiny');
-  await expectToFit(page, 'Mask');
+  await page.setViewportSize({ width: 390, height: 844 });
+  await expect.poll(() => page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
+  await page.setViewportSize({ width: 1280, height: 800 });
   await page.getByLabel('Tokenizer that Mask reads with').selectOption('');
   await page.getByRole('button', { name: 'Read as SFT does' }).click();
   await expect(page.getByLabel('Tokenizer that Mask reads with').locator('option:checked')).toContainText('tiny');
@@ -55,4 +57,41 @@ test('imported model and rows train with the defaults; Mask reads as SFT does; a
   // It is there to train on, at once.
   await showPanel(page, '#/lora');
   await expect(page.getByLabel('model', { exact: true })).toContainText('(all weights)');
+});
+
+test('rows of plain prompt and completion: trained in LoRA from Data, and Chat opens as a plain continuation', async ({
+  page,
+}) => {
+  await openStudio(page, WASM);
+  await showPanel(page, '#/data');
+  const rows = Array.from({ length: 40 }, (_, i) => JSON.stringify({ prompt: `Capital of land ${i}: `, completion: `Town ${i}` })); // biome-ignore format: one row
+  const bring = async (name: string, text: string, count: number) => {
+    await page.getByLabel('Dataset file').setInputFiles({ name, mimeType: 'text/plain', buffer: Buffer.from(text) });
+    await expect(page.getByRole('button', { name: new RegExp(`^pairs\\W*${count}`), pressed: true })).toBeVisible();
+  };
+  await bring('pairs.jsonl', rows.slice(0, 30).join('\n'), 30);
+  await bring('pairs.json', `[${rows.join(',')}]`, 40);
+  await page.getByRole('button', { name: 'in LoRA' }).click();
+  // Two sets of one name are told apart.
+  const data = page.getByLabel('data', { exact: true });
+  await expect(data.locator('option:checked')).toHaveText('pairs · 40 rows · .json');
+  await expect(data).toContainText('pairs · 30 rows · .jsonl');
+  await page.getByLabel('model', { exact: true }).selectOption('builtin:nano');
+  await page.getByRole('group', { name: 'Adapter settings' }).getByLabel('max_steps').fill('2');
+  await page.getByRole('button', { name: /more settings/ }).click();
+  await page.getByRole('button', { name: 'Train this adapter' }).click();
+  const gate = page.getByRole('alert', { name: 'Pre-flight check' });
+  const finished = page.getByText(/^Finished/);
+  await expect(gate.or(finished)).toBeVisible({ timeout: 60_000 });
+  if (await gate.isVisible()) await gate.getByRole('button', { name: 'Train all the same' }).click();
+  await expect(finished).toBeVisible({ timeout: 60_000 });
+  // The folded settings are folded again, and say so.
+  await expect(page.getByRole('button', { name: /\d+ more settings/ })).toBeVisible();
+  await expect(page.getByText(/your held-out row: “Capital of land/)).toBeVisible();
+  await page.getByRole('button', { name: 'compare it with its base in Chat' }).click();
+  await expect(page.getByRole('radio', { name: 'Plain continuation' })).toBeChecked();
+  await expect(page.getByLabel('Text to continue')).toHaveValue(/^Capital of land \d+: $/);
+  await page.getByRole('radio', { name: 'Chat', exact: true }).click();
+  await expect(page.getByText(/trained on rows of plain text, without a template/)).toBeVisible();
+  await expect(page.getByLabel('Serve with the template').locator('option').first()).toHaveText('that of its recipe');
 });

@@ -91,11 +91,11 @@ export function MaskPanel() {
             )),
           )}
         </select>
+        <ReadWith />
         <span className="grow quiet">{isDefault && modeHint(info?.type, settings.mode)}</span>
         <button type="button" className="link" aria-expanded={isTen} onClick={() => setTen(!isTen)}>
           The idea in ten tokens
         </button>
-        <ReadWith />
         <MaskChoices hasPrompts={info?.type === 'prompt-completion'} />
       </div>
       {isTen && <TenTokens onClose={() => setTen(false)} />}

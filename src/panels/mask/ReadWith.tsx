@@ -32,7 +32,7 @@ export function ReadWith() {
   return (
     <div className="mask-choices mask-reads">
       <label className="inline-field">
-        <span>read with the tokenizer</span>
+        <span>tokenizer</span>
         <select
           className="select"
           aria-label="Tokenizer that Mask reads with"
@@ -48,7 +48,7 @@ export function ReadWith() {
         </select>
       </label>
       <label className="inline-field">
-        <span>and the template</span>
+        <span>template</span>
         <select
           className="select"
           aria-label="Template that Mask reads with"

@@ -207,7 +207,7 @@ function CardBody({ card, stored }: { card: ModelCard; stored?: StoredModel }) {
             title={`With the tokenizer and template of ${tokenizer.name}`}
             onClick={() => openKit(stored?.tokenizer)}
           >
-            {page === 'template' ? 'See its template' : 'Rows in its tokens'}
+            {page === 'template' ? 'Open in Template' : 'Open in Mask'}
           </a>
         ))}
       </div>
