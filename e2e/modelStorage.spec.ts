@@ -89,7 +89,7 @@ test('equal bytes keep their name; a tokenizer goes out alone; what a deletion t
     .click();
   // In hand in SFT and in Chat, then deleted.
   await page.getByRole('button', { name: 'Train in SFT' }).click();
-  await expect(page.getByLabel('Imported base model')).toHaveValue(/^sha256:/);
+  await expect(page.getByLabel('Imported or trained model')).toHaveValue(/^sha256:/);
   await showPanel(page, '#/models');
   await page.locator('.models-card').getByRole('button', { name: 'Delete' }).click();
   await expect(page.locator('.models-right').getByRole('alert')).toContainText(/Delete first \(.*\)\? Nothing else needs it\./); // biome-ignore format: one call

@@ -46,6 +46,10 @@ export function modeFor(type: string | undefined): MaskMode | undefined {
 export const dataOf = ({ data }: Recipe): string | undefined =>
   data.train.length === 1 ? data.train[0]!.ref : undefined;
 
+/** All rows that teach are the person's own: the studio's finance cases say little about them. */
+export const hasOwnRows = ({ data }: Pick<Recipe, 'data'>): boolean =>
+  data.train.length > 0 && data.train.every(({ ref }) => !ref.startsWith('builtin:'));
+
 /** What a person should know before they train on the set; undefined when there is nothing. */
 export const dataHint = ({ data }: Recipe): string | undefined =>
   data.eval.length === 0 ? 'Too few rows to hold some out (20 are needed): there will be no eval_loss.' : undefined;

@@ -11,6 +11,7 @@ import type { ModelEngine } from '../nn/seam';
 import type { EncodedRow } from '../protocol/chat';
 import type { Recipe } from '../protocol/recipe';
 import type { SampleGeneration } from '../protocol/run';
+import { stopsOf } from '../text/encodePrompt';
 import type { RenderContext } from '../text/renderContext';
 import { loadTrainer } from '../trainers/load';
 import { type LoopCheckpoint, type LoopState, type RowGroup, type StepReport, TrainingRun } from '../trainers/loop';
@@ -20,6 +21,7 @@ import type { World } from '../world/state';
 import { adapterCases } from './adapterCases';
 import { adapterNames } from './adapterNames';
 import { casesOf } from './casesOf';
+import { ownPrompts } from './ownPrompts';
 import { precomputed, referenceFor } from './reference';
 import { validateRecipe } from './validateRecipe';
 
@@ -47,7 +49,10 @@ export interface ResumePoint {
   state: unknown;
 }
 
-/** One fixed prompt of each shape, from the dev split: never trained on, never in the held-out figures. */
+/**
+ * Of the person's own rows, where a run trains on those (ownPrompts). Else one fixed prompt of each shape, from the dev split: never
+ * trained on, never in the held-out figures.
+ */
 const FIXED_PROMPTS = 4;
 /** Prompts that a run answers on the way; each of its adapters answers one at least. */
 export const fixedPrompts = (recipe: Recipe): number => Math.max(FIXED_PROMPTS, adapterNames(recipe).length);
@@ -136,8 +141,28 @@ async function answerFixedPrompts(
   environment: RecipeEnvironment,
   maxNewTokens: number,
 ): Promise<SampleGeneration[]> {
-  const { world, render } = environment;
+  const { world, render, engine } = environment;
   const sampler = ownSampler(environment);
+  const asked = { n: fixedPrompts(recipe), seed: FIXED_SEED, context: engine.config.max_position_embeddings };
+  const own = ownPrompts(recipe, environment, asked);
+  if (own.length > 0) {
+    const isRouted = own.some(({ adapter }) => adapter !== undefined);
+    const answers = await sampler(
+      own.map(({ ids }) => ids),
+      {
+        max_new_tokens: maxNewTokens,
+        stopIds: stopsOf(render),
+        ...(isRouted && { adapters: own.map(({ adapter }) => adapter) }),
+      },
+    );
+    return own.map(({ rowId, words, adapter }, i) => ({
+      step,
+      promptId: rowId,
+      ...(adapter !== undefined && { adapter }),
+      prompt: words,
+      ...said(answers[i]!, render),
+    }));
+  }
   const which = { n: fixedPrompts(recipe), seed: FIXED_SEED, split: 'dev' } as const;
   const routed = adapterCases(recipe, world, which);
   const cases = routed ?? evaluationCases(world, which);
@@ -151,17 +176,19 @@ async function answerFixedPrompts(
     },
   );
   return cases.map((c, i) => {
-    const { ids, terminated } = rows[i]!;
     return {
       step,
       promptId: c.caseId,
       ...(routed && { adapter: routed[i]!.adapter! }),
       prompt: c.lastUser,
-      text: render.tokenizer.decode(terminated ? ids.slice(0, -1) : ids),
-      terminated,
+      ...said(rows[i]!, render),
     };
   });
 }
+const said = ({ ids, terminated }: { ids: number[]; terminated: boolean }, { tokenizer }: RenderContext) => ({
+  text: tokenizer.decode(terminated ? ids.slice(0, -1) : ids),
+  terminated,
+});
 
 /** What workers drive (their TrainingDriver). */
 export class RecipeRun {

@@ -1199,7 +1199,8 @@ export interface TextRequests {
   deleteTemplate: { params: { ref: string }; reply: { freedBytes: number }; progress: never };
   /** What stands behind the settings: ids by content, and how the template can be trained with. */
   describeTemplate: {
-    params: { kit?: string; template?: string };
+    /** `model`: in place of `kit`, as in TemplateSettings; `template`: source or ref. */
+    params: { kit?: string; model?: ModelRef; template?: string };
     reply: {
       templateId: string;
       tokenizerId: string;

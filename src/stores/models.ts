@@ -143,6 +143,13 @@ export function trainedTemplate(
   const runId = /^run:([\w-]+)/.exec(ref)?.[1];
   return runId === undefined ? models.find(({ id }) => id === ref)?.template : runs[runId]?.recipe.template;
 }
+/** The run that a ref means, or that has left the artifact. */
+export function trainedBy(ref: ModelRef, runs: Record<string, RunRecord>): RunRecord | undefined {
+  const runId = /^run:([\w-]+)/.exec(ref)?.[1];
+  return runId === undefined
+    ? Object.values(runs).find(({ outputs }) => Object.values(outputs).includes(ref))
+    : runs[runId];
+}
 
 /** The recipe on another model, with a template that the model's tokenizer can write. */
 export function withModel<R extends Recipe>(recipe: R, ref: ModelRef, tokenizer: string | undefined): R {

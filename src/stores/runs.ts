@@ -93,6 +93,7 @@ export function applyEvent(event: ComputeEvent): void {
     useRuns.setState({ preparing: { runId, part, done, total } });
   } else if (event.kind === 'generation')
     patch(event.runId, ({ generations }) => ({ generations: [...generations, event.sample] }));
+  else if (event.kind === 'kept') patch(event.runId, () => ({ outputs: event.outputs }));
   else if (event.kind === 'checkpoint')
     patch(event.runId, ({ checkpoints }) => ({
       checkpoints: [...checkpoints.filter((c) => c.step !== event.checkpoint.step), event.checkpoint],

@@ -2,6 +2,7 @@
 import { create } from 'zustand';
 import type { BackendInfo, BackendName } from '../protocol/model';
 import { studioClient } from './client';
+import { loadModels } from './models';
 import { applyEvent, loadRuns } from './runs';
 
 export type Theme = 'system' | 'light' | 'dark';
@@ -55,6 +56,8 @@ export async function startSession(): Promise<void> {
   const client = studioClient();
   client.onEvent((event) => {
     applyEvent(event);
+    // The records too: a list that was asked for before may come after this.
+    if (event.kind === 'kept') Promise.all([loadModels(), loadRuns()]).catch(() => {});
     if (event.kind === 'backend')
       useSession.setState(({ backend, restarts }) => ({
         backend: event.info,

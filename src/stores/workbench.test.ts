@@ -35,3 +35,12 @@ test('a set of another type changes the mode, one of the same type leaves what t
   workbench().openDataset('d', 'train', 'preference');
   expect(workbench().settings.mode).toBe('assistant_only_loss');
 });
+
+test('a model’s tokenizer comes along, unless a template that is being edited would be lost', async () => {
+  const workbench = (await reloaded()).getState;
+  workbench().bringKit('sha256:tiny');
+  expect(workbench()).toMatchObject({ kit: 'sha256:tiny' });
+  workbench().editTemplate('{{ messages }}');
+  workbench().bringKit(undefined);
+  expect(workbench()).toMatchObject({ kit: 'sha256:tiny', templateSource: '{{ messages }}' });
+});

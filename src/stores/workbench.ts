@@ -49,6 +49,8 @@ export interface Workbench {
   editTemplate(source: string | undefined, name?: string): void;
   /** Another tokenizer comes with its own template. */
   openKit(kit: string | undefined): void;
+  /** The tokenizer of a model that was chosen on another page comes along, unless an edited template would be lost. */
+  bringKit(kit: string | undefined): void;
   edit(change: Partial<WorkbenchSettings>): void;
   converse(conversation: Conversation): void;
   openRun(runId: string): void;
@@ -98,6 +100,8 @@ export const useWorkbench = create<Workbench>()((set) => ({
   openRow: (rowIndex) => set({ rowIndex, sharedRow: undefined }),
   editTemplate: (templateSource, templateName) => set({ templateSource, templateName }),
   openKit: (kit) => set({ kit, templateSource: undefined, templateName: undefined }),
+  bringKit: (kit) =>
+    set(({ kit: now, templateSource }) => (kit === now || templateSource !== undefined ? {} : { kit })),
   edit: (change) => set(({ settings }) => ({ settings: { ...settings, ...change } })),
   converse: (conversation) => set({ conversation }),
   openRun: (runId) => set({ runId }),

@@ -3,6 +3,10 @@ import { count } from '../lib/words';
 import type { MetricResult } from '../protocol/requests';
 import { intervalWords, type MetricChange, metricWords } from './metricWords';
 
+/** Above figures of a run on the person's own rows. */
+export const NOT_YOURS =
+  'These cases are the studio’s own, of its finance company: they show what training did to that task. How your task went is in eval_loss and in the answers to your rows.';
+
 export function ChangesTable({
   changes,
   hasBefore,

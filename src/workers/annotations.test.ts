@@ -112,8 +112,8 @@ test('the votes become a preference set that Data lists and training reads', asy
   expect(rows).toHaveLength(4);
   expect(rows[1]!.row.chosen).toEqual([{ role: 'assistant', content: shown.right.text }]);
   expect(rows[1]!.row.margin).toBe(1);
-  const { bytes } = await on.text.request('exportDataset', { datasetId: info.id, split: 'train' });
-  const line = JSON.parse(new TextDecoder().decode(bytes).split('\n')[1]!) as DatasetRow & { note: string };
+  const { blob } = await on.text.request('exportDataset', { datasetId: info.id, split: 'train' });
+  const line = JSON.parse((await blob.text()).split('\n')[1]!) as DatasetRow & { note: string };
   expect(line).toMatchObject({ note: 'B cites', share: 1, votes_chosen: 1 });
   const kept = await on.text.request('makeAnnotationSet', { id, options: { title: '', ties: 'keep', crowd: CROWD } });
   expect(kept.info).toMatchObject({ title: 'Monday · votes', rows: 5 });

@@ -158,7 +158,9 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       ended.keep(runId, driver);
       if (!isFinished || !(driver instanceof RecipeRun)) return;
       try {
-        await stores.runs.patch(runId, { outputs: await models.keepTrained(runId, driver.engine) });
+        const outputs = await models.keepTrained(runId, driver.engine);
+        await stores.runs.patch(runId, { outputs });
+        emit({ kind: 'kept', runId, outputs });
       } catch (error) {
         const { message } = error as Error;
         emit({ kind: 'warning', message: `The trained model is not kept as an artifact. ${message}` });

@@ -164,8 +164,9 @@ export function createTextService(env: TextEnvironment): Handlers<TextRequests> 
     listKits: async () => ({ kits: await contexts.kits.list() }),
     importKit: ({ name, files }) => contexts.kits.import(name, files),
     deleteKit: ({ id }) => holds.whileUnread(id, () => contexts.kits.remove(id)),
-    async describeTemplate({ kit, template }) {
-      const context = await contexts.ofKit(kit, template);
+    async describeTemplate({ kit: given, model, template }) {
+      const kit = model === undefined ? given : (await contexts.kitOf(model)).kit;
+      const context = await (model === undefined ? contexts.ofKit(kit, template) : contexts.ofModel(model, template));
       const { source, hasGeneration } = context.template;
       return {
         templateId: await templateId(source),

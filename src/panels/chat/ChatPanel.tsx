@@ -5,7 +5,7 @@ import type { DatasetRow, Message, ToolSchema } from '../../protocol/chat';
 import type { SamplingOptions } from '../../protocol/model';
 import type { TextRequests } from '../../protocol/requests';
 import { studioClient } from '../../stores/client';
-import { tokenizerOf, trainedTemplate, useModelStore } from '../../stores/models';
+import { tokenizerOf, trainedBy, trainedTemplate, useModelStore } from '../../stores/models';
 import { useRuns } from '../../stores/runs';
 import { useTemplates } from '../../stores/templates';
 import { useLoaded } from '../../stores/useLoaded';
@@ -20,6 +20,7 @@ import { Composer } from './Composer';
 import { openingOf, promptOf } from './chatView';
 import { type ChatExample, CONTINUATIONS, EXAMPLES } from './examples';
 import { useModels } from './models';
+import { usePlainRows } from './plainRows';
 import { SamplingFields, samplingProblems, type TypedSampling } from './SamplingFields';
 import { useAnswer } from './useAnswer';
 import '../../ui/parts.css';
@@ -38,9 +39,9 @@ const SAMPLING: SamplingOptions = { temperature: 0, top_k: 0, top_p: 1, min_p: 0
 
 export function ChatPanel() {
   const models = useModels();
-  const [mode, setMode] = useState<Mode>('chat');
+  const [chosenMode, setMode] = useState<Mode>();
   const [messages, setMessages] = useState(START);
-  const [text, setText] = useState(CONTINUATIONS[0]!);
+  const [typedText, setText] = useState<string>();
   const [tools, setTools] = useState<ToolSchema[]>([]);
   const [offered, setOffered] = useState<ReadonlySet<string>>(new Set());
   const [sampling, setSampling] = useState(SAMPLING);
@@ -52,6 +53,10 @@ export function ChatPanel() {
 
   const chosenTools = useMemo(() => tools.filter((t) => offered.has(t.function.name)), [tools, offered]);
   const runs = useRuns((s) => s.runs);
+  // No template stood in plain rows: the model goes on with a text, as it learnt to.
+  const plain = usePlainRows(trainedBy(models.right, runs));
+  const mode = chosenMode ?? (plain ? 'plain' : 'chat');
+  const text = typedText ?? plain?.prompt ?? CONTINUATIONS[0]!;
   const templates = useTemplates();
   // Served as it was trained, unless the person wants to see what happens otherwise; one that was not reads what the right one reads.
   const stored = useModelStore((s) => s.models);
@@ -211,9 +216,21 @@ export function ChatPanel() {
                   templates={templates}
                   value={template}
                   onChange={setTemplate}
-                  firstOption={trainedWith === undefined ? 'as the base expects' : 'as the right model was trained'}
+                  firstOption={
+                    trainedWith === undefined
+                      ? 'as the base expects'
+                      : plain
+                        ? 'that of its recipe'
+                        : 'as the right model was trained'
+                  }
                 />
               </div>
+            )}
+            {mode === 'chat' && plain && (
+              <p className="quiet">
+                The right model was trained on rows of plain text, without a template: under one it reads what it has
+                not learnt.
+              </p>
             )}
           </Card>
         </div>
@@ -237,9 +254,9 @@ export function ChatPanel() {
               tools={chosenTools}
               isChat={mode === 'chat'}
               emptyHint={
-                models.right.startsWith('run:')
-                  ? undefined
-                  : 'Train a model in SFT, and it can answer here beside its base.'
+                models.right.startsWith('builtin:')
+                  ? 'Train a model in SFT, and it can answer here beside its base.'
+                  : undefined
               }
             />
           </div>

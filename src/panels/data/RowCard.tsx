@@ -4,6 +4,8 @@ import { count } from '../../lib/words';
 import type { DatasetInfo, DatasetRowView } from '../../protocol/requests';
 import { typeOfRow } from '../../protocol/rowTypes';
 import { studioClient } from '../../stores/client';
+import { useDatasets } from '../../stores/datasets';
+import { isTrainable, trainOn } from '../../stores/trainOn';
 import { useWorkbench } from '../../stores/workbench';
 import { Card } from '../../ui/Card';
 import { CodeEditor } from '../../ui/CodeEditor';
@@ -27,6 +29,7 @@ export function RowCard({
   onEdited: () => void;
 }) {
   const [draft, setDraft] = useState<string>();
+  const sets = useDatasets();
   const [error, setError] = useState<string>();
   const errorId = useId();
   const isEditing = draft !== undefined;
@@ -94,6 +97,18 @@ export function RowCard({
                 See its mask
               </button>
             )}
+            {isTrainable(info) &&
+              (['#/sft', '#/lora'] as const).map((page) => (
+                <button
+                  key={page}
+                  type="button"
+                  className="button"
+                  title={`${info.title}, all of its training rows`}
+                  onClick={() => trainOn(page, info, sets.value?.datasets ?? [info])}
+                >
+                  {page === '#/sft' ? 'Train on the set in SFT' : 'in LoRA'}
+                </button>
+              ))}
           </>
         )
       }

@@ -6,8 +6,11 @@ import { defaults, type Fields, fieldProblem, typedNumber } from '../../lib/fiel
 import { plural } from '../../lib/words';
 import type { Json } from '../../protocol/chat';
 import type { DatasetInfo } from '../../protocol/requests';
-import { useStoredModels, withModel } from '../../stores/models';
+import { tokenizerOf, useStoredModels, withModel } from '../../stores/models';
+import { useRuns } from '../../stores/runs';
+import { setNames } from '../../stores/setNames';
 import { SEED_FIELD } from '../../stores/typedFields';
+import { useWorkbench } from '../../stores/workbench';
 import { fields as adapterFields } from '../../trainers/peft/config';
 import { trainers } from '../../trainers/registry';
 import { Card } from '../../ui/Card';
@@ -70,9 +73,11 @@ export function AdapterCard({
 }) {
   const { recipe, edit, backend, bases, typed, type, problems } = lora;
   const stored = useStoredModels();
+  const runs = useRuns((s) => s.runs);
   const [isFolded, setFolded] = useState(() => matchMedia('(max-width: 700px)').matches);
   const { values, change, setPeft, args, changeArgs } = settingsOf(lora);
   const { peft } = recipe;
+  const names = setNames(datasets);
   const problem = (key: string) => problems.find((one) => one.key === key)?.text;
   const isPlain = backend?.backend === 'webgpu' && takesPlainOps(values);
   const { quantization } = recipe.model;
@@ -125,7 +130,11 @@ export function AdapterCard({
           <BaseSelect
             bases={bases}
             value={recipe.model.ref}
-            onChange={(ref) => edit(withModel(recipe, ref, stored.find(({ id }) => id === ref)?.tokenizer))}
+            onChange={(ref) => {
+              const tokenizer = tokenizerOf(ref, stored, runs);
+              edit(withModel(recipe, ref, tokenizer));
+              useWorkbench.getState().bringKit(tokenizer);
+            }}
           />
         </Knob>
         <Knob name="data" help={hasHelp ? 'Which rows teach; bring your own on the Data page.' : undefined}>
@@ -140,11 +149,12 @@ export function AdapterCard({
           >
             {datasets.map(({ id, title }) => (
               <option key={id} value={id}>
-                {title}
+                {names.get(id) ?? title}
               </option>
             ))}
           </select>
         </Knob>
+        {lora.spansHint && <p className="quiet">{lora.spansHint}</p>}
         {lossHint && <p className="quiet">{lossHint}</p>}
         {rank}
         <ConfigForm

@@ -1,9 +1,12 @@
 // The LoRA panel's state: the adapter being edited, what it costs, the run in view, and the verbs on them.
-import { useEffect, useMemo, useState } from 'react';
+import { useEffect, useMemo, useRef, useState } from 'react';
+import { withSpans } from '../../labs/assistantSpans';
+import { withSet } from '../../labs/recipeData';
 import type { StudioError } from '../../lib/errors';
 import type { Recipe } from '../../protocol/recipe';
 import type { GateFinding, LoraPlan } from '../../protocol/requests';
 import type { RunRecord } from '../../protocol/run';
+import { useAssistantSpans } from '../../stores/assistantSpans';
 import { studioClient } from '../../stores/client';
 import { useWithoutMissing } from '../../stores/missingChoices';
 import { useModelName, useModelStore, useStoredModels, withModel } from '../../stores/models';
@@ -11,6 +14,7 @@ import { runElsewhere, runsOfPanel } from '../../stores/runPanel';
 import { continueQueue, pauseQueue, restoreQueue, stopQueue, useRunQueue } from '../../stores/runQueue';
 import { pauseRun, resumeRun, startRun, stepRunOnce, stopRun, unpauseRun, useRuns } from '../../stores/runs';
 import { useSession } from '../../stores/session';
+import { useWantedSet } from '../../stores/trainOn';
 import { SEED_FIELD, useTypedFields } from '../../stores/typedFields';
 import { type Loaded, useLoaded } from '../../stores/useLoaded';
 import { useWorkbench } from '../../stores/workbench';
@@ -20,6 +24,14 @@ import { type AdapterRecipe, rowsOf, START, useLoraDraft } from './draft';
 import { formProblems } from './formProblems';
 import { nextName, runTitle } from './loraRuns';
 
+/** Why a verb failed. */
+interface Failure {
+  message: string;
+  /** When it was a start. */
+  retry?: () => void;
+  /** Rows or template are what is wrong, so Mask shows it. */
+  isOfRows?: boolean;
+}
 /** What the pre-flight gate found when a run was asked for. */
 interface Gate {
   findings: GateFinding[];
@@ -41,7 +53,7 @@ export function useLora() {
   );
   const { runs, stats, startedHere } = useRuns();
   const [isStarting, setStarting] = useState(false);
-  const [error, setError] = useState<string>();
+  const [error, setError] = useState<Failure>();
   const [gate, setGate] = useState<Gate>();
   useEffect(restoreQueue, []);
   const wanted = useModelStore((s) => s.wantedBase);
@@ -50,6 +62,15 @@ export function useLora() {
     useModelStore.setState({ wantedBase: undefined });
     edit(withModel(chosen, wanted.ref, wanted.tokenizer));
   }, [wanted, edit, chosen]);
+  const wantedSet = useWantedSet((s) => s.wanted);
+  useEffect(() => {
+    if (!wantedSet) return;
+    useWantedSet.setState({ wanted: undefined });
+    edit(withSet(chosen, wantedSet.info, wantedSet.sets));
+  }, [wantedSet, edit, chosen]);
+  // A retry starts with what the recipe is then.
+  const latest = useRef(recipe);
+  latest.current = recipe;
   const plan: Loaded<LoraPlan> = useLoaded(
     backend && JSON.stringify(['plan', recipe.model.ref, recipe.peft]),
     (signal) => studioClient().compute.request('loraPlan', { ref: recipe.model.ref, peft: recipe.peft }, { signal }),
@@ -65,16 +86,16 @@ export function useLora() {
     } catch (cause) {
       const { kind, details, message } = cause as StudioError;
       if (kind === 'preflight' && retry) setGate({ findings: details as GateFinding[], retry });
-      else setError(message);
+      else setError({ message, retry: retry && (() => retry([])), isOfRows: kind === 'data' || kind === 'template' });
     }
   };
   const withRun = (verb: (id: string) => Promise<unknown>) => () => void attempt(async () => run && verb(run.id));
   const start = (overrides: string[] = []): void => {
     setStarting(true);
     const retry = (more: string[]) => start([...overrides, ...more]);
-    const wanted = withOverrides(recipe, overrides);
+    const wanted = withOverrides(latest.current, overrides);
     void attempt(
-      async () => show(await startRun({ recipe: wanted, name: nextName(recipe, Object.values(runs)) })),
+      async () => show(await startRun({ recipe: wanted, name: nextName(latest.current, Object.values(runs)) })),
       retry,
     ).finally(() => setStarting(false));
   };
@@ -94,6 +115,7 @@ export function useLora() {
   const stored = useStoredModels();
   const bases = baseChoices(Object.values(runs), recipe.model.ref, nameOf, stored);
   useWithoutMissing(chosen, edit, START);
+  const spans = useAssistantSpans('#/lora', recipe, edit);
   const isQueued = queue !== undefined && live !== undefined && live.group === queue.group;
   return {
     recipe,
@@ -128,6 +150,16 @@ export function useLora() {
     error,
     gate,
     closeGate: () => setGate(undefined),
+    /** What is said of the assistant's spans beside the rows. */
+    spansHint: spans.hint,
+    /** Where markers are missing: derives the spans, and starts again. */
+    deriveAnd: spans.canDerive
+      ? (retry: () => void) => {
+          latest.current = withSpans(latest.current, 'derived');
+          edit(latest.current);
+          retry();
+        }
+      : undefined,
     finishedHere: run !== undefined && startedHere.includes(run.id),
     attempt,
     show,
@@ -144,5 +176,5 @@ export function useLora() {
 }
 export type Lora = ReturnType<typeof useLora>;
 
-const withOverrides = (given: Recipe, overrides: string[]): Recipe =>
+const withOverrides = <R extends Recipe>(given: R, overrides: string[]): R =>
   overrides.length ? { ...given, overrides: [...new Set([...(given.overrides ?? []), ...overrides])] } : given;

@@ -5,12 +5,14 @@ import { count } from '../../lib/words';
 import { studioClient } from '../../stores/client';
 import { useDatasets } from '../../stores/datasets';
 import { shareLink } from '../../stores/openShare';
+import { setNames } from '../../stores/setNames';
 import { requestSettings, useWorkbench } from '../../stores/workbench';
 import { trainers } from '../../trainers/registry';
 import { Panel } from '../../ui/Panel';
 import { ShareButton } from '../../ui/ShareButton';
 import { LengthBudget } from './LengthBudget';
 import { MaskChoices, ModeChoice } from './MaskOptions';
+import { ReadWith } from './ReadWith';
 import { RowInspector, type RowPadding } from './RowInspector';
 import { RowsTable } from './RowsTable';
 import { type Cut, type ReportRows, summarize } from './report';
@@ -36,6 +38,7 @@ export function MaskPanel() {
   const [isTen, setTen] = useState(false);
   const sets = useDatasets();
   const datasets = sets.value?.datasets ?? [];
+  const names = setNames(datasets);
   const info = datasets.find((d) => d.id === datasetId) ?? datasets[0];
   const shownSplit = info && split in info.splits ? split : Object.keys(info?.splits ?? {})[0];
   const isDefault = settings.mode === modeFor(info?.type);
@@ -83,11 +86,12 @@ export function MaskPanel() {
           {datasets.flatMap((d) =>
             Object.keys(d.splits).map((name) => (
               <option key={`${d.id} ${name}`} value={`${d.id}\n${name}`}>
-                {d.title} · {name}
+                {names.get(d.id) ?? d.title} · {name}
               </option>
             )),
           )}
         </select>
+        <ReadWith />
         <span className="grow quiet">{isDefault && modeHint(info?.type, settings.mode)}</span>
         <button type="button" className="link" aria-expanded={isTen} onClick={() => setTen(!isTen)}>
           The idea in ten tokens

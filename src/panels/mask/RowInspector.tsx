@@ -263,7 +263,9 @@ function ModelSelect({
   const stored = useModelStore((s) => s.models);
   const reads = (ref: string) => tokenizerOf(ref, stored, runs) === kit;
   const trained = Object.values(runs).filter((run) => run.checkpoints.length > 0 && reads(`run:${run.id}`));
-  const imported = stored.filter(({ id, isImported }) => isImported && reads(id));
+  // What a run has left stands there as the run.
+  const left = new Set(trained.flatMap(({ outputs }) => Object.values(outputs)));
+  const kept = stored.filter(({ id }) => !left.has(id) && reads(id));
   return (
     <select
       className="select"
@@ -273,7 +275,7 @@ function ModelSelect({
       onChange={(event) => onChange(event.currentTarget.value)}
     >
       <option value="">no model</option>
-      {imported.map(({ id, name }) => (
+      {kept.map(({ id, name }) => (
         <option key={id} value={id}>
           {name}
         </option>

@@ -1,14 +1,18 @@
 // A model's card: what it is, what it came from, and what this device can do with it.
 import { useState } from 'react';
+import { dataOf } from '../../labs/recipeData';
 import { megabytes } from '../../lib/words';
 import type { ModelCard, StoredModel } from '../../protocol/requests';
 import { studioClient } from '../../stores/client';
+import { useDatasets } from '../../stores/datasets';
 import { builtinName } from '../../stores/modelNames';
 import { openInChat, renameModel, useModelStore, withModel } from '../../stores/models';
 import { saveBlob } from '../../stores/saveFile';
 import { useSession } from '../../stores/session';
+import { setNames } from '../../stores/setNames';
 import { useSftDraft } from '../../stores/sftDraft';
 import { useLoaded } from '../../stores/useLoaded';
+import { useWorkbench } from '../../stores/workbench';
 import { Card } from '../../ui/Card';
 import { Fault } from '../../ui/Fault';
 import { Progress } from './ImportCard';
@@ -166,12 +170,16 @@ export function CardView({
 function CardBody({ card, stored }: { card: ModelCard; stored?: StoredModel }) {
   const { recipe, edit } = useSftDraft();
   const { info, tokenizer, uses, shape, parents } = card;
+  const data = dataOf(recipe);
+  const sets = useDatasets().value?.datasets ?? [];
   const runs = (use: string) => uses.some((one) => one.use === use && !one.refusal);
   const isBase = info.ref !== 'builtin:micro-sft';
-  /** With this model in hand there. */
+  const { openKit, bringKit } = useWorkbench();
+  /** With this model in hand there; Template and Mask read with its tokenizer from then on. */
   const open = (panel: '#/sft' | '#/lora') => {
     if (panel === '#/lora') useModelStore.setState({ wantedBase: { ref: info.ref, tokenizer: stored?.tokenizer } });
     else edit(withModel(recipe, info.ref, stored?.tokenizer));
+    bringKit(stored?.tokenizer);
     location.hash = panel;
   };
   return (
@@ -192,7 +200,25 @@ function CardBody({ card, stored }: { card: ModelCard; stored?: StoredModel }) {
             {stored?.adapterOf ? 'Train on it, merged' : 'Train an adapter'}
           </button>
         )}
+        {(['template', 'mask'] as const).map((page) => (
+          <a
+            key={page}
+            className="button"
+            href={`#/${page}`}
+            title={`With the tokenizer and template of ${tokenizer.name}`}
+            onClick={() => openKit(stored?.tokenizer)}
+          >
+            {page === 'template' ? 'Open in Template' : 'Open in Mask'}
+          </a>
+        ))}
       </div>
+      {runs('full') && isBase && (
+        <p className="quiet models-small">
+          Train in SFT keeps the rows of the recipe there:{' '}
+          {data === undefined ? 'a mixture of several sets' : (setNames(sets).get(data) ?? 'a set that is not listed')}.
+          To train on others, choose them there, or on the Data page.
+        </p>
+      )}
       <div className="models-facts">
         <dl className="facts">
           {shapeFacts(card).map(([label, words]) => (

@@ -1,5 +1,6 @@
 // What training changed, measured on held-out cases by generation: before, after, interval, and what to look at next.
 import { useEffect } from 'react';
+import { hasOwnRows } from '../../labs/recipeData';
 import { count, plural } from '../../lib/words';
 import type { MetricResult } from '../../protocol/requests';
 import type { RunRecord } from '../../protocol/run';
@@ -12,7 +13,7 @@ import {
 } from '../../stores/measurements';
 import { openInChat } from '../../stores/models';
 import { Card } from '../../ui/Card';
-import { ChangesTable } from '../../ui/ChangesTable';
+import { ChangesTable, NOT_YOURS } from '../../ui/ChangesTable';
 import { Fault } from '../../ui/Fault';
 import type { LossFinding } from '../../ui/lossFinding';
 import { intervalWords, metricChanges, metricWords } from '../../ui/metricWords';
@@ -25,6 +26,7 @@ export function Measured({
   seed,
   template,
   finding,
+  isOwn,
   starts,
 }: {
   baseRef: string;
@@ -36,6 +38,8 @@ export function Measured({
   template: string;
   /** What the curves say. */
   finding?: LossFinding;
+  /** The rows are the person's own: the cases are not theirs. */
+  isOwn: boolean;
   /** Measure without being asked: the run has just finished before the person's eyes. */
   starts: boolean;
 }) {
@@ -54,7 +58,7 @@ export function Measured({
   return (
     <Card
       title="What changed"
-      note={`${plural(cases, 'held-out case')}, answered greedily, 95 % intervals`}
+      note={`${isOwn ? `the studio’s own finance cases: ${cases}` : plural(cases, 'held-out case')}, answered greedily, 95 % intervals`}
       actions={
         busy ? (
           <button type="button" className="button" onClick={() => cancelMeasurement(busy)}>
@@ -71,6 +75,7 @@ export function Measured({
       className="measured"
     >
       {finding && <p>{finding.words}</p>}
+      {isOwn && <p className="quiet">{NOT_YOURS}</p>}
       {busy && progress && (
         <p role="status" className="quiet">
           {busy === after ? 'Trained model' : 'Base model'}: {count(progress.done)} of {count(progress.total)} cases
@@ -87,7 +92,7 @@ export function Measured({
           hasBefore={b?.status === 'ready'}
         />
       )}
-      {a?.status === 'ready' && <p className="next">{nextStep(a.metrics, finding)}</p>}
+      {a?.status === 'ready' && !isOwn && <p className="next">{nextStep(a.metrics, finding)}</p>}
     </Card>
   );
 }
@@ -115,7 +120,8 @@ export function MeasuredWords({
     <>
       {first?.after && (
         <>
-          On held-out cases <span className="mono">{first.id}</span>{' '}
+          {hasOwnRows(run.recipe) ? 'On the studio’s own finance cases' : 'On held-out cases'}{' '}
+          <span className="mono">{first.id}</span>{' '}
           {!first.before
             ? 'is '
             : metricWords(first.before) === metricWords(first.after)

@@ -5,9 +5,11 @@ import { settingsOf } from '../../labs/recipeSettings';
 import type { Fields } from '../../lib/fields';
 import type { Json } from '../../protocol/chat';
 import type { DatasetInfo } from '../../protocol/requests';
-import { useModelName, useStoredModels, withModel } from '../../stores/models';
+import { useModelName, useModelStore, useStoredModels, withModel } from '../../stores/models';
+import { setNames } from '../../stores/setNames';
 import { useTemplates } from '../../stores/templates';
 import { SEED_FIELD, useTypedFields } from '../../stores/typedFields';
+import { useWorkbench } from '../../stores/workbench';
 import { trainers } from '../../trainers/registry';
 import { Card } from '../../ui/Card';
 import { ConfigForm } from '../../ui/ConfigForm';
@@ -15,6 +17,7 @@ import { Segmented } from '../../ui/Segmented';
 import { TemplateSelect, withOwn } from '../../ui/TemplateSelect';
 import { LOSS_ON, lossOn, withLossOn } from './lossOn';
 import { MemoryNote } from './MemoryNote';
+import { modelChoices } from './modelChoices';
 import type { Sft } from './useSft';
 
 /** In sight, in this order; `loss on`, the model and the seed are beside them. */
@@ -25,13 +28,22 @@ const MODELS = [
   { id: 'builtin:nano', label: 'nano' },
   { id: 'builtin:micro', label: 'micro' },
 ] as const;
+const BUILTINS = MODELS.map(({ id }) => id);
 
 export function RecipeCard({ sft, datasets }: { sft: Sft; datasets: readonly DatasetInfo[] }) {
   const [isOpen, setOpen] = useState(false);
   const { recipe, edit, isBusy } = sft;
   const { typed, type } = useTypedFields('sft');
-  const stored = useStoredModels().filter(({ isImported }) => isImported);
   const nameOf = useModelName();
+  const names = setNames(datasets);
+  const isLoaded = useModelStore((s) => s.isLoaded);
+  const stored = useStoredModels();
+  const own = isLoaded ? modelChoices(stored, recipe.model.ref, BUILTINS, nameOf) : [];
+  /** Template and Mask read with its tokenizer from then on. */
+  const choose = (ref: string, tokenizer?: string) => {
+    edit(withModel(recipe, ref, tokenizer));
+    useWorkbench.getState().bringKit(tokenizer);
+  };
   const templates = withOwn(useTemplates(), recipe.template);
   const [isFolded, setFolded] = useState(() => matchMedia('(max-width: 700px)').matches);
   const fields: Fields = trainers.sft.fields;
@@ -77,27 +89,27 @@ export function RecipeCard({ sft, datasets }: { sft: Sft; datasets: readonly Dat
             label="Base model"
             options={MODELS}
             value={recipe.model.ref as (typeof MODELS)[number]['id']}
-            onChange={(ref) => edit(withModel(recipe, ref, undefined))}
+            onChange={(ref) => choose(ref)}
           />
         </div>
-        {stored.length > 0 && (
-          <label className="knob" title="Models that you brought on the Models page.">
-            <span>imported</span>
+        {own.length > 0 && (
+          <label className="knob" title="Models that you brought on the Models page or trained here.">
+            <span>or yours</span>
             <select
               className="select data-select"
-              aria-label="Imported base model"
-              value={stored.some(({ id }) => id === recipe.model.ref) ? recipe.model.ref : ''}
+              aria-label="Imported or trained model"
+              value={own.some(({ ref }) => ref === recipe.model.ref) ? recipe.model.ref : ''}
               onChange={(event) => {
-                const model = stored.find(({ id }) => id === event.currentTarget.value);
-                if (model) edit(withModel(recipe, model.id, model.tokenizer));
+                const model = own.find(({ ref }) => ref === event.currentTarget.value);
+                if (model) choose(model.ref, model.tokenizer);
               }}
             >
               <option value="" disabled>
                 none
               </option>
-              {stored.map(({ id, name }) => (
-                <option key={id} value={id}>
-                  {name}
+              {own.map(({ ref, label }) => (
+                <option key={ref} value={ref}>
+                  {label}
                 </option>
               ))}
             </select>
@@ -116,7 +128,7 @@ export function RecipeCard({ sft, datasets }: { sft: Sft; datasets: readonly Dat
           >
             {datasets.map(({ id, title }) => (
               <option key={id} value={id}>
-                {title}
+                {names.get(id) ?? title}
               </option>
             ))}
           </select>
@@ -130,6 +142,7 @@ export function RecipeCard({ sft, datasets }: { sft: Sft; datasets: readonly Dat
             onChange={(template) => edit({ ...recipe, template })}
           />
         </div>
+        {sft.spansHint && <p className="quiet">{sft.spansHint}</p>}
         {dataHint(recipe) && <p className="quiet">{dataHint(recipe)}</p>}
         {lossHint && <p className="quiet">{lossHint}</p>}
         <ConfigForm fields={shown} value={recipe.args} onChange={change} typed={typed} onType={type} />

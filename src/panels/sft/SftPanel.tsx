@@ -1,15 +1,14 @@
 // SFT: the recipe, the run, its curves, and the glass box under them.
 import { useMemo, useState } from 'react';
+import { hasOwnRows } from '../../labs/recipeData';
 import { settingsOf } from '../../labs/recipeSettings';
 import { number } from '../../lib/words';
-import type { Recipe } from '../../protocol/recipe';
-import type { RowPlace } from '../../protocol/requests';
 import type { RunRecord } from '../../protocol/run';
 import { useDatasets } from '../../stores/datasets';
+import { lookInMask } from '../../stores/lookInMask';
 import { isLive } from '../../stores/runPanel';
 import type { RunStats } from '../../stores/runs';
 import { useTemplates } from '../../stores/templates';
-import { useWorkbench } from '../../stores/workbench';
 import { Answers } from '../../ui/Answers';
 import { Card } from '../../ui/Card';
 import { LineChart } from '../../ui/LineChart';
@@ -18,6 +17,7 @@ import { Panel } from '../../ui/Panel';
 import { RunElsewhere } from '../../ui/RunElsewhere';
 import { RunNotice } from '../../ui/RunNotice';
 import { curveWords, metricSeries, progressWords } from '../../ui/runWords';
+import { StartCures } from '../../ui/StartCures';
 import { GateNotice } from './GateNotice';
 import { GlassBox } from './GlassBox';
 import { Measured, MeasuredWords } from './Measured';
@@ -60,7 +60,8 @@ export function SftPanel() {
         <GateNotice
           findings={sft.gate.findings}
           onClose={sft.closeGate}
-          onLook={(place) => lookInMask(recipe, templates.find(({ ref }) => ref === recipe.template)?.source, place)}
+          onLook={(place) => lookInMask(recipe, templates, place)}
+          onDerive={sft.deriveAnd && (() => sft.gate && sft.deriveAnd?.(() => sft.gate?.retry([])))}
           onOverride={() => sft.gate?.retry(sft.gate.findings.map(({ kind }) => kind))}
         />
       )}
@@ -72,6 +73,14 @@ export function SftPanel() {
               <button type="button" className="link" onClick={sft.error.retry}>
                 Try again
               </button>
+            )}
+            {sft.error.isOfRows && sft.error.retry && (
+              <div className="gate-verbs">
+                <StartCures
+                  onDerive={sft.deriveAnd && (() => sft.error?.retry && sft.deriveAnd?.(sft.error.retry))}
+                  onLook={() => lookInMask(recipe, templates)}
+                />
+              </div>
             )}
           </div>
         </div>
@@ -87,7 +96,12 @@ export function SftPanel() {
         settings={settings}
         maxRows={shown.data.rows}
       />
-      <Answers key={run?.id} generations={run?.generations ?? []} isOver={run !== undefined && !isLive(run)} />
+      <Answers
+        key={run?.id}
+        generations={run?.generations ?? []}
+        isOver={run !== undefined && !isLive(run)}
+        heldOut={shown.data.eval.length > 0}
+      />
       {run && (run.status === 'finished' || run.status === 'stopped') && (
         <Measured
           baseRef={shown.model.ref}
@@ -97,7 +111,8 @@ export function SftPanel() {
           seed={shown.seed}
           template={shown.template}
           finding={lossFinding(run.points)}
-          starts={run.status === 'finished' && sft.finishedHere && !run.group}
+          isOwn={hasOwnRows(shown)}
+          starts={run.status === 'finished' && sft.finishedHere && !run.group && !hasOwnRows(shown)}
         />
       )}
       <PairCard arms={sft.pair} onStart={sft.startPair} canStart={!sft.isBusy && !sft.blocked} cases={CASES} />
@@ -182,15 +197,4 @@ function Curves({ run, stats, isRecovering }: { run?: RunRecord; stats?: RunStat
       </Card>
     </>
   );
-}
-
-/** Mask with the recipe's rows, template and settings, at one of them if any is named. `source`: of its template. */
-function lookInMask(recipe: Recipe, source: string | undefined, place?: RowPlace): void {
-  const { openKit, editTemplate, edit, openDataset, openRow } = useWorkbench.getState();
-  openKit(undefined);
-  editTemplate(recipe.template === 'builtin:chatml' ? undefined : source);
-  openDataset(place?.datasetId ?? recipe.data.train[0]!.ref, place?.split);
-  edit(settingsOf(recipe));
-  if (place) openRow(place.index);
-  location.hash = '#/mask';
 }

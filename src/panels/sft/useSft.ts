@@ -1,11 +1,13 @@
 // The SFT panel's state: the recipe being edited, the run in view, the newest pair, and the verbs on them.
 import { useMemo, useRef, useState } from 'react';
+import { withSpans } from '../../labs/assistantSpans';
 import { lossPair } from '../../labs/pair';
 import { defaultSftRecipe } from '../../labs/registry';
 import { CancelledError, type StudioError } from '../../lib/errors';
 import { count } from '../../lib/words';
 import type { Recipe } from '../../protocol/recipe';
 import type { GateFinding } from '../../protocol/requests';
+import { useAssistantSpans } from '../../stores/assistantSpans';
 import { studioClient } from '../../stores/client';
 import { useWithoutMissing } from '../../stores/missingChoices';
 import { runElsewhere, runsOfPanel } from '../../stores/runPanel';
@@ -25,6 +27,10 @@ export function useSft() {
   const backend = useSession((s) => s.backend);
   const recipe = useMemo(() => suggested({ recipe: chosen, isUntouched }, backend), [chosen, isUntouched, backend]);
   useWithoutMissing(chosen, edit, defaultSftRecipe);
+  const spans = useAssistantSpans('#/sft', recipe, edit);
+  // A retry starts with what the recipe is then.
+  const latest = useRef(recipe);
+  latest.current = recipe;
   const runs = useRuns((s) => s.runs);
   const stats = useRuns((s) => s.stats);
   const startedHere = useRuns((s) => s.startedHere);
@@ -56,7 +62,7 @@ export function useSft() {
       if (cause instanceof CancelledError) return;
       const { kind, details, message } = cause as StudioError;
       if (kind === 'preflight' && retry) setGate({ findings: details as GateFinding[], retry });
-      else setError({ message, retry: retry && (() => retry([])) });
+      else setError({ message, retry: retry && (() => retry([])), isOfRows: kind === 'data' || kind === 'template' });
     }
   };
   const withRun = (verb: (id: string) => Promise<unknown>) => () => void attempt(async () => run && verb(run.id));
@@ -96,18 +102,28 @@ export function useSft() {
     gate,
     closeGate: () => setGate(undefined),
     finishedHere: run !== undefined && startedHere.includes(run.id),
+    /** What is said of the assistant's spans beside the choice of what is trained. */
+    spansHint: spans.hint,
+    /** Where markers are missing: derives the spans, and starts again. */
+    deriveAnd: spans.canDerive
+      ? (retry: () => void) => {
+          latest.current = withSpans(latest.current, 'derived');
+          edit(latest.current);
+          retry();
+        }
+      : undefined,
     pair: group ? list.filter((r) => r.group === group) : [],
     start: () =>
       begin((overrides) =>
         startRun({
-          recipe: withOverrides(recipe, overrides),
-          name: nameOf(recipe, list.length),
+          recipe: withOverrides(latest.current, overrides),
+          name: nameOf(latest.current, list.length),
           signal: starting.current?.signal,
         }),
       ),
     startPair: () =>
       begin(async (overrides) => {
-        const { full, completion } = lossPair(withOverrides(recipe, overrides));
+        const { full, completion } = lossPair(withOverrides(latest.current, overrides));
         const id = `${PAIR}${crypto.randomUUID()}`;
         const signal = starting.current?.signal;
         const first = await startRun({ recipe: full, name: full.name ?? 'full', group: id, signal });
@@ -125,6 +141,8 @@ export function useSft() {
 interface Failure {
   message: string;
   retry?: () => void;
+  /** Rows or template are what is wrong, so Mask shows it. */
+  isOfRows?: boolean;
 }
 /** What the pre-flight gate found when a run was asked for. */
 interface Gate {
