@@ -239,7 +239,7 @@ test('rows that two of TRL’s types fit: the reason is shown, another form can 
   await page.getByLabel('What to export').selectOption('every split');
   await page.getByRole('button', { name: 'Export as JSONL' }).click();
   const file = await downloading;
-  expect(file.suggestedFilename()).toBe('Preferences-of-May.zip');
+  expect(file.suggestedFilename()).toBe('Preferences-of-May-jsonl.zip');
   const files = unzipSync(new Uint8Array(readFileSync(await file.path())));
   const out = Object.fromEntries(Object.entries(files).map(([name, bytes]) => [name, strFromU8(bytes).trim().split('\n').map((line) => JSON.parse(line))])); // biome-ignore format: one chain
   expect(out['train.jsonl']).toEqual(rows.filter((_, i) => i % 10 !== 9));

@@ -805,6 +805,8 @@ export interface DatasetRowView {
   /** Why it cannot be trained on; `row` is empty then and `raw` its text. `index` is −1. */
   fault?: string;
   raw?: string;
+  /** Columns that are kept beside those of the row's type, each with its value as text; in pages only. */
+  beside?: [column: string, value: string][];
   /** Edited and not saved yet, or otherwise than in an earlier version. */
   edited?: 'draft' | 'saved';
 }

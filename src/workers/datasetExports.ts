@@ -64,7 +64,7 @@ export async function exportDataset(
     signal: work.signal,
     onProgress: (done, total) => work.onProgress?.({ phase: 'keeping', done, total }),
   });
-  return { ...about, fileName: `${slug}.zip`, bytes: new Uint8Array(await zip.arrayBuffer()) };
+  return { ...about, fileName: `${slug}-${format}.zip`, bytes: new Uint8Array(await zip.arrayBuffer()) };
 }
 
 /** The texts of the rows as they are kept, a line each. */

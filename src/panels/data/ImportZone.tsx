@@ -8,7 +8,7 @@ import type { Import } from './useImport';
 
 type Way = 'file' | 'paste' | 'address';
 
-export function ImportZone({ state, take, fetchFrom, cancel }: Import) {
+export function ImportZone({ state, take, takeFolder, fetchFrom, cancel }: Import) {
   const [way, setWay] = useState<Way>('file');
   const [mapFirst, setMapFirst] = useState(false);
   const takeFile = (file: File) => void take(file, file.name, mapFirst);
@@ -18,6 +18,7 @@ export function ImportZone({ state, take, fetchFrom, cancel }: Import) {
       label="Dataset file"
       accept=".jsonl,.ndjson,.json,.csv,.tsv,.parquet,.txt,application/jsonl,text/plain,text/csv"
       onFile={takeFile}
+      onFolder={takeFolder}
     >
       {(pick) => (
         <>
@@ -94,6 +95,15 @@ export function ImportZone({ state, take, fetchFrom, cancel }: Import) {
             <div className="note bad" role="alert">
               <div>
                 <b>Nothing was imported.</b> {state.error}
+                {state.page && (
+                  <>
+                    {' '}
+                    <a className="link" href={state.page.href}>
+                      {state.page.title}
+                    </a>{' '}
+                    reads {state.page.href === '#/runs' ? 'runs and logs' : 'models and adapters'}.
+                  </>
+                )}
                 {state.found && state.found.problems.length > 1 && <Problems found={state.found} />}
                 {state.again && state.found && (
                   <p>

@@ -9,6 +9,7 @@ import { Card } from '../../ui/Card';
 import { Segmented } from '../../ui/Segmented';
 import { RowCard } from './RowCard';
 import { RowsList } from './RowsList';
+import { useTypedRows } from './typedRows';
 import { usePages } from './usePages';
 
 export function RowsCard({
@@ -111,6 +112,7 @@ export function RowsCard({
             </label>
           )}
         </div>
+        <Typed info={info} />
         {drafts > 0 && (
           <Drafts info={info} drafts={drafts} onSaved={onSaved} onDiscarded={() => setEdits((n) => n + 1)} />
         )}
@@ -129,7 +131,7 @@ export function RowsCard({
         )}
       </Card>
       {view ? (
-        <RowCard key={`${view.rowId} ${view.place}`} info={info} view={view} onEdited={onEdited} />
+        <RowCard key={`${view.rowId} ${view.place}`} info={info} split={split} view={view} onEdited={onEdited} />
       ) : (
         <Card title="Row" className="data-row">
           {pages.total === 0 ? <p className="quiet">No row is chosen.</p> : <div className="skeleton-block" />}
@@ -164,6 +166,20 @@ function Choice({
         <option key={option}>{option}</option>
       ))}
     </select>
+  );
+}
+
+/** What was typed and not kept is no edit yet: said, so that it is not left behind. */
+function Typed({ info }: { info: DatasetInfo }) {
+  const typed = useTypedRows(({ rows }) => rows).filter(({ datasetId }) => datasetId === info.id);
+  if (typed.length === 0) return null;
+  return (
+    <p className="note warn">
+      <span>
+        Open in the editor: {typed.map(({ name, split }) => `${name.toLowerCase()} of ${split}`).join(', ')}. What is
+        typed there becomes an edit with “Keep the edit”.
+      </span>
+    </p>
   );
 }
 
