@@ -2,6 +2,7 @@
 import { useState } from 'react';
 import { settingChanges, withSettings } from '../../labs/recipeSettings';
 import { count } from '../../lib/words';
+import { type DatasetType, SFT_TYPES, TYPE_WORDS } from '../../protocol/rowTypes';
 import { useKits } from '../../stores/kits';
 import { type SettingsOrigin, useSftDraft } from '../../stores/sftDraft';
 import { saveTemplate, useTemplates } from '../../stores/templates';
@@ -36,6 +37,13 @@ export function UseInSft({ data }: { data: SettingsOrigin['data'] }) {
       setError((cause as Error).message);
     }
   };
+  const type = data?.info.type as DatasetType | undefined;
+  if (type !== undefined && !SFT_TYPES.includes(type))
+    return (
+      <div className="use-in-sft">
+        <span className="quiet">SFT does not train on these rows ({TYPE_WORDS[type]}).</span>
+      </div>
+    );
   return (
     <div className="use-in-sft">
       {isSame ? (

@@ -14,6 +14,7 @@ import { Card } from '../../ui/Card';
 import { droppedFiles, type PickedFile } from '../../ui/droppedFiles';
 import { FilePicker } from '../../ui/FilePicker';
 import { useDropTarget } from '../../ui/useDropTarget';
+import { type OtherPage, pageFor } from '../../ui/whichPage';
 import { importShare, importWords, megabytes } from './modelsView';
 
 const ELSEWHERE_MS = 2000;
@@ -35,6 +36,7 @@ export function ImportCard({
     return () => clearInterval(timer);
   }, [isElsewhere]);
   const [error, setError] = useState<string>();
+  const [page, setPage] = useState<OtherPage>();
   const folder = useRef<HTMLInputElement>(null);
   const files = useRef<HTMLInputElement>(null);
   const isBusy = importing !== undefined && importing.error === undefined;
@@ -42,6 +44,14 @@ export function ImportCard({
   const read = async (given: readonly PickedFile[]) => {
     if (given.length === 0 || isBusy) return;
     setError(undefined);
+    setPage(undefined);
+    dismissImport();
+    // Rows or a log alone: no file of a model is with them.
+    const pages = given.map(({ path }) => pageFor(path));
+    if (pages.every((page) => page && page.href !== '#/models')) {
+      setPage(pages[0]);
+      return setError(pages[0]!.what);
+    }
     const files = given.map(({ path, file }) => ({ path, blob: file }));
     try {
       const { kind } = await studioClient().compute.request('kindOfFiles', { files });
@@ -96,12 +106,22 @@ export function ImportCard({
         <div className="note bad" role="alert">
           <div style={{ flex: 1 }}>
             <b>Nothing was imported.</b> {failure}
+            {page && (
+              <>
+                {' '}
+                <a className="link" href={page.href}>
+                  {page.title}
+                </a>{' '}
+                reads {page.href === '#/data' ? 'datasets' : 'runs and logs'}.
+              </>
+            )}
           </div>
           <button
             type="button"
             className="link"
             onClick={() => {
               setError(undefined);
+              setPage(undefined);
               dismissImport();
             }}
           >
