@@ -399,8 +399,8 @@ export interface StoredModel {
   isImported: boolean;
   /** Artifact id of the tokenizer that it reads with; the studio's own unless given. */
   tokenizer?: string;
-  /** Of an imported adapter: the model beside which it lies. */
-  adapterOf?: { ref: ModelRef; name: string };
+  /** Of an adapter: the model beside which it lies, also where that is not in this browser any more. */
+  adapterOf?: { ref: ModelRef; name: string; isGone?: true };
 }
 /** A file as it was dropped or picked: read in pieces, never sent whole. */
 export interface GivenBlob {
@@ -426,7 +426,15 @@ export interface ModelCard {
   parents: Record<string, string>;
   /** The model that it was trained from, or lies beside; absent where it is not here. */
   base?: { ref: ModelRef; name: string };
-  tokenizer: { id: string; name: string; vocabSize: number; hasTemplate: boolean; notes: string[] };
+  /** `sharedWith`: names of other models that read with it. */
+  tokenizer: {
+    id: string;
+    name: string;
+    vocabSize: number;
+    hasTemplate: boolean;
+    notes: string[];
+    sharedWith: string[];
+  };
   /** Rows and tokens that training was planned for. */
   shape: { B: number; T: number };
   uses: ModelUse[];

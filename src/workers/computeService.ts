@@ -26,7 +26,7 @@ import type { ComputeEvent } from '../protocol/events';
 import type { BackendInfo, BackendName } from '../protocol/model';
 import { parseLoraConfig } from '../protocol/peft';
 import type { ComputeRequests, ConformanceResult, Handlers, StoredModel, TextRequests } from '../protocol/requests';
-import { type ArtifactInfo, ArtifactStore, allRemoved } from '../storage/artifacts';
+import { type ArtifactInfo, ArtifactStore, allRemoved, removedFrom, shortId } from '../storage/artifacts';
 import { CheckpointStore } from '../storage/checkpoints';
 import { RunStore } from '../storage/runs';
 import type { Storage } from '../storage/storage';
@@ -40,7 +40,7 @@ import { gpuErrorWords, inWords, isOutOfMemory, isWasmAbort, lossWords } from '.
 import { MemoryBudget, recipeMemory } from './memoryBudget';
 import { isImportedAdapter, kindOfFiles, ModelAdapters } from './modelAdapters';
 import { baseOf, modelCard } from './modelCards';
-import { exportMerged, exportModel, exportPeft, exportStored } from './modelExports';
+import { exportMerged, exportModel, exportOwnFiles, exportPeft, exportStored } from './modelExports';
 import { type ReadModelFile, requireModelFile } from './modelFiles';
 import { ModelImports } from './modelImports';
 import { Models, runOf, sourceOf } from './models';
@@ -297,6 +297,12 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     progress: (done: number, total: number, name?: string) => progress({ done, total, ...(name && { name }) }),
   });
 
+  /** The base of an adapter; one that was deleted keeps its name. */
+  async function besideWhat(ref: string | undefined): Promise<NonNullable<StoredModel['adapterOf']>> {
+    if (ref === undefined) return { ref: '', name: 'a base that its files do not name', isGone: true };
+    const base = await baseOf(ref, models, artifacts);
+    return base ?? { ref, name: (await removedFrom(storage, ref))?.name ?? shortId(ref), isGone: true };
+  }
   async function storedModel(info: ArtifactInfo): Promise<StoredModel> {
     const { id, name, sizeBytes, createdAt, manifest } = info;
     // One whose base is gone is listed all the same, to be deleted; whoever opens it is told.
@@ -307,11 +313,11 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
         throw error;
       },
     );
-    const isAdapter = isImportedAdapter(info);
-    const adapterOf = isAdapter ? await baseOf(manifest.parents.base!, models, artifacts) : undefined;
+    const adapterOf = manifest.kind === 'adapter' ? await besideWhat(manifest.parents.base) : undefined;
     return {
       ...{ id, name, sizeBytes, createdAt },
-      isImported: isAdapter || (manifest.parents.tokenizer !== undefined && manifest.parents.base === undefined),
+      isImported:
+        isImportedAdapter(info) || (manifest.parents.tokenizer !== undefined && manifest.parents.base === undefined),
       ...(kit !== undefined && { tokenizer: kit }),
       ...(adapterOf && { adapterOf }),
     };
@@ -537,11 +543,16 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       return map;
     },
     exportAdapter: async ({ ref, form }, { signal }) => {
-      const trained = await models.adapterOf(ref, signal);
       const environment = { ...env, models, contexts };
-      return form === 'peft'
-        ? exportPeft(ref, trained, environment)
-        : exportMerged(ref, trained, environment, { signal });
+      if (form === 'merged') return exportMerged(ref, await models.adapterOf(ref, signal), environment, { signal });
+      try {
+        return await exportPeft(ref, await models.adapterOf(ref, signal), environment);
+      } catch (error) {
+        // Its base is gone: the files are still the adapter's.
+        const own = error instanceof CheckpointError ? await exportOwnFiles(ref, environment) : undefined;
+        if (!own) throw error;
+        return own;
+      }
     },
     startRun: (params, { signal }) => onDevice('preparing the run', () => training.start(params, signal)),
     resumeRun: ({ runId }, { signal }) =>
@@ -605,7 +616,9 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     addModelAdapter: async ({ base, files, isBaseConfirmed }) =>
       storedModel(await modelAdapters.add(base, files, isBaseConfirmed)),
     listModels: async () => ({
-      models: await Promise.all([...(await artifacts.list('model')), ...(await modelAdapters.list())].map(storedModel)),
+      models: await Promise.all(
+        [...(await artifacts.list('model')), ...(await artifacts.list('adapter'))].map(storedModel),
+      ),
       pending: await modelImports.pending(),
       removed: (await allRemoved(storage))
         .filter(({ kind }) => kind === 'model' || kind === 'adapter' || kind === 'run')

@@ -10,7 +10,7 @@ import { megabytes } from '../storage/storage';
 import { importBase } from './adapterImports';
 import type { Models } from './models';
 
-/** Note of an adapter that came from elsewhere; one that a run has left is shown as the run. */
+/** Note of an adapter that came from elsewhere; a run has left the others. */
 const IMPORTED = 'imported';
 export const isImportedAdapter = ({ manifest, note }: ArtifactInfo): boolean =>
   manifest.kind === 'adapter' && note === IMPORTED && manifest.parents.base !== undefined;
@@ -28,10 +28,6 @@ export class ModelAdapters {
     private readonly artifacts: ArtifactStore,
   ) {}
 
-  /** Newest first. */
-  async list(): Promise<ArtifactInfo[]> {
-    return (await this.artifacts.list('adapter')).filter(isImportedAdapter);
-  }
   /** Throws DataError, ConfigError or ShapeError, in words, for files that are no adapter or do not fit the model. */
   async read(base: ModelRef, files: readonly GivenFile[]): Promise<AdapterReading> {
     return (await this.readBeside(base, files)).reading;

@@ -4,6 +4,7 @@ import { useId, useState } from 'react';
 import { count, percent, plural } from '../../lib/words';
 import type { ImportProblems } from '../../protocol/requests';
 import { DropZone } from '../../ui/DropZone';
+import { sinceWords } from '../../ui/dateWords';
 import type { Import } from './useImport';
 
 type Way = 'file' | 'paste' | 'address';
@@ -87,7 +88,7 @@ export function ImportZone({ state, take, takeFolder, fetchFrom, cancel }: Impor
             <p className="note" role="status">
               <span>
                 <b>Nothing new was stored.</b> These are the same bytes as {state.title}, stored since{' '}
-                {new Date(state.storedSince).toLocaleDateString(undefined, { dateStyle: 'medium' })}.
+                {sinceWords(state.storedSince, Date.now())}.
               </span>
             </p>
           )}

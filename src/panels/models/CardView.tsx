@@ -11,7 +11,17 @@ import { useLoaded } from '../../stores/useLoaded';
 import { Card } from '../../ui/Card';
 import { Fault } from '../../ui/Fault';
 import { Progress } from './ImportCard';
-import { dtypeWords, megabytes, memoryWords, shapeFacts, USE_NAMES } from './modelsView';
+import {
+  adapterFacts,
+  dtypeWords,
+  megabytes,
+  memoryNotes,
+  memoryWords,
+  originWords,
+  shapeFacts,
+  tokenizerWords,
+  USE_NAMES,
+} from './modelsView';
 
 export function CardView({
   modelRef,
@@ -92,15 +102,7 @@ export function CardView({
           />
         )
       }
-      note={
-        stored?.adapterOf
-          ? `adapter of ${stored.adapterOf.name}`
-          : stored?.isImported
-            ? 'imported'
-            : stored
-              ? 'trained here'
-              : 'ships with the studio'
-      }
+      note={stored ? originWords(stored) : 'ships with the studio'}
       className="models-card"
       actions={
         <>
@@ -118,7 +120,7 @@ export function CardView({
             >
               Stop exporting
             </button>
-          ) : (
+          ) : stored?.adapterOf?.isGone ? null : (
             <button
               type="button"
               className="link"
@@ -162,6 +164,19 @@ export function CardView({
   );
 }
 
+function Facts({ facts }: { facts: readonly [string, string][] }) {
+  return (
+    <dl className="facts">
+      {facts.map(([label, words]) => (
+        <div key={label} className="facts-pair">
+          <dt>{label}</dt>
+          <dd>{words}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
 function CardBody({ card, stored }: { card: ModelCard; stored?: StoredModel }) {
   const { recipe, edit } = useSftDraft();
   const { info, tokenizer, uses, shape, parents } = card;
@@ -193,25 +208,24 @@ function CardBody({ card, stored }: { card: ModelCard; stored?: StoredModel }) {
         )}
       </div>
       <div className="models-facts">
-        <dl className="facts">
-          {shapeFacts(card).map(([label, words]) => (
-            <div key={label} className="facts-pair">
-              <dt>{label}</dt>
-              <dd>{words}</dd>
-            </div>
-          ))}
-        </dl>
+        <div>
+          {info.adapters && (
+            <>
+              <h3>The adapter</h3>
+              <Facts facts={adapterFacts(card)} />
+              <h3>Its base{card.base && `, ${card.base.name}`}</h3>
+            </>
+          )}
+          <Facts facts={shapeFacts(card)} />
+        </div>
         <dl className="facts">
           <div className="facts-pair">
-            <dt>weights</dt>
+            <dt>{info.adapters ? 'weights of its base' : 'weights'}</dt>
             <dd>{dtypeWords(card.dtypes)}</dd>
           </div>
           <div className="facts-pair">
             <dt>tokenizer</dt>
-            <dd>
-              {tokenizer.name}, {tokenizer.vocabSize.toLocaleString('en-US')} ids
-              {!tokenizer.hasTemplate && ', no chat template: the studio’s own is used'}
-            </dd>
+            <dd>{tokenizerWords(card)}</dd>
           </div>
           {[['id', info.artifactId], ...Object.entries(parents)].map(([role, id]) => (
             <div key={role} className="facts-pair">
@@ -264,6 +278,11 @@ function CardBody({ card, stored }: { card: ModelCard; stored?: StoredModel }) {
           </tbody>
         </table>
       </section>
+      {memoryNotes(uses).map((note) => (
+        <p key={note} className="quiet models-small">
+          {note}
+        </p>
+      ))}
       <p className="quiet models-small">
         Planned for {shape.B} row of {shape.T} tokens, f32. More rows take more; the forms of SFT and LoRA say how much
         before anything starts.

@@ -11,6 +11,7 @@ import {
   useModelStore,
 } from '../../stores/models';
 import { Card } from '../../ui/Card';
+import { sinceWords } from '../../ui/dateWords';
 import { droppedFiles, type PickedFile } from '../../ui/droppedFiles';
 import { FilePicker } from '../../ui/FilePicker';
 import { useDropTarget } from '../../ui/useDropTarget';
@@ -20,9 +21,12 @@ import { importShare, importWords, megabytes } from './modelsView';
 const ELSEWHERE_MS = 2000;
 
 export function ImportCard({
+  settled,
   onImported,
   onAdapter,
 }: {
+  /** Changes when what was said of the last import is over. */
+  settled: number;
   onImported: (id: string) => void;
   /** The files are an adapter's: it belongs to a model that is here. */
   onAdapter: (files: readonly PickedFile[]) => void;
@@ -37,6 +41,14 @@ export function ImportCard({
   }, [isElsewhere]);
   const [error, setError] = useState<string>();
   const [page, setPage] = useState<OtherPage>();
+  // Also when the page is left: a red notice of an hour ago reads as one of now.
+  useEffect(() => {
+    if (settled > 0) {
+      setError(undefined);
+      setPage(undefined);
+    }
+    return dismissImport;
+  }, [settled]);
   const folder = useRef<HTMLInputElement>(null);
   const files = useRef<HTMLInputElement>(null);
   const isBusy = importing !== undefined && importing.error === undefined;
@@ -133,7 +145,7 @@ export function ImportCard({
         <div className="note" role="status">
           <div style={{ flex: 1 }}>
             <b>Nothing new was stored.</b> These are the same bytes as {known.name}, stored since{' '}
-            {new Date(known.createdAt).toLocaleDateString(undefined, { dateStyle: 'medium' })}.
+            {sinceWords(known.createdAt, Date.now())}.
           </div>
           <button type="button" className="link" onClick={dismissImport}>
             Dismiss
