@@ -698,7 +698,11 @@ export interface ComputeRequests {
   /** One file: record, curves, final checkpoint (zip). */
   exportRun: { params: { runId: string }; reply: { fileName: string; bytes: ArrayBuffer }; progress: never };
   /** A file of exportRun, or the log of another program: trainer_state.json, or JSON lines with a step each. */
-  importRun: { params: { bytes: ArrayBuffer; fileName?: string }; reply: { run: RunRecord }; progress: never };
+  importRun: {
+    params: { bytes: ArrayBuffer; fileName?: string };
+    reply: { run: RunRecord; isKnown?: true };
+    progress: never;
+  };
   /**
    * Files of a model's folder. Throws DataError naming the file, tensor or field at fault, StorageError where there is no room; after
    * either, and after a cancel, nothing of it is kept.

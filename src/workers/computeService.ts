@@ -602,10 +602,9 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     },
     async importRun({ bytes, fileName = 'log.json' }) {
       const given = new Uint8Array(bytes);
-      const run = isTrainerLog(given)
-        ? await importTrainerLog(stores.runs, given, { fileName, newId: env.newId, now: env.now })
-        : await importRun(stores, given, env.newId);
-      return { run };
+      if (isTrainerLog(given))
+        return importTrainerLog(stores.runs, given, { fileName, newId: env.newId, now: env.now });
+      return { run: await importRun(stores, given, env.newId) };
     },
     async importModel({ name, files }, { signal, progress }) {
       const { info, isKnown } = await modelImports.import(name, files, { signal, onProgress: progress });

@@ -30,7 +30,7 @@ test('the bar of an import says what its words say, in each of its phases', () =
   const at = (phase: 'reading' | 'copying', doneBytes: number) => importShare({ phase, doneBytes, totalBytes: 100 });
   expect([at('reading', 0), at('reading', 70), at('copying', 0), at('copying', 100)]).toEqual([0, 0.7, 0, 1]);
   expect(importWords({ phase: 'copying', doneBytes: 4e6, totalBytes: 1e8 })).toBe(
-    '2 of 2, copying into this browser: 4.0 MB of 100 MB',
+    'Copying into this browser (2 of 2): 4.0 MB of 100 MB',
   );
 });
 test('kinds are summed, the largest first', () => {

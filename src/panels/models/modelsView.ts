@@ -120,7 +120,7 @@ export const dtypeWords = (dtypes: ModelCard['dtypes']): string =>
     .join(', ');
 
 export function importWords({ phase, doneBytes, totalBytes }: ModelImportProgress): string {
-  const what = phase === 'reading' ? '1 of 2, reading and hashing' : '2 of 2, copying into this browser';
+  const what = phase === 'reading' ? 'Reading and hashing (1 of 2)' : 'Copying into this browser (2 of 2)';
   return `${what}: ${megabytes(doneBytes)} of ${megabytes(totalBytes)}`;
 }
 /** Of the phase that the words tell, so that the bar and they agree. */
