@@ -17,6 +17,9 @@ import { StorageCard } from './StorageCard';
 import '../../ui/parts.css';
 import './models.css';
 
+/** Held against this where the base of the adapter that is open is gone; the panel names it. */
+const FALLBACK = { ref: 'builtin:micro', name: 'micro-base' };
+
 export function ModelsPanel() {
   const stored = useStoredModels();
   const isLoaded = useModelStore((s) => s.isLoaded);
@@ -39,10 +42,6 @@ export function ModelsPanel() {
     setAdding(undefined);
     setAsked(undefined);
     settle();
-  };
-  const addTo = (base: { ref: string; name: string }, files?: readonly PickedFile[]) => {
-    setChosen(base.ref);
-    setAdding({ base, ...(files && { files }) });
   };
   const ask = async ({ id, name, sizeBytes }: StoredModel) => {
     try {
@@ -82,7 +81,7 @@ export function ModelsPanel() {
               setAdding(undefined);
               setChosen(id);
             }}
-            onAdapter={(files) => addTo(baseOf(current, model) ?? { ref: 'builtin:micro', name: 'micro-base' }, files)}
+            onAdapter={(files) => setAdding({ base: baseOf(current, model) ?? FALLBACK, files })}
           />
           <Card title="In this browser" note={storedWords(stored)}>
             {!isLoaded && <div className="skeleton-block" aria-hidden="true" />}
@@ -156,7 +155,7 @@ export function ModelsPanel() {
           )}
           <CardView
             key={current}
-            onAddAdapter={model?.adapterOf ? undefined : () => addTo(baseOf(current, model)!)}
+            onAddAdapter={model?.adapterOf ? undefined : () => setAdding({ base: baseOf(current, model) ?? FALLBACK })}
             modelRef={current}
             stored={model}
             onDelete={model && (() => void ask(model))}
