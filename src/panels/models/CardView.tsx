@@ -155,6 +155,9 @@ export function CardView({
     >
       {exporting && <Progress value={exporting.share} label="Export progress" />}
       <Fault text={failure} />
+      {stored?.adapterOf?.isGone && (
+        <p className="quiet">The adapter itself is here: its own files go out with “Export in PEFT’s files”.</p>
+      )}
       {value ? (
         <CardBody card={value} stored={stored} />
       ) : (

@@ -83,8 +83,9 @@ test('an adapter’s facts are its own: ranks by module, targets, parameters', (
 test('memory that its name does not explain is explained, and only then', () => {
   const uses = (chat: number, lora: number, qlora: number): ModelUse[] =>
     ([['chat', chat], ['lora', lora], ['qlora', qlora]] as const).map(([use, weights]) => ({ use, weights, activations: 0 })); // biome-ignore format: one list
-  expect(memoryNotes(uses(12, 8.2, 8.2)).map((note) => note.split(' ')[0])).toEqual(['Chat', 'QLoRA']);
-  expect(memoryNotes(uses(4, 4.2, 1.1))).toEqual([]); // WebGPU
+  expect(memoryNotes(uses(12e6, 8.2e6, 8.2e6)).map((note) => note.split(' ')[0])).toEqual(['Chat', 'QLoRA']);
+  expect(memoryNotes(uses(12e6, 11.9e6, 11.9e6))).toHaveLength(1); // both read 11 MiB: nothing to explain
+  expect(memoryNotes(uses(4e6, 4.2e6, 1.1e6))).toEqual([]); // WebGPU
 });
 
 test('a shared tokenizer is not called after another model alone', () => {

@@ -72,7 +72,7 @@ export function adapterFacts({ info: { adapters = [] } }: ModelCard): [string, s
 export function memoryNotes(uses: readonly ModelUse[]): string[] {
   const of = (wanted: ModelUse['use']) => uses.find(({ use }) => use === wanted)?.weights ?? 0;
   return [
-    ...(of('chat') > of('lora')
+    ...(of('chat') > of('lora') && sizeWords(of('chat')) !== sizeWords(of('lora'))
       ? ['Chat holds three copies of the weights here (whole as they are trained, by tensor, transposed), LoRA two of its frozen base, and with the adapter gradients and moments of that alone.'] // biome-ignore format: one sentence
       : []),
     ...(of('qlora') > 0 && of('qlora') === of('lora')
