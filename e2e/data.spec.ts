@@ -263,7 +263,7 @@ test('rows that two of TRL’s types fit: the reason is shown, another form can 
   await page.getByLabel('What to export').selectOption('every split');
   await page.getByRole('button', { name: 'Export as JSONL' }).click();
   const file = await downloading;
-  expect(file.suggestedFilename()).toBe('Preferences-of-May.zip');
+  expect(file.suggestedFilename()).toBe('Preferences-of-May-jsonl.zip');
   const files = unzipSync(new Uint8Array(readFileSync(await file.path())));
   const { 'README.md': readme, ...splits } = files;
   expect(strFromU8(readme!)).toContain('dataset_info:');
@@ -275,6 +275,46 @@ test('rows that two of TRL’s types fit: the reason is shown, another form can 
   await page.getByRole('button', { name: 'Import', exact: true }).click();
   await expect(page.getByRole('button', { name: /^again 30/ })).toContainText('as messages');
   await expect(page.locator('.data-row .turn-role')).toHaveText(['user', 'assistant']);
+});
+
+test('a row that is typed in waits for its person; columns beside and labels are shown; other pages’ files are sent there', async ({
+  page,
+}) => {
+  await openStudio(page, WASM, 'data');
+  const kto = Array.from({ length: 6 }, (_, i) => ({ prompt: `Q${i}?`, completion: `A${i}`, label: i % 2 === 1, source: `desk ${i}` })); // biome-ignore format: one list
+  await pick(page, 'kto.jsonl', kto.map((row) => JSON.stringify(row)).join('\n'));
+  await expect(page.getByRole('heading', { name: 'Rows of kto' })).toBeVisible();
+  const card = page.locator('.data-row');
+  await expect(card).toContainText('false: a bad completion');
+  await expect(card.getByLabel('Columns beside the row')).toContainText('desk 0');
+  await page.getByRole('button', { name: 'Edit' }).click();
+  const editor = page.getByRole('textbox', { name: 'Row as JSON' });
+  await editor.fill('{"prompt": "Typed?", "completion": "A", "label": true}');
+  await rowsList(page).getByRole('option').nth(3).click();
+  await expect(card).toContainText('desk 3');
+  await expect(page.getByText('Open in the editor: row 0 of train.')).toBeVisible();
+  await showPanel(page, '#/runs');
+  await showPanel(page, '#/data');
+  await rowsList(page).getByRole('option').nth(0).click();
+  await expect(editor).toContainText('Typed?');
+  await isAccessible(page, 'Data with a row that is typed in');
+  await page.getByRole('button', { name: 'Keep the edit' }).click();
+  await expect(page.getByText('1 edited row not saved')).toBeVisible();
+  await expect(page.getByText(/^Open in the editor/)).toHaveCount(0);
+  await rowsList(page).getByRole('option').nth(1).click();
+  await page.getByRole('button', { name: 'See its mask' }).click();
+  await expect(page.getByText('SFT does not train on these rows')).toBeVisible();
+  await showPanel(page, '#/data');
+  await pick(page, 'trainer_state.json', '{"log_history": [{"step": 1, "loss": 2}]}');
+  const alert = page.locator('.drop-zone').getByRole('alert');
+  await expect(alert).toContainText('trainer_state.json is the log of a run. Runs reads runs and logs.');
+  await drop(page, 'model.safetensors', Buffer.from('x'));
+  await expect(alert).toContainText('model.safetensors holds the weights of a model.');
+  await alert.getByRole('link', { name: 'Models' }).click();
+  await page.getByLabel('Files of a model to import').setInputFiles({ name: 'rows.jsonl', mimeType: 'text/plain', buffer: Buffer.from('{}') }); // biome-ignore format: one call
+  await expect(page.getByRole('alert')).toContainText('rows.jsonl holds rows. Data reads datasets.');
+  await page.getByRole('button', { name: /^nano-base/ }).click();
+  await expect(page.getByRole('alert')).toHaveCount(0);
 });
 
 test('rows of prompt and completion bring TRL’s default loss to Mask, SFT and LoRA, and say so', async ({ page }) => {
@@ -346,6 +386,12 @@ test('a trainer_state.json and a log of JSON lines open beside each other in Run
   await expect(page.getByText('imported log')).toHaveCount(2);
   await expect(page.getByRole('button', { name: 'Continue' })).toHaveCount(0);
   await isAccessible(page, 'Runs with imported logs');
+  await file.setInputFiles('test/fixtures/runs/trainer_state.json');
+  await expect(page.getByText('Nothing new was stored: this is the log “trainer_state, step 6”')).toBeVisible();
+  await expect(page.getByText('imported log')).toHaveCount(2);
+  await page.getByRole('button', { name: 'metrics', exact: true }).click();
+  await expect(page.getByLabel('Compare trainer_state, step 6')).not.toBeChecked();
+  await expect(page.getByRole('heading', { name: 'Lineage' })).toBeVisible();
   await file.setInputFiles({ name: 'bad.jsonl', mimeType: 'text/plain', buffer: Buffer.from('{"loss":1}\n') });
   await expect(page.getByRole('alert')).toContainText('bad.jsonl, line 1 has no step');
   await page.reload();

@@ -141,9 +141,15 @@ function fieldValue({ name, kind }: FormField, column: string, value: unknown, i
     if (flag === undefined) throw wrong(name, column, `must be true or false, got ${show(value)}.`);
     return flag;
   }
-  if (kind === 'text') return typeof value === 'number' || typeof value === 'boolean' ? String(value) : value;
+  // A number under TRL's own name is a mistake of the row, and TRL would stop at it; a column that a person maps is read as text.
+  const isMapped = column !== name;
+  if (kind === 'text')
+    return isMapped && (typeof value === 'number' || typeof value === 'boolean') ? String(value) : value;
   if (kind === 'content') {
-    if (typeof value === 'number') return String(value);
+    if (typeof value === 'number' || typeof value === 'boolean') {
+      if (isMapped) return String(value);
+      throw wrong(name, column, `must be a text or a list of messages, got ${show(value)}. Write it in quotes.`);
+    }
     // A cell that holds messages; other text that begins with a bracket is text.
     if (typeof value === 'string') return isText && isMessageLike(value) ? asMessages(unpacked(value), name) : value;
     return asMessages(Array.isArray(value) ? value : [value], name);
@@ -174,6 +180,11 @@ const asMessages = (value: unknown, path: string): unknown => (isShareGpt(value)
 const asTurns = (value: unknown, role: 'user' | 'assistant', path: string): Message[] =>
   typeof value === 'string' ? [{ role, content: value }] : parseMessages(value, path);
 
+/** A prompt without a word asks nothing: plain text is what the form text is for. */
+export const isBlankPrompt = (field: string, value: unknown): boolean =>
+  (field === 'prompt' || field === 'instruction') && typeof value === 'string' && value.trim() === '';
+export const EMPTY_PROMPT = 'is empty. Write what is asked, or give the rows as text.';
+
 /**
  * One row under a mapping. Throws DataError naming the field, and the column where that has another name.
  * `isText`: the file has text cells only.
@@ -186,6 +197,7 @@ export function convertRow(given: Columns, { form, columns }: RowMapping, isText
     const value = fieldValue(field, column, given[column], isText);
     if (value === undefined && field.isRequired)
       throw wrong(field.name, column, `is ${given[column] === null ? 'empty' : 'missing'} in this row.`);
+    if (field.isRequired && isBlankPrompt(field.name, value)) throw wrong(field.name, column, EMPTY_PROMPT);
     if (value !== undefined) values[field.name] = value;
   }
   // What templates read beside the fields of a form.

@@ -89,7 +89,7 @@ describe('Parquet', () => {
       fc.array(fc.record({ messages: chat, tools }, { requiredKeys: ['messages'] }), { minLength: 1, maxLength: 5 }),
       fc.array(
         fc.record(
-          { prompt: text, completion: text, label: fc.boolean() },
+          { prompt: text.map((words) => `Q${words}`), completion: text, label: fc.boolean() },
           { requiredKeys: ['prompt', 'completion', 'label'] },
         ),
         { minLength: 1, maxLength: 5 },
@@ -489,6 +489,32 @@ describe('forms', () => {
     expect((await problemsOf(text, 'l.csv', { mapping })).message).toBe(
       'l.csv, line 3: label (column good) must be true or false, got "maybe".',
     );
+  });
+  test('a number for an answer and a prompt without a word are faults of their rows, under TRL’s names', async () => {
+    const text = [
+      line({ prompt: 'a', completion: 'b' }),
+      line({ prompt: 'c', completion: 5 }),
+      line({ prompt: ' ', completion: 'x' }),
+      line({ prompt: 'd', completion: '' }),
+    ].join('\n');
+    const { details } = await problemsOf(text, 'x.jsonl');
+    expect(details).toMatchObject({ good: 2, bad: 2 });
+    expect(details.problems).toEqual([
+      { line: 2, message: 'completion must be a text or a list of messages, got 5. Write it in quotes.' },
+      { line: 3, message: 'prompt is empty. Write what is asked, or give the rows as text.' },
+    ]);
+    expect(() => checkedRowText(line({ prompt: '', completion: 'x' }), 'prompt-completion')).toThrow('prompt is empty');
+    // A column that a person maps is read as text.
+    const mapping = { form: 'prompt-completion' as const, columns: { prompt: 'q', completion: 'amount' } };
+    expect((await read(line({ q: 'How many?', amount: 5 }), 'x.jsonl', { mapping })).good).toEqual([
+      { prompt: 'How many?', completion: '5' },
+    ]);
+  });
+  test('before each field has a column, the preview shows the rows as they are', async () => {
+    const sample = await sampleOf(bytesSource(encode(line({ q: 'How?', n: [1, 2] })), 'x.jsonl'));
+    const { rows, faulty } = previewOf(sample, { form: 'prompt-completion', columns: { prompt: 'q' } });
+    expect(rows).toEqual([{ line: 1, given: 'q: How?\nn: [1,2]' }]);
+    expect(faulty).toBe(0);
   });
   test('a column that the mapping leaves aside does not give a row another meaning', async () => {
     const text = line({ messages: [{ role: 'user', content: 'm' }], text: 'the text', source: 's' });

@@ -6,7 +6,7 @@ import type { ImportProblems } from '../protocol/requests';
 import { formOf, missingFields, type RowMapping } from '../protocol/rowForms';
 import { type DatasetType, hasColumnsOf, SHARED_COLUMNS, typeOfRow } from '../protocol/rowTypes';
 import { parseRow } from '../text/parseRow';
-import { convertRow, type FoundForm, findForm, formReason } from './convertRow';
+import { convertRow, EMPTY_PROMPT, type FoundForm, findForm, formReason, isBlankPrompt } from './convertRow';
 import { TextPieces } from './decodeText';
 import { asItCame } from './jsonl';
 import { csvSource } from './readCsv';
@@ -22,6 +22,7 @@ const SHOWN_ROWS = 5;
 /** Bad rows named in one error; a file with more of them has one fault, not many. */
 const PROBLEMS_SHOWN = 20;
 const EXAMPLE_LENGTH = 80;
+const RAW_LENGTH = 400;
 
 /** Throws DataError for a format that the studio does not read, or a file that is damaged. */
 export async function openSource(source: ByteSource): Promise<OpenedSource> {
@@ -72,9 +73,9 @@ export function previewOf(sample: Sample, asked?: RowMapping): ImportPreview {
   const mapping = found?.mapping;
   const isComplete = mapping !== undefined && missingFields(mapping).length === 0;
   const converted = rows.map(({ line, columns: given, problem }) => {
-    if (!given || !isComplete) return { line, problem: given ? undefined : problem };
-    const result = attempt(given, mapping, opened.isText);
-    return { line, ...result };
+    if (!given) return { line, problem };
+    if (!isComplete) return { line, given: rawOf(given) };
+    return { line, ...attempt(given, mapping, opened.isText) };
   });
   return {
     format: opened.format,
@@ -90,9 +91,15 @@ export function previewOf(sample: Sample, asked?: RowMapping): ImportPreview {
 }
 function exampleOf(name: string, rows: readonly SourceRow[]): string {
   const value = rows.map(({ columns }) => columns?.[name]).find((v) => v !== null && v !== undefined && v !== '');
-  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
-  return text.length > EXAMPLE_LENGTH ? `${text.slice(0, EXAMPLE_LENGTH)} …` : text;
+  return shortened(typeof value === 'string' ? value : (JSON.stringify(value) ?? ''), EXAMPLE_LENGTH);
 }
+const shortened = (text: string, length = RAW_LENGTH): string =>
+  text.length > length ? `${text.slice(0, length)} …` : text;
+/** Each column on a line, for a row that no mapping reads yet. */
+const rawOf = (given: { [column: string]: unknown }): string =>
+  Object.entries(given)
+    .map(([name, value]) => `${name}: ${shortened(typeof value === 'string' ? value : (JSON.stringify(value) ?? ''))}`)
+    .join('\n');
 function attempt(given: { [column: string]: unknown }, mapping: RowMapping, isText: boolean) {
   try {
     return { row: convertRow(given, mapping, isText) };
@@ -258,5 +265,7 @@ export function checkedRowText(text: string, type: DatasetType): string {
   const found = typeOfRow(parseRow(value, '', row));
   if (found !== type)
     throw new DataError(`This row would have the type ${found}; the set has ${type}. Keep one type a set.`);
+  const { prompt } = value as { prompt?: unknown };
+  if (isBlankPrompt('prompt', prompt)) throw new DataError(`prompt ${EMPTY_PROMPT}`, { where: 'prompt' });
   return JSON.stringify(value);
 }

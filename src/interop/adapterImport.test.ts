@@ -90,7 +90,7 @@ describe('what speaks for the base', () => {
   });
   test.each([
     ['org/other-7b', /names org\/other-7b, and the base here is tiny-base/],
-    ['nano-base', /names nano-base, which is another model here than tiny-base: of the same shapes/],
+    ['nano-base', /names nano-base, which is another model here than tiny-base: the same shapes, in other files/],
     [null, /does not name a base/],
   ])('the shapes alone, where it names %s: the person confirms', async (base_model_name_or_path, words) => {
     const { reading } = await readImport(changed({ base_model_name_or_path }), base);

@@ -184,7 +184,7 @@ async function originBase(
 }
 function otherBase(name: string, { base: theirs, baseName }: Origin, base: ImportBase): ConfigError {
   return new ConfigError(
-    `The adapter ${name} was trained on the base ${baseName ? `${baseName} (${shortId(theirs)})` : shortId(theirs)}, and the base here is ${base.name} (${shortId(base.artifactId)}). These are hashes of the two models’ files: the weights differ, so the adapter’s update would be added to numbers it was not learnt for. Train it on this base.`,
+    `The adapter ${name} was trained on the base ${baseName ? `${baseName} (${shortId(theirs)})` : shortId(theirs)}, and the base here is ${base.name} (${shortId(base.artifactId)}). These are hashes of the two models’ files, and they differ: unless these are the same weights in other files, the adapter’s update would be added to numbers it was not learnt for. Add it to the model that it names, or train it on this base.`,
     { where: 'base' },
   );
 }
@@ -206,7 +206,7 @@ function baseByName(said: string | undefined, { name, names, others }: ImportBas
     said === undefined
       ? `Its config does not name a base. Every shape fits ${name}, and shapes do not tell weights apart.`
       : other
-        ? `Its config names ${said}, which is another model here than ${name}: of the same shapes, with other weights.`
+        ? `Its config names ${said}, which is another model here than ${name}: the same shapes, in other files. Whether the numbers in them are equal was not looked at.`
         : `Its config names ${said}, and the base here is ${name}. Every shape fits, and shapes do not tell weights apart.`;
   return { by: 'shapes', ...(said !== undefined && { said }), needsConfirmation: true, text: `${who} ${risk}` };
 }

@@ -4,6 +4,7 @@ import { DataError } from '../lib/errors';
 import { plural } from '../lib/words';
 import type { Json } from '../protocol/chat';
 import type { LogFormat, MetricPoint, RunRecord } from '../protocol/run';
+import { hashBytes } from '../storage/hash';
 import type { RunStore } from '../storage/runs';
 
 /** Larger logs would not be charts any more. */
@@ -37,12 +38,15 @@ export interface TrainerLog {
   startedAt?: number;
 }
 
-/** Stores the log as a run without weights. Throws DataError naming what is wrong; nothing is stored then. */
+/** Stores the log as a run without weights; one that is here already, byte for byte, is given back with `isKnown`. Throws DataError naming what is wrong; nothing is stored then. */
 export async function importTrainerLog(
   runs: RunStore,
   bytes: Uint8Array,
   { fileName, newId, now }: { fileName: string; newId: () => string; now: () => number },
-): Promise<RunRecord> {
+): Promise<{ run: RunRecord; isKnown?: true }> {
+  const sha256 = await hashBytes(bytes);
+  const known = (await runs.heads()).find(({ imported }) => imported?.sha256 === sha256);
+  if (known) return { run: await runs.get(known.id), isKnown: true };
   const { format, points, args, step, maxSteps, notes, startedAt } = parseTrainerLog(bytes, fileName);
   const at = now();
   const name = fileName.replace(/\.(jsonl?|ndjson|log)$/i, '');
@@ -72,10 +76,10 @@ export async function importTrainerLog(
     checkpoints: [],
     points,
     generations: [],
-    imported: { fileName, format, notes, ...(startedAt !== undefined && { startedAt }) },
+    imported: { fileName, format, notes, sha256, ...(startedAt !== undefined && { startedAt }) },
   };
   await runs.create(record);
-  return record;
+  return { run: record };
 }
 
 /** Throws DataError, with line or entry, for a file that is no log: not text, not JSON, no steps, no numbers. */
@@ -166,6 +170,7 @@ function fromEntries(entries: readonly [entry: unknown, where: string][], fileNa
   const byStep = new Map<number, MetricPoint>();
   const left = new Set<string>();
   let isRenamed = false;
+  const others = new Map<string, string>();
   let startedAt: number | undefined;
   for (const [entry, place] of entries) {
     const where = `${fileName}, ${place}`;
@@ -190,8 +195,12 @@ function fromEntries(entries: readonly [entry: unknown, where: string][], fileNa
         left.add(key);
         continue;
       }
-      const name = plainName(key);
-      if (name !== key) isRenamed = true;
+      const plain = plainName(key);
+      if (plain !== key) isRenamed = true;
+      const called = OTHER_NAMES[plain];
+      // Under both names in one entry they are two things.
+      const name = called !== undefined && entry[called] === undefined ? called : plain;
+      if (name !== plain) others.set(plain, name);
       if (name !== '__proto__') point[name] = number;
     }
     byStep.set(step as number, point);
@@ -210,6 +219,7 @@ function fromEntries(entries: readonly [entry: unknown, where: string][], fileNa
     ...(startedAt !== undefined && { startedAt }),
     notes: [
       ...(isRenamed ? ['wandb’s train/loss and eval/loss are called loss and eval_loss here, as TRL logs them.'] : []),
+      ...[...others].map(([from, to]) => `${from} is called ${to} here, as TRL logs it.`),
       ...(left.size > 0
         ? [
             `Left out, as they are no numbers: ${[...left].slice(0, 8).join(', ')}${left.size > 8 ? ` and ${plural(left.size - 8, 'other')}` : ''}.`,
@@ -230,6 +240,16 @@ function numberOf(value: unknown): number | null | undefined {
 }
 const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);
 
+/** What PyTorch Lightning, Axolotl's forks and hand-written loops call TRL's metrics. */
+const OTHER_NAMES: { [name: string]: string | undefined } = {
+  lr: 'learning_rate',
+  val_loss: 'eval_loss',
+  valid_loss: 'eval_loss',
+  validation_loss: 'eval_loss',
+  'val/loss': 'eval_loss',
+  'valid/loss': 'eval_loss',
+  'validation/loss': 'eval_loss',
+};
 /** transformers' integrations write train/… and eval/… for what its own log calls … and eval_… (rewrite_logs). */
 const plainName = (key: string): string =>
   key

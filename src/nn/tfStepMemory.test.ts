@@ -5,8 +5,8 @@ import { initNodeBackend } from '../gpu/node';
 import type { Batch } from '../protocol/batch';
 import { TfEngine } from './engine';
 import { initWeights } from './init';
-import { PRESETS } from './presets';
-import { tfEvaluationBytes, tfStepMemory } from './tfStepMemory';
+import { PRESETS, parameterCount } from './presets';
+import { tfChatMemory, tfEvaluationBytes, tfStepMemory } from './tfStepMemory';
 
 beforeAll(() => initNodeBackend('wasm'));
 
@@ -73,4 +73,19 @@ test('a held-out batch', async () => {
   expect((found - before) / counted).toBeGreaterThan(0.8);
   expect((found - before) / counted).toBeLessThan(1.1);
   engine.dispose();
+});
+
+test('weights that only answer: three copies; those of a frozen base: two', () => {
+  const held = (adapters: typeof LORA) => {
+    const before = tf.memory().numBytes;
+    const engine = new TfEngine(config, initWeights(config, 1), 'lm', adapters);
+    engine.tensors(); // makes the transposes
+    const bytes = tf.memory().numBytes - before;
+    engine.dispose();
+    return bytes;
+  };
+  const own = 4 * parameterCount(config);
+  expect(held([]) / tfChatMemory(config, 8).weights).toBeCloseTo(1, 1);
+  expect(held(LORA) / own).toBeGreaterThan(2);
+  expect(held(LORA)).toBeLessThan(held([]));
 });

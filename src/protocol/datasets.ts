@@ -15,8 +15,8 @@ export interface ImportPreview {
   others: FormId[];
   /** Why the form, in a sentence; undefined when no form fits, or the person chose it. */
   reason?: string;
-  /** The first rows, each converted or with what is wrong with it. */
-  rows: { line: number; row?: DatasetRow; problem?: string }[];
+  /** The first rows, each converted, with what is wrong with it, or as given while fields have no column. */
+  rows: { line: number; row?: DatasetRow; problem?: string; given?: string }[];
   /** Of those read for the preview: how many cannot be converted, of how many. */
   faulty: number;
   read: number;

@@ -413,8 +413,8 @@ export interface StoredModel {
   tokenizer?: string;
   /** Ref or artifact id of the template that it was trained with, or its base was; absent where nothing of it was trained here. */
   template?: string;
-  /** Of an imported adapter: the model beside which it lies. */
-  adapterOf?: { ref: ModelRef; name: string };
+  /** Of an adapter: the model beside which it lies, also where that is not in this browser any more. */
+  adapterOf?: { ref: ModelRef; name: string; isGone?: true };
 }
 /** A file as it was dropped or picked: read in pieces, never sent whole. */
 export interface GivenBlob {
@@ -440,7 +440,15 @@ export interface ModelCard {
   parents: Record<string, string>;
   /** The model that it was trained from, or lies beside; absent where it is not here. */
   base?: { ref: ModelRef; name: string };
-  tokenizer: { id: string; name: string; vocabSize: number; hasTemplate: boolean; notes: string[] };
+  /** `sharedWith`: names of other models that read with it. */
+  tokenizer: {
+    id: string;
+    name: string;
+    vocabSize: number;
+    hasTemplate: boolean;
+    notes: string[];
+    sharedWith: string[];
+  };
   /** Rows and tokens that training was planned for. */
   shape: { B: number; T: number };
   uses: ModelUse[];
@@ -720,7 +728,11 @@ export interface ComputeRequests {
   /** One file: record, curves, final checkpoint (zip). */
   exportRun: { params: { runId: string }; reply: { fileName: string; bytes: ArrayBuffer }; progress: never };
   /** A file of exportRun, or the log of another program: trainer_state.json, or JSON lines with a step each. */
-  importRun: { params: { bytes: ArrayBuffer; fileName?: string }; reply: { run: RunRecord }; progress: never };
+  importRun: {
+    params: { bytes: ArrayBuffer; fileName?: string };
+    reply: { run: RunRecord; isKnown?: true };
+    progress: never;
+  };
   /**
    * Files of a model's folder. Throws DataError naming the file, tensor or field at fault, StorageError where there is no room; after
    * either, and after a cancel, nothing of it is kept.
@@ -835,6 +847,8 @@ export interface DatasetRowView {
   /** Why it cannot be trained on; `row` is empty then and `raw` its text. `index` is −1. */
   fault?: string;
   raw?: string;
+  /** Columns that are kept beside those of the row's type, each with its value as text; in pages only. */
+  beside?: [column: string, value: string][];
   /** Edited and not saved yet, or otherwise than in an earlier version. */
   edited?: 'draft' | 'saved';
 }

@@ -61,6 +61,8 @@ export interface RunRecord {
     fileName: string;
     format: LogFormat;
     notes: string[];
+    /** Of the file; absent for logs of earlier versions. */
+    sha256?: string;
     /** When the run began, ms since the epoch, where the log has clocks; `createdAt` is when it was imported. */
     startedAt?: number;
   };

@@ -98,7 +98,9 @@ export async function addAdapter(base: ModelRef, files: GivenBlob[], isBaseConfi
   return added;
 }
 export const cancelImport = (): void => controller?.abort();
-export const dismissImport = (): void => useModelStore.setState({ importing: undefined, known: undefined });
+/** What was said of the last import; one that runs goes on. */
+export const dismissImport = (): void =>
+  useModelStore.setState(({ importing }) => ({ importing: importing?.error === undefined ? importing : undefined, known: undefined })); // biome-ignore format: one change
 
 export async function discardImport(id: string): Promise<void> {
   await studioClient().compute.request('discardImport', { id });

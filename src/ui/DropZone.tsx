@@ -9,15 +9,20 @@ export function DropZone({
   label,
   accept,
   onFile,
+  onFolder,
   children,
 }: {
   label: string;
   accept: string;
   onFile: (file: File) => void;
+  /** A folder was dropped where one file is asked for; as a file it could not be read. */
+  onFolder?: (name: string) => void;
   children: (pick: () => void) => ReactNode;
 }) {
   const picker = useRef<HTMLInputElement>(null);
   const { isOver, handlers } = useDropTarget((transfer) => {
+    const entry = transfer.items[0]?.webkitGetAsEntry();
+    if (entry?.isDirectory && onFolder) return onFolder(entry.name);
     const file = transfer.files[0];
     if (file) onFile(file);
   });

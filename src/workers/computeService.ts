@@ -26,7 +26,7 @@ import type { ComputeEvent } from '../protocol/events';
 import type { BackendInfo, BackendName } from '../protocol/model';
 import { parseLoraConfig } from '../protocol/peft';
 import type { ComputeRequests, ConformanceResult, Handlers, StoredModel, TextRequests } from '../protocol/requests';
-import { type ArtifactInfo, ArtifactStore, allRemoved } from '../storage/artifacts';
+import { type ArtifactInfo, ArtifactStore, allRemoved, removedFrom, shortId } from '../storage/artifacts';
 import { CheckpointStore } from '../storage/checkpoints';
 import { RunStore } from '../storage/runs';
 import type { Storage } from '../storage/storage';
@@ -38,9 +38,9 @@ import { DeviceQueue, yieldToMessages } from './deviceQueue';
 import { EndedRuns } from './endedRuns';
 import { gpuErrorWords, inWords, isOutOfMemory, isWasmAbort, lossWords } from './inWords';
 import { MemoryBudget, recipeMemory } from './memoryBudget';
-import { isImportedAdapter, isListedAdapter, kindOfFiles, ModelAdapters } from './modelAdapters';
+import { isImportedAdapter, kindOfFiles, ModelAdapters } from './modelAdapters';
 import { baseOf, modelCard } from './modelCards';
-import { exportMerged, exportModel, exportPeft, exportStored } from './modelExports';
+import { exportMerged, exportModel, exportOwnFiles, exportPeft, exportStored } from './modelExports';
 import { type ReadModelFile, requireModelFile } from './modelFiles';
 import { ModelImports } from './modelImports';
 import { trainedTemplate } from './modelKit';
@@ -301,6 +301,12 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     progress: (done: number, total: number, name?: string) => progress({ done, total, ...(name && { name }) }),
   });
 
+  /** The base of an adapter; one that was deleted keeps its name. */
+  async function besideWhat(ref: string | undefined): Promise<NonNullable<StoredModel['adapterOf']>> {
+    if (ref === undefined) return { ref: '', name: 'a base that its files do not name', isGone: true };
+    const base = await baseOf(ref, models, artifacts);
+    return base ?? { ref, name: (await removedFrom(storage, ref))?.name ?? shortId(ref), isGone: true };
+  }
   async function storedModel(info: ArtifactInfo): Promise<StoredModel> {
     const { id, name, sizeBytes, createdAt, manifest } = info;
     // One whose base is gone is listed all the same, to be deleted; whoever opens it is told.
@@ -312,8 +318,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       },
     );
     const template = await trainedTemplate(storage, id, now);
-    const isAdapter = isListedAdapter(info);
-    const adapterOf = isAdapter ? await baseOf(manifest.parents.base!, models, artifacts) : undefined;
+    const adapterOf = manifest.kind === 'adapter' ? await besideWhat(manifest.parents.base) : undefined;
     return {
       ...{ id, name, sizeBytes, createdAt },
       isImported:
@@ -571,11 +576,16 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       return map;
     },
     exportAdapter: async ({ ref, form }, { signal }) => {
-      const trained = await models.adapterOf(ref, signal);
       const environment = { ...env, models, contexts };
-      return form === 'peft'
-        ? exportPeft(ref, trained, environment)
-        : exportMerged(ref, trained, environment, { signal });
+      if (form === 'merged') return exportMerged(ref, await models.adapterOf(ref, signal), environment, { signal });
+      try {
+        return await exportPeft(ref, await models.adapterOf(ref, signal), environment);
+      } catch (error) {
+        // Its base is gone: the files are still the adapter's.
+        const own = error instanceof CheckpointError ? await exportOwnFiles(ref, environment) : undefined;
+        if (!own) throw error;
+        return own;
+      }
     },
     startRun: (params, { signal }) => onDevice('preparing the run', () => training.start(params, signal)),
     resumeRun: ({ runId }, { signal }) =>
@@ -625,10 +635,9 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     },
     async importRun({ bytes, fileName = 'log.json' }) {
       const given = new Uint8Array(bytes);
-      const run = isTrainerLog(given)
-        ? await importTrainerLog(stores.runs, given, { fileName, newId: env.newId, now: env.now })
-        : await importRun(stores, given, env.newId);
-      return { run };
+      if (isTrainerLog(given))
+        return importTrainerLog(stores.runs, given, { fileName, newId: env.newId, now: env.now });
+      return { run: await importRun(stores, given, env.newId) };
     },
     async importModel({ name, files }, { signal, progress }) {
       const { info, isKnown } = await modelImports.import(name, files, { signal, onProgress: progress });
@@ -641,7 +650,9 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       return { ...(await storedModel(info)), ...(isKnown && { isKnown }) };
     },
     listModels: async () => ({
-      models: await Promise.all([...(await artifacts.list('model')), ...(await modelAdapters.list())].map(storedModel)),
+      models: await Promise.all(
+        [...(await artifacts.list('model')), ...(await artifacts.list('adapter'))].map(storedModel),
+      ),
       pending: await modelImports.pending(),
       removed: (await allRemoved(storage))
         .filter(({ kind }) => kind === 'model' || kind === 'adapter' || kind === 'run')

@@ -71,7 +71,7 @@ export async function exportDataset(
     signal: work.signal,
     onProgress: (done, total) => work.onProgress?.({ phase: 'keeping', done: Math.min(done, total), total }),
   });
-  return { ...about, fileName: `${slug}.zip`, blob };
+  return { ...about, fileName: `${slug}-${format}.zip`, blob };
 }
 
 const rowsAt = (file: RowFile, places: Int32Array): JsonRows => ({

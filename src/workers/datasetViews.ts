@@ -3,7 +3,7 @@ import { type RowFile, SPLIT_NAMES } from '../data/rowFile';
 import { isDevByPlace } from '../data/rowOperations';
 import type { RowQuery } from '../protocol/datasets';
 import type { DatasetRowView } from '../protocol/requests';
-import { typeOfRow } from '../protocol/rowTypes';
+import { columnsOfType, typeOfRow } from '../protocol/rowTypes';
 import { parseRow } from '../text/parseRow';
 import type { BuiltinItem, Split } from '../world/item';
 
@@ -89,6 +89,22 @@ export function viewAt(
         ? { edited: 'saved' as const }
         : {}),
   };
+}
+
+const BESIDE_LENGTH = 400;
+/** The columns that no field of the row's type uses, as text; undefined where there are none. */
+export function besideOf(
+  columns: { [column: string]: unknown } | undefined,
+  row: DatasetRowView['row'],
+): DatasetRowView['beside'] {
+  // Conversations that are compared hold their prompt: a text of it beside them is not read.
+  const own = columnsOfType(typeOfRow(row)).filter((name) => name !== 'prompt' || row.prompt !== undefined);
+  const found = Object.entries(columns ?? {}).flatMap(([name, value]): [string, string][] => {
+    if (own.includes(name) || value === null || value === undefined) return [];
+    const text = typeof value === 'string' ? value : JSON.stringify(value);
+    return [[name, text.length > BESIDE_LENGTH ? `${text.slice(0, BESIDE_LENGTH)} …` : text]];
+  });
+  return found.length > 0 ? found : undefined;
 }
 
 /** Undefined where nothing is asked for. */

@@ -58,6 +58,16 @@ describe('faulty rows', () => {
     expect(clean.info).toMatchObject({ rows: 2, parent: info.id, operation: { op: 'clean' } });
     expect(clean.info.faulty).toBeUndefined();
   });
+  test('columns beside the row come with a page, those of its type do not', async () => {
+    const text = bed();
+    const given = [pair(1, { team: 'a', score: 0.5, tags: ['x'], none: null }), pair(2)];
+    const { id } = await load(text, given);
+    const { rows } = await pageOf(text, id);
+    expect(rows.map(({ beside }) => beside)).toEqual([
+      [['team', 'a'], ['score', '0.5'], ['tags', '["x"]']], // biome-ignore format: pairs
+      undefined,
+    ]);
+  });
   test('can be put right in place: a mark, saving, undoing, each where it is kept', async () => {
     const storage = new MemoryStorage();
     const text = bed(storage);
@@ -309,7 +319,7 @@ describe('out and in again', () => {
     const file = new Blob([JSON.stringify(given)]);
     const { id } = await text.request('importDataset', { name: 'three.json', file });
     const { fileName, blob, rows } = await text.request('exportDataset', { datasetId: id });
-    expect([fileName, rows]).toEqual(['three.zip', 4]);
+    expect([fileName, rows]).toEqual(['three-jsonl.zip', 4]);
     const files = unzipSync(new Uint8Array(await blob.arrayBuffer()));
     expect(Object.keys(files)).toEqual(['train.jsonl', 'validation.jsonl', 'test.jsonl', 'README.md']);
     for (const [name, wanted] of Object.entries(given))

@@ -1,6 +1,6 @@
 // The datasets that a person can look at and train on: built-in ones made row by row, imported and derived ones kept in storage.
 import { importRows, previewOf, type Sample, sampleOf } from '../data/importRows';
-import { RowFile, SPLIT_NAMES, TextSink } from '../data/rowFile';
+import { columnsOf, RowFile, SPLIT_NAMES, TextSink } from '../data/rowFile';
 import { type ByteSource, blobSource } from '../data/source';
 import { type ImportedSet, SHOWN_SEED } from '../labs/recipeRows';
 import { DataError } from '../lib/errors';
@@ -13,7 +13,7 @@ import { columnsOfType, typeOfRow } from '../protocol/rowTypes';
 import { fullError, type Storage } from '../storage/storage';
 import type { Split } from '../world/item';
 import { builtinDataset, builtinItem, builtinItems, DATASETS } from '../world/registry';
-import { codesOf, countSplits, matches, placesIn, queryKey, rolesIn, viewAt, viewOf } from './datasetViews';
+import { besideOf, codesOf, countSplits, matches, placesIn, queryKey, rolesIn, viewAt, viewOf } from './datasetViews';
 import { yieldToMessages } from './deviceQueue';
 import { StoredSets } from './storedSets';
 
@@ -192,7 +192,10 @@ export class Datasets {
     const count = Math.max(0, Math.min(limit, total - offset));
     const rows: DatasetRowView[] = [];
     for (let i = 0; i < count; i++) {
-      rows.push(view(found ? found[offset + i]! : offset + i));
+      const shown = view(found ? found[offset + i]! : offset + i);
+      const text = shown.fault === undefined ? (drafts.get(shown.place!) ?? file.text(shown.place!)) : undefined;
+      const beside = text === undefined ? undefined : besideOf(columnsOf(text), shown.row);
+      rows.push(beside ? { ...shown, beside } : shown);
       if (i % SEARCHED_A_STEP !== SEARCHED_A_STEP - 1) continue;
       await yieldToMessages();
       signal?.throwIfAborted();

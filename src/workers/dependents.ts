@@ -77,8 +77,10 @@ const isStored = (id: string): boolean => id.startsWith('sha256:') || id.startsW
 export const recipeReads = (recipe: Recipe, stored: Stored): string[] =>
   [...runNeeds(recipe, stored), ...dataOf(recipe)].filter(isStored);
 
+const runWords = ({ id: key, name }: RunHead) => ({ key, what: `the run “${name}”`, name });
+
 export interface Lost {
-  /** Names of what will not open, and of runs that open but cannot be trained any more. */
+  /** Names of what will not open, and of runs that open but cannot be trained any more; with the kind where two share a name. */
   names: string[];
   /** Both in one sentence; undefined where nothing is lost. */
   sentence?: string;
@@ -89,28 +91,32 @@ export function lostWithout(id: string, stored: Stored): Lost {
   const opens = [
     ...[...artifacts.values()]
       .filter((info) => (info.manifest.kind === 'model' || info.manifest.kind === 'adapter') && info.id !== id && servedNeeds(info.id, stored).has(id)) // biome-ignore format: one condition
-      .map(({ manifest, name }) => ({ what: `the ${manifest.kind} “${name}”`, name })),
-    ...[...runs.values()]
-      .filter((run) => `run:${run.id}` !== id && runNeeds(run.recipe, stored).has(id))
-      .map(({ name }) => ({ what: `the run “${name}”`, name })),
+      .map(({ manifest, name, id: key }) => ({ key, what: `the ${manifest.kind} “${name}”`, name })),
+    ...[...runs.values()].filter((run) => `run:${run.id}` !== id && runNeeds(run.recipe, stored).has(id)).map(runWords),
     ...entries.flatMap(({ name, versions }) => {
       const lost = versions.filter(({ artifactId }) => modelNeeds(artifactId, stored).has(id));
-      return lost.map(({ version }) => ({ what: `version ${version} of “${name}” in the registry`, name }));
+      return lost.map(({ version }) => ({
+        key: `${name} ${version}`,
+        what: `version ${version} of “${name}” in the registry`,
+        name,
+      }));
     }),
   ];
   const trains = [...runs.values()].filter(
     (run) => dataOf(run.recipe).includes(id) && !runNeeds(run.recipe, stored).has(id),
   );
-  const goesOn = trains.filter(({ status }) => status !== 'finished').map(({ name }) => ({ what: `the run “${name}”`, name })); // biome-ignore format: one choice
-  const again = trains.filter(({ status }) => status === 'finished').map(({ name }) => ({ what: `the run “${name}”`, name })); // biome-ignore format: one choice
+  const goesOn = trains.filter(({ status }) => status !== 'finished').map(runWords);
+  const again = trains.filter(({ status }) => status === 'finished').map(runWords);
   const parts = [
     [opens, 'will not open'],
     [goesOn, 'cannot be resumed'],
     [again, 'cannot be trained again'],
   ] as const;
   const said = parts.flatMap(([list, verb]) => (list.length > 0 ? [`${listed(list.map(({ what }) => what))} ${verb}`] : [])); // biome-ignore format: one call
+  const all = [...opens, ...goesOn, ...again];
   return {
-    names: [...new Set([...opens, ...goesOn, ...again].map(({ name }) => name))],
+    // A run and what it has left may have one name: each is counted, and told apart.
+    names: all.map(({ key, what, name }) => (all.some((one) => one.name === name && one.key !== key) ? what.replace(/^the /, '') : name)), // biome-ignore format: one call
     ...(said.length > 0 && { sentence: `Without it ${said.join('; ')}.` }),
   };
 }

@@ -82,7 +82,14 @@ test('an adapter is added to an imported model, answers beside it, is trained on
   );
   await expect(compute.request('deleteStored', { kind: 'adapter', id: added.id })).rejects.toThrow(/on finance/); // biome-ignore format: one call
   await compute.request('deleteStored', { kind: 'adapter', id: added.id, isForced: true });
-  expect((await compute.request('listModels', {})).models).toHaveLength(1);
+  // What the run has left is listed too, as an adapter, though what it was trained on is gone; its files go out all the same.
+  const [, left] = (await compute.request('listModels', {})).models;
+  expect(left).toMatchObject({ name: 'on finance', isImported: false, adapterOf: { ref: added.id, name: 'finance', isGone: true } }); // biome-ignore format: one call
+  await expect(compute.request('modelCard', { ref: left!.id })).rejects.toThrow('The adapter “finance” was deleted from this browser'); // biome-ignore format: one call
+  await expect(compute.request('exportAdapter', { ref: left!.id, form: 'merged' })).rejects.toThrow('“finance” was deleted'); // biome-ignore format: one call
+  const own = unzipSync(await bytesOf((await compute.request('exportAdapter', { ref: left!.id, form: 'peft' })).blob));
+  expect(Object.keys(own).sort()).toEqual(['README.md', 'adapter_config.json', 'adapter_model.safetensors', 'posttrain_studio.json']); // biome-ignore format: one call
+  expect(JSON.parse(new TextDecoder().decode(own['posttrain_studio.json']))).toEqual({ adapter: left!.id, base: added.id, baseName: 'finance' }); // biome-ignore format: one call
 });
 
 test('an adapter that is there already is told as such; one that a run has left is listed and stays the run’s', async () => {

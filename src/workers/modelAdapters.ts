@@ -10,14 +10,14 @@ import type { RunStore } from '../storage/runs';
 import { importBase } from './adapterImports';
 import type { Models } from './models';
 
-/** Note of an adapter that came from elsewhere. */
+/** Note of an adapter that came from elsewhere; a run has left the others. */
 const IMPORTED = 'imported';
 /** Of one that a run has left and a person has added to its base since: else it is shown as the run alone. */
 const ADDED = 'added';
 export const isImportedAdapter = ({ manifest, note }: ArtifactInfo): boolean =>
   manifest.kind === 'adapter' && note === IMPORTED && manifest.parents.base !== undefined;
 /** What is shown beside its base. */
-export const isListedAdapter = (info: ArtifactInfo): boolean =>
+const isListedAdapter = (info: ArtifactInfo): boolean =>
   isImportedAdapter(info) || (info.manifest.kind === 'adapter' && info.note === ADDED);
 
 /** What dropped files are, by their names and those inside zips. */
@@ -34,10 +34,6 @@ export class ModelAdapters {
     private readonly runs: Pick<RunStore, 'heads'>,
   ) {}
 
-  /** Newest first. */
-  async list(): Promise<ArtifactInfo[]> {
-    return (await this.artifacts.list('adapter')).filter(isListedAdapter);
-  }
   /** Throws DataError, ConfigError or ShapeError, in words, for files that are no adapter or do not fit the model. */
   async read(base: ModelRef, files: readonly GivenFile[]): Promise<AdapterReading> {
     return (await this.readBeside(base, files)).reading;

@@ -49,6 +49,8 @@ export async function modelCard(
   const { kit } = await contexts.kitOf(ref);
   const own = kit === undefined ? undefined : (await contexts.kits.list()).find(({ id }) => id === kit);
   const { tokenizer, id } = await contexts.tokenizer();
+  const readers = own ? (await artifacts.list('model')).filter(({ manifest }) => manifest.parents.tokenizer === own.id) : []; // biome-ignore format: one choice
+  const sharedWith = readers.filter((one) => one.id !== ref && one.id !== baseId).map(({ name }) => name);
   return {
     info,
     dtypes: dtypesOf(files.weights) ?? { F32: info.sizeBytes },
@@ -56,8 +58,8 @@ export async function modelCard(
     parents: known?.manifest.parents ?? {},
     ...(base && { base }),
     tokenizer: own
-      ? { id: own.id, name: own.title, vocabSize: own.vocabSize, hasTemplate: own.template !== undefined, notes: own.notes } // biome-ignore format: one object
-      : { id, name: 'the studio’s own', vocabSize: tokenizer.vocabSize, hasTemplate: true, notes: [] },
+      ? { id: own.id, name: own.title, vocabSize: own.vocabSize, hasTemplate: own.template !== undefined, notes: own.notes, sharedWith } // biome-ignore format: one object
+      : { id, name: 'the studio’s own', vocabSize: tokenizer.vocabSize, hasTemplate: true, notes: [], sharedWith },
     shape: planShape(info.config),
     uses: modelUses(info.config, backend, await budget.bytes(backend.adapter)),
     notes: known?.manifest.files.some(({ path }) => path === NOTES_FILE)

@@ -3,7 +3,7 @@
 import { adapterId, adapterZip, type TrainedAdapter } from '../interop/adapterExport';
 import { GENERATION_CONFIG, MODEL_CONFIG } from '../interop/hfModel';
 import { bytesFile, type CardFacts, type FolderFile, modelCardText, slugOf, textFile, weightsFile, zipFolder } from '../interop/modelExport'; // biome-ignore format: one list
-import { ADAPTER_CONFIG, ADAPTER_WEIGHTS } from '../interop/peft';
+import { ADAPTER_CONFIG, ADAPTER_WEIGHTS, ORIGIN_FILE } from '../interop/peft';
 import { CheckpointError } from '../lib/errors';
 import { inFloat32 } from '../nn/hfConfig';
 import { loraParameterCount } from '../nn/lora';
@@ -12,10 +12,11 @@ import { parameterCount } from '../nn/presets';
 import type { LlamaConfig } from '../protocol/model';
 import type { ModelRef } from '../protocol/requests';
 import type { MetricPoint } from '../protocol/run';
-import { type ArtifactInfo, ArtifactStore, filePath } from '../storage/artifacts';
+import { type ArtifactInfo, ArtifactStore, filePath, removedFrom, shortId } from '../storage/artifacts';
 import { CHUNK_BYTES } from '../storage/hash';
 import { readJsonLines } from '../storage/jsonLines';
 import { RunStore } from '../storage/runs';
+import { readSafetensors } from '../storage/safetensors';
 import type { Storage } from '../storage/storage';
 import type { TensorSource } from '../storage/tensorSource';
 import { builtinTokenizerConfig } from '../text/builtinTemplate';
@@ -94,6 +95,26 @@ export async function exportPeft(ref: ModelRef, trained: TrainedAdapter, env: Ex
     hasTemplate: (await tokenizerFiles(ref, env)).hasTemplate,
   });
   return adapterZip(trained, card, kept);
+}
+/** An adapter whose base is not here any more, in its own two files; undefined for a ref that is no stored adapter. */
+export async function exportOwnFiles(ref: ModelRef, env: ExportEnvironment): Promise<Exported | undefined> {
+  const kept = await keptAs(ref, env);
+  const base = kept?.manifest.parents.base;
+  if (kept?.manifest.kind !== 'adapter' || base === undefined) return undefined;
+  const files = await adapterFiles(ref, env);
+  const tensors = Object.values(readSafetensors(files[ADAPTER_WEIGHTS]!, ADAPTER_WEIGHTS));
+  const baseName = (await removedFrom(env.storage, base))?.name ?? shortId(base);
+  const card = modelCardText({
+    ...(await factsOf(ref, env)),
+    ...{ name: kept.name, artifactId: kept.id, adapterOf: baseName, hasTemplate: false },
+    parameterCount: tensors.reduce((sum, { data }) => sum + data.length, 0),
+  });
+  const all = [
+    ...Object.entries(files).map(([path, bytes]) => bytesFile(path, bytes)),
+    json(ORIGIN_FILE, { adapter: kept.id, base, baseName }),
+    textFile('README.md', card),
+  ];
+  return { fileName: `${slugOf(kept.name, 'adapter')}.peft.zip`, blob: await zipFolder(all) };
 }
 async function adapterFiles(id: string, { storage, now }: ExportEnvironment): Promise<Record<string, Uint8Array>> {
   const artifacts = new ArtifactStore(storage, now);

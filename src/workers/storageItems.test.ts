@@ -86,6 +86,8 @@ test('before something is deleted, what will not open, resume or train again is 
   expect((await itemOf(a, model.tokenizer!))!.consequence).toBe(
     'Without it the model “all weights”, the model “tiny”, the run “all weights” and the run “cut short” will not open.',
   );
+  // A run and the model that it has left share a name: both are counted.
+  expect((await itemOf(a, model.tokenizer!))!.usedBy).toEqual(['model “all weights”', 'tiny', 'run “all weights”', 'cut short']); // biome-ignore format: one call
   await expect(remove(a, 'model', model.id, false)).rejects.toThrow('tiny is needed. Without it the run “all weights”');
 
   // What the deletion said: the trained model still opens and reads with its own tokenizer; runs say what is missing.

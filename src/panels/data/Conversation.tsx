@@ -27,6 +27,12 @@ export function Conversation({ row }: { row: DatasetRow }) {
           ))}
         </li>
       ))}
+      {row.label !== undefined && (
+        <li className="turn plain">
+          <span className="turn-role">label</span>
+          <p>{row.label ? 'true: a good completion' : 'false: a bad completion'}</p>
+        </li>
+      )}
       {row.tools && row.tools.length > 0 && (
         <li className="turn plain">
           <span className="turn-role">tools offered</span>

@@ -6,6 +6,7 @@ import { datasetsChanged, useDatasets } from '../../stores/datasets';
 import { useWorkbench } from '../../stores/workbench';
 import { Card } from '../../ui/Card';
 import { Panel } from '../../ui/Panel';
+import { faultyWords } from './dataView';
 import { ImportZone } from './ImportZone';
 import { MappingCard } from './MappingCard';
 import { OperationsCard } from './OperationsCard';
@@ -63,11 +64,14 @@ export function DataPanel() {
               <span className="mono quiet">{count(d.rows)}</span>
             </span>
             <span className="quiet">{d.description}</span>
-            {d.notes?.map((note) => (
-              <span key={note} className="quiet">
-                {note}
-              </span>
-            ))}
+            {[faultyWords(d), ...(d.notes ?? [])].map(
+              (note) =>
+                note && (
+                  <span key={note} className="quiet">
+                    {note}
+                  </span>
+                ),
+            )}
           </button>
         </li>
       ))}
@@ -77,6 +81,7 @@ export function DataPanel() {
     <Panel
       title="Data"
       lede="What the model is shown, row by row. First lever when it does the wrong thing in the right format; read fifty rows before you touch a hyperparameter."
+      areActionsBelow
       actions={
         info && (
           <>

@@ -4,11 +4,12 @@ import { useId, useState } from 'react';
 import { count, percent, plural } from '../../lib/words';
 import type { ImportProblems } from '../../protocol/requests';
 import { DropZone } from '../../ui/DropZone';
+import { sinceWords } from '../../ui/dateWords';
 import type { Import } from './useImport';
 
 type Way = 'file' | 'paste' | 'address';
 
-export function ImportZone({ state, take, fetchFrom, cancel }: Import) {
+export function ImportZone({ state, take, takeFolder, fetchFrom, cancel }: Import) {
   const [way, setWay] = useState<Way>('file');
   const [mapFirst, setMapFirst] = useState(false);
   const takeFile = (file: File) => void take(file, file.name, mapFirst);
@@ -18,6 +19,7 @@ export function ImportZone({ state, take, fetchFrom, cancel }: Import) {
       label="Dataset file"
       accept=".jsonl,.ndjson,.json,.csv,.tsv,.parquet,.txt,application/jsonl,text/plain,text/csv"
       onFile={takeFile}
+      onFolder={takeFolder}
     >
       {(pick) => (
         <>
@@ -86,7 +88,7 @@ export function ImportZone({ state, take, fetchFrom, cancel }: Import) {
             <p className="note" role="status">
               <span>
                 <b>Nothing new was stored.</b> These are the same bytes as {state.title}, stored since{' '}
-                {new Date(state.storedSince).toLocaleDateString(undefined, { dateStyle: 'medium' })}.
+                {sinceWords(state.storedSince, Date.now())}.
               </span>
             </p>
           )}
@@ -94,6 +96,15 @@ export function ImportZone({ state, take, fetchFrom, cancel }: Import) {
             <div className="note bad" role="alert">
               <div>
                 <b>Nothing was imported.</b> {state.error}
+                {state.page && (
+                  <>
+                    {' '}
+                    <a className="link" href={state.page.href}>
+                      {state.page.title}
+                    </a>{' '}
+                    reads {state.page.href === '#/runs' ? 'runs and logs' : 'models and adapters'}.
+                  </>
+                )}
                 {state.found && state.found.problems.length > 1 && <Problems found={state.found} />}
                 {state.again && state.found && (
                   <p>

@@ -10,6 +10,7 @@ import { Segmented } from '../../ui/Segmented';
 import { workWords } from './dataView';
 import { RowCard } from './RowCard';
 import { RowsList } from './RowsList';
+import { useTypedRows } from './typedRows';
 import { usePages } from './usePages';
 import type { Saving } from './useSaving';
 
@@ -124,6 +125,7 @@ export function RowsCard({
             </button>
           )}
         </div>
+        <Typed info={info} />
         {drafts > 0 && (
           <Drafts
             info={info}
@@ -151,6 +153,7 @@ export function RowsCard({
         <RowCard
           key={`${view.rowId} ${view.place}`}
           info={info}
+          split={split}
           view={view}
           isLocked={saving.datasetId === info.id}
           onEditing={setEditing}
@@ -190,6 +193,20 @@ function Choice({
         <option key={option}>{option}</option>
       ))}
     </select>
+  );
+}
+
+/** What was typed and not kept is no edit yet: said, so that it is not left behind. */
+function Typed({ info }: { info: DatasetInfo }) {
+  const typed = useTypedRows(({ rows }) => rows).filter(({ datasetId }) => datasetId === info.id);
+  if (typed.length === 0) return null;
+  return (
+    <p className="note warn">
+      <span>
+        Open in the editor: {typed.map(({ name, split }) => `${name.toLowerCase()} of ${split}`).join(', ')}. What is
+        typed there becomes an edit with “Keep the edit”.
+      </span>
+    </p>
   );
 }
 

@@ -1,6 +1,16 @@
 import { expect, test } from 'vitest';
 import type { DatasetRow } from '../../protocol/chat';
-import { isTextRow, preview, reportWords, truthOf, turnLabel, turnsOf, workWords } from './dataView';
+import {
+  faultyWords,
+  isPromptLeft,
+  isTextRow,
+  preview,
+  reportWords,
+  truthOf,
+  turnLabel,
+  turnsOf,
+  workWords,
+} from './dataView';
 
 const trajectory: DatasetRow = {
   messages: [
@@ -99,4 +109,18 @@ test('a text has no role: its part says what it is, once', () => {
 test('how far work is; a number that is not known yet is not made up', () => {
   expect(workWords({ phase: 'writing', done: 25, total: 100 })).toBe('Writing: 25 %');
   expect(workWords({ phase: 'keeping', done: 0, total: 0 })).toBe('Keeping');
+});
+
+test('a set made of another says which rows are left out; an import has said it', () => {
+  expect(faultyWords({ faulty: 1, operation: { op: 'edit', rows: 2 } })).toBe('1 faulty row left out of training.');
+  expect(faultyWords({ operation: { op: 'edit', rows: 2 } })).toBeUndefined();
+  const operation = { op: 'import', fileName: 'a.jsonl', format: 'JSONL', form: 'text' } as const;
+  expect(faultyWords({ faulty: 1, operation })).toBeUndefined();
+});
+
+test('a prompt column beside compared conversations is said to stay unread; beside texts it is the prompt', () => {
+  const chosen = [{ role: 'assistant', content: 'Yes.' }] as const;
+  expect(isPromptLeft({ chosen: [...chosen], rejected: [...chosen] }, { prompt: 'question' })).toBe(true);
+  expect(isPromptLeft({ chosen: [...chosen], rejected: [...chosen] }, {})).toBe(false);
+  expect(isPromptLeft({ prompt: 'Q', chosen: 'a', rejected: 'b' }, { prompt: 'question' })).toBe(false);
 });

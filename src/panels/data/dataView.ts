@@ -2,6 +2,7 @@
 import { count, percent, plural } from '../../lib/words';
 import type { DatasetRow, Message, Role } from '../../protocol/chat';
 import type { DerivingOperation, OperationReport, WorkProgress } from '../../protocol/datasets';
+import type { DatasetInfo } from '../../protocol/requests';
 
 export interface Turn {
   role: Role | 'text' | 'completion';
@@ -21,6 +22,12 @@ export function turnLabel({ role, name, part }: Turn, isText: boolean): string {
 /** The prompt and answers of the row are texts, not messages. */
 export const isTextRow = ({ prompt, chosen }: DatasetRow): boolean =>
   typeof prompt === 'string' || typeof chosen === 'string';
+
+/** A column was mapped to the prompt, and the row has none: conversations that are compared begin with it (TRL). */
+export const isPromptLeft = (
+  { prompt, chosen }: DatasetRow,
+  { prompt: column }: { [field: string]: string },
+): boolean => column !== undefined && prompt === undefined && Array.isArray(chosen);
 
 const turn = (message: Message, part?: Turn['part']): Turn => ({
   role: message.role,
@@ -71,6 +78,13 @@ export function preview(row: DatasetRow): { asked: string; answered: string } {
   return { asked: oneLine(text(asked)), answered: answer === asked ? '' : oneLine(text(answer)) };
 }
 const oneLine = (text: string): string => text.replace(/\s+/g, ' ').trim();
+
+/** What is left out of training of a set; an import says so in its description. */
+export const faultyWords = ({
+  faulty = 0,
+  operation,
+}: Pick<DatasetInfo, 'faulty' | 'operation'>): string | undefined =>
+  faulty === 0 || operation?.op === 'import' ? undefined : `${plural(faulty, 'faulty row')} left out of training.`;
 
 /** How far long work is, in words. */
 export function workWords({ phase, done, total }: WorkProgress): string {

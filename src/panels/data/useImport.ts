@@ -6,6 +6,7 @@ import type { DatasetInfo, ImportProblems } from '../../protocol/requests';
 import type { RowMapping } from '../../protocol/rowForms';
 import { studioClient } from '../../stores/client';
 import { askToKeep } from '../../stores/persistence';
+import { type OtherPage, pageFor } from '../../ui/whichPage';
 
 /** A file with the name that it is known by from one question to the next. */
 export interface GivenFile {
@@ -21,12 +22,14 @@ export type ImportState =
   | { status: 'reading'; name: string; rows: number; share: number; kept?: number }
   /** The same rows were there already. */
   | { status: 'known'; title: string; storedSince: number }
-  | { status: 'failed'; error: string; found?: ImportProblems; again?: () => void };
+  | { status: 'failed'; error: string; found?: ImportProblems; again?: () => void; page?: OtherPage };
 
 export interface Import {
   state: ImportState;
   /** Reads a file; `mapFirst` shows its columns even where they need no mapping. */
   take(file: Blob, name: string, mapFirst?: boolean): Promise<void>;
+  /** Says where folders go: here they do not. */
+  takeFolder(name: string): void;
   /** Reads what an address of this site holds. */
   fetchFrom(address: string, mapFirst?: boolean): Promise<void>;
   run(given: GivenFile, mapping?: RowMapping, keepFaulty?: boolean): Promise<void>;
@@ -76,6 +79,8 @@ export function useImport(onImported: (info: DatasetInfo) => void): Import {
   };
   const take: Import['take'] = async (file, name, mapFirst = false) => {
     const signal = begin();
+    const page = pageFor(name, /\.json$/i.test(name) ? await headOf(file) : '');
+    if (page && page.href !== '#/data') return setState({ status: 'failed', error: page.what, page });
     const given: GivenFile = { fileId: crypto.randomUUID(), name, file };
     setState({ status: 'looking', name });
     try {
@@ -92,6 +97,12 @@ export function useImport(onImported: (info: DatasetInfo) => void): Import {
     state,
     take,
     run,
+    takeFolder: (name) =>
+      setState({
+        status: 'failed',
+        error: `${name} is a folder; rows come in one file.`,
+        page: { href: '#/models', title: 'Models', what: '' },
+      }),
     async fetchFrom(address, mapFirst) {
       try {
         const url = ownAddress(address, location.href);
@@ -114,6 +125,11 @@ export function useImport(onImported: (info: DatasetInfo) => void): Import {
     },
   };
 }
+
+const HEAD_BYTES = 4096;
+/** The beginning as text; '' for what cannot be read, which the import itself tells. */
+const headOf = (file: Blob): Promise<string> =>
+  file.slice(0, HEAD_BYTES).text().catch(() => ''); // biome-ignore format: one chain
 
 /** Throws StudioError for an address that is none, or of another site: the content security policy refuses those, and says why. */
 export function ownAddress(address: string, page: string): URL {

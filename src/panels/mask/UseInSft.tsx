@@ -3,6 +3,7 @@ import { useState } from 'react';
 import { settingChanges, withSettings } from '../../labs/recipeSettings';
 import { count } from '../../lib/words';
 import { MODEL_TEMPLATE } from '../../protocol/recipe';
+import { type DatasetType, TYPE_WORDS } from '../../protocol/rowTypes';
 import { useKits } from '../../stores/kits';
 import { tokenizerOf, useModelName, useModelStore, useStoredModels } from '../../stores/models';
 import { useRuns } from '../../stores/runs';
@@ -46,6 +47,13 @@ export function UseInSft({ data }: { data: SettingsOrigin['data'] }) {
       setError((cause as Error).message);
     }
   };
+  const type = data?.info.type as DatasetType | undefined;
+  if (type !== undefined && !(trainers.sft.trainsOn as readonly DatasetType[]).includes(type))
+    return (
+      <div className="use-in-sft">
+        <span className="quiet">SFT does not train on these rows ({TYPE_WORDS[type]}).</span>
+      </div>
+    );
   return (
     <div className="use-in-sft">
       {isSame ? (

@@ -16,7 +16,16 @@ import { useWorkbench } from '../../stores/workbench';
 import { Card } from '../../ui/Card';
 import { Fault } from '../../ui/Fault';
 import { Progress } from './ImportCard';
-import { dtypeWords, memoryWords, shapeFacts, USE_NAMES } from './modelsView';
+import {
+  adapterFacts,
+  dtypeWords,
+  memoryNotes,
+  memoryWords,
+  originWords,
+  shapeFacts,
+  tokenizerWords,
+  USE_NAMES,
+} from './modelsView';
 
 export function CardView({
   modelRef,
@@ -97,15 +106,7 @@ export function CardView({
           />
         )
       }
-      note={
-        stored?.adapterOf
-          ? `adapter of ${stored.adapterOf.name}`
-          : stored?.isImported
-            ? 'imported'
-            : stored
-              ? 'trained here'
-              : 'ships with the studio'
-      }
+      note={stored ? originWords(stored) : 'ships with the studio'}
       className="models-card"
       actions={
         <>
@@ -123,7 +124,7 @@ export function CardView({
             >
               Stop exporting
             </button>
-          ) : (
+          ) : stored?.adapterOf?.isGone ? null : (
             <button
               type="button"
               className="link"
@@ -158,12 +159,28 @@ export function CardView({
     >
       {exporting && <Progress value={exporting.share} label="Export progress" />}
       <Fault text={failure} />
+      {stored?.adapterOf?.isGone && (
+        <p className="quiet">The adapter itself is here: its own files go out with “Export in PEFT’s files”.</p>
+      )}
       {value ? (
         <CardBody card={value} stored={stored} />
       ) : (
         !failure && <div className="skeleton-block" aria-hidden="true" />
       )}
     </Card>
+  );
+}
+
+function Facts({ facts }: { facts: readonly [string, string][] }) {
+  return (
+    <dl className="facts">
+      {facts.map(([label, words]) => (
+        <div key={label} className="facts-pair">
+          <dt>{label}</dt>
+          <dd>{words}</dd>
+        </div>
+      ))}
+    </dl>
   );
 }
 
@@ -220,25 +237,24 @@ function CardBody({ card, stored }: { card: ModelCard; stored?: StoredModel }) {
         </p>
       )}
       <div className="models-facts">
-        <dl className="facts">
-          {shapeFacts(card).map(([label, words]) => (
-            <div key={label} className="facts-pair">
-              <dt>{label}</dt>
-              <dd>{words}</dd>
-            </div>
-          ))}
-        </dl>
+        <div>
+          {info.adapters && (
+            <>
+              <h3>The adapter</h3>
+              <Facts facts={adapterFacts(card)} />
+              <h3>Its base{card.base && `, ${card.base.name}`}</h3>
+            </>
+          )}
+          <Facts facts={shapeFacts(card)} />
+        </div>
         <dl className="facts">
           <div className="facts-pair">
-            <dt>weights</dt>
+            <dt>{info.adapters ? 'weights of its base' : 'weights'}</dt>
             <dd>{dtypeWords(card.dtypes)}</dd>
           </div>
           <div className="facts-pair">
             <dt>tokenizer</dt>
-            <dd>
-              {tokenizer.name}, {tokenizer.vocabSize.toLocaleString('en-US')} ids
-              {!tokenizer.hasTemplate && ', no chat template: the studio’s own is used'}
-            </dd>
+            <dd>{tokenizerWords(card)}</dd>
           </div>
           {[['id', info.artifactId], ...Object.entries(parents)].map(([role, id]) => (
             <div key={role} className="facts-pair">
@@ -291,6 +307,11 @@ function CardBody({ card, stored }: { card: ModelCard; stored?: StoredModel }) {
           </tbody>
         </table>
       </section>
+      {memoryNotes(uses).map((note) => (
+        <p key={note} className="quiet models-small">
+          {note}
+        </p>
+      ))}
       <p className="quiet models-small">
         Planned for {shape.B} row of {shape.T} tokens, f32. More rows take more; the forms of SFT and LoRA say how much
         before anything starts.

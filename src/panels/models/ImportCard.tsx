@@ -12,17 +12,22 @@ import {
   useModelStore,
 } from '../../stores/models';
 import { Card } from '../../ui/Card';
+import { sinceWords } from '../../ui/dateWords';
 import { droppedFiles, type PickedFile } from '../../ui/droppedFiles';
 import { FilePicker } from '../../ui/FilePicker';
 import { useDropTarget } from '../../ui/useDropTarget';
+import { type OtherPage, pageFor } from '../../ui/whichPage';
 import { importShare, importWords } from './modelsView';
 
 const ELSEWHERE_MS = 2000;
 
 export function ImportCard({
+  settled,
   onImported,
   onAdapter,
 }: {
+  /** Changes when what was said of the last import is over. */
+  settled: number;
   onImported: (id: string) => void;
   /** The files are an adapter's: it belongs to a model that is here. */
   onAdapter: (files: readonly PickedFile[]) => void;
@@ -36,6 +41,15 @@ export function ImportCard({
     return () => clearInterval(timer);
   }, [isElsewhere]);
   const [error, setError] = useState<string>();
+  const [page, setPage] = useState<OtherPage>();
+  // Also when the page is left: a red notice of an hour ago reads as one of now.
+  useEffect(() => {
+    if (settled > 0) {
+      setError(undefined);
+      setPage(undefined);
+    }
+    return dismissImport;
+  }, [settled]);
   const folder = useRef<HTMLInputElement>(null);
   const files = useRef<HTMLInputElement>(null);
   const isBusy = importing !== undefined && importing.error === undefined;
@@ -43,6 +57,14 @@ export function ImportCard({
   const read = async (given: readonly PickedFile[]) => {
     if (given.length === 0 || isBusy) return;
     setError(undefined);
+    setPage(undefined);
+    dismissImport();
+    // Rows or a log alone: no file of a model is with them.
+    const pages = given.map(({ path }) => pageFor(path));
+    if (pages.every((page) => page && page.href !== '#/models')) {
+      setPage(pages[0]);
+      return setError(pages[0]!.what);
+    }
     const files = given.map(({ path, file }) => ({ path, blob: file }));
     try {
       const { kind } = await studioClient().compute.request('kindOfFiles', { files });
@@ -97,12 +119,22 @@ export function ImportCard({
         <div className="note bad" role="alert">
           <div style={{ flex: 1 }}>
             <b>Nothing was imported.</b> {failure}
+            {page && (
+              <>
+                {' '}
+                <a className="link" href={page.href}>
+                  {page.title}
+                </a>{' '}
+                reads {page.href === '#/data' ? 'datasets' : 'runs and logs'}.
+              </>
+            )}
           </div>
           <button
             type="button"
             className="link"
             onClick={() => {
               setError(undefined);
+              setPage(undefined);
               dismissImport();
             }}
           >
@@ -114,7 +146,7 @@ export function ImportCard({
         <div className="note" role="status">
           <div style={{ flex: 1 }}>
             <b>Nothing new was stored.</b> These are the same bytes as {known.name}, stored since{' '}
-            {new Date(known.createdAt).toLocaleDateString(undefined, { dateStyle: 'medium' })}.
+            {sinceWords(known.createdAt, Date.now())}.
           </div>
           <button type="button" className="link" onClick={dismissImport}>
             Dismiss

@@ -13,10 +13,13 @@ import { Panel } from '../../ui/Panel';
 import { AddAdapter } from './AddAdapter';
 import { CardView } from './CardView';
 import { ImportCard } from './ImportCard';
-import { baseOf, storedWords } from './modelsView';
+import { baseOf, originWords, storedWords } from './modelsView';
 import { StorageCard } from './StorageCard';
 import '../../ui/parts.css';
 import './models.css';
+
+/** Held against this where the base of the adapter that is open is gone; the panel names it. */
+const FALLBACK = { ref: 'builtin:micro', name: 'micro-base' };
 
 export function ModelsPanel() {
   const stored = useStoredModels();
@@ -28,9 +31,19 @@ export function ModelsPanel() {
   const [asked, setAsked] = useState<{ id: string; why: string; verb?: string }>();
   const [adding, setAdding] = useState<{ base: { ref: string; name: string }; files?: readonly PickedFile[] }>();
   const [version, setVersion] = useState(0);
+  /** Goes up when notices of imports have had their time. */
+  const [settled, setSettled] = useState(0);
+  const settle = () => setSettled((n) => n + 1);
   const known = [...stored.map(({ id }) => id), ...BUILTIN_MODELS.map(({ ref }) => ref)];
   const current = chosen !== undefined && known.includes(chosen) ? chosen : (stored[0]?.id ?? 'builtin:micro');
   const model = stored.find(({ id }) => id === current);
+  /** Another model: what was said and asked of the one before is over. */
+  const choose = (id: string) => {
+    setChosen(id);
+    setAdding(undefined);
+    setAsked(undefined);
+    settle();
+  };
   const ask = async ({ id, name, sizeBytes }: StoredModel) => {
     try {
       const { items } = await studioClient().compute.request('storageReport', {});
@@ -48,6 +61,8 @@ export function ModelsPanel() {
       // What is lost with it was said where the person confirmed.
       await studioClient().compute.request('deleteStored', { kind, id, isForced: true });
       setAsked(undefined);
+      setAdding(undefined);
+      settle();
       setVersion((n) => n + 1);
       await Promise.all([loadModels(), loadKits()]);
     } catch (cause) {
@@ -62,8 +77,12 @@ export function ModelsPanel() {
       <div className="models-grid">
         <div className="models-left">
           <ImportCard
-            onImported={setChosen}
-            onAdapter={(files) => setAdding({ base: baseOf(current, model), files })}
+            settled={settled}
+            onImported={(id) => {
+              setAdding(undefined);
+              setChosen(id);
+            }}
+            onAdapter={(files) => setAdding({ base: baseOf(current, model) ?? FALLBACK, files })}
           />
           <Card title="In this browser" note={storedWords(stored)}>
             {!isLoaded && <div className="skeleton-block" aria-hidden="true" />}
@@ -74,12 +93,11 @@ export function ModelsPanel() {
                     type="button"
                     className="models-item"
                     aria-pressed={id === current}
-                    onClick={() => setChosen(id)}
+                    onClick={() => choose(id)}
                   >
                     <span className="one-line">{name}</span>
                     <small>
-                      {adapterOf ? `adapter of ${adapterOf.name}` : isImported ? 'imported' : 'trained here'} ·{' '}
-                      {megabytes(sizeBytes)}
+                      {originWords({ adapterOf, isImported })} · {megabytes(sizeBytes)}
                     </small>
                   </button>
                 </li>
@@ -90,7 +108,7 @@ export function ModelsPanel() {
                     type="button"
                     className="models-item"
                     aria-pressed={ref === current}
-                    onClick={() => setChosen(ref)}
+                    onClick={() => choose(ref)}
                   >
                     <span className="one-line">{name}</span>
                     <small>built-in</small>
@@ -131,15 +149,14 @@ export function ModelsPanel() {
               baseName={adding.base.name}
               given={adding.files}
               onAdded={(id) => {
-                setAdding(undefined);
-                setChosen(id);
+                choose(id);
               }}
               onClose={() => setAdding(undefined)}
             />
           )}
           <CardView
             key={current}
-            onAddAdapter={model?.adapterOf ? undefined : () => setAdding({ base: baseOf(current, model) })}
+            onAddAdapter={model?.adapterOf ? undefined : () => setAdding({ base: baseOf(current, model) ?? FALLBACK })}
             modelRef={current}
             stored={model}
             onDelete={model && (() => void ask(model))}
@@ -148,7 +165,10 @@ export function ModelsPanel() {
       </div>
       <StorageCard
         version={`${[...stored, ...pending].map(({ id, name }) => id + name).join()} ${runs} ${version}`}
-        onChanged={() => setVersion((n) => n + 1)}
+        onChanged={() => {
+          settle();
+          setVersion((n) => n + 1);
+        }}
       />
     </Panel>
   );

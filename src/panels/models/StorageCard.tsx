@@ -12,6 +12,7 @@ import { saveBlob, saveFile } from '../../stores/saveFile';
 import { loadTemplates } from '../../stores/templates';
 import { useLoaded } from '../../stores/useLoaded';
 import { Card } from '../../ui/Card';
+import { sinceWords } from '../../ui/dateWords';
 import { Fault } from '../../ui/Fault';
 import { KIND_NAMES, totalWords } from './modelsView';
 
@@ -143,11 +144,7 @@ function Row({
           <span className="quiet"> ({megabytes(item.checkpointBytes)} checkpoints)</span>
         )}
       </td>
-      <td data-label="since">
-        {item.createdAt === undefined
-          ? '–'
-          : new Date(item.createdAt).toLocaleDateString(undefined, { dateStyle: 'medium' })}
-      </td>
+      <td data-label="since">{item.createdAt === undefined ? '–' : sinceWords(item.createdAt, Date.now())}</td>
       <td className="quiet flow-row" data-label={item.usedBy.length > 0 ? 'needed by' : undefined}>
         {item.usedBy.slice(0, 2).join(', ')}
         {item.usedBy.length > 2 && ` and ${item.usedBy.length - 2} more`}

@@ -1,16 +1,12 @@
 // Runs beside each other: one metric of theirs on one chart, and the settings in which they differ.
 import { useState } from 'react';
 import { plural } from '../../lib/words';
-import type { Ref } from '../../protocol/recipe';
 import type { RunRecord } from '../../protocol/run';
-import { useDatasets } from '../../stores/datasets';
-import { useModelName } from '../../stores/models';
-import { useRuns } from '../../stores/runs';
-import { useTemplates } from '../../stores/templates';
 import { Card } from '../../ui/Card';
 import { LineChart } from '../../ui/LineChart';
 import { type Difference, recipeDiff, type Setting } from './compareView';
-import { sharedMetrics } from './runsView';
+import { useRefNames } from './refNames';
+import { curvesOf, noCurveWords, sharedMetrics } from './runsView';
 
 interface Shown {
   runs: readonly RunRecord[];
@@ -22,6 +18,8 @@ export function CompareCards({ runs, colors }: Shown) {
   const metrics = sharedMetrics(runs);
   const [wanted, setWanted] = useState<string>();
   const metric = wanted && metrics.includes(wanted) ? wanted : metrics[0];
+  const curves = metric ? curvesOf(runs, metric) : [];
+  const missing = metric ? [...new Set(runs.map((run) => noCurveWords(run, metric)))].filter((words) => words !== undefined) : []; // biome-ignore format: one choice
   return (
     <div className="runs-compare">
       <Card
@@ -41,20 +39,27 @@ export function CompareCards({ runs, colors }: Shown) {
         }
       >
         {metric ? (
-          <LineChart
-            title={metric}
-            height={runs.length > 1 ? 240 : 180}
-            hasLegend={runs.length > 1}
-            series={runs.map((run) => ({
-              id: run.id,
-              label: run.name,
-              color: colors[run.id],
-              isHeldOut: metric.startsWith('eval_'),
-              points: run.points.flatMap((p) =>
-                typeof p[metric] === 'number' ? [{ step: p.step, value: p[metric] }] : [],
-              ),
-            }))}
-          />
+          <>
+            {(curves.length > 0 || missing.length < runs.length) && (
+              <LineChart
+                title={metric}
+                height={runs.length > 1 ? 240 : 180}
+                hasLegend={runs.length > 1}
+                series={curves.map(({ run, points }) => ({
+                  id: run.id,
+                  label: run.name,
+                  color: colors[run.id],
+                  isHeldOut: metric.startsWith('eval_'),
+                  points,
+                }))}
+              />
+            )}
+            {missing.map((words) => (
+              <p key={words} className="quiet runs-small">
+                {words}
+              </p>
+            ))}
+          </>
         ) : (
           <p className="quiet">Nothing was logged yet.</p>
         )}
@@ -125,18 +130,4 @@ function Value({ value: { text, kind } }: { value: Setting }) {
       {kind === 'default' && <span className="quiet"> (default)</span>}
     </>
   );
-}
-
-/** What a ref is called in this browser: a model, a set, a template, or a run that was trained on. */
-function useRefNames(): (ref: Ref) => string {
-  const modelName = useModelName();
-  const runs = useRuns((s) => s.runs);
-  const sets = useDatasets().value?.datasets ?? [];
-  const templates = useTemplates();
-  return (ref) => {
-    const run = /^run:([\w-]+)/.exec(ref)?.[1];
-    if (run !== undefined) return runs[run]?.name ?? `a run that is gone (${run.slice(0, 8)})`;
-    const named = sets.find(({ id }) => id === ref)?.title ?? templates.find((one) => one.ref === ref)?.name;
-    return named ?? modelName(ref);
-  };
 }

@@ -1,23 +1,22 @@
-// What a run came from and what it made, by the hashes of both; of an imported log, the file.
+// What a run came from and what it made, by names where they are known, with the hashes of both; of an imported log, the file.
 import type { RunRecord } from '../../protocol/run';
 import { Card } from '../../ui/Card';
-import { overrideWords } from './runsView';
+import { useKnownNames } from './refNames';
+import { lineageOf, overrideWords } from './runsView';
 
 const short = (id: string) => (id.startsWith('sha256:') ? `${id.slice(7, 19)}` : id);
 
 export function LineageCard({ run }: { run: RunRecord }) {
   const overridden = overrideWords(run);
-  const rows: [string, string][] = [
-    ...Object.entries(run.parents).map(([k, v]): [string, string] => [`from ${k}`, v]),
-    ...Object.entries(run.outputs).map(([k, v]): [string, string] => [`made ${k}`, v]),
-  ];
+  const nameOf = useKnownNames();
   return (
     <Card title="Lineage" note={run.name}>
       <dl className="facts lineage">
-        {rows.map(([label, id]) => (
+        {lineageOf(run, nameOf).map(({ label, id, name }) => (
           <div key={label} className="facts-pair">
             <dt>{label}</dt>
             <dd>
+              {name && <>{name} · </>}
               <button
                 type="button"
                 className="link"

@@ -9,11 +9,12 @@ import { saveFile } from '../../stores/saveFile';
 import { useWorkbench } from '../../stores/workbench';
 import { Card } from '../../ui/Card';
 import { DeleteStored } from '../../ui/DeleteStored';
+import { sinceWords } from '../../ui/dateWords';
 import { FilePicker } from '../../ui/FilePicker';
 import { Panel } from '../../ui/Panel';
 import { CompareCards } from './CompareCards';
 import { LineageCard } from './LineageCard';
-import { importedWords, newest, overrideWords, runColor, runColors, STATUS_WORDS, startedAt } from './runsView';
+import { importedWords, newest, overrideWords, runColors, STATUS_WORDS, startedAt } from './runsView';
 import './runs.css';
 
 const LIMIT = 6;
@@ -25,6 +26,7 @@ export function RunsPanel() {
   const [chosen, setChosen] = useState<string[]>([]);
   const [message, setMessage] = useState<{ tone: 'bad' | 'good'; text: string }>();
   const file = useRef<HTMLInputElement>(null);
+  const top = useRef<HTMLDivElement>(null);
   const runs = Object.values(records).sort((a, b) => b.createdAt - a.createdAt);
   const picked = runs.filter((r) => chosen.includes(r.id));
   const shown = picked.length ? picked : runs.slice(0, 1);
@@ -49,7 +51,10 @@ export function RunsPanel() {
             accept=".zip,.json,.jsonl,.ndjson,.log"
             isSingle
             onFiles={([first]) =>
-              attempt(async () => importedWords(await importRun(await first!.file.arrayBuffer(), first!.file.name)))
+              attempt(async () => {
+                const { run, isKnown } = await importRun(await first!.file.arrayBuffer(), first!.file.name);
+                return importedWords(run, isKnown && sinceWords(run.createdAt, Date.now()));
+              })
             }
           />
           <button
@@ -82,7 +87,9 @@ export function RunsPanel() {
         </Card>
       ) : (
         <>
-          <CompareCards runs={shown} colors={colors} />
+          <div ref={top} className="runs-top">
+            <CompareCards runs={shown} colors={colors} />
+          </div>
           <Card title="Runs" note={`${plural(runs.length, 'run')} · tick up to ${LIMIT} to compare`}>
             {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region must be reachable by keyboard */}
             <section className="runs-scroll" aria-label="All runs" tabIndex={0}>
@@ -109,11 +116,15 @@ export function RunsPanel() {
                     <Row
                       key={run.id}
                       run={run}
-                      color={colors[run.id] ?? runColor(run.id)}
+                      color={colors[run.id]}
                       isChosen={chosen.includes(run.id)}
                       onChoose={(on) =>
                         setChosen((ids) => (on ? [...ids, run.id].slice(-LIMIT) : ids.filter((i) => i !== run.id)))
                       }
+                      onShow={() => {
+                        setChosen([run.id]);
+                        top.current?.scrollIntoView({ block: 'start' });
+                      }}
                       attempt={attempt}
                     />
                   ))}
@@ -136,12 +147,16 @@ function Row({
   color,
   isChosen,
   onChoose,
+  onShow,
   attempt,
 }: {
   run: RunRecord;
-  color: string;
+  /** Of its curve; undefined where it is not on the chart. */
+  color: string | undefined;
   isChosen: boolean;
   onChoose: (on: boolean) => void;
+  /** Its curves alone. */
+  onShow: () => void;
   attempt: (verb: () => Promise<string | undefined>) => void;
 }) {
   const [draft, setDraft] = useState<string>();
@@ -176,10 +191,12 @@ function Row({
         />
       </td>
       <td className="runs-name">
-        <span className="run-dot" style={{ background: color }} />
+        <span className={`run-dot${color === undefined ? ' is-off' : ''}`} style={{ background: color }} />
         {draft === undefined ? (
           run.imported ? (
-            <span>{run.name}</span>
+            <button type="button" className="link" title="Show its curves" onClick={onShow}>
+              {run.name}
+            </button>
           ) : (
             <a className="link" href={panelOf(run).href} onClick={() => openRun(run.id)}>
               {run.name}

@@ -1,7 +1,18 @@
 import { expect, test } from 'vitest';
 import type { RunRecord } from '../../protocol/run';
 import { testRun } from '../../protocol/testRun';
-import { newest, overrideWords, runColor, runColors, sharedMetrics, startedAt } from './runsView';
+import {
+  curvesOf,
+  importedWords,
+  lineageOf,
+  newest,
+  noCurveWords,
+  overrideWords,
+  runColor,
+  runColors,
+  sharedMetrics,
+  startedAt,
+} from './runsView';
 
 const run = (id: string, args: RunRecord['recipe']['args'], points: RunRecord['points'] = []): RunRecord =>
   testRun({ id, name: id, recipe: { args }, points });
@@ -46,4 +57,37 @@ test('six runs side by side have six colours, and one that need not change keeps
   expect(colors['run 0']).toBe(runColor('run 0'));
   expect(runColors([{ id: 'a' }, { id: 'b' }])).toEqual({ a: runColor('a'), b: runColor('b') });
   expect(runColor('a')).not.toBe(runColor('b'));
+});
+
+test('a run without a finite value has no curve, and a sentence says why, unless one may still come', () => {
+  const nan = { ...run('nan', {}, [{ step: 1, epoch: 0, loss: null }]), status: 'finished' as const };
+  const other = { ...run('other', {}, [{ step: 1, epoch: 0, eval_loss: 1 }]), status: 'finished' as const };
+  const good = run('good', {}, [{ step: 1, epoch: 0, loss: 2 }, { step: 2, epoch: 0, loss: null }]); // biome-ignore format: two points
+  expect(curvesOf([nan, other, good], 'loss')).toEqual([{ run: good, points: [{ step: 1, value: 2 }] }]);
+  expect(noCurveWords(nan, 'loss')).toBe('nan: every value of loss is NaN or infinite.');
+  expect(noCurveWords(other, 'loss')).toBe('other has no loss.');
+  expect(noCurveWords(good, 'loss')).toBeUndefined();
+  expect(noCurveWords({ ...other, status: 'running' }, 'loss')).toBeUndefined();
+});
+
+test('a log that was here already is told so, under its name', () => {
+  expect(importedWords(run('mine', {}), 'today, 09:05')).toBe('Nothing new was stored: this is the log “mine”, imported today, 09:05.'); // biome-ignore format: one call
+});
+
+test('lineage has names where they are known, by the refs of the recipe, and ids in any case', () => {
+  const { recipe } = run('a', {});
+  const data = { train: [{ ref: 'sha256:d1' }, { ref: 'builtin:x' }], eval: [] };
+  const trained = {
+    recipe: { ...recipe, model: { ref: 'builtin:micro' }, template: 'model', data },
+    parents: { model: 'sha256:m', tokenizer: 'sha256:k', template: 'sha256:t', 'data/train': 'sha256:both' },
+    outputs: { adapter: 'sha256:o' },
+  };
+  const names: Record<string, string> = { 'builtin:micro': 'micro-base', 'sha256:k': 'tiny', 'sha256:d1': 'odd', 'builtin:x': 'X' }; // biome-ignore format: one table
+  expect(lineageOf(trained, (ref) => names[ref])).toEqual([
+    { label: 'from model', id: 'sha256:m', name: 'micro-base' },
+    { label: 'from tokenizer', id: 'sha256:k', name: 'tiny' },
+    { label: 'from template', id: 'sha256:t', name: 'the model’s own' },
+    { label: 'from data/train', id: 'sha256:both', name: 'odd + X' },
+    { label: 'made adapter', id: 'sha256:o' },
+  ]);
 });

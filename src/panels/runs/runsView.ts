@@ -1,5 +1,6 @@
 // What the runs table says, as pure functions.
 import { plural } from '../../lib/words';
+import { MODEL_TEMPLATE } from '../../protocol/recipe';
 import type { RunRecord } from '../../protocol/run';
 
 const COLORS = Array.from({ length: 6 }, (_, i) => `var(--s${i})`);
@@ -38,11 +39,13 @@ export const STATUS_WORDS: Record<RunRecord['status'], { text: string; tone: '' 
 export const overrideWords = ({ recipe }: Pick<RunRecord, 'recipe'>): string[] =>
   (recipe.overrides ?? []).map((kind) => kind.replaceAll('_', ' '));
 
-/** What was imported, in a sentence. */
-export const importedWords = ({ name, imported, points }: RunRecord): string =>
-  imported
-    ? `Imported the log “${name}”: ${plural(points.length, 'step')} of curves, no weights.${imported.notes.map((note) => ` ${note}`).join('')}`
-    : `Imported “${name}”.`;
+/** What was imported, in a sentence. `since`: when the same log came, in words; nothing was stored then. */
+export const importedWords = ({ name, imported, points }: RunRecord, since?: string): string =>
+  since !== undefined
+    ? `Nothing new was stored: this is the log “${name}”, imported ${since}.`
+    : imported
+      ? `Imported the log “${name}”: ${plural(points.length, 'step')} of curves, no weights.${imported.notes.map((note) => ` ${note}`).join('')}`
+      : `Imported “${name}”.`;
 
 /** Newest value of a metric, or undefined. */
 export function newest(run: RunRecord, metric: string): number | undefined {
@@ -51,6 +54,41 @@ export function newest(run: RunRecord, metric: string): number | undefined {
     if (typeof value === 'number') return value;
   }
   return undefined;
+}
+
+/** Curves of a metric: of a run without a finite value of it there is none, and no entry of the legend. */
+export function curvesOf(runs: readonly RunRecord[], metric: string) {
+  return runs.flatMap((run) => {
+    const points = run.points.flatMap((p) => (typeof p[metric] === 'number' ? [{ step: p.step, value: p[metric] }] : [])); // biome-ignore format: one choice
+    return points.length > 0 ? [{ run, points }] : [];
+  });
+}
+/** Why a run has no curve of a metric, in a sentence; undefined where one may still come. */
+export function noCurveWords({ name, points, status }: RunRecord, metric: string): string | undefined {
+  if (points.some((point) => typeof point[metric] === 'number')) return undefined;
+  if (points.some((point) => metric in point)) return `${name}: every value of ${metric} is NaN or infinite.`;
+  return status === 'finished' || status === 'stopped' || status === 'failed' ? `${name} has no ${metric}.` : undefined;
+}
+
+/** What a run came from and made, each with its id and, where it is known, its name. `nameOf` gives undefined for what is not. */
+export function lineageOf(
+  { recipe, parents, outputs }: Pick<RunRecord, 'recipe' | 'parents' | 'outputs'>,
+  nameOf: (ref: string) => string | undefined,
+): { label: string; id: string; name?: string }[] {
+  const refs = (part: 'train' | 'eval') => recipe.data[part].map(({ ref }) => nameOf(ref) ?? ref).join(' + ');
+  const parentName = (kind: string, id: string): string | undefined => {
+    if (kind === 'model') return nameOf(recipe.model.ref);
+    if (kind === 'template') return recipe.template === MODEL_TEMPLATE ? 'the model’s own' : nameOf(recipe.template);
+    // Ids of the built-in tokenizer are not listed: runs with the studio's own templates read with it.
+    if (kind === 'tokenizer')
+      return nameOf(id) ?? (recipe.template === MODEL_TEMPLATE ? undefined : 'the studio’s own');
+    return kind === 'data/train' ? refs('train') : kind === 'data/eval' ? refs('eval') : nameOf(id);
+  };
+  const row = (label: string, id: string, name: string | undefined) => ({ label, id, ...(name && { name }) });
+  return [
+    ...Object.entries(parents).map(([kind, id]) => row(`from ${kind}`, id, parentName(kind, id))),
+    ...Object.entries(outputs).map(([kind, id]) => row(`made ${kind}`, id, nameOf(id))),
+  ];
 }
 
 /** Metrics that at least one of the runs has, the usual ones first. */
