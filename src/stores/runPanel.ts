@@ -64,3 +64,9 @@ export function runElsewhere(
     others.find(({ status }) => status === 'running' || status === 'paused') ?? others.find(({ id }) => id === opened);
   return run && { run, panel: panelOf(run), stepMs: stats[run.id]?.stepMs, isLive: isLive(run) };
 }
+
+/** Groups of that kind, the newest first. */
+export function groupsOf(runs: readonly RunRecord[], prefix: string): string[] {
+  const newest = runs.filter((run) => run.group?.startsWith(prefix)).sort((a, b) => b.createdAt - a.createdAt);
+  return [...new Set(newest.map((run) => run.group!))];
+}

@@ -11,10 +11,10 @@ import { SEED_FIELD, useTypedFields } from '../../stores/typedFields';
 import { trainers } from '../../trainers/registry';
 import { Card } from '../../ui/Card';
 import { ConfigForm } from '../../ui/ConfigForm';
+import { MemoryNote } from '../../ui/MemoryNote';
 import { Segmented } from '../../ui/Segmented';
 import { TemplateSelect, withOwn } from '../../ui/TemplateSelect';
 import { LOSS_ON, lossOn, withLossOn } from './lossOn';
-import { MemoryNote } from './MemoryNote';
 import type { Sft } from './useSft';
 
 /** In sight, in this order; `loss on`, the model and the seed are beside them. */
@@ -60,7 +60,7 @@ export function RecipeCard({ sft, datasets }: { sft: Sft; datasets: readonly Dat
         }
         className="recipe"
       >
-        <MemoryNote sft={sft} />
+        <MemoryNote plan={sft.memory.value?.plan} isLoading={sft.memory.isLoading} isBusy={sft.isBusy} />
         {sft.complaints.map((complaint) => (
           <p key={complaint} className="bad-text">
             {complaint}
@@ -155,7 +155,7 @@ export function RecipeCard({ sft, datasets }: { sft: Sft; datasets: readonly Dat
           typed={typed}
           onType={type}
         />
-        <MemoryNote sft={sft} />
+        <MemoryNote plan={sft.memory.value?.plan} isLoading={sft.memory.isLoading} isBusy={sft.isBusy} />
         <button type="button" className="link" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
           {isOpen ? 'Fewer settings' : `${Object.keys(rest).length} more settings`}
         </button>

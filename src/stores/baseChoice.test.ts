@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { RunRecord } from '../../protocol/run';
+import type { RunRecord } from '../protocol/run';
 import { baseChoices } from './baseChoice';
 
 const run = (name: string, createdAt: number, outputs: Record<string, string>) =>
