@@ -56,7 +56,7 @@ export function Curves({ preferences, run }: { preferences: Preferences; run: Ru
             series={[
               ...lines.map(({ metric, label }) => ({ id: metric, label, points: metricSeries(points, metric) })),
               ...(heldOut
-                ? [{ id: heldOut, label: lines.length > 1 ? heldOut.split('/')[1]! : 'held-out', points: metricSeries(points, heldOut), isHeldOut: true, ...(lines.length > 1 && { color: `var(--s${heldOut.endsWith('margins') ? 2 : 0})` }) }] // biome-ignore format: one series
+                ? [{ id: heldOut, label: lines.length > 1 ? `held-out ${heldOut.split('/')[1]}` : 'held-out', points: metricSeries(points, heldOut), isHeldOut: true, ...(lines.length > 1 && { color: `var(--s${heldOut.endsWith('margins') ? 2 : 0})` }) }] // biome-ignore format: one series
                 : []),
             ]}
           />

@@ -7,7 +7,6 @@ import type { RowReading, RowToRead } from '../../protocol/requests';
 
 export type Side = 'chosen' | 'rejected';
 export const SIDES: readonly Side[] = ['chosen', 'rejected'];
-export const otherSide = (side: Side): Side => (side === 'chosen' ? 'rejected' : 'chosen');
 
 export const rowToRead = ({ ids, mask }: Pick<EncodedRow, 'ids' | 'mask'>): RowToRead => ({ ids, mask });
 
