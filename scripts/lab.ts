@@ -17,7 +17,7 @@ import { duration, plural } from '../src/lib/words';
 import { writeSafetensors } from '../src/storage/safetensors';
 import { builtinWorld } from '../src/world/registry';
 import { check } from './labCheck';
-import { loadNodeModel, loadRenderContext } from './nodeModels';
+import { loadNodeModel, loadReference, loadRenderContext } from './nodeModels';
 import { importedRows, readRecipe, UsageError } from './recipeFile';
 
 const USAGE = `Usage: npm run lab -- <recipe.json | ${labs.map((lab) => lab.id).join(' | ')}> [--out folder] [--backend wasm|cpu] [--cases 40]`;
@@ -54,6 +54,7 @@ async function main(): Promise<number> {
   });
   const run = await prepareRecipe(recipe, {
     engine: model.engine,
+    reference: await loadReference(recipe),
     train: train.rows,
     eval: held.rows,
     world: builtinWorld(),

@@ -1,15 +1,18 @@
 // Models, tokenizer and template for scripts that run in Node: `builtin:nano`, or `file:<folder>` with HF files.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { referenceModel } from '../src/labs/reference';
 import { ConfigError, DataError } from '../src/lib/errors';
+import { parseConfig } from '../src/lib/fields';
 import { loadModel } from '../src/nn/loadModel';
 import type { LoraAdapter, ModelEngine } from '../src/nn/seam';
-import type { Quantization } from '../src/protocol/recipe';
+import type { Quantization, Recipe } from '../src/protocol/recipe';
 import { artifactId, manifestOf } from '../src/storage/hash';
 import { BUILTIN_TEMPLATE, BUILTIN_TOKENS } from '../src/text/builtinTemplate';
 import { compileTemplate } from '../src/text/chatTemplate';
 import type { RenderContext } from '../src/text/renderContext';
 import { Tokenizer } from '../src/text/tokenizer';
+import { type TrainerId, trainers } from '../src/trainers/registry';
 
 export interface NodeModel {
   engine: ModelEngine;
@@ -72,4 +75,11 @@ export function loadRenderContext(template: string): RenderContext {
     template: compileTemplate(source),
     ...BUILTIN_TOKENS,
   };
+}
+
+/** The frozen model that a recipe's loss is measured against; undefined where it needs none beside its own. */
+export async function loadReference(recipe: Recipe): Promise<ModelEngine | undefined> {
+  const args = parseConfig(trainers[recipe.trainer as TrainerId].fields, recipe.args);
+  const ref = referenceModel(recipe, args);
+  return ref === undefined ? undefined : (await loadNodeModel(ref)).engine;
 }

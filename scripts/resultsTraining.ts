@@ -8,7 +8,7 @@ import type { Recipe } from '../src/protocol/recipe';
 import type { MetricPoint } from '../src/protocol/run';
 import { readSafetensors, writeSafetensors } from '../src/storage/safetensors';
 import { builtinWorld } from '../src/world/registry';
-import { loadNodeModel, loadRenderContext, type NodeModel } from './nodeModels';
+import { loadNodeModel, loadReference, loadRenderContext, type NodeModel } from './nodeModels';
 
 export const CACHE = '.checkpoints/results';
 
@@ -38,6 +38,7 @@ export async function train(recipe: Recipe, model: NodeModel, isForced: boolean)
     { ...recipe, args: { ...recipe.args, generate_steps: 0, eval_steps: 100, logging_steps: 20 } },
     {
       engine: model.engine,
+      reference: await loadReference(recipe),
       train: trainRows!,
       eval: evalRows!,
       world: builtinWorld(),

@@ -17,6 +17,8 @@ export function casesOf({
   const { trainsOn = [] }: Partial<TrainerConfig> = trainers[trainer as TrainerId] ?? {};
   if (trainsOn.includes('preference')) return RUBRIC_CASES;
   const refs = new Set(data.train.map(({ ref }) => ref));
+  // All of them ask the questions of `pref`, and its answers are graded by the rubric.
+  if ([...refs].every((ref) => /^builtin:(pref(\/|$)|unpaired$)/.test(ref))) return 'builtin:pref';
   const [only] = refs;
   return refs.size === 1 && /^builtin:(where|tenant)\//.test(only!) ? only : undefined;
 }

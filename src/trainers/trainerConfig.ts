@@ -9,6 +9,8 @@ export interface TrainerConfig {
   /** Types of rows that it trains on. */
   trainsOn: readonly DatasetType[];
   fields: Fields;
+  /** Rows of a batch that one item of the data is: 2 for a pair, which then stand together. 1 by default. */
+  rowsPerItem?(args: { [key: string]: unknown }): number;
   /** Its loss reads log-probabilities under a reference model. */
   needsReference?(args: { [key: string]: unknown }): boolean;
   /** Throws ConfigError for settings that fit each for itself and not together. */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { PRESETS } from '../nn/presets';
+import type { Json } from '../protocol/chat';
 import type { BackendInfo } from '../protocol/model';
 import { MemoryStorage } from '../storage/memoryStorage';
 import { MemoryBudget } from './memoryBudget';
@@ -21,6 +22,17 @@ describe('the plan of a run', () => {
     expect(long.weights).toBe(small.weights);
     // Weights, gradients and two moments of 0.87M parameters.
     expect(small.weights / (16 * 870_000)).toBeCloseTo(1, 1);
+  });
+  test('a pair is two rows, and a frozen reference a second set of weights; without one its weights are not counted', async () => {
+    const budget = new MemoryBudget(new MemoryStorage());
+    const of = async (trainer: string, more: Record<string, Json> = {}) => {
+      const args = { per_device_train_batch_size: 4, max_length: 128, max_steps: 1, ...more };
+      return (await budget.plan({ ...tinyRecipe, trainer, args }, PRESETS.micro, gpu))!;
+    };
+    const [dpo, orpo, kto] = [await of('dpo'), await of('orpo'), await of('kto', { loss_type: 'apo_zero_unpaired' })];
+    expect([dpo.B, orpo.B, kto.B]).toEqual([8, 8, 4]);
+    expect((dpo.weights - orpo.weights) / (4 * 870_000)).toBeCloseTo(1, 1);
+    expect((await of('dpo', { precompute_ref_log_probs: true })).weights).toBe(orpo.weights);
   });
   test('tfjs plans nothing, so nothing is refused there', async () => {
     const budget = new MemoryBudget(new MemoryStorage());

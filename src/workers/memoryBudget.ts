@@ -3,6 +3,7 @@
 import { KERNEL_FORMS } from '../gpu/kernels/forms';
 import { adaptersOf, configOf } from '../labs/bench/profile';
 import { recipeAdapters } from '../labs/recipeAdapters';
+import { referenceModel } from '../labs/reference';
 import { fixedPrompts } from '../labs/runRecipe';
 import { ConfigError } from '../lib/errors';
 import { parseConfig } from '../lib/fields';
@@ -14,7 +15,8 @@ import type { BackendInfo, LlamaConfig } from '../protocol/model';
 import type { Recipe } from '../protocol/recipe';
 import type { MemoryPlan } from '../protocol/requests';
 import type { Storage } from '../storage/storage';
-import { trainers } from '../trainers/registry';
+import { type TrainerId, trainers } from '../trainers/registry';
+import type { TrainerConfig } from '../trainers/trainerConfig';
 import { WASM_BUDGET } from './wasmBudget';
 
 const TABLE = 'memory-budgets';
@@ -33,7 +35,11 @@ const fits = (memory: StepMemory, budget: number, { largestBuffer = Number.POSIT
 
 /** What the recipe's run takes at most: its longest rows, in training and in measurements, and its answers on the way. */
 export function recipeMemory(recipe: Recipe, config: LlamaConfig, backend: BackendInfo) {
-  const args = parseConfig(trainers[recipe.trainer as keyof typeof trainers].fields, recipe.args);
+  const trainer: TrainerConfig = trainers[recipe.trainer as TrainerId];
+  const args = parseConfig(trainers[recipe.trainer as TrainerId].fields, recipe.args);
+  const rowsPerItem = trainer.rowsPerItem?.(args) ?? 1;
+  // A second model, frozen, is taken to be of the same shape.
+  const frozen = referenceModel(recipe, args) === undefined ? 0 : 4 * parameterCount(config);
   const { largestBuffer = Number.POSITIVE_INFINITY } = backend;
   const shapes: RunShapes = {
     B: args.per_device_train_batch_size,
@@ -45,9 +51,13 @@ export function recipeMemory(recipe: Recipe, config: LlamaConfig, backend: Backe
     adapters: recipeAdapters(recipe),
     quantization: recipe.model.quantization,
   };
-  const of = (changed: Partial<RunShapes>) =>
-    runMemory(config, { ...shapes, ...changed }, KERNEL_FORMS(backend.isFallbackAdapter), largestBuffer);
-  return { shapes, memory: of({}), of };
+  const of = (changed: Partial<RunShapes>): StepMemory => {
+    const items = { ...shapes, ...changed };
+    const rows = { ...items, B: items.B * rowsPerItem, evaluationRows: items.evaluationRows * rowsPerItem };
+    const memory = runMemory(config, rows, KERNEL_FORMS(backend.isFallbackAdapter), largestBuffer);
+    return { ...memory, weights: memory.weights + frozen };
+  };
+  return { shapes, rowsPerItem, memory: of({}), of };
 }
 
 /** The first half, quarter … of a setting that is enough. */
@@ -117,8 +127,9 @@ export class MemoryBudget {
   /** Undefined where the recorded engine does not run: tfjs plans nothing. */
   async plan(recipe: Recipe, config: LlamaConfig, backend: BackendInfo): Promise<MemoryPlan | undefined> {
     if (backend.backend !== 'webgpu') return undefined;
-    const { shapes, memory } = recipeMemory(recipe, config, backend);
-    const { B, T } = shapes;
+    const { shapes, rowsPerItem, memory } = recipeMemory(recipe, config, backend);
+    const { T } = shapes;
+    const B = shapes.B * rowsPerItem;
     const budget = await this.bytes(backend.adapter);
     const { weights, activations, largest } = memory;
     const { largestBuffer } = backend;
@@ -148,8 +159,8 @@ export class MemoryBudget {
     const { largest = 0, largestBuffer = Number.POSITIVE_INFINITY } = plan;
     const what =
       largest > largestBuffer
-        ? `One tensor of this run, at ${B} × ${T} tokens, takes ${size(largest)}, and ${backend.adapter} binds at most ${size(largestBuffer)} at once.`
-        : `This run needs up to ${size(plan.weights + plan.activations)} on the GPU (weights and moments ${size(plan.weights)}, activations of ${B} × ${T} tokens, measurements and answers ${size(plan.activations)}), above the ${size(plan.budget)} that ${backend.adapter} is trusted with.`;
+        ? `One tensor of this run, at ${plan.B} × ${T} tokens, takes ${size(largest)}, and ${backend.adapter} binds at most ${size(largestBuffer)} at once.`
+        : `This run needs up to ${size(plan.weights + plan.activations)} on the GPU (weights and moments ${size(plan.weights)}, activations of ${plan.B} × ${T} tokens, measurements and answers ${size(plan.activations)}), above the ${size(plan.budget)} that ${backend.adapter} is trusted with.`;
     throw new ConfigError(`${what} ${remedy}`, { where: 'per_device_train_batch_size' });
   }
 }

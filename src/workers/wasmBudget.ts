@@ -1,14 +1,16 @@
 // How much a run takes of WebAssembly's heap, which grows to 4 GiB and no further. Past that tfjs-wasm aborts in the middle of
 // a step, and its worker with it; so what cannot fit is refused before it starts.
 import { recipeAdapters } from '../labs/recipeAdapters';
+import { referenceModel } from '../labs/reference';
 import { ConfigError } from '../lib/errors';
 import { parseConfig } from '../lib/fields';
 import { sizeWords } from '../lib/words';
-import { tfEvaluationBytes, tfStepMemory } from '../nn/tfStepMemory';
+import { tfChatMemory, tfEvaluationBytes, tfStepMemory } from '../nn/tfStepMemory';
 import type { LlamaConfig } from '../protocol/model';
 import type { Recipe } from '../protocol/recipe';
 import type { MemoryPlan } from '../protocol/requests';
-import { trainers } from '../trainers/registry';
+import { type TrainerId, trainers } from '../trainers/registry';
+import type { TrainerConfig } from '../trainers/trainerConfig';
 import { WASM_HEAP_BYTES } from './inWords';
 
 /**
@@ -18,13 +20,26 @@ import { WASM_HEAP_BYTES } from './inWords';
 export const WASM_BUDGET = 0.9 * WASM_HEAP_BYTES;
 
 function sizes(recipe: Recipe, config: LlamaConfig) {
-  const args = parseConfig(trainers[recipe.trainer as keyof typeof trainers].fields, recipe.args);
-  const { per_device_train_batch_size: trainRows, per_device_eval_batch_size: evalRows } = args;
+  const trainer: TrainerConfig = trainers[recipe.trainer as TrainerId];
+  const args = parseConfig(trainers[recipe.trainer as TrainerId].fields, recipe.args);
+  const { per_device_train_batch_size: trainItems, per_device_eval_batch_size: evalItems } = args;
+  const rowsPerItem = trainer.rowsPerItem?.(args) ?? 1;
+  const [trainRows, evalRows] = [trainItems * rowsPerItem, evalItems * rowsPerItem];
   const T = Math.min(args.max_length, config.max_position_embeddings);
   const hasEval = recipe.data.eval.length > 0;
   const step = tfStepMemory(config, trainRows, T, recipeAdapters(recipe));
   const evaluation = hasEval ? tfEvaluationBytes(config, evalRows, T) : 0;
-  return { step, evaluation, trainRows, evalRows, T };
+  // A second model, frozen, is taken to be of the same shape.
+  const frozen = referenceModel(recipe, args) === undefined ? 0 : tfChatMemory(config, 1).weights;
+  return {
+    step: { ...step, weights: step.weights + frozen },
+    evaluation,
+    trainRows,
+    evalRows,
+    trainItems,
+    evalItems,
+    T,
+  };
 }
 const total = (recipe: Recipe, config: LlamaConfig): number => {
   const { step, evaluation } = sizes(recipe, config);
@@ -43,7 +58,7 @@ function halved(recipe: Recipe, config: LlamaConfig, keys: readonly string[], fr
 
 /** Rows of max_length tokens, each of them trained: what the recipe's rows are in fact is known once they are encoded. */
 export function wasmPlan(recipe: Recipe, config: LlamaConfig): MemoryPlan {
-  const { step, evaluation, trainRows, evalRows, T } = sizes(recipe, config);
+  const { step, evaluation, trainRows, evalRows, trainItems, evalItems, T } = sizes(recipe, config);
   const isEvaluation = evaluation > step.activations;
   const plan: MemoryPlan = {
     B: isEvaluation ? evalRows : trainRows,
@@ -58,8 +73,8 @@ export function wasmPlan(recipe: Recipe, config: LlamaConfig): MemoryPlan {
   if (plan.weights + plan.activations <= WASM_BUDGET) return plan;
   // Both kinds of batch share the heap, one after the other: each that is too large has to shrink.
   const batches = [
-    ['per_device_train_batch_size', trainRows, step.activations] as const,
-    ['per_device_eval_batch_size', evalRows, evaluation] as const,
+    ['per_device_train_batch_size', trainItems, step.activations] as const,
+    ['per_device_eval_batch_size', evalItems, evaluation] as const,
   ].filter(([, , bytes]) => step.weights + bytes > WASM_BUDGET);
   const keys = batches.map(([key]) => key);
   const rows = halved(recipe, config, keys, batches.map(([, value]) => value), 1); // biome-ignore format: one call
