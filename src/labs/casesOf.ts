@@ -18,7 +18,7 @@ export function casesOf({
   if (trainsOn.includes('preference')) return RUBRIC_CASES;
   const refs = new Set(data.train.map(({ ref }) => ref));
   // All of them ask the questions of `pref`, and its answers are graded by the rubric.
-  if ([...refs].every((ref) => /^builtin:(pref(\/|$)|unpaired$)/.test(ref))) return 'builtin:pref';
+  if ([...refs].every((ref) => /^builtin:(pref(\/|$)|unpaired$)/.test(ref))) return RUBRIC_CASES;
   const [only] = refs;
   return refs.size === 1 && /^builtin:(where|tenant)\//.test(only!) ? only : undefined;
 }

@@ -1,5 +1,6 @@
 // The run's curves by TRL's names, each with its meaning in a line.
 import { useState } from 'react';
+import { configOf } from '../../labs/trainerOf';
 import { number } from '../../lib/words';
 import type { RunRecord } from '../../protocol/run';
 import { Card } from '../../ui/Card';
@@ -7,7 +8,7 @@ import { LineChart } from '../../ui/LineChart';
 import { curveWords, lastValue, metricSeries, progressWords } from '../../ui/runWords';
 import { curveGroups } from './curveView';
 import { lossArgs, lossAtStart, lossesOf } from './lossView';
-import { configOf } from './methods';
+
 import type { Preferences } from './usePreferences';
 
 const SMALL = ['entropy', 'grad_norm', 'learning_rate'] as const;

@@ -1,6 +1,7 @@
 // Preferences: training on votes, its curves, one pair opened to its tokens, pairs on the curve of a loss, sweeps.
 import { useMemo, useState } from 'react';
 import { settingsOf } from '../../labs/recipeSettings';
+import { configOf } from '../../labs/trainerOf';
 import type { Recipe } from '../../protocol/recipe';
 import { modelStates } from '../../stores/modelStates';
 import { openInChat } from '../../stores/models';
@@ -16,7 +17,7 @@ import { Curves, NoRun } from './Curves';
 import { chosenFalls } from './curveView';
 import { MarginCard } from './MarginCard';
 import { MeasuredCard } from './MeasuredCard';
-import { argsOf, configOf } from './methods';
+import { argsOf } from './methods';
 import { PairBox, type PairPlace } from './PairBox';
 import { PinCard } from './PinCard';
 import { RecipeCard } from './RecipeCard';

@@ -1,6 +1,7 @@
 // The knobs: method, model, data, reference and a few fields in sight, the rest folded. While a run is on they are locked.
 import { type ReactNode, useState } from 'react';
 import { dataHint, dataOf, withData } from '../../labs/recipeData';
+import { configOf } from '../../labs/trainerOf';
 import type { Fields } from '../../lib/fields';
 import type { Json } from '../../protocol/chat';
 import { RAW_BASES } from '../../stores/baseChoice';
@@ -13,7 +14,7 @@ import { ConfigForm } from '../../ui/ConfigForm';
 import { MemoryNote } from '../../ui/MemoryNote';
 import { Segmented } from '../../ui/Segmented';
 import { TemplateSelect, withOwn } from '../../ui/TemplateSelect';
-import { argsOf, configOf, fittingSets, METHODS, methodOf, withMethod } from './methods';
+import { argsOf, fittingSets, METHODS, methodOf, withMethod } from './methods';
 import { chosenReference, referenceChoices, withReference } from './referenceView';
 import type { Preferences } from './usePreferences';
 

@@ -1,11 +1,11 @@
 // The methods that the panel offers, and a recipe passed from one to another. Adding one = one line here. Pure.
 import { preferenceNano, preferenceRecipe } from '../../labs/recipes/preference';
+import { configOf } from '../../labs/trainerOf';
 import { defaults } from '../../lib/fields';
 import type { Json } from '../../protocol/chat';
 import type { Recipe } from '../../protocol/recipe';
 import type { DatasetInfo } from '../../protocol/requests';
-import { type TrainerId, trainers } from '../../trainers/registry';
-import type { TrainerConfig } from '../../trainers/trainerConfig';
+import { trainers } from '../../trainers/registry';
 
 export interface Method {
   id: string;
@@ -53,8 +53,6 @@ export const METHODS: readonly Method[] = [
     words: 'Single answers with a thumb up or down; for where nobody compared two answers to one question.',
   },
 ];
-
-export const configOf = ({ trainer }: Pick<Recipe, 'trainer'>): TrainerConfig => trainers[trainer as TrainerId];
 
 /** A method shares its trainer with others: of those, the one whose loss the recipe has. */
 export function methodOf(recipe: Pick<Recipe, 'trainer' | 'args'>): Method {

@@ -1,5 +1,6 @@
 // The panel's state: the recipe being edited, the run in view, and the verbs on them.
 import { useEffect, useMemo, useRef, useState } from 'react';
+import { configOf } from '../../labs/trainerOf';
 import { CancelledError, type StudioError } from '../../lib/errors';
 import { count } from '../../lib/words';
 import type { Recipe } from '../../protocol/recipe';
@@ -18,7 +19,7 @@ import { useLoaded } from '../../stores/useLoaded';
 import { useWorkbench } from '../../stores/workbench';
 import { fields as adapterFields } from '../../trainers/peft/config';
 import { START, suggested, usePreferenceDraft } from './draft';
-import { configOf, nextName } from './methods';
+import { nextName } from './methods';
 
 const HREF = '#/preferences';
 
