@@ -38,6 +38,12 @@ export const PANELS: readonly PanelEntry[] = [
   panel('sft', 'SFT', 'Train', async () => (await import('../panels/sft/SftPanel')).SftPanel),
   panel('lora', 'LoRA', 'Train', async () => (await import('../panels/lora/LoraPanel')).LoraPanel),
   panel(
+    'preferences',
+    'Preferences',
+    'Train',
+    async () => (await import('../panels/preferences/PreferencesPanel')).PreferencesPanel,
+  ),
+  panel(
     'adapters',
     'Adapters',
     'Serve and judge',

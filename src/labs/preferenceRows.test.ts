@@ -15,7 +15,8 @@ import { builtinWorld } from '../world/registry';
 import { recipeAdapters } from './recipeAdapters';
 import { encodeRecipe } from './recipeRows';
 import { sftNano } from './recipes/sft';
-import { referenceModel, referenceOf } from './reference';
+import { referenceModel } from './reference';
+import { referenceOf } from './referenceRef';
 import { prepareRecipe } from './runRecipe';
 import { validateRecipe } from './validateRecipe';
 

@@ -17,10 +17,11 @@ import { loadTrainer } from '../trainers/load';
 import { type LoopCheckpoint, type LoopState, type RowGroup, type StepReport, TrainingRun } from '../trainers/loop';
 import { trainers } from '../trainers/registry';
 import { evaluationCases } from '../world/cases';
+import { builtinCases } from '../world/registry';
 import type { World } from '../world/state';
 import { adapterCases } from './adapterCases';
 import { adapterNames } from './adapterNames';
-import { casesOf } from './casesOf';
+import { casesOf, RUBRIC_CASES } from './casesOf';
 import { ownPrompts } from './ownPrompts';
 import { precomputed, referenceFor } from './reference';
 import { validateRecipe } from './validateRecipe';
@@ -165,7 +166,9 @@ async function answerFixedPrompts(
   }
   const which = { n: fixedPrompts(recipe), seed: FIXED_SEED, split: 'dev' } as const;
   const routed = adapterCases(recipe, world, which);
-  const cases = routed ?? evaluationCases(world, which);
+  // Of sets with messages the four shapes say more: they show what else has changed.
+  const cases =
+    routed ?? (casesOf(recipe) === RUBRIC_CASES ? builtinCases(RUBRIC_CASES, which) : evaluationCases(world, which));
   const prompts = cases.map((c) => encodeCase(c, 'plain', FIXED_SEED, { world, render, sampler }));
   const rows = await sampler(
     prompts.map(({ ids }) => ids),

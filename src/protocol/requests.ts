@@ -111,6 +111,17 @@ export interface Inspection {
   topkTexts: string[];
 }
 
+/** A row to be read: only tokens with a mask of 1 are. */
+export interface RowToRead {
+  ids: Int32Array;
+  mask: Uint8Array;
+}
+/** Nats, [T]; NaN where nothing was asked for, and at the first token, which nothing predicts. */
+export interface RowReading {
+  logps: Float32Array;
+  entropies: Float32Array;
+}
+
 /** Norms of each token's vectors on the way through a model; each list by layer, each entry [T]. */
 export interface LayerNorms {
   tokens: number;
@@ -519,6 +530,15 @@ export interface ComputeRequests {
     progress: SampledPair;
   };
   inspect: { params: { ref: ModelRef; ids: Int32Array; k: number }; reply: Inspection; progress: never };
+  /**
+   * Several rows under one state of a model: a pair's two sides, or the pairs of a batch. Of a run that trains all are of one step,
+   * which is given.
+   */
+  readRows: {
+    params: { ref: ModelRef; rows: RowToRead[] };
+    reply: { rows: RowReading[]; step?: number };
+    progress: { done: number; total: number };
+  };
   /** What stands between the parts of a forward pass of one row, by its size. */
   layerNorms: { params: { ref: ModelRef; ids: Int32Array }; reply: LayerNorms; progress: never };
   /** Held-out evaluation by generation. */

@@ -16,6 +16,8 @@ test('a run belongs to the page that started it, whatever trainer it has', () =>
     '#/adapters',
   ]);
   expect(panelOf(testRun({ group: 'loss pair 1' })).name).toBe('SFT');
+  for (const trainer of ['dpo', 'orpo', 'cpo', 'kto'])
+    expect(panelOf(testRun({ recipe: { trainer, peft: { r: 4 } } })).href).toBe('#/preferences');
 });
 test('a page shows its own run: what trains there, then what was opened, then the newest', () => {
   expect(runsOfPanel(all, '#/sft', 'adapter')).toEqual({ list: [full], live: undefined, shown: full });

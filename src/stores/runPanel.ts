@@ -9,6 +9,14 @@ export interface RunPanel {
 const SFT: RunPanel = { href: '#/sft', name: 'SFT' };
 const LORA: RunPanel = { href: '#/lora', name: 'LoRA' };
 const ADAPTERS: RunPanel = { href: '#/adapters', name: 'Adapters' };
+const PREFERENCES: RunPanel = { href: '#/preferences', name: 'Preferences' };
+/** Methods whose page is not named after them, and keeps their adapters too. */
+const METHODS: Readonly<Record<string, RunPanel>> = {
+  dpo: PREFERENCES,
+  orpo: PREFERENCES,
+  cpo: PREFERENCES,
+  kto: PREFERENCES,
+};
 /** Groups of runs say who started them: a sweep of LoRA has runs of all weights too. */
 const GROUPS: readonly [prefix: string, panel: RunPanel][] = [
   ['tenants', ADAPTERS],
@@ -23,6 +31,8 @@ export const isLive = ({ status }: Pick<RunRecord, 'status'>): boolean =>
 export function panelOf({ recipe, group }: Pick<RunRecord, 'recipe' | 'group'>): RunPanel {
   const named = GROUPS.find(([prefix]) => group?.startsWith(prefix))?.[1];
   if (named) return named;
+  const ofMethod = METHODS[recipe.trainer];
+  if (ofMethod) return ofMethod;
   if (recipe.peft) return LORA;
   return { href: `#/${recipe.trainer}`, name: recipe.trainer.toUpperCase() };
 }
@@ -53,4 +63,10 @@ export function runElsewhere(
   const run =
     others.find(({ status }) => status === 'running' || status === 'paused') ?? others.find(({ id }) => id === opened);
   return run && { run, panel: panelOf(run), stepMs: stats[run.id]?.stepMs, isLive: isLive(run) };
+}
+
+/** Groups of that kind, the newest first. */
+export function groupsOf(runs: readonly RunRecord[], prefix: string): string[] {
+  const newest = runs.filter((run) => run.group?.startsWith(prefix)).sort((a, b) => b.createdAt - a.createdAt);
+  return [...new Set(newest.map((run) => run.group!))];
 }

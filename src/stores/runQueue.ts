@@ -40,6 +40,13 @@ export function queueStep({ group, items }: Pick<Queue, 'group' | 'items'>, runs
   return { kind: 'done' };
 }
 
+/** The queue as its controls show it; undefined unless its group begins with `prefix`. */
+export function queueView(queue: Queue | undefined, prefix: string, runs: readonly Pick<RunRecord, 'group'>[]) {
+  if (!queue?.group.startsWith(prefix)) return undefined;
+  const { group, items, state, error, findings } = queue;
+  return { state, error, findings, total: items.length, begun: runs.filter((run) => run.group === group).length };
+}
+
 const KEY = 'studio-run-queue';
 function keep(queue: Queue | undefined): void {
   useRunQueue.setState({ queue });

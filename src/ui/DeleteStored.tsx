@@ -1,6 +1,5 @@
 // A button that deletes what is stored, and asks first: what is lost with it, or why it cannot go now.
 import { useState } from 'react';
-import { studioClient } from '../stores/client';
 
 /** `id`: artifact or run; it stays in hand until `remove` has succeeded. */
 export function DeleteStored({
@@ -11,6 +10,7 @@ export function DeleteStored({
   keepWords = 'Keep',
   className = 'button',
   unless,
+  consequences,
   remove,
 }: {
   id: string;
@@ -21,6 +21,8 @@ export function DeleteStored({
   className?: 'button' | 'link';
   /** Why it cannot go, where that is known without asking. */
   unless?: string;
+  /** Why it cannot go now, or what is lost with it. */
+  consequences: (id: string) => Promise<{ held?: string; consequence?: string }>;
   /** What it throws is told beside the button. */
   remove: () => Promise<unknown>;
 }) {
@@ -30,8 +32,7 @@ export function DeleteStored({
   const refuse = (cause: unknown) => setAsked({ id, refusal: (cause as Error).message });
   const ask = async () => {
     try {
-      const { items } = await studioClient().compute.request('storageReport', {});
-      const { held, consequence } = items.find((item) => item.id === id) ?? {};
+      const { held, consequence } = await consequences(id);
       setAsked({ id, refusal: held, lost: consequence });
     } catch (cause) {
       refuse(cause);

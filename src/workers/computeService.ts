@@ -20,7 +20,9 @@ import { inspect } from '../nn/inspect';
 import { layerNorms } from '../nn/layerNorms';
 import { loraPlan } from '../nn/loraPlan';
 import { quantizationErrors } from '../nn/quantizedBase';
+import { readRows } from '../nn/readRows';
 import { gpuContext, onCompiling } from '../nn/recorded/context';
+import type { ModelEngine } from '../nn/seam';
 import type { Calibration, StepShape, TunedForms, WasmComparison } from '../protocol/engineReport';
 import type { ComputeEvent } from '../protocol/events';
 import type { BackendInfo, BackendName } from '../protocol/model';
@@ -56,6 +58,8 @@ import { REPLAY, Tenancy } from './tenancy';
 import { TrainingRuns } from './trainingRuns';
 import { checkWasm, wasmPlan } from './wasmBudget';
 
+/** Both sides of 64 pairs: a second or two of a small model between two steps of a run. */
+const MOST_ROWS = 128;
 /** Counts of compiled kernels go to the page at most this often. */
 const EMIT_EVERY_MS = 200;
 /** Tables by adapter: tuned forms; a product beside WebAssembly's. */
@@ -391,6 +395,19 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
         const text = modelText((await contexts.ofModel(ref)).tokenizer);
         const read = await models.use(ref, (engine) => inspect(engine, ids, k), signal);
         return { ...read, topkTexts: Array.from(read.topkIds, text.token) };
+      }),
+    readRows: ({ ref, rows }, { signal, progress }) =>
+      onDevice('reading the rows', async () => {
+        if (rows.length > MOST_ROWS)
+          throw new ConfigError(`At most ${MOST_ROWS} rows are read at once, got ${rows.length}. Ask for fewer pairs.`);
+        const onProgress = (done: number) => progress({ done, total: rows.length });
+        // Not given way to a step in between: all rows are of one state.
+        const read = async (engine: ModelEngine) => ({
+          rows: await readRows(engine, rows, { signal, onProgress }),
+          step: models.liveStep(ref),
+        });
+        const { step, ...found } = await models.use(ref, read, signal);
+        return { ...found, ...(step !== undefined && { step }) };
       }),
     layerNorms: ({ ref, ids }, { signal }) =>
       onDevice('reading the row', () => models.use(ref, (engine) => layerNorms(engine, ids), signal)),

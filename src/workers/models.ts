@@ -244,6 +244,10 @@ export class Models {
       engine.dispose();
     }
   }
+  /** Of a run that trains here and is meant as it is now. */
+  liveStep(ref: ModelRef): number | undefined {
+    return this.live(ref)?.step;
+  }
   private live(ref: ModelRef) {
     const { runId, step } = runOf(ref);
     return runId !== undefined && step === undefined ? this.env.liveEngine(runId) : undefined;

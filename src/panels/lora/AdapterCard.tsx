@@ -6,6 +6,7 @@ import { defaults, type Fields, fieldProblem, typedNumber } from '../../lib/fiel
 import { plural } from '../../lib/words';
 import type { Json } from '../../protocol/chat';
 import type { DatasetInfo } from '../../protocol/requests';
+import type { BaseChoice } from '../../stores/baseChoice';
 import { tokenizerOf, useStoredModels, withModel } from '../../stores/models';
 import { useRuns } from '../../stores/runs';
 import { setNames } from '../../stores/setNames';
@@ -26,7 +27,6 @@ import {
   takesPlainOps,
   withValues,
 } from './adapterForm';
-import type { BaseChoice } from './baseChoice';
 import { START } from './draft';
 import { FOLDED, RUN_SHOWN, SHOWN } from './formProblems';
 import { TargetsField } from './TargetsField';

@@ -9,9 +9,9 @@ import { type Loaded, useLoaded } from '../../stores/useLoaded';
 import { Card } from '../../ui/Card';
 import { Fault } from '../../ui/Fault';
 import { HeatMap } from '../../ui/HeatMap';
+import { Scroll } from '../../ui/Scroll';
 import { type AdapterRef, energyGrid, energyWords, pictureStepWords, shareOrTimes } from './pictureView';
 import { moduleLabel, shape } from './planView';
-import { Scroll } from './Scroll';
 
 const MAP_SIDE = 64;
 

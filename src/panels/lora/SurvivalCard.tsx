@@ -8,9 +8,9 @@ import { saveBlob } from '../../stores/saveFile';
 import { Card } from '../../ui/Card';
 import { tickText } from '../../ui/chartScale';
 import { lossFinding } from '../../ui/lossFinding';
+import { Scroll } from '../../ui/Scroll';
 import { leftWords, ratioBars, survivalOf } from './pictureView';
 import { moduleLabel } from './planView';
-import { Scroll } from './Scroll';
 
 const TONE = { survives: 'good', part: 'warn', lost: 'bad', none: '', harmful: 'bad' } as const;
 

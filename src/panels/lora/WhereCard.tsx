@@ -5,8 +5,9 @@ import { type Field, fieldProblem, typedNumber } from '../../lib/fields';
 import { count, number } from '../../lib/words';
 import type { MetricResult } from '../../protocol/requests';
 import type { RunRecord } from '../../protocol/run';
+import { baseChoices, RAW_BASES } from '../../stores/baseChoice';
 import { measure, measurementOf, useMeasurements } from '../../stores/measurements';
-import { isLive } from '../../stores/runPanel';
+import { groupsOf, isLive } from '../../stores/runPanel';
 import { startQueue } from '../../stores/runQueue';
 import { useRuns } from '../../stores/runs';
 import { Card } from '../../ui/Card';
@@ -16,11 +17,10 @@ import { intervalWords, metricWords } from '../../ui/metricWords';
 import { lastValue, metricSeries, progressWords } from '../../ui/runWords';
 import { Segmented } from '../../ui/Segmented';
 import { BaseSelect } from './AdapterCard';
-import { baseChoices, RAW_BASES } from './baseChoice';
 import { WHERE } from './loraRuns';
 import { measureRequest } from './measureRuns';
 import { QueueControls } from './QueueControls';
-import { armsWords, groupsOf } from './sweepView';
+import { armsWords } from './sweepView';
 import type { Lora } from './useLora';
 
 /** Arms are compared at the same step: none counts it from num_train_epochs. */

@@ -1,7 +1,7 @@
 // Which runs are this panel's, what a new one is called, and how cards say which run they are about. Pure.
 import type { RunRecord } from '../../protocol/run';
+import type { BaseChoice } from '../../stores/baseChoice';
 import { panelOf } from '../../stores/runPanel';
-import type { BaseChoice } from './baseChoice';
 import type { AdapterRecipe } from './draft';
 
 /** Groups of runs that this panel starts begin so, as stores/runPanel knows. */

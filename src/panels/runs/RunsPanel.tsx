@@ -6,6 +6,7 @@ import { useModelName, useStoredModels } from '../../stores/models';
 import { isLive, panelOf } from '../../stores/runPanel';
 import { deleteRun, exportRun, importRun, renameRun, resumeRun, useRuns } from '../../stores/runs';
 import { saveFile } from '../../stores/saveFile';
+import { storedConsequences } from '../../stores/storedConsequences';
 import { useWorkbench } from '../../stores/workbench';
 import { Card } from '../../ui/Card';
 import { DeleteStored } from '../../ui/DeleteStored';
@@ -284,6 +285,7 @@ function Row({
             name={run.name}
             className="link"
             unless={isLive(run) ? 'It trains or waits. Stop it first.' : undefined}
+            consequences={storedConsequences}
             remove={async () => {
               const freedBytes = await deleteRun(run.id);
               attempt(async () => `Deleted “${run.name}”: ${number(freedBytes / 1e6)} MB freed.`);

@@ -46,7 +46,7 @@ function withDefaults(
 function settingsOf(run: RunRecord, name: (ref: Ref) => string): Settings {
   const { recipe, imported, backend } = run;
   if (imported) return withDefaults('args', recipe.args, {});
-  const { trainer, model, template, data, args, peft, evaluation, seed, overrides } = recipe;
+  const { trainer, model, template, data, args, peft, reference, evaluation, seed, overrides } = recipe;
   const set = (text: string): Setting => ({ text, kind: 'set' });
   const orDefault = (value: number | undefined, otherwise: string): Setting =>
     value === undefined ? { text: otherwise, kind: 'default' } : set(String(value));
@@ -64,6 +64,8 @@ function settingsOf(run: RunRecord, name: (ref: Ref) => string): Settings {
     'data.eval': set(sources(data.eval)),
     'data.rows': orDefault(data.rows, 'all'),
     'data.seed': orDefault(data.seed, String(seed)),
+    'data.flipped_votes': orDefault(data.flipped_votes, '0'),
+    reference: reference ? set(reference === 'adapter_off' ? 'adapter_off' : name(reference)) : NONE,
     ...withDefaults('args', args, defaults(known)),
     peft: set(peft ? 'LoRA' : 'none: all weights'),
     ...(peft && withDefaults('peft', peft, LORA_DEFAULTS)),

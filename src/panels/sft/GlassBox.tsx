@@ -3,6 +3,7 @@ import { useCallback, useEffect, useRef, useState } from 'react';
 import { count, number, plural } from '../../lib/words';
 import type { DatasetInfo, TemplateSettings } from '../../protocol/requests';
 import { studioClient } from '../../stores/client';
+import type { ModelState } from '../../stores/modelStates';
 import { useSession } from '../../stores/session';
 import { useLoaded } from '../../stores/useLoaded';
 import { Card } from '../../ui/Card';
@@ -28,13 +29,6 @@ import { LossForms } from './LossForms';
 import { SamplePicker } from './SamplePicker';
 
 const TOP_K = 5;
-
-export interface ModelState {
-  ref: string;
-  label: string;
-  /** Changes when the weights behind `ref` have: a live model is read again every few steps. */
-  version: string;
-}
 
 export function GlassBox({
   states,

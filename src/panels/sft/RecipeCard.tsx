@@ -13,10 +13,10 @@ import { useWorkbench } from '../../stores/workbench';
 import { trainers } from '../../trainers/registry';
 import { Card } from '../../ui/Card';
 import { ConfigForm } from '../../ui/ConfigForm';
+import { MemoryNote } from '../../ui/MemoryNote';
 import { Segmented } from '../../ui/Segmented';
 import { TemplateSelect, withOwn } from '../../ui/TemplateSelect';
 import { LOSS_ON, lossOn, withLossOn } from './lossOn';
-import { MemoryNote } from './MemoryNote';
 import { modelChoices } from './modelChoices';
 import type { Sft } from './useSft';
 
@@ -72,7 +72,7 @@ export function RecipeCard({ sft, datasets }: { sft: Sft; datasets: readonly Dat
         }
         className="recipe"
       >
-        <MemoryNote sft={sft} />
+        <MemoryNote plan={sft.memory.value?.plan} isLoading={sft.memory.isLoading} isBusy={sft.isBusy} />
         {sft.complaints.map((complaint) => (
           <p key={complaint} className="bad-text">
             {complaint}
@@ -168,7 +168,7 @@ export function RecipeCard({ sft, datasets }: { sft: Sft; datasets: readonly Dat
           typed={typed}
           onType={type}
         />
-        <MemoryNote sft={sft} />
+        <MemoryNote plan={sft.memory.value?.plan} isLoading={sft.memory.isLoading} isBusy={sft.isBusy} />
         <button type="button" className="link" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
           {isOpen ? 'Fewer settings' : `${Object.keys(rest).length} more settings`}
         </button>

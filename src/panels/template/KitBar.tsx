@@ -3,6 +3,7 @@ import { type ReactNode, useRef, useState } from 'react';
 import { count } from '../../lib/words';
 import { isKitFile, requireKitSize } from '../../protocol/kitFiles';
 import { deleteKit, importKit, useKits } from '../../stores/kits';
+import { storedConsequences } from '../../stores/storedConsequences';
 import { useWorkbench } from '../../stores/workbench';
 import { DeleteStored } from '../../ui/DeleteStored';
 import { droppedFiles, type PickedFile } from '../../ui/droppedFiles';
@@ -95,6 +96,7 @@ export function KitBar({ facts, children }: { facts: ReactNode; children: ReactN
           id={current.id}
           name={current.title}
           words={`Delete ${current.title}`}
+          consequences={storedConsequences}
           remove={() => deleteKit(current.id)}
         />
       )}

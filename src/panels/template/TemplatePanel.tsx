@@ -4,6 +4,7 @@ import { StudioError } from '../../lib/errors';
 import type { TemplateInfo } from '../../protocol/requests';
 import { studioClient } from '../../stores/client';
 import { shareLink } from '../../stores/openShare';
+import { storedConsequences } from '../../stores/storedConsequences';
 import { deleteTemplate, saveTemplate, useTemplates } from '../../stores/templates';
 import { useLoaded } from '../../stores/useLoaded';
 import { type Conversation, requestSettings, useWorkbench } from '../../stores/workbench';
@@ -334,6 +335,7 @@ function TemplateBar({ source, own }: { source: string /** The tokenizer's own t
           id={current.ref}
           name={current.name}
           words="Delete the saved one"
+          consequences={storedConsequences}
           remove={() => deleteTemplate(current.ref)}
         />
       )}

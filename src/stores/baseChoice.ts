@@ -1,6 +1,6 @@
 // On which models an adapter can be trained: the built-in bases, and models that runs of all weights have left. Pure.
-import type { StoredModel } from '../../protocol/requests';
-import type { RunRecord } from '../../protocol/run';
+import type { StoredModel } from '../protocol/requests';
+import type { RunRecord } from '../protocol/run';
 
 export interface BaseChoice {
   ref: string;

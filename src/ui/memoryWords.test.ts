@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { sizeWords } from '../../lib/words';
+import { sizeWords } from '../lib/words';
 import { memoryWords } from './memoryWords';
 
 const plan = {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { RunRecord } from '../../protocol/run';
-import { testRun } from '../../protocol/testRun';
+import type { RunRecord } from '../protocol/run';
+import { testRun } from '../protocol/testRun';
 import { modelStates } from './modelStates';
 
 const run = (change: Partial<RunRecord>): RunRecord =>

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { StoredModel } from '../../protocol/requests';
-import type { RunRecord } from '../../protocol/run';
+import type { StoredModel } from '../protocol/requests';
+import type { RunRecord } from '../protocol/run';
 import { baseChoices } from './baseChoice';
 
 const run = (name: string, createdAt: number, outputs: Record<string, string>) =>

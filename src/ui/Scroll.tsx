@@ -1,6 +1,6 @@
 // A table that scrolls in its own frame, and can be scrolled by the keyboard. What it does not show is told under it.
 import { type ReactNode, useEffect, useRef, useState } from 'react';
-import { count } from '../../lib/words';
+import { count } from '../lib/words';
 
 /** What of the table is in sight; undefined where all of it is. */
 interface Sight {
@@ -40,15 +40,15 @@ export function Scroll({ label, className, children }: { label: string; classNam
     return () => sizes.disconnect();
   }, []);
   return (
-    <div className={className ? `lora-table ${className}` : 'lora-table'}>
-      <div className={`lora-scroll-edges${sight?.isCut ? ' is-cut' : ''}`}>
+    <div className={className ? `scroll-table ${className}` : 'scroll-table'}>
+      <div className={`scroll-edges${sight?.isCut ? ' is-cut' : ''}`}>
         {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard */}
-        <section ref={frame} tabIndex={0} aria-label={label} className="lora-scroll" onScroll={look}>
+        <section ref={frame} tabIndex={0} aria-label={label} className="scroll-frame" onScroll={look}>
           {children}
         </section>
       </div>
       {sight && (
-        <p className="lora-sight">
+        <p className="scroll-sight">
           {[
             sight.last - sight.first + 1 < sight.rows &&
               `rows ${count(sight.first)}–${count(sight.last)} of ${count(sight.rows)}`,

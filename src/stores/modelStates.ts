@@ -1,7 +1,13 @@
 // The states of a model that the glass box can open: live, each checkpoint, the base. Pure.
-import { count } from '../../lib/words';
-import type { RunRecord } from '../../protocol/run';
-import type { ModelState } from './GlassBox';
+import { count } from '../lib/words';
+import type { RunRecord } from '../protocol/run';
+
+export interface ModelState {
+  ref: string;
+  label: string;
+  /** Changes when the weights behind `ref` have: a live model is read again every few steps. */
+  version: string;
+}
 
 /** A live model is read again after this many steps: often enough to watch, rare enough to train on. */
 const REREAD_STEPS = 10;

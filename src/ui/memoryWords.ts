@@ -1,6 +1,6 @@
 // What a run takes of the device's memory, in words. Pure.
-import { sizeWords } from '../../lib/words';
-import type { MemoryPlan } from '../../protocol/requests';
+import { sizeWords } from '../lib/words';
+import type { MemoryPlan } from '../protocol/requests';
 
 /** `Up to 41 MiB on the GPU: 14 MiB of weights and moments, 27 MiB of activations (8 × 384 tokens)`. */
 export function memoryWords({ B, T, weights, activations, place, isHeldOut }: MemoryPlan): string {
