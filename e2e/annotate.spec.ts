@@ -42,6 +42,7 @@ test('five votes by keyboard, with reveal, note, scores and undo; they survive a
   await expect(answer('B')).toContainText('your vote');
   await page.keyboard.press('ArrowRight');
   await page.keyboard.press('n');
+  await expect(page.getByLabel('Note on this pair')).toBeFocused();
   await page.keyboard.type('1 of them cites'); // letters and digits belong to the note
   await page.keyboard.press('Escape');
   await page.keyboard.press('t');

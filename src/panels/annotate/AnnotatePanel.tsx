@@ -25,6 +25,8 @@ export function AnnotatePanel() {
   const [isScoring, setScoring] = useState(false);
   const note = useRef<HTMLTextAreaElement>(null);
   const rubric = useRef<HTMLDivElement>(null);
+  /** What is typed after the key for a note, before its field has the focus, is no vote. */
+  const isNoteWanted = useRef(false);
   useEffect(() => {
     void openAnnotations();
   }, []);
@@ -34,12 +36,18 @@ export function AnnotatePanel() {
       const verb = event.repeat ? undefined : verbOf(event, placeOf(event.target));
       if (!verb) return;
       event.preventDefault();
+      if (isNoteWanted.current) return;
       if (verb === 'skip') void skipPair();
       else if (verb === 'undo') void takeBack();
       else if (verb === 'next') void move(1);
       else if (verb === 'previous') void move(-1);
-      else if (verb === 'note') void afterVerbs(() => note.current?.focus());
-      else if (verb === 'rubric') setScoring((is) => !is);
+      else if (verb === 'note') {
+        isNoteWanted.current = true;
+        void afterVerbs(() => {
+          isNoteWanted.current = false;
+          note.current?.focus();
+        });
+      } else if (verb === 'rubric') setScoring((is) => !is);
       else void vote(verb);
     };
     addEventListener('keydown', onKey);

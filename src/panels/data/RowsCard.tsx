@@ -244,10 +244,11 @@ function Drafts({
         {plural(drafts, 'edited row')} not saved: runs train on the rows as they were.{' '}
         {isSaving ? (
           <>
-            <span role="status">{saving.progress ? `${workWords(saving.progress)} …` : 'Saving …'}</span>{' '}
+            {/* Before the words, which change: it stays where it is. */}
             <button type="button" className="link" onClick={saving.cancel}>
               Cancel
-            </button>
+            </button>{' '}
+            <span role="status">{saving.progress ? `${workWords(saving.progress)} …` : 'Saving …'}</span>
           </>
         ) : (
           <>
