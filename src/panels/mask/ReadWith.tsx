@@ -1,6 +1,5 @@
 // With what Mask reads: the tokenizer and the template in hand, as the Template page has them, and what the recipe of SFT reads with
 // where that is something else.
-import { count } from '../../lib/words';
 import { useKits } from '../../stores/kits';
 import { readWithRecipe } from '../../stores/lookInMask';
 import { tokenizerOf, useModelName, useModelStore, useStoredModels } from '../../stores/models';
@@ -8,6 +7,7 @@ import { useRuns } from '../../stores/runs';
 import { useSftDraft } from '../../stores/sftDraft';
 import { useTemplates } from '../../stores/templates';
 import { useWorkbench } from '../../stores/workbench';
+import { TokenizerSelect } from '../../ui/TokenizerSelect';
 
 /** In the template's select: what comes with the tokenizer, and what is saved nowhere. */
 const OWN = '';
@@ -31,22 +31,7 @@ export function ReadWith() {
   const ofSft = tokenizerOf(recipe.model.ref, stored, runs);
   return (
     <div className="mask-choices mask-reads">
-      <label className="inline-field">
-        <span>tokenizer</span>
-        <select
-          className="select"
-          aria-label="Tokenizer that Mask reads with"
-          value={kit ?? ''}
-          onChange={(event) => openKit(event.currentTarget.value || undefined)}
-        >
-          <option value="">the studio’s own</option>
-          {kits.map(({ id, title, vocabSize }) => (
-            <option key={id} value={id}>
-              {title} · {count(vocabSize)} tokens
-            </option>
-          ))}
-        </select>
-      </label>
+      <TokenizerSelect label="Tokenizer that Mask reads with" kits={kits} value={kit} onChange={openKit} />
       <label className="inline-field">
         <span>template</span>
         <select

@@ -12,6 +12,7 @@ import { Card } from '../../ui/Card';
 import { EncodedStrip } from '../../ui/EncodedStrip';
 import { Fault } from '../../ui/Fault';
 import { Segmented } from '../../ui/Segmented';
+import { StateSelect } from '../../ui/StateSelect';
 import { directionWords, formulaLines, type LossOption, lossArgs, lossesOf, pairUnder } from './lossView';
 import { argsOf } from './methods';
 import {
@@ -95,18 +96,7 @@ export function PairBox({
       note={`${state.label}${now.value?.step === undefined ? '' : `, read at step ${now.value.step}`} beside ${reference.isInLoss ? 'the reference' : 'its start (no reference in this loss)'}`}
       actions={
         <>
-          <select
-            className="select"
-            aria-label="State of the model"
-            value={state.ref}
-            onChange={(event) => setStateRef(event.currentTarget.value)}
-          >
-            {states.map((s) => (
-              <option key={s.ref} value={s.ref}>
-                {s.label}
-              </option>
-            ))}
-          </select>
+          <StateSelect states={states} value={state.ref} onChange={setStateRef} />
           <Segmented label="Colour tokens by" options={PAIR_HEATS} value={mode} onChange={setMode} />
         </>
       }

@@ -10,6 +10,7 @@ import { Card } from '../../ui/Card';
 import { EncodedStrip } from '../../ui/EncodedStrip';
 import { Fault } from '../../ui/Fault';
 import { Segmented } from '../../ui/Segmented';
+import { StateSelect } from '../../ui/StateSelect';
 import { readable } from '../../ui/tokenText';
 import { AlternativesTable } from './AlternativesTable';
 import {
@@ -123,18 +124,7 @@ export function GlassBox({
       }
       actions={
         <>
-          <select
-            className="select"
-            aria-label="State of the model"
-            value={state?.ref ?? ''}
-            onChange={(event) => setStateRef(event.currentTarget.value)}
-          >
-            {states.map((s) => (
-              <option key={s.ref} value={s.ref}>
-                {s.label}
-              </option>
-            ))}
-          </select>
+          <StateSelect states={states} value={state?.ref} onChange={setStateRef} />
           <Segmented label="Colour tokens by" options={HEAT_MODES} value={mode} onChange={setMode} />
         </>
       }

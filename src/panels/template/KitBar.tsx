@@ -1,6 +1,5 @@
 // Which tokenizer: the studio's own, or one that the person brings as the files of a Hugging Face folder.
 import { type ReactNode, useRef, useState } from 'react';
-import { count } from '../../lib/words';
 import { isKitFile, requireKitSize } from '../../protocol/kitFiles';
 import { deleteKit, importKit, useKits } from '../../stores/kits';
 import { storedConsequences } from '../../stores/storedConsequences';
@@ -8,6 +7,7 @@ import { useWorkbench } from '../../stores/workbench';
 import { DeleteStored } from '../../ui/DeleteStored';
 import { droppedFiles, type PickedFile } from '../../ui/droppedFiles';
 import { FilePicker } from '../../ui/FilePicker';
+import { TokenizerSelect } from '../../ui/TokenizerSelect';
 import { useDropTarget } from '../../ui/useDropTarget';
 import { filesToRead, folderName, rowsAmong } from './kitFiles';
 
@@ -62,22 +62,7 @@ export function KitBar({ facts, children }: { facts: ReactNode; children: ReactN
   return (
     // Dropping is a second way; the buttons inside are the first
     <div className={`kit-bar${isOver ? ' is-over' : ''}`} {...handlers}>
-      <label className="inline-field">
-        <span>tokenizer</span>
-        <select
-          className="select"
-          aria-label="Tokenizer in hand"
-          value={kit ?? ''}
-          onChange={(event) => openKit(event.currentTarget.value || undefined)}
-        >
-          <option value="">the studio’s own</option>
-          {kits.map(({ id, title, vocabSize }) => (
-            <option key={id} value={id}>
-              {title} · {count(vocabSize)} tokens
-            </option>
-          ))}
-        </select>
-      </label>
+      <TokenizerSelect label="Tokenizer in hand" kits={kits} value={kit} onChange={openKit} />
       <FilePicker
         input={files}
         label="Tokenizer and template files"
