@@ -1,8 +1,8 @@
 // A model as Hugging Face publishes it: config.json, safetensors whole or in shards, generation_config.json. What is read, and
 // what is refused by its name. The tokenizer's files beside them are a kit (text/chatKit.ts).
 import { DataError } from '../lib/errors';
-import { parseLlamaConfig, weightsProblem } from '../nn/loadModel';
-import { parameterShapes } from '../nn/presets';
+import { headOf } from '../nn/hfConfig';
+import { modelShapes, parseLlamaConfig, weightsProblem } from '../nn/loadModel';
 import type { LlamaConfig } from '../protocol/model';
 import { requireFloats } from '../storage/safetensors';
 import { type ByteSource, blobBytes, SafetensorsFile, type TensorSource } from '../storage/tensorSource';
@@ -31,7 +31,7 @@ export interface HfModel {
   kit: GivenFile[];
   tensors: HfTensors;
 }
-/** Weights under the names of transformers' LlamaForCausalLM, wherever they lie. */
+/** Weights under the names of transformers' LlamaForCausalLM or LlamaForSequenceClassification, wherever they lie. */
 export interface HfTensors extends TensorSource {
   /** Bytes of weights by type, as the files have them. */
   dtypes: Record<string, number>;
@@ -70,14 +70,16 @@ export async function readHfFolder(given: readonly GivenFile[]): Promise<HfModel
   const folder = folderOf(root.path);
   const here = given.filter(({ path }) => folderOf(path) === folder);
   const byName = new Map(here.map(({ path, blob }) => [nameOf(path), blob]));
-  const config = parseLlamaConfig(await readJson(root.blob, MODEL_CONFIG));
+  const json = await readJson(root.blob, MODEL_CONFIG);
+  const config = parseLlamaConfig(json);
   const index = byName.get(WEIGHTS_INDEX);
   const weights = [...byName.keys()].filter(isWeights).sort();
   if (weights.length === 0) fail(whyNoWeights([...byName.keys()]), WEIGHTS);
   // A whole file beside shards of the same model: one of them is enough.
   const used = index === undefined && weights.includes(WEIGHTS) ? [WEIGHTS] : weights;
   const parts = used.map((name) => ({ name, bytes: blobBytes(byName.get(name)!) }));
-  const tensors = await openWeights(config, parts, index && (await readJson(index, WEIGHTS_INDEX)));
+  const head = headOf(json);
+  const tensors = await openWeights({ config, head }, parts, index && (await readJson(index, WEIGHTS_INDEX)));
   const kept = [MODEL_CONFIG, GENERATION_CONFIG, ...(index ? [WEIGHTS_INDEX] : []), ...tensors.used];
   const generation = byName.get(GENERATION_CONFIG);
   if (generation) stopIdsOf(await readJson(generation, GENERATION_CONFIG));
@@ -140,13 +142,13 @@ function requireShards(names: readonly string[], index?: Record<string, unknown>
  * the copy of a tied head are passed over. Throws DataError naming the file, shard or tensor at fault.
  */
 export async function openWeights(
-  config: LlamaConfig,
+  { config, head }: { config: LlamaConfig; head: 'lm' | 'score' },
   files: readonly { name: string; bytes: ByteSource }[],
   index?: Record<string, unknown>,
 ): Promise<HfTensors & { used: string[] }> {
   const named = requireShards(files.map(({ name }) => name), index); // biome-ignore format: one call
   const wanted = named && new Set(named.values());
-  const shapes = parameterShapes(config);
+  const shapes = modelShapes(config, head);
   const canonical = (name: string): string =>
     shapes.has(name) || !shapes.has(`model.${name}`) ? name : `model.${name}`;
   const found = new Map<string, { file: SafetensorsFile; name: string }>();
@@ -170,7 +172,7 @@ export async function openWeights(
     if (!found.has(canonical(name)) && shapes.has(canonical(name)))
       fail(`${file} lacks ${name}, which ${WEIGHTS_INDEX} says it holds. Download that shard again.`, file);
   const given = new Map([...found].map(([own, { file, name }]) => [own, file.shapes.get(name)!]));
-  const problem = weightsProblem(config, given);
+  const problem = weightsProblem(config, given, head);
   if (problem) {
     const at = [...found].find(([own]) => problem.includes(own))?.[1].file.where ?? files[0]!.name;
     fail(`${problem}. Choose weights and config.json of the same model.`, at);
