@@ -58,6 +58,8 @@ export interface ModelInfo {
   name: string;
   artifactId: string;
   config: LlamaConfig;
+  /** `score`: a reward model, which gives a text a number and writes none. A language model's unless given. */
+  head?: 'score';
   parameterCount: number;
   /** Bytes of f32 weights. */
   sizeBytes: number;

@@ -9,6 +9,8 @@ export interface TrainerConfig {
   /** Types of rows that it trains on. */
   trainsOn: readonly DatasetType[];
   fields: Fields;
+  /** Head of the model that it trains; the language model's unless given. */
+  head?: 'score';
   /** Its loss reads log-probabilities under a reference model. */
   needsReference?(args: { [key: string]: unknown }): boolean;
   /** Throws ConfigError for settings that fit each for itself and not together. */

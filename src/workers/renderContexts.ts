@@ -87,6 +87,12 @@ export class RenderContexts {
     const context = await this.ofKit(kit, sourceOrRef === MODEL_TEMPLATE ? undefined : sourceOrRef);
     return stopIds.length > 0 ? { ...context, stopIds } : context;
   }
+  /** What a model's tokenizer pads with: its end where it has nothing else, as TRL's RewardTrainer does; null without either. */
+  async padTokenOf(ref: ModelRef): Promise<number | null> {
+    const { tokenizer, padToken, eosToken } = await this.ofModel(ref);
+    const token = padToken ?? eosToken;
+    return (token === undefined ? undefined : tokenizer.idOf(token)) ?? null;
+  }
   private kitOf(ref: ModelRef | undefined): Promise<ModelKit> {
     return ref === undefined ? Promise.resolve({ stopIds: [] }) : modelKitOf(this.storage, ref, this.now);
   }
