@@ -104,6 +104,8 @@ export interface CardFacts {
   name: string;
   artifactId: string;
   parameterCount: number;
+  /** A reward model: it is loaded by another class, and used otherwise. */
+  isReward: boolean;
   /** Role → artifact id: base, tokenizer, template, data. */
   parents: Record<string, string>;
   /** The recipe that trained it, as JSON; absent where it was not trained here. */
@@ -115,7 +117,7 @@ export interface CardFacts {
 }
 /** README.md of the folder: what it is, what it came from, how it was trained, and how to load it. */
 export function modelCardText(facts: CardFacts): string {
-  const { name, artifactId, parameterCount, parents, recipe, metrics, versions, hasTemplate } = facts;
+  const { name, artifactId, parameterCount, isReward, parents, recipe, metrics, versions, hasTemplate } = facts;
   const table = (head: [string, string], rows: [string, string][]): string[] =>
     rows.length === 0
       ? []
@@ -123,7 +125,7 @@ export function modelCardText(facts: CardFacts): string {
   const lines = [
     '---',
     'library_name: transformers',
-    'pipeline_tag: text-generation',
+    `pipeline_tag: ${isReward ? 'text-classification' : 'text-generation'}`,
     '---',
     '',
     `# ${name}`,
@@ -139,6 +141,7 @@ export function modelCardText(facts: CardFacts): string {
   ];
   if (recipe !== undefined)
     lines.push('## Training', '', 'Names of settings and metrics are TRL’s.', '', '```json', JSON.stringify(recipe, undefined, 2), '```', ''); // biome-ignore format: one section
+  const modelClass = isReward ? 'AutoModelForSequenceClassification' : 'AutoModelForCausalLM';
   const measured = Object.entries(metrics);
   if (measured.length > 0)
     lines.push(
@@ -152,19 +155,32 @@ export function modelCardText(facts: CardFacts): string {
     '## Use',
     '',
     '```python',
-    'from transformers import AutoModelForCausalLM, AutoTokenizer',
+    `from transformers import ${modelClass}, AutoTokenizer`,
     '',
-    'model = AutoModelForCausalLM.from_pretrained("this-folder")',
+    `model = ${modelClass}.from_pretrained("this-folder")`,
     'tokenizer = AutoTokenizer.from_pretrained("this-folder")',
-    ...(hasTemplate
-      ? [
-          'messages = [{"role": "user", "content": "Hello"}]',
-          'inputs = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_tensors="pt", return_dict=True)',
-        ]
-      : ['inputs = tokenizer("Hello", return_tensors="pt")']),
-    'print(tokenizer.decode(model.generate(**inputs, max_new_tokens=100)[0]))',
+    ...(isReward ? rewardUse(hasTemplate) : textUse(hasTemplate)),
     '```',
     '',
   );
   return lines.join('\n');
 }
+const textUse = (hasTemplate: boolean): string[] => [
+  ...(hasTemplate
+    ? [
+        'messages = [{"role": "user", "content": "Hello"}]',
+        'inputs = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_tensors="pt", return_dict=True)',
+      ]
+    : ['inputs = tokenizer("Hello", return_tensors="pt")']),
+  'print(tokenizer.decode(model.generate(**inputs, max_new_tokens=100)[0]))',
+];
+/** The reward is the one logit, of the last token. */
+const rewardUse = (hasTemplate: boolean): string[] => [
+  ...(hasTemplate
+    ? [
+        'messages = [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Good morning."}]',
+        'inputs = tokenizer.apply_chat_template(messages, return_tensors="pt", return_dict=True)',
+      ]
+    : ['inputs = tokenizer("Hello. Good morning.", return_tensors="pt")']),
+  'print(model(**inputs).logits[0, 0].item())',
+];

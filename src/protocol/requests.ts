@@ -69,6 +69,26 @@ export interface ModelInfo {
   report?: { [key: string]: Json };
 }
 
+/** What a reward model gives a text. */
+export interface ScoredText {
+  /** Of the whole: the score at its last token. */
+  reward: number;
+  /** Of the whole row, and of its prompt. */
+  tokens: number;
+  promptTokens: number;
+  /** Asked for by `perPrefix`. */
+  prefixes?: PrefixRewards;
+}
+/** Rewards of every beginning of an answer. */
+export interface PrefixRewards {
+  /** Score of the prompt alone; absent where there is none. */
+  prompt?: number;
+  /** Tokens of the answer: ids, text, and the score of all up to and with each. */
+  ids: Int32Array;
+  texts: string[];
+  rewards: Float32Array;
+}
+
 /** One prompt for the model: ids are what it reads, text is what a person checks. */
 export interface EncodedPrompt {
   text: string;
@@ -456,6 +476,15 @@ export interface ComputeRequests {
     params: { ref: ModelRef; prompts: Int32Array[]; sampling: SamplingOptions; stopIds: number[] };
     reply: { completions: Completion[] };
     progress: { index: number; text: string };
+  };
+  /**
+   * Rewards of texts under a reward model: rows of messages, of prompt and completion, or of text. `template`: as the model was
+   * trained with unless given.
+   */
+  scoreTexts: {
+    params: { ref: ModelRef; rows: DatasetRow[]; perPrefix?: boolean; template?: string };
+    reply: { rows: ScoredText[] };
+    progress: { done: number; total: number };
   };
   inspect: { params: { ref: ModelRef; ids: Int32Array; k: number }; reply: Inspection; progress: never };
   /** What stands between the parts of a forward pass of one row, by its size. */

@@ -53,13 +53,16 @@ export async function exportModel(
   const files: FolderFile[] = [
     ...weights,
     ...tokenizer,
-    ...(hasGeneration ? [] : [json('generation_config.json', generationConfig(source, context))]),
+    ...(hasGeneration || info.head === 'score'
+      ? []
+      : [json('generation_config.json', generationConfig(source, context))]),
     textFile(
       'README.md',
       modelCardText({
         name: info.name,
         artifactId: info.artifactId,
         parameterCount: info.parameterCount,
+        isReward: info.head === 'score',
         parents: { ...run?.parents, ...kept?.manifest.parents },
         ...(run && { recipe: run.recipe }),
         metrics: lastValues(points ?? []),
@@ -73,7 +76,7 @@ export async function exportModel(
 }
 
 /** The run that a ref means, or that has left the artifact. */
-async function trainedBy(ref: ModelRef, runs: RunStore): Promise<RunHead | undefined> {
+export async function trainedBy(ref: ModelRef, runs: RunStore): Promise<RunHead | undefined> {
   const { runId } = runOf(ref);
   if (runId !== undefined) return runs.head(runId);
   return (await runs.heads()).find(({ outputs }) => Object.values(outputs).includes(ref));
