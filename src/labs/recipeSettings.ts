@@ -3,7 +3,8 @@ import { type ConfigOf, defaults } from '../lib/fields';
 import type { MaskMode, MaskOptions } from '../protocol/chat';
 import type { Recipe } from '../protocol/recipe';
 import type { DatasetInfo, TemplateSettings } from '../protocol/requests';
-import { trainers } from '../trainers/registry';
+import { type TrainerId, trainers } from '../trainers/registry';
+import type { TrainerConfig } from '../trainers/trainerConfig';
 
 const { fields } = trainers.sft;
 
@@ -57,6 +58,10 @@ export function withSettings(recipe: Recipe, settings: RecipeSettings, type?: Da
     },
   };
 }
+
+/** A pair is two rows of a batch. */
+export const rowsPerItem = ({ trainer }: Pick<Recipe, 'trainer'>): number =>
+  (trainers[trainer as TrainerId] as TrainerConfig).trainsOn[0] === 'preference' ? 2 : 1;
 
 export interface SettingChange {
   key: string;

@@ -3,7 +3,9 @@
 import { KERNEL_FORMS } from '../gpu/kernels/forms';
 import { adaptersOf, configOf } from '../labs/bench/profile';
 import { recipeAdapters } from '../labs/recipeAdapters';
+import { rowsPerItem } from '../labs/recipeSettings';
 import { fixedPrompts } from '../labs/runRecipe';
+import { headOfRecipe } from '../labs/startModel';
 import { ConfigError } from '../lib/errors';
 import { parseConfig } from '../lib/fields';
 import { parameterCount } from '../nn/presets';
@@ -35,7 +37,11 @@ const fits = (memory: StepMemory, budget: number, { largestBuffer = Number.POSIT
 export function recipeMemory(recipe: Recipe, config: LlamaConfig, backend: BackendInfo) {
   const args = parseConfig(trainers[recipe.trainer as keyof typeof trainers].fields, recipe.args);
   const { largestBuffer = Number.POSITIVE_INFINITY } = backend;
+  const rows = rowsPerItem(recipe);
+  const head = headOfRecipe(recipe);
+  // As many as the settings say; pairs are told in rows to the plan alone.
   const shapes: RunShapes = {
+    head,
     B: args.per_device_train_batch_size,
     T: Math.min(args.max_length, config.max_position_embeddings),
     checkpointing: args.gradient_checkpointing,
@@ -45,9 +51,14 @@ export function recipeMemory(recipe: Recipe, config: LlamaConfig, backend: Backe
     adapters: recipeAdapters(recipe),
     quantization: recipe.model.quantization,
   };
-  const of = (changed: Partial<RunShapes>) =>
-    runMemory(config, { ...shapes, ...changed }, KERNEL_FORMS(backend.isFallbackAdapter), largestBuffer);
-  return { shapes, memory: of({}), of };
+  // Without a language-model head of its own a tied model is the same.
+  const model = head === 'score' ? { ...config, tie_word_embeddings: true } : config;
+  const of = (changed: Partial<RunShapes>) => {
+    const asked = { ...shapes, ...changed };
+    const inRows = { ...asked, B: rows * asked.B, evaluationRows: rows * asked.evaluationRows };
+    return runMemory(model, inRows, KERNEL_FORMS(backend.isFallbackAdapter), largestBuffer);
+  };
+  return { shapes, rows, memory: of({}), of };
 }
 
 /** The first half, quarter … of a setting that is enough. */
@@ -117,8 +128,9 @@ export class MemoryBudget {
   /** Undefined where the recorded engine does not run: tfjs plans nothing. */
   async plan(recipe: Recipe, config: LlamaConfig, backend: BackendInfo): Promise<MemoryPlan | undefined> {
     if (backend.backend !== 'webgpu') return undefined;
-    const { shapes, memory } = recipeMemory(recipe, config, backend);
-    const { B, T } = shapes;
+    const { shapes, memory, rows } = recipeMemory(recipe, config, backend);
+    const { T } = shapes;
+    const B = rows * shapes.B;
     const budget = await this.bytes(backend.adapter);
     const { weights, activations, largest } = memory;
     const { largestBuffer } = backend;
@@ -132,13 +144,13 @@ export class MemoryBudget {
     const { shapes, of } = recipeMemory(recipe, config, backend);
     const { B, T, checkpointing, evaluationRows: E } = shapes;
     const isFit = (changed: Partial<RunShapes>) => fits(of(changed), plan.budget, backend);
-    const rows = halved(B, 1, (v) => isFit({ B: v }));
+    const items = halved(B, 1, (v) => isFit({ B: v }));
     const measured = halved(E, 1, (v) => isFit({ evaluationRows: v }));
-    const both = rows || measured ? undefined : halved(Math.max(B, E), 1, (v) => isFit(bothOf(v, B, E)));
+    const both = items || measured ? undefined : halved(Math.max(B, E), 1, (v) => isFit(bothOf(v, B, E)));
     const tokens = halved(T, 8, (v) => isFit({ T: v }));
     const remedies = [
       !checkpointing && isFit({ checkpointing: true }) && 'gradient_checkpointing to true',
-      rows && `per_device_train_batch_size to ${rows}`,
+      items && `per_device_train_batch_size to ${items}`,
       measured && `per_device_eval_batch_size to ${measured}`,
       both &&
         `per_device_train_batch_size to ${bothOf(both, B, E).B} and per_device_eval_batch_size to ${bothOf(both, B, E).evaluationRows}`,
@@ -148,8 +160,8 @@ export class MemoryBudget {
     const { largest = 0, largestBuffer = Number.POSITIVE_INFINITY } = plan;
     const what =
       largest > largestBuffer
-        ? `One tensor of this run, at ${B} × ${T} tokens, takes ${size(largest)}, and ${backend.adapter} binds at most ${size(largestBuffer)} at once.`
-        : `This run needs up to ${size(plan.weights + plan.activations)} on the GPU (weights and moments ${size(plan.weights)}, activations of ${B} × ${T} tokens, measurements and answers ${size(plan.activations)}), above the ${size(plan.budget)} that ${backend.adapter} is trusted with.`;
+        ? `One tensor of this run, at ${plan.B} × ${T} tokens, takes ${size(largest)}, and ${backend.adapter} binds at most ${size(largestBuffer)} at once.`
+        : `This run needs up to ${size(plan.weights + plan.activations)} on the GPU (weights and moments ${size(plan.weights)}, activations of ${plan.B} × ${T} tokens, measurements and answers ${size(plan.activations)}), above the ${size(plan.budget)} that ${backend.adapter} is trusted with.`;
     throw new ConfigError(`${what} ${remedy}`, { where: 'per_device_train_batch_size' });
   }
 }

@@ -2,6 +2,8 @@
 // a step, and its worker with it; so what cannot fit is refused before it starts.
 
 import { recipeAdapters } from '../labs/recipeAdapters';
+import { rowsPerItem } from '../labs/recipeSettings';
+import { headOfRecipe } from '../labs/startModel';
 import { ConfigError } from '../lib/errors';
 import { parseConfig } from '../lib/fields';
 import { sizeWords } from '../lib/words';
@@ -23,8 +25,10 @@ function sizes(recipe: Recipe, config: LlamaConfig) {
   const { per_device_train_batch_size: trainRows, per_device_eval_batch_size: evalRows } = args;
   const T = Math.min(args.max_length, config.max_position_embeddings);
   const hasEval = recipe.data.eval.length > 0;
-  const step = tfStepMemory(config, trainRows, T, recipeAdapters(recipe));
-  const evaluation = hasEval ? tfEvaluationBytes(config, evalRows, T) : 0;
+  const rows = rowsPerItem(recipe);
+  const head = headOfRecipe(recipe);
+  const step = tfStepMemory(config, rows * trainRows, T, recipeAdapters(recipe), head);
+  const evaluation = hasEval ? tfEvaluationBytes(config, rows * evalRows, T, head) : 0;
   return { step, evaluation, trainRows, evalRows, T };
 }
 const total = (recipe: Recipe, config: LlamaConfig): number => {
@@ -47,7 +51,7 @@ export function wasmPlan(recipe: Recipe, config: LlamaConfig): MemoryPlan {
   const { step, evaluation, trainRows, evalRows, T } = sizes(recipe, config);
   const isEvaluation = evaluation > step.activations;
   const plan: MemoryPlan = {
-    B: isEvaluation ? evalRows : trainRows,
+    B: rowsPerItem(recipe) * (isEvaluation ? evalRows : trainRows),
     T,
     weights: step.weights,
     activations: Math.max(step.activations, evaluation),
