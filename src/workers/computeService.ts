@@ -315,7 +315,8 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     loadModel: ({ ref }, { progress, signal }) =>
       onDevice('loading the model', async () => {
         const info = await models.info(ref, (loadedBytes, totalBytes) => progress({ loadedBytes, totalBytes }), signal);
-        await models.use(ref, async () => undefined, signal); // on the device now, so that the first answer comes at once
+        // On the device now, so that the first answer comes at once.
+        await models.use(ref, async () => undefined, signal, 'interactive', info.head ?? 'lm');
         return { ...info, ref };
       }),
     generate: ({ ref, prompts, sampling, stopIds }, { progress, signal }) =>
