@@ -14,14 +14,13 @@ import type { SampleGeneration } from '../protocol/run';
 import type { RenderContext } from '../text/renderContext';
 import { loadTrainer } from '../trainers/load';
 import { type LoopCheckpoint, type LoopState, type RowGroup, type StepReport, TrainingRun } from '../trainers/loop';
-import { trainers } from '../trainers/registry';
+import { trainedHead, trainers } from '../trainers/registry';
 import { evaluationCases } from '../world/cases';
 import type { World } from '../world/state';
 import { adapterCases } from './adapterCases';
 import { adapterNames } from './adapterNames';
 import { casesOf } from './casesOf';
 import { precomputed, referenceFor } from './reference';
-import { headOfRecipe } from './startModel';
 import { validateRecipe } from './validateRecipe';
 
 export interface RecipeEnvironment {
@@ -52,7 +51,7 @@ export interface ResumePoint {
 const FIXED_PROMPTS = 4;
 /** Prompts that a run answers on the way; each of its adapters answers one at least. */
 export const fixedPrompts = (recipe: Recipe): number =>
-  headOfRecipe(recipe) === 'lm' ? Math.max(FIXED_PROMPTS, adapterNames(recipe).length) : 0;
+  trainedHead(recipe.trainer) === 'lm' ? Math.max(FIXED_PROMPTS, adapterNames(recipe).length) : 0;
 const FIXED_SEED = 5;
 
 /** Throws ConfigError for a bad recipe and DataError when there is nothing to train on. */
@@ -109,7 +108,7 @@ export async function prepareRecipe(
       yieldToOthers,
       sendAhead: environment.sendAhead,
       // A reward model writes nothing.
-      ...(headOfRecipe(recipe) === 'lm' && {
+      ...(trainedHead(recipe.trainer) === 'lm' && {
         generate: (step) => answerFixedPrompts(step, recipe, environment, args.generation_max_new_tokens),
       }),
     },
@@ -205,7 +204,7 @@ export class RecipeRun {
   async evaluate(given: Partial<EvaluateOptions> = {}): ReturnType<typeof evaluate> {
     const { world, render } = this.environment;
     const { recipe } = this;
-    if (headOfRecipe(recipe) !== 'lm') return { metrics: [], cases: [], graded: [] };
+    if (trainedHead(recipe.trainer) !== 'lm') return { metrics: [], cases: [], graded: [] };
     const options = {
       metrics: recipe.evaluation,
       cases: 40,

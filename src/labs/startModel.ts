@@ -4,12 +4,7 @@ import { headOf } from '../nn/hfConfig';
 import type { ModelFiles, StreamedFiles } from '../nn/loadModel';
 import { asRewardModel } from '../nn/rewardModel';
 import type { Recipe } from '../protocol/recipe';
-import { type TrainerId, trainers } from '../trainers/registry';
-import type { TrainerConfig } from '../trainers/trainerConfig';
-
-/** Of the model that the recipe trains. */
-export const headOfRecipe = ({ trainer }: Pick<Recipe, 'trainer'>): 'lm' | 'score' =>
-  (trainers[trainer as TrainerId] as TrainerConfig).head ?? 'lm';
+import { trainedHead } from '../trainers/registry';
 
 /**
  * `padTokenId`: of the model's tokenizer. Throws ConfigError for a language model's method on a reward model; a reward model that
@@ -20,7 +15,7 @@ export function startFiles<F extends ModelFiles | StreamedFiles>(
   files: F,
   padTokenId: number | null,
 ): F {
-  if (headOfRecipe(recipe) === 'score') return asRewardModel(files, { seed: recipe.seed, padTokenId });
+  if (trainedHead(recipe.trainer) === 'score') return asRewardModel(files, { seed: recipe.seed, padTokenId });
   requireLanguageModel(files, recipe.model.ref);
   return files;
 }

@@ -408,6 +408,8 @@ export interface StoredModel {
   name: string;
   sizeBytes: number;
   createdAt: number;
+  /** As ModelInfo's: a reward model. */
+  head?: 'score';
   /** From another place than this studio, with a tokenizer of its own. */
   isImported: boolean;
   /** Artifact id of the tokenizer that it reads with; the studio's own unless given. */

@@ -19,6 +19,7 @@ import { validateRecipe } from '../labs/validateRecipe';
 import { ConfigError, DeviceError } from '../lib/errors';
 import { adapterPicture, updateMap } from '../nn/adapterPicture';
 import { generate } from '../nn/generate';
+import { headOf } from '../nn/hfConfig';
 import { inspect } from '../nn/inspect';
 import { layerNorms } from '../nn/layerNorms';
 import { loraPlan } from '../nn/loraPlan';
@@ -668,5 +669,7 @@ async function storedModel(
 ): Promise<StoredModel> {
   const { kit } = await modelKitOf(storage, id, now);
   const isImported = manifest.parents.tokenizer !== undefined;
-  return { id, name, sizeBytes, createdAt, isImported, ...(kit !== undefined && { tokenizer: kit }) };
+  const config = JSON.parse(new TextDecoder().decode(await new ArtifactStore(storage, now).file(id, 'config.json')));
+  const head = headOf(config) === 'score' ? { head: 'score' as const } : {};
+  return { id, name, sizeBytes, createdAt, isImported, ...head, ...(kit !== undefined && { tokenizer: kit }) };
 }

@@ -5,7 +5,6 @@ import { adaptersOf, configOf } from '../labs/bench/profile';
 import { recipeAdapters } from '../labs/recipeAdapters';
 import { rowsPerItem } from '../labs/recipeSettings';
 import { fixedPrompts } from '../labs/runRecipe';
-import { headOfRecipe } from '../labs/startModel';
 import { ConfigError } from '../lib/errors';
 import { parseConfig } from '../lib/fields';
 import { parameterCount } from '../nn/presets';
@@ -16,7 +15,7 @@ import type { BackendInfo, LlamaConfig } from '../protocol/model';
 import type { Recipe } from '../protocol/recipe';
 import type { MemoryPlan } from '../protocol/requests';
 import type { Storage } from '../storage/storage';
-import { trainers } from '../trainers/registry';
+import { trainedHead, trainers } from '../trainers/registry';
 import { WASM_BUDGET } from './wasmBudget';
 
 const TABLE = 'memory-budgets';
@@ -38,7 +37,7 @@ export function recipeMemory(recipe: Recipe, config: LlamaConfig, backend: Backe
   const args = parseConfig(trainers[recipe.trainer as keyof typeof trainers].fields, recipe.args);
   const { largestBuffer = Number.POSITIVE_INFINITY } = backend;
   const rows = rowsPerItem(recipe);
-  const head = headOfRecipe(recipe);
+  const head = trainedHead(recipe.trainer);
   // As many as the settings say; pairs are told in rows to the plan alone.
   const shapes: RunShapes = {
     head,

@@ -12,7 +12,7 @@ import {
   writeAdapters,
 } from '../interop/peft';
 import { recipeAdapters } from '../labs/recipeAdapters';
-import { headOfRecipe, startFiles } from '../labs/startModel';
+import { startFiles } from '../labs/startModel';
 import { ConfigError, DataError } from '../lib/errors';
 import { tensorsOf } from '../nn/adapterSet';
 import { headOf, inFloat32 } from '../nn/hfConfig';
@@ -34,6 +34,7 @@ import type { RunStore } from '../storage/runs';
 import { readSafetensors, writeSafetensors } from '../storage/safetensors';
 import type { Storage } from '../storage/storage';
 import { inMemory, readTensors, storedBytes, type TensorSource } from '../storage/tensorSource';
+import { trainedHead } from '../trainers/registry';
 import type { DeviceQueue, Priority } from './deviceQueue';
 import { type ReadModelFile, requireModelFile } from './modelFiles';
 
@@ -148,7 +149,7 @@ export class Models {
   async start(recipe: Recipe, signal?: AbortSignal): Promise<ModelSource> {
     const { ref } = recipe.model;
     const source = await this.whole(ref, signal);
-    const padTokenId = headOfRecipe(recipe) === 'score' ? await this.env.padTokenOf(ref) : null;
+    const padTokenId = trainedHead(recipe.trainer) === 'score' ? await this.env.padTokenOf(ref) : null;
     const files = startFiles(recipe, source.files, padTokenId);
     return files === source.files ? source : asReward(source, files);
   }

@@ -3,7 +3,6 @@
 
 import { recipeAdapters } from '../labs/recipeAdapters';
 import { rowsPerItem } from '../labs/recipeSettings';
-import { headOfRecipe } from '../labs/startModel';
 import { ConfigError } from '../lib/errors';
 import { parseConfig } from '../lib/fields';
 import { sizeWords } from '../lib/words';
@@ -11,7 +10,7 @@ import { tfEvaluationBytes, tfStepMemory } from '../nn/tfStepMemory';
 import type { LlamaConfig } from '../protocol/model';
 import type { Recipe } from '../protocol/recipe';
 import type { MemoryPlan } from '../protocol/requests';
-import { trainers } from '../trainers/registry';
+import { trainedHead, trainers } from '../trainers/registry';
 import { WASM_HEAP_BYTES } from './inWords';
 
 /**
@@ -26,7 +25,7 @@ function sizes(recipe: Recipe, config: LlamaConfig) {
   const T = Math.min(args.max_length, config.max_position_embeddings);
   const hasEval = recipe.data.eval.length > 0;
   const rows = rowsPerItem(recipe);
-  const head = headOfRecipe(recipe);
+  const head = trainedHead(recipe.trainer);
   const step = tfStepMemory(config, rows * trainRows, T, recipeAdapters(recipe), head);
   const evaluation = hasEval ? tfEvaluationBytes(config, rows * evalRows, T, head) : 0;
   return { step, evaluation, trainRows, evalRows, T };

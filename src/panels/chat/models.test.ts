@@ -43,6 +43,10 @@ test('the bases come first, then the newest run with the checkpoints that are no
   expect(options[4]!.name).toBe('SFT 1 · checkpoint 50');
 });
 
+test('a reward model gives numbers, not answers', () => {
+  const { recipe } = run({});
+  expect(modelOptions([run({ recipe: { ...recipe, trainer: 'reward' } })])).toHaveLength(2);
+});
 test('a run without weights cannot answer', () => {
   expect(modelOptions([run({ status: 'failed', checkpoints: [] })])).toHaveLength(2);
 });

@@ -1,10 +1,11 @@
-// Which models can answer: the built-in bases, every run with weights, and each of its checkpoints.
+// Which models can answer: the built-in bases, every run of a language model with weights, and each of its checkpoints.
 import { useState } from 'react';
 import { count } from '../../lib/words';
 import type { StoredModel } from '../../protocol/requests';
 import type { RunRecord } from '../../protocol/run';
 import { useModelStore, useStoredModels } from '../../stores/models';
 import { useRuns } from '../../stores/runs';
+import { trainedHead } from '../../trainers/registry';
 
 export interface ModelOption {
   ref: string;
@@ -15,13 +16,14 @@ const BASES: ModelOption[] = [
   { ref: 'builtin:micro', name: 'micro-base' },
 ];
 const hasWeights = (run: RunRecord): boolean =>
-  run.checkpoints.length > 0 || run.status === 'running' || run.status === 'paused';
+  trainedHead(run.recipe.trainer) === 'lm' &&
+  (run.checkpoints.length > 0 || run.status === 'running' || run.status === 'paused');
 
 /** Newest run first, each followed by its checkpoints; the bases last in the list of runs, first in the menu. */
 export function modelOptions(runs: readonly RunRecord[], stored: readonly StoredModel[] = []): ModelOption[] {
   return [
     ...BASES,
-    ...stored.filter(({ isImported }) => isImported).map(({ id, name }) => ({ ref: id, name })),
+    ...stored.filter(({ isImported, head }) => isImported && !head).map(({ id, name }) => ({ ref: id, name })),
     ...runs
       .filter(hasWeights)
       .toSorted((a, b) => b.createdAt - a.createdAt)
