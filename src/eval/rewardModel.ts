@@ -1,8 +1,9 @@
 // What a reward model is worth on held-out pairs: accuracy, margins, calibration (Guo et al. 2017, arXiv:1706.04599, with its expected
 // calibration error); and what it pays for, by editing one thing of an answer at a time. Pure given a scorer.
-import { type Interval, wilson } from '../lib/agreement';
+import { wilson } from '../lib/agreement';
 import { DataError } from '../lib/errors';
 import type { Rng } from '../lib/rng';
+import type { Accuracy, CalibrationBin, PaidFor, PairReport } from '../protocol/rewardReport';
 import { bootstrapMean, mean } from './stats';
 
 /** Rewards of items, in their order. */
@@ -16,36 +17,6 @@ export interface HeldPair<T> {
   /** Share of the votes for the chosen answer; 1 unless given. */
   share?: number;
 }
-export interface Accuracy extends Interval {
-  /** Share of pairs whose chosen answer has the larger reward: ties are no wins, as in TRL. 95 % Wilson interval. */
-  value: number;
-  n: number;
-}
-/** Pairs whose favourite has about this probability. */
-export interface CalibrationBin extends Interval {
-  from: number;
-  to: number;
-  n: number;
-  /** Mean probability that the model gives its favourite, σ(|margin|). NaN in an empty bin. */
-  predicted: number;
-  /** Share of pairs, or of their votes, that say the same; `low` and `high` are its 95 % Wilson interval. NaN in an empty bin. */
-  won: number;
-}
-export interface PairReport {
-  accuracy: Accuracy;
-  ties: number;
-  /** Chosen minus rejected reward, pair by pair in their order. */
-  margins: number[];
-  margin: Interval & { mean: number };
-  /** Bars of equal width between `edges`, which 0 is one of. */
-  histogram: { edges: number[]; counts: number[] };
-  /** Mean −log σ(margin), nats; ln 2 = 0.693 for a coin toss. */
-  loss: number;
-  calibration: { bins: CalibrationBin[]; ece: number };
-  /** In the order in which kinds first come; empty where no row has one. */
-  byKind: { kind: string; accuracy: Accuracy; meanMargin: number }[];
-}
-
 const BARS = 24;
 const BINS = 10;
 const sigmoid = (x: number): number => (x >= 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x)));
@@ -138,23 +109,6 @@ export interface EditedCase<T> {
   itemOf(answer: string): T;
   edits: readonly ControlledEdit[];
 }
-export interface EditEffect extends Interval {
-  id: string;
-  title: string;
-  isSurface: boolean;
-  /** Answers that the edit changed at all. */
-  n: number;
-  /** Mean reward of the edited answer minus that of the original, with its 95 % bootstrap interval. NaN where nothing was changed. */
-  change: number;
-  /** Share of edited answers with a larger reward than the original. */
-  raised: number;
-}
-export interface PaidFor {
-  effects: EditEffect[];
-  /** Standard deviation of the originals' rewards: a change is large or small beside it. */
-  spread: number;
-}
-
 /** What the model pays for: the change of reward under each edit, over all answers that it changes. Throws DataError for a reward that is not finite. */
 export async function paidFor<T>(cases: readonly EditedCase<T>[], score: Scorer<T>, rng: Rng): Promise<PaidFor> {
   const items: T[] = [];

@@ -30,6 +30,7 @@ import type {
 } from './engineReport';
 import type { BackendInfo, BackendName, LlamaConfig, LoraConfig, SamplingOptions } from './model';
 import type { Recipe } from './recipe';
+import type { RewardReport } from './rewardReport';
 import type { RowMapping } from './rowForms';
 import type { RunRecord } from './run';
 import type {
@@ -486,6 +487,12 @@ export interface ComputeRequests {
   scoreTexts: {
     params: { ref: ModelRef; rows: DatasetRow[]; perPrefix?: boolean; template?: string };
     reply: { rows: ScoredText[] };
+    progress: { done: number; total: number };
+  };
+  /** A reward model on held-out pairs of a built-in set, and what it pays for: `edited` of their chosen answers, one thing changed at a time. */
+  rewardReport: {
+    params: { ref: ModelRef; dataset: string; pairs: number; edited: number; seed: number; template?: string };
+    reply: RewardReport;
     progress: { done: number; total: number };
   };
   inspect: { params: { ref: ModelRef; ids: Int32Array; k: number }; reply: Inspection; progress: never };

@@ -12,9 +12,7 @@ import { compareEngines, NAMES } from '../labs/bench/compare';
 import { profileStep } from '../labs/bench/profile';
 import { compareWithWasm } from '../labs/bench/wasmComparison';
 import { runVector, VECTORS } from '../labs/conformance/registry';
-import { settingsOf } from '../labs/recipeSettings';
 import { RecipeRun } from '../labs/runRecipe';
-import { encodeScored, type ScoredRow } from '../labs/scoredRows';
 import { validateRecipe } from '../labs/validateRecipe';
 import { ConfigError, DeviceError } from '../lib/errors';
 import { adapterPicture, updateMap } from '../nn/adapterPicture';
@@ -25,19 +23,11 @@ import { layerNorms } from '../nn/layerNorms';
 import { loraPlan } from '../nn/loraPlan';
 import { quantizationErrors, quantizeBase } from '../nn/quantizedBase';
 import { gpuContext, onCompiling } from '../nn/recorded/context';
-import { scoreRows } from '../nn/scoreRows';
 import type { Calibration, StepShape, TunedForms, WasmComparison } from '../protocol/engineReport';
 import type { ComputeEvent } from '../protocol/events';
 import type { BackendInfo, BackendName } from '../protocol/model';
 import { parseLoraConfig } from '../protocol/peft';
-import type {
-  ComputeRequests,
-  ConformanceResult,
-  Handlers,
-  ScoredText,
-  StoredModel,
-  TextRequests,
-} from '../protocol/requests';
+import type { ComputeRequests, ConformanceResult, Handlers, StoredModel, TextRequests } from '../protocol/requests';
 import { type ArtifactInfo, ArtifactStore } from '../storage/artifacts';
 import { CheckpointStore } from '../storage/checkpoints';
 import { RunStore } from '../storage/runs';
@@ -51,14 +41,15 @@ import { EndedRuns } from './endedRuns';
 import { gpuErrorWords, inWords, isOutOfMemory, isWasmAbort, lossWords } from './inWords';
 import { MemoryBudget, recipeMemory } from './memoryBudget';
 import { modelCard } from './modelCards';
-import { exportModel, tokenizerParts, trainedBy } from './modelExports';
+import { exportModel, tokenizerParts } from './modelExports';
 import { type ReadModelFile, requireModelFile } from './modelFiles';
 import { ModelImports } from './modelImports';
 import { modelKitOf } from './modelKit';
 import { Models, runOf, sourceOf } from './models';
-import { type ModelText, modelText } from './modelText';
+import { modelText } from './modelText';
 import { recipePreparer } from './prepareRun';
 import { RenderContexts } from './renderContexts';
+import { Rewards } from './rewards';
 import { type Connection, transferring } from './rpc';
 import type { RunLocks } from './runLocks';
 import { StorageItems } from './storageItems';
@@ -137,6 +128,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     isTraining: () => training.ids().length > 0,
   });
   const adapterImports = new AdapterImports(tenancy);
+  const rewards = new Rewards({ models, contexts, queue, runs: stores.runs });
   const arithmetic = new AdapterArithmetic({ tenancy, models, contexts, queue });
   const training: TrainingRuns = new TrainingRuns({
     ...{ ...stores, locks: env.locks, queue, now, emit },
@@ -349,26 +341,14 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
         const read = await models.use(ref, (engine) => inspect(engine, ids, k), signal);
         return { ...read, topkTexts: Array.from(read.topkIds, text.token) };
       }),
-    scoreTexts: ({ ref, rows, perPrefix = false, template }, { signal, progress }) =>
-      onDevice('scoring', async () => {
-        const recipe = (await trainedBy(ref, stores.runs))?.recipe;
-        const context = await contexts.ofModel(ref, template ?? recipe?.template);
-        const encoded = encodeScored(rows, { ...context, ...(recipe && { mask: settingsOf(recipe).mask }) });
-        const options = {
-          signal,
-          onProgress: (done: number, total: number) => progress({ done, total }),
-          yieldToOthers: () => queue.giveWay(),
-        };
-        const scores = await models.use(
-          ref,
-          (engine) => scoreRows(engine, encoded.map(({ ids }) => ids), options),
-          signal,
-          'interactive',
-          'score',
-        ); // biome-ignore format: one call
-        const text = modelText(context.tokenizer);
-        return { rows: encoded.map((row, i) => scoredText(row, scores[i]!, perPrefix ? text : undefined)) };
-      }),
+    scoreTexts: (params, { signal, progress }) =>
+      onDevice('scoring', () =>
+        rewards.scoreTexts(params, { signal, onProgress: (done, total) => progress({ done, total }) }),
+      ),
+    rewardReport: (params, { signal, progress }) =>
+      onDevice('measuring the reward model', () =>
+        rewards.report(params, { signal, onProgress: (done, total) => progress({ done, total }) }),
+      ),
     layerNorms: ({ ref, ids }, { signal }) =>
       onDevice('reading the row', () => models.use(ref, (engine) => layerNorms(engine, ids), signal)),
     evaluate: ({ ref, metrics, cases, seed, promptStyle, dataset, template, casesOf = ref }, { progress, signal }) =>
@@ -642,24 +622,6 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     storageEstimate: () => storage.estimate(),
   };
   return { handlers, abandon };
-}
-
-/** `text`: reads the tokens of every beginning of the answer as well. */
-function scoredText({ ids, promptLength }: ScoredRow, scores: Float32Array, text?: ModelText): ScoredText {
-  const answer = ids.slice(promptLength);
-  return {
-    reward: scores.at(-1)!,
-    tokens: ids.length,
-    promptTokens: promptLength,
-    ...(text && {
-      prefixes: {
-        ...(promptLength > 0 && { prompt: scores[promptLength - 1]! }),
-        ids: answer,
-        texts: Array.from(answer, text.token),
-        rewards: scores.slice(promptLength),
-      },
-    }),
-  };
 }
 
 async function storedModel(

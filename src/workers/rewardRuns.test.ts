@@ -136,6 +136,26 @@ test('every beginning of an answer has its reward; the last is the whole’s', a
   await expect(score(ROWS[0]!, 'builtin:tiny')).rejects.toMatchObject({ kind: 'config', message: expect.stringContaining('is a language model and gives no rewards') }); // biome-ignore format: one call
 });
 
+test('its report: held-out pairs of the set it was trained on, and every edit that changes an answer', async () => {
+  const made = bed();
+  await start(made, reward({ args: { ...reward().args, max_steps: 2 } }));
+  await until(made, 'finished');
+  const ask = (ref: string, dataset = 'builtin:pref') =>
+    made.compute.request('rewardReport', { ref, dataset, pairs: 6, edited: 3, seed: 1 });
+  const { pairs, paidFor } = await ask('run:r');
+  expect(pairs.accuracy.n).toBe(6);
+  expect(pairs.margins).toHaveLength(6);
+  expect(pairs.histogram.counts.reduce((a, b) => a + b)).toBe(6);
+  expect(pairs.byKind.reduce((sum, { accuracy }) => sum + accuracy.n, 0)).toBe(6);
+  expect(paidFor.effects.map(({ id }) => id)).toContain('flattery');
+  const flattery = paidFor.effects.find(({ id }) => id === 'flattery')!;
+  expect(flattery).toMatchObject({ n: 3, isSurface: true });
+  expect(flattery.change).not.toBe(0);
+  expect(await ask('run:r')).toEqual({ pairs, paidFor });
+  await expect(ask('run:r', 'builtin:sft/single')).rejects.toThrow('holds no preferences');
+  await expect(ask('builtin:tiny')).rejects.toThrow('gives no rewards');
+});
+
 test('it is not offered as a language model: chat, inspection, evaluation, SFT and references say why', async () => {
   const made = bed();
   await start(made, reward({ args: { ...reward().args, max_steps: 2 } }));
