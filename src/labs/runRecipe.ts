@@ -14,7 +14,7 @@ import type { SampleGeneration } from '../protocol/run';
 import type { RenderContext } from '../text/renderContext';
 import { loadTrainer } from '../trainers/load';
 import { type LoopCheckpoint, type LoopState, type RowGroup, type StepReport, TrainingRun } from '../trainers/loop';
-import { trainers } from '../trainers/registry';
+import { trainedHead, trainers } from '../trainers/registry';
 import { evaluationCases } from '../world/cases';
 import type { World } from '../world/state';
 import { adapterCases } from './adapterCases';
@@ -50,7 +50,8 @@ export interface ResumePoint {
 /** One fixed prompt of each shape, from the dev split: never trained on, never in the held-out figures. */
 const FIXED_PROMPTS = 4;
 /** Prompts that a run answers on the way; each of its adapters answers one at least. */
-export const fixedPrompts = (recipe: Recipe): number => Math.max(FIXED_PROMPTS, adapterNames(recipe).length);
+export const fixedPrompts = (recipe: Recipe): number =>
+  trainedHead(recipe.trainer) === 'lm' ? Math.max(FIXED_PROMPTS, adapterNames(recipe).length) : 0;
 const FIXED_SEED = 5;
 
 /** Throws ConfigError for a bad recipe and DataError when there is nothing to train on. */
@@ -106,7 +107,10 @@ export async function prepareRecipe(
       now: environment.now,
       yieldToOthers,
       sendAhead: environment.sendAhead,
-      generate: (step) => answerFixedPrompts(step, recipe, environment, args.generation_max_new_tokens),
+      // A reward model writes nothing.
+      ...(trainedHead(recipe.trainer) === 'lm' && {
+        generate: (step) => answerFixedPrompts(step, recipe, environment, args.generation_max_new_tokens),
+      }),
     },
     resumeFrom?.state as LoopState | undefined,
   );
@@ -194,11 +198,13 @@ export class RecipeRun {
   }
   /**
    * Held-out evaluation of the weights as they are, on the recipe's own task; its metrics unless others are named. Several adapters
-   * are each measured on their own (adapterCases).
+   * are each measured on their own (adapterCases). Of a reward model, which writes nothing, there is none: its figures are those of
+   * its pairs (eval/rewardModel.ts).
    */
   async evaluate(given: Partial<EvaluateOptions> = {}): ReturnType<typeof evaluate> {
     const { world, render } = this.environment;
     const { recipe } = this;
+    if (trainedHead(recipe.trainer) !== 'lm') return { metrics: [], cases: [], graded: [] };
     const options = {
       metrics: recipe.evaluation,
       cases: 40,

@@ -38,7 +38,7 @@ import { DeviceQueue, yieldToMessages } from './deviceQueue';
 import { EndedRuns } from './endedRuns';
 import { gpuErrorWords, inWords, isOutOfMemory, isWasmAbort, lossWords } from './inWords';
 import { MemoryBudget, recipeMemory } from './memoryBudget';
-import { isImportedAdapter, kindOfFiles, ModelAdapters } from './modelAdapters';
+import { isImportedAdapter, isRewardModel, kindOfFiles, ModelAdapters } from './modelAdapters';
 import { baseOf, modelCard } from './modelCards';
 import { exportMerged, exportModel, exportPeft, exportStored } from './modelExports';
 import { type ReadModelFile, requireModelFile } from './modelFiles';
@@ -47,6 +47,7 @@ import { Models, runOf, sourceOf } from './models';
 import { modelText } from './modelText';
 import { recipePreparer } from './prepareRun';
 import { RenderContexts } from './renderContexts';
+import { Rewards } from './rewards';
 import { type Connection, transferring } from './rpc';
 import type { RunLocks } from './runLocks';
 import { StorageItems } from './storageItems';
@@ -110,6 +111,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
 
   const models = new Models({
     ...{ ...stores, storage, queue, now, readModelFile: env.readModelFile },
+    padTokenOf: (ref) => contexts.padTokenOf(ref),
     checkRoom: async (config) => budget.checkModel(config, await ready()),
     liveEngine(runId) {
       const driver = training.get(runId)?.driver ?? ended.get(runId);
@@ -127,6 +129,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
   });
   const adapterImports = new AdapterImports(tenancy);
   const modelAdapters = new ModelAdapters(models, artifacts);
+  const rewards = new Rewards({ models, contexts, queue, runs: stores.runs });
   const arithmetic = new AdapterArithmetic({ tenancy, models, contexts, queue });
   const training: TrainingRuns = new TrainingRuns({
     ...{ ...stores, locks: env.locks, queue, now, emit },
@@ -308,9 +311,11 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       },
     );
     const isAdapter = isImportedAdapter(info);
+    const isReward = await isRewardModel(artifacts, info);
     const adapterOf = isAdapter ? await baseOf(manifest.parents.base!, models, artifacts) : undefined;
     return {
       ...{ id, name, sizeBytes, createdAt },
+      ...(isReward && { head: 'score' as const }),
       isImported: isAdapter || (manifest.parents.tokenizer !== undefined && manifest.parents.base === undefined),
       ...(kit !== undefined && { tokenizer: kit }),
       ...(adapterOf && { adapterOf }),
@@ -321,7 +326,8 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     loadModel: ({ ref }, { progress, signal }) =>
       onDevice('loading the model', async () => {
         const info = await models.info(ref, (loadedBytes, totalBytes) => progress({ loadedBytes, totalBytes }), signal);
-        await models.use(ref, async () => undefined, signal); // on the device now, so that the first answer comes at once
+        // On the device now, so that the first answer comes at once.
+        await models.use(ref, async () => undefined, signal, 'interactive', info.head ?? 'lm');
         return { ...info, ref };
       }),
     generate: ({ ref, prompts, sampling, stopIds }, { progress, signal }) =>
@@ -353,6 +359,14 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
         const read = await models.use(ref, (engine) => inspect(engine, ids, k), signal);
         return { ...read, topkTexts: Array.from(read.topkIds, text.token) };
       }),
+    scoreTexts: (params, { signal, progress }) =>
+      onDevice('scoring', () =>
+        rewards.scoreTexts(params, { signal, onProgress: (done, total) => progress({ done, total }) }),
+      ),
+    rewardReport: (params, { signal, progress }) =>
+      onDevice('measuring the reward model', () =>
+        rewards.report(params, { signal, onProgress: (done, total) => progress({ done, total }) }),
+      ),
     layerNorms: ({ ref, ids }, { signal }) =>
       onDevice('reading the row', () => models.use(ref, (engine) => layerNorms(engine, ids), signal)),
     evaluate: ({ ref, metrics, cases, seed, promptStyle, dataset, template, casesOf = ref }, { progress, signal }) =>

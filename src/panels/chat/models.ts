@@ -1,4 +1,4 @@
-// Which models can answer: the built-in bases, every run with weights, and each of its checkpoints.
+// Which models can answer: the built-in bases, every run of a language model with weights, and each of its checkpoints.
 import { useState } from 'react';
 import { count } from '../../lib/words';
 import type { StoredModel } from '../../protocol/requests';
@@ -6,13 +6,15 @@ import type { RunRecord } from '../../protocol/run';
 import { BUILTIN_MODELS } from '../../stores/modelNames';
 import { useModelName, useModelStore, useStoredModels, type WantedInChat } from '../../stores/models';
 import { useRuns } from '../../stores/runs';
+import { trainedHead } from '../../trainers/registry';
 
 export interface ModelOption {
   ref: string;
   name: string;
 }
 const hasWeights = (run: RunRecord): boolean =>
-  run.checkpoints.length > 0 || run.status === 'running' || run.status === 'paused';
+  trainedHead(run.recipe.trainer) === 'lm' &&
+  (run.checkpoints.length > 0 || run.status === 'running' || run.status === 'paused');
 
 /**
  * Bases and imported models; then the newest run first, each followed by its checkpoints; then what runs have left and no run
@@ -24,7 +26,7 @@ export function modelOptions(runs: readonly RunRecord[], stored: readonly Stored
   const of = (list: readonly StoredModel[]) => list.map(({ id, name }) => ({ ref: id, name }));
   return [
     ...BUILTIN_MODELS,
-    ...of(stored.filter(({ isImported }) => isImported)),
+    ...of(stored.filter(({ isImported, head }) => isImported && !head)),
     ...shown
       .toSorted((a, b) => b.createdAt - a.createdAt)
       .flatMap((run) => [
@@ -34,7 +36,7 @@ export function modelOptions(runs: readonly RunRecord[], stored: readonly Stored
           .toSorted((a, b) => b.step - a.step)
           .map((c) => ({ ref: `run:${run.id}@${c.step}`, name: `${run.name} · checkpoint ${count(c.step)}` })),
       ]),
-    ...of(stored.filter(({ id, isImported }) => !isImported && !left.has(id))),
+    ...of(stored.filter(({ id, isImported, head }) => !isImported && !head && !left.has(id))),
   ];
 }
 

@@ -165,7 +165,8 @@ export function CardView({
 function CardBody({ card, stored }: { card: ModelCard; stored?: StoredModel }) {
   const { recipe, edit } = useSftDraft();
   const { info, tokenizer, uses, shape, parents } = card;
-  const runs = (use: string) => uses.some((one) => one.use === use && !one.refusal);
+  const isReward = info.head === 'score';
+  const runs = (use: string) => !isReward && uses.some((one) => one.use === use && !one.refusal);
   const isBase = info.ref !== 'builtin:micro-sft';
   /** With this model in hand there. */
   const open = (panel: '#/sft' | '#/lora') => {
@@ -192,6 +193,11 @@ function CardBody({ card, stored }: { card: ModelCard; stored?: StoredModel }) {
           </button>
         )}
       </div>
+      {isReward && (
+        <p className="quiet">
+          A reward model gives texts numbers and writes none, so Chat, SFT and LoRA take language models only.
+        </p>
+      )}
       <div className="models-facts">
         <dl className="facts">
           {shapeFacts(card).map(([label, words]) => (

@@ -30,7 +30,7 @@ export function RecipeCard({ sft, datasets }: { sft: Sft; datasets: readonly Dat
   const [isOpen, setOpen] = useState(false);
   const { recipe, edit, isBusy } = sft;
   const { typed, type } = useTypedFields('sft');
-  const stored = useStoredModels().filter(({ isImported }) => isImported);
+  const stored = useStoredModels().filter(({ isImported, head }) => isImported && !head);
   const nameOf = useModelName();
   const templates = withOwn(useTemplates(), recipe.template);
   const [isFolded, setFolded] = useState(() => matchMedia('(max-width: 700px)').matches);
