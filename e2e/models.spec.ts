@@ -107,7 +107,7 @@ function adapter(info: TestInfo, base: string, width = 64): string {
   mkdirSync(path, { recursive: true });
   const lora = { r: 2, lora_alpha: 8, use_rslora: true, target_modules: ['q_proj', 'down_proj'] };
   const config = { ...PRESETS.nano, hidden_size: width };
-  const tensors = initLora(targetModules(config, lora), lora, 1, () => new Float32Array());
+  const tensors = initLora(targetModules(config, lora), lora, config, 1, () => new Float32Array());
   for (const [name, { data }] of Object.entries(tensors)) if (name.includes('lora_B')) data.fill(0.3);
   for (const [name, bytes] of Object.entries(writeAdapter(config, lora, tensors, base)))
     writeFileSync(`${path}/${name}`, bytes);

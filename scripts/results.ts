@@ -21,12 +21,12 @@ import { compileTemplate } from '../src/text/chatTemplate';
 import type { RenderContext } from '../src/text/renderContext';
 import { builtinWorld } from '../src/world/registry';
 import { commitNow } from './commit';
-import { builtinModelIds, loadNodeModel, loadRenderContext } from './nodeModels';
+import { builtinModelIds, loadNodeModel, loadRenderContext, modelOf } from './nodeModels';
 import { exportFigures, fuzzFigures, loadFigures, peftFigures } from './resultsInterop';
 import { qloraGap } from './resultsLora';
 import { type Figure, renderResults } from './resultsTable';
 import { TENANT_FIGURES, tenantFigures } from './resultsTenants';
-import { CACHE, modelOf, train } from './resultsTraining';
+import { CACHE, train } from './resultsTraining';
 
 interface Group {
   /** What --only names. */

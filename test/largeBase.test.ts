@@ -52,7 +52,7 @@ async function counted(): Promise<{ source: TensorSource; peak: () => number }> 
 const lora = { r: 2, lora_alpha: 4, use_dora: true, target_modules: 'all-linear' };
 const ONES = new Float32Array(384 * 128).fill(1);
 const adapter = { name: 'default', config: lora };
-const tensors = initLora(targetModules(config, lora), lora, 1, () => ONES);
+const tensors = initLora(targetModules(config, lora), lora, config, 1, () => ONES);
 
 test.each<[string, (source: TensorSource) => Promise<unknown>]>([
   ['the picture of an adapter', (source) => adapterPicture(config, source, adapter, tensors)],

@@ -1,6 +1,8 @@
 // Folders of models: what is read from them in each of the forms that they come in, and what is refused in words.
 import { expect, test } from 'vitest';
 import { DataError } from '../lib/errors';
+import { rewardConfig } from '../nn/hfConfig';
+import type { NamedTensorMap } from '../nn/seam';
 import { writeSafetensors } from '../storage/safetensors';
 import { readTensors } from '../storage/tensorSource';
 import { notesOf, readHfFolder } from './hfModel';
@@ -98,6 +100,21 @@ test('a tied head that differs from the embedding is the model’s own, as trans
   const short = { shape: [512, 32], data: new Float32Array(512 * 32) };
   const odd = { 'model.safetensors': writeSafetensors({ ...weights, 'lm_head.weight': short }) };
   await expect(readHfFolder(tinyFolder(odd))).rejects.toThrow(/lm_head\.weight must be 1024×32 .* got 512×32/);
+});
+test('a reward model has no head over the vocabulary: one among its files is passed over, as transformers does', async () => {
+  const score = { shape: [1, 32], data: Float32Array.from({ length: 32 }, (_, i) => i) };
+  const embedding = weights['model.embed_tokens.weight']!;
+  const head = { shape: embedding.shape, data: embedding.data.map((x) => x + 1) };
+  const config = rewardConfig({ model_type: 'llama', ...TINY }, 2) as object;
+  const folder = (tensors: NamedTensorMap) =>
+    tinyFolder({ 'config.json': config, 'model.safetensors': writeSafetensors(tensors) });
+  const found = await readHfFolder(folder({ ...weights, 'score.weight': score, 'lm_head.weight': head }));
+  expect(await readTensors(found.tensors)).toEqual({ ...weights, 'score.weight': score });
+  expect(found.notes).toEqual([]);
+  expect(JSON.parse(await found.files.get('config.json')!.text())).toEqual(config);
+  const { 'model.embed_tokens.weight': _none, ...rest } = weights;
+  const bare = folder({ ...rest, 'score.weight': score, 'lm_head.weight': head });
+  await expect(readHfFolder(bare)).rejects.toThrow('lack model.embed_tokens.weight');
 });
 test('a tied head without the embedding is both', async () => {
   const { 'model.embed_tokens.weight': embedding, ...rest } = weights;

@@ -1,8 +1,8 @@
 // A model as Hugging Face publishes it: config.json, safetensors whole or in shards, generation_config.json. What is read, and
 // what is refused by its name. The tokenizer's files beside them are a kit (text/chatKit.ts).
 import { DataError } from '../lib/errors';
-import { parseLlamaConfig, weightsProblem } from '../nn/loadModel';
-import { parameterShapes } from '../nn/presets';
+import { headOf } from '../nn/hfConfig';
+import { modelShapes, parseLlamaConfig, weightsProblem } from '../nn/loadModel';
 import { isKitFile, requireKitSize } from '../protocol/kitFiles';
 import type { LlamaConfig } from '../protocol/model';
 import { requireFloats } from '../storage/safetensors';
@@ -50,7 +50,7 @@ export interface HfModel {
   /** Sentences for its card. */
   notes: string[];
 }
-/** Weights under the names of transformers' LlamaForCausalLM, wherever they lie. */
+/** Weights under the names of transformers' LlamaForCausalLM or LlamaForSequenceClassification, wherever they lie. */
 export interface HfTensors extends TensorSource {
   /** Bytes of weights by type, as the files have them. */
   dtypes: Record<string, number>;
@@ -94,6 +94,7 @@ export async function readHfFolder(given: readonly GivenFile[]): Promise<HfModel
   const byName = new Map(here.map(({ path, blob }) => [nameOf(path), blob]));
   const json = await readJson(root.blob, MODEL_CONFIG);
   const said = parseLlamaConfig(json);
+  const head = headOf(json);
   const index = byName.get(WEIGHTS_INDEX);
   const weights = [...byName.keys()].filter(isWeights).sort();
   if (weights.length === 0) fail(whyNoWeights([...byName.keys()]), WEIGHTS);
@@ -101,11 +102,11 @@ export async function readHfFolder(given: readonly GivenFile[]): Promise<HfModel
   const used = index === undefined && weights.includes(WEIGHTS) ? [WEIGHTS] : weights;
   const parts = used.map((name) => ({ name, bytes: blobBytes(byName.get(name)!) }));
   const shards = index && (await readJson(index, WEIGHTS_INDEX));
-  const asSaid = await openWeights(said, parts, shards);
+  const asSaid = await openWeights({ config: said, head }, parts, shards);
   // As transformers does (PreTrainedModel.tie_weights): a head that differs is not tied, whatever the config says.
-  const isApart = asSaid.head !== undefined && !(await isSameTensor(asSaid, EMBEDDING, asSaid.head, HEAD));
+  const isApart = asSaid.tied !== undefined && !(await isSameTensor(asSaid, EMBEDDING, asSaid.tied, HEAD));
   const config = isApart ? { ...said, tie_word_embeddings: false } : said;
-  const tensors = isApart ? await openWeights(config, parts, shards) : asSaid;
+  const tensors = isApart ? await openWeights({ config, head }, parts, shards) : asSaid;
   // What an export of the studio says stays with it: the same files are the same model again.
   const kept = isApart ? undefined : await keptNotes(byName.get(NOTES_FILE));
   const notes = isApart ? [HEAD_APART] : (kept ?? []);
@@ -201,21 +202,22 @@ function requireShards(names: readonly string[], index?: Record<string, unknown>
 
 /**
  * Weights that lie in one or more safetensors files. Names are those of transformers, with or without `model.`; buffers of RoPE are
- * passed over. A head beside the embedding that it is tied to is `head`; where it comes alone, it is the embedding too. Throws
- * DataError naming the file, shard or tensor at fault.
+ * passed over. A head beside the embedding that it is tied to is `tied`; where it comes alone, it is the embedding too. A reward model
+ * has no language-model head: one among its files is passed over, as transformers does. Throws DataError naming the file, shard or
+ * tensor at fault.
  */
 export async function openWeights(
-  config: LlamaConfig,
+  { config, head }: { config: LlamaConfig; head: 'lm' | 'score' },
   files: readonly { name: string; bytes: ByteSource }[],
   index?: Record<string, unknown>,
-): Promise<HfTensors & { used: string[]; head?: TensorSource }> {
+): Promise<HfTensors & { used: string[]; tied?: TensorSource }> {
   const named = requireShards(files.map(({ name }) => name), index); // biome-ignore format: one call
   const wanted = named && new Set(named.values());
-  const shapes = parameterShapes(config);
+  const shapes = modelShapes(config, head);
   const canonical = (name: string): string =>
     shapes.has(name) || !shapes.has(`model.${name}`) ? name : `model.${name}`;
   const found = new Map<string, { file: SafetensorsFile; name: string }>();
-  let head: { file: SafetensorsFile; name: string } | undefined;
+  let tied: { file: SafetensorsFile; name: string } | undefined;
   const dtypes: Record<string, number> = {};
   const used: string[] = [];
   for (const { name: fileName, bytes } of files) {
@@ -225,9 +227,10 @@ export async function openWeights(
     for (const [name, entry] of file.entries) {
       const own = canonical(name);
       if (name.endsWith('rotary_emb.inv_freq')) continue;
+      if (own === HEAD && head === 'score') continue;
       if (own === HEAD && config.tie_word_embeddings) {
         requireFloats(name, entry, fileName);
-        head = { file, name };
+        tied = { file, name };
         continue;
       }
       const other = found.get(own)?.file.where;
@@ -237,17 +240,17 @@ export async function openWeights(
       dtypes[entry.dtype] = (dtypes[entry.dtype] ?? 0) + entry.to - entry.from;
     }
   }
-  if (head && !found.has(EMBEDDING)) {
-    found.set(EMBEDDING, head);
-    const { dtype, from, to } = head.file.entries.get(head.name)!;
+  if (tied && !found.has(EMBEDDING)) {
+    found.set(EMBEDDING, tied);
+    const { dtype, from, to } = tied.file.entries.get(tied.name)!;
     dtypes[dtype] = (dtypes[dtype] ?? 0) + to - from;
-    head = undefined;
+    tied = undefined;
   }
   for (const [name, file] of named ?? [])
     if (!found.has(canonical(name)) && shapes.has(canonical(name)))
       fail(`${file} lacks ${name}, which ${WEIGHTS_INDEX} says it holds. Download that shard again.`, file);
   const given = new Map([...found].map(([own, { file, name }]) => [own, file.shapes.get(name)!]));
-  const problem = weightsProblem(config, given);
+  const problem = weightsProblem(config, given, head);
   if (problem) {
     const at = [...found].find(([own]) => problem.includes(own))?.[1].file.where ?? files[0]!.name;
     fail(`${problem}. Choose weights and config.json of the same model.`, at);
@@ -256,7 +259,7 @@ export async function openWeights(
     shapes: given,
     dtypes,
     used,
-    ...(head && { head: head.file }),
+    ...(tied && { tied: tied.file }),
     pieces(own) {
       const at = found.get(own);
       if (!at) return fail(`The model holds no tensor ${own}. Import it again.`, own);

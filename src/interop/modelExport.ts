@@ -113,6 +113,8 @@ export interface CardFacts {
   parameterCount: number;
   /** Set for an adapter: what its config calls the base. */
   adapterOf?: string;
+  /** A reward model: it is loaded by another class, and used otherwise. */
+  isReward: boolean;
   /** Role → artifact id: base, tokenizer, template, data. */
   parents: Record<string, string>;
   /** The recipe that trained it, as JSON; absent where it was not trained here. */
@@ -124,7 +126,8 @@ export interface CardFacts {
 }
 /** README.md of the folder: what it is, what it came from, how it was trained, and how to load it. */
 export function modelCardText(facts: CardFacts): string {
-  const { name, artifactId, parameterCount, adapterOf, parents, recipe, metrics, versions, hasTemplate } = facts;
+  const { name, artifactId, parameterCount, adapterOf, isReward, parents, recipe, metrics, versions, hasTemplate } =
+    facts;
   const table = (head: [string, string], rows: [string, string][]): string[] =>
     rows.length === 0
       ? []
@@ -132,7 +135,7 @@ export function modelCardText(facts: CardFacts): string {
   const lines = [
     '---',
     ...(adapterOf === undefined ? ['library_name: transformers'] : ['library_name: peft', `base_model: ${JSON.stringify(adapterOf)}`]), // biome-ignore format: one choice
-    'pipeline_tag: text-generation',
+    `pipeline_tag: ${isReward ? 'text-classification' : 'text-generation'}`,
     '---',
     '',
     `# ${name}`,
@@ -150,6 +153,7 @@ export function modelCardText(facts: CardFacts): string {
   ];
   if (recipe !== undefined)
     lines.push('## Training', '', 'Names of settings and metrics are TRL’s.', '', '```json', JSON.stringify(recipe, undefined, 2), '```', ''); // biome-ignore format: one section
+  const modelClass = isReward ? 'AutoModelForSequenceClassification' : 'AutoModelForCausalLM';
   const measured = Object.entries(metrics);
   if (measured.length > 0)
     lines.push(
@@ -165,29 +169,45 @@ export function modelCardText(facts: CardFacts): string {
     '```python',
     ...(adapterOf === undefined
       ? [
-          'from transformers import AutoModelForCausalLM, AutoTokenizer',
+          `from transformers import ${modelClass}, AutoTokenizer`,
           '',
-          'model = AutoModelForCausalLM.from_pretrained("this-folder")',
+          `model = ${modelClass}.from_pretrained("this-folder")`,
           'tokenizer = AutoTokenizer.from_pretrained("this-folder")',
         ]
       : [
           'from peft import PeftModel',
-          'from transformers import AutoModelForCausalLM, AutoTokenizer',
+          `from transformers import ${modelClass}, AutoTokenizer`,
           '',
           '# The folder of the base with the id above; Posttrain Studio exports it from its Models page.',
-          'base = AutoModelForCausalLM.from_pretrained("base-folder")',
+          ...(isReward
+            ? ['# The adapter brings the score head with it: what the base starts with there is replaced.']
+            : []),
+          `base = ${modelClass}.from_pretrained("base-folder"${isReward ? ', num_labels=1' : ''})`,
           'model = PeftModel.from_pretrained(base, "this-folder")',
           'tokenizer = AutoTokenizer.from_pretrained("base-folder")',
         ]),
-    ...(hasTemplate
-      ? [
-          'messages = [{"role": "user", "content": "Hello"}]',
-          'inputs = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_tensors="pt", return_dict=True)',
-        ]
-      : ['inputs = tokenizer("Hello", return_tensors="pt")']),
-    'print(tokenizer.decode(model.generate(**inputs, max_new_tokens=100)[0]))',
+    ...(isReward ? rewardUse(hasTemplate) : textUse(hasTemplate)),
     '```',
     '',
   );
   return lines.join('\n');
 }
+const textUse = (hasTemplate: boolean): string[] => [
+  ...(hasTemplate
+    ? [
+        'messages = [{"role": "user", "content": "Hello"}]',
+        'inputs = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_tensors="pt", return_dict=True)',
+      ]
+    : ['inputs = tokenizer("Hello", return_tensors="pt")']),
+  'print(tokenizer.decode(model.generate(**inputs, max_new_tokens=100)[0]))',
+];
+/** The reward is the one logit, of the last token. */
+const rewardUse = (hasTemplate: boolean): string[] => [
+  ...(hasTemplate
+    ? [
+        'messages = [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Good morning."}]',
+        'inputs = tokenizer.apply_chat_template(messages, return_tensors="pt", return_dict=True)',
+      ]
+    : ['inputs = tokenizer("Hello. Good morning.", return_tensors="pt")']),
+  'print(model(**inputs).logits[0, 0].item())',
+];

@@ -15,7 +15,7 @@ import { stopsOf } from '../text/encodePrompt';
 import type { RenderContext } from '../text/renderContext';
 import { loadTrainer } from '../trainers/load';
 import { type LoopCheckpoint, type LoopState, type RowGroup, type StepReport, TrainingRun } from '../trainers/loop';
-import { trainers } from '../trainers/registry';
+import { trainedHead, trainers } from '../trainers/registry';
 import { evaluationCases } from '../world/cases';
 import { builtinCases } from '../world/registry';
 import type { World } from '../world/state';
@@ -56,7 +56,8 @@ export interface ResumePoint {
  */
 const FIXED_PROMPTS = 4;
 /** Prompts that a run answers on the way; each of its adapters answers one at least. */
-export const fixedPrompts = (recipe: Recipe): number => Math.max(FIXED_PROMPTS, adapterNames(recipe).length);
+export const fixedPrompts = (recipe: Recipe): number =>
+  trainedHead(recipe.trainer) === 'lm' ? Math.max(FIXED_PROMPTS, adapterNames(recipe).length) : 0;
 const FIXED_SEED = 5;
 
 /** Throws ConfigError for a bad recipe and DataError when there is nothing to train on. */
@@ -112,7 +113,10 @@ export async function prepareRecipe(
       now: environment.now,
       yieldToOthers,
       sendAhead: environment.sendAhead,
-      generate: (step) => answerFixedPrompts(step, recipe, environment, args.generation_max_new_tokens),
+      // A reward model writes nothing.
+      ...(trainedHead(recipe.trainer) === 'lm' && {
+        generate: (step) => answerFixedPrompts(step, recipe, environment, args.generation_max_new_tokens),
+      }),
     },
     resumeFrom?.state as LoopState | undefined,
   );
@@ -224,11 +228,13 @@ export class RecipeRun {
   }
   /**
    * Held-out evaluation of the weights as they are, on the recipe's own task; its metrics unless others are named. Several adapters
-   * are each measured on their own (adapterCases).
+   * are each measured on their own (adapterCases). Of a reward model, which writes nothing, there is none: its figures are those of
+   * its pairs (eval/rewardModel.ts).
    */
   async evaluate(given: Partial<EvaluateOptions> = {}): ReturnType<typeof evaluate> {
     const { world, render } = this.environment;
     const { recipe } = this;
+    if (trainedHead(recipe.trainer) !== 'lm') return { metrics: [], cases: [], graded: [] };
     const options = {
       metrics: recipe.evaluation,
       cases: 40,

@@ -162,8 +162,14 @@ export function validateRecipe(json: unknown): Recipe {
       'recipe.reference is adapter_off, and recipe.peft is null: there is no adapter to turn off. Set recipe.peft, or name a model as the reference.',
       { where: 'recipe.reference' },
     );
-  if (recipe.peft) parseLoraConfig(recipe.peft, 'recipe.peft');
-  else {
+  if (recipe.peft) {
+    const { modules_to_save } = parseLoraConfig(recipe.peft, 'recipe.peft');
+    if (modules_to_save?.some((name) => name !== config.head))
+      throw new ConfigError(
+        `recipe.peft.modules_to_save is ${JSON.stringify(modules_to_save)}, and ${recipe.trainer} trains a model without that head. Leave it out.`,
+        { where: 'recipe.peft.modules_to_save' },
+      );
+  } else {
     const source = [...recipe.data.train, ...recipe.data.eval].find(({ adapter }) => adapter !== undefined);
     if (source)
       throw new ConfigError(

@@ -62,7 +62,7 @@ const weights = initWeights(config, 1);
 const lora = { r: 4, lora_alpha: 8, target_modules: ['q_proj', 'down_proj'] };
 function tensors(size: number, use_dora = false): NamedTensorMap {
   return Object.fromEntries(
-    loraTensors(targetModules(config, lora), { ...lora, use_dora }).map(({ name, shape, kind }, i) => [
+    loraTensors(targetModules(config, lora), { ...lora, use_dora }, config).map(({ name, shape, kind }, i) => [
       name,
       { shape, data: noise(sizeOf(shape), 10 + i).map((x) => (kind === 'magnitude' ? 1.5 + 0.2 * x : size * x)) },
     ]),

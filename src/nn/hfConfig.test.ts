@@ -1,7 +1,7 @@
 // config.json of other people's models: what is a Llama in any spelling is read, the rest is refused by its name.
 import { expect, test } from 'vitest';
 import { DataError } from '../lib/errors';
-import { inFloat32 } from './hfConfig';
+import { headOf, inFloat32, rewardConfig } from './hfConfig';
 import { parseLlamaConfig } from './loadModel';
 
 const llama = (more: Record<string, unknown> = {}) => ({
@@ -80,7 +80,8 @@ test.each<[string, RegExp]>([
   expect(read).toThrow(message);
 });
 test.each<[string, Record<string, unknown>, RegExp]>([
-  ['a classifier', { architectures: ['LlamaForSequenceClassification'] }, /another head than a language model's/],
+  ['a classifier', { architectures: ['LlamaForSequenceClassification'] }, /with 2 labels.*one number for each text/],
+  ['a sorter of tokens', { architectures: ['LlamaForTokenClassification'] }, /another head than a language model's/],
   ['no kind', { model_type: undefined, architectures: ['Own'] }, /no model_type \(architectures: Own\)/],
   ['yarn', { rope_scaling: { rope_type: 'yarn', factor: 4 } }, /RoPE scaling "yarn"/],
   ['dynamic', { rope_scaling: { type: 'dynamic', factor: 4 } }, /RoPE scaling "dynamic"/],
@@ -101,4 +102,13 @@ test('beside weights in f32 no config names another type: transformers would rou
   const given = { model_type: 'llama', dtype: 'bfloat16', torch_dtype: 'float16', hidden_size: 8 };
   expect(inFloat32(given)).toEqual({ model_type: 'llama', dtype: 'float32', torch_dtype: 'float32', hidden_size: 8 });
   expect(inFloat32({ hidden_size: 8 })).toEqual({ hidden_size: 8 });
+});
+
+test('a reward model: one label, no language-model head, the padding that transformers needs', () => {
+  const untied = llama({ tie_word_embeddings: false, architectures: ['LlamaForCausalLM'] });
+  expect(headOf(untied)).toBe('lm');
+  const config = rewardConfig(untied, 3) as Record<string, unknown>;
+  expect(headOf(config)).toBe('score');
+  expect(config).toMatchObject({ architectures: ['LlamaForSequenceClassification'], id2label: { 0: 'LABEL_0' }, pad_token_id: 3 }); // biome-ignore format: one object
+  expect(parseLlamaConfig(config)).toMatchObject({ tie_word_embeddings: true, pad_token_id: 3 });
 });

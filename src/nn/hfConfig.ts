@@ -12,6 +12,7 @@ const isNotOne = (value: unknown): boolean => value !== undefined && value !== n
 /** model_types whose weights are a Llama's, as long as no field says otherwise. */
 const LLAMA_LIKE: readonly string[] = ['llama', 'mistral'];
 const LANGUAGE_MODELS: readonly string[] = ['LlamaForCausalLM', 'MistralForCausalLM'];
+const CLASSIFIERS: readonly string[] = ['LlamaForSequenceClassification', 'MistralForSequenceClassification'];
 const EXPERTS = 'a choice of experts for each token (mixture of experts)';
 const GEMMA = 'norms that multiply by 1 + γ, embeddings scaled by √hidden_size and GELU gates';
 /** Beginnings of other model_types, the longest first: what a Llama engine would need for them. */
@@ -55,16 +56,46 @@ const NEEDS: readonly (readonly [prefix: string, needs: string])[] = [
   ['idefics', 'an encoder for images'],
 ];
 
+/** Which head its weights have beside the decoder: a reward model's is LlamaForSequenceClassification with one label. */
+export function headOf(config: unknown): 'lm' | 'score' {
+  const { architectures } = config as Dict;
+  return Array.isArray(architectures) && architectures.some((name) => CLASSIFIERS.includes(name)) ? 'score' : 'lm';
+}
+/** Two are transformers' default. */
+const labelCount = ({ id2label, num_labels }: Dict): number =>
+  isDict(id2label) ? Object.keys(id2label).length : typeof num_labels === 'number' ? num_labels : 2;
+/**
+ * config.json of a reward model on a language model's, as transformers writes it. `pad_token_id`: it finds a row's last token by
+ * the padding behind it, and refuses batches without.
+ */
+export function rewardConfig(config: unknown, pad_token_id: number | null): unknown {
+  const { num_labels: _labels, ...given } = config as Dict;
+  return {
+    ...given,
+    architectures: ['LlamaForSequenceClassification'],
+    model_type: 'llama',
+    id2label: { 0: 'LABEL_0' },
+    label2id: { LABEL_0: 0 },
+    pad_token_id,
+  };
+}
+
 /** Throws DataError for a model that is not a Llama, by its name, with what it would need. */
 export function refuseArchitecture(c: Dict): void {
   const names = Array.isArray(c.architectures) ? c.architectures.filter((a) => typeof a === 'string') : [];
   const type = c.model_type;
   if (typeof type === 'string' && LLAMA_LIKE.includes(type)) {
-    const other = names.find((name) => !LANGUAGE_MODELS.includes(name));
-    if (other !== undefined && !names.some((name) => LANGUAGE_MODELS.includes(name)))
+    const other = names.find((name) => !LANGUAGE_MODELS.includes(name) && !CLASSIFIERS.includes(name));
+    if (other !== undefined && !names.some((name) => LANGUAGE_MODELS.includes(name) || CLASSIFIERS.includes(name)))
       throw new DataError(
-        `config.json says architectures ${JSON.stringify(names)}: ${other} has another head than a language model's, and only LlamaForCausalLM and MistralForCausalLM are read. Choose the language model that it was made from.`,
+        `config.json says architectures ${JSON.stringify(names)}: ${other} has another head than a language model's or a reward model's, and only LlamaForCausalLM, LlamaForSequenceClassification and Mistral's two are read. Choose the language model that it was made from.`,
         { where: 'config.json architectures' },
+      );
+    const labels = headOf(c) === 'score' ? labelCount(c) : 1;
+    if (labels !== 1)
+      throw new DataError(
+        `config.json says ${names.join(', ')} with ${labels} labels: it sorts texts into classes, and a reward model has one number for each text (num_labels 1). Choose a reward model.`,
+        { where: 'config.json id2label' },
       );
     return;
   }

@@ -24,6 +24,7 @@ export const LORA_DEFAULTS = {
   lora_bias: false,
   bias: 'none',
   init_lora_weights: true,
+  modules_to_save: null,
 } satisfies Required<{ [K in keyof LoraConfig]: unknown }>;
 
 type Check = (value: unknown) => boolean;
@@ -67,9 +68,13 @@ const KEYS: { [K in keyof LoraConfig]-?: { check: Check; words: string } } = {
   rank_pattern: { check: isTable(isWhole), words: 'a table of whole numbers of at least 1' },
   alpha_pattern: { check: isTable(isNumber), words: 'a table of numbers' },
   init_lora_weights: { check: (x) => x === true || x === 'gaussian', words: 'true or "gaussian"' },
+  modules_to_save: {
+    check: orNull((x) => Array.isArray(x) && x.length <= 1 && x.every((name) => name === 'score' || name === 'value')),
+    words: '["score"], the head of a reward model, ["value"], that of a value model, or null',
+  },
 };
 /** Said by every file, without meaning here. */
-const TYPES: Record<string, unknown> = { peft_type: 'LORA', task_type: 'CAUSAL_LM' };
+const TYPES: Record<string, readonly unknown[]> = { peft_type: ['LORA'], task_type: ['CAUSAL_LM', 'SEQ_CLS'] };
 
 const isKey = (key: string): key is keyof LoraConfig => Object.hasOwn(KEYS, key);
 
@@ -77,8 +82,9 @@ const isKey = (key: string): key is keyof LoraConfig => Object.hasOwn(KEYS, key)
 export function parseLoraConfig(json: { readonly [key: string]: unknown }, where: string): LoraConfig {
   for (const [key, value] of Object.entries(json)) {
     if (key in TYPES) {
-      if (value === TYPES[key]) continue;
-      throw new ConfigError(`${where}.${key} must be ${JSON.stringify(TYPES[key])}, got ${JSON.stringify(value)}.`, {
+      if (TYPES[key]!.includes(value)) continue;
+      const words = TYPES[key]!.map((known) => JSON.stringify(known)).join(' or ');
+      throw new ConfigError(`${where}.${key} must be ${words}, got ${JSON.stringify(value)}.`, {
         where: `${where}.${key}`,
       });
     }

@@ -42,6 +42,7 @@ import type {
 } from './engineReport';
 import type { BackendInfo, BackendName, LlamaConfig, LoraConfig, SamplingOptions } from './model';
 import type { Recipe } from './recipe';
+import type { RewardReport } from './rewardReport';
 import type { RowMapping } from './rowForms';
 import type { RunRecord } from './run';
 import type {
@@ -71,6 +72,8 @@ export interface ModelInfo {
   name: string;
   artifactId: string;
   config: LlamaConfig;
+  /** `score`: a reward model, which gives a text a number and writes none. A language model's unless given. */
+  head?: 'score';
   parameterCount: number;
   /** Bytes of f32 weights. */
   sizeBytes: number;
@@ -78,6 +81,26 @@ export interface ModelInfo {
   adapters?: { name: string; config: LoraConfig; parameterCount: number }[];
   /** pretraining report, when the model has one */
   report?: { [key: string]: Json };
+}
+
+/** What a reward model gives a text. */
+export interface ScoredText {
+  /** Of the whole: the score at its last token. */
+  reward: number;
+  /** Of the whole row, and of its prompt. */
+  tokens: number;
+  promptTokens: number;
+  /** Asked for by `perPrefix`. */
+  prefixes?: PrefixRewards;
+}
+/** Rewards of every beginning of an answer. */
+export interface PrefixRewards {
+  /** Score of the prompt alone; absent where there is none. */
+  prompt?: number;
+  /** Tokens of the answer: ids, text, and the score of all up to and with each. */
+  ids: Int32Array;
+  texts: string[];
+  rewards: Float32Array;
 }
 
 /** One prompt for the model: ids are what it reads, text is what a person checks. */
@@ -418,6 +441,8 @@ export interface StoredModel {
   name: string;
   sizeBytes: number;
   createdAt: number;
+  /** As ModelInfo's: a reward model. */
+  head?: 'score';
   /** From another place than this studio, with a tokenizer of its own. */
   isImported: boolean;
   /** Artifact id of the tokenizer that it reads with; the studio's own unless given. */
@@ -528,6 +553,21 @@ export interface ComputeRequests {
     };
     reply: { next: number; found: number; same: number };
     progress: SampledPair;
+  };
+  /**
+   * Rewards of texts under a reward model: rows of messages, of prompt and completion, or of text. `template`: as the model was
+   * trained with unless given.
+   */
+  scoreTexts: {
+    params: { ref: ModelRef; rows: DatasetRow[]; perPrefix?: boolean; template?: string };
+    reply: { rows: ScoredText[] };
+    progress: { done: number; total: number };
+  };
+  /** A reward model on held-out pairs of a built-in set, and what it pays for: `edited` of their chosen answers, one thing changed at a time. */
+  rewardReport: {
+    params: { ref: ModelRef; dataset: string; pairs: number; edited: number; seed: number; template?: string };
+    reply: RewardReport;
+    progress: { done: number; total: number };
   };
   inspect: { params: { ref: ModelRef; ids: Int32Array; k: number }; reply: Inspection; progress: never };
   /**

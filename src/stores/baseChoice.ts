@@ -1,6 +1,7 @@
 // On which models an adapter can be trained: the built-in bases, and models that runs of all weights have left. Pure.
 import type { StoredModel } from '../protocol/requests';
 import type { RunRecord } from '../protocol/run';
+import { trainedHead } from '../trainers/registry';
 
 export interface BaseChoice {
   ref: string;
@@ -21,13 +22,14 @@ export function baseChoices(
   stored: readonly StoredModel[],
 ): BaseChoice[] {
   const trained = runs
+    .filter(({ recipe }) => trainedHead(recipe.trainer) === 'lm')
     .toSorted((a, b) => b.createdAt - a.createdAt)
     .flatMap(
       ({ name, outputs: { model } }) =>
       model !== undefined && stored.some(({ id }) => id === model) ? [{ ref: model, label: `${name} (all weights)` }] : [], // biome-ignore format: one choice
     );
   const imported = stored
-    .filter(({ isImported }) => isImported)
+    .filter(({ isImported, head }) => isImported && !head)
     .map(({ id, name, adapterOf }) => ({ ref: id, label: `${name} (${adapterOf ? 'adapter, merged' : 'imported'})` }));
   const all = [...BUILTIN, ...imported, ...trained];
   return all.some(({ ref }) => ref === current) ? all : [...all, { ref: current, label: nameOf(current) }];

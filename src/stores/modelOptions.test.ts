@@ -28,6 +28,13 @@ test('the bases come first, then the newest run with the checkpoints that are no
   expect(options[5]!.name).toBe('SFT 1 · checkpoint 50');
 });
 
+test('a reward model gives numbers, not answers', () => {
+  const { recipe } = run({});
+  const reward = run({ recipe: { ...recipe, trainer: 'reward' }, outputs: { model: 'sha256:a' } });
+  const kept = (id: string, isImported: boolean) =>
+    ({ id, name: 'judge', sizeBytes: 1, createdAt: 1, isImported, head: 'score' }) as const;
+  expect(modelOptions([reward], [kept('sha256:a', false), kept('sha256:b', true)])).toHaveLength(3);
+});
 test('a run without weights cannot answer', () => {
   expect(modelOptions([run({ status: 'failed', checkpoints: [] })])).toHaveLength(3);
 });

@@ -1,7 +1,8 @@
-// Which models can answer, as menus list them: the built-in bases, every run with weights, and each of its checkpoints. Pure.
+// Which models can answer, as menus list them: the built-in bases, every run of a language model with weights, and each of its checkpoints. Pure.
 import { count } from '../lib/words';
 import type { StoredModel } from '../protocol/requests';
 import type { RunRecord } from '../protocol/run';
+import { trainedHead } from '../trainers/registry';
 import { BUILTIN_MODELS } from './modelNames';
 
 export interface ModelOption {
@@ -9,7 +10,8 @@ export interface ModelOption {
   name: string;
 }
 export const hasWeights = (run: RunRecord): boolean =>
-  run.checkpoints.length > 0 || run.status === 'running' || run.status === 'paused';
+  trainedHead(run.recipe.trainer) === 'lm' &&
+  (run.checkpoints.length > 0 || run.status === 'running' || run.status === 'paused');
 
 /**
  * Bases and imported models; then the newest run first, each followed by its checkpoints; then what runs have left and no run
@@ -21,7 +23,7 @@ export function modelOptions(runs: readonly RunRecord[], stored: readonly Stored
   const of = (list: readonly StoredModel[]) => list.map(({ id, name }) => ({ ref: id, name }));
   return [
     ...BUILTIN_MODELS,
-    ...of(stored.filter(({ isImported }) => isImported)),
+    ...of(stored.filter(({ isImported, head }) => isImported && !head)),
     ...shown
       .toSorted((a, b) => b.createdAt - a.createdAt)
       .flatMap((run) => [
@@ -31,6 +33,6 @@ export function modelOptions(runs: readonly RunRecord[], stored: readonly Stored
           .toSorted((a, b) => b.step - a.step)
           .map((c) => ({ ref: `run:${run.id}@${c.step}`, name: `${run.name} · checkpoint ${count(c.step)}` })),
       ]),
-    ...of(stored.filter(({ id, isImported }) => !isImported && !left.has(id))),
+    ...of(stored.filter(({ id, isImported, head }) => !isImported && !head && !left.has(id))),
   ];
 }

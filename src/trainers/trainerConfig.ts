@@ -11,6 +11,8 @@ export interface TrainerConfig {
   fields: Fields;
   /** Rows of a batch that one item of the data is: 2 for a pair, which then stand together. 1 by default. */
   rowsPerItem?(args: { [key: string]: unknown }): number;
+  /** Head of the model that it trains; the language model's unless given. */
+  head?: 'score';
   /** Its loss reads log-probabilities under a reference model. */
   needsReference?(args: { [key: string]: unknown }): boolean;
   /** Throws ConfigError for settings that fit each for itself and not together. */

@@ -4,13 +4,13 @@ import { ConfigError } from '../lib/errors';
 import type { AdapterReading, GivenBytes } from '../protocol/requests';
 import type { RegistryEntry, RequestMetadata } from '../protocol/serving';
 import { BUILTIN } from './builtinModels';
-import type { ModelSource } from './models';
+import { type ModelSource, refuseRewardAdapter } from './models';
 import type { Tenancy } from './tenancy';
 
 export class AdapterImports {
   constructor(private readonly tenancy: Pick<Tenancy, 'base' | 'registerFiles'>) {}
 
-  /** Throws DataError, ConfigError or ShapeError, in words, for files that are no adapter or fit no module of the base. */
+  /** Throws DataError, ConfigError or ShapeError, in words, for files that are no adapter of a language model or fit no module of the base. */
   async read(files: readonly GivenBytes[]): Promise<AdapterReading> {
     return (await this.readFiles(files)).reading;
   }
@@ -36,7 +36,9 @@ export class AdapterImports {
 
   private async readFiles(files: readonly GivenBytes[]) {
     const given = files.map(({ path, bytes }) => ({ path, blob: new Blob([bytes]) }));
-    return readImport(await findAdapter(given), importBase(await this.tenancy.base()));
+    const read = await readImport(await findAdapter(given), importBase(await this.tenancy.base()));
+    refuseRewardAdapter(read.reading.config, read.reading.name);
+    return read;
   }
 }
 

@@ -40,7 +40,7 @@ import { DeviceQueue, yieldToMessages } from './deviceQueue';
 import { EndedRuns } from './endedRuns';
 import { gpuErrorWords, inWords, isOutOfMemory, isWasmAbort, lossWords } from './inWords';
 import { MemoryBudget, recipeMemory } from './memoryBudget';
-import { isImportedAdapter, kindOfFiles, ModelAdapters } from './modelAdapters';
+import { isImportedAdapter, isRewardModel, kindOfFiles, ModelAdapters } from './modelAdapters';
 import { baseOf, modelCard } from './modelCards';
 import { exportMerged, exportModel, exportOwnFiles, exportPeft, exportStored } from './modelExports';
 import { type ReadModelFile, requireModelFile } from './modelFiles';
@@ -50,6 +50,7 @@ import { Models, runOf, sourceOf } from './models';
 import { modelText } from './modelText';
 import { recipePreparer } from './prepareRun';
 import { RenderContexts } from './renderContexts';
+import { Rewards } from './rewards';
 import { type Connection, transferring } from './rpc';
 import type { RunLocks } from './runLocks';
 import { samplePairs } from './samplePairs';
@@ -116,6 +117,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
 
   const models = new Models({
     ...{ ...stores, storage, queue, now, readModelFile: env.readModelFile },
+    padTokenOf: (ref) => contexts.padTokenOf(ref),
     checkRoom: async (config) => budget.checkModel(config, await ready()),
     liveEngine(runId) {
       const driver = training.get(runId)?.driver ?? ended.get(runId);
@@ -133,6 +135,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
   });
   const adapterImports = new AdapterImports(tenancy);
   const modelAdapters = new ModelAdapters(models, artifacts, stores.runs);
+  const rewards = new Rewards({ models, contexts, queue, runs: stores.runs });
   const arithmetic = new AdapterArithmetic({ tenancy, models, contexts, queue });
   const training: TrainingRuns = new TrainingRuns({
     ...{ ...stores, locks: env.locks, queue, now, emit },
@@ -323,8 +326,10 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     );
     const template = await trainedTemplate(storage, id, now);
     const adapterOf = manifest.kind === 'adapter' ? await besideWhat(manifest.parents.base) : undefined;
+    const isReward = await isRewardModel(artifacts, info);
     return {
       ...{ id, name, sizeBytes, createdAt },
+      ...(isReward && { head: 'score' as const }),
       isImported:
         isImportedAdapter(info) || (manifest.parents.tokenizer !== undefined && manifest.parents.base === undefined),
       ...(kit !== undefined && { tokenizer: kit }),
@@ -337,7 +342,8 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     loadModel: ({ ref }, { progress, signal }) =>
       onDevice('loading the model', async () => {
         const info = await models.info(ref, (loadedBytes, totalBytes) => progress({ loadedBytes, totalBytes }), signal);
-        await models.use(ref, async () => undefined, signal); // on the device now, so that the first answer comes at once
+        // On the device now, so that the first answer comes at once.
+        await models.use(ref, async () => undefined, signal, 'interactive', info.head ?? 'lm');
         return { ...info, ref };
       }),
     generate: ({ ref, prompts, sampling, stopIds }, { progress, signal }) =>
@@ -409,6 +415,14 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
         const { step, ...found } = await models.use(ref, read, signal);
         return { ...found, ...(step !== undefined && { step }) };
       }),
+    scoreTexts: (params, { signal, progress }) =>
+      onDevice('scoring', () =>
+        rewards.scoreTexts(params, { signal, onProgress: (done, total) => progress({ done, total }) }),
+      ),
+    rewardReport: (params, { signal, progress }) =>
+      onDevice('measuring the reward model', () =>
+        rewards.report(params, { signal, onProgress: (done, total) => progress({ done, total }) }),
+      ),
     layerNorms: ({ ref, ids }, { signal }) =>
       onDevice('reading the row', () => models.use(ref, (engine) => layerNorms(engine, ids), signal)),
     evaluate: ({ ref, metrics, cases, seed, promptStyle, dataset, template, casesOf = ref }, { progress, signal }) =>

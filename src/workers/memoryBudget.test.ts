@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { PRESETS } from '../nn/presets';
 import type { Json } from '../protocol/chat';
 import type { BackendInfo } from '../protocol/model';
+import type { Recipe } from '../protocol/recipe';
 import { MemoryStorage } from '../storage/memoryStorage';
 import { MemoryBudget } from './memoryBudget';
 import { tinyRecipe } from './testBed';
@@ -41,6 +42,29 @@ describe('the plan of a run', () => {
     expect(await budget.plan(huge, PRESETS.mini, wasm)).toBeUndefined();
     await budget.check(huge, PRESETS.mini, wasm);
   });
+});
+
+test('pairs are two rows; a reward model has its head and makes no logits and no answers', async () => {
+  const budget = new MemoryBudget(new MemoryStorage());
+  const wide = { ...PRESETS.micro, vocab_size: 20_000, tie_word_embeddings: false };
+  const of = async (trainer: string, peft: Recipe['peft'] = null) =>
+    (await budget.plan(
+      { ...tinyRecipe, args: { per_device_train_batch_size: 4, max_length: 128 }, trainer, peft },
+      wide,
+      gpu,
+    ))!;
+  // Another method of pairs without a reference.
+  const [orpo, reward] = [await of('orpo'), await of('reward')];
+  expect([orpo.B, reward.B]).toEqual([8, 8]);
+  // Neither the head over the vocabulary, 20,000 × 128, nor 256 rows of logits.
+  expect(orpo.weights - reward.weights).toBe(16 * (20_000 * 128 - 128));
+  expect(orpo.largest).toBeGreaterThanOrEqual(4 * 256 * 20_000);
+  expect(reward.largest).toBeLessThan(4 * 256 * 20_000);
+  expect(reward.activations).toBeLessThan(orpo.activations);
+  const lora = { r: 4, lora_alpha: 8, target_modules: ['q_proj'] };
+  // A layer's A; its B stands in a matrix of all outputs of q, k and v.
+  const modules = 4 * (4 * 128 + 256 * 4);
+  expect((await of('reward', lora)).weights).toBe(reward.weights / 4 + 16 * (modules + 128));
 });
 
 test('a model whose weights alone are too much is refused before it is read', async () => {

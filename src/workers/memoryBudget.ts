@@ -15,7 +15,7 @@ import type { BackendInfo, LlamaConfig } from '../protocol/model';
 import type { Recipe } from '../protocol/recipe';
 import type { MemoryPlan } from '../protocol/requests';
 import type { Storage } from '../storage/storage';
-import { type TrainerId, trainers } from '../trainers/registry';
+import { type TrainerId, trainedHead, trainers } from '../trainers/registry';
 import type { TrainerConfig } from '../trainers/trainerConfig';
 import { WASM_BUDGET } from './wasmBudget';
 
@@ -41,7 +41,10 @@ export function recipeMemory(recipe: Recipe, config: LlamaConfig, backend: Backe
   // A second model, frozen, is taken to be of the same shape.
   const frozen = referenceModel(recipe, args) === undefined ? 0 : 4 * parameterCount(config);
   const { largestBuffer = Number.POSITIVE_INFINITY } = backend;
+  const head = trainedHead(recipe.trainer);
+  // Batches in items, as the settings say; the plan alone is told of rows.
   const shapes: RunShapes = {
+    head,
     B: args.per_device_train_batch_size,
     T: Math.min(args.max_length, config.max_position_embeddings),
     checkpointing: args.gradient_checkpointing,
@@ -51,10 +54,12 @@ export function recipeMemory(recipe: Recipe, config: LlamaConfig, backend: Backe
     adapters: recipeAdapters(recipe),
     quantization: recipe.model.quantization,
   };
+  // Without a language-model head of its own a tied model is the same.
+  const model = head === 'score' ? { ...config, tie_word_embeddings: true } : config;
   const of = (changed: Partial<RunShapes>): StepMemory => {
     const items = { ...shapes, ...changed };
     const rows = { ...items, B: items.B * rowsPerItem, evaluationRows: items.evaluationRows * rowsPerItem };
-    const memory = runMemory(config, rows, KERNEL_FORMS(backend.isFallbackAdapter), largestBuffer);
+    const memory = runMemory(model, rows, KERNEL_FORMS(backend.isFallbackAdapter), largestBuffer);
     return { ...memory, weights: memory.weights + frozen };
   };
   return { shapes, rowsPerItem, memory: of({}), of };
@@ -143,13 +148,13 @@ export class MemoryBudget {
     const { shapes, of } = recipeMemory(recipe, config, backend);
     const { B, T, checkpointing, evaluationRows: E } = shapes;
     const isFit = (changed: Partial<RunShapes>) => fits(of(changed), plan.budget, backend);
-    const rows = halved(B, 1, (v) => isFit({ B: v }));
+    const items = halved(B, 1, (v) => isFit({ B: v }));
     const measured = halved(E, 1, (v) => isFit({ evaluationRows: v }));
-    const both = rows || measured ? undefined : halved(Math.max(B, E), 1, (v) => isFit(bothOf(v, B, E)));
+    const both = items || measured ? undefined : halved(Math.max(B, E), 1, (v) => isFit(bothOf(v, B, E)));
     const tokens = halved(T, 8, (v) => isFit({ T: v }));
     const remedies = [
       !checkpointing && isFit({ checkpointing: true }) && 'gradient_checkpointing to true',
-      rows && `per_device_train_batch_size to ${rows}`,
+      items && `per_device_train_batch_size to ${items}`,
       measured && `per_device_eval_batch_size to ${measured}`,
       both &&
         `per_device_train_batch_size to ${bothOf(both, B, E).B} and per_device_eval_batch_size to ${bothOf(both, B, E).evaluationRows}`,

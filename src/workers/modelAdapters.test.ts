@@ -17,7 +17,7 @@ const LORA: LoraConfig = { r: 2, lora_alpha: 4, use_rslora: true, use_dora: true
 function adapterFolder(base: string, lora = LORA, config: LlamaConfig = TINY): GivenBlob[] {
   const rng = new Rng(1, 'adapter');
   const tensors = Object.fromEntries(
-    loraTensors(targetModules(config, lora), lora).map(({ name, shape, kind }) => [
+    loraTensors(targetModules(config, lora), lora, config).map(({ name, shape, kind }) => [
       name,
       { shape, data: Float32Array.from({ length: sizeOf(shape) }, () => (kind === 'magnitude' ? 1 : 0) + 0.3 * rng.normal()) }, // biome-ignore format: one tensor
     ]),

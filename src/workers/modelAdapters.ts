@@ -1,9 +1,11 @@
 // Adapters that a person brings for a model of theirs: PEFT's files, held against that model and kept beside it as an artifact.
 import { findAdapter, readImport } from '../interop/adapterImport';
-import type { GivenFile } from '../interop/hfModel';
-import { ADAPTER_CONFIG, ADAPTER_WEIGHTS } from '../interop/peft';
+import { type GivenFile, MODEL_CONFIG } from '../interop/hfModel';
+import { ADAPTER_CONFIG, ADAPTER_WEIGHTS, readAdapterConfig } from '../interop/peft';
 import { unzipGiven } from '../interop/zipFile';
-import { ConfigError } from '../lib/errors';
+import { CheckpointError, ConfigError } from '../lib/errors';
+import { headOf } from '../nn/hfConfig';
+import { isRewardAdapter } from '../nn/lora';
 import type { AdapterReading, ModelRef } from '../protocol/requests';
 import type { ArtifactInfo, ArtifactStore } from '../storage/artifacts';
 import type { RunStore } from '../storage/runs';
@@ -19,6 +21,25 @@ export const isImportedAdapter = ({ manifest, note }: ArtifactInfo): boolean =>
 /** What is shown beside its base. */
 const isListedAdapter = (info: ArtifactInfo): boolean =>
   isImportedAdapter(info) || (info.manifest.kind === 'adapter' && info.note === ADDED);
+
+/** Whether a stored model gives rewards; an adapter does with a head of its own, or beside a base that does. A file that is gone says nothing. */
+export async function isRewardModel(artifacts: ArtifactStore, { id, manifest }: ArtifactInfo): Promise<boolean> {
+  try {
+    const isAdapter = manifest.kind === 'adapter';
+    const bytes = await artifacts.file(id, isAdapter ? ADAPTER_CONFIG : MODEL_CONFIG);
+    const json: unknown = JSON.parse(new TextDecoder().decode(bytes));
+    if (!isAdapter) return headOf(json) === 'score';
+    const { base } = manifest.parents;
+    const beside = base === undefined ? undefined : await artifacts.get(base);
+    return (
+      isRewardAdapter(readAdapterConfig(json).config) || (beside !== undefined && isRewardModel(artifacts, beside))
+    );
+  } catch (error) {
+    // It is listed all the same, to be deleted; whoever opens it is told.
+    if (error instanceof CheckpointError) return false;
+    throw error;
+  }
+}
 
 /** What dropped files are, by their names and those inside zips. */
 export async function kindOfFiles(given: readonly GivenFile[]): Promise<'model' | 'adapter'> {

@@ -10,9 +10,10 @@ import type { LoraAdapter } from '../nn/seam';
 import { tfChatMemory, tfStepMemory } from '../nn/tfStepMemory';
 import type { BackendInfo, LlamaConfig } from '../protocol/model';
 import type { Quantization } from '../protocol/recipe';
-import type { ModelCard, ModelRef, ModelUse } from '../protocol/requests';
+import type { ModelCard, ModelInfo, ModelRef, ModelUse } from '../protocol/requests';
 import { type ArtifactInfo, ArtifactStore } from '../storage/artifacts';
 import type { Storage } from '../storage/storage';
+import { trainers } from '../trainers/registry';
 import type { MemoryBudget } from './memoryBudget';
 import { dtypesOf, type Models } from './models';
 import type { RenderContexts } from './renderContexts';
@@ -61,7 +62,7 @@ export async function modelCard(
       ? { id: own.id, name: own.title, vocabSize: own.vocabSize, hasTemplate: own.template !== undefined, notes: own.notes, sharedWith } // biome-ignore format: one object
       : { id, name: 'the studio’s own', vocabSize: tokenizer.vocabSize, hasTemplate: true, notes: [], sharedWith },
     shape: planShape(info.config),
-    uses: modelUses(info.config, backend, await budget.bytes(backend.adapter)),
+    uses: modelUses(info, backend, await budget.bytes(backend.adapter)),
     notes: known?.manifest.files.some(({ path }) => path === NOTES_FILE)
       ? notesOf(JSON.parse(new TextDecoder().decode(await artifacts.file(known.id, NOTES_FILE))))
       : [],
@@ -82,14 +83,19 @@ export async function baseOf(
 }
 
 /** In the order chat, LoRA, QLoRA, all weights. `trusted`: bytes that a GPU adapter is trusted with. */
-function modelUses(config: LlamaConfig, backend: BackendInfo, trusted: number): ModelUse[] {
+function modelUses({ config, head }: ModelInfo, backend: BackendInfo, trusted: number): ModelUse[] {
   const { B, T } = planShape(config);
+  // A reward model writes nothing, and each of its items is a pair.
+  const isReward = head === 'score';
+  const uses = isReward ? USES.filter((use) => use !== 'chat') : USES;
+  const rows = isReward ? trainers.reward.rowsPerItem() * B : B;
+  const lora = isReward ? { ...ADAPTER, config: { ...ADAPTER.config, modules_to_save: ['score'] } } : ADAPTER;
   if (backend.backend !== 'webgpu') {
     const budget = backend.backend === 'wasm' ? WASM_BUDGET : undefined;
-    return USES.map((use) => {
+    return uses.map((use) => {
       // Four bits are worked with as what they stand for, in full size.
-      const adapters = use === 'full' ? [] : [ADAPTER];
-      const memory = use === 'chat' ? tfChatMemory(config, T) : tfStepMemory(config, B, T, adapters);
+      const adapters = use === 'full' ? [] : [lora];
+      const memory = use === 'chat' ? tfChatMemory(config, T) : tfStepMemory(config, rows, T, adapters, head);
       return { use, ...memory, ...(budget !== undefined && { budget }), ...refusalOf(memory, budget, 'WebAssembly') };
     });
   }
@@ -102,9 +108,9 @@ function modelUses(config: LlamaConfig, backend: BackendInfo, trusted: number): 
     if (!(error instanceof StudioError)) throw error;
     unbound = error.message;
   }
-  const shapes = { B, T, evaluationRows: 0, prompts: 0, maxNewTokens: 0 };
-  return USES.map((use) => {
-    const trained = { ...shapes, ...(use !== 'full' && { adapters: [ADAPTER] }), ...(use === 'qlora' && { quantization: NF4 }) }; // biome-ignore format: one object
+  const shapes = { B: rows, T, head, evaluationRows: 0, prompts: 0, maxNewTokens: 0 };
+  return uses.map((use) => {
+    const trained = { ...shapes, ...(use !== 'full' && { adapters: [lora] }), ...(use === 'qlora' && { quantization: NF4 }) }; // biome-ignore format: one object
     const memory: StepMemory =
       use === 'chat' ? chatMemory(config, T, NEW_TOKENS, forms, largestBuffer) : runMemory(config, trained, forms, largestBuffer); // biome-ignore format: one choice
     const { weights, activations, largest } = memory;

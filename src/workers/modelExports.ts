@@ -5,7 +5,7 @@ import { GENERATION_CONFIG, MODEL_CONFIG } from '../interop/hfModel';
 import { bytesFile, type CardFacts, type FolderFile, modelCardText, slugOf, textFile, weightsFile, zipFolder } from '../interop/modelExport'; // biome-ignore format: one list
 import { ADAPTER_CONFIG, ADAPTER_WEIGHTS, ORIGIN_FILE } from '../interop/peft';
 import { CheckpointError } from '../lib/errors';
-import { inFloat32 } from '../nn/hfConfig';
+import { headOf, inFloat32 } from '../nn/hfConfig';
 import { loraParameterCount } from '../nn/lora';
 import { mergedSource } from '../nn/mergedSource';
 import { parameterCount } from '../nn/presets';
@@ -52,6 +52,7 @@ interface Weights {
   ending: string;
   artifactId: string;
   config: LlamaConfig;
+  head: 'lm' | 'score';
   files: FolderFile[];
 }
 
@@ -65,7 +66,8 @@ export async function exportModel(
   const kept = await keptAs(ref, env);
   const own = kept?.manifest.kind === 'model' ? storedFiles(env.storage, kept) : writtenFiles(files.config, sourceOf(files.weights)); // biome-ignore format: one choice
   const { name, artifactId, config } = info;
-  return exportFolder(ref, { name, ending: '', artifactId, config, files: own }, env, options);
+  const head = info.head ?? 'lm';
+  return exportFolder(ref, { name, ending: '', artifactId, config, head, files: own }, env, options);
 }
 /**
  * An adapter as it is now, merged into its base tensor by tensor at full precision. Throws ConfigError for one with lora_bias, which
@@ -80,16 +82,18 @@ export async function exportMerged(
   const { name, config, hfConfig, weights, adapter, tensors } = trained;
   const files = writtenFiles(hfConfig, mergedSource(config, weights, adapter, tensors));
   const artifactId = ref.startsWith('sha256:') ? ref : ((await adapterId(trained)) ?? ref);
-  return exportFolder(ref, { name, ending: '.merged', artifactId, config, files }, env, options);
+  const head = headOf(hfConfig);
+  return exportFolder(ref, { name, ending: '.merged', artifactId, config, head, files }, env, options);
 }
 /** An adapter as it is now, in PEFT's files; one that came from elsewhere in its own. */
 export async function exportPeft(ref: ModelRef, trained: TrainedAdapter, env: ExportEnvironment): Promise<Exported> {
-  const { name, config, adapter, baseName, baseId } = trained;
+  const { name, config, hfConfig, adapter, baseName, baseId } = trained;
   const facts = await factsOf(ref, env);
   const kept = (await keptAs(ref, env))?.manifest.kind === 'adapter' ? { id: ref, files: await adapterFiles(ref, env) } : undefined; // biome-ignore format: one choice
   const card = modelCardText({
     ...facts,
     ...{ name, adapterOf: baseName, parameterCount: loraParameterCount(config, adapter.config) },
+    isReward: headOf(hfConfig) === 'score',
     artifactId: kept?.id ?? (await adapterId(trained)) ?? ref,
     parents: { ...facts.parents, ...(baseId !== undefined && { base: baseId }) },
     hasTemplate: (await tokenizerFiles(ref, env)).hasTemplate,
@@ -102,11 +106,13 @@ export async function exportOwnFiles(ref: ModelRef, env: ExportEnvironment): Pro
   const base = kept?.manifest.parents.base;
   if (kept?.manifest.kind !== 'adapter' || base === undefined) return undefined;
   const files = await adapterFiles(ref, env);
-  const tensors = Object.values(readSafetensors(files[ADAPTER_WEIGHTS]!, ADAPTER_WEIGHTS));
+  const read = readSafetensors(files[ADAPTER_WEIGHTS]!, ADAPTER_WEIGHTS);
+  const tensors = Object.values(read);
   const baseName = (await removedFrom(env.storage, base))?.name ?? shortId(base);
   const card = modelCardText({
     ...(await factsOf(ref, env)),
     ...{ name: kept.name, artifactId: kept.id, adapterOf: baseName, hasTemplate: false },
+    isReward: Object.keys(read).some((name) => name.includes('score.')),
     parameterCount: tensors.reduce((sum, { data }) => sum + data.length, 0),
   });
   const all = [
@@ -124,21 +130,23 @@ async function adapterFiles(id: string, { storage, now }: ExportEnvironment): Pr
 
 async function exportFolder(
   ref: ModelRef,
-  { name, ending, artifactId, config, files: weights }: Weights,
+  { name, ending, artifactId, config, head, files: weights }: Weights,
   env: ExportEnvironment,
   options: ExportOptions,
 ): Promise<Exported> {
   const context = await env.contexts.served(ref);
   const { files: tokenizer, hasTemplate } = await tokenizerFiles(ref, env);
   const hasGeneration = weights.some(({ path }) => path === GENERATION_CONFIG);
+  const isReward = head === 'score';
   const card = modelCardText({
     ...(await factsOf(ref, env)),
-    ...{ name, artifactId, parameterCount: parameterCount(config), hasTemplate },
+    ...{ name, artifactId, isReward, hasTemplate },
+    parameterCount: parameterCount(config) + (isReward ? config.hidden_size : 0),
   });
   const files: FolderFile[] = [
     ...weights,
     ...tokenizer,
-    ...(hasGeneration ? [] : [json(GENERATION_CONFIG, generationConfig(config, context))]),
+    ...(hasGeneration || isReward ? [] : [json(GENERATION_CONFIG, generationConfig(config, context))]),
     textFile('README.md', card),
   ];
   return { fileName: `${slugOf(name, 'model')}${ending}.zip`, blob: await zipFolder(files, options) };

@@ -11,16 +11,20 @@ import {
   writeAdapters,
 } from '../interop/peft';
 import { recipeAdapters } from '../labs/recipeAdapters';
+import { startFiles } from '../labs/startModel';
 import { CheckpointError, ConfigError, DataError } from '../lib/errors';
 import { tensorsOf } from '../nn/adapterSet';
-import { inFloat32 } from '../nn/hfConfig';
+import { headOf, inFloat32 } from '../nn/hfConfig';
 import { loadModel, type ModelFiles, parseLlamaConfig, type StreamedFiles, streamModel } from '../nn/loadModel';
-import { loraParameterCount, mergeLora } from '../nn/lora';
+import { isRewardAdapter, loraParameterCount, mergeLora } from '../nn/lora';
 import { mergedSource } from '../nn/mergedSource';
 import { parameterCount as countParameters } from '../nn/presets';
+import { asRewardModel } from '../nn/rewardModel';
 import type { LoraAdapter, ModelEngine, NamedTensorMap } from '../nn/seam';
 import type { Json } from '../protocol/chat';
+import type { LoraConfig } from '../protocol/model';
 import { DEFAULT_ADAPTER } from '../protocol/peft';
+import type { Recipe } from '../protocol/recipe';
 import type { ModelInfo, ModelRef } from '../protocol/requests';
 import type { RunRecord } from '../protocol/run';
 import { type ArtifactInfo, ArtifactStore, filePath } from '../storage/artifacts';
@@ -30,6 +34,7 @@ import type { RunStore } from '../storage/runs';
 import { readSafetensors, writeSafetensors } from '../storage/safetensors';
 import type { Storage } from '../storage/storage';
 import { inMemory, readTensors, storedBytes, type TensorSource } from '../storage/tensorSource';
+import { trainedHead } from '../trainers/registry';
 import { BUILTIN, BUILTIN_ADAPTERS, noteBuiltinId } from './builtinModels';
 import type { DeviceQueue, Priority } from './deviceQueue';
 import { missingModel } from './missingModel';
@@ -65,6 +70,8 @@ export interface ModelsEnvironment {
   queue: DeviceQueue;
   now: () => number;
   readModelFile: ReadModelFile;
+  /** Id that a model's tokenizer pads with; null where it has none. */
+  padTokenOf: (ref: ModelRef) => Promise<number | null>;
   /** Throws ConfigError for a model that the device has no room for. */
   checkRoom?: (config: ModelInfo['config']) => Promise<void>;
   /** The engine of a run that trains here (or ended here a moment ago), with its step. */
@@ -84,15 +91,20 @@ export class Models {
     this.artifacts = new ArtifactStore(env.storage, env.now);
   }
 
-  /** Runs `task` with the model's engine, alone on the device. The engine may not be used after it. */
+  /**
+   * Runs `task` with the model's engine, alone on the device. The engine may not be used after it. Throws ConfigError for a model
+   * with another head than `head`.
+   */
   async use<T>(
     ref: ModelRef,
     task: (engine: ModelEngine) => Promise<T>,
     signal?: AbortSignal,
     priority: Priority = 'interactive',
+    head: 'lm' | 'score' = 'lm',
   ): Promise<T> {
     const isLive = () => this.live(ref);
     const source = isLive() ? undefined : await this.source(ref, undefined, signal); // reads files before it takes the device
+    requireHead(head, source ? source.info.head : isLive()?.engine.head, ref);
     return this.env.queue.run(
       priority,
       async () => {
@@ -118,7 +130,8 @@ export class Models {
     const name = (await this.env.runs.head(runId))?.name ?? runId;
     // Weights that still move are no artifact: their id says run and step.
     const adapters = adapterInfos(config, live.engine.adapters);
-    return { ref, name, artifactId: `run:${runId}@${live.step}`, config, ...sizes(config), ...adapters };
+    const isReward = live.engine.head === 'score';
+    return { ref, name, artifactId: `run:${runId}@${live.step}`, config, ...sizes(config, isReward), ...adapters };
   }
 
   /** Throws DataError or CheckpointError, in words, when the ref means nothing here. */
@@ -130,6 +143,16 @@ export class Models {
     throw new DataError(`"${ref}" is no model: use builtin:micro, run:<id>, run:<id>@<step> or sha256:….`, {
       where: ref,
     });
+  }
+
+  /** What a recipe's run begins with (labs/startModel.ts): its model, with a new head where the method wants one. */
+  async start(recipe: Recipe, signal?: AbortSignal): Promise<ModelSource> {
+    return this.started(recipe, await this.whole(recipe.model.ref, signal));
+  }
+  private async started(recipe: Recipe, source: ModelSource): Promise<ModelSource> {
+    const padTokenId = trainedHead(recipe.trainer) === 'score' ? await this.env.padTokenOf(recipe.model.ref) : null;
+    const files = startFiles(recipe, source.files, padTokenId);
+    return files === source.files ? source : asReward(source, files);
   }
 
   /** A model as something to build on: adapters are merged into their base (PEFT's merge_and_unload). */
@@ -189,7 +212,7 @@ export class Models {
       const { engine } = live;
       const adapter = choose(engine.adapters);
       const head = await this.env.runs.get(runId!);
-      const base = await this.whole(head.recipe.model.ref, signal);
+      const base = await this.start(head.recipe, signal);
       // The run goes on while this waits for the device: the step is the one that is read.
       const read = async () => ({ step: this.live(ref)?.step ?? live.step, tensors: await engine.exportTrained() });
       const { step, tensors } = await this.env.queue.run('interactive', read, signal);
@@ -309,7 +332,8 @@ export class Models {
     );
     const report = reportBytes && (JSON.parse(new TextDecoder().decode(reportBytes)) as { [key: string]: Json });
     noteBuiltinId(readModelFile, id);
-    const source = this.besideBase(base, { ref: `builtin:${name}`, name: short, id }, configBytes, weights, report);
+    const about = { ref: `builtin:${name}`, name: short, id };
+    const source = await this.besideBase(base, about, configBytes, weights, report);
     const files = { [ADAPTER_CONFIG]: configBytes, [ADAPTER_WEIGHTS]: weights };
     const keep = async () => {
       await this.artifacts.put('adapter', files, { name: short, parents: { base: base.key } });
@@ -317,17 +341,22 @@ export class Models {
     return { ...source, keep };
   }
   /** An adapter's files as a source: the base's, with the adapter beside it. */
-  private besideBase(
-    base: ModelSource,
+  private async besideBase(
+    given: ModelSource,
     { ref, name, id }: { ref: ModelRef; name: string; id: string },
     configBytes: Uint8Array,
     weights: Uint8Array,
     report?: { [key: string]: Json },
-  ): ModelSource {
-    const { config, artifactId: baseId, name: baseName } = base.info;
-    const file = readAdapter(config, { config: configBytes, weights });
+  ): Promise<ModelSource> {
+    const file = readAdapter(given.info.config, { config: configBytes, weights });
     const { adapter, tensors } = toEngine(DEFAULT_ADAPTER, file);
-    const info = { ref, name, artifactId: id, config, ...sizes(config), ...adapterInfos(config, [adapter]), ...(report && { report }) }; // biome-ignore format: one object
+    const hasHead = isRewardAdapter(file.config);
+    const isReward = hasHead || given.info.head === 'score';
+    // The adapter brings its own head: what the base's begins with is not read.
+    const start = async () => ({ seed: 0, padTokenId: await this.env.padTokenOf(given.info.ref) });
+    const base = hasHead ? asReward(given, asRewardModel(given.files, await start())) : given;
+    const { config, artifactId: baseId, name: baseName } = base.info;
+    const info = { ref, name, artifactId: id, config, ...sizes(config, isReward), ...adapterInfos(config, [adapter]), ...(report && { report }) }; // biome-ignore format: one object
     return { key: id, info, files: base.files, adapters: { list: [adapter], tensors, baseName }, baseId };
   }
   /** What ships with the studio under this artifact id. */
@@ -348,12 +377,16 @@ export class Models {
     const configJson = new TextDecoder().decode(await this.artifacts.file(ref, 'config.json'));
     const json = JSON.parse(configJson) as unknown;
     const config = parseLlamaConfig(json);
-    const weights = await this.storedTensors(known, config);
-    const info = { ref, name: known.name, artifactId: ref, config, ...sizes(config) };
+    const head = headOf(json);
+    const weights = await this.storedTensors(known, { config, head });
+    const info = { ref, name: known.name, artifactId: ref, config, ...sizes(config, head === 'score') };
     return { key: ref, info, files: { config: json, weights } };
   }
   /** Of a model artifact. Throws DataError naming the file or tensor that is missing or damaged. */
-  private async storedTensors({ id, manifest }: ArtifactInfo, config: ModelInfo['config']): Promise<HfTensors> {
+  private async storedTensors(
+    { id, manifest }: ArtifactInfo,
+    model: Parameters<typeof openWeights>[0],
+  ): Promise<HfTensors> {
     const names = manifest.files.map(({ path }) => path);
     const weights = names.filter(isWeights).map(async (name) => ({
       name,
@@ -362,12 +395,14 @@ export class Models {
     const index = names.includes(WEIGHTS_INDEX)
       ? JSON.parse(new TextDecoder().decode(await this.artifacts.file(id, WEIGHTS_INDEX)))
       : undefined;
-    return openWeights(config, await Promise.all(weights), index);
+    return openWeights(model, await Promise.all(weights), index);
   }
   private async checkpointSource(ref: ModelRef, runId: string, step?: number): Promise<ModelSource> {
     const head = await this.env.runs.head(runId);
     if (!head) throw await missingModel(this.env.storage, `run:${runId}`);
-    const base = await this.baseOf(head.recipe.model.ref, head.name);
+    const { recipe } = head;
+    const base = await this.started(recipe, await this.baseOf(recipe.model.ref, head.name));
+    const isReward = base.info.head === 'score';
     const { weights, ref: checkpoint } = await this.env.checkpoints.weights(runId, step);
     const name = `${head.name} · step ${checkpoint.step}`;
     const list = recipeAdapters(head.recipe);
@@ -376,7 +411,7 @@ export class Models {
       const { config, name: baseName } = base.info;
       const adapterFiles = writeAdapters(config, list, weights, baseName);
       const key = await artifactId(await manifestOf('adapter', adapterFiles, parents));
-      const info = { ref, name, artifactId: key, config, ...sizes(config), ...adapterInfos(config, list) };
+      const info = { ref, name, artifactId: key, config, ...sizes(config, isReward), ...adapterInfos(config, list) };
       // As it was trained: beside four bits, where the recipe says so.
       const { quantization } = head.recipe.model;
       return {
@@ -396,7 +431,7 @@ export class Models {
     const trained = trainedParents(base.info.artifactId, head);
     const id = await artifactId(await manifestOf('model', files, trained));
     const { config } = base.info;
-    const info = { ref, name, artifactId: id, config, ...sizes(config) };
+    const info = { ref, name, artifactId: id, config, ...sizes(config, isReward) };
     const keep = async () => {
       await base.keep?.();
       await this.artifacts.put('model', files, { name, parents: trained });
@@ -435,6 +470,7 @@ export class Models {
           : `This run has trained ${list.length} adapters. Say which: ${list.map((one) => `${ref.split('#')[0]}#${one.name}`).join(', ')}.`,
         { where: ref },
       );
+    refuseRewardAdapter(chosen.config, ref);
     await source.keep?.();
     // An adapter's own files are the artifact; written anew, as a run's are, they would be another.
     const written = runId === undefined ? undefined : await this.adapterId(source, chosen);
@@ -462,7 +498,7 @@ export class Models {
     const [configBytes, weights] = await Promise.all(
       [ADAPTER_CONFIG, ADAPTER_WEIGHTS].map((file) => this.artifacts.file(ref, file)),
     );
-    const source = this.besideBase(base, { ref, name, id: ref }, configBytes!, weights!);
+    const source = await this.besideBase(base, { ref, name, id: ref }, configBytes!, weights!);
     return { ...source, templateId: manifest.parents.template };
   }
 
@@ -472,7 +508,7 @@ export class Models {
    */
   async keepTrained(runId: string, engine: ModelEngine): Promise<RunRecord['outputs']> {
     const head = await this.env.runs.get(runId);
-    const base = await this.whole(head.recipe.model.ref);
+    const base = await this.start(head.recipe);
     const weights = await this.env.queue.run('interactive', () => engine.exportTrained());
     if (engine.adapters.length === 0) {
       await base.keep?.();
@@ -612,7 +648,33 @@ function modelFiles(config: unknown, weights: Parameters<typeof writeSafetensors
   };
 }
 
-function sizes(config: ModelInfo['config']): Pick<ModelInfo, 'parameterCount' | 'sizeBytes'> {
-  const parameterCount = countParameters(config);
-  return { parameterCount, sizeBytes: 4 * parameterCount };
+function sizes(
+  config: ModelInfo['config'],
+  isReward = false,
+): Pick<ModelInfo, 'head' | 'parameterCount' | 'sizeBytes'> {
+  const parameterCount = countParameters(config) + (isReward ? config.hidden_size : 0);
+  return { ...(isReward && { head: 'score' as const }), parameterCount, sizeBytes: 4 * parameterCount };
+}
+/** A language model's source with the files of a reward model on it; what it is kept as stays the language model. */
+function asReward(source: ModelSource, files: ModelSource['files']): ModelSource {
+  const config = parseLlamaConfig(files.config);
+  return { ...source, key: `${source.key}/score`, info: { ...source.info, config, ...sizes(config, true) }, files };
+}
+/** Throws ConfigError for an adapter with a head of its own, where one is to answer. */
+export function refuseRewardAdapter(config: LoraConfig, where: string): void {
+  if (isRewardAdapter(config))
+    throw new ConfigError(
+      'This is the adapter of a reward model: it gives texts numbers and answers nobody. Choose an adapter of a language model.',
+      { where },
+    );
+}
+/** Throws ConfigError for a model that does not have the head a request is for. */
+function requireHead(wanted: 'lm' | 'score', found: string | undefined, ref: ModelRef): void {
+  if ((found ?? 'lm') === wanted) return;
+  throw new ConfigError(
+    wanted === 'lm'
+      ? `${ref} is a reward model: it gives a text a number and cannot write or continue one. Choose a language model.`
+      : `${ref} is a language model and gives no rewards. Choose a reward model, or train one on preference pairs.`,
+    { where: ref },
+  );
 }

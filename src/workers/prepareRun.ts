@@ -3,6 +3,7 @@ import { gateFindings, passGate } from '../labs/preflight';
 import { recipeAdapters } from '../labs/recipeAdapters';
 import { referenceModel } from '../labs/reference';
 import { prepareRecipe } from '../labs/runRecipe';
+import { requireLanguageModel } from '../labs/startModel';
 import { validateRecipe } from '../labs/validateRecipe';
 import { ConfigError, TemplateError } from '../lib/errors';
 import { parseConfig } from '../lib/fields';
@@ -61,9 +62,10 @@ export function recipePreparer(env: PrepareEnvironment): PrepareRun {
   }
   return async (given, { runId, resumeFrom, signal }) => {
     const recipe = validateRecipe(given);
-    const source = await env.models.whole(recipe.model.ref, signal);
+    const source = await env.models.start(recipe, signal);
     const referenceRef = referenceModel(recipe, parseConfig(trainers[recipe.trainer as TrainerId].fields, recipe.args));
     const frozen = referenceRef === undefined ? undefined : await env.models.whole(referenceRef, signal);
+    if (frozen) requireLanguageModel(frozen.files, referenceRef!);
     if (frozen) checkReference(source.info, frozen.info);
     await env.checkMemory(recipe, source.info.config);
     const { context, templateId, tokenizerId } = await env.contexts.ofRecipe(recipe);

@@ -89,6 +89,12 @@ export class RenderContexts {
     const context = await this.ofKit(kit, sourceOrRef === MODEL_TEMPLATE ? undefined : sourceOrRef);
     return stopIds.length > 0 ? { ...context, stopIds } : context;
   }
+  /** What a model's tokenizer pads with: its end where it has nothing else, as TRL's RewardTrainer does; null without either. */
+  async padTokenOf(ref: ModelRef): Promise<number | null> {
+    const { tokenizer, padToken, eosToken } = await this.ofModel(ref);
+    const token = padToken ?? eosToken;
+    return (token === undefined ? undefined : tokenizer.idOf(token)) ?? null;
+  }
   /** What a model is served with: the template that it was trained with, unless another is asked for. */
   async served(ref: ModelRef | undefined, sourceOrRef?: string): Promise<RenderContext> {
     const trained = ref === undefined ? undefined : await trainedTemplate(this.storage, ref, this.now);

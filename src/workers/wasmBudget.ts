@@ -9,7 +9,7 @@ import { tfChatMemory, tfEvaluationBytes, tfStepMemory } from '../nn/tfStepMemor
 import type { LlamaConfig } from '../protocol/model';
 import type { Recipe } from '../protocol/recipe';
 import type { MemoryPlan } from '../protocol/requests';
-import { type TrainerId, trainers } from '../trainers/registry';
+import { type TrainerId, trainedHead, trainers } from '../trainers/registry';
 import type { TrainerConfig } from '../trainers/trainerConfig';
 import { WASM_HEAP_BYTES } from './inWords';
 
@@ -27,8 +27,11 @@ function sizes(recipe: Recipe, config: LlamaConfig) {
   const [trainRows, evalRows] = [trainItems * rowsPerItem, evalItems * rowsPerItem];
   const T = Math.min(args.max_length, config.max_position_embeddings);
   const hasEval = recipe.data.eval.length > 0;
-  const step = tfStepMemory(config, trainRows, T, recipeAdapters(recipe));
-  const evaluation = hasEval ? tfEvaluationBytes(config, evalRows, T) : 0;
+  const head = trainedHead(recipe.trainer);
+  // Without a language-model head of its own a tied model is the same.
+  const model = head === 'score' ? { ...config, tie_word_embeddings: true } : config;
+  const step = tfStepMemory(model, trainRows, T, recipeAdapters(recipe), head);
+  const evaluation = hasEval ? tfEvaluationBytes(model, evalRows, T, head) : 0;
   // A second model, frozen, is taken to be of the same shape.
   const frozen = referenceModel(recipe, args) === undefined ? 0 : tfChatMemory(config, 1).weights;
   return {

@@ -18,9 +18,10 @@ import type { LlamaConfig } from '../../protocol/model';
 import type { Quantization } from '../../protocol/recipe';
 import type { SafeTensors } from '../../storage/safetensors';
 import { readTensor, type TensorSource } from '../../storage/tensorSource';
-import { AdapterSet, ownSteps } from '../adapterSet';
-import { checkBatch, checkRoutes, HEAD_PARAMETERS, type HeadKind, lossOf } from '../engineChecks';
+import { AdapterSet, engineName, ownSteps } from '../adapterSet';
+import { checkBatch, checkRoutes, HEAD_PARAMETERS, type HeadKind, lossOf, scoreModule } from '../engineChecks';
 import { disposeTransposed, type Transposed, transposeWeights, type Weights } from '../llama';
+import { sizeOf } from '../lora';
 import { dequantizeNf4, type Nf4Tensor, quantizeNf4 } from '../nf4';
 import { parameterShapes } from '../presets';
 import { ropePeriods, tableBytes, tablePositions } from '../rope';
@@ -254,7 +255,7 @@ export class RecordedEngine implements ModelEngine {
   ) {
     // What can be refused is refused before anything lies on the device.
     this.set = new AdapterSet(config, adapters);
-    if (adapters.length > 0) checkHead(head);
+    this.set.checkHead(head);
     this.gpu = { ...context };
     const { device } = this.gpu;
     const extra = HEAD_PARAMETERS[head](config.hidden_size);
@@ -304,6 +305,7 @@ export class RecordedEngine implements ModelEngine {
     try {
       await Promise.all(engine.allocations);
       await engine.fill(source);
+      await engine.fillHeads(source);
       return engine;
     } catch (error) {
       engine.dispose();
@@ -327,6 +329,18 @@ export class RecordedEngine implements ModelEngine {
       this.putBlock(names, tensors);
       await this.gpu.device.queue.onSubmittedWorkDone();
     }
+  }
+
+  /** Heads that adapters train start as the base's. */
+  private async fillHeads(source: TensorSource): Promise<void> {
+    const whole = this.set.residents.flatMap(({ adapter, tensors }) =>
+      tensors.flatMap((tensor) => (tensor.kind === 'whole' ? [{ adapter, tensor }] : [])),
+    );
+    if (whole.length === 0) return;
+    const trained = await this.exportTrained();
+    for (const { adapter, tensor } of whole)
+      trained[engineName(adapter.name, tensor.name)] = await readTensor(source, `${tensor.path}.weight`);
+    await this.importTrained(trained);
   }
 
   /** Tensors of the products that lie in four bits, those that one product reads together. */
@@ -402,7 +416,6 @@ export class RecordedEngine implements ModelEngine {
     };
   }
   private ownAdapters(set: AdapterSet, values: NamedTensorMap): { trained: Trained; adapted: AdapterBuffers } {
-    checkHead(this.head);
     const layout = adapterLayout(this.config, set);
     const packed = [toAdapterFloats(layout, values)];
     const segments = [layout.floats];
@@ -435,9 +448,9 @@ export class RecordedEngine implements ModelEngine {
     { tensors, routes }: { tensors?: NamedTensorMap; routes?: readonly LoraRoute[] } = {},
   ): Promise<void> {
     const set = new AdapterSet(this.config, adapters, routes);
+    set.checkHead(this.head);
     if (this.adapted && tensors && this.exchange(set, tensors)) return;
-    if (adapters.length > 0) checkHead(this.head);
-    const needsBase = !tensors && adapters.some(({ config }) => config.use_dora);
+    const needsBase = !tensors && adapters.some(({ config }) => config.use_dora || config.modules_to_save?.length);
     const base = needsBase ? await this.exportWeights() : {};
     const init = () => set.init((path) => base[`${path}.weight`]?.data ?? new Float32Array(0));
     const next =
@@ -457,10 +470,10 @@ export class RecordedEngine implements ModelEngine {
   /** Adapters of the same ranks and modules take the place of those there: nothing is recorded again. */
   private exchange(set: AdapterSet, tensors: NamedTensorMap): boolean {
     if (set.residents.length === 0) return false;
-    checkHead(this.head);
     const layout = adapterLayout(this.config, set);
     const old = this.adapted!.layout;
-    const places = ({ groups }: AdapterLayout) => JSON.stringify([...groups]);
+    const places = ({ groups, whole }: AdapterLayout) =>
+      JSON.stringify([[...groups], whole.map(({ at, shape }) => [at, shape])]);
     if (places(layout) !== places(old) || set.routes.length !== this.set.routes.length) return false;
     const { runner } = this.gpu;
     const packed = toAdapterFloats(layout, tensors);
@@ -469,6 +482,8 @@ export class RecordedEngine implements ModelEngine {
     runner.write(this.adapted!.routes, 0, layout.routes);
     for (const buffer of buffersOf(this.trained.state)) runner.clear(buffer);
     runner.submit();
+    // Its gradients' names are the adapters'.
+    this.releaseHeads();
     this.set = set;
     this.activeRoute = 0;
     this.adapted = { ...this.adapted!, layout };
@@ -500,9 +515,7 @@ export class RecordedEngine implements ModelEngine {
     this.derivation?.dispose();
     this.derivation = undefined;
     if (this.gpu.idle.owner === this) releaseIdle(this.gpu.idle);
-    this.heads?.replay.dispose();
-    for (const buffer of this.heads?.sources.values() ?? []) runner.release(buffer);
-    this.heads = undefined;
+    this.releaseHeads();
     for (const captured of this.captured.values())
       void captured.then(
         (found) => this.releaseCaptured(found),
@@ -511,6 +524,12 @@ export class RecordedEngine implements ModelEngine {
         },
       );
     this.captured.clear();
+  }
+
+  private releaseHeads(): void {
+    this.heads?.replay.dispose();
+    for (const buffer of this.heads?.sources.values() ?? []) this.gpu.runner.release(buffer);
+    this.heads = undefined;
   }
 
   get variants(): Record<string, string> {
@@ -1008,7 +1027,7 @@ export class RecordedEngine implements ModelEngine {
     this.begin(batch, captured, { ...sizes, accumulate });
     await runner.send(captured.replay, 'forward');
     let result: StepResult | undefined;
-    const headParameters = this.headTensors(options);
+    const headParameters = this.headTensors(batch, options);
     const cotangents = tf.tidy(() => {
       const given = this.outputsOf(batch, captured, kind);
       const { logps, entropies, hidden, divergences } = given;
@@ -1101,16 +1120,20 @@ export class RecordedEngine implements ModelEngine {
     return outputs;
   }
 
-  private scoreName(options: StepOptions): string {
-    return options.head === 'value' ? 'value' : 'score';
-  }
-  /** The task head's parameters as tensors, when it is asked for. */
-  private headTensors(options: StepOptions): Record<string, tf.Tensor> {
+  /** The task head's parameters that a batch reads as tensors, when it is asked for. */
+  private headTensors({ rowAdapter }: Batch, options: StepOptions): Record<string, tf.Tensor> {
     if ((options.head ?? 'lm') === 'lm') return {};
     const { runner } = this.gpu;
     const out: Record<string, tf.Tensor> = {};
-    for (const [name, shape] of HEAD_PARAMETERS[this.head](this.config.hidden_size)) {
-      const { buffer, offset, bytes } = this.block(this.weights, name);
+    const heads = this.set.headsOf(rowAdapter, scoreModule(options));
+    const own = HEAD_PARAMETERS[this.head](this.config.hidden_size)
+      .filter(([name]) => heads.has(name) || name.endsWith('.bias'))
+      .map(([name, shape]) => ({ name, shape, from: this.block(this.weights, name) }));
+    const whole = (this.adapted?.layout.whole ?? [])
+      .filter(({ name }) => heads.has(name))
+      .map(({ name, shape, at }) => ({ name, shape, from: this.fixed(this.trained.weights[0]!, 4 * at, 4 * sizeOf(shape)) })); // biome-ignore format: one head
+    for (const { name, shape, from } of [...own, ...whole]) {
+      const { buffer, offset, bytes } = from;
       const copy = this.buffer(bytes, name);
       runner.copy(buffer, offset, copy, 0, bytes);
       runner.submit();
@@ -1122,14 +1145,21 @@ export class RecordedEngine implements ModelEngine {
   private scoresOf(
     outputs: Outputs & Record<string, unknown>,
     options: StepOptions,
-    { B, T }: Batch,
+    { B, T, rowAdapter }: Batch,
   ): tf.Tensor3D | undefined {
     if ((options.head ?? 'lm') === 'lm') return undefined;
-    const name = this.scoreName(options);
-    const weight = outputs[`${name}.weight`] as tf.Tensor2D;
-    const bias = outputs[`${name}.bias`] as tf.Tensor1D | undefined;
+    const module = scoreModule(options);
+    const bias = outputs[`${module}.bias`] as tf.Tensor1D | undefined;
     const flat = tf.reshape(outputs.hidden!, [B * T, this.config.hidden_size]) as tf.Tensor2D;
-    const s = tf.matMul(flat, weight, false, true);
+    const heads = [...this.set.headsOf(rowAdapter, module)];
+    const parts = heads.map(([name, own]) => {
+      const scores = tf.matMul(flat, outputs[name] as tf.Tensor2D, false, true); // [N,C]
+      if (heads.length === 1) return scores;
+      const rows = new Float32Array(B * T);
+      for (const b of own) rows.fill(1, b * T, (b + 1) * T);
+      return tf.mul<tf.Tensor2D>(scores, tf.tensor2d(rows, [B * T, 1]));
+    });
+    const s = parts.length === 1 ? parts[0]! : tf.addN(parts);
     return tf.reshape(bias ? tf.add(s, bias) : s, [B, T, -1]) as tf.Tensor3D;
   }
   /** Adds the task head's gradients, which come from tf ops, to the flat buffers. */
@@ -1137,8 +1167,12 @@ export class RecordedEngine implements ModelEngine {
     if (this.heads) return this.heads;
     const recording = new Recording<{ accumulate: number }>();
     const sources = new Map<string, GPUBuffer>();
-    for (const [name] of HEAD_PARAMETERS[this.head](this.config.hidden_size)) {
-      const grad = this.block(this.training().grads, name);
+    const { grads } = this.training();
+    // Beside adapters the base's own head is frozen.
+    const places: [string, Fixed][] = this.adapted
+      ? this.adapted.layout.whole.map(({ name, shape, at }) => [name, this.fixed(grads[0]!, 4 * at, 4 * sizeOf(shape))])
+      : HEAD_PARAMETERS[this.head](this.config.hidden_size).map(([name]) => [name, this.block(grads, name)]);
+    for (const [name, grad] of places) {
       const source = this.buffer(grad.bytes, `d ${name}`);
       sources.set(name, source);
       recording.call(addInto(), [this.fixed(source), grad], ({ accumulate }) => ({
@@ -1162,7 +1196,7 @@ export class RecordedEngine implements ModelEngine {
     await this.derive();
     this.begin(batch, captured, sizesOf(options));
     await runner.send(captured.replay, 'forward');
-    const heads = this.headTensors(options);
+    const heads = this.headTensors(batch, options);
     const outputs = tf.tidy(() => {
       const given = this.outputsOf(batch, captured, kind);
       const scores = this.scoresOf({ ...given, ...heads }, options, batch);
@@ -1479,10 +1513,6 @@ export class RecordedEngine implements ModelEngine {
 
 /** What the kernels do not train yet is trained in tf ops: createEngine chooses. They measure and generate with any adapter. */
 export const isAdapterRecordable = ({ config }: LoraAdapter): boolean => !(config.use_dora && config.lora_dropout);
-function checkHead(head: HeadKind): void {
-  if (head !== 'lm')
-    throw new ConfigError('Adapters are trained with the language-model head only. Leave the task head out.');
-}
 function checkTrainable(set: AdapterSet): void {
   const other = set.adapters.find((adapter) => !isAdapterRecordable(adapter));
   if (other)

@@ -7,6 +7,7 @@ import { studioClient } from '../../stores/client';
 import { tokenizerOf, useModelStore, useStoredModels } from '../../stores/models';
 import { useRuns } from '../../stores/runs';
 import { useLoaded } from '../../stores/useLoaded';
+import { trainedHead } from '../../trainers/registry';
 import { Card } from '../../ui/Card';
 import { EncodedStrip } from '../../ui/EncodedStrip';
 import { Fault } from '../../ui/Fault';
@@ -262,10 +263,12 @@ function ModelSelect({
   const runs = useRuns((s) => s.runs);
   const stored = useModelStore((s) => s.models);
   const reads = (ref: string) => tokenizerOf(ref, stored, runs) === kit;
-  const trained = Object.values(runs).filter((run) => run.checkpoints.length > 0 && reads(`run:${run.id}`));
+  const trained = Object.values(runs).filter(
+    (run) => trainedHead(run.recipe.trainer) === 'lm' && run.checkpoints.length > 0 && reads(`run:${run.id}`),
+  );
   // What a run has left stands there as the run.
   const left = new Set(trained.flatMap(({ outputs }) => Object.values(outputs)));
-  const kept = stored.filter(({ id }) => !left.has(id) && reads(id));
+  const kept = stored.filter(({ id, head }) => !head && !left.has(id) && reads(id));
   return (
     <select
       className="select"

@@ -189,7 +189,8 @@ function CardBody({ card, stored }: { card: ModelCard; stored?: StoredModel }) {
   const { info, tokenizer, uses, shape, parents } = card;
   const data = dataOf(recipe);
   const sets = useDatasets().value?.datasets ?? [];
-  const runs = (use: string) => uses.some((one) => one.use === use && !one.refusal);
+  const isReward = info.head === 'score';
+  const runs = (use: string) => !isReward && uses.some((one) => one.use === use && !one.refusal);
   const isBase = info.ref !== 'builtin:micro-sft';
   const { openKit, bringKit } = useWorkbench();
   /** With this model in hand there; Template and Mask read with its tokenizer from then on. */
@@ -229,6 +230,11 @@ function CardBody({ card, stored }: { card: ModelCard; stored?: StoredModel }) {
           </a>
         ))}
       </div>
+      {isReward && (
+        <p className="quiet">
+          A reward model gives texts numbers and writes none, so Chat, SFT and LoRA take language models only.
+        </p>
+      )}
       {runs('full') && isBase && (
         <p className="quiet models-small">
           Train in SFT keeps the rows of the recipe there:{' '}

@@ -12,8 +12,10 @@ import { judge, MONDAY } from './monday';
 import { PHASES } from './phases';
 import { type MondayAnswers, useMonday } from './useMonday';
 import './overview.css';
+import { trainedHead } from '../../trainers/registry';
 
-const hasWeights = (run: RunRecord) => run.checkpoints.length > 0;
+const hasWeights = ({ checkpoints, recipe }: RunRecord) =>
+  checkpoints.length > 0 && trainedHead(recipe.trainer) === 'lm';
 
 export function OverviewPanel() {
   const runs = useRuns((s) => s.runs);

@@ -37,6 +37,7 @@ export const config = {
   id: 'reward',
   title: 'Reward model',
   trainsOn: ['preference'],
+  head: 'score',
   rowsPerItem: () => 2,
   fields,
   metrics: {
