@@ -2,23 +2,13 @@
 // are measured, a trace is replayed, and the log shows what was changed. Then versions: trained, activated, rolled back. On
 // WebAssembly.
 import { readFileSync } from 'node:fs';
-import AxeBuilder from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
+import { isAccessible } from './accessible';
 import { expect, test } from './guarded';
-import { openStudio } from './studio';
+import { openStudio, WASM } from './studio';
 
-const WASM = '?backend=wasm';
 test.describe.configure({ timeout: 180_000 });
 
-async function isAccessible(page: Page, where: string): Promise<void> {
-  const { violations } = await new AxeBuilder({ page })
-    .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'])
-    .analyze();
-  const found = violations.map(
-    ({ id, nodes }) => `${id} (${nodes.length}×): ${nodes[0]!.target.join(' ')} ${nodes[0]!.failureSummary}`,
-  );
-  expect.soft(found, where).toEqual([]);
-}
 const show = (page: Page, view: string) => page.getByRole('radio', { name: view, exact: true }).click();
 async function openAdapters(page: Page): Promise<void> {
   await openStudio(page, WASM, 'adapters');
@@ -137,6 +127,15 @@ test('a request routed, answered thrice, misrouted, measured, replayed, and all 
     const width = await page.evaluate(() => document.documentElement.scrollWidth);
     expect.soft(width, `${view} at 390 px`).toBeLessThanOrEqual(390);
   }
+
+  // Figures outlive the page, with when and on what they were measured.
+  await page.reload();
+  await show(page, 'Slices');
+  await expect(page.locator('.ad-matrix td')).toHaveCount(9);
+  await expect(page.getByText(/^Measured .* on WebAssembly SIMD; kept until another version serves/)).toBeVisible();
+  await show(page, 'Serving');
+  await expect(page.getByRole('button', { name: 'Replay again' })).toBeVisible();
+  await expect(page.getByText(/^Measured .* until another version serves or a routing rule changes/)).toBeVisible();
 });
 
 test('a PEFT folder from elsewhere becomes an adapter; a rule leads to it, a sum has it, and the log keeps the rule', async ({

@@ -1,6 +1,6 @@
 // What goes wrong on the person's side is told in a sentence that names the place and the remedy.
 import { expect, test } from './guarded';
-import { loggedStep, openStudio, runButton, setRecipe, showPanel } from './studio';
+import { loggedStep, openStudio, runButton, setRecipe, showPanel, WASM } from './studio';
 
 test.describe.configure({ timeout: 240_000 });
 
@@ -28,7 +28,7 @@ test('malformed JSONL: the message names the line, and the rows that were there 
 });
 
 test('a full disk: training goes on and the message says what is kept', async ({ page, context, baseURL }) => {
-  await openStudio(page, '?backend=wasm');
+  await openStudio(page, WASM);
   await setRecipe(page, { per_device_train_batch_size: 2, max_steps: 60, save_steps: 20, logging_steps: 1 });
   await runButton(page).click();
   await loggedStep(page, 3);
@@ -42,7 +42,7 @@ test('a full disk: training goes on and the message says what is kept', async ({
 });
 
 test('a number that does not fit stays in its field with the reason, and nothing runs meanwhile', async ({ page }) => {
-  await openStudio(page, '?backend=wasm', 'sft');
+  await openStudio(page, WASM, 'sft');
   await expect(runButton(page)).toBeEnabled();
   const rows = page.getByLabel('per_device_train_batch_size', { exact: true });
   await rows.fill('4096');
@@ -72,7 +72,7 @@ test('a number that does not fit stays in its field with the reason, and nothing
 test('a run that WebAssembly has no memory for is refused before it starts, on a phone with the recipe folded too', async ({
   page,
 }) => {
-  await openStudio(page, '?backend=wasm');
+  await openStudio(page, WASM);
   await page.setViewportSize({ width: 390, height: 844 });
   await showPanel(page, '#/sft');
   await expect(page.getByText(/^Up to \d+ MiB of WebAssembly’s 4 GiB/)).toBeInViewport();

@@ -1,12 +1,11 @@
 // Rows of one's own, in every way in which a browser gives them: picked, dropped, pasted, fetched; put right, divided, and out again.
-import { createWriteStream, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { finished } from 'node:stream/promises';
+import { readFileSync, statSync } from 'node:fs';
 import AxeBuilder from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
+import { strFromU8, unzipSync } from 'fflate';
 import { expect, test } from './guarded';
 import { mainThreadTasks } from './mainThread';
+import { chooseFile, longRow, readAndCancel, withRows } from './manyRows';
 import { openStudio, showPanel } from './studio';
 
 const WASM = '?backend=wasm';
@@ -126,11 +125,18 @@ test('faulty rows: refused or kept; one is corrected in place, saved and undone'
   await editor.fill('{"prompt":"c","completion":"d"}');
   await page.getByRole('button', { name: 'Keep the edit' }).click();
   await expect(page.getByText('1 edited row not saved')).toBeVisible();
+  // It stays in the list of rows with problems, and on show, until that filter is applied anew.
+  await expect(page.getByText('2 of 3 match')).toBeVisible();
+  await expect(page.locator('.data-row')).toContainText('Edited, not saved yet.');
+  await expect(rowsList(page).getByRole('option').first()).toContainText('edited');
+  await page.getByLabel('with problems (2)').uncheck();
+  await page.getByLabel('with problems (2)').check();
+  await expect(page.getByText('1 of 3 match')).toBeVisible();
   await page.getByLabel('with problems (2)').uncheck();
   await page.getByLabel('edited (1)').check();
   await expect(page.locator('.data-row')).toContainText('Edited, not saved yet.');
   await page.reload();
-  await page.getByRole('button', { name: /^mine 3/ }).click();
+  await expect(page.getByRole('button', { name: /^mine 3/ })).toHaveAttribute('aria-pressed', 'true');
   await page.getByRole('button', { name: 'Save as a new set' }).click();
   await expect(page.getByRole('button', { name: /^mine · edited 3/ })).toHaveAttribute('aria-pressed', 'true');
   await page.getByLabel('edited (1)').check();
@@ -162,25 +168,16 @@ test('50 MB of JSONL: cancelled, read again, searched and scrolled; the page sta
   page,
   browser,
 }) => {
-  const folder = mkdtempSync(join(tmpdir(), 'rows-'));
-  const path = join(folder, 'big.jsonl');
-  const stream = createWriteStream(path);
-  for (let i = 0; i < 100_000; i++)
-    stream.write(
-      `{"messages":[{"role":"user","content":"Question ${i}? ${'why '.repeat(90)}"},{"role":"assistant","content":"Answer ${i}: ${'word '.repeat(12)}"}]}\n`,
-    );
-  stream.end();
-  await finished(stream);
   await openStudio(page, WASM, 'data');
-  await page.getByLabel('Dataset file').setInputFiles(path);
-  await expect(page.getByText(/Reading big\.jsonl: [1-9][\d,]* rows/)).toBeVisible();
-  await page.getByRole('button', { name: 'Cancel' }).click();
-  await expect(page.getByText(/Drop a file here/)).toBeVisible();
-  const reading = await mainThreadTasks(browser, page, async () => {
-    await page.getByLabel('Dataset file').setInputFiles(path);
-    await expect(page.getByRole('button', { name: /^big 100,000/ })).toBeVisible({ timeout: 60_000 });
+  await withRows(100_000, longRow, async (path) => {
+    expect(statSync(path).size).toBeGreaterThan(45e6);
+    await readAndCancel(page, path);
+    const reading = await mainThreadTasks(browser, page, async () => {
+      await chooseFile(page, path);
+      await expect(page.getByRole('button', { name: /^big 100,000/ })).toBeVisible({ timeout: 60_000 });
+    });
+    expect(reading.longest[0], `while reading: ${reading.longest.join(', ')}`).toBeLessThan(LONGEST_TASK_MS);
   });
-  expect(reading.longest[0], `while reading: ${reading.longest.join(', ')}`).toBeLessThan(LONGEST_TASK_MS);
   await expect(rowsList(page)).toContainText('Question 0?');
   const looking = await mainThreadTasks(browser, page, async () => {
     for (let i = 1; i <= 20; i++) {
@@ -193,7 +190,182 @@ test('50 MB of JSONL: cancelled, read again, searched and scrolled; the page sta
   });
   expect(looking.longest[0], `while looking: ${looking.longest.join(', ')}`).toBeLessThan(LONGEST_TASK_MS);
   expect(await page.locator('.rows-item').count()).toBeLessThan(60);
-  rmSync(folder, { recursive: true });
+
+  // A search and the saving of edits say how far they are and can be cancelled; rows are locked while edits are saved.
+  await page.getByLabel('Search the rows').fill('answer 77777:');
+  await expect(page.getByText(/Looking at the rows: \d+/)).toBeVisible();
+  await page.getByRole('button', { name: 'Cancel the search' }).click();
+  await expect(page.getByLabel('Search the rows')).toHaveValue('');
+  await expect(page.getByText('90,000 rows', { exact: true })).toBeVisible();
+  const row = page.locator('.data-row');
+  await row.getByRole('button', { name: 'Edit' }).click();
+  await row.getByLabel('Row as JSON').fill('{"messages":[{"role":"user","content":"Changed?"},{"role":"assistant","content":"Yes"}]}'); // biome-ignore format: one row
+  await row.getByRole('button', { name: 'Keep the edit' }).click();
+  const drafts = page.locator('.note', { hasText: '1 edited row not saved' });
+  const save = drafts.getByRole('button', { name: 'Save as a new set' });
+  await row.getByRole('button', { name: 'Edit', exact: true }).click();
+  await expect(save).toBeDisabled();
+  await row.getByRole('button', { name: 'Cancel' }).click();
+  await save.click();
+  await expect(drafts.getByRole('status')).toHaveText(/(Writing|Keeping): \d+/);
+  await expect(row.getByRole('button', { name: 'Edit', exact: true })).toBeDisabled();
+  await drafts.getByRole('button', { name: 'Cancel' }).click();
+  await expect(save).toBeEnabled();
+  await expect(page.getByRole('button', { name: /^big · edited/ })).toHaveCount(0);
+  await save.click();
+  await expect(page.getByRole('button', { name: /^big · edited 100,000/ })).toBeVisible({ timeout: 30_000 });
+});
+
+test('files that pandas and pyarrow wrote, through the browser’s picker', async ({ page }) => {
+  await openStudio(page, WASM, 'data');
+  for (const [name, rows, words] of [
+    ['messages-pandas.csv', 24, 'München'],
+    ['preference-pandas.csv', 6, 'Question 0?'],
+    ['messages-snappy.parquet', 24, '总部'],
+    ['preference-columns.json', 6, 'Question 0?'],
+  ] as const) {
+    await chooseFile(page, `${FIXTURES}${name}`);
+    const set = page.getByRole('button', { name: new RegExp(`^${name.split('.')[0]} ${rows}`) });
+    await expect(set).toHaveAttribute('aria-pressed', 'true');
+    await expect(page.getByRole('heading', { level: 2, name: `Rows of ${name.split('.')[0]}` })).toBeVisible();
+    await expect(rowsList(page)).toContainText(words);
+  }
+  await expect(page.getByRole('button', { name: /^preference-columns 6/ })).toContainText('orient="columns"');
+  // The latest first.
+  await expect(page.locator('.dataset-list').first().locator('b')).toHaveText(['preference-columns', 'messages-snappy', 'preference-pandas', 'messages-pandas']); // biome-ignore format: one list
+});
+
+test('rows that two of TRL’s types fit: the reason is shown, another form can be chosen, and all columns come out', async ({
+  page,
+}) => {
+  const turn = (role: string, content: string) => ({ role, content });
+  const rows = Array.from({ length: 30 }, (_, i) => {
+    const asked = turn('user', `Question ${i}?`);
+    const chosen = [asked, turn('assistant', `Yes ${i}.`)];
+    return { prompt: `Question ${i}?`, chosen, rejected: [asked, turn('assistant', `No ${i}.`)], messages: chosen, score_chosen: i + 0.5 }; // biome-ignore format: one row
+  });
+  await openStudio(page, WASM, 'data');
+  await pick(page, 'ultra.jsonl', rows.map((row) => JSON.stringify(row)).join('\n'));
+  const card = page.locator('.data-mapping');
+  await expect(card).toContainText('messages would fit too; TRL reads chosen, rejected first.');
+  await expect(card).toContainText('Kept beside the row: messages, score_chosen.');
+  await expect(page.getByLabel('Form of the rows')).toHaveValue('preference');
+  await isAccessible(page, 'Data with a choice of forms');
+  await page.getByRole('button', { name: 'Import', exact: true }).click();
+  const set = page.getByRole('button', { name: /^ultra 30/ });
+  await expect(set).toContainText('as prompt, chosen and rejected');
+  await expect(page.locator('.data-row .turn-role')).toHaveText(['user · chosen', 'assistant · chosen', 'user · rejected', 'assistant · rejected']); // biome-ignore format: four turns
+  await page.getByRole('button', { name: 'Rename' }).click();
+  await page.getByLabel('Name of the set').fill('Preferences of May');
+  await page.getByRole('button', { name: 'Save the name' }).click();
+  await expect(page.getByRole('heading', { level: 2, name: 'Rows of Preferences of May' })).toBeVisible();
+  const downloading = page.waitForEvent('download');
+  await page.getByLabel('What to export').selectOption('every split');
+  await page.getByRole('button', { name: 'Export as JSONL' }).click();
+  const file = await downloading;
+  expect(file.suggestedFilename()).toBe('Preferences-of-May-jsonl.zip');
+  const files = unzipSync(new Uint8Array(readFileSync(await file.path())));
+  const { 'README.md': readme, ...splits } = files;
+  expect(strFromU8(readme!)).toContain('dataset_info:');
+  const out = Object.fromEntries(Object.entries(splits).map(([name, bytes]) => [name, strFromU8(bytes).trim().split('\n').map((line) => JSON.parse(line))])); // biome-ignore format: one chain
+  expect(out['train.jsonl']).toEqual(rows.filter((_, i) => i % 10 !== 9));
+  expect(out['validation.jsonl']).toEqual(rows.filter((_, i) => i % 10 === 9));
+  await pick(page, 'again.jsonl', rows.map((row) => JSON.stringify(row)).join('\n'));
+  await page.getByLabel('Form of the rows').selectOption('messages');
+  await page.getByRole('button', { name: 'Import', exact: true }).click();
+  await expect(page.getByRole('button', { name: /^again 30/ })).toContainText('as messages');
+  await expect(page.locator('.data-row .turn-role')).toHaveText(['user', 'assistant']);
+});
+
+test('a row that is typed in waits for its person; columns beside and labels are shown; other pages’ files are sent there', async ({
+  page,
+}) => {
+  await openStudio(page, WASM, 'data');
+  const kto = Array.from({ length: 6 }, (_, i) => ({ prompt: `Q${i}?`, completion: `A${i}`, label: i % 2 === 1, source: `desk ${i}` })); // biome-ignore format: one list
+  await pick(page, 'kto.jsonl', kto.map((row) => JSON.stringify(row)).join('\n'));
+  await expect(page.getByRole('heading', { name: 'Rows of kto' })).toBeVisible();
+  const card = page.locator('.data-row');
+  await expect(card).toContainText('false: a bad completion');
+  await expect(card.getByLabel('Columns beside the row')).toContainText('desk 0');
+  await page.getByRole('button', { name: 'Edit' }).click();
+  const editor = page.getByRole('textbox', { name: 'Row as JSON' });
+  await editor.fill('{"prompt": "Typed?", "completion": "A", "label": true}');
+  await rowsList(page).getByRole('option').nth(3).click();
+  await expect(card).toContainText('desk 3');
+  await expect(page.getByText('Open in the editor: row 0 of train.')).toBeVisible();
+  await showPanel(page, '#/runs');
+  await showPanel(page, '#/data');
+  await rowsList(page).getByRole('option').nth(0).click();
+  await expect(editor).toContainText('Typed?');
+  await isAccessible(page, 'Data with a row that is typed in');
+  await page.getByRole('button', { name: 'Keep the edit' }).click();
+  await expect(page.getByText('1 edited row not saved')).toBeVisible();
+  await expect(page.getByText(/^Open in the editor/)).toHaveCount(0);
+  await rowsList(page).getByRole('option').nth(1).click();
+  await page.getByRole('button', { name: 'See its mask' }).click();
+  await expect(page.getByText('SFT does not train on these rows')).toBeVisible();
+  await showPanel(page, '#/data');
+  await pick(page, 'trainer_state.json', '{"log_history": [{"step": 1, "loss": 2}]}');
+  const alert = page.locator('.drop-zone').getByRole('alert');
+  await expect(alert).toContainText('trainer_state.json is the log of a run. Runs reads runs and logs.');
+  await drop(page, 'model.safetensors', Buffer.from('x'));
+  await expect(alert).toContainText('model.safetensors holds the weights of a model.');
+  await alert.getByRole('link', { name: 'Models' }).click();
+  await page.getByLabel('Files of a model to import').setInputFiles({ name: 'rows.jsonl', mimeType: 'text/plain', buffer: Buffer.from('{}') }); // biome-ignore format: one call
+  await expect(page.getByRole('alert')).toContainText('rows.jsonl holds rows. Data reads datasets.');
+  await page.getByRole('button', { name: /^nano-base/ }).click();
+  await expect(page.getByRole('alert')).toHaveCount(0);
+});
+
+test('rows of prompt and completion bring TRL’s default loss to Mask, SFT and LoRA, and say so', async ({ page }) => {
+  await openStudio(page, WASM, 'data');
+  const line = (i: number) => JSON.stringify({ prompt: `What is ${i} and ${i}?`, completion: ` ${2 * i}` });
+  await pick(page, 'sums.jsonl', Array.from({ length: 30 }, (_, i) => line(i)).join('\n'));
+  await expect(page.getByRole('button', { name: /^sums 30/ })).toHaveAttribute('aria-pressed', 'true');
+  await expect(page.locator('.data-row .turn-role')).toHaveText(['prompt', 'completion']);
+  await showPanel(page, '#/mask');
+  const mode = page.getByRole('radiogroup', { name: 'Train on' });
+  await expect(mode.getByRole('radio', { name: 'Completion' })).toBeChecked();
+  await expect(page.getByText('loss on the completion (completion_only_loss), TRL’s default')).toBeVisible();
+  await expect(page.locator('.mask-verdict')).toContainText(/tokens train/);
+  // The mode that such rows cannot take: told once for all of them, with the way out.
+  await mode.getByRole('radio', { name: 'Assistant' }).click();
+  await expect(page.locator('.mask-verdict')).toContainText('None of the 27 rows becomes tokens');
+  await isAccessible(page, 'Mask without a row');
+  await page.getByRole('button', { name: 'Take completion_only_loss, the default for such rows' }).click();
+  await expect(page.locator('.mask-verdict')).toContainText(/tokens train/);
+  for (const panel of ['sft', 'lora']) {
+    await showPanel(page, `#/${panel}`);
+    await page.getByLabel('data', { exact: true }).selectOption({ label: 'sums' });
+    await expect(page.getByText('loss on the completion (completion_only_loss), TRL’s default')).toBeVisible();
+  }
+  const args = await page.evaluate(() =>
+    ['studio-sft-recipe', 'studio-lora-recipe'].map((key) => JSON.parse(localStorage.getItem(key)!).args),
+  );
+  for (const one of args) expect(one).toMatchObject({ completion_only_loss: true, assistant_only_loss: false });
+});
+
+test.describe('on a phone', () => {
+  test.use({ viewport: { width: 390, height: 844 } });
+  test('a set that is chosen or brought is in sight with its rows, and nothing is wider than the screen', async ({
+    page,
+  }) => {
+    await page.goto(`./${WASM}#/data`);
+    const heading = page.getByRole('heading', { level: 2, name: /^Rows of/ });
+    await page.locator('.dataset').nth(1).click();
+    await expect(heading).toBeFocused();
+    await expect(heading).toBeInViewport();
+    await chooseFile(page, `${FIXTURES}messages-pandas.csv`);
+    await expect(heading).toHaveText('Rows of messages-pandas');
+    await expect(heading).toBeFocused();
+    await expect(heading).toBeInViewport();
+    const row = rowsList(page).getByRole('option').nth(1);
+    await expect(row).toContainText('München');
+    const { width } = (await row.locator('.rows-text').boundingBox())!;
+    expect(width, 'text of a row, px').toBeGreaterThan(200);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
+    await isAccessible(page, 'Data on a phone');
+  });
 });
 
 test('a trainer_state.json and a log of JSON lines open beside each other in Runs, marked, on one chart', async ({
@@ -214,6 +386,12 @@ test('a trainer_state.json and a log of JSON lines open beside each other in Run
   await expect(page.getByText('imported log')).toHaveCount(2);
   await expect(page.getByRole('button', { name: 'Continue' })).toHaveCount(0);
   await isAccessible(page, 'Runs with imported logs');
+  await file.setInputFiles('test/fixtures/runs/trainer_state.json');
+  await expect(page.getByText('Nothing new was stored: this is the log “trainer_state, step 6”')).toBeVisible();
+  await expect(page.getByText('imported log')).toHaveCount(2);
+  await page.getByRole('button', { name: 'metrics', exact: true }).click();
+  await expect(page.getByLabel('Compare trainer_state, step 6')).not.toBeChecked();
+  await expect(page.getByRole('heading', { name: 'Lineage' })).toBeVisible();
   await file.setInputFiles({ name: 'bad.jsonl', mimeType: 'text/plain', buffer: Buffer.from('{"loss":1}\n') });
   await expect(page.getByRole('alert')).toContainText('bad.jsonl, line 1 has no step');
   await page.reload();

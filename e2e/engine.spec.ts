@@ -1,7 +1,7 @@
 // The Engine panel in the built site: a step taken apart on the real device, a sweep, the peers under the content security
 // policy, and a plain word where there is no WebGPU.
 import { expect, test } from './guarded';
-import { openStudio } from './studio';
+import { openStudio, WASM } from './studio';
 
 test('a step is taken apart, and what makes it slower is measured', async ({ page }) => {
   await openStudio(page, '?backend=webgpu', 'engine');
@@ -89,7 +89,7 @@ test('a software GPU is timed beside WebAssembly, and the figure is there again 
 
 test('#/bench is the comparison, and a row is read layer by layer without WebGPU too', async ({ page }) => {
   await page.setViewportSize({ width: 1280, height: 450 });
-  await openStudio(page, '?backend=wasm', 'bench');
+  await openStudio(page, WASM, 'bench');
   await expect(page.getByRole('heading', { name: 'Beside other libraries' })).toBeInViewport();
   await expect(page.getByRole('heading', { level: 1, name: 'Engine' })).toBeAttached();
   await page.setViewportSize({ width: 1280, height: 800 });
@@ -108,7 +108,7 @@ test('#/bench is the comparison, and a row is read layer by layer without WebGPU
 });
 
 test('on WebAssembly the panel says why there is nothing to take apart', async ({ page }) => {
-  await openStudio(page, '?backend=wasm', 'engine');
+  await openStudio(page, WASM, 'engine');
   await expect(page.getByText('There is nothing to take apart here.')).toBeVisible();
   await expect(page.getByRole('button', { name: 'Take it apart' })).toBeDisabled();
   await expect(page.getByRole('spinbutton', { name: 'rows (B)' })).toBeDisabled();

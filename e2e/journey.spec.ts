@@ -1,23 +1,22 @@
 // A visit from the first look to the last: the failing Monday, a run that is paused and stepped, chat and glass box while it
 // trains, and what is done with runs afterwards. On WebAssembly, where a step takes milliseconds.
-import AxeBuilder from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
+import { isAccessible } from './accessible';
 import { expect, test } from './guarded';
-import { loggedStep, lossCurve, openStudio, runButton, setRecipe, showPanel, storedPoints } from './studio';
+import {
+  expectToFit,
+  loggedStep,
+  lossCurve,
+  openStudio,
+  runButton,
+  setRecipe,
+  showPanel,
+  storedPoints,
+  WASM,
+} from './studio';
 
-const WASM = '?backend=wasm';
 test.describe.configure({ timeout: 300_000 });
 
-async function isAccessible(page: Page, where: string): Promise<void> {
-  const { violations } = await new AxeBuilder({ page })
-    .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'])
-    .analyze();
-  const found = violations.map(
-    ({ id, nodes }) =>
-      `${id} (${nodes.length}×): ${nodes[0]!.target.join(' ')} ${nodes[0]!.html} ${nodes[0]!.failureSummary}`,
-  );
-  expect.soft(found, where).toEqual([]);
-}
 const steps = async (page: Page, id: string) => Math.max(0, ...lossCurve((await storedPoints(page))[id] ?? []).keys());
 
 test('from the failing Monday to a compared, renamed, exported and imported run', async ({ page }) => {
@@ -73,6 +72,7 @@ test('from the failing Monday to a compared, renamed, exported and imported run'
   await expect(rows).toHaveCount(2);
   for (const box of await page.getByRole('checkbox').all()) await box.check();
   await isAccessible(page, 'two runs compared');
+  await expectToFit(page, 'All runs');
   await rows.filter({ hasText: 'finished' }).getByRole('button', { name: 'Rename' }).click();
   await page.getByLabel('New name').fill('my first run');
   await page.keyboard.press('Enter');

@@ -1,24 +1,14 @@
 // An adapter from the first slider to the exported file: what it costs moves with the rank, a target that is not there is
 // refused with the nearest, a run leaves a picture and a verdict, and a sweep outlives a reload. On WebAssembly.
 import { readFileSync } from 'node:fs';
-import AxeBuilder from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
 import { unzipSync } from 'fflate';
+import { isAccessible } from './accessible';
 import { expect, test } from './guarded';
-import { openStudio, showPanel } from './studio';
+import { openStudio, showPanel, WASM } from './studio';
 
-const WASM = '?backend=wasm';
 test.describe.configure({ timeout: 300_000 });
 
-async function isAccessible(page: Page, where: string): Promise<void> {
-  const { violations } = await new AxeBuilder({ page })
-    .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'])
-    .analyze();
-  const found = violations.map(
-    ({ id, nodes }) => `${id} (${nodes.length}×): ${nodes[0]!.target.join(' ')} ${nodes[0]!.failureSummary}`,
-  );
-  expect.soft(found, where).toEqual([]);
-}
 const trainable = (page: Page) =>
   page.locator('.lora-figures > div', { hasText: 'trainable parameters' }).locator('b').innerText();
 
@@ -120,6 +110,12 @@ test('an adapter: costs, a refused target, a run, its picture, the verdict and t
   await shortRun(page, 6);
   await page.getByRole('button', { name: 'Train this adapter' }).click();
   await expect(page.getByText(/^Finished: LoRA r 4/)).toBeVisible({ timeout: 120_000 });
+  // SFT has no run of its own, and says in a line whose this one is.
+  await showPanel(page, '#/sft');
+  await expect(page.getByText('LoRA r 4 · 1 (finished, 6 steps) is a run of LoRA.')).toBeVisible();
+  await expect(page.getByRole('button', { name: 'Run', exact: true })).toBeVisible();
+  await expect(page.getByText(/^Finished:/)).toHaveCount(0);
+  await page.getByRole('main').getByRole('link', { name: 'LoRA' }).click();
   const spectra = page.getByRole('region', { name: 'Singular values by module' });
   await expect(spectra.getByRole('row')).toHaveCount(7); // a head, and two modules in three layers
   await expect(spectra).toContainText(/of 4/);
@@ -155,6 +151,7 @@ test('an adapter: costs, a refused target, a run, its picture, the verdict and t
   const peft = await download('Adapter, PEFT’s files');
   expect(peft.name).toMatch(/\.peft\.zip$/);
   expect(Object.keys(peft.files).sort()).toEqual([
+    'README.md',
     'adapter_config.json',
     'adapter_model.safetensors',
     'posttrain_studio.json', // which base by its hash

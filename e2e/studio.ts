@@ -1,6 +1,9 @@
 // What journeys know about the studio's storage: the metric points of runs, read from the browser's own file system.
 import { expect, type Page } from '@playwright/test';
 
+/** Query of a journey on WebAssembly, where a step of the small models takes milliseconds. */
+export const WASM = '?backend=wasm';
+
 export interface Point {
   step: number;
   [metric: string]: number | null;
@@ -86,4 +89,13 @@ export async function loggedStep(page: Page, step: number, not: string[] = []): 
     )
     .toBe(true);
   return id!;
+}
+
+/** On a phone, nothing of the region lies beside the screen. */
+export async function expectToFit(page: Page, region: string): Promise<void> {
+  const size = page.viewportSize()!;
+  await page.setViewportSize({ width: 390, height: 844 });
+  const widths = () => page.getByRole('region', { name: region }).evaluate((it) => it.scrollWidth - it.clientWidth);
+  await expect.poll(widths).toBeLessThanOrEqual(0);
+  await page.setViewportSize(size);
 }

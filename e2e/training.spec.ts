@@ -3,11 +3,20 @@
 import type { Page } from '@playwright/test';
 import { expect, test } from './guarded';
 import { mainThreadTasks } from './mainThread';
-import { loggedStep, lossCurve, openStudio, type Point, runButton, setRecipe, showPanel, storedPoints } from './studio';
+import {
+  loggedStep,
+  lossCurve,
+  openStudio,
+  type Point,
+  runButton,
+  setRecipe,
+  showPanel,
+  storedPoints,
+  WASM,
+} from './studio';
 
 /** SwiftShader: the shaders of a real GPU, slowly. Asked for by name, because `auto` prefers WebAssembly to it. */
 const WEBGPU = '?backend=webgpu';
-const WASM = '?backend=wasm';
 
 test.describe.configure({ timeout: 600_000 });
 

@@ -1,27 +1,19 @@
 // The template and mask workbench as an engineer uses it: a mask of zeros found and cured, a cut target found and cured, golden
 // samples that see one blank, a tokenizer from elsewhere, a file of 100,000 rows.
-import { createWriteStream, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { finished } from 'node:stream/promises';
-import AxeBuilder from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
+import { isAccessible } from './accessible';
 import { expect, test } from './guarded';
 import { mainThreadTasks } from './mainThread';
-import { loggedStep, openStudio, runButton, setRecipe, showPanel } from './studio';
+import { chooseFile, longRow, withRows } from './manyRows';
+import { loggedStep, openStudio, runButton, setRecipe, showPanel, WASM } from './studio';
 
-const WASM = '?backend=wasm';
 /** A task that holds the page longer is felt. */
 const LONGEST_TASK_MS = 50;
 test.describe.configure({ timeout: 180_000 });
 
-async function isAccessible(page: Page, where: string): Promise<void> {
-  const { violations } = await new AxeBuilder({ page })
-    .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'])
-    .analyze();
-  const found = violations.map(({ id, nodes }) => `${id} (${nodes.length}×): ${nodes[0]!.target.join(' ')}`);
-  expect.soft(found, where).toEqual([]);
-}
 const inHand = (page: Page) => page.getByLabel('Template in hand');
 /** A run of three steps with nano, from the recipe as it is: nothing stops it, and it logs a loss at each step. */
 async function trainAFew(page: Page): Promise<void> {
@@ -299,7 +291,8 @@ test('a link reproduces template, conversation, settings and, when asked, a row;
   await page.getByRole('spinbutton', { name: 'max_length' }).fill('200');
   await page.getByRole('button', { name: 'Next row' }).click();
   await expect(page.getByRole('heading', { name: 'Row 1', exact: true })).toBeVisible();
-  const said = await page.locator('.strip').first().textContent();
+  // Alone, as the other page has it: once the report is read, the row stands here with the padding of its batch.
+  const said = (await page.locator('.strip').first().textContent())!.replaceAll('<|pad|>', '');
   await page.getByRole('button', { name: 'Share' }).click();
   const link = page.getByLabel('Link to this state');
   await expect(link).toHaveValue(/#\/open\/1\./);
@@ -312,7 +305,7 @@ test('a link reproduces template, conversation, settings and, when asked, a row;
   const other = await context.newPage();
   await other.goto(full.replace('#', `${WASM}#`));
   await expect(other.getByRole('heading', { name: 'Shared row' })).toBeVisible();
-  await expect(other.locator('.strip').first()).toHaveText(said!);
+  await expect(other.locator('.strip').first()).toHaveText(said);
   await expect(other.getByRole('spinbutton', { name: 'max_length' })).toHaveValue('200');
   await showPanel(other, '#/template');
   await expect(inHand(other).locator('option:checked')).toHaveText('Textbook: [assistant] instead');
@@ -332,25 +325,12 @@ test('a link reproduces template, conversation, settings and, when asked, a row;
   await other.close();
 });
 
-test('100,000 rows: read with progress, cancelled, read again; the mask report can be stopped and scrolled', async ({
-  page,
-}) => {
-  const folder = mkdtempSync(join(tmpdir(), 'rows-'));
-  const path = join(folder, 'big.jsonl');
-  const stream = createWriteStream(path);
-  for (let i = 0; i < 100_000; i++)
-    stream.write(
-      `{"messages":[{"role":"user","content":"Question ${i}? ${'why '.repeat(90)}"},{"role":"assistant","content":"Answer ${i}."}]}\n`,
-    );
-  stream.end();
-  await finished(stream);
+test('100,000 rows: the mask report can be stopped and scrolled', async ({ page }) => {
   await openStudio(page, WASM, 'data');
-  await page.getByLabel('Dataset file').setInputFiles(path);
-  await expect(page.getByText(/Reading big\.jsonl: [1-9][\d,]* rows/)).toBeVisible();
-  await page.getByRole('button', { name: 'Cancel' }).click();
-  await expect(page.getByText(/Drop a file here/)).toBeVisible();
-  await page.getByLabel('Dataset file').setInputFiles(path);
-  await expect(page.getByText('100,000').first()).toBeVisible({ timeout: 60_000 });
+  await withRows(100_000, longRow, async (path) => {
+    await chooseFile(page, path);
+    await expect(page.getByRole('button', { name: /^big 100,000/ })).toBeVisible({ timeout: 60_000 });
+  });
   await showPanel(page, '#/mask');
   await expect(verdict(page)).toContainText(/of 90,000 rows read/, { timeout: 60_000 });
   // While rows are read the page answers: another row is shown, the table scrolls.
@@ -362,26 +342,20 @@ test('100,000 rows: read with progress, cancelled, read again; the mask report c
   await rows.evaluate((element) => element.scrollTo(0, 10_000));
   await expect(page.locator('.mask-rows-item').first()).toBeVisible();
   expect(await page.locator('.mask-rows-item').count()).toBeLessThan(60);
-  rmSync(folder, { recursive: true });
 });
 
 test('100,000 rows in the table: scrolling, sorting and filtering them blocks the page no longer than 50 ms at a time', async ({
   page,
   browser,
 }) => {
-  const folder = mkdtempSync(join(tmpdir(), 'rows-'));
-  const path = join(folder, 'big.jsonl');
-  const stream = createWriteStream(path);
   // Of two shapes, some without an answer: filters and sorting have something to do.
-  for (let i = 0; i < 112_000; i++)
-    stream.write(
-      `{"messages":[{"role":"user","content":"${'q'.repeat(1 + (i % 17))}"}${i % 5 ? `,{"role":"assistant","content":"${'a'.repeat(1 + (i % 29))}"}` : ''}]}\n`,
-    );
-  stream.end();
-  await finished(stream);
+  const line = (i: number) =>
+    `{"messages":[{"role":"user","content":"${'q'.repeat(1 + (i % 17))}"}${i % 5 ? `,{"role":"assistant","content":"${'a'.repeat(1 + (i % 29))}"}` : ''}]}`;
   await openStudio(page, WASM, 'data');
-  await page.getByLabel('Dataset file').setInputFiles(path);
-  await expect(page.getByText('112,000').first()).toBeVisible({ timeout: 60_000 });
+  await withRows(112_000, line, async (path) => {
+    await chooseFile(page, path);
+    await expect(page.getByRole('button', { name: /^big 112,000/ })).toBeVisible({ timeout: 60_000 });
+  });
   await showPanel(page, '#/mask');
   // While rows come in, the counts and the order are made anew again and again: the dearest are the last ones.
   await expect(verdict(page)).toContainText(/[678]\d,\d{3} of 100,800 rows read/, { timeout: 150_000 });
@@ -411,7 +385,6 @@ test('100,000 rows in the table: scrolling, sorting and filtering them blocks th
     await expect(page.locator('.mask-lower')).toContainText('cut at the end');
   });
   expect(tasks.longest[0], `longest tasks, ms of CPU: ${tasks.longest.join(', ')}`).toBeLessThan(LONGEST_TASK_MS);
-  rmSync(folder, { recursive: true });
 });
 
 test('conformance: the published numbers hold on this device, and the page says which', async ({ page }) => {

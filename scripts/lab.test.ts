@@ -37,6 +37,27 @@ test('two steps: JSON lines, weights, report, exit code 0', async () => {
   expect(JSON.parse(readFileSync(join(out, 'report.json'), 'utf8'))).toMatchObject({ step: 2, maxSteps: 2 });
 });
 
+test('preferences train headless as well: DPO from pairs of the world beside a frozen start, at ln 2', async () => {
+  const args = { max_steps: 1, per_device_train_batch_size: 2, eval_steps: 0, generate_steps: 0, max_eval_samples: 2 };
+  const set = (split: string) => [{ ref: 'builtin:pref', split }];
+  const path = recipeFile('dpo.json', {
+    trainer: 'dpo',
+    args,
+    data: { train: set('train'), eval: set('dev'), rows: 4 },
+  });
+  const { code, stdout, stderr } = await lab(path, '--cases', '0');
+  expect({ code, stderr }).toMatchObject({ code: 0 });
+  const lines = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, number>);
+  expect(lines[0]).toMatchObject({ rows: 8, eval_rows: 4 }); // both sides of each pair
+  const first = lines.find((line) => 'loss' in line)!;
+  expect(first.loss).toBeCloseTo(Math.LN2, 4);
+  expect(first['rewards/accuracies']).toBe(0);
+  expect(lines.find((line) => 'eval_loss' in line)!.eval_loss).toBeCloseTo(Math.LN2, 4);
+});
+
 test('wrong usage ends with 2, a faulty recipe with 1; both say why in a sentence', async () => {
   const [none, missing, faulty] = await Promise.all([
     lab(),

@@ -8,7 +8,6 @@ import { parseArgs } from 'node:util';
 import { initNodeBackend } from '../src/gpu/node';
 import { writeAdapters } from '../src/interop/peft';
 import { gateFindings, passGate } from '../src/labs/preflight';
-import { recipeAdapters } from '../src/labs/recipeAdapters';
 import { encodeRecipe } from '../src/labs/recipeRows';
 import { labs } from '../src/labs/registry';
 import { prepareRecipe } from '../src/labs/runRecipe';
@@ -17,7 +16,7 @@ import { duration, plural } from '../src/lib/words';
 import { writeSafetensors } from '../src/storage/safetensors';
 import { builtinWorld } from '../src/world/registry';
 import { check } from './labCheck';
-import { loadNodeModel, loadRenderContext } from './nodeModels';
+import { loadReference, loadRenderContext, loadRewardModels, modelOf } from './nodeModels';
 import { importedRows, readRecipe, UsageError } from './recipeFile';
 
 const USAGE = `Usage: npm run lab -- <recipe.json | ${labs.map((lab) => lab.id).join(' | ')}> [--out folder] [--backend wasm|cpu] [--cases 40]`;
@@ -40,7 +39,7 @@ async function main(): Promise<number> {
   const recipe = readRecipe(parsed.source);
   const info = await initNodeBackend(backend);
   const render = loadRenderContext(recipe.template);
-  const model = await loadNodeModel(recipe.model.ref, recipeAdapters(recipe), recipe.model.quantization);
+  const model = await modelOf(recipe);
   const encode = (part: 'train' | 'eval') => encodeRecipe(recipe, part, render, { imported: importedRows });
   const [train, held] = [encode('train'), encode('eval')];
   passGate(recipe, gateFindings(train, held));
@@ -54,6 +53,8 @@ async function main(): Promise<number> {
   });
   const run = await prepareRecipe(recipe, {
     engine: model.engine,
+    reference: await loadReference(recipe),
+    rewardModels: await loadRewardModels(recipe),
     train: train.rows,
     eval: held.rows,
     world: builtinWorld(),

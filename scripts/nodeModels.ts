@@ -1,15 +1,21 @@
 // Models, tokenizer and template for scripts that run in Node: `builtin:nano`, or `file:<folder>` with HF files.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { rewardRefs } from '../src/labs/besideModels';
+import { recipeAdapters } from '../src/labs/recipeAdapters';
+import { referenceModel } from '../src/labs/reference';
+import { requireLanguageModel, startFiles } from '../src/labs/startModel';
 import { ConfigError, DataError } from '../src/lib/errors';
-import { loadModel } from '../src/nn/loadModel';
+import { parseConfig } from '../src/lib/fields';
+import { loadModel, type ModelFiles } from '../src/nn/loadModel';
 import type { LoraAdapter, ModelEngine } from '../src/nn/seam';
-import type { Quantization } from '../src/protocol/recipe';
+import type { Quantization, Recipe } from '../src/protocol/recipe';
 import { artifactId, manifestOf } from '../src/storage/hash';
 import { BUILTIN_TEMPLATE, BUILTIN_TOKENS } from '../src/text/builtinTemplate';
 import { compileTemplate } from '../src/text/chatTemplate';
 import type { RenderContext } from '../src/text/renderContext';
 import { Tokenizer } from '../src/text/tokenizer';
+import { type TrainerId, trainers } from '../src/trainers/registry';
 
 export interface NodeModel {
   engine: ModelEngine;
@@ -46,17 +52,30 @@ function modelFiles(ref: string): { 'config.json': Uint8Array; 'model.safetensor
   return { 'config.json': read('config.json'), 'model.safetensors': read('model.safetensors') };
 }
 
-/** With `adapters` the base is frozen and they are trained. Throws DataError naming the file that is missing. */
+/**
+ * With `adapters` the base is frozen and they are trained. `prepare`: changes the files before they are loaded, as a new head does.
+ * Throws DataError naming the file that is missing.
+ */
 export async function loadNodeModel(
   ref: string,
   adapters: readonly LoraAdapter[] = [],
   quantization?: Quantization | null,
+  prepare: (files: ModelFiles) => ModelFiles = (files) => files,
 ): Promise<NodeModel> {
   const files = modelFiles(ref);
-  const config = new TextDecoder().decode(files['config.json']);
-  const weights = files['model.safetensors'];
-  const engine = loadModel({ config: JSON.parse(config), weights, quantization }, adapters);
+  const given = JSON.parse(new TextDecoder().decode(files['config.json'])) as unknown;
+  const prepared = prepare({ config: given, weights: files['model.safetensors'], quantization });
+  const engine = loadModel(prepared, adapters);
+  const config = JSON.stringify(prepared.config, undefined, 2);
   return { engine, config, artifactId: await artifactId(await manifestOf('model', files)) };
+}
+
+/** What a recipe trains: its model with the head that its method wants, and its adapters. */
+export function modelOf(recipe: Recipe): Promise<NodeModel> {
+  const { tokenizer, padToken } = loadRenderContext(recipe.template);
+  const pad = tokenizer.idOf(padToken!) ?? null;
+  const { ref, quantization } = recipe.model;
+  return loadNodeModel(ref, recipeAdapters(recipe), quantization, (files) => startFiles(recipe, files, pad));
 }
 
 /** The built-in tokenizer with a template: `builtin:chatml`, or `file:<path>` of a Jinja file. Throws ConfigError. */
@@ -72,4 +91,33 @@ export function loadRenderContext(template: string): RenderContext {
     template: compileTemplate(source),
     ...BUILTIN_TOKENS,
   };
+}
+
+/**
+ * The frozen model that a recipe's loss is measured against; undefined where it needs none beside its own. Throws ConfigError for
+ * a reward model.
+ */
+export async function loadReference(recipe: Recipe): Promise<ModelEngine | undefined> {
+  const args = parseConfig(trainers[recipe.trainer as TrainerId].fields, recipe.args);
+  const ref = referenceModel(recipe, args);
+  if (ref === undefined) return undefined;
+  const { engine } = await loadNodeModel(ref, [], null, (files) => {
+    requireLanguageModel(files, ref);
+    return files;
+  });
+  return engine;
+}
+
+/** Those that the recipe is rewarded by, whole: an adapter's files are no model. Throws ConfigError for a model that gives no rewards. */
+export async function loadRewardModels(recipe: Recipe): Promise<Record<string, ModelEngine>> {
+  const out: Record<string, ModelEngine> = {};
+  for (const ref of rewardRefs(recipe)) {
+    const { engine } = await loadNodeModel(ref);
+    if (engine.head !== 'score')
+      throw new ConfigError(`${ref} is no reward model. Name one that the reward trainer has left.`, {
+        where: 'recipe.rewards',
+      });
+    out[ref] = engine;
+  }
+  return out;
 }

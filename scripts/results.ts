@@ -21,12 +21,12 @@ import { compileTemplate } from '../src/text/chatTemplate';
 import type { RenderContext } from '../src/text/renderContext';
 import { builtinWorld } from '../src/world/registry';
 import { commitNow } from './commit';
-import { builtinModelIds, loadNodeModel, loadRenderContext } from './nodeModels';
+import { builtinModelIds, loadNodeModel, loadRenderContext, modelOf } from './nodeModels';
 import { exportFigures, fuzzFigures, loadFigures, peftFigures } from './resultsInterop';
 import { qloraGap } from './resultsLora';
 import { type Figure, renderResults } from './resultsTable';
 import { TENANT_FIGURES, tenantFigures } from './resultsTenants';
-import { CACHE, modelOf, train } from './resultsTraining';
+import { CACHE, train } from './resultsTraining';
 
 interface Group {
   /** What --only names. */
@@ -49,7 +49,9 @@ interface Group {
   measure?: (isForced: boolean) => Promise<Measured[]>;
 }
 /** A figure without where it comes from. */
-export type Measured = Pick<Figure, 'id' | 'value' | 'low' | 'high' | 'n' | 'unit'>;
+export type Measured = Pick<Figure, 'id' | 'value' | 'low' | 'high' | 'n' | 'unit'> &
+  /** Where it was not measured on Node's backend with the group's model. */
+  Partial<Pick<Figure, 'backend' | 'model' | 'modelName'>>;
 
 const changed = (from: string, to: string) => (source: string) => {
   if (!source.includes(from)) throw new Error(`The built-in template no longer has ${JSON.stringify(from)}.`);
@@ -247,7 +249,8 @@ async function measure(group: Group, isForced: boolean): Promise<void> {
   const finish = async (measured: readonly Measured[]) => {
     const about = { seeds: group.seeds, backend: backend.backend, model: artifact, commit, command: commandOf(group) };
     // JSON has no NaN: a metric that counted no case has no figure.
-    const figures = measured.map((figure) => ({ ...figure, ...about })).filter((f) => Number.isFinite(f.value));
+    // The figure's own labels count before the group's; spread first as well, for the order of the file.
+    const figures = measured.map((figure) => ({ ...figure, ...about, ...figure })).filter((f) => Number.isFinite(f.value)); // biome-ignore format: one choice
     await writeFigures(figures);
     for (const figure of figures) console.log(JSON.stringify(figure));
     console.error(`${group.id}: ${Math.round((performance.now() - started) / 1000)} s`);
@@ -312,7 +315,12 @@ async function isMeasured(group: Group): Promise<boolean> {
   model.engine.dispose();
   const ids = idsOf(group);
   return ids.every((id) =>
-    known.some((figure) => figure.id === id && figure.model === model.artifactId && !figure.commit.endsWith('-dirty')),
+    known.some(
+      (figure) =>
+        figure.id === id &&
+        (figure.modelName !== undefined || figure.model === model.artifactId) &&
+        !figure.commit.endsWith('-dirty'),
+    ),
   );
 }
 

@@ -7,9 +7,9 @@ import { Rng } from '../src/lib/rng';
 import type { ModelEngine } from '../src/nn/seam';
 import type { EncodedRow } from '../src/protocol/chat';
 import type { Recipe } from '../src/protocol/recipe';
-import { loadRenderContext } from './nodeModels';
+import { loadRenderContext, modelOf } from './nodeModels';
 import type { Measured } from './results';
-import { modelOf, train } from './resultsTraining';
+import { train } from './resultsTraining';
 
 /** Mean −log p of the trained tokens of each row, and how many there are. */
 async function rowLosses(

@@ -15,6 +15,8 @@ export interface Figure {
   backend: string;
   /** Artifact id of the base model. */
   model: string;
+  /** What was measured, where that is no built-in model. */
+  modelName?: string;
   commit: string;
   /** Reproduces the figure. */
   command: string;
@@ -46,8 +48,10 @@ const TITLES: Record<string, string> = {
     'mixed batches over one adapter at a time: tokens a second, the same tokens',
   'interop/logits_max_rel_error/transformers':
     'folders that the studio writes, read by transformers: largest difference of a logit',
-  'interop/logits_max_rel_error/peft': 'adapters that PEFT wrote, in the studio: the worst logit',
-  'interop/fuzzed_inputs': 'broken safetensors and Parquet files and lines of JSON: read, or refused in a sentence',
+  'interop/logits_max_rel_error/peft':
+    'adapters that PEFT wrote, in the studio, and that the studio wrote, in PEFT: the worst logit',
+  'interop/fuzzed_inputs':
+    'broken safetensors and Parquet files, Parquet pages, zips and lines of JSON: read, or refused in a sentence',
   'interop/load_500mb_peak_js_mb': 'a 538 MB model imported and loaded: most JavaScript memory',
   'served/one_space/tool_call_correct': 'the same: right tool with right arguments',
 };
@@ -92,14 +96,14 @@ const inUnit = (value: number, unit: string) => (unit === 'share' ? percent(valu
 
 /** Markdown of all figures. `models`: ids of the base models as they are now; a figure of another one is marked as stale. */
 export function renderResults(figures: readonly Figure[], models: readonly string[]): string {
-  const stale = (f: Figure) => (models.includes(f.model) ? '' : ' (stale: an older base)');
+  const stale = (f: Figure) => (f.modelName !== undefined || models.includes(f.model) ? '' : ' (stale: an older base)');
   const rows = figures.map(
     (f) =>
       `| ${titleOf(f.id)}${stale(f)} | ${inUnit(f.value, f.unit)} | ${inUnit(f.low, f.unit)} – ${inUnit(f.high, f.unit)} | ${f.n} | ${f.seeds.join(', ')} | \`${f.id}\` |`,
   );
   const sources = figures.map(
     (f) =>
-      `| \`${f.id}\` | ${f.backend} | \`${f.model.slice(0, 'sha256:'.length + 12)}\` | ${f.commit} | \`${f.command}\` |`,
+      `| \`${f.id}\` | ${f.backend} | ${f.modelName ?? `\`${f.model.slice(0, 'sha256:'.length + 12)}\``} | ${f.commit} | \`${f.command}\` |`,
   );
   return `# Results
 
@@ -121,7 +125,7 @@ What the metrics count:
 
 ## Where each figure comes from
 
-| id | backend | base model | commit | command |
+| id | backend | model | commit | command |
 |---|---|---|---|---|
 ${sources.join('\n')}
 `;

@@ -35,9 +35,14 @@ export function tenancyOf(): Tenancy {
   const now = () => Date.now();
   const contexts = new RenderContexts(readModelFile, storage, now);
   const stores = { runs: new RunStore(storage, now), checkpoints: new CheckpointStore(storage, now) };
-  const models = new Models({ ...stores, storage, queue, now, readModelFile, liveEngine: () => undefined });
+  const models = new Models({
+    ...{ ...stores, storage, queue, now, readModelFile },
+    padTokenOf: (ref) => contexts.padTokenOf(ref),
+    liveEngine: () => undefined,
+  });
   const clock = () => performance.now();
-  return new Tenancy({ storage, models, contexts, queue, now, clock, newId: () => crypto.randomUUID() });
+  const device = () => 'Node';
+  return new Tenancy({ storage, models, contexts, queue, now, clock, device, newId: () => crypto.randomUUID() });
 }
 const say = (what: string) => (done: number, total: number) => console.error(`${what}: ${done} of ${total}`);
 

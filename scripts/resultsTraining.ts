@@ -1,20 +1,15 @@
 // Trains a recipe for scripts/results.ts, once: what was trained is kept under .checkpoints/results by what it was trained on.
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { recipeAdapters } from '../src/labs/recipeAdapters';
 import { encodeRecipe } from '../src/labs/recipeRows';
 import { prepareRecipe } from '../src/labs/runRecipe';
 import type { Recipe } from '../src/protocol/recipe';
 import type { MetricPoint } from '../src/protocol/run';
 import { readSafetensors, writeSafetensors } from '../src/storage/safetensors';
 import { builtinWorld } from '../src/world/registry';
-import { loadNodeModel, loadRenderContext, type NodeModel } from './nodeModels';
+import { loadReference, loadRenderContext, loadRewardModels, type NodeModel } from './nodeModels';
 
 export const CACHE = '.checkpoints/results';
-
-/** The recipe's base, with its adapters beside it where it trains any. */
-export const modelOf = (recipe: Recipe): Promise<NodeModel> =>
-  loadNodeModel(recipe.model.ref, recipeAdapters(recipe), recipe.model.quantization);
 
 export interface Trained {
   /** Of the last measurement. */
@@ -38,6 +33,8 @@ export async function train(recipe: Recipe, model: NodeModel, isForced: boolean)
     { ...recipe, args: { ...recipe.args, generate_steps: 0, eval_steps: 100, logging_steps: 20 } },
     {
       engine: model.engine,
+      reference: await loadReference(recipe),
+      rewardModels: await loadRewardModels(recipe),
       train: trainRows!,
       eval: evalRows!,
       world: builtinWorld(),

@@ -13,8 +13,9 @@ import type { Recipe } from '../src/protocol/recipe';
 import { hashBytes } from '../src/storage/hash';
 import { writeSafetensors } from '../src/storage/safetensors';
 import { commitNow } from './commit';
+import { modelOf } from './nodeModels';
 import { tenancyOf } from './resultsTenants';
-import { modelOf, train } from './resultsTraining';
+import { train } from './resultsTraining';
 
 const { values } = parseArgs({
   options: { only: { type: 'string' }, force: { type: 'boolean', default: false } },

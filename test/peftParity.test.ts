@@ -84,7 +84,9 @@ test('first values spread as PEFT’s do', () => {
   for (const { init_lora_weights, in: inputs, out, r, A } of targets.initialisation) {
     const config = { r, lora_alpha: r, target_modules: ['q_proj'], init_lora_weights };
     const target = { path: 'q_proj', in: inputs, out, r, lora_alpha: r, scaling: 1 };
-    const { data } = Object.values(initLora([target], config, 1, () => new Float32Array(0)))[0]!;
+    const { data } = Object.values(
+      initLora([target], config, { hidden_size: inputs }, 1, () => new Float32Array(0)),
+    )[0]!;
     const std = Math.sqrt(data.reduce((sum, x) => sum + x * x, 0) / data.length);
     // Both are samples of r · in numbers.
     expect(Math.abs(std / A.std - 1)).toBeLessThan(5 / Math.sqrt(r * inputs));

@@ -76,7 +76,7 @@ const tensorsOf = ({ adapters }: Kind): NamedTensorMap =>
   Object.assign(
     {},
     ...adapters.map(({ name, config: lora }, slot) => {
-      const tensors = loraTensors(targetModules(config, lora), lora).map(({ name: key, shape, kind }, i) => {
+      const tensors = loraTensors(targetModules(config, lora), lora, config).map(({ name: key, shape, kind }, i) => {
         const data = noise(sizeOf(shape), 100 * slot + i);
         return [key, { shape, data: data.map((x) => (kind === 'magnitude' ? 1.2 + 0.3 * x : 0.3 * x)) }];
       });

@@ -232,6 +232,37 @@ test('a checkpoint is read in pieces, and staging memory for it is not kept', as
   engine.dispose();
 });
 
+test('a context of 131,072 tokens makes a table of those that rows have, and a longer row a longer one', async () => {
+  // One narrow head keeps 4,200 tokens of attention short.
+  const short = { ...tiny, hidden_size: 16, intermediate_size: 16, num_attention_heads: 1, num_key_value_heads: 1, head_dim: 16 }; // biome-ignore format: one model
+  const far = { ...short, max_position_embeddings: 131_072 };
+  const { device } = context();
+  const create = device.createBuffer;
+  const tables: number[] = [];
+  device.createBuffer = (d) => {
+    if (d.label === 'rope') tables.push(d.size);
+    return create.call(device, d);
+  };
+  try {
+    const weights = initWeights(short, 1);
+    const logps = async (config: LlamaConfig, T: number) => {
+      const engine = new RecordedEngine(context(), config, weights);
+      const ids = Int32Array.from({ length: T }, (_, i) => i % 64);
+      const few = await inspect(engine, ids.slice(0, 8), 1);
+      const { topkLogps } = await inspect(engine, ids, 1);
+      expect((await inspect(engine, ids.slice(0, 8), 1)).topkLogps).toEqual(few.topkLogps);
+      engine.dispose();
+      return topkLogps;
+    };
+    const exact = await logps({ ...short, max_position_embeddings: 4200 }, 4200);
+    expect(await logps(far, 4200)).toEqual(exact);
+    // cos and sin of 8 pairs in f32: 4,096 and 4,200 positions; then 4,096, and 8,192 for a row that is padded to 5,120.
+    expect(tables).toEqual([4096, 4200, 4096, 8192].map((positions) => 64 * positions));
+  } finally {
+    device.createBuffer = create;
+  }
+});
+
 test('results that cannot be read are not told as a loss of the GPU; a loss is', async () => {
   const engine = new RecordedEngine(context(), tiny, initWeights(tiny, 1));
   const { device } = context();

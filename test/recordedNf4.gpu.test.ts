@@ -21,7 +21,7 @@ const config: LlamaConfig = { ...PRESETS.nano, vocab_size: 29, hidden_size: 16, 
 const weights = initWeights(config, 3);
 const ADAPTER: LoraAdapter = { name: 'a', config: { r: 4, lora_alpha: 8, target_modules: 'all-linear' } };
 function tensors(): NamedTensorMap {
-  const list = loraTensors(targetModules(config, ADAPTER.config), ADAPTER.config);
+  const list = loraTensors(targetModules(config, ADAPTER.config), ADAPTER.config, config);
   return asEngineTensors('a', Object.fromEntries(list.map(({ name, shape }, i) => [name, { shape, data: noise(sizeOf(shape), i).map((x) => 0.3 * x) }]))); // biome-ignore format: one map
 }
 const T = 11;

@@ -13,6 +13,7 @@ import tempfile
 import torch
 import transformers
 from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 torch.set_num_threads(1)
@@ -31,6 +32,7 @@ GIVEN = {
             rope_type="llama3", rope_theta=500000.0, factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0,
             original_max_position_embeddings=64)),
         torch.float32, "5GB"),
+    "tied by its config, with a head of its own": (dict(tie_word_embeddings=True), torch.float32, "5GB"),
     "linear RoPE": (
         dict(tie_word_embeddings=True, rope_parameters=dict(rope_type="linear", rope_theta=10000.0, factor=2.0)),
         torch.float32, "5GB"),
@@ -39,6 +41,10 @@ for name, (more, dtype, shard) in GIVEN.items():
     folder = os.path.join(directory, "given", name)
     model = LlamaForCausalLM(LlamaConfig(**SHAPE, **more)).to(dtype)
     model.save_pretrained(folder, max_shard_size=shard)
+    if "head of its own" in name:  # transformers does not tie then, whatever config.json says
+        weights = load_file(f"{folder}/model.safetensors")
+        weights["lm_head.weight"] = weights["model.embed_tokens.weight"] * -0.5
+        save_file(weights, f"{folder}/model.safetensors", {"format": "pt"})
     shutil.copy("public/models/tokenizer.json", folder)
     json.dump({"eos_token": "<|im_end|>", "pad_token": "<|pad|>", "tokenizer_class": "PreTrainedTokenizerFast"},
               open(f"{folder}/tokenizer_config.json", "w"))
@@ -68,6 +74,9 @@ for name, ours in studio.items():
                     with safe_open(f"{path}/{file}", "pt") as f:
                         out |= {k: f.get_tensor(k) for k in f.keys()}
             return out
+        with torch.no_grad():
+            theirs = AutoModelForCausalLM.from_pretrained(given, dtype=torch.float32).eval()(input_ids=torch.tensor([ours["ids"]])).logits[0].double()
+        assert torch.equal(theirs, logits), name  # what went in is what came out
         a, b = tensors(given), tensors(folder)
         same = a.keys() == b.keys() and all(a[k].dtype == b[k].dtype and torch.equal(a[k], b[k]) for k in a)
     folders.append({

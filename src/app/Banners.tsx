@@ -2,17 +2,15 @@
 import { useState } from 'react';
 import { useLocation } from 'wouter';
 import { count, plural } from '../lib/words';
-import { panelOf } from '../panels/runs/runsView';
 import type { BackendInfo } from '../protocol/model';
 import type { RunRecord } from '../protocol/run';
 import { studioClient } from '../stores/client';
+import { runsOfPanel } from '../stores/runPanel';
 import { resumeRun, useRuns } from '../stores/runs';
 import { useSession } from '../stores/session';
 import { useWorkbench } from '../stores/workbench';
 import { RawText } from '../ui/RawText';
 import { softwareWords } from './backendWords';
-
-const isLive = ({ status }: RunRecord): boolean => status === 'running' || status === 'paused' || status === 'queued';
 
 export function Banners() {
   const { backend, backendError, notice, dismiss } = useSession();
@@ -20,9 +18,10 @@ export function Banners() {
   const [path] = useLocation();
   const runId = useWorkbench((s) => s.runId);
   // The panel that shows the run says it itself.
-  const all = Object.values(runs).sort((a, b) => b.createdAt - a.createdAt);
-  const onShow = all.some(isLive) ? undefined : ((runId && runs[runId]) ?? all[0]);
-  const interrupted = all.filter((r) => r.status === 'interrupted' && !(r === onShow && `#${path}` === panelOf(r)));
+  const onShow = runsOfPanel(runs, `#${path}`, runId).shown;
+  const interrupted = Object.values(runs)
+    .filter((run) => run.status === 'interrupted' && run !== onShow)
+    .sort((a, b) => b.createdAt - a.createdAt);
   return (
     <div className="banners">
       {backendError && (

@@ -3,6 +3,7 @@ import { Moon, Search, Sun } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';
 import { duration, secondsLeft } from '../lib/words';
+import { panelOf } from '../stores/runPanel';
 import { pauseRun, unpauseRun, useRuns } from '../stores/runs';
 import { useSession } from '../stores/session';
 
@@ -85,7 +86,7 @@ function RunPill() {
   return (
     <>
       <span className="pill">
-        <span className="wide">{run.recipe.trainer.toUpperCase()}</span>
+        <span className="wide">{panelOf(run).name}</span>
         <b>
           {run.step} / {run.maxSteps}
         </b>

@@ -1,5 +1,6 @@
 // All screens, in the order in which a person walks the pipeline. Adding one = one folder and one line here.
 import { type ComponentType, lazy } from 'react';
+import { tellPanels } from '../stores/knownPanels';
 
 export interface PanelEntry {
   id: string;
@@ -33,8 +34,15 @@ export const PANELS: readonly PanelEntry[] = [
   panel('data', 'Data', 'Build', async () => (await import('../panels/data/DataPanel')).DataPanel),
   panel('template', 'Template', 'Build', async () => (await import('../panels/template/TemplatePanel')).TemplatePanel),
   panel('mask', 'Mask', 'Build', async () => (await import('../panels/mask/MaskPanel')).MaskPanel),
+  panel('annotate', 'Annotate', 'Build', async () => (await import('../panels/annotate/AnnotatePanel')).AnnotatePanel),
   panel('sft', 'SFT', 'Train', async () => (await import('../panels/sft/SftPanel')).SftPanel),
   panel('lora', 'LoRA', 'Train', async () => (await import('../panels/lora/LoraPanel')).LoraPanel),
+  panel(
+    'preferences',
+    'Preferences',
+    'Train',
+    async () => (await import('../panels/preferences/PreferencesPanel')).PreferencesPanel,
+  ),
   panel(
     'adapters',
     'Adapters',
@@ -51,3 +59,4 @@ export const PANELS: readonly PanelEntry[] = [
   ),
   panel('engine', 'Engine', 'Records', async () => (await import('../panels/engine/EnginePanel')).EnginePanel),
 ];
+tellPanels(PANELS.map(({ id }) => id));

@@ -10,6 +10,7 @@ import {
   type RowMapping,
   suggestMapping,
 } from '../protocol/rowForms';
+import { SHARED_COLUMNS } from '../protocol/rowTypes';
 import { parseMessages, parseRow, parseShareGpt } from '../text/parseRow';
 
 type Columns = { [name: string]: unknown };
@@ -21,7 +22,20 @@ export interface FoundForm {
   mapping: RowMapping;
   /** The columns have the form's own names: nothing has to be guessed. */
   isExact: boolean;
+  /** Other forms whose own columns are all there too: the person may have meant one of them. */
+  others: FormId[];
 }
+
+/** Forms in the order in which columns of other names are guessed: the plainest first. Those left out would be a guess too many. */
+const GUESSED: readonly FormId[] = [
+  'messages',
+  'sharegpt',
+  'preference',
+  'stepwise',
+  'alpaca',
+  'prompt-completion',
+  'text',
+];
 
 /** The form of a file by its columns and their first values; undefined when no form fits. */
 export function findForm(columns: readonly string[], sample: readonly Columns[]): FoundForm | undefined {
@@ -29,33 +43,63 @@ export function findForm(columns: readonly string[], sample: readonly Columns[])
   const fits = (form: FormId): boolean => {
     // These differ in their values only.
     if (form === 'sharegpt') return isShareGpt(first('conversations'));
-    if (form === 'messages') return columns.includes('messages') && isThere(first('messages'));
+    if (form === 'messages') return isThere(first('messages'));
     if (form === 'unpaired-preference')
       return columns.includes('label') && sample.every(({ label }) => !isThere(label) || flagOf(label) !== undefined);
     return true;
   };
-  for (const { id, fields } of ROW_FORMS) {
-    const isNamed = fields.every(({ name, isRequired }) => !isRequired || columns.includes(name));
-    if (!isNamed || !fits(id)) continue;
+  const named = ROW_FORMS.map(({ id }) => id).filter(
+    (form) => required(form).every((name) => columns.includes(name)) && fits(form),
+  );
+  const hasValues = (form: FormId) => required(form).every((name) => isThere(first(name)));
+  // A column without a value is not there for TRL. Prompts whose answers are all empty stay what their header says.
+  const form = named.find((id) => id !== 'prompt-only' && hasValues(id)) ?? named[0];
+  if (form !== undefined) {
     // TRL reads no system column: who wants it maps it.
-    const isOlder = formOf(id).conversion !== undefined;
-    const named = fields
-      .filter(({ name }) => columns.includes(name) && (isOlder || name !== 'system'))
-      .map(({ name }) => [name, name]);
-    return { mapping: { form: id, columns: Object.fromEntries(named) }, isExact: true };
+    const isOlder = formOf(form).conversion !== undefined;
+    const own = formOf(form).fields.map(({ name }) => name);
+    const used = own.filter((name) => columns.includes(name) && (isOlder || name !== 'system'));
+    // A text beside other columns is mostly those rendered, a prompt beside messages their first turn.
+    const others = named.filter(
+      (id) =>
+        id !== form &&
+        id !== 'text' &&
+        id !== 'prompt-only' &&
+        hasValues(id) &&
+        !required(id).every((name) => own.includes(name)),
+    );
+    const mapping = { form, columns: Object.fromEntries(used.map((name) => [name, name])) };
+    return { mapping, isExact: true, others };
   }
-  for (const { id } of ROW_FORMS) {
-    // A label or a system message under another name would be a guess too many; so would prompts whose answers have an odd name.
-    if (id === 'unpaired-preference' || id === 'prompt-only') continue;
+  for (const id of GUESSED) {
     const mapping = suggestMapping(id, columns);
     const isComplete = missingFields(mapping).length === 0;
     const { messages, conversations } = mapping.columns;
     if (isComplete && id === 'sharegpt' && !isShareGpt(first(conversations!))) continue;
     if (isComplete && id === 'messages' && !isMessageLike(first(messages!))) continue;
-    if (isComplete) return { mapping, isExact: false };
+    if (isComplete) return { mapping, isExact: false, others: [] };
   }
   return undefined;
 }
+
+/** Why rows are read under a form, in a sentence or two, with the columns that are left beside the row. */
+export function formReason({ mapping, isExact, others }: FoundForm, columns: readonly string[]): string {
+  const { form } = mapping;
+  const used = Object.values(mapping.columns);
+  const beside = columns.filter((name) => !used.includes(name) && !SHARED_COLUMNS.includes(name));
+  const found = isExact
+    ? `Read as ${formOf(form).title}: the columns have these names.`
+    : `${formOf(form).title} is a guess from the names of the columns.`;
+  const before =
+    others.length > 0
+      ? ` ${others.map((id) => formOf(id).title).join(' and ')} would fit too; TRL reads ${required(form).join(', ')} first. Choose the other form where you mean it.`
+      : '';
+  return `${found}${before}${beside.length > 0 ? ` Kept beside the row: ${listed(beside)}.` : ''}`;
+}
+const required = (form: FormId): string[] =>
+  formOf(form).fields.flatMap(({ name, isRequired }) => (isRequired ? [name] : []));
+const listed = (names: readonly string[]): string =>
+  names.length > 6 ? `${names.slice(0, 6).join(', ')} and ${names.length - 6} more` : names.join(', ');
 
 const unpacked = (value: unknown): unknown => {
   if (typeof value !== 'string' || !/^\s*[[{]/.test(value)) return value;
@@ -97,9 +141,15 @@ function fieldValue({ name, kind }: FormField, column: string, value: unknown, i
     if (flag === undefined) throw wrong(name, column, `must be true or false, got ${show(value)}.`);
     return flag;
   }
-  if (kind === 'text') return typeof value === 'number' || typeof value === 'boolean' ? String(value) : value;
+  // A number under TRL's own name is a mistake of the row, and TRL would stop at it; a column that a person maps is read as text.
+  const isMapped = column !== name;
+  if (kind === 'text')
+    return isMapped && (typeof value === 'number' || typeof value === 'boolean') ? String(value) : value;
   if (kind === 'content') {
-    if (typeof value === 'number') return String(value);
+    if (typeof value === 'number' || typeof value === 'boolean') {
+      if (isMapped) return String(value);
+      throw wrong(name, column, `must be a text or a list of messages, got ${show(value)}. Write it in quotes.`);
+    }
     // A cell that holds messages; other text that begins with a bracket is text.
     if (typeof value === 'string') return isText && isMessageLike(value) ? asMessages(unpacked(value), name) : value;
     return asMessages(Array.isArray(value) ? value : [value], name);
@@ -130,6 +180,11 @@ const asMessages = (value: unknown, path: string): unknown => (isShareGpt(value)
 const asTurns = (value: unknown, role: 'user' | 'assistant', path: string): Message[] =>
   typeof value === 'string' ? [{ role, content: value }] : parseMessages(value, path);
 
+/** A prompt without a word asks nothing: plain text is what the form text is for. */
+export const isBlankPrompt = (field: string, value: unknown): boolean =>
+  (field === 'prompt' || field === 'instruction') && typeof value === 'string' && value.trim() === '';
+export const EMPTY_PROMPT = 'is empty. Write what is asked, or give the rows as text.';
+
 /**
  * One row under a mapping. Throws DataError naming the field, and the column where that has another name.
  * `isText`: the file has text cells only.
@@ -142,6 +197,7 @@ export function convertRow(given: Columns, { form, columns }: RowMapping, isText
     const value = fieldValue(field, column, given[column], isText);
     if (value === undefined && field.isRequired)
       throw wrong(field.name, column, `is ${given[column] === null ? 'empty' : 'missing'} in this row.`);
+    if (field.isRequired && isBlankPrompt(field.name, value)) throw wrong(field.name, column, EMPTY_PROMPT);
     if (value !== undefined) values[field.name] = value;
   }
   // What templates read beside the fields of a form.
@@ -151,9 +207,10 @@ export function convertRow(given: Columns, { form, columns }: RowMapping, isText
   if (form === 'sharegpt') {
     const { conversations, ...rest } = others;
     const messages = parseMessages(conversations, 'conversations');
-    return parseRow({ ...rest, messages: withSystem(messages, system) });
+    return parseRow({ ...rest, messages: withSystem(messages, system) }, '', 'messages');
   }
-  return parseRow(typeof system === 'string' && system !== '' ? conversational(others, system) : others);
+  const row = typeof system === 'string' && system !== '' ? conversational(others, system) : others;
+  return parseRow(row, '', formOf(form).type);
 }
 
 const withSystem = (messages: Message[], system: unknown): Message[] =>

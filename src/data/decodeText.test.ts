@@ -69,12 +69,12 @@ test('a bad byte is named by its place in the file and its line, across pieces',
   expect(() => decoded(Uint8Array.of(0x41, 0xe2, 0x82), [2])).toThrow(/at byte 1 \(0xe2 0x82\)/);
 });
 test('lines come whole, the last one without its end too', () => {
-  const lines = new LinePieces();
+  const lines = new LinePieces('a.jsonl');
   expect([...lines.push('a\nb', false), ...lines.push('c\n', false), ...lines.push('\nd', true)]).toEqual([
     'a',
     'bc',
     '',
     'd',
   ]);
-  expect(new LinePieces().push('a\n', true)).toEqual(['a']);
+  expect(new LinePieces('a.jsonl').push('a\n', true)).toEqual(['a']);
 });

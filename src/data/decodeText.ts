@@ -97,13 +97,32 @@ export class TextPieces {
   }
 }
 
-/** Lines of text that comes in pieces, without their ends; `\r\n` counts as one end. */
+/** Longest line, in characters: a file without line ends would otherwise be in memory as a whole, again and again. */
+const LONGEST_LINE = 16 * 2 ** 20;
+
+/** Lines of text that comes in pieces, without their ends; `\r\n` counts as one end. Throws DataError naming the line that does not end. */
 export class LinePieces {
   private rest = '';
+  private lines = 0;
+  constructor(
+    private readonly name: string,
+    private readonly mostCharacters = LONGEST_LINE,
+  ) {}
   push(text: string, isLast: boolean): string[] {
     const lines = (this.rest + text).split('\n');
     this.rest = isLast ? '' : lines.pop()!;
     if (isLast && lines.at(-1) === '') lines.pop();
+    const tooLong = lines.findIndex((line) => line.length > this.mostCharacters);
+    if (tooLong >= 0) throw this.endless(this.lines + tooLong + 1);
+    this.lines += lines.length;
+    if (this.rest.length > this.mostCharacters) throw this.endless(this.lines + 1);
     return lines;
+  }
+  private endless(line: number): DataError {
+    const where = `${this.name}, line ${count(line)}`;
+    return new DataError(
+      `${where}: goes on for more than ${count(this.mostCharacters)} characters. Write one row a line, each with its line end; one JSON document needs the name .json.`,
+      { where },
+    );
   }
 }

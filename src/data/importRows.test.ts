@@ -5,7 +5,9 @@ import { tellFigure } from '../../test/tellFigure';
 import { DataError, StudioError } from '../lib/errors';
 import type { DatasetRow, Message } from '../protocol/chat';
 import type { ImportProblems } from '../protocol/requests';
-import { type ImportOptions, importRows, previewOf, sampleOf } from './importRows';
+import { findColumns } from './columnKinds';
+import { checkedRowText, type ImportOptions, importRows, previewOf, sampleOf } from './importRows';
+import { asItCame } from './jsonl';
 import { parquetSource } from './readParquet';
 import { RowFile, TextSink } from './rowFile';
 import { bytesSource } from './source';
@@ -87,7 +89,7 @@ describe('Parquet', () => {
       fc.array(fc.record({ messages: chat, tools }, { requiredKeys: ['messages'] }), { minLength: 1, maxLength: 5 }),
       fc.array(
         fc.record(
-          { prompt: text, completion: text, label: fc.boolean() },
+          { prompt: text.map((words) => `Q${words}`), completion: text, label: fc.boolean() },
           { requiredKeys: ['prompt', 'completion', 'label'] },
         ),
         { minLength: 1, maxLength: 5 },
@@ -112,7 +114,9 @@ describe('Parquet', () => {
     );
     await fc.assert(
       fc.asyncProperty(rows as fc.Arbitrary<DatasetRow[]>, async (given) => {
-        const { good } = await read(await toParquet(given), 'x.parquet');
+        const texts = given.map((row) => JSON.stringify(row, asItCame));
+        const table = { length: texts.length, text: (i: number) => texts[i]! };
+        const { good } = await read(await toParquet(table, await findColumns(table)), 'x.parquet');
         // -0 is 0 in JSON.
         expect(good).toEqual(JSON.parse(JSON.stringify(given)));
       }),
@@ -129,7 +133,7 @@ describe('Parquet', () => {
     const fuzz = fc.tuple(
       fc.nat(bases.length - 1),
       // Where: mostly the metadata at the end, sometimes any byte.
-      fc.array(fc.tuple(fc.double({ min: 0, max: 1, noNaN: true }), fc.boolean(), fc.nat(255)), {
+      fc.array(fc.tuple(fc.nat(9999), fc.boolean(), fc.nat(255)), {
         minLength: 1,
         maxLength: 4,
       }),
@@ -141,7 +145,7 @@ describe('Parquet', () => {
         const length = new DataView(bases[which]!.buffer).getUint32(bases[which]!.length - 8, true) + 8;
         for (const [place, isAnywhere, value] of changes) {
           const from = isAnywhere && value % 4 === 0 ? 0 : Math.max(0, bytes.length - length);
-          bytes[from + Math.floor(place * (bytes.length - from))] = value;
+          bytes[from + Math.floor((place / 10_000) * (bytes.length - from))] = value;
         }
         const at = performance.now();
         try {
@@ -245,10 +249,51 @@ describe('JSON and JSONL', () => {
     // JSONL under the name .json, as many exports have it.
     expect((await read(`${row}\n${row}\n`, 'lines.json')).format).toBe('JSONL');
   });
-  test('what holds no rows is said to hold none', async () => {
-    expect((await problemsOf(fixture('preference-columns.json'), 'c.json')).message).toMatch(
-      /to_json\(orient="records", lines=True\)/,
+  test('the tables that pandas’ to_json() writes: by column, by label, split; those that cannot be told are named', async () => {
+    const columns = await read(fixture('preference-columns.json'), 'c.json');
+    expect(columns.good).toEqual(expected.preference);
+    expect(columns.notes).toContainEqual(expect.stringContaining('orient="columns"'));
+    const rows = [
+      { prompt: 'a', completion: 'b', id: 7 },
+      { prompt: 'c', completion: null, id: 8 },
+      { prompt: 'e', completion: 'f', id: 9 },
+    ];
+    const indexed = await read(JSON.stringify({ x: rows[0], y: rows[2] }), 'i.json');
+    expect(indexed.file.columns(1)).toEqual({ id: 9, prompt: 'e', completion: 'f' });
+    const split = { columns: ['prompt', 'completion', 'id'], index: [0, 1], data: [['a', 'b', 7], ['e', 'f', 9]] }; // biome-ignore format: a table
+    expect((await read(JSON.stringify(split), 's.json')).file.columns(1)).toEqual(indexed.file.columns(1));
+    expect((await problemsOf(JSON.stringify({ ...split, data: [['a', 'b']] }), 's.json')).message).toMatch(
+      /s\.json, row 1: 2 cells, its columns \(orient="split"\) are 3/,
     );
+    // A label that is missing in one column is a fault of that row alone.
+    const holed = JSON.stringify({ prompt: { 0: 'a', 1: 'c' }, completion: { 0: 'b' } });
+    expect((await problemsOf(holed, 'h.json')).details).toMatchObject({ bad: 1, good: 1, problems: [{ line: 2 }] });
+    // Labels and names that are all unknown, or all counted: no guess.
+    for (const table of [{ a: { b: 1 } }, { 0: { 1: 'x' } }])
+      expect((await problemsOf(JSON.stringify(table), 'n.json')).message).toMatch(
+        /orient="columns" or "index", and its names do not tell which: save it with to_json\(orient="records"/,
+      );
+    expect((await problemsOf('[["a","b"],["c","d"]]', 'v.json')).message).toMatch(
+      /orient="values"\): save it with to_json\(orient="records"/,
+    );
+  });
+  test('a line that does not end is refused by file and line, long before it is in memory', async () => {
+    const piece = encode('a'.repeat(1 << 20));
+    let read = 0;
+    const endless = {
+      name: 'endless.jsonl',
+      sizeBytes: 100 * 2 ** 20,
+      slice: async (from: number, to: number) => {
+        read = Math.max(read, to);
+        return from === 0 ? encode(`${row}\n{"text":"`.padEnd(to, 'a')) : piece.subarray(0, to - from);
+      },
+    };
+    await expect(importRows(endless)).rejects.toThrow(
+      /^endless\.jsonl, line 2: goes on for more than 16,777,216 characters\. Write one row a line/,
+    );
+    expect(read / 2 ** 20).toBeLessThan(20);
+  });
+  test('what holds no rows is said to hold none', async () => {
     expect((await problemsOf('[1,2]', 'n.json')).message).toMatch(/n\.json, row 1: not an object/);
     expect((await problemsOf('[{"prompt":', 'n.json')).message).toMatch(/n\.json: not valid JSON/);
     expect((await problemsOf('', 'n.jsonl')).message).toMatch(/n\.jsonl is empty/);
@@ -445,11 +490,82 @@ describe('forms', () => {
       'l.csv, line 3: label (column good) must be true or false, got "maybe".',
     );
   });
+  test('a number for an answer and a prompt without a word are faults of their rows, under TRL’s names', async () => {
+    const text = [
+      line({ prompt: 'a', completion: 'b' }),
+      line({ prompt: 'c', completion: 5 }),
+      line({ prompt: ' ', completion: 'x' }),
+      line({ prompt: 'd', completion: '' }),
+    ].join('\n');
+    const { details } = await problemsOf(text, 'x.jsonl');
+    expect(details).toMatchObject({ good: 2, bad: 2 });
+    expect(details.problems).toEqual([
+      { line: 2, message: 'completion must be a text or a list of messages, got 5. Write it in quotes.' },
+      { line: 3, message: 'prompt is empty. Write what is asked, or give the rows as text.' },
+    ]);
+    expect(() => checkedRowText(line({ prompt: '', completion: 'x' }), 'prompt-completion')).toThrow('prompt is empty');
+    // A column that a person maps is read as text.
+    const mapping = { form: 'prompt-completion' as const, columns: { prompt: 'q', completion: 'amount' } };
+    expect((await read(line({ q: 'How many?', amount: 5 }), 'x.jsonl', { mapping })).good).toEqual([
+      { prompt: 'How many?', completion: '5' },
+    ]);
+  });
+  test('before each field has a column, the preview shows the rows as they are', async () => {
+    const sample = await sampleOf(bytesSource(encode(line({ q: 'How?', n: [1, 2] })), 'x.jsonl'));
+    const { rows, faulty } = previewOf(sample, { form: 'prompt-completion', columns: { prompt: 'q' } });
+    expect(rows).toEqual([{ line: 1, given: 'q: How?\nn: [1,2]' }]);
+    expect(faulty).toBe(0);
+  });
   test('a column that the mapping leaves aside does not give a row another meaning', async () => {
     const text = line({ messages: [{ role: 'user', content: 'm' }], text: 'the text', source: 's' });
     const { good, file } = await read(text, 'x.jsonl', { mapping: { form: 'text', columns: { text: 'text' } } });
     expect(good).toEqual([{ text: 'the text' }]);
-    expect(file.columns(0)).toEqual({ source: 's', text: 'the text' });
+    expect(file.columns(0)).toEqual({ source: 's', text: 'the text', messages: [{ role: 'user', content: 'm' }] });
+  });
+  describe('of several types', () => {
+    const chat = [{ role: 'user' as const, content: 'p' }, { role: 'assistant' as const, content: 'c' }]; // biome-ignore format: two turns
+    const pair = { chosen: chat, rejected: [chat[0]!, { role: 'assistant' as const, content: 'r' }] };
+    // As HuggingFaceH4/ultrafeedback_binarized has it.
+    const given = { prompt: 'p', ...pair, messages: chat, score_chosen: 8.5, score_rejected: 3 };
+    test('preference columns win over messages; all other columns stay, and the reason is said', async () => {
+      const found = await preview(line(given));
+      expect(found).toMatchObject({ mapping: { form: 'preference' }, others: ['messages'], faulty: 0 });
+      expect(found.reason).toBe(
+        'Read as prompt, chosen and rejected: the columns have these names. messages would fit too; TRL reads chosen, rejected first. Choose the other form where you mean it. Kept beside the row: messages, score_chosen, score_rejected.',
+      );
+      const { good, file, type, notes } = await read(line(given), 'u.jsonl');
+      expect(type).toBe('preference');
+      expect(good).toEqual([pair]);
+      expect(file.columns(0)).toEqual(given);
+      expect(notes).toEqual([found.reason]);
+    });
+    test('the person may choose messages, and the rows are read so from then on', async () => {
+      const mapping = { form: 'messages' as const, columns: { messages: 'messages' } };
+      const { good, file, type } = await read(line(given), 'u.jsonl', { mapping });
+      expect(type).toBe('messages');
+      expect(good).toEqual([{ messages: chat }]);
+      expect(file.columns(0)).toEqual(given);
+      expect(checkedRowText(line(given), 'messages')).toBe(line(given));
+      expect(() => checkedRowText(line({ ...given, messages: null }), 'messages')).toThrow(
+        'This row would have the type preference; the set has messages.',
+      );
+    });
+    test.each([
+      [{ prompt: 'p', completion: 'c', messages: chat }, 'prompt-completion', ['messages']],
+      [{ prompt: 'p', messages: chat }, 'messages', []],
+      [{ prompt: 'p', completion: null, messages: chat }, 'messages', []],
+      [{ chosen: null, rejected: null, messages: chat }, 'messages', []],
+      [{ instruction: 'i', output: 'o', text: 't' }, 'alpaca', []],
+      [{ prompt: 'p', completion: 'c', label: true }, 'unpaired-preference', []],
+    ])('%j is read as %s', async (columns, form, others) => {
+      expect(await preview(line(columns))).toMatchObject({ mapping: { form }, isExact: true, others, faulty: 0 });
+    });
+    test('a mapped column does not push a column of its new name out', async () => {
+      const text = csv('question,prompt,answer', 'Q,the template,A');
+      const mapping = { form: 'prompt-completion' as const, columns: { prompt: 'question', completion: 'answer' } };
+      const { file } = await read(text, 'q.csv', { mapping });
+      expect(file.columns(0)).toEqual({ prompt: 'Q', completion: 'A', prompt_2: 'the template' });
+    });
   });
 });
 

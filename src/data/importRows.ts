@@ -4,9 +4,9 @@ import type { DatasetRow } from '../protocol/chat';
 import type { ImportPreview } from '../protocol/datasets';
 import type { ImportProblems } from '../protocol/requests';
 import { formOf, missingFields, type RowMapping } from '../protocol/rowForms';
-import { type DatasetType, typeOfRow } from '../protocol/rowTypes';
+import { type DatasetType, hasColumnsOf, SHARED_COLUMNS, typeOfRow } from '../protocol/rowTypes';
 import { parseRow } from '../text/parseRow';
-import { convertRow, type FoundForm, findForm } from './convertRow';
+import { convertRow, EMPTY_PROMPT, type FoundForm, findForm, formReason, isBlankPrompt } from './convertRow';
 import { TextPieces } from './decodeText';
 import { asItCame } from './jsonl';
 import { csvSource } from './readCsv';
@@ -22,6 +22,7 @@ const SHOWN_ROWS = 5;
 /** Bad rows named in one error; a file with more of them has one fault, not many. */
 const PROBLEMS_SHOWN = 20;
 const EXAMPLE_LENGTH = 80;
+const RAW_LENGTH = 400;
 
 /** Throws DataError for a format that the studio does not read, or a file that is damaged. */
 export async function openSource(source: ByteSource): Promise<OpenedSource> {
@@ -47,13 +48,14 @@ export interface Sample {
   rows: SourceRow[];
   columns: string[];
 }
-/** Opens a file and reads its first rows. */
-export async function sampleOf(source: ByteSource): Promise<Sample> {
+/** Opens a file and reads its first rows. `pause` as in ImportOptions. */
+export async function sampleOf(source: ByteSource, pause?: () => Promise<void>): Promise<Sample> {
   const opened = await openSource(source);
   const rows: SourceRow[] = [];
-  for await (const piece of opened.rows()) {
+  for await (const piece of opened.rows(pause)) {
     rows.push(...piece.rows.slice(0, SAMPLE_ROWS - rows.length));
     if (rows.length >= SAMPLE_ROWS) break;
+    await pause?.();
   }
   const columns = [...new Set(rows.flatMap(({ columns: found }) => Object.keys(found ?? {})))];
   return { opened, rows, columns };
@@ -67,19 +69,21 @@ const foundIn = ({ rows, columns }: Sample): FoundForm | undefined =>
 
 export function previewOf(sample: Sample, asked?: RowMapping): ImportPreview {
   const { opened, rows, columns } = sample;
-  const found = asked ? { mapping: asked, isExact: false } : foundIn(sample);
+  const found = asked ? { mapping: asked, isExact: false, others: [] } : foundIn(sample);
   const mapping = found?.mapping;
   const isComplete = mapping !== undefined && missingFields(mapping).length === 0;
   const converted = rows.map(({ line, columns: given, problem }) => {
-    if (!given || !isComplete) return { line, problem: given ? undefined : problem };
-    const result = attempt(given, mapping, opened.isText);
-    return { line, ...result };
+    if (!given) return { line, problem };
+    if (!isComplete) return { line, given: rawOf(given) };
+    return { line, ...attempt(given, mapping, opened.isText) };
   });
   return {
     format: opened.format,
     columns: columns.map((name) => ({ name, example: exampleOf(name, rows) })),
     mapping,
     isExact: found?.isExact ?? false,
+    others: found?.others ?? [],
+    ...(found && !asked && { reason: formReason(found, columns) }),
     rows: converted.slice(0, SHOWN_ROWS),
     faulty: converted.filter(({ problem }) => problem !== undefined).length,
     read: rows.length,
@@ -87,9 +91,15 @@ export function previewOf(sample: Sample, asked?: RowMapping): ImportPreview {
 }
 function exampleOf(name: string, rows: readonly SourceRow[]): string {
   const value = rows.map(({ columns }) => columns?.[name]).find((v) => v !== null && v !== undefined && v !== '');
-  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
-  return text.length > EXAMPLE_LENGTH ? `${text.slice(0, EXAMPLE_LENGTH)} …` : text;
+  return shortened(typeof value === 'string' ? value : (JSON.stringify(value) ?? ''), EXAMPLE_LENGTH);
 }
+const shortened = (text: string, length = RAW_LENGTH): string =>
+  text.length > length ? `${text.slice(0, length)} …` : text;
+/** Each column on a line, for a row that no mapping reads yet. */
+const rawOf = (given: { [column: string]: unknown }): string =>
+  Object.entries(given)
+    .map(([name, value]) => `${name}: ${shortened(typeof value === 'string' ? value : (JSON.stringify(value) ?? ''))}`)
+    .join('\n');
 function attempt(given: { [column: string]: unknown }, mapping: RowMapping, isText: boolean) {
   try {
     return { row: convertRow(given, mapping, isText) };
@@ -127,17 +137,18 @@ export interface ImportOptions {
  * them. One row of another type than the form's is a bad row.
  */
 export async function importRows(source: ByteSource, options: ImportOptions = {}): Promise<ImportedRows> {
-  const sample = await sampleOf(source);
+  const sample = await sampleOf(source, options.pause);
   const { opened } = sample;
   const { name } = source;
-  const mapping = options.mapping ?? exactMapping(sample, name);
+  const found = options.mapping ? undefined : exactForm(sample, name);
+  const mapping = options.mapping ?? found?.mapping;
   if (mapping) refuseIncomplete(mapping, name);
   const sink = new TextSink();
   const lines: number[] = [];
   const splits: number[] = [];
   const faults: ImportedRows['faults'] = [];
   const where: (string | undefined)[] = [];
-  for await (const piece of opened.rows()) {
+  for await (const piece of opened.rows(options.pause)) {
     const out: string[] = [];
     for (const given of piece.rows) {
       const result = mapping && given.columns ? attempt(given.columns, mapping, opened.isText) : undefined;
@@ -184,15 +195,19 @@ export async function importRows(source: ByteSource, options: ImportOptions = {}
     type,
     mapping: mapping!,
     format: opened.format,
-    notes: [...(conversion ? [conversion] : []), ...opened.notes],
+    notes: [
+      ...(found && found.others.length > 0 ? [formReason(found, sample.columns)] : []),
+      ...(conversion ? [conversion] : []),
+      ...opened.notes,
+    ],
   };
 }
 
-/** The mapping of a file whose columns have a form's own names. Undefined when no record has columns: each then has its own fault. */
-function exactMapping(sample: Sample, name: string): RowMapping | undefined {
+/** The form of a file whose columns have a form's own names. Undefined when no record has columns: each then has its own fault. */
+function exactForm(sample: Sample, name: string): FoundForm | undefined {
   if (sample.columns.length === 0) return undefined;
   const found = foundIn(sample);
-  if (found?.isExact) return found.mapping;
+  if (found?.isExact) return found;
   const columns = sample.columns.slice(0, 8).join(', ');
   throw new DataError(
     `${name} has none of the columns messages, prompt (and completion), chosen and rejected, or text (found: ${columns}). Say which column is which, or rename them.`,
@@ -210,15 +225,26 @@ function refuseIncomplete(mapping: RowMapping, name: string): void {
     );
 }
 
-/** Columns that rows are read by: those that the mapping does not use would give a row another meaning. */
-const READ_COLUMNS = ['messages', 'conversations', 'prompt', 'completion', 'completions', 'labels', 'chosen', 'rejected', 'text', 'tools', 'chat_template_kwargs', 'documents']; // biome-ignore format: reads as one list
-/** TRL's columns, and behind them what else the file has: groups, sources, ids. */
+/**
+ * TRL's columns, and behind them what else the file has: groups, sources, ids, the columns of another type. Empty ones are not
+ * there. A column whose name a mapped one takes is kept as name_2.
+ */
 function rowText(row: DatasetRow, given: { [column: string]: unknown }, { columns }: RowMapping): string {
-  const used = new Set([...Object.values(columns), ...READ_COLUMNS]);
-  const others = Object.entries(given).filter(
-    ([name, value]) => !used.has(name) && value !== null && !(name === 'label' && typeof value === 'boolean'),
-  );
-  return JSON.stringify({ ...Object.fromEntries(others), ...row }, asItCame);
+  const made = row as { [column: string]: unknown };
+  const used = new Set(Object.values(columns));
+  const others: { [column: string]: unknown } = {};
+  for (const [name, value] of Object.entries(given)) {
+    if (value === null || value === undefined) continue;
+    // Conversations that are compared hold the prompt themselves: a text of it beside them is not read, and stays.
+    const isRead = used.has(name) && !(name === columns.prompt && row.prompt === undefined);
+    // Those that every type may have are in the row already.
+    if (isRead || SHARED_COLUMNS.includes(name)) continue;
+    others[name in made ? freeName(name, given) : name] = value;
+  }
+  return JSON.stringify({ ...others, ...row }, asItCame);
+}
+function freeName(name: string, taken: object): string {
+  for (let i = 2; ; i++) if (!(`${name}_${i}` in taken)) return `${name}_${i}`;
 }
 const faultyText = ({ columns, raw }: SourceRow): string =>
   columns ? JSON.stringify(columns) : (raw ?? '').replace(/\s*[\r\n]+\s*/g, ' ').trim() || '""';
@@ -234,8 +260,12 @@ export function checkedRowText(text: string, type: DatasetType): string {
   } catch (cause) {
     throw new DataError(`This is not JSON (${(cause as Error).message}). Correct it, or undo the edit.`, { cause });
   }
-  const found = typeOfRow(parseRow(value));
+  const isObject = typeof value === 'object' && value !== null;
+  const row = isObject && hasColumnsOf(type, value as object & { [column: string]: unknown }) ? type : undefined;
+  const found = typeOfRow(parseRow(value, '', row));
   if (found !== type)
     throw new DataError(`This row would have the type ${found}; the set has ${type}. Keep one type a set.`);
+  const { prompt } = value as { prompt?: unknown };
+  if (isBlankPrompt('prompt', prompt)) throw new DataError(`prompt ${EMPTY_PROMPT}`, { where: 'prompt' });
   return JSON.stringify(value);
 }

@@ -22,7 +22,7 @@ const STRIDE = 1 << 20;
 /** Lines of a file in memory, decoded a megabyte at a time. */
 function* linesOf(bytes: Uint8Array, name: string): Generator<string> {
   const text = new TextPieces(name);
-  const lines = new LinePieces();
+  const lines = new LinePieces(name);
   for (let at = 0; at === 0 || at < bytes.length; at += STRIDE) {
     const isLast = at + STRIDE >= bytes.length;
     yield* lines.push(text.push(bytes.subarray(at, at + STRIDE), isLast), isLast);

@@ -192,11 +192,12 @@ const [PLAIN, PLAIN_DICTIONARY, RLE, DELTA_BINARY, DELTA_LENGTH, DELTA_BYTES, RL
 
 /**
  * Walks the pages of one column chunk. Throws DataError for a page that lies outside the chunk, unpacks to more than its bytes can
- * hold, or has runs of more values than it says.
+ * hold, or has runs of more values than it says. Returns the bytes that its texts take beyond what the column says.
  */
-export function checkPages(chunk: Uint8Array, meta: ColumnMetaData, leaf: Leaf, compressors: Compressors): void {
+export function checkPages(chunk: Uint8Array, meta: ColumnMetaData, leaf: Leaf, compressors: Compressors): number {
   const cursor = new Cursor(chunk);
   let values = 0;
+  let made = 0;
   const most = Number(meta.num_values);
   while (cursor.at < chunk.length - 1 && values < most) {
     const header = thriftStruct(cursor);
@@ -225,7 +226,7 @@ export function checkPages(chunk: Uint8Array, meta: ColumnMetaData, leaf: Leaf, 
     } else if (type === DATA_PAGE && v1) {
       const count = boundedCount(number(1, v1), unpacked, leaf);
       values += count;
-      checkDataPage(new Cursor(unpack(body, unpacked, meta, compressors)), count, number(2, v1), leaf);
+      made += checkDataPage(new Cursor(unpack(body, unpacked, meta, compressors)), count, number(2, v1), leaf);
     } else if (type === DATA_PAGE_V2 && v2) {
       const count = boundedCount(number(1, v2), unpacked, leaf);
       values += count;
@@ -240,9 +241,10 @@ export function checkPages(chunk: Uint8Array, meta: ColumnMetaData, leaf: Leaf, 
       const rest = body.subarray(repetition + definition);
       const isPacked = v2[7] !== 0;
       const page = isPacked ? unpack(rest, unpacked - definition - repetition, meta, compressors) : rest;
-      checkValues(new Cursor(page), count - number(2, v2), number(4, v2), leaf, true);
+      made += checkValues(new Cursor(page), count - number(2, v2), number(4, v2), leaf, true);
     } else throw damaged(`A page of column ${leaf.name} is of a kind that the studio does not know`);
   }
+  return made;
 }
 
 function boundedCount(count: number, bytes: number, leaf: Leaf): number {
@@ -285,11 +287,11 @@ function checkZstd(frame: Uint8Array, unpacked: number): void {
 }
 
 /** A page of version 1: repetition levels, definition levels, values; the levels with their length in front. */
-function checkDataPage(page: Cursor, count: number, encoding: number, leaf: Leaf): void {
+function checkDataPage(page: Cursor, count: number, encoding: number, leaf: Leaf): number {
   let present = count;
   if (leaf.maxRepetition) checkRuns(sized(page), widthOf(leaf.maxRepetition), count);
   if (leaf.maxDefinition) present = checkRuns(sized(page), widthOf(leaf.maxDefinition), count, leaf.maxDefinition);
-  checkValues(page, present, encoding, leaf, false);
+  return checkValues(page, present, encoding, leaf, false);
 }
 /** A cursor over the block whose length stands in four bytes in front. */
 function sized(page: Cursor): Cursor {
@@ -340,7 +342,8 @@ function bits(bytes: Uint8Array, from: number, at: number, width: number): numbe
 
 const FIXED_BYTES: { [type: string]: number } = { INT32: 4, FLOAT: 4, INT64: 8, DOUBLE: 8, INT96: 12, BYTE_ARRAY: 4 };
 
-function checkValues(page: Cursor, present: number, encoding: number, leaf: Leaf, isV2: boolean): void {
+/** Returns the bytes that decoding makes beyond the page's own. */
+function checkValues(page: Cursor, present: number, encoding: number, leaf: Leaf, isV2: boolean): number {
   const left = page.bytes.length - page.at;
   const { type, type_length: typeLength = 0 } = leaf.element;
   const tooFew = () => damaged(`A page of column ${leaf.name} has fewer bytes than values`);
@@ -349,7 +352,7 @@ function checkValues(page: Cursor, present: number, encoding: number, leaf: Leaf
       type === 'BOOLEAN' ? 1 / 8 : type === 'FIXED_LEN_BYTE_ARRAY' ? typeLength : (FIXED_BYTES[type ?? ''] ?? 0);
     if (present > 0 && (each <= 0 || Math.ceil(present * each) > left)) throw tooFew();
   } else if (encoding === PLAIN_DICTIONARY || encoding === RLE_DICTIONARY) {
-    if (present === 0) return;
+    if (present === 0) return 0;
     const width = page.byte();
     if (width > 32) throw damaged(`A page of column ${leaf.name} has indices of ${width} bits`);
     // hyparquet reads no runs for a width of 0 in pages of version 1.
@@ -358,18 +361,88 @@ function checkValues(page: Cursor, present: number, encoding: number, leaf: Leaf
     if (type !== 'BOOLEAN') throw damaged(`Column ${leaf.name} has an encoding that its type does not allow`);
     if (present > 0) checkRuns(sized(page), 1, present);
   } else if (encoding === DELTA_BINARY || encoding === DELTA_LENGTH || encoding === DELTA_BYTES) {
-    if (present === 0) return;
-    const block = page.varint();
-    const miniblocks = page.varint();
-    const count = page.varint();
-    if (
-      block === 0 ||
-      block % 128 !== 0 ||
-      miniblocks === 0 ||
-      block % miniblocks !== 0 ||
-      block > 2 ** 16 ||
-      count !== present
-    )
-      throw damaged(`A page of column ${leaf.name} has a block of a size that Parquet does not have`);
+    const isNumber = type === 'INT32' || type === 'INT64';
+    if (isNumber !== (encoding === DELTA_BINARY))
+      throw damaged(`Column ${leaf.name} has an encoding that its type does not allow`);
+    if (present === 0) return 0;
+    if (encoding === DELTA_BINARY) deltaHeader(page, present, leaf);
+    else return checkDeltaTexts(page, present, encoding === DELTA_BYTES, leaf);
   } else throw damaged(`Column ${leaf.name} has an encoding that the studio does not know`);
+  return 0;
+}
+
+/** Block size and values of a miniblock; the cursor is then at the first value. */
+function deltaHeader(page: Cursor, present: number, leaf: Leaf): { miniblocks: number; each: number } {
+  const block = page.varint();
+  const miniblocks = page.varint();
+  const count = page.varint();
+  if (
+    block === 0 ||
+    block % 128 !== 0 ||
+    miniblocks === 0 ||
+    block % (miniblocks * 32) !== 0 ||
+    block > 2 ** 16 ||
+    count !== present
+  )
+    throw damaged(`A page of column ${leaf.name} has a block of a size that Parquet does not have`);
+  return { miniblocks, each: block / miniblocks };
+}
+
+/** Lengths of texts, DELTA_BINARY_PACKED in 32 bits that wrap around. Throws for a length below 0. */
+function deltaLengths(page: Cursor, present: number, leaf: Leaf): Int32Array {
+  const { miniblocks, each } = deltaHeader(page, present, leaf);
+  const lengths = new Int32Array(present);
+  const number = (): number => {
+    const value = page.zigzag();
+    if (Math.abs(value) > 2 ** 32) throw damaged(`A page of column ${leaf.name} has a length of more than 32 bits`);
+    return value;
+  };
+  let i = 0;
+  let value = 0;
+  const add = (difference: number): void => {
+    value = (value + difference) | 0;
+    if (value < 0) throw damaged(`A page of column ${leaf.name} has a text of a length below zero`);
+    lengths[i++] = value;
+  };
+  add(number());
+  while (i < present) {
+    const least = number();
+    const widths = Array.from({ length: miniblocks }, () => page.byte());
+    for (const width of widths) {
+      // Miniblocks that no value needs are not written.
+      const read = Math.min(each, present - i);
+      if (read === 0) break;
+      const from = page.at;
+      if (width > 64 || from + Math.ceil((read * width) / 8) > page.bytes.length)
+        throw damaged(`A page of column ${leaf.name} is cut off within its lengths`);
+      for (let j = 0; j < read; j++) add(least + bits(page.bytes, from, j * width, Math.min(32, width)));
+      page.at = from + (each * width) / 8;
+    }
+  }
+  return lengths;
+}
+
+/**
+ * Texts behind their lengths (DELTA_LENGTH_BYTE_ARRAY), or each as the part that it shares with the one before and the rest
+ * (DELTA_BYTE_ARRAY). Returns the bytes that a decoder makes anew: a page of a few hundred bytes can ask for gigabytes of them.
+ */
+function checkDeltaTexts(page: Cursor, present: number, hasPrefixes: boolean, leaf: Leaf): number {
+  const prefixes = hasPrefixes ? deltaLengths(page, present, leaf) : undefined;
+  const suffixes = deltaLengths(page, present, leaf);
+  const left = page.bytes.length - page.at;
+  const most = Math.min(MOST_PAGE, page.bytes.length * MOST_RATIO + 2 ** 16);
+  let [written, made, before] = [0, 0, 0];
+  for (let i = 0; i < present; i++) {
+    const [prefix, suffix] = [prefixes?.[i] ?? 0, suffixes[i]!];
+    if (prefix > before) throw damaged(`A text of column ${leaf.name} shares more with the one before than that has`);
+    before = prefix + suffix;
+    written += suffix;
+    if (prefix > 0) made += before;
+    if (written > left) throw damaged(`A page of column ${leaf.name} has fewer bytes than its texts`);
+    if (made > most)
+      throw damaged(
+        `A page of column ${leaf.name} of ${page.bytes.length} bytes would become more than ${most} bytes of text`,
+      );
+  }
+  return made;
 }

@@ -29,7 +29,13 @@ export async function parquetSource(source: ByteSource): Promise<OpenedSource> {
   }); // biome-ignore format: reads as one idea
   const { metadata, leaves } = await inWords(() => openFooter(source));
   const notes: string[] = [];
-  return { format: 'Parquet', isText: false, unit: 'row', notes, rows: () => rowsOf(source, metadata, leaves, notes) };
+  return {
+    format: 'Parquet',
+    isText: false,
+    unit: 'row',
+    notes,
+    rows: (pause) => rowsOf(source, metadata, leaves, notes, pause),
+  };
 }
 
 async function openFooter(source: ByteSource): Promise<{ metadata: FileMetaData; leaves: Leaf[] }> {
@@ -51,6 +57,7 @@ async function* rowsOf(
   metadata: FileMetaData,
   leaves: readonly Leaf[],
   notes: string[],
+  pause?: () => Promise<void>,
 ): AsyncGenerator<SourceRows, void> {
   const { parquetReadObjects, compressors } = await libraries();
   const leafOf = new Map(leaves.map((leaf) => [leaf.name, leaf]));
@@ -64,17 +71,23 @@ async function* rowsOf(
   for (const [g, group] of metadata.row_groups.entries()) {
     const rowEnd = rowStart + Number(group.num_rows);
     const size = group.columns.reduce((sum, { meta_data: meta }) => sum + Number(meta!.total_uncompressed_size), 0);
-    if (size > MOST_GROUP_BYTES)
-      throw new DataError(
-        `${source.name}: row group ${g + 1} unpacks to ${Math.round(size / 2 ** 20)} MiB, and at most ${MOST_GROUP_BYTES / 2 ** 20} fit. Write it with smaller row groups, for example row_group_size=10000.`,
-        { where: source.name },
-      );
+    const refuseAbove = (bytes: number) => {
+      if (bytes > MOST_GROUP_BYTES)
+        throw new DataError(
+          `${source.name}: row group ${g + 1} unpacks to ${Math.round(bytes / 2 ** 20)} MiB, and at most ${MOST_GROUP_BYTES / 2 ** 20} fit. Write it with smaller row groups, for example row_group_size=10000.`,
+          { where: source.name },
+        );
+    };
+    refuseAbove(size);
     let objects: { [column: string]: unknown }[];
     try {
+      let made = 0;
       for (const { meta_data: meta } of group.columns) {
         const from = Number(meta!.dictionary_page_offset || meta!.data_page_offset);
         const bytes = await source.slice(from, from + Number(meta!.total_compressed_size));
-        checkPages(bytes, meta!, leafOf.get(meta!.path_in_schema.join('.'))!, compressors);
+        made += checkPages(bytes, meta!, leafOf.get(meta!.path_in_schema.join('.'))!, compressors);
+        refuseAbove(size + made);
+        await pause?.();
       }
       const file: AsyncBuffer = {
         byteLength: source.sizeBytes,

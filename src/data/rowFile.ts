@@ -2,6 +2,7 @@
 // parsed when it is looked at.
 import { DataError } from '../lib/errors';
 import type { DatasetRow } from '../protocol/chat';
+import type { DatasetType } from '../protocol/rowTypes';
 import { parseRow } from '../text/parseRow';
 
 const NEWLINE = 10;
@@ -20,6 +21,8 @@ export interface RowFileParts {
   faults?: readonly [index: number, problem: string][];
   /** Rows that were edited, with the text that they had before. */
   edited?: readonly [index: number, was: string][];
+  /** What its rows are read as; by their own columns unless given. */
+  type?: DatasetType;
 }
 
 export class RowFile {
@@ -27,12 +30,13 @@ export class RowFile {
   readonly splits?: Uint8Array;
   readonly faults: ReadonlyMap<number, string>;
   readonly edited: ReadonlyMap<number, string>;
+  readonly type?: DatasetType;
   private readonly starts: Uint32Array;
   private readonly ends: Uint32Array;
   private readonly lines: Uint32Array;
   private readonly decoder = new TextDecoder();
 
-  constructor({ bytes, lines, splits, faults = [], edited = [] }: RowFileParts) {
+  constructor({ bytes, lines, splits, faults = [], edited = [], type }: RowFileParts) {
     const found = placesOf(bytes);
     this.bytes = bytes;
     this.starts = found.starts;
@@ -41,6 +45,7 @@ export class RowFile {
     this.splits = splits;
     this.faults = new Map(faults);
     this.edited = new Map(edited);
+    this.type = type;
     for (const [name, array] of [
       ['lines', this.lines],
       ['splits', splits],
@@ -58,7 +63,11 @@ export class RowFile {
     return this.lines[i]!;
   }
   text(i: number): string {
-    return this.decoder.decode(this.bytes.subarray(this.starts[i]!, this.ends[i]!));
+    return this.decoder.decode(this.bytesAt(i));
+  }
+  /** Its text as it lies in the file, UTF-8, without a line end. */
+  bytesAt(i: number): Uint8Array {
+    return this.bytes.subarray(this.starts[i]!, this.ends[i]!);
   }
   /** The row as an object with all its columns; undefined where its text is not one. */
   columns(i: number): { [column: string]: unknown } | undefined {
@@ -68,7 +77,7 @@ export class RowFile {
   row(i: number): DatasetRow {
     const fault = this.faults.get(i);
     if (fault !== undefined) throw new DataError(fault, { where: `row ${i + 1}` });
-    return parseRow(this.columns(i));
+    return parseRow(this.columns(i), '', this.type);
   }
 }
 

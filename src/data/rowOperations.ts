@@ -7,7 +7,9 @@ import type { SplitRule } from '../protocol/datasets';
 import { canonicalJson } from '../storage/hash';
 import type { RowFile } from './rowFile';
 
-const ROWS_A_STEP = 1000;
+/** Work of one step: a row counts 1, and 1 more for each 4 KiB of it. */
+const WORK_A_STEP = 1000;
+const workOf = (file: RowFile, i: number): number => 1 + file.bytesAt(i).length / 4096;
 const [TRAIN, DEV, HELDOUT] = [0, 1, 2]; // as SPLIT_NAMES
 const DEV_EVERY = 10;
 const DEV_FROM = 20;
@@ -49,6 +51,7 @@ export function* splitCodes(file: RowFile, rule: SplitRule): Generator<number, S
   if (rule.by === 'given') return { codes: file.splits?.slice() ?? codes };
   const sides = new Map<string, number>();
   let without = 0;
+  let work = 0;
   for (let i = 0; i < file.length; i++) {
     let key: string | undefined;
     if (rule.by === 'group') {
@@ -61,7 +64,10 @@ export function* splitCodes(file: RowFile, rule: SplitRule): Generator<number, S
     const code = file.splits?.[i] === HELDOUT ? HELDOUT : drawn;
     codes[i] = code;
     if (key !== undefined) sides.set(key, (sides.get(key) ?? 0) | (1 << code));
-    if (i % ROWS_A_STEP === ROWS_A_STEP - 1) yield i + 1;
+    work += workOf(file, i);
+    if (work < WORK_A_STEP) continue;
+    yield i + 1;
+    work = 0;
   }
   if (rule.by === 'hash') return { codes };
   if (sides.size === 0)
@@ -79,8 +85,13 @@ export function* splitCodes(file: RowFile, rule: SplitRule): Generator<number, S
 export function* duplicatesOf(file: RowFile): Generator<number, { index: number; of: number }[]> {
   const byHash = new Map<number, number[]>();
   const found: { index: number; of: number }[] = [];
+  let work = 0;
   for (let i = 0; i < file.length; i++) {
-    if (i % ROWS_A_STEP === ROWS_A_STEP - 1) yield i + 1;
+    work += workOf(file, i);
+    if (work >= WORK_A_STEP) {
+      yield i + 1;
+      work = 0;
+    }
     if (file.faults.has(i)) continue;
     const text = normalText(file.row(i));
     const key = hashString(text);

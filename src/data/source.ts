@@ -44,7 +44,8 @@ export interface OpenedSource {
   isText: boolean;
   /** What `line` counts. */
   unit: 'line' | 'row';
-  rows(): AsyncGenerator<SourceRows, void>;
+  /** `pause` is called within stretches that give no rows for long: it tells that the work goes on, and may end it by throwing. */
+  rows(pause?: () => Promise<void>): AsyncGenerator<SourceRows, void>;
   /** Complete once all rows were read. */
   notes: string[];
 }

@@ -37,7 +37,7 @@ export interface EvaluateOptions {
   /** Cases of this built-in set; of the four SFT shapes unless given. */
   dataset?: string;
   split?: Split;
-  /** Longest turn; the references have at most 78 tokens. */
+  /** Longest turn; that of the cases' kind unless given. */
   max_new_tokens?: number;
   /** Cases decoded together. */
   batch?: number;
@@ -49,6 +49,10 @@ export interface EvaluateContext {
   render: RenderContext;
   sampler: Sampler;
 }
+
+/** The references have at most 78 tokens, those of the preference prompts 188. */
+const longestTurn = (cases: readonly EvaluationCase[]): number =>
+  cases.some(({ shape }) => shape === 'pref') ? 208 : 112;
 
 export interface EncodedCase {
   ids: Int32Array;
@@ -100,7 +104,7 @@ export async function evaluateCases(
   options: Omit<EvaluateOptions, 'cases' | 'split' | 'dataset'>,
   context: EvaluateContext,
 ): Promise<{ metrics: MetricResult[]; cases: GradedCase[]; graded: Graded[] }> {
-  const { seed, promptStyle, onProgress, signal, max_new_tokens = 112, batch = 64 } = options;
+  const { seed, promptStyle, onProgress, signal, max_new_tokens = longestTurn(cases), batch = 64 } = options;
   const metrics = findMetrics(options.metrics);
   const graded: Graded[] = [];
   for (let start = 0; start < cases.length; start += batch) {

@@ -1,5 +1,4 @@
 // The built-in sampler: greedy batched decoding of an engine.
-
 import { ConfigError } from '../lib/errors';
 import { generate } from '../nn/generate';
 import type { ModelEngine } from '../nn/seam';

@@ -6,6 +6,7 @@ import { ConfigError, DataError, ShapeError } from '../lib/errors';
 import { parseLlamaConfig } from '../nn/loadModel';
 import { artifactId, manifestOf } from '../storage/hash';
 import { readSafetensors, writeSafetensors } from '../storage/safetensors';
+import { inMemory } from '../storage/tensorSource';
 import { adapterZip } from './adapterExport';
 import { type AdapterFiles, findAdapter, type ImportBase, readImport } from './adapterImport';
 import { ADAPTER_CONFIG, ADAPTER_WEIGHTS, ORIGIN_FILE, readAdapter } from './peft';
@@ -30,19 +31,20 @@ const changed = (change: object, folder = 'plain'): AdapterFiles => {
   return { ...files, config: text({ ...JSON.parse(new TextDecoder().decode(files.config)), ...change }) };
 };
 
+const given = (path: string, bytes: Uint8Array) => ({ path, blob: new Blob([bytes as Uint8Array<ArrayBuffer>]) });
 describe('the adapter among the files', () => {
-  const file = (path: string, bytes = text(path)) => ({ path, bytes });
+  const file = (path: string, bytes = text(path)) => given(path, bytes);
   const pair = (folder: string) => [file(`${folder}${ADAPTER_CONFIG}`), file(`${folder}${ADAPTER_WEIGHTS}`)];
 
-  test('a pair, a folder with checkpoints inside, and a zip', () => {
-    expect(findAdapter(pair(''))).toMatchObject({ name: 'imported adapter' });
+  test('a pair, a folder with checkpoints inside, and a zip', async () => {
+    expect(await findAdapter(pair(''))).toMatchObject({ name: 'imported adapter' });
     const folder = [
       ...pair('out/checkpoint-10/'),
       ...pair('out/'),
       file('out/tokenizer.json'),
       file(`out/${ORIGIN_FILE}`),
     ];
-    const found = findAdapter(folder);
+    const found = await findAdapter(folder);
     expect(found).toMatchObject({
       name: 'out',
       config: text(`out/${ADAPTER_CONFIG}`),
@@ -50,9 +52,9 @@ describe('the adapter among the files', () => {
     });
     const zip = (entries: Record<string, Uint8Array>) => file('mine.peft.zip', zipSync(entries));
     const inside = { [ADAPTER_CONFIG]: text('c'), [ADAPTER_WEIGHTS]: text('w'), 'README.md': text('r') };
-    expect(findAdapter([zip(inside)])).toEqual({ name: 'mine', config: text('c'), weights: text('w') });
+    expect(await findAdapter([zip(inside)])).toEqual({ name: 'mine', config: text('c'), weights: text('w') });
     const named = { [`bank/${ADAPTER_CONFIG}`]: text('c'), [`bank/${ADAPTER_WEIGHTS}`]: text('w') };
-    expect(findAdapter([zip(named)]).name).toBe('bank');
+    expect((await findAdapter([zip(named)])).name).toBe('bank');
   });
   test.each([
     ['nothing', [], /nothing is here. Choose its folder/],
@@ -63,9 +65,11 @@ describe('the adapter among the files', () => {
     ['a pickle', [file(`a/${ADAPTER_CONFIG}`), file('a/adapter_model.bin')], /pickle.*safe_serialization=True/],
     ['two adapters', [...pair('out/bank/'), ...pair('out/retail/')], /2 adapters here: out\/bank, out\/retail/],
     ['no zip', [file('a.zip', text('PK no'))], /a\.zip is not a readable zip/],
-  ])('%s is told', (_, given, words) => {
-    expect(() => findAdapter(given)).toThrow(DataError);
-    expect(() => findAdapter(given)).toThrow(words);
+    ['a config that is none', [file('a.zip', zipSync({ [ADAPTER_CONFIG]: new Uint8Array(5e6), w: text('w') }, { level: 0 }))], /a\/adapter_config\.json has 5\.0 MB, and at most 4\.0 MB are read/], // biome-ignore format: one row
+  ])('%s is told', async (_, files, words) => {
+    const error = await findAdapter(files).catch((e: unknown) => e);
+    expect(error).toBeInstanceOf(DataError);
+    expect((error as Error).message).toMatch(words);
   });
 });
 
@@ -86,7 +90,7 @@ describe('what speaks for the base', () => {
   });
   test.each([
     ['org/other-7b', /names org\/other-7b, and the base here is tiny-base/],
-    ['nano-base', /names nano-base, which is another model here than tiny-base: of the same shapes/],
+    ['nano-base', /names nano-base, which is another model here than tiny-base: the same shapes, in other files/],
     [null, /does not name a base/],
   ])('the shapes alone, where it names %s: the person confirms', async (base_model_name_or_path, words) => {
     const { reading } = await readImport(changed({ base_model_name_or_path }), base);
@@ -95,12 +99,9 @@ describe('what speaks for the base', () => {
   test('an export of the studio brings the hash of its base; changed files lose it', async () => {
     const { config: lora, tensors } = readAdapter(config, theirs());
     const exported = async (baseId: string) => {
-      const { bytes } = await adapterZip({
-        ...{ config, hfConfig: {}, weights: {}, baseName: 'elsewhere', baseId, name: 'Mine' },
-        adapter: { name: 'default', config: lora },
-        tensors,
-      });
-      return findAdapter([{ path: 'mine.peft.zip', bytes }]);
+      const about = { config, hfConfig: {}, weights: inMemory({}), baseName: 'elsewhere', baseId, name: 'Mine' };
+      const { blob } = await adapterZip({ ...about, adapter: { name: 'default', config: lora }, tensors }, '# Mine');
+      return findAdapter([{ path: 'mine.peft.zip', blob }]);
     };
     const { reading } = await readImport(await exported(base.artifactId), base);
     // The config names another model, and the hash knows better.
@@ -120,12 +121,9 @@ describe('what speaks for the base', () => {
 
 test('a folder as PEFT leaves it, checkpoint inside: its own adapter, and what is odd about its config', async () => {
   const paths = [ADAPTER_CONFIG, ADAPTER_WEIGHTS].flatMap((name) => [`checkpoint-10/${name}`, name]);
-  const given = paths.map((path) => ({
-    path: `peft-folder/${path}`,
-    bytes: new Uint8Array(readFileSync(`test/fixtures/peft-folder/${path}`)),
-  }));
+  const files = paths.map((path) => given(`peft-folder/${path}`, readFileSync(`test/fixtures/peft-folder/${path}`)));
   const micro = parseLlamaConfig(JSON.parse(readFileSync('public/models/micro-sft/config.json', 'utf8')));
-  const { reading } = await readImport(findAdapter(given), { ...base, name: 'micro-sft-base', config: micro });
+  const { reading } = await readImport(await findAdapter(files), { ...base, name: 'micro-sft-base', config: micro });
   expect(reading).toMatchObject({
     ...{ name: 'peft-folder', modules: 8, parameterCount: 4 * 2 * (128 + 128 + 128 + 64) },
     base: { by: 'shapes', said: 'somebody/finance-assistant', needsConfirmation: true },

@@ -1,7 +1,7 @@
 // A PEFT adapter that a person brings: its two files found among what was dropped or zipped, held against a base, and what the
 // base was recognised by (design §3: by hash where the studio wrote the files, else by shapes, name and the person's word).
-import { unzipSync } from 'fflate';
 import { ConfigError, DataError, ShapeError } from '../lib/errors';
+import { megabytes } from '../lib/words';
 import { linearModules, loraParameterCount, patternWarnings, targetModules } from '../nn/lora';
 import type { NamedTensorMap } from '../nn/seam';
 import type { LlamaConfig, LoraConfig } from '../protocol/model';
@@ -9,17 +9,16 @@ import type { AdapterReading } from '../protocol/requests';
 import { shortId } from '../storage/artifacts';
 import { artifactId, manifestOf } from '../storage/hash';
 import { readSafetensors } from '../storage/safetensors';
-import { megabytes } from '../storage/storage';
+import type { GivenFile } from './hfModel';
 import { ADAPTER_CONFIG, ADAPTER_WEIGHTS, ORIGIN_FILE, readAdapter, readAdapterConfig } from './peft';
+import { unzipGiven } from './zipFile';
 
-const MAX_BYTES = 1e9;
+/** Its files are read whole. */
+const MAX_ADAPTER_BYTES = 1e9;
+/** A config has some kilobytes; patterns of ranks make it longer. */
+const MAX_JSON_BYTES = 4e6;
 const WANTED = [ADAPTER_CONFIG, ADAPTER_WEIGHTS, ORIGIN_FILE];
 
-/** A file as the person gave it; `path` from the folder on. */
-export interface GivenFile {
-  path: string;
-  bytes: Uint8Array;
-}
 export interface AdapterFiles {
   /** Of its folder or zip. */
   name: string;
@@ -40,58 +39,31 @@ export interface ImportBase {
 }
 
 const partsOf = (path: string): [folder: string, file: string] => {
-  const at = path.lastIndexOf('/');
+  const at = Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\'));
   return [path.slice(0, Math.max(0, at)), path.slice(at + 1)];
 };
-const isZip = ({ path, bytes }: GivenFile): boolean =>
-  /\.zip$/i.test(path) || (bytes[0] === 0x50 && bytes[1] === 0x4b && bytes[2] === 3 && bytes[3] === 4);
-
-/** The wanted files of a zip, and the names of all. */
-function unzipped({ path, bytes }: GivenFile): { files: GivenFile[]; names: string[] } {
-  const names: string[] = [];
-  const folder = path.replace(/\.zip$/i, '');
-  let total = 0;
-  try {
-    const found = unzipSync(bytes, {
-      filter({ name, originalSize }) {
-        names.push(name);
-        if (!WANTED.includes(partsOf(name)[1])) return false;
-        total += originalSize;
-        if (total > MAX_BYTES)
-          throw new DataError(
-            `${path}: ${name} makes it larger than ${megabytes(MAX_BYTES)} unpacked, which no adapter of a model here is. Choose the zip of one adapter.`,
-            { where: name },
-          );
-        return true;
-      },
-    });
-    return {
-      names,
-      files: Object.entries(found).map(([name, content]) => ({ path: `${folder}/${name}`, bytes: content })),
-    };
-  } catch (cause) {
-    if (cause instanceof DataError) throw cause;
-    throw new DataError(`${path} is not a readable zip file, or it was cut off. Zip the adapter’s folder again.`, {
-      cause,
-      where: path,
-    });
-  }
+/** Throws DataError naming a file that is too large to be what it is called. */
+function requireSize(path: string, sizeBytes: number): void {
+  const most = path.endsWith('.json') ? MAX_JSON_BYTES : MAX_ADAPTER_BYTES;
+  if (sizeBytes > most)
+    throw new DataError(`${path} has ${megabytes(sizeBytes)}, and at most ${megabytes(most)} are read. Choose the folder or the zip of one adapter.`, { where: path }); // biome-ignore format: one error
 }
 
 /**
  * The adapter among the files of a folder, a zip, or a pair of files. In a folder with checkpoints inside, its own files count.
- * Throws DataError saying what was found instead.
+ * Throws DataError saying what was found instead, or naming a file that is too large.
  */
-export function findAdapter(given: readonly GivenFile[]): AdapterFiles {
-  const seen: string[] = [];
-  const folders = new Map<string, Record<string, Uint8Array>>();
-  for (const file of given) {
-    const zip = isZip(file) ? unzipped(file) : undefined;
-    seen.push(...(zip?.names ?? [file.path]));
-    for (const { path, bytes } of zip?.files ?? [file]) {
-      const [folder, name] = partsOf(path);
-      if (WANTED.includes(name)) folders.set(folder, { ...folders.get(folder), [name]: bytes });
-    }
+export async function findAdapter(given: readonly GivenFile[]): Promise<AdapterFiles> {
+  const files = await unzipGiven(given, (path, sizeBytes) => {
+    if (!WANTED.includes(partsOf(path)[1])) return false;
+    requireSize(path, sizeBytes);
+    return true;
+  });
+  const seen = files.map(({ path }) => path);
+  const folders = new Map<string, Record<string, Blob>>();
+  for (const { path, blob } of files) {
+    const [folder, name] = partsOf(path);
+    if (WANTED.includes(name)) folders.set(folder, { ...folders.get(folder), [name]: blob });
   }
   const found = [...folders].filter(([, files]) => files[ADAPTER_CONFIG] || files[ADAPTER_WEIGHTS]);
   if (found.length === 0) throw new DataError(instead(seen), { where: seen[0] });
@@ -104,8 +76,7 @@ export function findAdapter(given: readonly GivenFile[]): AdapterFiles {
       where: names[0],
     });
   }
-  const [folder, files] = outer[0]!;
-  const { [ADAPTER_CONFIG]: config, [ADAPTER_WEIGHTS]: weights, [ORIGIN_FILE]: origin } = files;
+  const [folder, { [ADAPTER_CONFIG]: config, [ADAPTER_WEIGHTS]: weights, [ORIGIN_FILE]: origin }] = outer[0]!;
   if (!config || !weights) {
     const missing = config ? ADAPTER_WEIGHTS : ADAPTER_CONFIG;
     const pickled = config && seen.some((path) => /adapter_model\.bin$/.test(path));
@@ -117,7 +88,16 @@ export function findAdapter(given: readonly GivenFile[]): AdapterFiles {
     );
   }
   const name = folder.split('/').filter(Boolean).at(-1)?.replace(/\.peft$/, '') || 'imported adapter'; // biome-ignore format: one chain
-  return { name, config, weights, ...(origin && { origin }) };
+  const read = async (file: string, blob: Blob) => {
+    requireSize(file, blob.size);
+    return new Uint8Array(await blob.arrayBuffer());
+  };
+  return {
+    name,
+    config: await read(ADAPTER_CONFIG, config),
+    weights: await read(ADAPTER_WEIGHTS, weights),
+    ...(origin && { origin: await read(ORIGIN_FILE, origin) }),
+  };
 }
 
 function instead(seen: readonly string[]): string {
@@ -130,13 +110,13 @@ function instead(seen: readonly string[]): string {
 }
 
 /**
- * Reads an adapter beside a base: what it is, and what its base was recognised by. `files` are those of the artifact. Throws
- * DataError, ConfigError or ShapeError, in words, for a file that is malformed or was made for another base.
+ * Reads an adapter beside a base: what it is, and what its base was recognised by. `files` and `parents` are those of the artifact:
+ * an export of the studio may name the template that it was trained with. Throws DataError, ConfigError or ShapeError, in words, for a file that is malformed or was made for another base.
  */
 export async function readImport(
   given: AdapterFiles,
   base: ImportBase,
-): Promise<{ reading: AdapterReading; files: Record<string, Uint8Array> }> {
+): Promise<{ reading: AdapterReading; files: Record<string, Uint8Array>; parents: Record<string, string> }> {
   const { name, weights } = given;
   const files = { [ADAPTER_CONFIG]: given.config, [ADAPTER_WEIGHTS]: weights };
   const warnings: string[] = [];
@@ -147,7 +127,8 @@ export async function readImport(
   warnings.push(...patternWarnings(base.config, config));
   const isIdle = Object.entries(tensors).every(([key, { data }]) => !key.includes('.lora_B.') || data.every((x) => x === 0)); // biome-ignore format: one condition
   if (isIdle) warnings.push('Every B is zero, as before the first step of training: it changes no answer.');
-  const id = await artifactId(await manifestOf('adapter', files, { base: base.artifactId }));
+  const parents = { base: base.artifactId, ...(hash?.template !== undefined && { template: hash.template }) };
+  const id = await artifactId(await manifestOf('adapter', files, parents));
   const reading: AdapterReading = {
     name,
     artifactId: id,
@@ -164,13 +145,14 @@ export async function readImport(
       : baseByName(said, base),
     warnings,
   };
-  return { reading, files };
+  return { reading, files, parents };
 }
 
 interface Origin {
   /** Artifact ids. */
   base: string;
   adapter: string;
+  template?: string;
   baseName?: string;
 }
 /** The base that the export's own file vouches for; undefined without one, or where the adapter is not the exported one. */
@@ -186,22 +168,23 @@ async function originBase(
   } catch {
     said = null; // told below, as one that says nothing
   }
-  const { base, adapter, baseName } = said ?? {};
+  const { base, adapter, baseName, template: named } = said ?? {};
   if (typeof base !== 'string' || typeof adapter !== 'string') {
     warnings.push(`${ORIGIN_FILE} does not say base and adapter, so it is not used.`);
     return undefined;
   }
-  if ((await artifactId(await manifestOf('adapter', files, { base }))) !== adapter) {
+  const template: Record<string, string> = typeof named === 'string' ? { template: named } : {};
+  if ((await artifactId(await manifestOf('adapter', files, { base, ...template }))) !== adapter) {
     warnings.push(
       `The files are not those that ${ORIGIN_FILE} was written for (their hash differs), so its word on the base is not taken.`,
     );
     return undefined;
   }
-  return { base, adapter, ...(typeof baseName === 'string' && { baseName }) };
+  return { base, adapter, ...template, ...(typeof baseName === 'string' && { baseName }) };
 }
 function otherBase(name: string, { base: theirs, baseName }: Origin, base: ImportBase): ConfigError {
   return new ConfigError(
-    `The adapter ${name} was trained on the base ${baseName ? `${baseName} (${shortId(theirs)})` : shortId(theirs)}, and this registry serves ${base.name} (${shortId(base.artifactId)}). These are hashes of the two models’ files: the weights differ, so the adapter’s update would be added to numbers it was not learnt for. Train it on this base.`,
+    `The adapter ${name} was trained on the base ${baseName ? `${baseName} (${shortId(theirs)})` : shortId(theirs)}, and the base here is ${base.name} (${shortId(base.artifactId)}). These are hashes of the two models’ files, and they differ: unless these are the same weights in other files, the adapter’s update would be added to numbers it was not learnt for. Add it to the model that it names, or train it on this base.`,
     { where: 'base' },
   );
 }
@@ -223,7 +206,7 @@ function baseByName(said: string | undefined, { name, names, others }: ImportBas
     said === undefined
       ? `Its config does not name a base. Every shape fits ${name}, and shapes do not tell weights apart.`
       : other
-        ? `Its config names ${said}, which is another model here than ${name}: of the same shapes, with other weights.`
+        ? `Its config names ${said}, which is another model here than ${name}: the same shapes, in other files. Whether the numbers in them are equal was not looked at.`
         : `Its config names ${said}, and the base here is ${name}. Every shape fits, and shapes do not tell weights apart.`;
   return { by: 'shapes', ...(said !== undefined && { said }), needsConfirmation: true, text: `${who} ${risk}` };
 }

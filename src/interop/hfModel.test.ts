@@ -1,9 +1,11 @@
 // Folders of models: what is read from them in each of the forms that they come in, and what is refused in words.
 import { expect, test } from 'vitest';
 import { DataError } from '../lib/errors';
+import { rewardConfig } from '../nn/hfConfig';
+import type { NamedTensorMap } from '../nn/seam';
 import { writeSafetensors } from '../storage/safetensors';
 import { readTensors } from '../storage/tensorSource';
-import { readHfFolder } from './hfModel';
+import { notesOf, readHfFolder } from './hfModel';
 import { TINY, tinyFolder, tinyWeights } from './testFolder';
 
 const weights = tinyWeights();
@@ -84,6 +86,43 @@ test('names without model., the copy of a tied head and buffers of RoPE make no 
   });
   expect(await readTensors((await readHfFolder(tinyFolder({ 'model.safetensors': odd }))).tensors)).toEqual(weights);
 });
+test('a tied head that differs from the embedding is the model’s own, as transformers 5 takes it', async () => {
+  const embedding = weights['model.embed_tokens.weight']!;
+  const head = { shape: embedding.shape, data: embedding.data.map((x, i) => (i === 70 ? x + 1 : x)) };
+  const files = { 'model.safetensors': writeSafetensors({ ...weights, 'lm_head.weight': head }) };
+  const { config, tensors, files: kept, notes } = await readHfFolder(tinyFolder(files));
+  expect(config.tie_word_embeddings).toBe(false);
+  expect((await readTensors(tensors))['lm_head.weight']).toEqual(head);
+  expect(JSON.parse(await kept.get('config.json')!.text())).toMatchObject({ tie_word_embeddings: false });
+  expect(notes[0]).toContain('transformers does not tie them then');
+  expect(notesOf(JSON.parse(await kept.get('posttrain_studio.json')!.text()))).toEqual(notes);
+  // Of another shape it is no head of this model.
+  const short = { shape: [512, 32], data: new Float32Array(512 * 32) };
+  const odd = { 'model.safetensors': writeSafetensors({ ...weights, 'lm_head.weight': short }) };
+  await expect(readHfFolder(tinyFolder(odd))).rejects.toThrow(/lm_head\.weight must be 1024×32 .* got 512×32/);
+});
+test('a reward model has no head over the vocabulary: one among its files is passed over, as transformers does', async () => {
+  const score = { shape: [1, 32], data: Float32Array.from({ length: 32 }, (_, i) => i) };
+  const embedding = weights['model.embed_tokens.weight']!;
+  const head = { shape: embedding.shape, data: embedding.data.map((x) => x + 1) };
+  const config = rewardConfig({ model_type: 'llama', ...TINY }, 2) as object;
+  const folder = (tensors: NamedTensorMap) =>
+    tinyFolder({ 'config.json': config, 'model.safetensors': writeSafetensors(tensors) });
+  const found = await readHfFolder(folder({ ...weights, 'score.weight': score, 'lm_head.weight': head }));
+  expect(await readTensors(found.tensors)).toEqual({ ...weights, 'score.weight': score });
+  expect(found.notes).toEqual([]);
+  expect(JSON.parse(await found.files.get('config.json')!.text())).toEqual(config);
+  const { 'model.embed_tokens.weight': _none, ...rest } = weights;
+  const bare = folder({ ...rest, 'score.weight': score, 'lm_head.weight': head });
+  await expect(readHfFolder(bare)).rejects.toThrow('lack model.embed_tokens.weight');
+});
+test('a tied head without the embedding is both', async () => {
+  const { 'model.embed_tokens.weight': embedding, ...rest } = weights;
+  const files = { 'model.safetensors': writeSafetensors({ ...rest, 'lm_head.weight': embedding! }) };
+  const { tensors, notes } = await readHfFolder(tinyFolder(files));
+  expect(await readTensors(tensors)).toEqual(weights);
+  expect(notes).toEqual([]);
+});
 test('BF16 becomes f32 with the same values', async () => {
   const { tensors } = await readHfFolder(tinyFolder({ 'model.safetensors': sixteen('BF16', bf16) }));
   const found = await readTensors(tensors);
@@ -162,6 +201,7 @@ test.each<[string, Parameters<typeof tinyFolder>[0], RegExp]>([
     /model\.norm\.weight as I8/,
   ],
   ['cut-off weights', { 'model.safetensors': writeSafetensors(weights).subarray(0, 9000) }, /is cut off/],
+  ['stop ids of config.json that are none', { 'generation_config.json': undefined, 'config.json': { model_type: 'llama', ...TINY, eos_token_id: [1.5] } }, /config\.json says eos_token_id \[1\.5\]/], // biome-ignore format: one row
   ['stop ids that are none', { 'generation_config.json': { eos_token_id: 'x' } }, /eos_token_id "x"/],
 ])('%s is refused in words', async (_name, changes, message) => {
   const error = await readHfFolder(tinyFolder(changes)).catch((e: unknown) => e);

@@ -62,7 +62,9 @@ export async function zipFolder(
 ): Promise<Blob> {
   const total = files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   if (total > MAX_BYTES)
-    throw new DataError('The model takes more than 4 GiB, which one zip cannot hold. Export its adapter instead.');
+    throw new DataError(
+      'The files take more than 4 GiB, which one zip cannot hold. Of a model with an adapter, export the adapter alone.',
+    );
   const parts: Blob[] = [];
   let gathered: Uint8Array[] = [];
   let bytes = 0;
@@ -99,11 +101,20 @@ export async function zipFolder(
   return new Blob(parts, { type: 'application/zip' });
 }
 
+/** What a file is called after. */
+export const slugOf = (name: string, otherwise: string): string =>
+  name.toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-|-$/g, '') || otherwise; // biome-ignore format: reads as one idea
+
 /** What a generated card says. */
 export interface CardFacts {
   name: string;
   artifactId: string;
+  /** Of the model, or of an adapter alone. */
   parameterCount: number;
+  /** Set for an adapter: what its config calls the base. */
+  adapterOf?: string;
+  /** A reward model: it is loaded by another class, and used otherwise. */
+  isReward: boolean;
   /** Role → artifact id: base, tokenizer, template, data. */
   parents: Record<string, string>;
   /** The recipe that trained it, as JSON; absent where it was not trained here. */
@@ -115,30 +126,34 @@ export interface CardFacts {
 }
 /** README.md of the folder: what it is, what it came from, how it was trained, and how to load it. */
 export function modelCardText(facts: CardFacts): string {
-  const { name, artifactId, parameterCount, parents, recipe, metrics, versions, hasTemplate } = facts;
+  const { name, artifactId, parameterCount, adapterOf, isReward, parents, recipe, metrics, versions, hasTemplate } =
+    facts;
   const table = (head: [string, string], rows: [string, string][]): string[] =>
     rows.length === 0
       ? []
       : [`| ${head.join(' | ')} |`, '| --- | --- |', ...rows.map((row) => `| ${row.join(' | ')} |`), ''];
   const lines = [
     '---',
-    'library_name: transformers',
-    'pipeline_tag: text-generation',
+    ...(adapterOf === undefined ? ['library_name: transformers'] : ['library_name: peft', `base_model: ${JSON.stringify(adapterOf)}`]), // biome-ignore format: one choice
+    `pipeline_tag: ${isReward ? 'text-classification' : 'text-generation'}`,
     '---',
     '',
     `# ${name}`,
     '',
-    `${parameterCount.toLocaleString('en-US')} parameters in the Llama architecture. Written by Posttrain Studio; the ids are sha256 hashes of manifests that list each file's own hash.`,
+    `${parameterCount.toLocaleString('en-US')} parameters ${adapterOf === undefined ? 'in the Llama architecture' : `of a LoRA adapter for ${adapterOf}, a Llama`}. Written by Posttrain Studio; the ids are sha256 hashes of manifests that list each file's own hash.`,
     '',
     '## Lineage',
     '',
     ...table(
       ['what', 'id'],
-      [['this model', artifactId], ...Object.entries(parents)].map(([role, id]) => [role!, `\`${id}\``]),
+      [[adapterOf === undefined ? 'this model' : 'this adapter', artifactId], ...Object.entries(parents)].map(
+        ([role, id]) => [role!, `\`${id}\``],
+      ),
     ),
   ];
   if (recipe !== undefined)
     lines.push('## Training', '', 'Names of settings and metrics are TRL’s.', '', '```json', JSON.stringify(recipe, undefined, 2), '```', ''); // biome-ignore format: one section
+  const modelClass = isReward ? 'AutoModelForSequenceClassification' : 'AutoModelForCausalLM';
   const measured = Object.entries(metrics);
   if (measured.length > 0)
     lines.push(
@@ -152,19 +167,47 @@ export function modelCardText(facts: CardFacts): string {
     '## Use',
     '',
     '```python',
-    'from transformers import AutoModelForCausalLM, AutoTokenizer',
-    '',
-    'model = AutoModelForCausalLM.from_pretrained("this-folder")',
-    'tokenizer = AutoTokenizer.from_pretrained("this-folder")',
-    ...(hasTemplate
+    ...(adapterOf === undefined
       ? [
-          'messages = [{"role": "user", "content": "Hello"}]',
-          'inputs = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_tensors="pt", return_dict=True)',
+          `from transformers import ${modelClass}, AutoTokenizer`,
+          '',
+          `model = ${modelClass}.from_pretrained("this-folder")`,
+          'tokenizer = AutoTokenizer.from_pretrained("this-folder")',
         ]
-      : ['inputs = tokenizer("Hello", return_tensors="pt")']),
-    'print(tokenizer.decode(model.generate(**inputs, max_new_tokens=100)[0]))',
+      : [
+          'from peft import PeftModel',
+          `from transformers import ${modelClass}, AutoTokenizer`,
+          '',
+          '# The folder of the base with the id above; Posttrain Studio exports it from its Models page.',
+          ...(isReward
+            ? ['# The adapter brings the score head with it: what the base starts with there is replaced.']
+            : []),
+          `base = ${modelClass}.from_pretrained("base-folder"${isReward ? ', num_labels=1' : ''})`,
+          'model = PeftModel.from_pretrained(base, "this-folder")',
+          'tokenizer = AutoTokenizer.from_pretrained("base-folder")',
+        ]),
+    ...(isReward ? rewardUse(hasTemplate) : textUse(hasTemplate)),
     '```',
     '',
   );
   return lines.join('\n');
 }
+const textUse = (hasTemplate: boolean): string[] => [
+  ...(hasTemplate
+    ? [
+        'messages = [{"role": "user", "content": "Hello"}]',
+        'inputs = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_tensors="pt", return_dict=True)',
+      ]
+    : ['inputs = tokenizer("Hello", return_tensors="pt")']),
+  'print(tokenizer.decode(model.generate(**inputs, max_new_tokens=100)[0]))',
+];
+/** The reward is the one logit, of the last token. */
+const rewardUse = (hasTemplate: boolean): string[] => [
+  ...(hasTemplate
+    ? [
+        'messages = [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Good morning."}]',
+        'inputs = tokenizer.apply_chat_template(messages, return_tensors="pt", return_dict=True)',
+      ]
+    : ['inputs = tokenizer("Hello. Good morning.", return_tensors="pt")']),
+  'print(model(**inputs).logits[0, 0].item())',
+];

@@ -38,12 +38,21 @@ test('layers_pattern means something beside layers_to_transform only', () => {
   expect(readAdapterConfig(file({ layers_pattern: 'h' })).config.r).toBe(8);
   expect(() => readAdapterConfig(file({ layers_pattern: 'h', layers_to_transform: 0 }))).toThrow(/called "layers"/);
 });
+test('the adapter of a reward model has its head in modules_to_save, whatever else PEFT lists; other modules are refused', () => {
+  for (const modules_to_save of [null, ['score'], ['classifier', 'score']])
+    expect(readAdapterConfig(file({ task_type: 'SEQ_CLS', modules_to_save })).config.modules_to_save).toEqual([
+      'score',
+    ]);
+  expect(() => readAdapterConfig(file({ task_type: 'SEQ_CLS', modules_to_save: ['score', 'embed_tokens'] }))).toThrow(
+    /modules_to_save asks for whole modules/,
+  );
+});
 test.each([
   ['modules_to_save', ['lm_head'], /Train the adapter in PEFT without modules_to_save, and import that one/],
   ['modules_to_save', ['lm_head'], /whole modules that are saved beside the adapter/],
   ['use_qalora', true, /QA-LoRA/],
   ['peft_type', 'IA3', /only "LORA" adapters/],
-  ['task_type', 'SEQ_CLS', /only "CAUSAL_LM" adapters/],
+  ['task_type', 'TOKEN_CLS', /only "CAUSAL_LM" adapters and "SEQ_CLS" ones of reward models/],
   ['r', 0, /r/],
 ])('%s of %j is refused by name', (key, value, message) => {
   expect(() => readAdapterConfig(file({ [key]: value }))).toThrow(message);

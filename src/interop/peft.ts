@@ -1,7 +1,7 @@
 // PEFT's files of an adapter: adapter_config.json (sorted keys, two blanks) and adapter_model.safetensors.
 import { DataError } from '../lib/errors';
 import { asEngineTensors, tensorsOf } from '../nn/adapterSet';
-import { checkLoraTensors, lastPart, loraTensors, targetModules } from '../nn/lora';
+import { checkLoraTensors, isRewardAdapter, lastPart, loraTensors, targetModules } from '../nn/lora';
 import type { LoraAdapter, NamedTensorMap } from '../nn/seam';
 import type { LlamaConfig, LoraConfig } from '../protocol/model';
 import { DEFAULT_ADAPTER, parseLoraConfig } from '../protocol/peft';
@@ -47,6 +47,11 @@ const REFUSED: Record<string, string> = {
 };
 /** Values of init_lora_weights that leave the base as it is. */
 const SAME_BASE: readonly unknown[] = [true, 'gaussian', 'eva', 'orthogonal'];
+/** PEFT's task of a reward model's adapter. It adds these to modules_to_save by itself; a Llama has the second. */
+const CLASSIFIER = 'SEQ_CLS';
+const CLASSIFIER_MODULES: readonly unknown[] = ['classifier', 'score'];
+const otherModules = (given: unknown): unknown =>
+  Array.isArray(given) ? given.filter((name) => !CLASSIFIER_MODULES.includes(name)) : given;
 const isSet = (value: unknown): boolean =>
   value !== undefined && value !== null && value !== false && !(Array.isArray(value) && value.length === 0);
 
@@ -60,10 +65,18 @@ export function readAdapterConfig(json: unknown): { config: LoraConfig; base?: s
   const given = json as Record<string, unknown>;
   if (given.peft_type !== 'LORA')
     refuse(`peft_type is ${JSON.stringify(given.peft_type)}; only "LORA" adapters run here.`, 'peft_type');
-  if (isSet(given.task_type) && given.task_type !== 'CAUSAL_LM')
-    refuse(`task_type is ${JSON.stringify(given.task_type)}; only "CAUSAL_LM" adapters run here.`, 'task_type');
+  const isClassifier = given.task_type === CLASSIFIER;
+  if (isSet(given.task_type) && given.task_type !== 'CAUSAL_LM' && !isClassifier)
+    refuse(
+      `task_type is ${JSON.stringify(given.task_type)}; only "CAUSAL_LM" adapters and "${CLASSIFIER}" ones of reward models run here.`,
+      'task_type',
+    );
+  const own: Record<string, unknown> = {
+    ...given,
+    ...(isClassifier && { modules_to_save: otherModules(given.modules_to_save) }),
+  };
   for (const [key, words] of Object.entries(REFUSED))
-    if (isSet(given[key]))
+    if (isSet(own[key]))
       refuse(
         `${key} asks for ${words}, which is not supported here. Train the adapter in PEFT without ${key}, and import that one.`,
         key,
@@ -89,7 +102,7 @@ export function readAdapterConfig(json: unknown): { config: LoraConfig; base?: s
     );
   const known = Object.fromEntries(OURS.flatMap((key) => (isSet(given[key]) ? [[key, given[key]]] : [])));
   try {
-    const config = parseLoraConfig(known, ADAPTER_CONFIG);
+    const config = parseLoraConfig({ ...known, ...(isClassifier && { modules_to_save: ['score'] }) }, ADAPTER_CONFIG);
     const base = given.base_model_name_or_path;
     return { config, ...(typeof base === 'string' && base !== '' && { base }) };
   } catch (cause) {
@@ -104,6 +117,7 @@ function configFile(config: LlamaConfig, lora: LoraConfig, base: string): Record
     lora.target_modules === 'all-linear'
       ? [...new Set(targetModules(config, lora).map(({ path }) => lastPart(path)))].sort()
       : lora.target_modules;
+  const isReward = isRewardAdapter(lora);
   return {
     alpha_pattern: lora.alpha_pattern ?? {},
     auto_mapping: null,
@@ -124,7 +138,7 @@ function configFile(config: LlamaConfig, lora: LoraConfig, base: string): Record
     lora_dropout: lora.lora_dropout ?? 0,
     megatron_config: null,
     megatron_core: 'megatron.core',
-    modules_to_save: null,
+    modules_to_save: isReward ? CLASSIFIER_MODULES : (lora.modules_to_save ?? null),
     peft_type: 'LORA',
     peft_version: PEFT_VERSION,
     r: lora.r,
@@ -132,7 +146,7 @@ function configFile(config: LlamaConfig, lora: LoraConfig, base: string): Record
     revision: null,
     target_modules: targets,
     target_parameters: null,
-    task_type: 'CAUSAL_LM',
+    task_type: isReward ? CLASSIFIER : 'CAUSAL_LM',
     trainable_token_indices: null,
     use_dora: lora.use_dora ?? false,
     use_rslora: lora.use_rslora ?? false,
@@ -179,7 +193,7 @@ export function readAdapter(
   }
   const { config: lora, base } = readAdapterConfig(json);
   const tensors = readSafetensors(files.weights, ADAPTER_WEIGHTS);
-  checkLoraTensors(loraTensors(targetModules(config, lora, name), lora), tensors, name);
+  checkLoraTensors(loraTensors(targetModules(config, lora, name), lora, config), tensors, name);
   return { config: lora, tensors, ...(base !== undefined && { base }) };
 }
 

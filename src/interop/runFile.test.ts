@@ -1,7 +1,7 @@
 import { strFromU8, strToU8, unzipSync, zipSync } from 'fflate';
 import { expect, test } from 'vitest';
 import { DataError } from '../lib/errors';
-import type { RunRecord } from '../protocol/run';
+import { testRun } from '../protocol/testRun';
 import { CheckpointStore } from '../storage/checkpoints';
 import { MemoryStorage } from '../storage/memoryStorage';
 import { RunStore } from '../storage/runs';
@@ -12,33 +12,18 @@ function stores(quotaBytes = 1e9) {
   const now = () => 1_700_000_000_000;
   return { runs: new RunStore(storage, now), checkpoints: new CheckpointStore(storage, now) };
 }
-const record: RunRecord = {
+const record = testRun({
   id: 'abcdef12-3456',
   name: 'SFT: first / try',
-  recipe: {
-    version: 1,
-    trainer: 'sft',
-    model: { ref: 'builtin:nano' },
-    template: 'builtin:default',
-    data: { train: [], eval: [] },
-    args: { learning_rate: 0.001 },
-    peft: null,
-    evaluation: [],
-    seed: 3,
-  },
+  recipe: { args: { learning_rate: 0.001 }, seed: 3 },
   status: 'running',
   createdAt: 10,
   updatedAt: 20,
   step: 4,
   maxSteps: 10,
   versions: { studio: '0.1.0' },
-  kernelVariants: {},
   parents: { model: 'sha256:aa' },
-  outputs: {},
-  checkpoints: [],
-  points: [],
-  generations: [],
-};
+});
 const data = Float32Array.from([1, -2.5, 3e-9]);
 async function filled() {
   const from = stores();

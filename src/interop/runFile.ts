@@ -1,12 +1,12 @@
 // A run as one file: a zip with the record, curves, generations, the last checkpoint, and a manifest of their hashes.
 import { strFromU8, strToU8, unzipSync, type Zippable, zipSync } from 'fflate';
 import { DataError } from '../lib/errors';
+import { megabytes } from '../lib/words';
 import type { MetricPoint, RunRecord, RunStatus, SampleGeneration } from '../protocol/run';
 import type { CheckpointStore } from '../storage/checkpoints';
 import { hashBytes } from '../storage/hash';
 import { type RunStore, runDirectory } from '../storage/runs';
 import { readSafetensors, writeSafetensors } from '../storage/safetensors';
-import { megabytes } from '../storage/storage';
 
 const FORMAT = 'posttrain-studio-run';
 const MAX_BYTES = 2e9;

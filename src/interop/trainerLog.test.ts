@@ -36,17 +36,27 @@ test('lines: steps of several names, evaluation beside training, later values of
   );
   expect(format).toBe('metrics');
   expect(points).toEqual([
-    { step: 1, epoch: 0.1, loss: 1.5, lr: 5e-5 },
+    { step: 1, epoch: 0.1, loss: 1.5, learning_rate: 5e-5 },
     { step: 2, epoch: 0, eval_loss: 3, 'rewards/margins': 0.5 },
   ]);
   expect(notes).toEqual([
     'wandb’s train/loss and eval/loss are called loss and eval_loss here, as TRL logs them.',
+    'lr is called learning_rate here, as TRL logs it.',
     'Left out, as they are no numbers: text.',
   ]);
+  // Both names in one entry are two numbers.
+  const two = parse('{"step":1,"lr":1,"learning_rate":2,"val_loss":3,"val/loss":4}');
+  expect(two.points[0]).toEqual({ step: 1, epoch: 0, lr: 1, learning_rate: 2, eval_loss: 4 });
   // wandb counts its calls beside the updates that transformers tells it.
   const both = parse('{"_step":0,"train/global_step":10,"train/loss":2}\n{"_step":1,"train/global_step":20,"train/loss":1}\n{"_step":2,"train/global_step":20,"eval/loss":3}\n'); // biome-ignore format: one log
   expect(both.points.map(({ step, loss, eval_loss }) => [step, loss, eval_loss])).toEqual([[10, 2, undefined], [20, 1, 3]]); // biome-ignore format: pairs
   expect(parse('[{"global_step":0,"loss":1},{"global_step":5,"loss":0.5}]').points).toHaveLength(2);
+});
+test('when it began stands in wandb’s clock of the earliest line, and nowhere in a trainer state', () => {
+  const at = 1_732_600_000;
+  expect(parse(`{"step":2,"loss":1,"_timestamp":${at + 60}}\n{"step":1,"loss":2,"_timestamp":${at}.25}`).startedAt).toBe(at * 1000 + 250); // biome-ignore format: one line
+  expect(parse('{"step":1,"loss":1,"_timestamp":9}')).not.toHaveProperty('startedAt');
+  expect(parseTrainerLog(fixture('trainer_state.json'), 'trainer_state.json')).not.toHaveProperty('startedAt');
 });
 test.each([
   ['', /m\.jsonl is empty/],
@@ -97,7 +107,7 @@ test('an imported log is a run without weights, which goes out and comes in as o
   const stores = { runs: new RunStore(storage, now), checkpoints: new CheckpointStore(storage, now) };
   let ids = 0;
   const options = { fileName: 'trainer_state.json', newId: () => `log-${++ids}`, now };
-  const run = await importTrainerLog(stores.runs, fixture('trainer_state.json'), options);
+  const { run } = await importTrainerLog(stores.runs, fixture('trainer_state.json'), options);
   expect(run).toMatchObject({
     id: 'log-1',
     name: 'trainer_state, step 6',
@@ -105,11 +115,15 @@ test('an imported log is a run without weights, which goes out and comes in as o
     checkpoints: [],
     createdAt: now(),
   });
-  expect(run.imported).toEqual({ fileName: 'trainer_state.json', format: 'trainer_state', notes: [] });
+  expect(run.imported).toEqual({ fileName: 'trainer_state.json', format: 'trainer_state', notes: [], sha256: expect.stringMatching(/^[0-9a-f]{64}$/) }); // biome-ignore format: one call
   expect((await stores.runs.list())[0]!.points).toHaveLength(4);
+  // The same bytes again, under another name: nothing is stored.
+  const again = await importTrainerLog(stores.runs, fixture('trainer_state.json'), { ...options, fileName: 'copy.json' }); // biome-ignore format: one call
+  expect(again).toMatchObject({ isKnown: true, run: { id: 'log-1', name: 'trainer_state, step 6' } });
+  expect(await stores.runs.list()).toHaveLength(1);
   // One that ended early says so.
   const short = encode('{"log_history":[{"step":3,"loss":1}],"global_step":3,"max_steps":10}');
-  expect(await importTrainerLog(stores.runs, short, { ...options, fileName: 'half.json' })).toMatchObject({ name: 'half', status: 'stopped', step: 3, maxSteps: 10 }); // biome-ignore format: one line
+  expect((await importTrainerLog(stores.runs, short, { ...options, fileName: 'half.json' })).run).toMatchObject({ name: 'half', status: 'stopped', step: 3, maxSteps: 10 }); // biome-ignore format: one line
   const { bytes } = await exportRun(stores, 'log-1');
   await stores.runs.remove('log-1');
   expect(await importRun(stores, bytes, () => 'other')).toMatchObject({ id: 'log-1', imported: run.imported });

@@ -4,6 +4,7 @@ import { DataError } from '../lib/errors';
 import { plural } from '../lib/words';
 import type { Json } from '../protocol/chat';
 import type { LogFormat, MetricPoint, RunRecord } from '../protocol/run';
+import { hashBytes } from '../storage/hash';
 import type { RunStore } from '../storage/runs';
 
 /** Larger logs would not be charts any more. */
@@ -12,8 +13,10 @@ const MOST_STEPS = 1e9;
 /** Names under which loggers keep the step and the epoch. wandb's own count, of its calls and not of updates, only where nothing else stands. */
 const STEPS = ['step', 'global_step', 'train/global_step', 'iteration', 'iter', '_step'];
 const EPOCHS = ['epoch', 'train/epoch'];
-/** What wandb adds to each line of its history; no metrics. */
-const CLOCKS = ['_timestamp', '_runtime', '_wandb'];
+/** When wandb wrote a line of its history, seconds since the epoch. */
+const WRITTEN_AT = '_timestamp';
+/** What it adds to each; no metrics. */
+const CLOCKS = [WRITTEN_AT, '_runtime', '_wandb'];
 /** Members of a trainer state that say how was trained, under TRL's names. */
 const ARGUMENTS = ['max_steps', 'num_train_epochs', 'train_batch_size', 'logging_steps', 'eval_steps', 'save_steps'];
 
@@ -31,15 +34,20 @@ export interface TrainerLog {
   step: number;
   maxSteps: number;
   notes: string[];
+  /** Of the earliest line that has a clock, ms since the epoch. */
+  startedAt?: number;
 }
 
-/** Stores the log as a run without weights. Throws DataError naming what is wrong; nothing is stored then. */
+/** Stores the log as a run without weights; one that is here already, byte for byte, is given back with `isKnown`. Throws DataError naming what is wrong; nothing is stored then. */
 export async function importTrainerLog(
   runs: RunStore,
   bytes: Uint8Array,
   { fileName, newId, now }: { fileName: string; newId: () => string; now: () => number },
-): Promise<RunRecord> {
-  const { format, points, args, step, maxSteps, notes } = parseTrainerLog(bytes, fileName);
+): Promise<{ run: RunRecord; isKnown?: true }> {
+  const sha256 = await hashBytes(bytes);
+  const known = (await runs.heads()).find(({ imported }) => imported?.sha256 === sha256);
+  if (known) return { run: await runs.get(known.id), isKnown: true };
+  const { format, points, args, step, maxSteps, notes, startedAt } = parseTrainerLog(bytes, fileName);
   const at = now();
   const name = fileName.replace(/\.(jsonl?|ndjson|log)$/i, '');
   const record: RunRecord = {
@@ -68,10 +76,10 @@ export async function importTrainerLog(
     checkpoints: [],
     points,
     generations: [],
-    imported: { fileName, format, notes },
+    imported: { fileName, format, notes, sha256, ...(startedAt !== undefined && { startedAt }) },
   };
   await runs.create(record);
-  return record;
+  return { run: record };
 }
 
 /** Throws DataError, with line or entry, for a file that is no log: not text, not JSON, no steps, no numbers. */
@@ -162,8 +170,10 @@ function fromEntries(entries: readonly [entry: unknown, where: string][], fileNa
   const byStep = new Map<number, MetricPoint>();
   const left = new Set<string>();
   let isRenamed = false;
-  for (const [entry, at] of entries) {
-    const where = `${fileName}, ${at}`;
+  const others = new Map<string, string>();
+  let startedAt: number | undefined;
+  for (const [entry, place] of entries) {
+    const where = `${fileName}, ${place}`;
     if (!isObject(entry)) throw problem(where, 'is not an object. A log has one object for each step.');
     const stepKey = STEPS.find((key) => entry[key] !== undefined);
     if (stepKey === undefined)
@@ -174,6 +184,8 @@ function fromEntries(entries: readonly [entry: unknown, where: string][], fileNa
     const step = entry[stepKey];
     if (!isCount(step)) throw problem(where, `has the step ${JSON.stringify(step)}; expected a whole number from 0.`);
     const point = byStep.get(step as number) ?? { step: step as number, epoch: 0 };
+    const at = millisecondsOf(entry[WRITTEN_AT]);
+    if (at !== undefined) startedAt = Math.min(at, startedAt ?? at);
     const epoch = EPOCHS.map((key) => entry[key]).find((value) => typeof value === 'number');
     if (typeof epoch === 'number') point.epoch = epoch;
     for (const [key, value] of Object.entries(entry)) {
@@ -183,8 +195,12 @@ function fromEntries(entries: readonly [entry: unknown, where: string][], fileNa
         left.add(key);
         continue;
       }
-      const name = plainName(key);
-      if (name !== key) isRenamed = true;
+      const plain = plainName(key);
+      if (plain !== key) isRenamed = true;
+      const called = OTHER_NAMES[plain];
+      // Under both names in one entry they are two things.
+      const name = called !== undefined && entry[called] === undefined ? called : plain;
+      if (name !== plain) others.set(plain, name);
       if (name !== '__proto__') point[name] = number;
     }
     byStep.set(step as number, point);
@@ -200,8 +216,10 @@ function fromEntries(entries: readonly [entry: unknown, where: string][], fileNa
     args: {},
     step: last,
     maxSteps: last,
+    ...(startedAt !== undefined && { startedAt }),
     notes: [
       ...(isRenamed ? ['wandb’s train/loss and eval/loss are called loss and eval_loss here, as TRL logs them.'] : []),
+      ...[...others].map(([from, to]) => `${from} is called ${to} here, as TRL logs it.`),
       ...(left.size > 0
         ? [
             `Left out, as they are no numbers: ${[...left].slice(0, 8).join(', ')}${left.size > 8 ? ` and ${plural(left.size - 8, 'other')}` : ''}.`,
@@ -210,6 +228,9 @@ function fromEntries(entries: readonly [entry: unknown, where: string][], fileNa
     ],
   };
 }
+/** Of seconds since the epoch; undefined for what is none: before 1973, or after 5138. */
+const millisecondsOf = (value: unknown): number | undefined =>
+  typeof value === 'number' && value >= 1e8 && value < 1e11 ? Math.round(value * 1000) : undefined;
 /** null: not finite. transformers 5 logs numbers as text in places. */
 function numberOf(value: unknown): number | null | undefined {
   if (value === null) return null;
@@ -219,6 +240,16 @@ function numberOf(value: unknown): number | null | undefined {
 }
 const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);
 
+/** What PyTorch Lightning, Axolotl's forks and hand-written loops call TRL's metrics. */
+const OTHER_NAMES: { [name: string]: string | undefined } = {
+  lr: 'learning_rate',
+  val_loss: 'eval_loss',
+  valid_loss: 'eval_loss',
+  validation_loss: 'eval_loss',
+  'val/loss': 'eval_loss',
+  'valid/loss': 'eval_loss',
+  'validation/loss': 'eval_loss',
+};
 /** transformers' integrations write train/… and eval/… for what its own log calls … and eval_… (rewrite_logs). */
 const plainName = (key: string): string =>
   key

@@ -22,7 +22,7 @@ export function adapterCases(
 ): RoutedCase[] | undefined {
   const adapters = adapterNames(recipe).map((name) => {
     const train = recipe.data.train.filter(({ adapter = DEFAULT_ADAPTER }) => adapter === name);
-    return { name, own: casesOf({ data: { ...recipe.data, train } }) };
+    return { name, own: casesOf({ trainer: recipe.trainer, data: { ...recipe.data, train } }) };
   });
   if (adapters.length < 2) return undefined;
   const trainedOn = adapters.filter(({ own }) => dataset !== undefined && own === dataset);

@@ -19,7 +19,8 @@ import { type OnlineOptions, OnlineRun, type OnlineState, restoreValues } from '
 import type { OnlinePrompt } from '../trainers/online/onlineTrainer';
 import { caseOf } from '../world/cases';
 import { builtinItem } from '../world/registry';
-import { referenceFor, referenceOf } from './reference';
+import { referenceFor } from './reference';
+import { referenceOf } from './referenceRef';
 import type { RecipeEnvironment, ResumePoint } from './runRecipe';
 
 /** A prompt of an encoded row. The truth of a built-in row is made when a reward asks for it. */

@@ -1,6 +1,7 @@
 // The rows that a recipe names, and their encoding under its mask mode. The one way, for the text worker and headless.
 import { DataError } from '../lib/errors';
 import { parseConfig } from '../lib/fields';
+import { Rng } from '../lib/rng';
 import type { DatasetRow, EncodedRow, RowSource } from '../protocol/chat';
 import { DEFAULT_ADAPTER } from '../protocol/peft';
 import type { DataRef, Recipe } from '../protocol/recipe';
@@ -37,6 +38,21 @@ export type ImportedRows = (ref: DataRef) => ImportedSet | undefined;
 /** Built-in rows on show are those that the default recipe trains on. */
 export const SHOWN_SEED = 1;
 
+/**
+ * The row with its vote turned round. Whether row i of a set is one of them depends on seed, set and i alone, and a larger share
+ * turns those of a smaller one too: a sweep over shares adds noise and changes nothing else.
+ */
+function flipped(row: DatasetRow): DatasetRow {
+  if (row.chosen !== undefined) return { ...row, chosen: row.rejected, rejected: row.chosen } as DatasetRow;
+  return row.label === undefined ? row : { ...row, label: !row.label };
+}
+type IsFlipped = (ref: string, index: number) => boolean;
+function votesTurned({ data: { flipped_votes = 0, seed }, seed: own }: Recipe, part: 'train' | 'eval'): IsFlipped {
+  if (part === 'eval' || flipped_votes === 0) return () => false;
+  const rng = new Rng(seed ?? own, 'flipped votes');
+  return (ref, index) => rng.fork(ref).fork(index).bool(flipped_votes);
+}
+
 /** Throws DataError for an unknown ref. Built-in rows are shared out by weight; imported sets come whole. */
 export function recipeRows(
   recipe: Recipe,
@@ -48,6 +64,7 @@ export function recipeRows(
   const { max_eval_samples } = parseConfig(trainers[recipe.trainer as keyof typeof trainers].fields, recipe.args);
   const total = part === 'train' ? (data.rows ?? TRAIN_ROWS) : max_eval_samples;
   const weights = refs.reduce((sum, { weight = 1 }) => sum + weight, 0);
+  const isFlipped = votesTurned(recipe, part);
   return refs.flatMap((source): NamedRow[] => {
     const adapter = recipe.peft ? { adapter: source.adapter ?? DEFAULT_ADAPTER } : {};
     const brought = imported(source);
@@ -55,7 +72,7 @@ export function recipeRows(
     if (brought)
       return brought.rows.map((row, index) => ({
         rowId: `${source.ref}/${index}`,
-        row,
+        row: isFlipped(source.ref, index) ? flipped(row) : row,
         ...adapter,
         place: { datasetId: source.ref, split, index, line: brought.lines?.[index] },
       }));
@@ -65,7 +82,7 @@ export function recipeRows(
     const shown = seed === SHOWN_SEED ? builtinDataset(source.ref).rows[split] : 0;
     return builtinItems(source.ref, { rows, seed, split }).map(({ rowId, row }, index) => ({
       rowId,
-      row,
+      row: isFlipped(source.ref, index) ? flipped(row) : row,
       ...adapter,
       builtin: { ref: source.ref, index, seed, split },
       ...(index < shown && { place: { datasetId: source.ref, split, index } }),

@@ -7,18 +7,8 @@ import type { Engine, ModelEngine } from '../nn/seam';
 import type { Batch } from '../protocol/batch';
 import type { Recipe, Ref } from '../protocol/recipe';
 import type { Reference } from '../trainers/loop';
-import { type TrainerId, trainers } from '../trainers/registry';
-import type { TrainerConfig } from '../trainers/trainerConfig';
+import { referenceOf } from './referenceRef';
 
-/**
- * Where a run's reference comes from; undefined where its method reads none. As in TRL, a run of new adapters has its base, and
- * one of all weights the model that it starts from.
- */
-export function referenceOf(recipe: Recipe, args: { [key: string]: unknown }): Ref | 'adapter_off' | undefined {
-  const { needsReference }: TrainerConfig = trainers[recipe.trainer as TrainerId];
-  if (!needsReference?.(args)) return undefined;
-  return recipe.reference ?? (recipe.peft ? 'adapter_off' : recipe.model.ref);
-}
 /** Whether the run needs a second model beside its own, under this ref. */
 export function referenceModel(recipe: Recipe, args: { [key: string]: unknown }): Ref | undefined {
   const reference = referenceOf(recipe, args);

@@ -11,17 +11,20 @@ import type { ModelEngine } from '../nn/seam';
 import type { EncodedRow } from '../protocol/chat';
 import type { Recipe } from '../protocol/recipe';
 import type { SampleGeneration } from '../protocol/run';
+import { stopsOf } from '../text/encodePrompt';
 import type { RenderContext } from '../text/renderContext';
 import { isOnline, loadTrainer } from '../trainers/load';
 import { type LoopCheckpoint, type LoopState, type RowGroup, type StepReport, TrainingRun } from '../trainers/loop';
 import type { OnlineOptions, OnlineRun, OnlineState } from '../trainers/online/onlineLoop';
-import { trainers } from '../trainers/registry';
+import { trainedHead, trainers } from '../trainers/registry';
 import { evaluationCases } from '../world/cases';
+import { builtinCases } from '../world/registry';
 import type { World } from '../world/state';
 import { adapterCases } from './adapterCases';
 import { adapterNames } from './adapterNames';
-import { casesOf } from './casesOf';
+import { casesOf, RUBRIC_CASES } from './casesOf';
 import { prepareOnline, type RewardModels } from './onlineRecipe';
+import { ownPrompts } from './ownPrompts';
 import { precomputed, referenceFor } from './reference';
 import { validateRecipe } from './validateRecipe';
 
@@ -51,10 +54,14 @@ export interface ResumePoint {
   state: unknown;
 }
 
-/** One fixed prompt of each shape, from the dev split: never trained on, never in the held-out figures. */
+/**
+ * Of the person's own rows, where a run trains on those (ownPrompts). Else one fixed prompt of each shape, from the dev split: never
+ * trained on, never in the held-out figures.
+ */
 const FIXED_PROMPTS = 4;
 /** Prompts that a run answers on the way; each of its adapters answers one at least. */
-export const fixedPrompts = (recipe: Recipe): number => Math.max(FIXED_PROMPTS, adapterNames(recipe).length);
+export const fixedPrompts = (recipe: Recipe): number =>
+  trainedHead(recipe.trainer) === 'lm' ? Math.max(FIXED_PROMPTS, adapterNames(recipe).length) : 0;
 const FIXED_SEED = 5;
 
 /** Throws ConfigError for a bad recipe and DataError when there is nothing to train on. */
@@ -121,7 +128,8 @@ export async function prepareRecipe(
       now: environment.now,
       yieldToOthers,
       sendAhead: environment.sendAhead,
-      generate,
+      // A reward model writes nothing.
+      ...(trainedHead(recipe.trainer) === 'lm' && { generate }),
     },
     resumeFrom?.state as LoopState | undefined,
   );
@@ -151,11 +159,33 @@ async function answerFixedPrompts(
   environment: RecipeEnvironment,
   maxNewTokens: number,
 ): Promise<SampleGeneration[]> {
-  const { world, render } = environment;
+  const { world, render, engine } = environment;
   const sampler = ownSampler(environment);
+  const asked = { n: fixedPrompts(recipe), seed: FIXED_SEED, context: engine.config.max_position_embeddings };
+  const own = ownPrompts(recipe, environment, asked);
+  if (own.length > 0) {
+    const isRouted = own.some(({ adapter }) => adapter !== undefined);
+    const answers = await sampler(
+      own.map(({ ids }) => ids),
+      {
+        max_new_tokens: maxNewTokens,
+        stopIds: stopsOf(render),
+        ...(isRouted && { adapters: own.map(({ adapter }) => adapter) }),
+      },
+    );
+    return own.map(({ rowId, words, adapter }, i) => ({
+      step,
+      promptId: rowId,
+      ...(adapter !== undefined && { adapter }),
+      prompt: words,
+      ...said(answers[i]!, render),
+    }));
+  }
   const which = { n: fixedPrompts(recipe), seed: FIXED_SEED, split: 'dev' } as const;
   const routed = adapterCases(recipe, world, which);
-  const cases = routed ?? evaluationCases(world, which);
+  // Of sets with messages the four shapes say more: they show what else has changed.
+  const cases =
+    routed ?? (casesOf(recipe) === RUBRIC_CASES ? builtinCases(RUBRIC_CASES, which) : evaluationCases(world, which));
   const prompts = cases.map((c) => encodeCase(c, 'plain', FIXED_SEED, { world, render, sampler }));
   const rows = await sampler(
     prompts.map(({ ids }) => ids),
@@ -166,17 +196,19 @@ async function answerFixedPrompts(
     },
   );
   return cases.map((c, i) => {
-    const { ids, terminated } = rows[i]!;
     return {
       step,
       promptId: c.caseId,
       ...(routed && { adapter: routed[i]!.adapter! }),
       prompt: c.lastUser,
-      text: render.tokenizer.decode(terminated ? ids.slice(0, -1) : ids),
-      terminated,
+      ...said(rows[i]!, render),
     };
   });
 }
+const said = ({ ids, terminated }: { ids: number[]; terminated: boolean }, { tokenizer }: RenderContext) => ({
+  text: tokenizer.decode(terminated ? ids.slice(0, -1) : ids),
+  terminated,
+});
 
 /** What workers drive (their TrainingDriver). */
 export class RecipeRun {
@@ -211,11 +243,13 @@ export class RecipeRun {
   }
   /**
    * Held-out evaluation of the weights as they are, on the recipe's own task; its metrics unless others are named. Several adapters
-   * are each measured on their own (adapterCases).
+   * are each measured on their own (adapterCases). Of a reward model, which writes nothing, there is none: its figures are those of
+   * its pairs (eval/rewardModel.ts).
    */
   async evaluate(given: Partial<EvaluateOptions> = {}): ReturnType<typeof evaluate> {
     const { world, render } = this.environment;
     const { recipe } = this;
+    if (trainedHead(recipe.trainer) !== 'lm') return { metrics: [], cases: [], graded: [] };
     const options = {
       metrics: recipe.evaluation,
       cases: 40,

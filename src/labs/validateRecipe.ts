@@ -6,6 +6,7 @@ import { FINDING_KINDS } from '../protocol/chat';
 import { parseLoraConfig } from '../protocol/peft';
 import type { Recipe } from '../protocol/recipe';
 import { rewardName, ruleArgs } from '../protocol/rewardRules';
+import type { DatasetType } from '../protocol/rowTypes';
 import { type TrainerId, trainers } from '../trainers/registry';
 import type { TrainerConfig } from '../trainers/trainerConfig';
 import { adapterNames } from './adapterNames';
@@ -70,6 +71,7 @@ export const RECIPE_SCHEMA = {
         eval: { type: 'array', items: dataRef },
         rows: { type: 'integer', minimum: 1, maximum: 1_000_000 },
         seed: { type: 'integer', minimum: 0 },
+        flipped_votes: { type: 'number', minimum: 0, maximum: 1 },
       },
       required: ['train', 'eval'],
       additionalProperties: false,
@@ -143,6 +145,8 @@ export function schemaProblem(value: unknown, schema: Schema, path = 'recipe'): 
   return undefined;
 }
 
+const VOTED: readonly DatasetType[] = ['preference', 'unpaired-preference'];
+
 /** Returns the recipe. Throws ConfigError naming the path at fault, and checks `args` against the trainer's fields. */
 export function validateRecipe(json: unknown): Recipe {
   const problem = schemaProblem(json, RECIPE_SCHEMA);
@@ -164,13 +168,24 @@ export function validateRecipe(json: unknown): Recipe {
   const args = parseConfig(config.fields, recipe.args);
   config.check?.(args);
   if (config.isOnline) checkOnline(recipe);
+  if (recipe.data.flipped_votes && !config.trainsOn.some((type) => VOTED.includes(type)))
+    throw new ConfigError(
+      `recipe.data.flipped_votes is set, and ${recipe.trainer} trains on rows without votes. Remove it from the recipe.`,
+      { where: 'recipe.data.flipped_votes' },
+    );
   if (recipe.reference === 'adapter_off' && !recipe.peft)
     throw new ConfigError(
       'recipe.reference is adapter_off, and recipe.peft is null: there is no adapter to turn off. Set recipe.peft, or name a model as the reference.',
       { where: 'recipe.reference' },
     );
-  if (recipe.peft) parseLoraConfig(recipe.peft, 'recipe.peft');
-  else {
+  if (recipe.peft) {
+    const { modules_to_save } = parseLoraConfig(recipe.peft, 'recipe.peft');
+    if (modules_to_save?.some((name) => name !== config.head))
+      throw new ConfigError(
+        `recipe.peft.modules_to_save is ${JSON.stringify(modules_to_save)}, and ${recipe.trainer} trains a model without that head. Leave it out.`,
+        { where: 'recipe.peft.modules_to_save' },
+      );
+  } else {
     const source = [...recipe.data.train, ...recipe.data.eval].find(({ adapter }) => adapter !== undefined);
     if (source)
       throw new ConfigError(

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { count, duration, number, percent, plural, secondsLeft, signed } from './words';
+import { count, duration, megabytes, number, percent, plural, secondsLeft, signed } from './words';
 
 test('counts and plurals', () => {
   expect(count(4096)).toBe('4,096');
@@ -40,4 +40,14 @@ test('the time left, from the pace', () => {
   expect(secondsLeft(300, 300, 100)).toBe(0);
   expect(secondsLeft(1, 40, undefined)).toBeNaN();
   expect(secondsLeft(0, 40, 500)).toBeNaN();
+});
+test('sizes are decimal, with the digits that tell two of them apart', () => {
+  expect([0, 400, 5000, 1.5e6, 538_090_408, 2.5e9].map(megabytes)).toEqual([
+    '0 kB',
+    '1 kB',
+    '5 kB',
+    '1.5 MB',
+    '538 MB',
+    '2.5 GB',
+  ]);
 });

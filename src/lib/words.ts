@@ -36,6 +36,12 @@ const GIB = 2 ** 30;
 export const sizeWords = (bytes: number): string =>
   bytes >= GIB ? `${number(bytes / GIB)} GiB` : `${Math.max(1, Math.round(bytes / 2 ** 20))} MiB`;
 
+/** `1.2 MB`, `538 MB`: decimal, as file managers and browsers' quotas count. */
+export function megabytes(bytes: number): string {
+  if (bytes < 1e6) return `${count(Math.max(bytes === 0 ? 0 : 1, Math.round(bytes / 1e3)))} kB`;
+  if (bytes < 1e9) return `${(bytes / 1e6).toFixed(bytes < 1e8 ? 1 : 0)} MB`;
+  return `${(bytes / 1e9).toFixed(1)} GB`;
+}
 /** Seconds until the last step, at a pace of `stepMs` milliseconds a step; NaN before there is a pace. */
 export const secondsLeft = (step: number, maxSteps: number, stepMs: number | undefined): number =>
   stepMs === undefined || step === 0 ? Number.NaN : (Math.max(0, maxSteps - step) * stepMs) / 1000;

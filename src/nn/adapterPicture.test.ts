@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { noise } from '../gpu/testDevice';
 import type { LlamaConfig } from '../protocol/model';
+import { inMemory } from '../storage/tensorSource';
 import { adapterPicture, updateMap } from './adapterPicture';
 import { initWeights } from './init';
 import { loraTensors, sizeOf, targetModules } from './lora';
@@ -61,16 +62,16 @@ const weights = initWeights(config, 1);
 const lora = { r: 4, lora_alpha: 8, target_modules: ['q_proj', 'down_proj'] };
 function tensors(size: number, use_dora = false): NamedTensorMap {
   return Object.fromEntries(
-    loraTensors(targetModules(config, lora), { ...lora, use_dora }).map(({ name, shape, kind }, i) => [
+    loraTensors(targetModules(config, lora), { ...lora, use_dora }, config).map(({ name, shape, kind }, i) => [
       name,
       { shape, data: noise(sizeOf(shape), 10 + i).map((x) => (kind === 'magnitude' ? 1.5 + 0.2 * x : size * x)) },
     ]),
   );
 }
 
-test('a large update survives four bits, one far below the steps of NF4 hardly does', () => {
-  const at = (size: number) => adapterPicture(config, weights, { name: 'a', config: lora }, tensors(size));
-  const [large, small, none] = [at(0.3), at(0.01), at(0)];
+test('a large update survives four bits, one far below the steps of NF4 hardly does', async () => {
+  const at = (size: number) => adapterPicture(config, inMemory(weights), { name: 'a', config: lora }, tensors(size));
+  const [large, small, none] = [await at(0.3), await at(0.01), await at(0)];
   expect(large.map(({ path }) => path)).toEqual(['model.layers.0.self_attn.q_proj', 'model.layers.0.mlp.down_proj']);
   for (const [i, module] of large.entries()) {
     // ‖ΔW‖² is the sum of squared singular values.
@@ -85,20 +86,20 @@ test('a large update survives four bits, one far below the steps of NF4 hardly d
   }
 });
 
-test('with DoRA the update is what merging changes: the magnitudes too', () => {
+test('with DoRA the update is what merging changes: the magnitudes too', async () => {
   const use_dora = { ...lora, use_dora: true };
   const given = tensors(0, true);
-  const [module] = adapterPicture(config, weights, { name: 'a', config: use_dora }, given);
+  const [module] = await adapterPicture(config, inMemory(weights), { name: 'a', config: use_dora }, given);
   expect(module!.singular_values.every((x) => x === 0)).toBe(true);
   expect(module!.update_norm).toBeGreaterThan(0.1);
 });
 
-test('the map of an update keeps its size in blocks', () => {
+test('the map of an update keeps its size in blocks', async () => {
   const given = tensors(0.3);
   const map = updateMap(config, { name: 'a', config: lora }, given, 'model.layers.0.mlp.down_proj', 20)!;
   expect([map.rows, map.columns]).toEqual([8, 20]); // 64 × 176 in blocks of 9
   const whole = updateMap(config, { name: 'a', config: lora }, given, 'model.layers.0.mlp.down_proj', 1000)!;
-  const [module] = adapterPicture(config, weights, { name: 'a', config: lora }, given).slice(1);
+  const [module] = (await adapterPicture(config, inMemory(weights), { name: 'a', config: lora }, given)).slice(1);
   const norm = Math.sqrt(whole.values.reduce((sum, x) => sum + x * x, 0));
   expect(Math.abs(norm / module!.update_norm - 1)).toBeLessThan(1e-4);
   expect(updateMap(config, { name: 'a', config: lora }, given, 'model.layers.0.mlp.up_proj', 20)).toBeUndefined();

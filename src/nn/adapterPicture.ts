@@ -2,7 +2,9 @@
 // would survive being merged into four bits.
 import type { LlamaConfig } from '../protocol/model';
 import type { ModulePicture } from '../protocol/requests';
-import { addUpdate, layerOf, mergeLora, targetModules } from './lora';
+import { readTensor, type TensorSource } from '../storage/tensorSource';
+import { addUpdate, layerOf, targetModules } from './lora';
+import { mergedSource } from './mergedSource';
 import { dequantizeNf4, quantizationError, quantizeNf4 } from './nf4';
 import type { LoraAdapter, NamedTensorMap } from './seam';
 import { effectiveRank, updateSpectrum } from './spectrum';
@@ -18,19 +20,21 @@ const norm = (x: ArrayLike<number>): number => {
  * `singular_values`: of s·B·A; `nf4_error`: ‖W − nf4(W)‖; `merge_error`: ‖nf4(W + ΔW) − (W + ΔW)‖; `survival`: share of ΔW in
  * what the four-bit weights really changed by, ⟨nf4(W + ΔW) − nf4(W), ΔW⟩ / ‖ΔW‖²: 1 all of it, 0 none. tensors: PEFT's names.
  */
-export function adapterPicture(
+export async function adapterPicture(
   config: LlamaConfig,
-  weights: NamedTensorMap,
+  weights: TensorSource,
   adapter: LoraAdapter,
   tensors: NamedTensorMap,
-): ModulePicture[] {
+): Promise<ModulePicture[]> {
   const { lora_bias: _bias, ...lora } = adapter.config; // a bias is beside the weight, not in it
   const own = Object.fromEntries(Object.entries(tensors).filter(([name]) => !name.endsWith('lora_B.bias')));
-  const merged = mergeLora(config, weights, { ...adapter, config: lora }, own);
-  return targetModules(config, lora, adapter.name).map((target) => {
+  const merged = mergedSource(config, weights, { ...adapter, config: lora }, own);
+  const out: ModulePicture[] = [];
+  // A module at a time: the base may be larger than memory.
+  for (const target of targetModules(config, lora, adapter.name)) {
     const name = `${target.path}.weight`;
-    const base = weights[name]!.data;
-    const whole = merged[name]!.data;
+    const base = (await readTensor(weights, name)).data;
+    const whole = (await readTensor(merged, name)).data;
     const tensor = (suffix: string) => tensors[`base_model.model.${target.path}.${suffix}`]!.data;
     const [A, B] = [tensor('lora_A.weight'), tensor('lora_B.weight')];
     const update = whole.map((x, i) => x - base[i]!);
@@ -43,7 +47,7 @@ export function adapterPicture(
     const updateNorm = norm(update);
     const size = Math.sqrt(base.length);
     const values = updateSpectrum(B, A, target.r, target.scaling);
-    return {
+    out.push({
       path: target.path,
       layer: layerOf(target.path),
       out: target.out,
@@ -57,8 +61,9 @@ export function adapterPicture(
       nf4_error: quantizationError(base, before).rms * size,
       merge_error: quantizationError(whole, after).rms * size,
       survival: updateNorm === 0 ? null : inner / updateNorm ** 2,
-    };
-  });
+    });
+  }
+  return out;
 }
 
 /** ΔW = s·B·A of one module for the picture: [out, in], averaged over blocks so that neither side is above `side`. */

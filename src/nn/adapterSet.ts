@@ -3,7 +3,8 @@
 import { ConfigError } from '../lib/errors';
 import { hash3, hashString } from '../lib/rng';
 import type { LlamaConfig } from '../protocol/model';
-import { initLora, type LoraTensor, loraTensors, type TargetModule, targetModules } from './lora';
+import type { HeadKind } from './engineChecks';
+import { initLora, type LoraTensor, loraTensors, type TargetModule, targetModules, wholeName } from './lora';
 import type { ParameterShape } from './parameterSet';
 import type { LoraAdapter, LoraRoute, NamedTensorMap } from './seam';
 
@@ -21,7 +22,11 @@ export class AdapterSet {
   readonly routes: readonly LoraRoute[];
 
   /** Throws ConfigError for an adapter that does not fit the model, two of one name, or a route to an adapter that is not there. */
-  constructor(config: LlamaConfig, adapters: readonly LoraAdapter[], routes?: readonly LoraRoute[]) {
+  constructor(
+    private readonly config: LlamaConfig,
+    adapters: readonly LoraAdapter[],
+    routes?: readonly LoraRoute[],
+  ) {
     const names = adapters.map(({ name }) => name);
     const twice = names.find((name, i) => names.indexOf(name) !== i);
     if (twice !== undefined) throw new ConfigError(`Two adapters are called "${twice}". Give each a name of its own.`);
@@ -30,7 +35,7 @@ export class AdapterSet {
       throw new ConfigError(`"${odd}" is no adapter name: use letters, digits and . _ - @ : without blanks.`);
     this.residents = adapters.map((adapter) => {
       const targets = targetModules(config, adapter.config, adapter.name);
-      return { adapter, targets, tensors: loraTensors(targets, adapter.config) };
+      return { adapter, targets, tensors: loraTensors(targets, adapter.config, config) };
     });
     this.routes = routes ?? adapters.map((_, slot) => [{ slot, weight: 1 }]);
     for (const route of this.routes)
@@ -65,11 +70,52 @@ export class AdapterSet {
     const through = [...used].flatMap((route) => this.routes[route] ?? []);
     return new Set(through.filter(({ weight }) => weight !== 0).map(({ slot }) => slot));
   }
+  /**
+   * Throws ConfigError for adapters that do not go with the engine's head: one trains its own copy of that head's weight or reads
+   * the base's.
+   */
+  checkHead(head: HeadKind): void {
+    const wanted = head === 'lm' || head === 'token_cls' ? undefined : head;
+    for (const { adapter } of this.residents) {
+      const other = adapter.config.modules_to_save?.find((module) => module !== wanted);
+      if (other !== undefined)
+        throw new ConfigError(
+          `Adapter "${adapter.name}" has a head of its own, ${other} (modules_to_save), and this engine's head is "${head}". ${head === 'lm' ? 'It belongs to a reward model: load it beside one.' : 'Leave modules_to_save out.'}`,
+          { where: 'modules_to_save' },
+        );
+    }
+    const stacked = this.routes.find((route) => route.length > 1 && route.some(({ slot }) => this.wholeOf(slot)));
+    if (stacked)
+      throw new ConfigError(
+        'Adapters with a head of their own (modules_to_save) cannot be stacked: a row has one head. Take one of them.',
+        { where: 'modules_to_save' },
+      );
+  }
+  private wholeOf(slot: number): string | undefined {
+    return this.residents[slot]!.adapter.config.modules_to_save?.[0];
+  }
+  /** The tensor that rows of a route read as the weight of a task head: their adapter's own, where it trains one, or the base's. */
+  headParameter(route: number, module: string): string {
+    const slot = this.routes[route]?.[0]?.slot;
+    if (slot === undefined || this.wholeOf(slot) !== module) return `${module}.weight`;
+    return engineName(this.residents[slot]!.adapter.name, wholeName(module));
+  }
+  /** Each head parameter that the rows read, with the rows that read it. */
+  headsOf(rows: ArrayLike<number>, module: string): Map<string, number[]> {
+    const heads = new Map<string, number[]>();
+    for (let b = 0; b < rows.length; b++) {
+      const name = this.headParameter(rows[b]!, module);
+      heads.set(name, [...(heads.get(name) ?? []), b]);
+    }
+    return heads;
+  }
   /** First values of all tensors; `base` reads a weight of the base by its module's path. */
   init(base: (path: string) => Float32Array): NamedTensorMap {
     const out: NamedTensorMap = {};
     for (const { adapter, targets } of this.residents)
-      for (const [name, tensor] of Object.entries(initLora(targets, adapter.config, adapter.seed ?? 0, base)))
+      for (const [name, tensor] of Object.entries(
+        initLora(targets, adapter.config, this.config, adapter.seed ?? 0, base),
+      ))
         out[engineName(adapter.name, name)] = tensor;
     return out;
   }

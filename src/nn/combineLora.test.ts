@@ -11,7 +11,7 @@ const config: LlamaConfig = { ...PRESETS.nano, hidden_size: 16, intermediate_siz
 function part(name: string, lora: Partial<LoraConfig>, weight: number, seed: number): WeightedAdapter {
   const whole: LoraConfig = { r: 2, lora_alpha: 6, target_modules: ['q_proj', 'down_proj'], ...lora };
   const tensors: NamedTensorMap = {};
-  loraTensors(targetModules(config, whole), whole).forEach(({ name: key, shape }, i) => {
+  loraTensors(targetModules(config, whole), whole, config).forEach(({ name: key, shape }, i) => {
     tensors[key] = { shape, data: noise(sizeOf(shape), seed + i) };
   });
   return { adapter: { name, config: whole }, tensors, weight };

@@ -36,8 +36,10 @@ export function combineLora(
       refuse('has use_dora: its magnitudes belong to its own update and do not add. Combine adapters without it.', 'use_dora'); // biome-ignore format: one call
     if (adapter.config.lora_bias)
       refuse('has lora_bias, which PEFT does not combine. Combine adapters without it.', 'lora_bias');
+    if (adapter.config.modules_to_save?.length)
+      refuse('has a head of its own (modules_to_save), which PEFT does not combine. Combine adapters of language models.', 'modules_to_save'); // biome-ignore format: one call
     const targets = targetModules(config, adapter.config, adapter.name);
-    checkLoraTensors(loraTensors(targets, adapter.config), tensors, adapter.name);
+    checkLoraTensors(loraTensors(targets, adapter.config, config), tensors, adapter.name);
     return { ...part, rank: Math.max(...targets.map(({ r }) => r)), targets: new Map(targets.map((t) => [t.path, t])) };
   });
   const ranks = all.map(({ rank }) => rank);

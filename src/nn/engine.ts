@@ -7,7 +7,7 @@ import type { Batch } from '../protocol/batch';
 import type { LlamaConfig } from '../protocol/model';
 import type { TensorSource } from '../storage/tensorSource';
 import { AdapterSet, ownSteps, shapesOf } from './adapterSet';
-import { checkBatch, HEAD_PARAMETERS, type HeadKind, lossOf } from './engineChecks';
+import { checkBatch, HEAD_PARAMETERS, type HeadKind, lossOf, scoreModule } from './engineChecks';
 import { headBackward, headForward, headRows, scatterRows } from './head';
 import {
   backward,
@@ -40,7 +40,6 @@ import type {
   Want,
 } from './seam';
 
-const NO_TASK_HEAD = 'Adapters are trained with the language-model head only. Leave the task head out.';
 const DIFFERENTIABLE = ['logps', 'entropies', 'hidden', 'scores', 'divergences'] as const;
 type Differentiable = (typeof DIFFERENTIABLE)[number];
 
@@ -124,6 +123,9 @@ export class TfEngine implements ModelEngine {
     return new TfEngine(config, views, head, adapters, flat);
   }
 
+  private isOfBase(name: string): boolean {
+    return this.base.parameters.some((one) => one.name === name);
+  }
   private get isWhole(): boolean {
     return this.trained[0]!.set === this.base;
   }
@@ -156,9 +158,8 @@ export class TfEngine implements ModelEngine {
     adapters: readonly LoraAdapter[],
     { tensors, routes }: { tensors?: NamedTensorMap; routes?: readonly LoraRoute[] } = {},
   ): Promise<void> {
-    if (this.head !== 'lm' && adapters.length > 0) throw new ConfigError(NO_TASK_HEAD);
     const set = new AdapterSet(this.config, adapters, routes);
-    const needsBase = !tensors && adapters.some(({ config }) => config.use_dora);
+    const needsBase = !tensors && adapters.some(({ config }) => config.use_dora || config.modules_to_save?.length);
     const base = needsBase ? await this.exportWeights() : {};
     this.replaceAdapters(set, tensors, (path) => base[`${path}.weight`]?.data ?? new Float32Array(0));
   }
@@ -167,7 +168,7 @@ export class TfEngine implements ModelEngine {
     tensors: NamedTensorMap | undefined,
     base: (path: string) => Float32Array,
   ): void {
-    if (set.residents.length > 0 && this.head !== 'lm') throw new ConfigError(NO_TASK_HEAD);
+    set.checkHead(this.head);
     let next: Group[];
     if (set.residents.length === 0) {
       const parts = () => this.base.parameters.map(({ name, size }) => tf.reshape(this.weights[name]!, [size]));
@@ -268,16 +269,29 @@ export class TfEngine implements ModelEngine {
       }
     }
     if (wanted.has('hidden')) outputs.hidden = tf.tidy(() => tf.reshape(tf.clone(hidden), [B, T, -1]) as tf.Tensor3D);
-    const scoreName = options.head === 'value' ? 'value' : 'score';
     if (options.head && options.head !== 'lm')
       outputs.scores = tf.tidy(() => {
-        const s = tf.matMul(hidden, tf.transpose(this.weights[`${scoreName}.weight`] as tf.Tensor2D));
-        const bias = this.weights[`${scoreName}.bias`];
+        const parts = this.scoreHeads(batch, options).map(({ name, rows }) => {
+          const s = tf.matMul(hidden, tf.transpose(this.weights[name] as tf.Tensor2D)); // [N,C]
+          return rows ? tf.mul<tf.Tensor2D>(s, rows) : s;
+        });
+        const s = parts.length === 1 ? parts[0]! : tf.addN(parts);
+        const bias = this.weights[`${scoreModule(options)}.bias`];
         return tf.reshape(bias ? tf.add(s, bias) : s, [B, T, -1]) as tf.Tensor3D;
       });
     return { outputs, rows, f, teacherLogSoftmax };
   }
 
+  /** The weights of the task head that a batch reads; where there are several, `rows` [N,1] is 1 at each one's own. */
+  private scoreHeads({ B, T, rowAdapter }: Batch, options: StepOptions): { name: string; rows?: tf.Tensor2D }[] {
+    const heads = [...this.set.headsOf(rowAdapter, scoreModule(options))];
+    if (heads.length === 1) return [{ name: heads[0]![0] }];
+    return heads.map(([name, own]) => {
+      const rows = new Float32Array(B * T);
+      for (const b of own) rows.fill(1, b * T, (b + 1) * T);
+      return { name, rows: tf.tensor2d(rows, [B * T, 1]) };
+    });
+  }
   /** Log-softmax of this model on another engine's head rows [M,V]. The caller disposes. */
   rowLogSoftmax(batch: Batch, rows: ReturnType<typeof headRows>, temperature: number): tf.Tensor2D {
     return tf.tidy(() => {
@@ -397,11 +411,14 @@ export class TfEngine implements ModelEngine {
     const dHiddens: tf.Tensor2D[] = [];
     if (d.hidden) dHiddens.push(tf.reshape(d.hidden, [N, D]) as tf.Tensor2D);
     if (d.scores) {
-      const name = options.head === 'value' ? 'value' : 'score';
-      const ds = tf.reshape(d.scores, [N, -1]) as tf.Tensor2D;
-      dHiddens.push(tf.matMul(ds, this.weights[`${name}.weight`] as tf.Tensor2D));
-      extra[`${name}.weight`] = matMulTN(ds, pass.hidden);
-      if (this.weights[`${name}.bias`]) extra[`${name}.bias`] = tf.sum(ds, 0);
+      const all = tf.reshape(d.scores, [N, -1]) as tf.Tensor2D;
+      for (const { name, rows } of this.scoreHeads(batch, options)) {
+        const ds = rows ? tf.mul<tf.Tensor2D>(all, rows) : all;
+        dHiddens.push(tf.matMul(ds, this.weights[name] as tf.Tensor2D));
+        if (this.isWhole || !this.isOfBase(name)) extra[name] = matMulTN(ds, pass.hidden);
+      }
+      const bias = `${scoreModule(options)}.bias`;
+      if (this.isWhole && this.weights[bias]) extra[bias] = tf.sum(all, 0);
     }
     const { rows, f } = pass;
     if (rows && f && (d.logps || d.entropies || d.divergences)) {

@@ -16,6 +16,8 @@ export const HEAD_PARAMETERS = {
   ],
 } as const satisfies Record<string, (d: number) => [string, number[]][]>;
 export type HeadKind = keyof typeof HEAD_PARAMETERS;
+/** The module of a task head: before `.weight` and `.bias`. */
+export const scoreModule = ({ head }: StepOptions): 'value' | 'score' => (head === 'value' ? 'value' : 'score');
 
 /** Throws ShapeError for sizes and ids that the model does not have, ConfigError for adapters and heads. */
 export function checkBatch(batch: Batch, config: LlamaConfig, head: HeadKind, options: StepOptions, routes = 0): void {

@@ -12,6 +12,7 @@ const isNotOne = (value: unknown): boolean => value !== undefined && value !== n
 /** model_types whose weights are a Llama's, as long as no field says otherwise. */
 const LLAMA_LIKE: readonly string[] = ['llama', 'mistral'];
 const LANGUAGE_MODELS: readonly string[] = ['LlamaForCausalLM', 'MistralForCausalLM'];
+const CLASSIFIERS: readonly string[] = ['LlamaForSequenceClassification', 'MistralForSequenceClassification'];
 const EXPERTS = 'a choice of experts for each token (mixture of experts)';
 const GEMMA = 'norms that multiply by 1 + γ, embeddings scaled by √hidden_size and GELU gates';
 /** Beginnings of other model_types, the longest first: what a Llama engine would need for them. */
@@ -55,16 +56,46 @@ const NEEDS: readonly (readonly [prefix: string, needs: string])[] = [
   ['idefics', 'an encoder for images'],
 ];
 
+/** Which head its weights have beside the decoder: a reward model's is LlamaForSequenceClassification with one label. */
+export function headOf(config: unknown): 'lm' | 'score' {
+  const { architectures } = config as Dict;
+  return Array.isArray(architectures) && architectures.some((name) => CLASSIFIERS.includes(name)) ? 'score' : 'lm';
+}
+/** Two are transformers' default. */
+const labelCount = ({ id2label, num_labels }: Dict): number =>
+  isDict(id2label) ? Object.keys(id2label).length : typeof num_labels === 'number' ? num_labels : 2;
+/**
+ * config.json of a reward model on a language model's, as transformers writes it. `pad_token_id`: it finds a row's last token by
+ * the padding behind it, and refuses batches without.
+ */
+export function rewardConfig(config: unknown, pad_token_id: number | null): unknown {
+  const { num_labels: _labels, ...given } = config as Dict;
+  return {
+    ...given,
+    architectures: ['LlamaForSequenceClassification'],
+    model_type: 'llama',
+    id2label: { 0: 'LABEL_0' },
+    label2id: { LABEL_0: 0 },
+    pad_token_id,
+  };
+}
+
 /** Throws DataError for a model that is not a Llama, by its name, with what it would need. */
 export function refuseArchitecture(c: Dict): void {
   const names = Array.isArray(c.architectures) ? c.architectures.filter((a) => typeof a === 'string') : [];
   const type = c.model_type;
   if (typeof type === 'string' && LLAMA_LIKE.includes(type)) {
-    const other = names.find((name) => !LANGUAGE_MODELS.includes(name));
-    if (other !== undefined && !names.some((name) => LANGUAGE_MODELS.includes(name)))
+    const other = names.find((name) => !LANGUAGE_MODELS.includes(name) && !CLASSIFIERS.includes(name));
+    if (other !== undefined && !names.some((name) => LANGUAGE_MODELS.includes(name) || CLASSIFIERS.includes(name)))
       throw new DataError(
-        `config.json says architectures ${JSON.stringify(names)}: ${other} has another head than a language model's, and only LlamaForCausalLM and MistralForCausalLM are read. Choose the language model that it was made from.`,
+        `config.json says architectures ${JSON.stringify(names)}: ${other} has another head than a language model's or a reward model's, and only LlamaForCausalLM, LlamaForSequenceClassification and Mistral's two are read. Choose the language model that it was made from.`,
         { where: 'config.json architectures' },
+      );
+    const labels = headOf(c) === 'score' ? labelCount(c) : 1;
+    if (labels !== 1)
+      throw new DataError(
+        `config.json says ${names.join(', ')} with ${labels} labels: it sorts texts into classes, and a reward model has one number for each text (num_labels 1). Choose a reward model.`,
+        { where: 'config.json id2label' },
       );
     return;
   }
@@ -132,37 +163,41 @@ export function refuseOtherMaths(c: Dict): void {
 }
 
 /**
- * θ and scaling of RoPE: `rope_parameters` since transformers 5, `rope_theta` and `rope_scaling` before; the kind was `type` until
- * 4.43. Throws DataError for a kind that changes more than frequencies.
+ * θ and scaling of RoPE as transformers 5.23 reads them (convert_rope_params_to_dict and standardize_rope_params): a `rope_scaling`
+ * that holds anything takes the place of `rope_parameters`, `rope_theta` counts where that one names none, and an
+ * `original_max_position_embeddings` beside it goes before the one inside. Throws DataError for a kind that changes more than
+ * frequencies.
  */
 export function ropeOf(c: Dict): { rope_theta?: unknown; rope_scaling?: RopeScaling } {
-  let rope_theta = c.rope_theta;
-  let rope_scaling: RopeScaling | undefined;
-  for (const field of ['rope_scaling', 'rope_parameters']) {
-    const rope = c[field];
-    if (rope === undefined || rope === null) continue;
-    if (!isDict(rope)) return refuse(field, rope, 'RoPE scaling in an unknown spelling');
-    if (rope.rope_theta !== undefined && rope.rope_theta !== null) rope_theta = rope.rope_theta;
-    if (isNotOne(rope.partial_rotary_factor)) refuse(field, rope, 'RoPE on a part of each head');
-    const kind = rope.rope_type ?? rope.type;
-    if (kind === 'default' || (kind === undefined && rope.factor === undefined)) continue;
-    const number = (key: string): number => {
-      const value = rope[key];
-      if (typeof value === 'number' && Number.isFinite(value) && value > 0) return value;
-      return refuse(field, rope, `RoPE scaling "${String(kind)}" without a ${key} above 0`);
-    };
-    if (kind === 'linear') rope_scaling = { rope_type: kind, factor: number('factor') };
-    else if (kind === 'llama3')
-      rope_scaling = {
-        rope_type: kind,
-        factor: number('factor'),
-        low_freq_factor: number('low_freq_factor'),
-        high_freq_factor: number('high_freq_factor'),
-        original_max_position_embeddings: number('original_max_position_embeddings'),
-      };
-    else refuse(field, rope, `RoPE scaling "${String(kind ?? 'without a type')}"`);
-  }
-  return { rope_theta, ...(rope_scaling && { rope_scaling }) };
+  const holds = (value: unknown): boolean => isOn(value) && !(isDict(value) && Object.keys(value).length === 0);
+  const field = holds(c.rope_scaling) ? 'rope_scaling' : 'rope_parameters';
+  const rope = c[field];
+  if (!holds(rope)) return { rope_theta: c.rope_theta };
+  if (!isDict(rope)) return refuse(field, rope, 'RoPE scaling in an unknown spelling');
+  const rope_theta = rope.rope_theta ?? c.rope_theta;
+  if (Object.values(rope).some(isDict)) refuse(field, rope, 'RoPE that differs by layer');
+  if (isNotOne(rope.partial_rotary_factor)) refuse(field, rope, 'RoPE on a part of each head');
+  // `type` until transformers 4.43.
+  const kind = rope.rope_type ?? rope.type;
+  if (kind === 'default' || (kind === undefined && rope.factor === undefined)) return { rope_theta };
+  const number = (key: string, value: unknown = rope[key]): number => {
+    if (typeof value === 'number' && Number.isFinite(value) && value > 0) return value;
+    return refuse(field, rope, `RoPE scaling "${String(kind)}" without a ${key} above 0`);
+  };
+  if (kind === 'linear') return { rope_theta, rope_scaling: { rope_type: kind, factor: number('factor') } };
+  if (kind !== 'llama3') return refuse(field, rope, `RoPE scaling "${String(kind ?? 'without a type')}"`);
+  const original =
+    c.original_max_position_embeddings ?? rope.original_max_position_embeddings ?? c.max_position_embeddings;
+  return {
+    rope_theta,
+    rope_scaling: {
+      rope_type: kind,
+      factor: number('factor'),
+      low_freq_factor: number('low_freq_factor'),
+      high_freq_factor: number('high_freq_factor'),
+      original_max_position_embeddings: number('original_max_position_embeddings', original),
+    },
+  };
 }
 
 /** The config beside weights that are written in f32: transformers takes the type that it names, and would round them to it. */

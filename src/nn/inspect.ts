@@ -1,17 +1,22 @@
 // Reads one row under a model: for every token its logp, rank, entropy and what the model would have said instead.
 import * as tf from '@tensorflow/tfjs-core';
-import { bucketsUpTo } from '../data/buckets';
+import { BUCKETS } from '../data/buckets';
 import { DataError } from '../lib/errors';
 import type { Batch } from '../protocol/batch';
 import type { Inspection } from '../protocol/requests';
 import type { ModelEngine } from './seam';
 
+/** Lengths of rows above the buckets come in steps. */
+const LONG_STEP = 1024;
+
 /** All of Inspection but the texts. Entry 0 is NaN: nothing predicts the first token. Throws DataError for an empty row. */
 export async function inspect(engine: ModelEngine, ids: Int32Array, k: number): Promise<Omit<Inspection, 'topkTexts'>> {
   const T = ids.length;
   if (T < 2) throw new DataError('A row needs at least two tokens to be read.');
-  // Padded, as in training: few shapes, so that an engine that records each keeps few. A row that is too long is told so there.
-  const W = bucketsUpTo(engine.config.max_position_embeddings).find((bucket) => bucket >= T) ?? T;
+  // Padded, as in training: few shapes, so that an engine that records each keeps few; of a long context no more than the row needs.
+  const padded = BUCKETS.find((bucket) => bucket >= T) ?? Math.ceil(T / LONG_STEP) * LONG_STEP;
+  // A row that is too long is told so by the engine.
+  const W = Math.max(T, Math.min(padded, engine.config.max_position_embeddings));
   const words = (of: (t: number) => number, width = T) =>
     Int32Array.from({ length: W }, (_, t) => (t < width ? of(t) : 0));
   const batch: Batch = {

@@ -5,7 +5,8 @@ import type { Quantization } from '../protocol/recipe';
 import { readSafetensors } from '../storage/safetensors';
 import type { TensorSource } from '../storage/tensorSource';
 import { createEngine, streamEngine } from './createEngine';
-import { type Dict, refuseArchitecture, refuseOtherMaths, ropeOf } from './hfConfig';
+import { HEAD_PARAMETERS, type HeadKind } from './engineChecks';
+import { type Dict, headOf, refuseArchitecture, refuseOtherMaths, ropeOf } from './hfConfig';
 import { parameterShapes } from './presets';
 import type { LoraAdapter, ModelEngine, NamedTensorMap } from './seam';
 
@@ -44,6 +45,12 @@ export function parseLlamaConfig(json: unknown): LlamaConfig {
       { where: 'config.json num_key_value_heads' },
     );
   refuseOtherMaths(c);
+  const headDim = size('head_dim', size('hidden_size') / heads);
+  if (headDim % 2 !== 0)
+    throw new DataError(
+      `config.json says ${c.head_dim === undefined || c.head_dim === null ? `hidden_size ${c.hidden_size} for ${heads} num_attention_heads, so heads of ${headDim}` : `head_dim ${headDim}`}; RoPE turns the numbers of a head in pairs, so it must be even. transformers cannot run this model either; choose another one.`,
+      { where: 'config.json head_dim' },
+    );
   const { rope_theta, rope_scaling } = ropeOf(c);
   const id = (key: string) => (c[key] === undefined ? null : (c[key] as number | null));
   return {
@@ -53,22 +60,31 @@ export function parseLlamaConfig(json: unknown): LlamaConfig {
     num_hidden_layers: size('num_hidden_layers', undefined, MAX_LAYERS),
     num_attention_heads: heads,
     num_key_value_heads: kvHeads,
-    head_dim: size('head_dim', size('hidden_size') / heads),
+    head_dim: headDim,
     max_position_embeddings: size('max_position_embeddings'),
     rms_norm_eps: number('rms_norm_eps', 1e-6),
     rope_theta: number('rope_theta', 10000, rope_theta ?? 10000),
     ...(rope_scaling && { rope_scaling }),
     initializer_range: number('initializer_range', 0.02),
-    tie_word_embeddings: c.tie_word_embeddings === true,
+    // A reward model has no language-model head of its own.
+    tie_word_embeddings: c.tie_word_embeddings === true || headOf(c) === 'score',
     bos_token_id: id('bos_token_id'),
     eos_token_id: (c.eos_token_id ?? null) as LlamaConfig['eos_token_id'],
     pad_token_id: id('pad_token_id'),
   };
 }
 
+/** HF tensor names → shapes of a whole model, its task head included. */
+export const modelShapes = (config: LlamaConfig, head: HeadKind): Map<string, number[]> =>
+  new Map([...parameterShapes(config), ...HEAD_PARAMETERS[head](config.hidden_size)]);
+
 /** Complaint about weights that do not fit the config, or undefined. */
-export function weightsProblem(config: LlamaConfig, given: ReadonlyMap<string, readonly number[]>): string | undefined {
-  const shapes = parameterShapes(config);
+export function weightsProblem(
+  config: LlamaConfig,
+  given: ReadonlyMap<string, readonly number[]>,
+  head: HeadKind = 'lm',
+): string | undefined {
+  const shapes = modelShapes(config, head);
   for (const [name, shape] of shapes) {
     const found = given.get(name);
     if (!found) return `The weights lack ${name}`;
@@ -100,17 +116,19 @@ export function loadModel(files: ModelFiles, adapters: readonly LoraAdapter[] = 
   const config = parseLlamaConfig(files.config);
   const weights =
     files.weights instanceof Uint8Array ? readSafetensors(files.weights, 'model.safetensors') : files.weights;
-  requireFit(config, new Map(Object.entries(weights).map(([name, { shape }]) => [name, shape])));
-  return createEngine(config, weights, 'lm', adapters, files.quantization);
+  const head = headOf(files.config);
+  requireFit(config, new Map(Object.entries(weights).map(([name, { shape }]) => [name, shape])), head);
+  return createEngine(config, weights, head, adapters, files.quantization);
 }
 /** The same through bounded memory on WebGPU, and through one copy elsewhere. */
 export function streamModel(files: StreamedFiles, adapters: readonly LoraAdapter[] = []): Promise<ModelEngine> {
   const config = parseLlamaConfig(files.config);
-  requireFit(config, files.weights.shapes);
-  return streamEngine(config, files.weights, 'lm', adapters, files.quantization);
+  const head = headOf(files.config);
+  requireFit(config, files.weights.shapes, head);
+  return streamEngine(config, files.weights, head, adapters, files.quantization);
 }
-function requireFit(config: LlamaConfig, given: ReadonlyMap<string, readonly number[]>): void {
-  const problem = weightsProblem(config, given);
+function requireFit(config: LlamaConfig, given: ReadonlyMap<string, readonly number[]>, head: HeadKind): void {
+  const problem = weightsProblem(config, given, head);
   if (problem)
     throw new DataError(`${problem}. Choose weights and config.json of the same model.`, {
       where: 'model.safetensors',

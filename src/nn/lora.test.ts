@@ -59,7 +59,7 @@ function batchOf(rows: number[], T = 6): Batch {
 /** Tensors of an adapter, none of them at its first value. */
 function trained({ name, config: lora }: LoraAdapter, seed: number): NamedTensorMap {
   const out: NamedTensorMap = {};
-  loraTensors(targetModules(config, lora), lora).forEach(({ name: key, shape, kind }, i) => {
+  loraTensors(targetModules(config, lora), lora, config).forEach(({ name: key, shape, kind }, i) => {
     const data = noise(sizeOf(shape), seed + i);
     out[key] = { shape, data: kind === 'magnitude' ? data.map((x) => 1.2 + 0.3 * x) : data.map((x) => 0.4 * x) };
   });
@@ -156,7 +156,7 @@ describe('targets', () => {
   });
   test('tensors that no adapter may hold are refused by name', () => {
     const lora = { r: 2, lora_alpha: 4, target_modules: ['q_proj'] };
-    const wanted = loraTensors(targetModules(config, lora), lora);
+    const wanted = loraTensors(targetModules(config, lora), lora, config);
     const tensors = () => Object.fromEntries(wanted.map(({ name, shape }) => [name, { shape, data: new Float32Array(sizeOf(shape)) }])); // biome-ignore format: one map
     const check = (edit: (given: NamedTensorMap) => void) => () => {
       const given = tensors();

@@ -177,17 +177,27 @@ export function targetModules(config: LlamaConfig, lora: LoraConfig, name = 'def
   });
 }
 
-export type LoraTensorKind = 'A' | 'B' | 'magnitude' | 'bias';
-export interface LoraTensor {
-  kind: LoraTensorKind;
+export type LoraTensor = {
   /** PEFT's name in adapter_model.safetensors. */
   name: string;
   shape: number[];
-  target: TargetModule;
-}
-/** The tensors of an adapter in PEFT's names, module by module. */
-export function loraTensors(targets: readonly TargetModule[], lora: LoraConfig): LoraTensor[] {
-  return targets.flatMap((target) => {
+} & (
+  | { kind: 'A' | 'B' | 'magnitude' | 'bias'; target: TargetModule }
+  /** A module trained whole (modules_to_save), by its path. */
+  | { kind: 'whole'; target?: undefined; path: string }
+);
+/** PEFT's name of the weight of a module that is trained whole. */
+export const wholeName = (path: string): string => `base_model.model.${path}.weight`;
+/** Whether it brings a reward model's head with it. */
+export const isRewardAdapter = ({ modules_to_save }: LoraConfig): boolean =>
+  modules_to_save?.includes('score') === true;
+/** The tensors of an adapter in PEFT's names, module by module; the heads of modules_to_save [1, hidden_size] at the end. */
+export function loraTensors(
+  targets: readonly TargetModule[],
+  lora: LoraConfig,
+  { hidden_size }: Pick<LlamaConfig, 'hidden_size'>,
+): LoraTensor[] {
+  const low = targets.flatMap((target) => {
     const name = (suffix: string) => `base_model.model.${target.path}.${suffix}`;
     const tensors: LoraTensor[] = [
       { kind: 'A', name: name('lora_A.weight'), shape: [target.r, target.in], target },
@@ -198,11 +208,15 @@ export function loraTensors(targets: readonly TargetModule[], lora: LoraConfig):
       tensors.push({ kind: 'magnitude', name: name('lora_magnitude_vector'), shape: [target.out], target });
     return tensors;
   });
+  const whole = (lora.modules_to_save ?? []).map(
+    (path): LoraTensor => ({ kind: 'whole', name: wholeName(path), shape: [1, hidden_size], path }),
+  );
+  return [...low, ...whole];
 }
 export const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
 /** Trained parameters of an adapter. */
 export const loraParameterCount = (config: LlamaConfig, lora: LoraConfig): number =>
-  loraTensors(targetModules(config, lora), lora).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  loraTensors(targetModules(config, lora), lora, config).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
 
 /** Whole weights of embedding or head, which PEFT saves beside an adapter when save_embedding_layers says so. */
 const WHOLE_WEIGHTS = /(?:^|\.)(?:embed_tokens|lm_head)\.(?:base_layer\.)?weight$/;
@@ -212,11 +226,16 @@ const WHOLE_WEIGHTS = /(?:^|\.)(?:embed_tokens|lm_head)\.(?:base_layer\.)?weight
  * finite.
  */
 export function checkLoraTensors(tensors: readonly LoraTensor[], given: NamedTensorMap, name = 'default'): void {
-  for (const { name: key, shape } of tensors) {
+  for (const { name: key, shape, kind } of tensors) {
     const found = given[key];
     if (!found)
       throw new ShapeError(
         `Adapter "${name}" lacks the tensor ${key} (${shape.join('×')}). Its target_modules or rank fit another model or config.`,
+        { where: key },
+      );
+    if (kind === 'whole' && found.shape[0] !== 1)
+      throw new ShapeError(
+        `Tensor ${key} of adapter "${name}" is ${found.shape.join('×')}: it sorts texts into ${found.shape[0]} classes, and a reward model has one number for each text. Train it with num_labels 1.`,
         { where: key },
       );
     if (found.shape.join() !== shape.join() || found.data.length !== sizeOf(shape))
@@ -286,27 +305,41 @@ export function rowNorms(w: Float32Array, out: number): Float32Array {
 
 /**
  * An adapter's tensors before training: A as PEFT's init_lora_weights says, B and bias 0, DoRA's magnitude the row lengths of W
- * (B = 0 then). Each tensor has a random stream of its own, so that other modules do not matter.
+ * (B = 0 then), a whole module a copy of the base's. Each tensor has a random stream of its own, so that other modules do not matter.
  */
 export function initLora(
   targets: readonly TargetModule[],
   lora: LoraConfig,
+  model: Pick<LlamaConfig, 'hidden_size'>,
   seed: number,
   base: (path: string) => Float32Array,
 ): NamedTensorMap {
   const out: NamedTensorMap = {};
-  for (const { kind, name, shape, target } of loraTensors(targets, lora)) {
-    const data = kind === 'magnitude' ? rowNorms(base(target.path), target.out) : new Float32Array(sizeOf(shape));
-    if (kind === 'A') {
+  for (const tensor of loraTensors(targets, lora, model)) {
+    const { name, shape, target } = tensor;
+    const data =
+      tensor.kind === 'magnitude' ? rowNorms(base(tensor.target.path), shape[0]!) : new Float32Array(sizeOf(shape));
+    // Not there where weights come in a stream: it is filled in behind them.
+    if (tensor.kind === 'whole') data.set(base(tensor.path));
+    if (tensor.kind === 'A') {
       const rng = new Rng(seed, name);
-      const bound = 1 / Math.sqrt(target.in);
+      const bound = 1 / Math.sqrt(target!.in);
       const draw =
-        lora.init_lora_weights === 'gaussian' ? () => rng.normal() / target.r : () => (2 * rng.next() - 1) * bound;
+        lora.init_lora_weights === 'gaussian' ? () => rng.normal() / target!.r : () => (2 * rng.next() - 1) * bound;
       for (let i = 0; i < data.length; i++) data[i] = draw();
     }
     out[name] = { shape, data };
   }
   return out;
+}
+
+/** Throws ConfigError for an adapter with lora_bias. */
+export function requireMergeable({ name, config }: LoraAdapter): void {
+  if (config.lora_bias)
+    throw new ConfigError(
+      `Adapter "${name}" has lora_bias: its bias has no place in a Llama's weights, so it cannot be merged. Serve it beside the base.`,
+      { where: 'lora_bias' },
+    );
 }
 
 /**
@@ -320,14 +353,11 @@ export function mergeLora(
   tensors: NamedTensorMap,
 ): NamedTensorMap {
   const lora = adapter.config;
-  if (lora.lora_bias)
-    throw new ConfigError(
-      `Adapter "${adapter.name}" has lora_bias: its bias has no place in a Llama's weights, so it cannot be merged. Serve it beside the base.`,
-      { where: 'lora_bias' },
-    );
+  requireMergeable(adapter);
   const targets = targetModules(config, lora, adapter.name);
-  checkLoraTensors(loraTensors(targets, lora), tensors, adapter.name);
+  checkLoraTensors(loraTensors(targets, lora, config), tensors, adapter.name);
   const out = { ...weights };
+  for (const path of lora.modules_to_save ?? []) out[`${path}.weight`] = tensors[wholeName(path)]!;
   for (const target of targets) {
     const name = `${target.path}.weight`;
     const base = weights[name]!;

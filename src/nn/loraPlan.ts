@@ -35,7 +35,7 @@ function unquantizedBytes(config: LlamaConfig): number {
 /** Throws ConfigError for an adapter that does not fit the model. */
 export function loraPlan(config: LlamaConfig, lora: LoraConfig): LoraPlan {
   const targets = targetModules(config, lora);
-  const tensors = loraTensors(targets, lora);
+  const tensors = loraTensors(targets, lora, config);
   const total = parameterCount(config);
   const trainable = tensors.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
   return {

@@ -4,6 +4,7 @@ import { beforeAll, expect, test } from 'vitest';
 import { initNodeBackend } from '../gpu/node';
 import type { Batch } from '../protocol/batch';
 import { readSafetensors } from '../storage/safetensors';
+import { inMemory } from '../storage/tensorSource';
 import { loadModel } from './loadModel';
 import { linearModules } from './lora';
 import { baseBytes } from './loraPlan';
@@ -18,7 +19,7 @@ beforeAll(async () => {
   await initNodeBackend();
 });
 
-test('linear layers lie in four bits, embeddings and norms as they were; the error of each tensor is told', () => {
+test('linear layers lie in four bits, embeddings and norms as they were; the error of each tensor is told', async () => {
   const engine = loadModel({ config, weights });
   const base = quantizeBase(engine.config, weights, NF4);
   const linear = new Set(linearModules(engine.config).map(({ path }) => `${path}.weight`));
@@ -26,7 +27,7 @@ test('linear layers lie in four bits, embeddings and norms as they were; the err
     if (linear.has(name)) expect(base.weights[name]!.data, name).not.toEqual(data);
     else expect(base.weights[name], name).toBe(weights[name]);
   }
-  const errors = quantizationErrors(weights, base);
+  const errors = await quantizationErrors(engine.config, inMemory(weights), NF4);
   expect(errors.map(({ name }) => name).sort()).toEqual([...linear].sort());
   for (const { name, relativeFrobenius } of errors) {
     // Four bits of a normal weight cost some 9 % of its length.

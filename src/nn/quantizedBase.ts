@@ -2,6 +2,7 @@
 // embeddings, head and norms stay as they are.
 import type { LlamaConfig } from '../protocol/model';
 import type { Quantization } from '../protocol/recipe';
+import { readTensor, type TensorSource } from '../storage/tensorSource';
 import { linearModules } from './lora';
 import { dequantizeNf4, type Nf4Tensor, quantizationError, quantizeNf4 } from './nf4';
 import type { NamedTensorMap } from './seam';
@@ -31,10 +32,20 @@ export function quantizeBase(
   return { weights: out, codes };
 }
 
-/** What four bits cost each tensor: root mean square and largest error, and ‖error‖ / ‖W‖. */
-export function quantizationErrors(weights: NamedTensorMap, { codes }: QuantizedBase) {
-  return [...codes].map(([name, q]) => {
-    const { shape, data } = weights[name]!;
-    return { name, shape, ...quantizationError(data, q) };
-  });
+/**
+ * What four bits cost each tensor, one after the other as they are read: root mean square and largest error, and ‖error‖ / ‖W‖.
+ * Throws DataError for a weight that is not finite.
+ */
+export async function quantizationErrors(
+  config: LlamaConfig,
+  source: TensorSource,
+  { bnb_4bit_use_double_quant: doubleQuant }: Quantization,
+) {
+  const out: ({ name: string; shape: number[] } & ReturnType<typeof quantizationError>)[] = [];
+  for (const { path } of linearModules(config)) {
+    const name = `${path}.weight`;
+    const { shape, data } = await readTensor(source, name);
+    out.push({ name, shape, ...quantizationError(data, quantizeNf4(data, { doubleQuant, name })) });
+  }
+  return out;
 }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { RopeScaling } from '../protocol/model';
 import { PRESETS } from './presets';
-import { ropePeriods } from './rope';
+import { ropePeriods, tableBytes, tablePositions } from './rope';
 
 // ROPE_INIT_FUNCTIONS of transformers 5.23 for head_dim 32, θ 10,000 and 500,000: inv_freq to seven digits.
 const LINEAR = [0.25, 0.1405853, 0.07905694, 0.04445698, 0.025, 0.01405853, 0.007905695, 0.004445699, 0.0025, 0.001405853, 0.0007905695, 0.0004445699, 0.00025, 0.0001405853, 7.905695e-5, 4.445699e-5]; // biome-ignore format: one row
@@ -33,4 +33,12 @@ test.each<[string, number, RopeScaling, number[]]>([
 });
 test('without scaling they are powers of θ', () => {
   expect([...periods(10_000)].slice(0, 2)).toEqual([1, 10_000 ** (2 / 32)]);
+});
+
+test('a table on the device holds what its rows need, not all that the model could read', () => {
+  const long = { ...PRESETS.nano, max_position_embeddings: 131_072, head_dim: 64 };
+  expect([1, 4096, 4097, 131_072].map((length) => tablePositions(long, length))).toEqual([4096, 4096, 8192, 131_072]);
+  expect(tablePositions({ ...long, max_position_embeddings: 5000 }, 4097)).toBe(5000);
+  // cos and sin of 4,096 positions of 32 pairs in f32.
+  expect(tableBytes(long, 512)).toBe(2 * 4096 * 32 * 4);
 });

@@ -202,6 +202,8 @@ export interface GeneratedRow {
 /** An engine with the model it holds: what generation and inspection need beside the seam. */
 export interface ModelEngine extends Engine {
   readonly config: LlamaConfig;
+  /** Beside the decoder. */
+  readonly head: Head;
   readonly adapters: readonly LoraAdapter[];
   /**
    * Puts other adapters beside the base, which stays where it is (hot swap). `tensors` as exportTrained gives them; without

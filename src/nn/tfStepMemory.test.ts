@@ -5,8 +5,8 @@ import { initNodeBackend } from '../gpu/node';
 import type { Batch } from '../protocol/batch';
 import { TfEngine } from './engine';
 import { initWeights } from './init';
-import { PRESETS } from './presets';
-import { tfEvaluationBytes, tfStepMemory } from './tfStepMemory';
+import { PRESETS, parameterCount } from './presets';
+import { tfChatMemory, tfEvaluationBytes, tfStepMemory } from './tfStepMemory';
 
 beforeAll(() => initNodeBackend('wasm'));
 
@@ -65,6 +65,30 @@ test.each([
   engine.dispose();
 });
 
+test.each([
+  [4, 128, 'all weights'],
+  [16, 32, 'all weights'],
+  [4, 128, 'LoRA'],
+])('a reward model’s step of %i × %i tokens, %s', async (B, T, trained) => {
+  const before = tf.memory().numBytes;
+  const own = { ...LORA[0]!, config: { ...LORA[0]!.config, modules_to_save: ['score'] } };
+  const adapters = trained === 'LoRA' ? [own] : [];
+  const score = { shape: [1, config.hidden_size], data: new Float32Array(config.hidden_size).fill(0.1) };
+  const engine = new TfEngine(config, { ...initWeights(config, 1), 'score.weight': score }, 'score', adapters);
+  const sum = ({ scores }: { scores?: tf.Tensor3D }) => ({
+    sums: { loss: tf.sum(scores!) as tf.Scalar },
+    counts: { loss: B },
+    metrics: {},
+  });
+  const batch = { ...batchOf(B, T), rowAdapter: new Int32Array(B).fill(engine.activeRoute) };
+  const request = { want: [], options: { head: 'score' as const }, scale: { loss: 1 / B } };
+  const found = await peakBytes(() => engine.step(batch, sum, request));
+  const { weights, activations } = tfStepMemory(config, B, T, adapters, 'score');
+  expect((found - before) / (weights + activations)).toBeGreaterThan(0.8);
+  expect((found - before) / (weights + activations)).toBeLessThan(1.1);
+  engine.dispose();
+});
+
 test('a held-out batch', async () => {
   const before = tf.memory().numBytes;
   const engine = new TfEngine(config, initWeights(config, 1));
@@ -73,4 +97,19 @@ test('a held-out batch', async () => {
   expect((found - before) / counted).toBeGreaterThan(0.8);
   expect((found - before) / counted).toBeLessThan(1.1);
   engine.dispose();
+});
+
+test('weights that only answer: three copies; those of a frozen base: two', () => {
+  const held = (adapters: typeof LORA) => {
+    const before = tf.memory().numBytes;
+    const engine = new TfEngine(config, initWeights(config, 1), 'lm', adapters);
+    engine.tensors(); // makes the transposes
+    const bytes = tf.memory().numBytes - before;
+    engine.dispose();
+    return bytes;
+  };
+  const own = 4 * parameterCount(config);
+  expect(held([]) / tfChatMemory(config, 8).weights).toBeCloseTo(1, 1);
+  expect(held(LORA) / own).toBeGreaterThan(2);
+  expect(held(LORA)).toBeLessThan(held([]));
 });

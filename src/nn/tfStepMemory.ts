@@ -13,7 +13,7 @@ export interface TfMemory {
 }
 
 /** Floats of one layer and of the head for B rows of T tokens. */
-function parts(c: LlamaConfig, B: number, T: number) {
+function parts(c: LlamaConfig, B: number, T: number, head: 'lm' | 'score' = 'lm') {
   const N = B * T;
   return {
     N,
@@ -23,7 +23,8 @@ function parts(c: LlamaConfig, B: number, T: number) {
     kv: N * c.num_key_value_heads * c.head_dim,
     /** Attention weights of all heads. */
     p: B * c.num_attention_heads * T * T,
-    logits: N * c.vocab_size,
+    /** A reward model makes none; what it makes, N numbers, is little. */
+    logits: head === 'lm' ? N * c.vocab_size : N,
     /** Attention bias, RoPE tables. */
     constants: B * T * T + 2 * N * c.head_dim,
   };
@@ -41,10 +42,11 @@ export function tfStepMemory(
   B: number,
   T: number,
   adapters: readonly LoraAdapter[] = [],
+  head: 'lm' | 'score' = 'lm',
 ): TfMemory {
-  const P = parameterCount(config);
+  const P = parameterCount(config) + (head === 'score' ? config.hidden_size : 0);
   const trained = adapters.reduce((sum, adapter) => sum + loraParameterCount(config, adapter.config), 0);
-  const { N, ND, NI, q, kv, p, logits, constants } = parts(config, B, T);
+  const { N, ND, NI, q, kv, p, logits, constants } = parts(config, B, T, head);
   /** Rank columns of a layer, all its adapters together, for N tokens. */
   const low =
     (N * adapters.reduce((sum, { config: lora }) => sum + rankOf(config, lora), 0)) / config.num_hidden_layers;
@@ -55,7 +57,7 @@ export function tfStepMemory(
   // Beside a frozen base each input's gradient has two terms and their sum.
   const terms = trained > 0 ? 2 * NI + 2 * q + 10 * ND + 4 * low : 0;
   const inLayer = kept + 2 * logits + 9 * NI + 24 * ND + 8 * q + 9 * kv + 7 * p + terms;
-  const inEmbedding = constants + 4 * logits + 4 * ND; // one-hot ids, as integers and as floats
+  const inEmbedding = constants + 4 * N * config.vocab_size + 4 * ND; // one-hot ids, as integers and as floats
   const inUpdate = 13 * (trained || P); // AdamW in plain ops; activations are gone by then
   // A frozen base has its weights and their transposes; of adapters both products' operands lie ready beside what AdamW keeps.
   const weights = trained > 0 ? 2 * P + 9 * trained : 7 * P;
@@ -63,9 +65,9 @@ export function tfStepMemory(
   return { weights: 4 * weights, activations: 4 * most };
 }
 
-/** A forward pass over B rows of T tokens with the losses of every token: a held-out batch. Bytes beside the weights. */
-export function tfEvaluationBytes(config: LlamaConfig, B: number, T: number): number {
-  const { ND, NI, q, kv, p, logits, constants } = parts(config, B, T);
+/** A forward pass over B rows of T tokens with the losses of every token, or their scores: a held-out batch. Bytes beside the weights. */
+export function tfEvaluationBytes(config: LlamaConfig, B: number, T: number, head: 'lm' | 'score' = 'lm'): number {
+  const { ND, NI, q, kv, p, logits, constants } = parts(config, B, T, head);
   const inLayer = 14 * ND + 6 * NI + 8 * q + 9 * kv + 6 * p;
   return 4 * (constants + Math.max(inLayer, 3 * ND + 6 * logits));
 }

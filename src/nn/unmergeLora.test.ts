@@ -13,7 +13,7 @@ const weights = initWeights(config, 3);
 const make = (lora: Partial<LoraConfig>): [LoraAdapter, NamedTensorMap] => {
   const whole: LoraConfig = { r: 4, lora_alpha: 8, target_modules: 'all-linear', ...lora };
   const tensors: NamedTensorMap = {};
-  loraTensors(targetModules(config, whole), whole).forEach(({ name, shape, kind }, i) => {
+  loraTensors(targetModules(config, whole), whole, config).forEach(({ name, shape, kind }, i) => {
     const data = noise(sizeOf(shape), 7 + i);
     tensors[name] = { shape, data: data.map((x) => (kind === 'magnitude' ? 1.2 + 0.3 * x : 0.2 * x)) };
   });

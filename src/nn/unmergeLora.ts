@@ -25,7 +25,7 @@ interface Parts {
 }
 function partsOf(config: LlamaConfig, { config: lora, name }: LoraAdapter, tensors: NamedTensorMap): Parts[] {
   const targets = targetModules(config, lora, name);
-  checkLoraTensors(loraTensors(targets, lora), tensors, name);
+  checkLoraTensors(loraTensors(targets, lora, config), tensors, name);
   return targets.map((target) => {
     const tensor = (suffix: string) => tensors[`base_model.model.${target.path}.${suffix}`]!.data;
     return {

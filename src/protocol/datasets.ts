@@ -11,11 +11,23 @@ export interface ImportPreview {
   mapping?: RowMapping;
   /** The columns have the form's own names. */
   isExact: boolean;
-  /** The first rows, each converted or with what is wrong with it. */
-  rows: { line: number; row?: DatasetRow; problem?: string }[];
+  /** Other forms whose own columns are there too: TRL's order decided. */
+  others: FormId[];
+  /** Why the form, in a sentence; undefined when no form fits, or the person chose it. */
+  reason?: string;
+  /** The first rows, each converted, with what is wrong with it, or as given while fields have no column. */
+  rows: { line: number; row?: DatasetRow; problem?: string; given?: string }[];
   /** Of those read for the preview: how many cannot be converted, of how many. */
   faulty: number;
   read: number;
+}
+
+/** How far long work over the rows of a set is: each phase counts from 0. */
+export interface WorkProgress {
+  phase: 'looking' | 'writing' | 'keeping';
+  /** Rows, or bytes. */
+  done: number;
+  total: number;
 }
 
 /** How rows are shared out between train and dev. */
@@ -36,9 +48,11 @@ export type DatasetOperation =
   | { op: 'deduplicate' }
   | { op: 'sample'; rows: number; seed: number }
   | { op: 'clean' }
-  | { op: 'edit'; rows: number };
+  | { op: 'edit'; rows: number }
+  /** Votes of a session of the Annotate page. */
+  | { op: 'annotate'; session: string; rows: number };
 /** Those that a person applies to a set. */
-export type DerivingOperation = Exclude<DatasetOperation, { op: 'import' } | { op: 'edit' }>;
+export type DerivingOperation = Exclude<DatasetOperation, { op: 'import' } | { op: 'edit' } | { op: 'annotate' }>;
 
 /** What an operation would do, counted. */
 export interface OperationReport {
@@ -64,6 +78,8 @@ export interface RowQuery {
   faults?: boolean;
   /** Edited rows only. */
   edited?: boolean;
+  /** Places of rows that stay, whatever they have become: those edited since the filter was applied. */
+  also?: readonly number[];
 }
 
 /** What can be chosen in a set's filters and operations. */

@@ -11,6 +11,8 @@ export type ComputeEvent =
   /** Rows are encoded and checked before the run begins. */
   | { kind: 'preparing'; runId: string; part: 'train' | 'eval' | 'reference'; done: number; total: number }
   | { kind: 'generation'; runId: string; sample: SampleGeneration }
+  /** What a finished run has left is kept as an artifact: after its status, because weights take a while to write. */
+  | { kind: 'kept'; runId: string; outputs: Record<string, string> }
   | { kind: 'checkpoint'; runId: string; checkpoint: CheckpointRef }
   /** New GPU kernels, before a first step or answer; done = total ends it. */
   | { kind: 'compiling'; done: number; total: number }

@@ -61,6 +61,8 @@ export interface LoraConfig {
   alpha_pattern?: { readonly [pattern: string]: number };
   /** true: A uniform in ±1/√in, B 0. gaussian: A normal with deviation 1/r, B 0. */
   init_lora_weights?: true | 'gaussian';
+  /** Modules that are trained whole and saved beside the adapter: the task head of a reward model ("score"). */
+  modules_to_save?: readonly string[] | null;
 }
 
 export type BackendName = 'webgpu' | 'wasm' | 'cpu';

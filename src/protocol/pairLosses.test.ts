@@ -9,15 +9,13 @@ import {
   dpoLosses,
   F_DIVERGENCES,
   impliedRewards,
-  lossOfMargin,
   orpoLoss,
   type Pair,
   type PairLoss,
   type PairLossArgs,
   pairLoss,
-  pullOfPair,
-  weightOfMargin,
 } from './pairLosses';
+import { lossOfMargin, pullOfPair, weightOfMargin } from './pairPulls';
 
 /** log π = −12, −15 and log π_ref = −13, −14.5, so d = 1 and −0.5; 10 and 12 tokens. */
 const pair: Pair<number> = {

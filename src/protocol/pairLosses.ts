@@ -1,6 +1,6 @@
 // The losses on preference pairs, one entry each, by the names of TRL 1.16 (DPOTrainer, CPOTrainer, ORPOTrainer). They are
 // written over an algebra, so that the page draws with numbers what a trainer computes with tensors. No tfjs here.
-import { type Algebra, duals, numbers, variables } from '../lib/algebra';
+import type { Algebra } from '../lib/algebra';
 import { ConfigError } from '../lib/errors';
 
 /** One pair, or [n] of them. Log-probabilities are sums over the completion's tokens in nats; lengths count those tokens. */
@@ -334,7 +334,6 @@ export const cpoLosses = {
     ofMargin: (ops, m, args) => smoothed(ops, ops.sub(m, args.simpo_gamma ?? 0.5), args),
   },
 } as const satisfies Record<string, PairLoss>;
-export type CpoLossId = keyof typeof cpoLosses;
 
 /** ORPO's part on the pair; the NLL of prompt and chosen is added outside. */
 export const orpoLoss = {
@@ -360,47 +359,6 @@ export const orpoLoss = {
 export function pairLoss<T>(loss: PairLoss, ops: Algebra<T>, pair: Pair<T>, args: PairLossArgs): T {
   if ('ofMargin' in loss) return loss.ofMargin(ops, loss.margin(ops, pair, args), args);
   return loss.ofRewards(ops, impliedRewards(loss, ops, pair, args), args);
-}
-
-/** The curve of a loss that depends on one margin; undefined for the others. */
-export function lossOfMargin(loss: PairLoss, margin: number, args: PairLossArgs): number | undefined {
-  return 'ofMargin' in loss ? loss.ofMargin(numbers, margin, args) : undefined;
-}
-
-/** How strongly a pair at this margin is pulled upward, −dL/dm; σ(−m) for sigmoid. Undefined where there is no margin. */
-export function weightOfMargin(loss: PairLoss, margin: number, args: PairLossArgs): number | undefined {
-  if (!('ofMargin' in loss)) return undefined;
-  return 0 - loss.ofMargin(duals, { value: margin, slopes: [1] }, args).slopes[0]!; // no −0
-}
-
-export interface PairPull extends Sides<number> {
-  loss: number;
-  /** undefined where the loss does not depend on one margin. */
-  margin?: number;
-}
-
-/**
- * What one pair costs, and how a step moves it: `chosen` and `rejected` are ∂L/∂ of the two log-probabilities, so a negative
- * one is raised. For every loss, on the page.
- */
-export function pullOfPair(loss: PairLoss, pair: Pair<number>, args: PairLossArgs): PairPull {
-  const { chosenLogps, rejectedLogps, ...fixed } = pair;
-  const free = variables({ chosenLogps, rejectedLogps });
-  const constant = (value: number) => ({ value, slopes: [0, 0] });
-  const inputs = {
-    ...free,
-    refChosenLogps: constant(fixed.refChosenLogps),
-    refRejectedLogps: constant(fixed.refRejectedLogps),
-    chosenLengths: constant(fixed.chosenLengths),
-    rejectedLengths: constant(fixed.rejectedLengths),
-  };
-  const { value, slopes } = pairLoss(loss, duals, inputs, args);
-  return {
-    loss: value,
-    chosen: slopes[0]!,
-    rejected: slopes[1]!,
-    ...('margin' in loss && { margin: loss.margin(numbers, pair, args) }),
-  };
 }
 
 /** Losses that TRL allows beside an f-divergence other than reverse_kl. */

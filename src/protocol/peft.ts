@@ -9,6 +9,24 @@ const PEFT_TARGETS = ['q_proj', 'v_proj'] as const;
 export const ATTENTION_MODULES = ['q_proj', 'k_proj', 'v_proj', 'o_proj'] as const;
 export const MLP_MODULES = ['gate_proj', 'up_proj', 'down_proj'] as const;
 
+/** What holds of an adapter whose config does not say: PEFT's defaults for Llama. */
+export const LORA_DEFAULTS = {
+  r: 8,
+  lora_alpha: 8,
+  lora_dropout: 0,
+  target_modules: [...PEFT_TARGETS],
+  exclude_modules: null,
+  layers_to_transform: null,
+  rank_pattern: {},
+  alpha_pattern: {},
+  use_rslora: false,
+  use_dora: false,
+  lora_bias: false,
+  bias: 'none',
+  init_lora_weights: true,
+  modules_to_save: null,
+} satisfies Required<{ [K in keyof LoraConfig]: unknown }>;
+
 type Check = (value: unknown) => boolean;
 const isNumber: Check = (x) => typeof x === 'number' && Number.isFinite(x);
 const isWhole: Check = (x) => Number.isInteger(x) && (x as number) >= 1;
@@ -50,9 +68,13 @@ const KEYS: { [K in keyof LoraConfig]-?: { check: Check; words: string } } = {
   rank_pattern: { check: isTable(isWhole), words: 'a table of whole numbers of at least 1' },
   alpha_pattern: { check: isTable(isNumber), words: 'a table of numbers' },
   init_lora_weights: { check: (x) => x === true || x === 'gaussian', words: 'true or "gaussian"' },
+  modules_to_save: {
+    check: orNull((x) => Array.isArray(x) && x.length <= 1 && x.every((name) => name === 'score' || name === 'value')),
+    words: '["score"], the head of a reward model, ["value"], that of a value model, or null',
+  },
 };
 /** Said by every file, without meaning here. */
-const TYPES: Record<string, unknown> = { peft_type: 'LORA', task_type: 'CAUSAL_LM' };
+const TYPES: Record<string, readonly unknown[]> = { peft_type: ['LORA'], task_type: ['CAUSAL_LM', 'SEQ_CLS'] };
 
 const isKey = (key: string): key is keyof LoraConfig => Object.hasOwn(KEYS, key);
 
@@ -60,8 +82,9 @@ const isKey = (key: string): key is keyof LoraConfig => Object.hasOwn(KEYS, key)
 export function parseLoraConfig(json: { readonly [key: string]: unknown }, where: string): LoraConfig {
   for (const [key, value] of Object.entries(json)) {
     if (key in TYPES) {
-      if (value === TYPES[key]) continue;
-      throw new ConfigError(`${where}.${key} must be ${JSON.stringify(TYPES[key])}, got ${JSON.stringify(value)}.`, {
+      if (TYPES[key]!.includes(value)) continue;
+      const words = TYPES[key]!.map((known) => JSON.stringify(known)).join(' or ');
+      throw new ConfigError(`${where}.${key} must be ${words}, got ${JSON.stringify(value)}.`, {
         where: `${where}.${key}`,
       });
     }
@@ -76,5 +99,6 @@ export function parseLoraConfig(json: { readonly [key: string]: unknown }, where
       });
   }
   const given = Object.fromEntries(Object.entries(json).filter(([key]) => isKey(key))) as Partial<LoraConfig>;
-  return { r: 8, lora_alpha: 8, target_modules: PEFT_TARGETS, ...given };
+  const { r, lora_alpha, target_modules } = LORA_DEFAULTS;
+  return { r, lora_alpha, target_modules, ...given };
 }

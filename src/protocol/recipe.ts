@@ -38,7 +38,15 @@ export interface Recipe {
   model: { ref: Ref; adapters?: Ref[]; quantization?: Quantization | null };
   /** `model`: the one that came with the model. */
   template: Ref;
-  data: { train: DataRef[]; eval: DataRef[] /** rows generated for builtin sets */; rows?: number; seed?: number };
+  data: {
+    train: DataRef[];
+    eval: DataRef[];
+    /** Rows generated for built-in sets. */
+    rows?: number;
+    seed?: number;
+    /** Share of the training votes that are turned round: chosen for rejected, good for bad. Held-out rows keep theirs. */
+    flipped_votes?: number;
+  };
   /** TRL-named hyperparameters of the trainer's `fields`; missing ones take their defaults. */
   args: { [key: string]: Json };
   /** null: all weights are trained. Else PEFT's LoraConfig: the base is frozen, adapters beside it are trained. */

@@ -1,5 +1,16 @@
 // Requests of the two workers: each is paired with its reply and, where it has one, its progress message.
-
+import type {
+  AnnotationAction,
+  AnnotationHead,
+  AnnotationReport,
+  AnnotationRowsOptions,
+  AnnotationSession,
+  AnnotationSource,
+  Crowd,
+  Reveal,
+  SampledPair,
+  ShownPair,
+} from './annotations';
 import type {
   DatasetRow,
   EncodedRow,
@@ -19,6 +30,7 @@ import type {
   ImportPreview,
   OperationReport,
   RowQuery,
+  WorkProgress,
 } from './datasets';
 import type {
   BenchmarkReport,
@@ -31,12 +43,14 @@ import type {
 import type { KlLabResult } from './klLab';
 import type { BackendInfo, BackendName, LlamaConfig, LoraConfig, SamplingOptions } from './model';
 import type { Recipe } from './recipe';
+import type { RewardReport } from './rewardReport';
 import type { RowMapping } from './rowForms';
 import type { RunRecord } from './run';
 import type {
   AdapterVersion,
   AuditEntry,
   AuditVerdict,
+  Measured,
   RegistryEntry,
   RequestMetadata,
   RoutingDecision,
@@ -59,6 +73,8 @@ export interface ModelInfo {
   name: string;
   artifactId: string;
   config: LlamaConfig;
+  /** `score`: a reward model, which gives a text a number and writes none. A language model's unless given. */
+  head?: 'score';
   parameterCount: number;
   /** Bytes of f32 weights. */
   sizeBytes: number;
@@ -66,6 +82,26 @@ export interface ModelInfo {
   adapters?: { name: string; config: LoraConfig; parameterCount: number }[];
   /** pretraining report, when the model has one */
   report?: { [key: string]: Json };
+}
+
+/** What a reward model gives a text. */
+export interface ScoredText {
+  /** Of the whole: the score at its last token. */
+  reward: number;
+  /** Of the whole row, and of its prompt. */
+  tokens: number;
+  promptTokens: number;
+  /** Asked for by `perPrefix`. */
+  prefixes?: PrefixRewards;
+}
+/** Rewards of every beginning of an answer. */
+export interface PrefixRewards {
+  /** Score of the prompt alone; absent where there is none. */
+  prompt?: number;
+  /** Tokens of the answer: ids, text, and the score of all up to and with each. */
+  ids: Int32Array;
+  texts: string[];
+  rewards: Float32Array;
 }
 
 /** One prompt for the model: ids are what it reads, text is what a person checks. */
@@ -97,6 +133,17 @@ export interface Inspection {
   k: number;
   /** Text of each alternative [T·k]. */
   topkTexts: string[];
+}
+
+/** A row to be read: only tokens with a mask of 1 are. */
+export interface RowToRead {
+  ids: Int32Array;
+  mask: Uint8Array;
+}
+/** Nats, [T]; NaN where nothing was asked for, and at the first token, which nothing predicts. */
+export interface RowReading {
+  logps: Float32Array;
+  entropies: Float32Array;
 }
 
 /** Norms of each token's vectors on the way through a model; each list by layer, each entry [T]. */
@@ -346,6 +393,12 @@ export interface TenantMatrixView {
   diagonalMin: number;
   offDiagonalMax: number;
 }
+/** What was measured of the adapters that serve now; figures of others are dropped. */
+export interface KeptMeasures {
+  /** One for each metric; `seed`: of the cases. */
+  matrices: Measured<TenantMatrixView & { seed: number }>[];
+  replay?: Measured<ServingReport[]>;
+}
 export type ServingSettings = { max_new_tokens: number } & (
   | { mode: 'load_on_request' }
   | { mode: 'hot_lru'; budgetBytes: number }
@@ -380,6 +433,8 @@ export interface PendingImport {
   name: string;
   startedAt: number;
   totalBytes: number;
+  /** It runs in another tab: it can neither go on nor be discarded here. */
+  isElsewhere?: boolean;
 }
 /** A model among this browser's artifacts: imported, or left by a run that trained all weights. */
 export interface StoredModel {
@@ -387,10 +442,22 @@ export interface StoredModel {
   name: string;
   sizeBytes: number;
   createdAt: number;
+  /** As ModelInfo's: a reward model. */
+  head?: 'score';
   /** From another place than this studio, with a tokenizer of its own. */
   isImported: boolean;
   /** Artifact id of the tokenizer that it reads with; the studio's own unless given. */
   tokenizer?: string;
+  /** Ref or artifact id of the template that it was trained with, or its base was; absent where nothing of it was trained here. */
+  template?: string;
+  /** Of an adapter: the model beside which it lies, also where that is not in this browser any more. */
+  adapterOf?: { ref: ModelRef; name: string; isGone?: true };
+}
+/** A file as it was dropped or picked: read in pieces, never sent whole. */
+export interface GivenBlob {
+  /** From the folder on that it came in. */
+  path: string;
+  blob: Blob;
 }
 /** What one way of using a model takes of the device's memory. */
 export interface ModelUse {
@@ -408,10 +475,22 @@ export interface ModelCard {
   dtypes: Record<string, number>;
   files: { path: string; sizeBytes: number }[];
   parents: Record<string, string>;
-  tokenizer: { id: string; name: string; vocabSize: number; hasTemplate: boolean; notes: string[] };
+  /** The model that it was trained from, or lies beside; absent where it is not here. */
+  base?: { ref: ModelRef; name: string };
+  /** `sharedWith`: names of other models that read with it. */
+  tokenizer: {
+    id: string;
+    name: string;
+    vocabSize: number;
+    hasTemplate: boolean;
+    notes: string[];
+    sharedWith: string[];
+  };
   /** Rows and tokens that training was planned for. */
   shape: { B: number; T: number };
   uses: ModelUse[];
+  /** What was changed or noticed as it came in, in sentences. */
+  notes: string[];
   createdAt?: number;
 }
 export type StoredKind =
@@ -434,14 +513,18 @@ export interface StoredItem {
   /** Of a run: what its checkpoints take. */
   checkpointBytes?: number;
   createdAt?: number;
-  /** Names of what is built on it and would not open any more. */
+  /** Names of what is built on it and would not open, or not be trained, any more. */
   usedBy: string[];
+  /** The same as a sentence: what is lost with it. */
+  consequence?: string;
   /** Why it cannot be deleted now. */
   held?: string;
 }
 export interface StorageReport {
   usageBytes: number;
   quotaBytes: number;
+  /** What the browser's usage is made of, where it tells (`fileSystem`, `indexedDB`, `caches`, …). */
+  usageByKind?: Record<string, number>;
   /** Whether anything outlives the page. */
   isKept: boolean;
   items: StoredItem[];
@@ -456,7 +539,47 @@ export interface ComputeRequests {
     reply: { completions: Completion[] };
     progress: { index: number; text: string };
   };
+  /**
+   * Two different answers of a model for each prompt of builtin:pref, dev, from place `from` on, one pair at a time. `same`: prompts
+   * that were passed over because all draws were equal; `next`: where to go on. Throws ConfigError for a temperature of 0.
+   */
+  samplePairs: {
+    params: {
+      ref: ModelRef;
+      from: number;
+      pairs: number;
+      seed: number;
+      temperature: number;
+      max_new_tokens: number;
+    };
+    reply: { next: number; found: number; same: number };
+    progress: SampledPair;
+  };
+  /**
+   * Rewards of texts under a reward model: rows of messages, of prompt and completion, or of text. `template`: as the model was
+   * trained with unless given.
+   */
+  scoreTexts: {
+    params: { ref: ModelRef; rows: DatasetRow[]; perPrefix?: boolean; template?: string };
+    reply: { rows: ScoredText[] };
+    progress: { done: number; total: number };
+  };
+  /** A reward model on held-out pairs of a built-in set, and what it pays for: `edited` of their chosen answers, one thing changed at a time. */
+  rewardReport: {
+    params: { ref: ModelRef; dataset: string; pairs: number; edited: number; seed: number; template?: string };
+    reply: RewardReport;
+    progress: { done: number; total: number };
+  };
   inspect: { params: { ref: ModelRef; ids: Int32Array; k: number }; reply: Inspection; progress: never };
+  /**
+   * Several rows under one state of a model: a pair's two sides, or the pairs of a batch. Of a run that trains all are of one step,
+   * which is given.
+   */
+  readRows: {
+    params: { ref: ModelRef; rows: RowToRead[] };
+    reply: { rows: RowReading[]; step?: number };
+    progress: { done: number; total: number };
+  };
   /** What stands between the parts of a forward pass of one row, by its size. */
   layerNorms: { params: { ref: ModelRef; ids: Int32Array }; reply: LayerNorms; progress: never };
   /**
@@ -606,6 +729,7 @@ export interface ComputeRequests {
     reply: TenantMatrixView;
     progress: { done: number; total: number };
   };
+  keptMeasures: { params: Record<string, never>; reply: KeptMeasures; progress: never };
   /** Routed, logged and answered; the chapter's request unless messages are given. */
   serveRequest: {
     params: { requestId: string; metadata: RequestMetadata; messages?: Message[]; misrouteTo?: number };
@@ -653,12 +777,12 @@ export interface ComputeRequests {
     progress: never;
   };
   /**
-   * The adapter of a model as one zip: PEFT's two files, or the base with the adapter merged into it as transformers reads it.
+   * The adapter of a model as one zip: PEFT's files, or the base with the adapter merged into it as transformers reads it.
    * Throws ConfigError where there is no adapter, and for merging one that cannot be (lora_bias).
    */
   exportAdapter: {
     params: { ref: ModelRef; form: 'peft' | 'merged' };
-    reply: { fileName: string; bytes: ArrayBuffer };
+    reply: { fileName: string; blob: Blob };
     progress: never;
   };
   startRun: {
@@ -686,19 +810,39 @@ export interface ComputeRequests {
   /** One file: record, curves, final checkpoint (zip). */
   exportRun: { params: { runId: string }; reply: { fileName: string; bytes: ArrayBuffer }; progress: never };
   /** A file of exportRun, or the log of another program: trainer_state.json, or JSON lines with a step each. */
-  importRun: { params: { bytes: ArrayBuffer; fileName?: string }; reply: { run: RunRecord }; progress: never };
+  importRun: {
+    params: { bytes: ArrayBuffer; fileName?: string };
+    reply: { run: RunRecord; isKnown?: true };
+    progress: never;
+  };
   /**
    * Files of a model's folder. Throws DataError naming the file, tensor or field at fault, StorageError where there is no room; after
    * either, and after a cancel, nothing of it is kept.
    */
   importModel: {
-    params: { name: string; files: { path: string; blob: Blob }[] };
-    reply: StoredModel;
+    params: { name: string; files: GivenBlob[] };
+    /** `isKnown`: the same bytes were there already, under the name and since the time that are given back. */
+    reply: StoredModel & { isKnown?: boolean };
     progress: ModelImportProgress;
   };
+  /** What dropped files are, by their names and those inside zips. */
+  kindOfFiles: { params: { files: GivenBlob[] }; reply: { kind: 'model' | 'adapter' }; progress: never };
+  /** Reads PEFT's files (a folder's, a zip, or the pair) beside a model. Throws in words what does not fit. */
+  readModelAdapter: { params: { base: ModelRef; files: GivenBlob[] }; reply: AdapterReading; progress: never };
+  /**
+   * Keeps such files beside the model. `isBaseConfirmed`: the person vouches for the base; ConfigError where that is needed and
+   * missing. `isKnown`: the same bytes were there already.
+   */
+  addModelAdapter: {
+    params: { base: ModelRef; files: GivenBlob[]; isBaseConfirmed: boolean };
+    reply: StoredModel & { isKnown?: true };
+    progress: never;
+  };
+  /** Models, and adapters that were added to one. */
   listModels: {
     params: Record<string, never>;
-    reply: { models: StoredModel[]; pending: PendingImport[] };
+    /** `removed`: names of models and runs (`run:<id>`) that were deleted in this browser. */
+    reply: { models: StoredModel[]; pending: PendingImport[]; removed: { id: string; name: string }[] };
     progress: never;
   };
   discardImport: { params: { id: string }; reply: { freedBytes: number }; progress: never };
@@ -718,6 +862,18 @@ export interface ComputeRequests {
   deleteStored: {
     params: { kind: StoredKind; id: string; isForced?: boolean };
     reply: { freedBytes: number };
+    progress: never;
+  };
+  /** Which of these artifacts and runs (`run:<id>`, with or without a step) are not in this browser; by name where they were deleted here. */
+  missingStored: {
+    params: { ids: string[] };
+    reply: { missing: { id: string; name?: string }[] };
+    progress: never;
+  };
+  /** A tokenizer with its template as a zip of its files, or a saved template as chat_template.jinja. */
+  exportStored: {
+    params: { kind: 'tokenizer' | 'template'; id: string };
+    reply: { fileName: string; blob: Blob };
     progress: never;
   };
   storageEstimate: {
@@ -747,6 +903,8 @@ export interface DatasetInfo {
   /** TRL's name of the type (protocol/rowTypes). */
   type: string;
   origin: 'builtin' | 'imported';
+  /** When it was brought or made, ms since the epoch; absent for built-in sets and those of earlier versions. */
+  createdAt?: number;
   /** How an imported or derived set came to be; absent for sets of earlier versions. */
   operation?: DatasetOperation;
   /** Set that it was made from. */
@@ -771,6 +929,8 @@ export interface DatasetRowView {
   /** Why it cannot be trained on; `row` is empty then and `raw` its text. `index` is −1. */
   fault?: string;
   raw?: string;
+  /** Columns that are kept beside those of the row's type, each with its value as text; in pages only. */
+  beside?: [column: string, value: string][];
   /** Edited and not saved yet, or otherwise than in an earlier version. */
   edited?: 'draft' | 'saved';
 }
@@ -953,7 +1113,7 @@ export interface TextRequests {
   previewDataset: {
     params: { fileId: string; name: string; file: Blob; mapping?: RowMapping };
     reply: ImportPreview;
-    progress: never;
+    progress: WorkProgress;
   };
   /**
    * A file of the person's. Throws DataError naming the line and field (details: ImportProblems), and where the columns have names
@@ -961,11 +1121,15 @@ export interface TextRequests {
    */
   importDataset: {
     params: { name: string; file: Blob; mapping?: RowMapping; keepFaulty?: boolean };
-    reply: DatasetInfo;
-    progress: { rows: number; readBytes: number; totalBytes: number };
+    /** `storedSince`: the same rows were there already, under the name that is given back. */
+    reply: DatasetInfo & { storedSince?: number };
+    /** `kept`: share of the rows that is stored, once all are read. */
+    progress: { rows: number; readBytes: number; totalBytes: number; kept?: number };
   };
   /** Imported sets only. */
   deleteDataset: { params: { datasetId: string }; reply: { freedBytes: number }; progress: never };
+  /** Sets of the person's own; the name stands outside of what the set is. Throws DataError for an empty name. */
+  renameDataset: { params: { datasetId: string; title: string }; reply: DatasetInfo; progress: never };
   datasetFacets: { params: { datasetId: string }; reply: DatasetFacets; progress: never };
   /** `editing`: as the Data page shows them, faulty rows and edits that are not saved among them. */
   rows: {
@@ -978,7 +1142,7 @@ export interface TextRequests {
       editing?: boolean;
     };
     reply: { rows: DatasetRowView[]; total: number };
-    progress: never;
+    progress: WorkProgress;
   };
   rowText: { params: { datasetId: string; place: number }; reply: { text: string }; progress: never };
   /** Keeps an edit as a draft. Throws DataError for a text that is no row of the set's type. */
@@ -990,24 +1154,50 @@ export interface TextRequests {
   /** Takes the last edit of a row back, or all that are not saved. */
   undoEdit: { params: { datasetId: string; place?: number }; reply: { drafts: number }; progress: never };
   /** Makes a set of the edited rows; the one before stays. */
-  saveEdits: { params: { datasetId: string }; reply: DatasetInfo; progress: never };
+  saveEdits: { params: { datasetId: string }; reply: DatasetInfo; progress: WorkProgress };
   /** What an operation would do to a set. */
   previewOperation: {
     params: { datasetId: string; operation: DerivingOperation };
     reply: OperationReport;
-    progress: never;
+    progress: WorkProgress;
   };
   deriveDataset: {
     params: { datasetId: string; operation: DerivingOperation };
     reply: { info: DatasetInfo; report: OperationReport };
-    progress: never;
+    progress: WorkProgress;
   };
-  /** Rows without a fault, as they are saved. */
+  /**
+   * Rows without a fault, as they are saved, with the columns beside them: of one split, or of all. All come in a zip with a file
+   * a split, as datasets.load_dataset finds them in a folder, and for JSONL a card with the type of each column; in one file where
+   * only one split has rows.
+   */
   exportDataset: {
-    params: { datasetId: string; split: string; format?: 'jsonl' | 'parquet' };
-    reply: { fileName: string; bytes: ArrayBuffer; rows: number; faulty: number };
+    params: { datasetId: string; split?: string; format?: 'jsonl' | 'parquet' };
+    reply: { fileName: string; blob: Blob; rows: number; faulty: number };
+    progress: WorkProgress;
+  };
+  /** Sessions of blind comparisons, the latest first. */
+  listAnnotations: { params: Record<string, never>; reply: { sessions: AnnotationHead[] }; progress: never };
+  /** `pairs` of a set are drawn by the seed; those of a model are added one by one. Throws ConfigError for a name that is taken. */
+  createAnnotation: {
+    params: { name: string; source: AnnotationSource; pairs: number; seed: number };
+    reply: AnnotationSession;
     progress: never;
   };
+  annotationSession: { params: { id: string }; reply: AnnotationSession; progress: never };
+  annotationPair: { params: { id: string; pair: number }; reply: ShownPair; progress: never };
+  annotate: { params: { id: string; action: AnnotationAction }; reply: AnnotationSession; progress: never };
+  /** Throws ConfigError as long as nothing was said of the pair. */
+  revealPair: { params: { id: string; pair: number; crowd: Crowd }; reply: Reveal; progress: never };
+  annotationReport: { params: { id: string }; reply: AnnotationReport; progress: never };
+  /** The votes as a preference set. `undecided`: pairs without a majority, left out. Throws DataError where no row would come of it. */
+  makeAnnotationSet: {
+    params: { id: string; options: AnnotationRowsOptions };
+    reply: { info: DatasetInfo; undecided: number };
+    progress: never;
+  };
+  exportAnnotation: { params: { id: string }; reply: { fileName: string; bytes: ArrayBuffer }; progress: never };
+  deleteAnnotation: { params: { id: string }; reply: { id: string }; progress: never };
   encodeRow: {
     params: { row: DatasetRow; rowId: string; settings: TemplateSettings };
     /** `bytes`: UTF-8 of each token as hexadecimal digits. `pad`: what fills a batch beside longer rows, if the tokenizer has it. */
@@ -1093,7 +1283,8 @@ export interface TextRequests {
   /** `files`: any of a model's folder; those that matter are kept. Throws DataError naming file and field. */
   importKit: {
     params: { name: string; files: { path: string; bytes: ArrayBuffer }[] };
-    reply: KitInfo;
+    /** `storedSince`: the same files were there already, under the name that is given back. */
+    reply: KitInfo & { storedSince?: number };
     progress: never;
   };
   deleteKit: { params: { id: string }; reply: { freedBytes: number }; progress: never };
@@ -1104,7 +1295,8 @@ export interface TextRequests {
   deleteTemplate: { params: { ref: string }; reply: { freedBytes: number }; progress: never };
   /** What stands behind the settings: ids by content, and how the template can be trained with. */
   describeTemplate: {
-    params: { kit?: string; template?: string };
+    /** `model`: in place of `kit`, as in TemplateSettings; `template`: source or ref. */
+    params: { kit?: string; model?: ModelRef; template?: string };
     reply: {
       templateId: string;
       tokenizerId: string;

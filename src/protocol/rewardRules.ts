@@ -38,6 +38,11 @@ export const rewardRules = {
       },
     },
   },
+  rubric: {
+    title: 'True quality',
+    meaning: 'Quality by the rubric, 0 to 1; none for rows whose answers have no rubric.',
+    fields: {},
+  },
   length: {
     title: 'Length',
     meaning: '1 at the target length, falling in a straight line to 0 at the tolerance.',

@@ -45,29 +45,8 @@ const ASKED = ['question', 'query', 'instruction', 'problem', 'user', 'input', '
 const ANSWERED = ['answer', 'response', 'output', 'solution', 'assistant', 'reply', 'target'];
 const PROMPT = content('prompt', ASKED);
 
-/** In the order in which they are looked for. */
+/** In the order in which their own column names are looked for: TRL's, in which `messages` come after the columns of other types. */
 export const ROW_FORMS: readonly RowForm[] = [
-  {
-    id: 'messages',
-    type: 'messages',
-    title: 'messages',
-    fields: [
-      {
-        name: 'messages',
-        isRequired: true,
-        kind: 'messages',
-        aliases: ['conversation', 'conversations', 'chat', 'dialog', 'dialogue', 'turns'],
-      },
-      TOOLS,
-    ],
-  },
-  {
-    id: 'sharegpt',
-    type: 'messages',
-    title: 'ShareGPT: conversations of from and value',
-    fields: [{ name: 'conversations', isRequired: true, kind: 'messages', aliases: ['conversation'] }, SYSTEM, TOOLS],
-    conversion: 'ShareGPT’s from and value became role and content: human is the user, gpt the assistant.',
-  },
   {
     id: 'preference',
     type: 'preference',
@@ -97,6 +76,33 @@ export const ROW_FORMS: readonly RowForm[] = [
     fields: [PROMPT, content('completion', ANSWERED), { name: 'label', isRequired: true, kind: 'flag' }, SYSTEM],
   },
   {
+    id: 'prompt-completion',
+    type: 'prompt-completion',
+    title: 'prompt and completion',
+    fields: [PROMPT, content('completion', ANSWERED), SYSTEM, TOOLS],
+  },
+  {
+    id: 'messages',
+    type: 'messages',
+    title: 'messages',
+    fields: [
+      {
+        name: 'messages',
+        isRequired: true,
+        kind: 'messages',
+        aliases: ['conversation', 'conversations', 'chat', 'dialog', 'dialogue', 'turns'],
+      },
+      TOOLS,
+    ],
+  },
+  {
+    id: 'sharegpt',
+    type: 'messages',
+    title: 'ShareGPT: conversations of from and value',
+    fields: [{ name: 'conversations', isRequired: true, kind: 'messages', aliases: ['conversation'] }, SYSTEM, TOOLS],
+    conversion: 'ShareGPT’s from and value became role and content: human is the user, gpt the assistant.',
+  },
+  {
     id: 'alpaca',
     type: 'prompt-completion',
     title: 'Alpaca: instruction, input and output',
@@ -109,12 +115,6 @@ export const ROW_FORMS: readonly RowForm[] = [
     ],
     conversion:
       'Alpaca’s instruction, with the input below it, became the prompt, its output the completion; system and history come before, as messages.',
-  },
-  {
-    id: 'prompt-completion',
-    type: 'prompt-completion',
-    title: 'prompt and completion',
-    fields: [PROMPT, content('completion', ANSWERED), SYSTEM, TOOLS],
   },
   { id: 'text', type: 'text', title: 'text', fields: [text('text', ['content', 'body', 'document', 'article'])] },
   { id: 'prompt-only', type: 'prompt-only', title: 'prompt', fields: [PROMPT, SYSTEM, TOOLS] },

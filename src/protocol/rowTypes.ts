@@ -12,6 +12,34 @@ export const DATASET_TYPES = [
 ] as const;
 export type DatasetType = (typeof DATASET_TYPES)[number];
 
+/** TRL's columns of each type, those that a row of it must have and those that it may have. */
+const TYPE_COLUMNS: Record<DatasetType, { required: readonly string[]; optional?: readonly string[] }> = {
+  messages: { required: ['messages'] },
+  'prompt-completion': { required: ['prompt', 'completion'] },
+  'prompt-only': { required: ['prompt'] },
+  preference: { required: ['chosen', 'rejected'], optional: ['prompt', 'margin'] },
+  'unpaired-preference': { required: ['prompt', 'completion', 'label'] },
+  stepwise: { required: ['prompt', 'completions', 'labels'] },
+  text: { required: ['text'] },
+};
+/** Columns that every type may have beside its own. */
+export const SHARED_COLUMNS: readonly string[] = ['tools', 'chat_template_kwargs', 'documents'];
+
+type Columns = { readonly [column: string]: unknown };
+const isThere = (value: unknown): boolean => value !== undefined && value !== null;
+/** The columns that a row of `type` must have are all there, whatever else is. */
+export const hasColumnsOf = (type: DatasetType, row: Columns): boolean =>
+  TYPE_COLUMNS[type].required.every((column) => isThere(row[column]));
+/** Names of the columns that make a row of `type`; others lie beside it. */
+export const columnsOfType = (type: DatasetType): readonly string[] => [
+  ...TYPE_COLUMNS[type].required,
+  ...(TYPE_COLUMNS[type].optional ?? []),
+  ...SHARED_COLUMNS,
+];
+/** Only what a row of `type` is made of: another type's columns beside it would give it another meaning. */
+export const onlyColumnsOf = (type: DatasetType, row: Columns): { [column: string]: unknown } =>
+  Object.fromEntries(columnsOfType(type).flatMap((column) => (isThere(row[column]) ? [[column, row[column]]] : [])));
+
 export function typeOfRow(row: DatasetRow): DatasetType {
   if (row.messages) return 'messages';
   if (row.text !== undefined) return 'text';

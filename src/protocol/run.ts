@@ -1,5 +1,4 @@
 // What a run leaves behind: status, metric points, sample generations, checkpoints, lineage (design §3).
-
 import type { ErrorData } from '../lib/errors';
 import type { BackendInfo } from './model';
 import type { Recipe } from './recipe';
@@ -58,7 +57,15 @@ export interface RunRecord {
   /** Held-out metrics measured by generation, of the run and of the base beside it, by what was asked (stores/measurements). */
   measured?: Record<string, MetricResult[]>;
   /** A log of another program: curves without weights, and a recipe that only holds what the log says. */
-  imported?: { fileName: string; format: LogFormat; notes: string[] };
+  imported?: {
+    fileName: string;
+    format: LogFormat;
+    notes: string[];
+    /** Of the file; absent for logs of earlier versions. */
+    sha256?: string;
+    /** When the run began, ms since the epoch, where the log has clocks; `createdAt` is when it was imported. */
+    startedAt?: number;
+  };
 }
 
 /** transformers' trainer_state.json, or one JSON object a line. */

@@ -150,6 +150,12 @@ export interface AuditEntry extends AuditDraft {
  */
 export type AuditVerdict = { ok: true; count: number; own?: number } | { ok: false; brokenAt: number; why: string };
 
+/** A figure with when (ms since the epoch) and on what device it was measured. */
+export interface Measured<T> {
+  value: T;
+  at: number;
+  on: string;
+}
 export interface ServedRequest {
   id: string;
   metadata: RequestMetadata;

@@ -14,7 +14,7 @@ import { type ArtifactStore, shortId } from './artifacts';
 import { exclusive, type Storage } from './storage';
 
 /** One value for a base, so that each change is written whole or not at all. */
-const TABLE = 'adapter-registry';
+export const REGISTRY_TABLE = 'adapter-registry';
 
 export class AdapterRegistry {
   /**
@@ -31,7 +31,7 @@ export class AdapterRegistry {
 
   /** Ordered by id. */
   async list(): Promise<RegistryEntry[]> {
-    return (await this.storage.getValue<RegistryEntry[]>(TABLE, this.baseId)) ?? [];
+    return (await this.storage.getValue<RegistryEntry[]>(REGISTRY_TABLE, this.baseId)) ?? [];
   }
   /** Throws ConfigError naming the ids that there are. */
   async get(id: number): Promise<RegistryEntry> {
@@ -168,7 +168,7 @@ export class AdapterRegistry {
       // Logged first: what the log does not know must not serve.
       await this.note?.(entry, change, true);
       try {
-        await this.storage.setValue(TABLE, this.baseId, entries);
+        await this.storage.setValue(REGISTRY_TABLE, this.baseId, entries);
       } catch (error) {
         await this.note?.(entry, change, false);
         throw error;
@@ -182,7 +182,7 @@ export class AdapterRegistry {
     return exclusive(`registry/${this.baseId}`, async () => {
       const entries = structuredClone(await this.list());
       const result = await edit(entries);
-      await this.storage.setValue(TABLE, this.baseId, entries);
+      await this.storage.setValue(REGISTRY_TABLE, this.baseId, entries);
       return result;
     });
   }

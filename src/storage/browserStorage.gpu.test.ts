@@ -1,5 +1,6 @@
 // OPFS and IndexedDB in a real browser worker.
 import { afterAll, expect, test } from 'vitest';
+import { exclusiveIfFree, namesInUse } from './storage';
 
 const worker = new Worker(new URL('./browserStorage.testWorker.ts', import.meta.url), { type: 'module' });
 afterAll(() => worker.terminate());
@@ -62,4 +63,15 @@ test('20 MB come back byte for byte', async () => {
 
 test('writes at the same time queue: none is lost, none is mixed', async () => {
   expect(await run('parallel')).toEqual({ same: [7, 7], lines: Array.from({ length: 20 }, (_, i) => i) });
+});
+
+test('a task runs where its name is free, and is seen while it runs', async () => {
+  const name = `test-${crypto.randomUUID()}`;
+  const ran = await exclusiveIfFree(name, async () => [
+    await exclusiveIfFree(name, async () => 1),
+    await namesInUse('test-'),
+  ]);
+  expect(ran).toEqual({ result: [undefined, new Set([name])] });
+  expect(await exclusiveIfFree(name, async () => 2)).toEqual({ result: 2 });
+  expect(await namesInUse('test-')).toEqual(new Set());
 });

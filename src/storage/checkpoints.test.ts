@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { CheckpointError } from '../lib/errors';
-import type { RunRecord } from '../protocol/run';
+import { testRun } from '../protocol/testRun';
 import { CheckpointStore } from './checkpoints';
 import { MemoryStorage } from './memoryStorage';
 import { RunStore } from './runs';
@@ -107,25 +107,7 @@ test('a damaged or half-written newest is passed over', async () => {
   expect((await checkpoints.weights('r1')).ref.step).toBe(2); // its weights are fine
 });
 
-function record(id: string): RunRecord {
-  return {
-    id,
-    name: 'first',
-    recipe: { version: 1 } as RunRecord['recipe'],
-    status: 'running',
-    createdAt: 1,
-    updatedAt: 1,
-    step: 0,
-    maxSteps: 9,
-    versions: {},
-    kernelVariants: {},
-    parents: {},
-    outputs: {},
-    checkpoints: [],
-    points: [],
-    generations: [],
-  };
-}
+const record = (id: string) => testRun({ id, name: 'first', status: 'running', step: 0, maxSteps: 9 });
 
 test('points are appended, survive a torn line, and are rewound', async () => {
   const storage = new MemoryStorage();

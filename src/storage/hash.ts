@@ -16,11 +16,14 @@ export async function sha256(text: string): Promise<string> {
   return hex(await digest(new TextEncoder().encode(text)));
 }
 
-/** Hash of a file given whole; the same as hashChunks of its 4 MiB pieces. */
-export async function hashBytes(bytes: Uint8Array): Promise<string> {
+/** Hash of a file given whole; the same as hashChunks of its 4 MiB pieces. `onPiece` hears the bytes of each. */
+export async function hashBytes(bytes: Uint8Array, onPiece?: (bytes: number) => unknown): Promise<string> {
   const digests: Uint8Array[] = [];
-  for (let at = 0; at < bytes.byteLength; at += CHUNK_BYTES)
-    digests.push(await digest(bytes.subarray(at, at + CHUNK_BYTES)));
+  for (let at = 0; at < bytes.byteLength; at += CHUNK_BYTES) {
+    const piece = bytes.subarray(at, at + CHUNK_BYTES);
+    digests.push(await digest(piece));
+    await onPiece?.(piece.byteLength);
+  }
   return hashDigests(digests);
 }
 
@@ -76,11 +79,12 @@ export async function manifestOf(
   kind: ArtifactKind,
   files: Record<string, Uint8Array>,
   parents: Record<string, string> = {},
+  onPiece?: (bytes: number) => unknown,
 ): Promise<Manifest> {
   const entries = Object.entries(files).map(async ([path, bytes]) => ({
     path,
     sizeBytes: bytes.byteLength,
-    sha256: await hashBytes(bytes),
+    sha256: await hashBytes(bytes, onPiece),
   }));
   const sorted = (await Promise.all(entries)).sort((a, b) => (a.path < b.path ? -1 : 1));
   return { version: 1, kind, files: sorted, parents };

@@ -2,6 +2,7 @@
 import { CheckpointError } from '../lib/errors';
 import type { MetricResult } from '../protocol/requests';
 import type { MetricPoint, RunRecord, SampleGeneration } from '../protocol/run';
+import { rememberRemoved } from './artifacts';
 import { appendJsonLines, readJsonLines, writeJsonLines } from './jsonLines';
 import { KeyedQueue, type Storage } from './storage';
 
@@ -81,6 +82,8 @@ export class RunStore {
   }
   /** Removes the record, its lists and its checkpoints; resolves to the bytes freed. */
   async remove(id: string): Promise<number> {
+    const head = await this.head(id);
+    if (head) await rememberRemoved(this.storage, { id: `run:${id}`, kind: 'run', name: head.name });
     await this.storage.deleteValue(TABLE, id);
     return this.storage.remove(runDirectory(id));
   }

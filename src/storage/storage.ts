@@ -1,5 +1,6 @@
 // The one interface over OPFS + IndexedDB (browser worker), files (Node) and plain memory (where a browser grants neither).
 import { StorageError } from '../lib/errors';
+import { megabytes } from '../lib/words';
 
 export interface Entry {
   name: string;
@@ -32,7 +33,8 @@ export interface Storage {
   list(directory: string): Promise<Entry[]>;
   /** Removes a file or a directory with all in it; resolves to the bytes freed. Nothing there: 0. */
   remove(path: string): Promise<number>;
-  estimate(): Promise<{ usageBytes: number; quotaBytes: number }>;
+  /** `usageByKind`: what the usage is made of, where the browser tells. */
+  estimate(): Promise<{ usageBytes: number; quotaBytes: number; usageByKind?: Record<string, number> }>;
   getValue<T>(table: string, key: string): Promise<T | undefined>;
   setValue(table: string, key: string, value: unknown): Promise<void>;
   deleteValue(table: string, key: string): Promise<void>;
@@ -56,12 +58,6 @@ export function pathParts(path: string): string[] {
 
 export function totalBytes(bytes: Uint8Array | Uint8Array[]): number {
   return Array.isArray(bytes) ? bytes.reduce((sum, piece) => sum + piece.byteLength, 0) : bytes.byteLength;
-}
-
-/** 1234567 → "1.2 MB"; decimal units, as browsers show them. */
-export function megabytes(bytes: number): string {
-  if (bytes < 1e6) return `${Math.max(1, Math.round(bytes / 1e3))} kB`;
-  return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
 }
 
 /** The sentence for a full disk or quota. */
@@ -88,6 +84,10 @@ export function fullError(
 /** One task at a time per key, in order of arrival. */
 export class KeyedQueue {
   private readonly tails = new Map<string, Promise<unknown>>();
+  /** Keys of tasks that run or wait. */
+  busy(): string[] {
+    return [...this.tails.keys()];
+  }
   run<T>(key: string, task: () => Promise<T>): Promise<T> {
     const result = (this.tails.get(key) ?? Promise.resolve()).then(task, task);
     const tail = result.catch(() => undefined);
@@ -98,11 +98,25 @@ export class KeyedQueue {
 }
 
 const ofThisProcess = new KeyedQueue();
+const webLocks = (): LockManager | undefined => (globalThis.navigator as Navigator | undefined)?.locks;
 /**
  * Runs `task` while no other tab or worker of this origin runs one under this name (Web Locks); where there are no Web Locks, no
  * other instance in this process.
  */
 export function exclusive<T>(name: string, task: () => Promise<T>): Promise<T> {
-  const locks = (globalThis.navigator as Navigator | undefined)?.locks;
+  const locks = webLocks();
   return locks ? (locks.request(name, task) as Promise<T>) : ofThisProcess.run(name, task);
+}
+/** The same, but where a task runs under this name already it resolves at once to undefined and `task` is not run. */
+export async function exclusiveIfFree<T>(name: string, task: () => Promise<T>): Promise<{ result: T } | undefined> {
+  const run = async () => ({ result: await task() });
+  const locks = webLocks();
+  if (locks) return locks.request(name, { ifAvailable: true }, async (lock) => (lock ? run() : undefined));
+  return ofThisProcess.busy().includes(name) ? undefined : ofThisProcess.run(name, run);
+}
+/** Names, of those that begin so, under which a task runs now. */
+export async function namesInUse(prefix: string): Promise<ReadonlySet<string>> {
+  const locks = webLocks();
+  const names = locks ? ((await locks.query()).held ?? []).map(({ name = '' }) => name) : ofThisProcess.busy();
+  return new Set(names.filter((name) => name.startsWith(prefix)));
 }

@@ -84,6 +84,23 @@ export function inMemory(tensors: SafeTensors): TensorSource {
   };
 }
 
+/** Whether two tensors have one shape and the same values (torch.equal): read side by side, up to the first that differs. */
+export async function isSameTensor(a: TensorSource, nameA: string, b: TensorSource, nameB: string): Promise<boolean> {
+  if (a.shapes.get(nameA)?.join() !== b.shapes.get(nameB)?.join()) return false;
+  const others = b.pieces(nameB)[Symbol.asyncIterator]();
+  let other = new Float32Array();
+  let at = 0; // in `other`
+  for await (const { data } of a.pieces(nameA))
+    for (let i = 0; i < data.length; i++, at++) {
+      if (at === other.length) {
+        const { value, done } = await others.next();
+        if (done) return false;
+        [other, at] = [(value as TensorPiece).data, 0];
+      }
+      if (data[i] !== other[at]) return false;
+    }
+  return true;
+}
 /** One tensor whole. */
 export async function readTensor(source: TensorSource, name: string): Promise<SafeTensors[string]> {
   const shape = [...(source.shapes.get(name) ?? [])];

@@ -3,10 +3,12 @@ import { useEffect } from 'react';
 import { create } from 'zustand';
 import { CancelledError } from '../lib/errors';
 import { MODEL_TEMPLATE, type Recipe } from '../protocol/recipe';
-import type { ModelImportProgress, ModelRef, PendingImport, StoredModel } from '../protocol/requests';
+import type { GivenBlob, ModelImportProgress, ModelRef, PendingImport, StoredModel } from '../protocol/requests';
 import type { RunRecord } from '../protocol/run';
 import { studioClient } from './client';
+import { modelName } from './modelNames';
 import { askToKeep } from './persistence';
+import { useRuns } from './runs';
 
 /** An import outlives the panel that began it. */
 interface RunningImport {
@@ -14,17 +16,30 @@ interface RunningImport {
   progress?: ModelImportProgress;
   error?: string;
 }
+export interface WantedInChat {
+  right: ModelRef;
+  left?: ModelRef;
+}
 interface ModelsState {
   models: StoredModel[];
   pending: PendingImport[];
+  /** Models and runs (`run:<id>`) that were deleted here, by name. */
+  removed: { id: string; name: string }[];
   isLoaded: boolean;
   importing?: RunningImport;
-  /** Model that Chat opens on its right side. */
-  wanted?: ModelRef;
+  /** The last import brought what was there already, under this name. */
+  known?: StoredModel;
+  /** What Chat was asked to open: the model on its right side, and what it is to be held against. */
+  wanted?: WantedInChat;
   /** Base that LoRA takes when it opens, once. */
   wantedBase?: { ref: ModelRef; tokenizer?: string };
 }
-export const useModelStore = create<ModelsState>()(() => ({ models: [], pending: [], isLoaded: false }));
+export const useModelStore = create<ModelsState>()(() => ({
+  models: [],
+  pending: [],
+  removed: [],
+  isLoaded: false,
+}));
 
 /** All of them; the list is read anew when a panel that shows it opens. */
 export function useStoredModels(): StoredModel[] {
@@ -36,29 +51,33 @@ export function useStoredModels(): StoredModel[] {
 export async function loadModels(): Promise<void> {
   const listed = await studioClient().compute.request('listModels', {});
   useModelStore.setState(({ wanted }) => {
-    const isGone = wanted?.startsWith('sha256:') && !listed.models.some(({ id }) => id === wanted);
+    // Only what was deleted: an adapter that a run has left is in no list, and opens all the same.
+    const isGone = [wanted?.right, wanted?.left].some((ref) => listed.removed.some(({ id }) => id === ref));
     return { ...listed, isLoaded: true, ...(isGone && { wanted: undefined }) };
   });
 }
 
+/** Chat opens with these two, whatever was chosen there before. */
+export function openInChat(right: ModelRef, left?: ModelRef): void {
+  useModelStore.setState({ wanted: { right, ...(left !== undefined && { left }) } });
+  location.hash = '#/chat';
+}
+
 let controller: AbortController | undefined;
 /** Reads a folder's files; progress and a failure are in the store. Resolves to the model, undefined when it did not come in. */
-export async function importModel(
-  name: string,
-  files: { path: string; blob: Blob }[],
-): Promise<StoredModel | undefined> {
+export async function importModel(name: string, files: GivenBlob[]): Promise<StoredModel | undefined> {
   if (controller) return undefined;
   controller = new AbortController();
   const { signal } = controller;
-  useModelStore.setState({ importing: { name } });
+  useModelStore.setState({ importing: { name }, known: undefined });
   void askToKeep();
   try {
-    const model = await studioClient().compute.request(
+    const { isKnown, ...model } = await studioClient().compute.request(
       'importModel',
       { name, files },
       { signal, onProgress: (progress) => useModelStore.setState({ importing: { name, progress } }) },
     );
-    useModelStore.setState({ importing: undefined });
+    useModelStore.setState({ importing: undefined, ...(isKnown && { known: model }) });
     return model;
   } catch (error) {
     const isCancelled = error instanceof CancelledError;
@@ -69,8 +88,19 @@ export async function importModel(
     await loadModels().catch(() => {});
   }
 }
+/** Keeps an adapter beside a model; one that is there already is told as `known`. Throws in words. */
+export async function addAdapter(base: ModelRef, files: GivenBlob[], isBaseConfirmed: boolean): Promise<StoredModel> {
+  useModelStore.setState({ known: undefined });
+  void askToKeep();
+  const { isKnown, ...added } = await studioClient().compute.request('addModelAdapter', { base, files, isBaseConfirmed }); // biome-ignore format: one request
+  useModelStore.setState({ ...(isKnown && { known: added }) });
+  await loadModels().catch(() => {}); // it is kept all the same
+  return added;
+}
 export const cancelImport = (): void => controller?.abort();
-export const dismissImport = (): void => useModelStore.setState({ importing: undefined });
+/** What was said of the last import; one that runs goes on. */
+export const dismissImport = (): void =>
+  useModelStore.setState(({ importing }) => ({ importing: importing?.error === undefined ? importing : undefined, known: undefined })); // biome-ignore format: one change
 
 export async function discardImport(id: string): Promise<void> {
   await studioClient().compute.request('discardImport', { id });
@@ -81,6 +111,13 @@ export async function renameModel(id: string, name: string): Promise<void> {
   await loadModels();
 }
 
+/** Names of all models, those that are gone among them; the panel reads the list (`useStoredModels`). */
+export function useModelName(): (ref: ModelRef) => string {
+  const { models, removed, isLoaded } = useModelStore();
+  const runs = useRuns((s) => s.runs);
+  // Before the list is there nobody knows what is missing.
+  return (ref) => (isLoaded || !ref.startsWith('sha256:') ? modelName(ref, { models, removed, runs }) : '…');
+}
 /** Artifact id of the tokenizer that a model reads with; undefined for the studio's own. */
 export function tokenizerOf(
   ref: ModelRef,
@@ -97,6 +134,23 @@ export function tokenizerOf(
     at = next;
   }
   return undefined;
+}
+
+/** The template that a model was trained with; undefined also for what no list shows: the worker that renders for it knows. */
+export function trainedTemplate(
+  ref: ModelRef,
+  models: readonly StoredModel[],
+  runs: Record<string, RunRecord>,
+): string | undefined {
+  const runId = /^run:([\w-]+)/.exec(ref)?.[1];
+  return runId === undefined ? models.find(({ id }) => id === ref)?.template : runs[runId]?.recipe.template;
+}
+/** The run that a ref means, or that has left the artifact. */
+export function trainedBy(ref: ModelRef, runs: Record<string, RunRecord>): RunRecord | undefined {
+  const runId = /^run:([\w-]+)/.exec(ref)?.[1];
+  return runId === undefined
+    ? Object.values(runs).find(({ outputs }) => Object.values(outputs).includes(ref))
+    : runs[runId];
 }
 
 /** The recipe on another model, with a template that the model's tokenizer can write. */

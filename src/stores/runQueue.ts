@@ -5,6 +5,7 @@ import type { StudioError } from '../lib/errors';
 import type { Recipe } from '../protocol/recipe';
 import type { GateFinding } from '../protocol/requests';
 import type { RunRecord } from '../protocol/run';
+import { isLive } from './runPanel';
 import { pauseRun, resumeRun, startRun, stopRun, unpauseRun, useRuns } from './runs';
 
 /** Names tell the items apart: a run belongs to the item that has its recipe's name. */
@@ -22,8 +23,6 @@ interface Queue {
 }
 export const useRunQueue = create<{ queue?: Queue }>()(() => ({}));
 
-const isLive = ({ status }: RunRecord) => status === 'queued' || status === 'running' || status === 'paused';
-
 export type QueueStep =
   | { kind: 'start'; item: QueueItem }
   | { kind: 'resume'; runId: string }
@@ -39,6 +38,13 @@ export function queueStep({ group, items }: Pick<Queue, 'group' | 'items'>, runs
     if (run.status === 'interrupted') return { kind: 'resume', runId: run.id };
   }
   return { kind: 'done' };
+}
+
+/** The queue as its controls show it; undefined unless its group begins with `prefix`. */
+export function queueView(queue: Queue | undefined, prefix: string, runs: readonly Pick<RunRecord, 'group'>[]) {
+  if (!queue?.group.startsWith(prefix)) return undefined;
+  const { group, items, state, error, findings } = queue;
+  return { state, error, findings, total: items.length, begun: runs.filter((run) => run.group === group).length };
 }
 
 const KEY = 'studio-run-queue';

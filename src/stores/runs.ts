@@ -93,6 +93,7 @@ export function applyEvent(event: ComputeEvent): void {
     useRuns.setState({ preparing: { runId, part, done, total } });
   } else if (event.kind === 'generation')
     patch(event.runId, ({ generations }) => ({ generations: [...generations, event.sample] }));
+  else if (event.kind === 'kept') patch(event.runId, () => ({ outputs: event.outputs }));
   else if (event.kind === 'checkpoint')
     patch(event.runId, ({ checkpoints }) => ({
       checkpoints: [...checkpoints.filter((c) => c.step !== event.checkpoint.step), event.checkpoint],
@@ -190,9 +191,10 @@ export async function deleteRun(runId: string): Promise<number> {
   await loadRuns();
   return freedBytes;
 }
-export async function importRun(bytes: ArrayBuffer, fileName: string): Promise<RunRecord> {
-  const { run } = await studioClient().compute.request('importRun', { bytes, fileName }, { transfer: [bytes] });
+/** `isKnown`: a log that was here already, byte for byte; nothing was stored. */
+export async function importRun(bytes: ArrayBuffer, fileName: string): Promise<{ run: RunRecord; isKnown?: true }> {
+  const imported = await studioClient().compute.request('importRun', { bytes, fileName }, { transfer: [bytes] });
   await loadRuns();
-  return run;
+  return imported;
 }
 export const exportRun = (runId: string) => studioClient().compute.request('exportRun', { runId });

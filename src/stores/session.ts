@@ -2,6 +2,7 @@
 import { create } from 'zustand';
 import type { BackendInfo, BackendName } from '../protocol/model';
 import { studioClient } from './client';
+import { loadModels } from './models';
 import { applyEvent, loadRuns } from './runs';
 
 export type Theme = 'system' | 'light' | 'dark';
@@ -34,6 +35,12 @@ export const useSession = create<Session>()((set) => ({
   dismiss: () => set({ notice: undefined }),
 }));
 
+/** Tells that something in hand is gone; behind what is told already, because several may go at once. */
+export const tellGone = (text: string): void =>
+  useSession.setState(({ notice }) => ({
+    notice: { tone: 'warn', text: notice && !notice.raw && notice.text !== text ? `${notice.text} ${text}` : text },
+  }));
+
 const BACKENDS: readonly string[] = ['webgpu', 'wasm', 'cpu'];
 /** `?backend=webgpu|wasm|cpu` forces one; tests and bug reports use it. */
 const wantedBackend = (): BackendName | 'auto' => {
@@ -49,6 +56,8 @@ export async function startSession(): Promise<void> {
   const client = studioClient();
   client.onEvent((event) => {
     applyEvent(event);
+    // The records too: a list that was asked for before may come after this.
+    if (event.kind === 'kept') Promise.all([loadModels(), loadRuns()]).catch(() => {});
     if (event.kind === 'backend')
       useSession.setState(({ backend, restarts }) => ({
         backend: event.info,

@@ -16,7 +16,7 @@ export function useTemplates(): TemplateInfo[] {
   }, []);
   return useStore((s) => s.templates);
 }
-async function loadTemplates(): Promise<void> {
+export async function loadTemplates(): Promise<void> {
   useStore.setState(await studioClient().text.request('listTemplates', {}));
 }
 /** Keeps a template. Throws TemplateError when it cannot be read. */

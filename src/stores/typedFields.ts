@@ -14,14 +14,14 @@ export const SEED_FIELD: Fields = {
   },
 };
 
-type Form = 'sft' | 'lora';
+type Form = 'sft' | 'lora' | 'preferences';
 type Typed = Readonly<Record<string, string>>;
 interface TypedFields {
   forms: Readonly<Record<Form, Typed>>;
   type(form: Form, key: string, text: string | undefined): void;
 }
 const useStore = create<TypedFields>()((set) => ({
-  forms: { sft: {}, lora: {} },
+  forms: { sft: {}, lora: {}, preferences: {} },
   type: (form, key, text) =>
     set(({ forms }) => {
       const { [key]: _old, ...others } = forms[form];

@@ -1,9 +1,11 @@
 // What panels have in common: the dataset in hand, the row looked at, how rows are rendered and masked, the run on show.
 import { create } from 'zustand';
+import { modeFor } from '../labs/recipeData';
 import { type RecipeSettings, settingsOf } from '../labs/recipeSettings';
 import { defaultSftRecipe } from '../labs/registry';
 import type { DatasetRow, Json, Message, ToolSchema } from '../protocol/chat';
-import type { TemplateSettings } from '../protocol/requests';
+import type { DatasetInfo, TemplateSettings } from '../protocol/requests';
+import { DATASET_TYPES } from '../protocol/rowTypes';
 
 /** What the person chose; fields as in TemplateSettings. */
 export type WorkbenchSettings = RecipeSettings & Required<Pick<TemplateSettings, 'chat_template_kwargs'>>;
@@ -22,6 +24,8 @@ export interface Conversation {
 
 export interface Workbench {
   datasetId?: string;
+  /** Of its rows, where the set was chosen as one. */
+  rowType?: DatasetInfo['type'];
   split: string;
   /** Row of that split on show. */
   rowIndex: number;
@@ -38,26 +42,66 @@ export interface Workbench {
   conversation?: Conversation;
   /** Run that its training panel shows when none is live. */
   runId?: string;
-  openDataset(datasetId: string, split?: string): void;
+  /** `type`: of a set that the person chooses. Rows of another type than before are masked as TRL does by default. */
+  openDataset(datasetId: string, split?: string, type?: DatasetInfo['type']): void;
   openSplit(split: string): void;
   openRow(rowIndex: number): void;
   editTemplate(source: string | undefined, name?: string): void;
   /** Another tokenizer comes with its own template. */
   openKit(kit: string | undefined): void;
+  /** The tokenizer of a model that was chosen on another page comes along, unless an edited template would be lost. */
+  bringKit(kit: string | undefined): void;
   edit(change: Partial<WorkbenchSettings>): void;
   converse(conversation: Conversation): void;
   openRun(runId: string): void;
 }
 
+/** What survives a reload: the set in hand. Settings of the mask start anew, as its rows ask for. */
+type Kept = Pick<Workbench, 'datasetId' | 'split' | 'rowType'>;
+const KEY = 'studio-dataset';
+function stored(): Partial<Kept> {
+  try {
+    const { datasetId, split, rowType } = JSON.parse(localStorage.getItem(KEY) ?? '{}') as { [key: string]: unknown };
+    const type = DATASET_TYPES.find((one) => one === rowType);
+    return typeof datasetId === 'string' && typeof split === 'string'
+      ? { datasetId, split, ...(type && { rowType: type }) }
+      : {};
+  } catch {
+    return {}; // written by hand, or storage is off
+  }
+}
+function keep({ datasetId, split, rowType }: Kept): Kept {
+  try {
+    localStorage.setItem(KEY, JSON.stringify({ datasetId, split, rowType }));
+  } catch {
+    // Full or forbidden: the choice lives as long as the page.
+  }
+  return { datasetId, split, rowType };
+}
+const kept = stored();
+
 export const useWorkbench = create<Workbench>()((set) => ({
   split: 'train',
+  ...kept,
   rowIndex: 0,
-  settings: DEFAULT_SETTINGS,
-  openDataset: (datasetId, split = 'train') => set({ datasetId, split, rowIndex: 0, sharedRow: undefined }),
-  openSplit: (split) => set({ split, rowIndex: 0 }),
+  settings: { ...DEFAULT_SETTINGS, mode: modeFor(kept.rowType) ?? DEFAULT_SETTINGS.mode },
+  openDataset: (datasetId, split = 'train', type) =>
+    set(({ rowType, settings }) => {
+      const mode = modeFor(type);
+      const isOther = mode !== undefined && mode !== modeFor(rowType ?? 'messages');
+      return {
+        ...keep({ datasetId, split, rowType: type }),
+        rowIndex: 0,
+        sharedRow: undefined,
+        ...(isOther && { settings: { ...settings, mode } }),
+      };
+    }),
+  openSplit: (split) => set(({ datasetId, rowType }) => ({ ...keep({ datasetId, split, rowType }), rowIndex: 0 })),
   openRow: (rowIndex) => set({ rowIndex, sharedRow: undefined }),
   editTemplate: (templateSource, templateName) => set({ templateSource, templateName }),
   openKit: (kit) => set({ kit, templateSource: undefined, templateName: undefined }),
+  bringKit: (kit) =>
+    set(({ kit: now, templateSource }) => (kit === now || templateSource !== undefined ? {} : { kit })),
   edit: (change) => set(({ settings }) => ({ settings: { ...settings, ...change } })),
   converse: (conversation) => set({ conversation }),
   openRun: (runId) => set({ runId }),

@@ -2,7 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import type { Message } from '../protocol/chat';
-import { type ChatKit, chatKitOf, compileKit, isKitFile } from './chatKit';
+import { isKitFile } from '../protocol/kitFiles';
+import { type ChatKit, chatKitOf, compileKit } from './chatKit';
 
 const fixture = (name: string) => readFileSync(`test/fixtures/tokenizers/${name}.json`, 'utf8');
 const kitOf = (files: Record<string, string>): ChatKit => chatKitOf(new Map(Object.entries(files)));

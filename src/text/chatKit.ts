@@ -40,12 +40,6 @@ const baseName = (path: string) => path.replaceAll('\\', '/').split('/').at(-1)!
 const depth = (path: string) => path.split(/[\\/]/).length;
 /** What the studio's own template prints around turns. */
 const OWN_SIGNS = ['<|im_start|>', '<|im_end|>'];
-/** Files that a kit is made of; others need not be read. */
-export const isKitFile = (path: string): boolean =>
-  /^(?:tokenizer\.json|tokenizer_config\.json|special_tokens_map\.json|chat_template\.(?:jinja|json))$/.test(
-    baseName(path),
-  ) || /additional_chat_templates[\\/][^\\/]+\.jinja$/.test(path);
-
 /**
  * Throws DataError naming file and field when the tokenizer is missing, malformed or of a kind that is not supported;
  * TemplateError with line and column is thrown only when a template is compiled.

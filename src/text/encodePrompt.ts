@@ -55,4 +55,7 @@ export function encodePlainPrompt(
   };
 }
 
-const stopsOf = (context: RenderContext): number[] => [...new Set([...turnEnds(context), ...(context.stopIds ?? [])])];
+/** What ends an answer: the template's ends of a turn, and the model's own. */
+export const stopsOf = (context: RenderContext): number[] => [
+  ...new Set([...turnEnds(context), ...(context.stopIds ?? [])]),
+];

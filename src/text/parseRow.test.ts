@@ -86,3 +86,10 @@ test('a documents column reaches the template, as apply_chat_template(documents=
     /^chat_template_kwargs must be an object, got 3/,
   );
 });
+
+test('the margin of a preference is read where it is a number, and is a column beside the row otherwise', () => {
+  const pair = { prompt: 'Pay?', chosen: 'Yes.', rejected: 'No.' };
+  expect(parseRow({ ...pair, margin: 0.6 })).toEqual({ ...pair, margin: 0.6 });
+  expect(parseRow({ ...pair, margin: 'wide' })).toEqual(pair);
+  expect(parseRow({ messages: [user], margin: 0.6 })).toEqual({ messages: [user] });
+});

@@ -9,6 +9,7 @@ import {
   type ToolCall,
   type ToolSchema,
 } from '../protocol/chat';
+import { type DatasetType, hasColumnsOf, onlyColumnsOf } from '../protocol/rowTypes';
 
 type Obj = Record<string, unknown>;
 const isObject = (v: unknown): v is Obj => typeof v === 'object' && v !== null && !Array.isArray(v);
@@ -190,12 +191,25 @@ function parseDocuments(value: unknown, path: string): { [key: string]: Json }[]
 }
 
 /**
- * TRL's row types (protocol/rowTypes), with optional tools, chat_template_kwargs and documents, which become a kwarg. A column
- * that is null is not there. Throws DataError naming the path.
+ * Types whose columns win over `messages` in the same row, as in TRL: DPO and reward training read chosen and rejected only, and
+ * SFT looks for `prompt` first (sft_trainer.py, tokenize_fn). A label that is no truth value is the person's own column.
  */
-export function parseRow(value: unknown, path = ''): DatasetRow {
+const BEFORE_MESSAGES: readonly DatasetType[] = ['preference', 'stepwise', 'unpaired-preference', 'prompt-completion'];
+const typeBeforeMessages = (row: Obj): DatasetType | undefined =>
+  BEFORE_MESSAGES.find(
+    (type) => hasColumnsOf(type, row) && (type !== 'unpaired-preference' || typeof row.label === 'boolean'),
+  );
+
+/**
+ * TRL's row types (protocol/rowTypes), with optional tools, chat_template_kwargs and documents, which become a kwarg. A column
+ * that is null is not there. Where a row has the columns of several types, `type` says which it is, and without it TRL's order.
+ * Throws DataError naming the path.
+ */
+export function parseRow(given: unknown, path = '', type?: DatasetType): DatasetRow {
   const at = (key: string) => (path ? `${path}.${key}` : key);
-  if (!isObject(value)) fail(path || 'The row', `must be an object, got ${show(value)}.`);
+  if (!isObject(given)) fail(path || 'The row', `must be an object, got ${show(given)}.`);
+  const read = type && hasColumnsOf(type, given) ? type : typeBeforeMessages(given);
+  const value = read === undefined ? given : onlyColumnsOf(read, given);
   const has = (key: string) => value[key] !== undefined && value[key] !== null;
   const textOrMessages = (key: string) => {
     const part = value[key];
@@ -217,6 +231,8 @@ export function parseRow(value: unknown, path = ''): DatasetRow {
       if (typeof row.prompt !== typeof row.chosen)
         fail(at('prompt'), 'and chosen must both be strings or both be lists of messages.');
     }
+    // Any other margin is a column of the person's own.
+    if (typeof value.margin === 'number') row.margin = value.margin;
   } else if (has('completions')) {
     row.prompt = parseText(value.prompt, at('prompt'));
     row.completions = parseList(value.completions, at('completions'), 'string') as string[];

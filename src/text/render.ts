@@ -73,7 +73,8 @@ function pairFault(
       : 'chosen and rejected give the same tokens, so the pair prefers nothing and its gradient is zero. Correct one of them, or leave the row out.',
   };
 }
-const isEmptyAnswer = ({ completion }: DatasetRow): boolean =>
+/** A completion that says nothing and calls nothing. */
+export const isEmptyAnswer = ({ completion }: DatasetRow): boolean =>
   typeof completion === 'string'
     ? completion === ''
     : !completion?.some(({ content, tool_calls }) => content !== '' || tool_calls?.length);

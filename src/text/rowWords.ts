@@ -37,7 +37,7 @@ export function whyNothing(
   if (trainedBefore > 0)
     return `All ${trainedBefore} trained tokens stand beyond max_length ${max_length}, so nothing of the row is trained. Raise max_length or shorten the prompt.`;
   if (assistantOnly && settings.mask?.assistant_spans !== 'derived' && !template.hasGeneration)
-    return 'The chat template has no {% generation %} block, so assistant_only_loss trains nothing. Put {% generation %} … {% endgeneration %} around what the assistant writes, or choose another mode.';
+    return 'The chat template has no {% generation %} block, so assistant_only_loss trains nothing. Put {% generation %} … {% endgeneration %} around what the assistant writes, let the spans be derived (assistant_spans), or choose another mode.';
   const answers = messages.filter(({ role }) => role === 'assistant');
   if (answers.length > 0 && answers.every(({ train }) => train === false))
     return 'Every assistant message of the row has train: false, so nothing of it is trained. Take it from one of them, or leave the row out.';

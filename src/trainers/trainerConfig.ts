@@ -11,6 +11,12 @@ export interface TrainerConfig {
   fields: Fields;
   /** Trains on completions of its own, for rewards: rows are prompts, and recipes name rewards. */
   isOnline?: true;
+  /** Trains a value model beside the policy, with weights and an optimizer of its own. */
+  hasValueModel?: true;
+  /** Rows of a batch that one item of the data is: 2 for a pair, which then stand together. 1 by default. */
+  rowsPerItem?(args: { [key: string]: unknown }): number;
+  /** Head of the model that it trains; the language model's unless given. */
+  head?: 'score';
   /** Its loss reads log-probabilities under a reference model. */
   needsReference?(args: { [key: string]: unknown }): boolean;
   /** Throws ConfigError for settings that fit each for itself and not together. */

@@ -9,10 +9,13 @@ export function Answers({
   generations,
   isOver,
   of,
+  heldOut = true,
 }: {
   generations: readonly SampleGeneration[];
   /** No more answers come. */
   isOver: boolean;
+  /** The run holds rows out: prompts of the person's own rows are of those. */
+  heldOut?: boolean;
   /** Whose answers, where more than one run is on the page. */
   of?: string;
 }) {
@@ -36,14 +39,17 @@ export function Answers({
   const index = Math.min(prompt, now.length - 1);
   const question = now[index]?.prompt ?? '';
   const adapter = now[index]?.adapter;
+  // Rows of the person's own are named by their set; the contract of the finance cases says nothing about them.
+  const isOwn = /^(sha256|file):/.test(now[index]?.promptId ?? '');
   return (
     <Card
       title="Answers"
       note={
-        <span className="one-line">
+        <>
           {of && `${of}: `}
+          {isOwn && `${heldOut ? 'your held-out row' : 'your training row (none is held out)'}: `}
           {adapter !== undefined && `${adapter} on `}“{question}”
-        </span>
+        </>
       }
       actions={
         <>
@@ -77,7 +83,11 @@ export function Answers({
       }
     >
       <div className="answer-pair">
-        <Answer title={first === 0 ? 'Before training' : `Step ${count(first)}`} sample={before[index]} />
+        <Answer
+          title={first === 0 ? 'Before training' : `Step ${count(first)}`}
+          sample={before[index]}
+          isJudged={!isOwn}
+        />
         <Answer
           title={
             step === first
@@ -87,14 +97,24 @@ export function Answers({
               : `Step ${count(step)}`
           }
           sample={step === first ? undefined : now[index]}
+          isJudged={!isOwn}
         />
       </div>
     </Card>
   );
 }
 
-function Answer({ title, sample }: { title: string; sample?: SampleGeneration }) {
-  const verdict = sample && turnVerdict(sample.text);
+function Answer({
+  title,
+  sample,
+  isJudged,
+}: {
+  title: string;
+  sample?: SampleGeneration;
+  /** By the contract of the finance cases. */
+  isJudged: boolean;
+}) {
+  const verdict = sample && isJudged && turnVerdict(sample.text);
   return (
     <div className="answer">
       <p className="answer-head">

@@ -3,6 +3,10 @@ import { count } from '../lib/words';
 import type { MetricResult } from '../protocol/requests';
 import { intervalWords, type MetricChange, metricWords } from './metricWords';
 
+/** Above figures of a run on the person's own rows. */
+export const NOT_YOURS =
+  'These cases are the studio’s own, of its finance company: they show what training did to that task. How your task went is in eval_loss and in the answers to your rows.';
+
 export function ChangesTable({
   changes,
   hasBefore,
@@ -15,7 +19,7 @@ export function ChangesTable({
 }) {
   return (
     <>
-      <table className="changes">
+      <table className="changes flow-table">
         <thead>
           <tr>
             <th scope="col">metric</th>
@@ -37,13 +41,19 @@ export function ChangesTable({
         <tbody>
           {changes.map(({ id, before, after, isClear, isBetter }) => (
             <tr key={id}>
-              <td className="mono">{id}</td>
-              <td className="n">{before ? metricWords(before) : hasBefore ? '–' : '…'}</td>
-              <td className="n">
+              <td className="mono flow-row">{id}</td>
+              <td className="n" data-label={labels[0]}>
+                {before ? metricWords(before) : hasBefore ? '–' : '…'}
+              </td>
+              <td className="n" data-label={labels[1]}>
                 <b>{after ? metricWords(after) : '–'}</b>
               </td>
-              <td className="n">{after ? intervalWords(after) : '–'}</td>
-              <td className="n">{after ? count(after.n) : '–'}</td>
+              <td className="n" data-label="interval">
+                {after ? intervalWords(after) : '–'}
+              </td>
+              <td className="n" data-label="n">
+                {after ? count(after.n) : '–'}
+              </td>
               <td className={isClear ? (isBetter ? 'ok-text' : 'bad-text') : 'quiet'}>
                 {after?.n === 0
                   ? 'no case to count'

@@ -1,6 +1,7 @@
 // What the pre-flight gate found, kind by kind, where runs were asked for; training all the same is a deliberate act.
 import { plural } from '../lib/words';
 import type { GateFinding } from '../protocol/requests';
+import { StartCures } from './StartCures';
 
 /** Rows of an imported set are named by its hash: their number is what helps. */
 const shortRow = (rowId: string): string => rowId.replace(/^sha256:\w+\//, '');
@@ -9,10 +10,15 @@ export function GateFindings({
   findings,
   onOverride,
   onClose,
+  onDerive,
+  onLook,
 }: {
   findings: readonly GateFinding[];
   onOverride: () => void;
   onClose: () => void;
+  /** See StartCures. */
+  onDerive?: () => void;
+  onLook?: () => void;
 }) {
   return (
     <section className="note bad gate-findings" role="alert" aria-label="Pre-flight check">
@@ -29,6 +35,7 @@ export function GateFindings({
             </li>
           ))}
         </ul>
+        <StartCures onDerive={onDerive} onLook={onLook} />{' '}
         <button type="button" className="button" onClick={onClose}>
           Back to the recipe
         </button>{' '}

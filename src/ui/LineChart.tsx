@@ -29,6 +29,7 @@ export function LineChart({
   isSmall = false,
   hasLegend = false,
   yTitle,
+  marks = [],
 }: {
   /** TRL's name of the metric. */
   title: string;
@@ -41,6 +42,8 @@ export function LineChart({
   hasLegend?: boolean;
   /** Of the axis of values, with its unit. */
   yTitle?: string;
+  /** Values that mean something, as lines across: `ln 2`. */
+  marks?: readonly { value: number; label: string }[];
 }) {
   const frame = useRef<HTMLDivElement>(null);
   const clip = useId();
@@ -65,7 +68,7 @@ export function LineChart({
   const lastStep = Math.max(xMax ?? 0, ...all.map((p) => p.step));
   const [x0, x1] = zoom ?? [0, Math.max(1, lastStep)];
   const inView = all.filter((p) => p.step >= x0 && p.step <= x1);
-  const values = (inView.length > 0 ? inView : all).map((p) => p.value);
+  const values = [...(inView.length > 0 ? inView : all).map((p) => p.value), ...marks.map(({ value }) => value)];
   const range = niceRange(Math.min(...values), Math.max(...values));
   const axis = isSmall ? { right: 0, bottom: 0 } : AXIS;
   const [plotWidth, plotHeight] = [width - axis.right, height - axis.bottom];
@@ -118,6 +121,14 @@ export function LineChart({
           range.ticks.map((tick) => (
             <line key={tick} className="grid" x1={0} x2={plotWidth} y1={y(tick)} y2={y(tick)} />
           ))}
+        {marks.map(({ value, label }) => (
+          <g key={label}>
+            <line className="mark" x1={0} x2={plotWidth} y1={y(value)} y2={y(value)} />
+            <text className="axis-label" x={plotWidth - 2} y={y(value) - 3} textAnchor="end">
+              {label}
+            </text>
+          </g>
+        ))}
         <g clipPath={`url(#${clip})`}>
           {series.map((s, i) => (
             <path

@@ -54,12 +54,12 @@ export function RunNotice({
           <b>
             You stopped the run at step {count(run.step)} of {count(run.maxSteps)}.
           </b>{' '}
-          {lossFinding(run.points)?.words} {last >= 0 && goOn}
+          {lossFinding(run.points, isOfTokens(run))?.words} {last >= 0 && goOn}
         </div>
       </div>
     );
   if (run.status === 'finished') {
-    const finding = lossFinding(run.points);
+    const finding = lossFinding(run.points, isOfTokens(run));
     const hasDiverged = finding?.kind === 'diverged';
     const tone = hasDiverged ? 'bad' : finding === undefined || finding.kind === 'learned' ? 'good' : 'warn';
     return (
@@ -75,6 +75,8 @@ export function RunNotice({
   }
   return null;
 }
+
+const isOfTokens = ({ recipe }: RunRecord): boolean => recipe.trainer === 'sft';
 
 /** What to do beside what the error says. */
 function remedy({ error }: RunRecord): string {

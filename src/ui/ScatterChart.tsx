@@ -1,10 +1,10 @@
-// Points of several series over a logarithmic axis, joined within a series, with their intervals: what is paid against what
+// Points of several series over a logarithmic or a linear axis, joined within a series, with their intervals: what is paid against what
 // comes out.
 import { useEffect, useRef, useState } from 'react';
 import { count, number } from '../lib/words';
 import { niceRange, tickText } from './chartScale';
 import { seriesColor } from './LineChart';
-import { logTicks, logX } from './scatterScale';
+import { linearX, logTicks, logX } from './scatterScale';
 import './chart.css';
 
 export interface ScatterPoint {
@@ -31,6 +31,7 @@ export function ScatterChart({
   format = { tick: tickText, value: number },
   series,
   height,
+  isLinear = false,
 }: {
   title: string;
   xTitle: string;
@@ -40,6 +41,8 @@ export function ScatterChart({
   format?: { tick: (value: number) => string; value: (value: number) => string };
   series: readonly ScatterSeries[];
   height: number;
+  /** x is a share or another number that may be 0, and not spread over powers of ten. */
+  isLinear?: boolean;
 }) {
   const frame = useRef<HTMLDivElement>(null);
   const [width, setWidth] = useState(320);
@@ -62,11 +65,16 @@ export function ScatterChart({
     Math.max(...all.map((p) => Math.max(p.y, p.high ?? p.y))),
   );
   const pad = { left: 16, right: 48, top: 22, bottom: 28 };
-  const x = (value: number) => pad.left + logX(value, low, high) * (width - pad.left - pad.right);
+  const x = (value: number) =>
+    pad.left + (isLinear ? linearX : logX)(value, low, high) * (width - pad.left - pad.right);
   const y = (value: number) =>
     height - pad.bottom - ((value - range.low) / (range.high - range.low)) * (height - pad.top - pad.bottom);
   const words = series
-    .flatMap((s) => s.points.map((p) => `${s.label} ${p.label}: ${count(p.x)}, ${format.value(p.y)}`))
+    .flatMap((s) =>
+      s.points.map(
+        (p) => `${s.label}${p.label && ` ${p.label}`}: ${p.x < 1 ? tickText(p.x) : count(p.x)}, ${format.value(p.y)}`,
+      ),
+    )
     .join('; ');
   return (
     <div ref={frame} className="chart">
@@ -82,9 +90,9 @@ export function ScatterChart({
             </text>
           </g>
         ))}
-        {logTicks(low, high).map((tick) => (
+        {(isLinear ? [...new Set(all.map((p) => p.x))].sort((a, b) => a - b) : logTicks(low, high)).map((tick) => (
           <text key={tick} className="axis-label" x={x(tick)} y={height - 14} textAnchor="middle">
-            {count(tick)}
+            {isLinear || tick < 1 ? tickText(tick) : count(tick)}
           </text>
         ))}
         <text className="axis-label" x={2} y={height - 2}>
@@ -100,7 +108,7 @@ export function ScatterChart({
               />
             )}
             {s.points.map((p) => (
-              <g key={p.label}>
+              <g key={`${p.label} ${p.x}`}>
                 {p.low !== undefined && p.high !== undefined && (
                   <line
                     className="interval"

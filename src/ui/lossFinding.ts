@@ -23,9 +23,11 @@ function trainTrend(points: readonly MetricPoint[]): { first: number; last: numb
 
 /**
  * What training did, in one sentence. Held-out loss that rises while training loss falls is overfitting; where both rise,
- * training has diverged. Undefined while there is too little to compare.
+ * training has diverged. Undefined while there is too little to compare. `isOfTokens`: the loss is a mean over trained tokens, as
+ * SFT's is; that of votes has no unit.
  */
-export function lossFinding(points: readonly MetricPoint[]): LossFinding | undefined {
+export function lossFinding(points: readonly MetricPoint[], isOfTokens = true): LossFinding | undefined {
+  const unit = isOfTokens ? ' nats a token' : '';
   const evals = metricSeries(points, 'eval_loss');
   const train = trainTrend(points);
   const first = evals[0];
@@ -33,13 +35,13 @@ export function lossFinding(points: readonly MetricPoint[]): LossFinding | undef
   const hasRisen = train !== undefined && train.last > train.first * TRAIN_RISEN;
   if (!first || !last || first === last) {
     if (!train) return undefined;
-    const change = `Training loss went from ${number(train.first)} to ${number(train.last)} nats a token`;
+    const change = `Training loss went from ${number(train.first)} to ${number(train.last)}${unit}`;
     return hasRisen
       ? { kind: 'diverged', words: `${change}: training diverged. ${STEADIER}` }
       : { kind: 'learned', words: `${change}; no later held-out loss says whether that holds on other rows.` };
   }
   const best = evals.reduce((low, point) => (point.value < low.value ? point : low));
-  const change = `Held-out loss went from ${number(first.value)} to ${number(last.value)} nats a token`;
+  const change = `Held-out loss went from ${number(first.value)} to ${number(last.value)}${unit}`;
   if (hasRisen && last.value > first.value)
     return {
       kind: 'diverged',
@@ -55,5 +57,8 @@ export function lossFinding(points: readonly MetricPoint[]): LossFinding | undef
     return { kind: 'overfitting', words: `${was}: it is overfitting since. Train fewer steps or on more rows.` };
   }
   if (last.value < first.value) return { kind: 'learned', words: `${change}.` };
-  return { kind: 'no help', words: `${change}: training did not help. Lower learning_rate or check the mask.` };
+  return {
+    kind: 'no help',
+    words: `${change}: training did not help. Lower learning_rate or check ${isOfTokens ? 'the mask' : 'the votes'}.`,
+  };
 }

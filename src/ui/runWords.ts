@@ -1,10 +1,7 @@
 // A run in words and series: progress, curves, what the losses say. Pure: records and metric points in, words out.
 import { count, duration, number, plural, secondsLeft } from '../lib/words';
 import { parseTurn } from '../protocol/contract';
-import type { MetricPoint, RunRecord, RunStatus, SampleGeneration } from '../protocol/run';
-
-export const isLive = (run: Pick<RunRecord, 'status'>): boolean =>
-  run.status === 'running' || run.status === 'paused' || run.status === 'queued';
+import type { MetricPoint, RunStatus, SampleGeneration } from '../protocol/run';
 
 /** `step 186 of 300 · 41 s left`. `stepMs`: milliseconds a step. */
 export function progressWords(

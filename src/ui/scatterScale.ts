@@ -1,8 +1,12 @@
-// A logarithmic axis: places and ticks. Pure.
+// Axes of the scatter chart: places and ticks. Pure.
 
 /** 0 at `low`, 1 at `high`; one value alone stands in the middle. */
 export const logX = (value: number, low: number, high: number): number =>
   low === high ? 0.5 : Math.log(value / low) / Math.log(high / low);
+
+/** The same over plain numbers. */
+export const linearX = (value: number, low: number, high: number): number =>
+  low === high ? 0.5 : (value - low) / (high - low);
 
 /** 1, 2 and 5 of each power of ten within [low, high], thinned to five at most; both ends where none lies between. */
 export function logTicks(low: number, high: number): number[] {

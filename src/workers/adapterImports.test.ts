@@ -27,7 +27,7 @@ async function trained(): Promise<TestBed> {
 }
 const buffer = (bytes: Uint8Array) => bytes.slice().buffer as ArrayBuffer;
 const exported = async (made: TestBed) =>
-  unzipSync(new Uint8Array((await made.compute.request('exportAdapter', { ref: 'run:r', form: 'peft' })).bytes));
+  unzipSync(new Uint8Array(await (await made.compute.request('exportAdapter', { ref: 'run:r', form: 'peft' })).blob.arrayBuffer())); // biome-ignore format: one call
 const given = (files: Record<string, Uint8Array>): GivenBytes[] =>
   Object.entries(files).map(([path, bytes]) => ({ path: `theirs/${path}`, bytes: buffer(bytes) }));
 

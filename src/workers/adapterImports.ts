@@ -3,13 +3,14 @@ import { findAdapter, type ImportBase, readImport } from '../interop/adapterImpo
 import { ConfigError } from '../lib/errors';
 import type { AdapterReading, GivenBytes } from '../protocol/requests';
 import type { RegistryEntry, RequestMetadata } from '../protocol/serving';
-import { BUILTIN, type ModelSource } from './models';
+import { BUILTIN } from './builtinModels';
+import { type ModelSource, refuseRewardAdapter } from './models';
 import type { Tenancy } from './tenancy';
 
 export class AdapterImports {
   constructor(private readonly tenancy: Pick<Tenancy, 'base' | 'registerFiles'>) {}
 
-  /** Throws DataError, ConfigError or ShapeError, in words, for files that are no adapter or fit no module of the base. */
+  /** Throws DataError, ConfigError or ShapeError, in words, for files that are no adapter of a language model or fit no module of the base. */
   async read(files: readonly GivenBytes[]): Promise<AdapterReading> {
     return (await this.readFiles(files)).reading;
   }
@@ -24,25 +25,33 @@ export class AdapterImports {
     id: number,
     about: { name?: string; metadata?: RequestMetadata },
   ): Promise<RegistryEntry> {
-    const { reading, files: kept } = await this.readFiles(files);
+    const { reading, files: kept, parents } = await this.readFiles(files);
     const { base, name } = reading;
     if (base.needsConfirmation && !isBaseConfirmed)
       throw new ConfigError(`${base.text} Confirm that it was trained on this base, or leave it.`, { where: 'base' });
-    const parents = { base: (await this.tenancy.base()).info.artifactId };
     const word = base.needsConfirmation ? `; base confirmed by hand, the file names ${base.said ?? 'none'}` : '';
     const note = `imported from ${name}${word}`;
     return this.tenancy.registerFiles(id, kept, { name, parents }, { name: about.name ?? name, metadata: about.metadata, note }); // biome-ignore format: one call
   }
 
   private async readFiles(files: readonly GivenBytes[]) {
-    const given = files.map(({ path, bytes }) => ({ path, bytes: new Uint8Array(bytes) }));
-    return readImport(findAdapter(given), importBase(await this.tenancy.base()));
+    const given = files.map(({ path, bytes }) => ({ path, blob: new Blob([bytes]) }));
+    const read = await readImport(await findAdapter(given), importBase(await this.tenancy.base()));
+    refuseRewardAdapter(read.reading.config, read.reading.name);
+    return read;
   }
 }
 
-/** `micro-sft-base` is called micro-sft as well: in its folder, and in the files of the adapters that ship. */
-function importBase({ info: { artifactId, name, ref, config } }: ModelSource): ImportBase {
+/**
+ * `micro-sft-base` is called micro-sft as well: in its folder, and in the files of the adapters that ship. `stored`: names of models
+ * that the person has.
+ */
+export function importBase(
+  { info: { artifactId, name, ref, config } }: ModelSource,
+  stored: readonly string[] = [],
+): ImportBase {
   const short = ref.replace(/^builtin:/, '');
-  const others = BUILTIN.filter((one) => one !== short).flatMap((one) => [one, `${one}-base`]);
-  return { artifactId, name, names: [name, short, ref], others, config };
+  const names = [name, short, ref];
+  const builtin = BUILTIN.filter((one) => one !== short).flatMap((one) => [one, `${one}-base`]);
+  return { artifactId, name, names, others: [...builtin, ...stored].filter((one) => !names.includes(one)), config };
 }

@@ -31,6 +31,7 @@ async function trained(made: TestBed, given = recipe): Promise<void> {
   await made.compute.request('startRun', { runId: 'r', name: 'My first adapter!', recipe: given });
   await vi.waitFor(() => expect(made.statuses('r').at(-1)).toBe('finished'), { timeout: 20_000, interval: 5 });
 }
+const unzipped = async (blob: Blob) => unzipSync(new Uint8Array(await blob.arrayBuffer()));
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 
 test('PEFT’s files come back as the adapter that was trained; merged weights are the base with it, ready to be read', async () => {
@@ -38,9 +39,10 @@ test('PEFT’s files come back as the adapter that was trained; merged weights a
   await trained(made);
   const peft = await made.compute.request('exportAdapter', { ref: 'run:r', form: 'peft' });
   expect(peft.fileName).toBe('my-first-adapter.peft.zip');
-  const files = unzipSync(new Uint8Array(peft.bytes));
-  // Beside PEFT's two a third names the base, which PEFT does not read.
+  const files = await unzipped(peft.blob);
+  // Beside PEFT's two, a card and a file that names the base by its hash.
   expect(Object.keys(files).sort()).toEqual([
+    'README.md',
     'adapter_config.json',
     'adapter_model.safetensors',
     'posttrain_studio.json',
@@ -60,15 +62,22 @@ test('PEFT’s files come back as the adapter that was trained; merged weights a
 
   const merged = await made.compute.request('exportAdapter', { ref: 'run:r', form: 'merged' });
   expect(merged.fileName).toBe('my-first-adapter.merged.zip');
-  const folder = unzipSync(new Uint8Array(merged.bytes));
+  const folder = await unzipped(merged.blob);
   expect(Object.keys(folder).sort()).toEqual([
+    'README.md',
     'chat_template.jinja',
     'config.json',
+    'generation_config.json',
     'model.safetensors',
     'tokenizer.json',
     'tokenizer_config.json',
   ]);
   expect(JSON.parse(text(folder['config.json']!))).toEqual(hf);
+  expect(JSON.parse(text(folder['generation_config.json']!)).eos_token_id).not.toEqual([]);
+  expect(text(folder['README.md']!)).toMatch(/# My first adapter![\s\S]*"lora_alpha": 4[\s\S]*apply_chat_template/);
+  const card = text(files['README.md']!);
+  expect(card).toContain('PeftModel.from_pretrained(base, "this-folder")');
+  expect(card).toContain('base_model: "tiny-base"');
   expect(text(folder['chat_template.jinja']!)).toBe(BUILTIN_TEMPLATE);
   const base = readSafetensors((await readTestFile('tiny/model.safetensors'))!);
   const expected = mergeLora(config, base, { name: 'a', config: adapter.config }, adapter.tensors);
@@ -84,9 +93,9 @@ test('the export holds the bytes of the run’s artifact; what cannot be exporte
   await trained(made, { ...recipe, peft: { ...recipe.peft, lora_bias: true } });
   const adapter = async () => (await made.compute.request('listRuns', {})).runs[0]!.outputs.adapter;
   await vi.waitFor(async () => expect(await adapter()).toMatch(/^sha256:/), { timeout: 20_000 });
-  const { bytes } = await made.compute.request('exportAdapter', { ref: 'run:r', form: 'peft' });
+  const { blob } = await made.compute.request('exportAdapter', { ref: 'run:r', form: 'peft' });
   const artifacts = new ArtifactStore(made.storage, Date.now);
-  const { 'posttrain_studio.json': origin, ...files } = unzipSync(new Uint8Array(bytes));
+  const { 'posttrain_studio.json': origin, 'README.md': _card, ...files } = await unzipped(blob);
   expect(Object.keys(files)).toHaveLength(2);
   for (const [path, file] of Object.entries(files))
     expect(file).toEqual(await artifacts.file((await adapter())!, path));

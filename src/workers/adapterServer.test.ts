@@ -36,7 +36,7 @@ const LORAS: [id: number, version: number, lora: LoraConfig][] = [
   [9, 1, { r: 3, lora_alpha: 6, target_modules: ['o_proj', 'down_proj'], use_rslora: true }],
 ];
 function randomTensors(lora: LoraConfig, seed: number): NamedTensorMap {
-  const tensors = loraTensors(targetModules(config, lora), lora);
+  const tensors = loraTensors(targetModules(config, lora), lora, config);
   return Object.fromEntries(
     tensors.map(({ name, shape }, i) => [name, { shape, data: noise(sizeOf(shape), seed + i).map((x) => 0.5 * x) }]),
   );
@@ -156,7 +156,7 @@ test('a damaged adapter, and one for another shape of base, stop the server befo
   const wide = { ...config, hidden_size: 40 };
   const lora = LORAS[1]![2];
   const tensors = Object.fromEntries(
-    loraTensors(targetModules(wide, lora), lora).map(({ name, shape }) => [
+    loraTensors(targetModules(wide, lora), lora, wide).map(({ name, shape }) => [
       name,
       { shape, data: new Float32Array(sizeOf(shape)) },
     ]),

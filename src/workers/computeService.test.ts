@@ -103,6 +103,8 @@ test('start, chat while it trains, pause, step, unpause; the end leaves curve, c
 
   await vi.waitFor(async () => expect((await run(made)).outputs.model).toMatch(/^sha256:/));
   const record = await run(made);
+  // Lists of models are read again then: not one of them has to wait for a reload.
+  await vi.waitFor(() => expect(made.events).toContainEqual({ kind: 'kept', runId: 'r', outputs: record.outputs }));
   expect(record).toMatchObject({ status: 'finished', step: 20, maxSteps: 20, versions: { studio: 'test' } });
   expect(Object.keys(record.parents).sort()).toEqual(['data/eval', 'data/train', 'model', 'template', 'tokenizer']);
   expect(Object.values(record.parents).every((id) => id.startsWith('sha256:'))).toBe(true);

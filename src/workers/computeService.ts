@@ -3,7 +3,6 @@
 import { evaluate, evaluateCases, type Sampler } from '../eval/evaluate';
 import { greedySampler } from '../eval/sampler';
 import { onPassedOver } from '../gpu/backend';
-import { adapterZip, mergedZip } from '../interop/adapterExport';
 import { exportRun, importRun } from '../interop/runFile';
 import { importTrainerLog, isTrainerLog } from '../interop/trainerLog';
 import { adapterCases } from '../labs/adapterCases';
@@ -14,48 +13,55 @@ import { compareWithWasm } from '../labs/bench/wasmComparison';
 import { runVector, VECTORS } from '../labs/conformance/registry';
 import { RecipeRun } from '../labs/runRecipe';
 import { validateRecipe } from '../labs/validateRecipe';
-import { ConfigError, DeviceError } from '../lib/errors';
+import { CheckpointError, ConfigError, DeviceError } from '../lib/errors';
 import { adapterPicture, updateMap } from '../nn/adapterPicture';
 import { generate } from '../nn/generate';
 import { inspect } from '../nn/inspect';
 import { layerNorms } from '../nn/layerNorms';
 import { loraPlan } from '../nn/loraPlan';
-import { quantizationErrors, quantizeBase } from '../nn/quantizedBase';
+import { quantizationErrors } from '../nn/quantizedBase';
+import { readRows } from '../nn/readRows';
 import { gpuContext, onCompiling } from '../nn/recorded/context';
+import type { ModelEngine } from '../nn/seam';
 import type { Calibration, StepShape, TunedForms, WasmComparison } from '../protocol/engineReport';
 import type { ComputeEvent } from '../protocol/events';
 import type { BackendInfo, BackendName } from '../protocol/model';
 import { parseLoraConfig } from '../protocol/peft';
 import type { ComputeRequests, ConformanceResult, Handlers, StoredModel, TextRequests } from '../protocol/requests';
-import { type ArtifactInfo, ArtifactStore } from '../storage/artifacts';
+import { type ArtifactInfo, ArtifactStore, allRemoved, removedFrom, shortId } from '../storage/artifacts';
 import { CheckpointStore } from '../storage/checkpoints';
 import { RunStore } from '../storage/runs';
 import type { Storage } from '../storage/storage';
-import { readTensors } from '../storage/tensorSource';
 import { builtinWorld } from '../world/registry';
 import { AdapterArithmetic } from './adapterArithmetic';
 import { AdapterImports } from './adapterImports';
+import { ArtifactHolds } from './artifactHolds';
 import { DeviceQueue, yieldToMessages } from './deviceQueue';
 import { EndedRuns } from './endedRuns';
 import { gpuErrorWords, inWords, isOutOfMemory, isWasmAbort, lossWords } from './inWords';
 import { klLabRequest } from './klLab';
 import { MemoryBudget, recipeMemory } from './memoryBudget';
-import { modelCard } from './modelCards';
-import { exportModel, tokenizerParts } from './modelExports';
+import { isImportedAdapter, isRewardModel, kindOfFiles, ModelAdapters } from './modelAdapters';
+import { baseOf, modelCard } from './modelCards';
+import { exportMerged, exportModel, exportOwnFiles, exportPeft, exportStored } from './modelExports';
 import { type ReadModelFile, requireModelFile } from './modelFiles';
 import { ModelImports } from './modelImports';
-import { modelKitOf } from './modelKit';
+import { trainedTemplate } from './modelKit';
 import { Models, runOf, sourceOf } from './models';
 import { modelText } from './modelText';
 import { recipePreparer } from './prepareRun';
 import { RenderContexts } from './renderContexts';
+import { Rewards } from './rewards';
 import { type Connection, transferring } from './rpc';
 import type { RunLocks } from './runLocks';
+import { samplePairs } from './samplePairs';
 import { StorageItems } from './storageItems';
-import { Tenancy } from './tenancy';
+import { REPLAY, Tenancy } from './tenancy';
 import { TrainingRuns } from './trainingRuns';
 import { checkWasm, wasmPlan } from './wasmBudget';
 
+/** Both sides of 64 pairs: a second or two of a small model between two steps of a run. */
+const MOST_ROWS = 128;
 /** Counts of compiled kernels go to the page at most this often. */
 const EMIT_EVERY_MS = 200;
 /** Tables by adapter: tuned forms; a product beside WebAssembly's. */
@@ -100,7 +106,8 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
   const queue = new DeviceQueue();
   const contexts = new RenderContexts(env.readModelFile, storage, now);
   const artifacts = new ArtifactStore(storage, now);
-  const modelImports = new ModelImports(storage, artifacts, contexts.kits, now);
+  const modelImports = new ModelImports(storage, artifacts, contexts.kits, now, env.locks);
+  const holds = new ArtifactHolds(storage, now, env.locks);
   const ended = new EndedRuns(queue);
   const budget = new MemoryBudget(storage);
   let backend: Promise<BackendInfo> | undefined;
@@ -111,6 +118,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
 
   const models = new Models({
     ...{ ...stores, storage, queue, now, readModelFile: env.readModelFile },
+    padTokenOf: (ref) => contexts.padTokenOf(ref),
     checkRoom: async (config) => budget.checkModel(config, await ready()),
     liveEngine(runId) {
       const driver = training.get(runId)?.driver ?? ended.get(runId);
@@ -121,11 +129,14 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     ...{ storage, queue, now, models, contexts },
     clock: env.clock,
     newId: env.newId,
+    device: () => backendInfo!.adapter,
     base: env.tenancyBase,
     servingIdleMs: env.servingIdleMs,
     isTraining: () => training.ids().length > 0,
   });
   const adapterImports = new AdapterImports(tenancy);
+  const modelAdapters = new ModelAdapters(models, artifacts, stores.runs);
+  const rewards = new Rewards({ models, contexts, queue, runs: stores.runs });
   const arithmetic = new AdapterArithmetic({ tenancy, models, contexts, queue });
   const training: TrainingRuns = new TrainingRuns({
     ...{ ...stores, locks: env.locks, queue, now, emit },
@@ -140,6 +151,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       },
       sendAhead: () => backendInfo?.backend === 'webgpu' && !backendInfo.isFallbackAdapter,
     }),
+    hold: (recipe) => holds.hold(recipe),
     ranOutOfMemory(driver) {
       // With the base beside it, it says nothing of what fits without.
       if (tenancy.serving.isHeld) return void tenancy.serving.release();
@@ -150,19 +162,22 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     failed: (cause) => endIfAborted(cause),
     backend: () => backendInfo!,
     versions: env.versions,
-    keepDriver(runId, driver, isFinished) {
+    async keepDriver(runId, driver, isFinished) {
       ended.keep(runId, driver);
-      if (isFinished && driver instanceof RecipeRun)
-        models.keepTrained(runId, driver.engine).then(
-          (outputs) => stores.runs.patch(runId, { outputs }),
-          (error) =>
-            emit({ kind: 'warning', message: `The trained model is not kept as an artifact. ${error.message}` }),
-        );
+      if (!isFinished || !(driver instanceof RecipeRun)) return;
+      try {
+        const outputs = await models.keepTrained(runId, driver.engine);
+        await stores.runs.patch(runId, { outputs });
+        emit({ kind: 'kept', runId, outputs });
+      } catch (error) {
+        const { message } = error as Error;
+        emit({ kind: 'warning', message: `The trained model is not kept as an artifact. ${message}` });
+      }
     },
   });
 
   const items = new StorageItems({
-    ...{ storage, now },
+    ...{ storage, now, holds, locks: env.locks, readModelFile: env.readModelFile },
     imports: modelImports,
     kits: contexts.kits,
     liveRuns: () => training.ids(),
@@ -243,12 +258,6 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     }
   };
 
-  /** What a run's model was trained with; undefined for base models. */
-  const templateOf = async (ref: string): Promise<string | undefined> => {
-    const { runId } = runOf(ref);
-    return runId === undefined ? undefined : (await stores.runs.get(runId))?.recipe.template;
-  };
-
   /** What the recorded engine runs on. Throws DeviceError where that is not WebGPU. */
   const gpu = () => {
     if (backendInfo?.backend !== 'webgpu')
@@ -300,12 +309,42 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     progress: (done: number, total: number, name?: string) => progress({ done, total, ...(name && { name }) }),
   });
 
+  /** The base of an adapter; one that was deleted keeps its name. */
+  async function besideWhat(ref: string | undefined): Promise<NonNullable<StoredModel['adapterOf']>> {
+    if (ref === undefined) return { ref: '', name: 'a base that its files do not name', isGone: true };
+    const base = await baseOf(ref, models, artifacts);
+    return base ?? { ref, name: (await removedFrom(storage, ref))?.name ?? shortId(ref), isGone: true };
+  }
+  async function storedModel(info: ArtifactInfo): Promise<StoredModel> {
+    const { id, name, sizeBytes, createdAt, manifest } = info;
+    // One whose base is gone is listed all the same, to be deleted; whoever opens it is told.
+    const kit = await contexts.kitOf(id).then(
+      (found) => found.kit,
+      (error) => {
+        if (error instanceof CheckpointError) return undefined;
+        throw error;
+      },
+    );
+    const template = await trainedTemplate(storage, id, now);
+    const adapterOf = manifest.kind === 'adapter' ? await besideWhat(manifest.parents.base) : undefined;
+    const isReward = await isRewardModel(artifacts, info);
+    return {
+      ...{ id, name, sizeBytes, createdAt },
+      ...(isReward && { head: 'score' as const }),
+      isImported:
+        isImportedAdapter(info) || (manifest.parents.tokenizer !== undefined && manifest.parents.base === undefined),
+      ...(kit !== undefined && { tokenizer: kit }),
+      ...(template !== undefined && { template }),
+      ...(adapterOf && { adapterOf }),
+    };
+  }
   const handlers: Handlers<ComputeRequests> = {
     init: ({ backend: wanted }) => ready(wanted).then(told),
     loadModel: ({ ref }, { progress, signal }) =>
       onDevice('loading the model', async () => {
         const info = await models.info(ref, (loadedBytes, totalBytes) => progress({ loadedBytes, totalBytes }), signal);
-        await models.use(ref, async () => undefined, signal); // on the device now, so that the first answer comes at once
+        // On the device now, so that the first answer comes at once.
+        await models.use(ref, async () => undefined, signal, 'interactive', info.head ?? 'lm');
         return { ...info, ref };
       }),
     generate: ({ ref, prompts, sampling, stopIds }, { progress, signal }) =>
@@ -331,6 +370,33 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
         }));
         return { completions };
       }),
+    samplePairs: ({ ref, ...options }, { progress, signal }) =>
+      onDevice('sampling pairs', async () => {
+        const text = modelText((await contexts.ofModel(ref)).tokenizer);
+        return samplePairs(options, {
+          render: await contexts.served(ref),
+          // Prompt by prompt, so that a run that trains meanwhile gets its steps in between.
+          async sample(ids, sampling, stopIds) {
+            const rows = await models.use(
+              ref,
+              (engine) =>
+                generate(engine, {
+                  prompts: [ids, ids.slice()],
+                  ...{ sampling, stopIds, signal },
+                  yieldToOthers: () => queue.giveWay(),
+                }),
+              signal,
+              'training',
+            );
+            const [a, b] = rows.map(({ ids: written, terminated }) => ({
+              text: text.decode(terminated ? written.slice(0, -1) : written),
+              isCut: !terminated,
+            }));
+            return [a!, b!];
+          },
+          onPair: progress,
+        });
+      }),
     inspect: ({ ref, ids, k }, { signal }) =>
       onDevice('reading the row', async () => {
         const text = modelText((await contexts.ofModel(ref)).tokenizer);
@@ -341,9 +407,30 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       onDevice('comparing', () =>
         klLabRequest(
           params,
-          { models, contexts, queue, templateOf, alone: (task, given) => tenancy.serving.alone(task, given) },
+          { models, contexts, queue, alone: (task, given) => tenancy.serving.alone(task, given) },
           { signal, onProgress: (done, total) => progress({ done, total }) },
         ),
+      ),
+    readRows: ({ ref, rows }, { signal, progress }) =>
+      onDevice('reading the rows', async () => {
+        if (rows.length > MOST_ROWS)
+          throw new ConfigError(`At most ${MOST_ROWS} rows are read at once, got ${rows.length}. Ask for fewer pairs.`);
+        const onProgress = (done: number) => progress({ done, total: rows.length });
+        // Not given way to a step in between: all rows are of one state.
+        const read = async (engine: ModelEngine) => ({
+          rows: await readRows(engine, rows, { signal, onProgress }),
+          step: models.liveStep(ref),
+        });
+        const { step, ...found } = await models.use(ref, read, signal);
+        return { ...found, ...(step !== undefined && { step }) };
+      }),
+    scoreTexts: (params, { signal, progress }) =>
+      onDevice('scoring', () =>
+        rewards.scoreTexts(params, { signal, onProgress: (done, total) => progress({ done, total }) }),
+      ),
+    rewardReport: (params, { signal, progress }) =>
+      onDevice('measuring the reward model', () =>
+        rewards.report(params, { signal, onProgress: (done, total) => progress({ done, total }) }),
       ),
     layerNorms: ({ ref, ids }, { signal }) =>
       onDevice('reading the row', () => models.use(ref, (engine) => layerNorms(engine, ids), signal)),
@@ -362,7 +449,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
         const world = builtinWorld();
         const context = {
           world,
-          render: await contexts.ofModel(ref, template ?? (await templateOf(ref))),
+          render: await contexts.served(ref, template),
           // The device is taken batch by batch, so a run that trains meanwhile gets its steps in between; and chat and
           // inspection go first after every token.
           sampler: ((prompts, given) =>
@@ -483,19 +570,24 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
         tenancy.check(id, version, options, { signal, onProgress: (done, total) => progress({ done, total }) }),
       ),
     tenantMatrix: (options, { signal, progress }) =>
-      onDevice('measuring the slices', async () => {
-        const matrix = await tenancy.matrix(options, {
-          signal,
-          onProgress: (done, total) => progress({ done, total }),
-        });
-        const cells = matrix.cells.map((row) => row.map(({ outcomes: _outcomes, ...cell }) => cell));
-        return { ...matrix, cells };
-      }),
+      onDevice('measuring the slices', () =>
+        tenancy.measured(`matrix ${options.metric ?? ''}`, async () => {
+          const matrix = await tenancy.matrix(options, {
+            signal,
+            onProgress: (done, total) => progress({ done, total }),
+          });
+          const cells = matrix.cells.map((row) => row.map(({ outcomes: _outcomes, ...cell }) => cell));
+          return { ...matrix, cells, seed: options.seed };
+        }),
+      ),
+    keptMeasures: () => tenancy.keptMeasures(),
     serveRequest: ({ metadata, ...options }, { signal }) =>
       onDevice('answering', () => tenancy.answer(metadata, options, { signal })),
     serveTrace: (options, { signal, progress }) =>
       onDevice('replaying the trace', async () => ({
-        reports: await tenancy.serve(options, { signal, onProgress: (done, total) => progress({ done, total }) }),
+        reports: await tenancy.measured(REPLAY, () =>
+          tenancy.serve(options, { signal, onProgress: (done, total) => progress({ done, total }) }),
+        ),
       })),
     searchAuditLog: ({ query, offset, limit }) => tenancy.search(query, offset, limit),
     verifyAuditLog: ({ noted }) => tenancy.verifyLog(noted),
@@ -508,13 +600,13 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       loraPlan((await models.source(ref, undefined, signal)).info.config, parseLoraConfig(peft, 'peft')),
     quantizationErrors: async ({ ref, bnb_4bit_use_double_quant }, { signal }) => {
       const { info, files } = await models.whole(ref, signal);
-      const weights = await readTensors(sourceOf(files.weights));
-      const base = quantizeBase(info.config, weights, { load_in_4bit: true, bnb_4bit_quant_type: 'nf4', bnb_4bit_use_double_quant }); // biome-ignore format: one call
-      return { tensors: quantizationErrors(weights, base) };
+      const source = sourceOf(files.weights);
+      const quantization = { load_in_4bit: true, bnb_4bit_quant_type: 'nf4', bnb_4bit_use_double_quant } as const;
+      return { tensors: await quantizationErrors(info.config, source, quantization) };
     },
     adapterPicture: async ({ ref }, { signal }) => {
       const { config, weights, adapter, tensors, step } = await models.adapterOf(ref, signal);
-      return { modules: adapterPicture(config, weights, adapter, tensors), step };
+      return { modules: await adapterPicture(config, weights, adapter, tensors), step };
     },
     updateMap: async ({ ref, path, side }, { signal }) => {
       const { config, adapter, tensors } = await models.adapterOf(ref, signal);
@@ -524,12 +616,16 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       return map;
     },
     exportAdapter: async ({ ref, form }, { signal }) => {
-      const trained = await models.adapterOf(ref, signal);
-      const { fileName, bytes } =
-        form === 'peft'
-          ? await adapterZip(trained)
-          : mergedZip(trained, await tokenizerParts(ref, { ...env, models, contexts }, await templateOf(ref)));
-      return transferring({ fileName, bytes: bytes.buffer }, [bytes.buffer]);
+      const environment = { ...env, models, contexts };
+      if (form === 'merged') return exportMerged(ref, await models.adapterOf(ref, signal), environment, { signal });
+      try {
+        return await exportPeft(ref, await models.adapterOf(ref, signal), environment);
+      } catch (error) {
+        // Its base is gone: the files are still the adapter's.
+        const own = error instanceof CheckpointError ? await exportOwnFiles(ref, environment) : undefined;
+        if (!own) throw error;
+        return own;
+      }
     },
     startRun: (params, { signal }) => onDevice('preparing the run', () => training.start(params, signal)),
     resumeRun: ({ runId }, { signal }) =>
@@ -568,7 +664,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       return {};
     },
     async deleteRun({ runId }) {
-      const freedBytes = await training.remove(runId);
+      const freedBytes = await holds.whileUnread(`run:${runId}`, () => training.remove(runId));
       ended.drop(runId);
       return { freedBytes };
     },
@@ -579,18 +675,28 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     },
     async importRun({ bytes, fileName = 'log.json' }) {
       const given = new Uint8Array(bytes);
-      const run = isTrainerLog(given)
-        ? await importTrainerLog(stores.runs, given, { fileName, newId: env.newId, now: env.now })
-        : await importRun(stores, given, env.newId);
-      return { run };
+      if (isTrainerLog(given))
+        return importTrainerLog(stores.runs, given, { fileName, newId: env.newId, now: env.now });
+      return { run: await importRun(stores, given, env.newId) };
     },
     async importModel({ name, files }, { signal, progress }) {
-      const info = await modelImports.import(name, files, { signal, onProgress: progress });
-      return storedModel(info, storage, now);
+      const { info, isKnown } = await modelImports.import(name, files, { signal, onProgress: progress });
+      return { ...(await storedModel(info)), ...(isKnown && { isKnown }) };
+    },
+    kindOfFiles: async ({ files }) => ({ kind: await kindOfFiles(files) }),
+    readModelAdapter: ({ base, files }) => modelAdapters.read(base, files),
+    async addModelAdapter({ base, files, isBaseConfirmed }) {
+      const { info, isKnown } = await modelAdapters.add(base, files, isBaseConfirmed);
+      return { ...(await storedModel(info)), ...(isKnown && { isKnown }) };
     },
     listModels: async () => ({
-      models: await Promise.all((await artifacts.list('model')).map((info) => storedModel(info, storage, now))),
+      models: await Promise.all(
+        [...(await artifacts.list('model')), ...(await artifacts.list('adapter'))].map(storedModel),
+      ),
       pending: await modelImports.pending(),
+      removed: (await allRemoved(storage))
+        .filter(({ kind }) => kind === 'model' || kind === 'adapter' || kind === 'run')
+        .map(({ id, name }) => ({ id, name })),
     }),
     discardImport: async ({ id }) => ({ freedBytes: await modelImports.discard(id) }),
     modelCard: async ({ ref }, { signal }) =>
@@ -615,17 +721,9 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       models.forget(id);
       return { freedBytes };
     },
+    missingStored: async ({ ids }) => ({ missing: await items.missing(ids) }),
+    exportStored: ({ kind, id }) => exportStored(env, kind, id),
     storageEstimate: () => storage.estimate(),
   };
   return { handlers, abandon };
-}
-
-async function storedModel(
-  { id, name, sizeBytes, createdAt, manifest }: ArtifactInfo,
-  storage: Storage,
-  now: () => number,
-): Promise<StoredModel> {
-  const { kit } = await modelKitOf(storage, id, now);
-  const isImported = manifest.parents.tokenizer !== undefined;
-  return { id, name, sizeBytes, createdAt, isImported, ...(kit !== undefined && { tokenizer: kit }) };
 }

@@ -7,7 +7,8 @@ import { count, plural } from '../lib/words';
 import type { DatasetOperation, DerivingOperation, OperationReport, SplitRule } from '../protocol/datasets';
 import type { DatasetInfo } from '../protocol/requests';
 import type { DatasetType } from '../protocol/rowTypes';
-import { type Datasets, isBuiltin } from './datasets';
+import { exclusive } from '../storage/storage';
+import { type Datasets, isBuiltin, type Work } from './datasets';
 import { codesOf, countSplits } from './datasetViews';
 import { yieldToMessages } from './deviceQueue';
 
@@ -28,19 +29,20 @@ export class DatasetChanges {
   constructor(private readonly datasets: Datasets) {}
 
   /** Runs steps to their end, with pauses in which others are answered. */
-  private async run<T>(steps: Generator<number, T>, signal?: AbortSignal): Promise<T> {
+  private async run<T>(steps: Generator<number, T>, total: number, { signal, onProgress }: Work): Promise<T> {
     for (;;) {
       const step = steps.next();
       if (step.done) return step.value;
+      onProgress?.({ phase: 'looking', done: step.value, total });
       await yieldToMessages();
       signal?.throwIfAborted();
     }
   }
 
   /** What an operation would do. Throws ConfigError for a setting out of range, DataError for a column that no row has. */
-  async preview(id: string, operation: DerivingOperation, signal?: AbortSignal): Promise<OperationReport> {
+  async preview(id: string, operation: DerivingOperation, work: Work = {}): Promise<OperationReport> {
     const file = await this.datasets.fileOf(id);
-    return this.reportOf(file, await this.choose(file, operation, signal));
+    return this.reportOf(file, await this.choose(file, operation, work));
   }
   private reportOf(file: RowFile, { kept, codes, groups, duplicates }: Choice): OperationReport {
     const splits = countSplits(Uint8Array.from(kept, (i) => codes[i]!));
@@ -60,11 +62,11 @@ export class DatasetChanges {
       }),
     };
   }
-  private async choose(file: RowFile, operation: DerivingOperation, signal?: AbortSignal): Promise<Choice> {
+  private async choose(file: RowFile, operation: DerivingOperation, work: Work): Promise<Choice> {
     const all = Array.from({ length: file.length }, (_, i) => i);
     if (operation.op === 'split') {
       checkRule(operation.rule);
-      return { kept: all, ...(await this.run(splitCodes(file, operation.rule), signal)) };
+      return { kept: all, ...(await this.run(splitCodes(file, operation.rule), file.length, work)) };
     }
     const codes = codesOf(file);
     if (operation.op === 'clean') return { kept: all.filter((i) => !file.faults.has(i)), codes };
@@ -73,7 +75,7 @@ export class DatasetChanges {
         throw new ConfigError(`A sample has at least one row, got ${operation.rows}.`, { where: 'rows' });
       return { kept: sampleOf(file, operation.rows, operation.seed), codes };
     }
-    const duplicates = await this.run(duplicatesOf(file), signal);
+    const duplicates = await this.run(duplicatesOf(file), file.length, work);
     const gone = new Set(duplicates.map(({ index }) => index));
     return { kept: all.filter((i) => !gone.has(i)), codes, duplicates };
   }
@@ -82,16 +84,16 @@ export class DatasetChanges {
   async derive(
     id: string,
     operation: DerivingOperation,
-    signal?: AbortSignal,
+    work: Work = {},
   ): Promise<{ info: DatasetInfo; report: OperationReport }> {
     const file = await this.datasets.fileOf(id);
     const parent = await this.datasets.info(id);
-    const choice = await this.choose(file, operation, signal);
+    const choice = await this.choose(file, operation, work);
     const report = this.reportOf(file, choice);
     if (report.after === 0) throw new DataError('No row would be left, so no set was made. Choose other settings.');
     if (report.after === report.before && operation.op !== 'split')
       throw new DataError(`Nothing would change: all ${plural(report.before, 'row')} stay. No set was made.`);
-    const parts = await this.partsOf(file, choice, new Map(), signal);
+    const parts = await this.partsOf(file, choice, new Map(), work);
     const { suffix, words } = describe(operation, report);
     const info = await this.datasets.sets.add({
       parts,
@@ -101,6 +103,7 @@ export class DatasetChanges {
       operation,
       parent: id,
       splits: report.splits,
+      onBytes: keeping(work),
     });
     return { info, report };
   }
@@ -109,11 +112,12 @@ export class DatasetChanges {
     file: RowFile,
     { kept, codes }: Choice,
     changed: ReadonlyMap<number, string>,
-    signal?: AbortSignal,
+    { signal, onProgress }: Work,
   ) {
     const sink = new TextSink();
     for (let at = 0; at < kept.length; at += ROWS_A_STEP) {
       sink.add(kept.slice(at, at + ROWS_A_STEP).map((i) => changed.get(i) ?? file.text(i)));
+      onProgress?.({ phase: 'writing', done: at, total: kept.length });
       await yieldToMessages();
       signal?.throwIfAborted();
     }
@@ -142,26 +146,32 @@ export class DatasetChanges {
     if (place < 0 || place >= file.length)
       throw new DataError(`${title} has no row ${place}.`, { where: String(place) });
     const checked = checkedRowText(text, type as DatasetType);
-    const drafts = await this.datasets.sets.drafts(id);
-    if (checked === file.text(place)) drafts.delete(place);
-    else drafts.set(place, checked);
-    return this.keepDrafts(id, drafts);
+    return this.changeDrafts(id, (drafts) => {
+      if (checked === file.text(place)) drafts.delete(place);
+      else drafts.set(place, checked);
+    });
   }
   /** Takes the last edit of a row back: one that is not saved is forgotten, one that is becomes the earlier text again, as a draft. */
   async undo(id: string, place: number): Promise<{ drafts: number }> {
-    const drafts = await this.datasets.sets.drafts(id);
     const was = (await this.datasets.sets.file(id)).edited.get(place);
-    if (drafts.has(place)) drafts.delete(place);
-    else if (was !== undefined) return this.edit(id, place, was);
-    return this.keepDrafts(id, drafts);
+    let wasDraft = false;
+    const left = await this.changeDrafts(id, (drafts) => {
+      wasDraft = drafts.delete(place);
+    });
+    return wasDraft || was === undefined ? left : this.edit(id, place, was);
   }
   discard(id: string): Promise<{ drafts: number }> {
-    return this.keepDrafts(id, new Map());
+    return this.changeDrafts(id, (drafts) => drafts.clear());
   }
-  private async keepDrafts(id: string, drafts: ReadonlyMap<number, string>): Promise<{ drafts: number }> {
-    await this.datasets.sets.setDrafts(id, drafts);
-    this.datasets.forgetSearches();
-    return { drafts: drafts.size };
+  /** One request at a time reads, changes and writes them, in all tabs: none may overwrite what another has written meanwhile. */
+  private changeDrafts(id: string, change: (drafts: Map<number, string>) => void): Promise<{ drafts: number }> {
+    return exclusive(`drafts/${id}`, async () => {
+      const drafts = await this.datasets.sets.drafts(id);
+      change(drafts);
+      await this.datasets.sets.setDrafts(id, drafts);
+      this.datasets.forgetSearches();
+      return { drafts: drafts.size };
+    });
   }
   /** Text of a row for the editor: its draft, or as it is saved. */
   async text(id: string, place: number): Promise<{ text: string }> {
@@ -169,14 +179,17 @@ export class DatasetChanges {
     return { text: drafts.get(place) ?? (await this.datasets.sets.file(id)).text(place) };
   }
 
-  /** Makes the edited rows a set of their own; the one before stays. Throws DataError when nothing is edited. */
-  async save(id: string): Promise<DatasetInfo> {
+  /**
+   * Makes the edited rows a set of their own; the one before stays. What is edited meanwhile is not in it and stays a draft, and so
+   * do all after a cancel. Throws DataError when nothing is edited.
+   */
+  async save(id: string, work: Work = {}): Promise<DatasetInfo> {
     const parent = await this.ownSet(id);
     const drafts = await this.datasets.sets.drafts(id);
     if (drafts.size === 0) throw new DataError('No row was edited since the set was saved.', { where: id });
     const file = await this.datasets.sets.file(id);
     const kept = Array.from({ length: file.length }, (_, i) => i);
-    const parts = await this.partsOf(file, { kept, codes: codesOf(file) }, drafts);
+    const parts = await this.partsOf(file, { kept, codes: codesOf(file) }, drafts, work);
     const operation: DatasetOperation = { op: 'edit', rows: drafts.size };
     const info = await this.datasets.sets.add({
       parts,
@@ -186,9 +199,11 @@ export class DatasetChanges {
       operation,
       parent: id,
       splits: countSplits(codesOf(new RowFile(parts))),
+      onBytes: keeping(work),
     });
-    await this.datasets.sets.setDrafts(id, new Map());
-    this.datasets.forgetSearches();
+    await this.changeDrafts(id, (now) => {
+      for (const [place, text] of drafts) if (now.get(place) === text) now.delete(place);
+    });
     return info;
   }
   private async ownSet(id: string): Promise<DatasetInfo> {
@@ -202,6 +217,14 @@ export class DatasetChanges {
     return this.datasets.info(id);
   }
 }
+
+const keeping =
+  ({ signal, onProgress }: Work) =>
+  async (done: number, total: number) => {
+    onProgress?.({ phase: 'keeping', done, total });
+    await yieldToMessages();
+    signal?.throwIfAborted();
+  };
 
 function checkRule(rule: SplitRule): void {
   if (rule.by !== 'hash' && rule.by !== 'group') return;

@@ -3,7 +3,7 @@ import { type RowFile, SPLIT_NAMES } from '../data/rowFile';
 import { isDevByPlace } from '../data/rowOperations';
 import type { RowQuery } from '../protocol/datasets';
 import type { DatasetRowView } from '../protocol/requests';
-import { typeOfRow } from '../protocol/rowTypes';
+import { columnsOfType, typeOfRow } from '../protocol/rowTypes';
 import { parseRow } from '../text/parseRow';
 import type { BuiltinItem, Split } from '../world/item';
 
@@ -73,7 +73,8 @@ export function viewAt(
 ): DatasetRowView {
   const draft = drafts.get(place);
   const fault = draft === undefined ? file.faults.get(place) : undefined;
-  const row = fault !== undefined ? {} : draft === undefined ? file.row(place) : parseRow(JSON.parse(draft));
+  const row =
+    fault !== undefined ? {} : draft === undefined ? file.row(place) : parseRow(JSON.parse(draft), '', file.type);
   return {
     index,
     line: file.line(place),
@@ -90,13 +91,31 @@ export function viewAt(
   };
 }
 
+const BESIDE_LENGTH = 400;
+/** The columns that no field of the row's type uses, as text; undefined where there are none. */
+export function besideOf(
+  columns: { [column: string]: unknown } | undefined,
+  row: DatasetRowView['row'],
+): DatasetRowView['beside'] {
+  // Conversations that are compared hold their prompt: a text of it beside them is not read.
+  const own = columnsOfType(typeOfRow(row)).filter((name) => name !== 'prompt' || row.prompt !== undefined);
+  const found = Object.entries(columns ?? {}).flatMap(([name, value]): [string, string][] => {
+    if (own.includes(name) || value === null || value === undefined) return [];
+    const text = typeof value === 'string' ? value : JSON.stringify(value);
+    return [[name, text.length > BESIDE_LENGTH ? `${text.slice(0, BESIDE_LENGTH)} …` : text]];
+  });
+  return found.length > 0 ? found : undefined;
+}
+
 /** Undefined where nothing is asked for. */
 export function queryKey(query: RowQuery | undefined): string | undefined {
   if (!query) return undefined;
-  const asked = Object.entries({ ...query, text: query.text?.trim().toLowerCase() }).filter(([, value]) => value);
-  return asked.length > 0 ? JSON.stringify(asked) : undefined;
+  const { also, ...rest } = query;
+  const asked = Object.entries({ ...rest, text: rest.text?.trim().toLowerCase() }).filter(([, value]) => value);
+  return asked.length > 0 ? JSON.stringify([...asked, also ?? []]) : undefined;
 }
-export function matches(view: DatasetRowView, { text, shape, role, faults, edited }: RowQuery): boolean {
+export function matches(view: DatasetRowView, { text, shape, role, faults, edited, also }: RowQuery): boolean {
+  if (view.place !== undefined && also?.includes(view.place)) return true;
   const words = text?.trim().toLowerCase();
   if (faults && view.fault === undefined) return false;
   if (edited && view.edited === undefined) return false;

@@ -1,21 +1,19 @@
 // The datasets that a person can look at and train on: built-in ones made row by row, imported and derived ones kept in storage.
 import { importRows, previewOf, type Sample, sampleOf } from '../data/importRows';
-import { toJsonl } from '../data/jsonl';
-import { RowFile, SPLIT_NAMES, TextSink } from '../data/rowFile';
+import { columnsOf, RowFile, SPLIT_NAMES, TextSink } from '../data/rowFile';
 import { type ByteSource, blobSource } from '../data/source';
-import { toParquet } from '../data/writeParquet';
 import { type ImportedSet, SHOWN_SEED } from '../labs/recipeRows';
 import { DataError } from '../lib/errors';
-import { plural } from '../lib/words';
-import type { DatasetFacets, ImportPreview, RowQuery } from '../protocol/datasets';
+import { megabytes, plural } from '../lib/words';
+import type { DatasetFacets, ImportPreview, RowQuery, WorkProgress } from '../protocol/datasets';
 import type { DataRef, Recipe } from '../protocol/recipe';
 import type { DatasetInfo, DatasetRowView } from '../protocol/requests';
-import type { RowMapping } from '../protocol/rowForms';
-import { typeOfRow } from '../protocol/rowTypes';
-import { fullError, megabytes, type Storage } from '../storage/storage';
+import { formOf, type RowMapping } from '../protocol/rowForms';
+import { columnsOfType, typeOfRow } from '../protocol/rowTypes';
+import { fullError, type Storage } from '../storage/storage';
 import type { Split } from '../world/item';
 import { builtinDataset, builtinItem, builtinItems, DATASETS } from '../world/registry';
-import { codesOf, countSplits, matches, placesIn, queryKey, rolesIn, viewAt, viewOf } from './datasetViews';
+import { besideOf, codesOf, countSplits, matches, placesIn, queryKey, rolesIn, viewAt, viewOf } from './datasetViews';
 import { yieldToMessages } from './deviceQueue';
 import { StoredSets } from './storedSets';
 
@@ -24,6 +22,8 @@ const VIEWS_KEPT = 6;
 const SEARCHES_KEPT = 4;
 /** Rows that are searched before other requests get their turn. */
 const SEARCHED_A_STEP = 1000;
+/** Rows that are parsed before they are handed on. */
+const ROWS_A_BATCH = 250;
 /** Largest file: its rows are in memory while it is read. */
 const MOST_BYTES = 2 ** 30;
 /** Rows by which the facets of a set are told. */
@@ -34,8 +34,14 @@ export const isBuiltin = (id: string) => id.startsWith('builtin:');
 export interface ImportRequest {
   mapping?: RowMapping;
   keepFaulty?: boolean;
-  onRows?: (rows: number, readBytes: number) => void;
+  /** `kept`: share of the rows that is stored, once all are read. */
+  onRows?: (rows: number, readBytes: number, kept?: number) => void;
   signal?: AbortSignal;
+}
+/** How long work tells how far it is, and is stopped. */
+export interface Work {
+  signal?: AbortSignal;
+  onProgress?: (progress: WorkProgress) => void;
 }
 /** `editing`: as the Data page shows them, faulty rows and edits that are not saved among them. */
 export interface PageRequest {
@@ -44,6 +50,9 @@ export interface PageRequest {
   query?: RowQuery;
   editing?: boolean;
 }
+/** Rows of a split in order, at least one batch; `total`: rows of all batches. */
+export type RowBatches = AsyncIterable<{ rows: DatasetRowView[]; total: number }>;
+
 export class Datasets {
   readonly sets: StoredSets;
   /** Whole built-in splits, the newest last. */
@@ -77,14 +86,27 @@ export class Datasets {
   /** Throws DataError when there is no such set. */
   async info(id: string): Promise<DatasetInfo> {
     const info = (await this.list()).find((one) => one.id === id);
-    if (!info)
-      throw new DataError(`There is no dataset ${id} in this browser. Import it on the Data page.`, { where: id });
+    if (!info) throw await this.sets.missing(id);
     return info;
   }
 
   /** The first rows of a file under a mapping; the file is opened once for each `fileId`. */
-  async preview(fileId: string, file: Blob, name: string, mapping?: RowMapping): Promise<ImportPreview> {
-    if (this.sampled?.fileId !== fileId) this.sampled = { fileId, sample: await sampleOf(blobSource(file, name)) };
+  async preview(
+    fileId: string,
+    file: Blob,
+    name: string,
+    mapping?: RowMapping,
+    { signal, onProgress }: Work = {},
+  ): Promise<ImportPreview> {
+    if (this.sampled?.fileId !== fileId) {
+      let steps = 0;
+      const pause = async () => {
+        onProgress?.({ phase: 'looking', done: ++steps, total: steps });
+        await yieldToMessages();
+        signal?.throwIfAborted();
+      };
+      this.sampled = { fileId, sample: await sampleOf(blobSource(file, name), pause) };
+    }
     return previewOf(this.sampled.sample, mapping);
   }
 
@@ -92,19 +114,28 @@ export class Datasets {
    * Throws DataError naming the line and field; StorageError when there is no room, before the file is read. Nothing is kept when
    * it is cancelled.
    */
-  async import(source: ByteSource, { mapping, keepFaulty, onRows, signal }: ImportRequest = {}): Promise<DatasetInfo> {
+  async import(
+    source: ByteSource,
+    { mapping, keepFaulty, onRows, signal }: ImportRequest = {},
+  ): Promise<DatasetInfo & { storedSince?: number }> {
     const { name, sizeBytes } = source;
     this.sampled = undefined;
     await this.refuseTooLarge(name, sizeBytes);
+    let far: [rows: number, readBytes: number] = [0, 0];
+    const pause = async (kept?: number) => {
+      onRows?.(...far, kept);
+      await yieldToMessages();
+      signal?.throwIfAborted();
+    };
     const read = await importRows(source, {
       mapping,
       keepFaulty,
-      onRows,
-      pause: async () => {
-        await yieldToMessages();
-        signal?.throwIfAborted();
+      onRows: (rows, readBytes) => {
+        far = [rows, readBytes];
       },
+      pause: () => pause(),
     });
+    await pause(0);
     const { bytes, lines, splits, faults, rows, format } = read;
     const parts = { bytes, lines, splits, faults };
     const counts = countSplits(codesOf(new RowFile(parts)));
@@ -117,11 +148,12 @@ export class Datasets {
     return this.sets.add({
       parts,
       title: name.replace(/\.(jsonl?|ndjson|csv|tsv|parquet)$/i, ''),
-      description: `Imported from ${name}; it stays in this browser.${held}${left}`,
+      description: `Imported from ${name} as ${formOf(read.mapping.form).title}; it stays in this browser.${held}${left}`,
       type: read.type,
       operation: { op: 'import', fileName: name, format, form: read.mapping.form },
       notes: read.notes,
       splits: counts,
+      onBytes: (done, total) => pause(done / total),
     });
   }
   private async refuseTooLarge(name: string, sizeBytes: number): Promise<void> {
@@ -139,13 +171,14 @@ export class Datasets {
     id: string,
     split: string,
     { offset, limit, query, editing = false }: PageRequest,
-    signal?: AbortSignal,
+    work: Work = {},
   ): Promise<{ rows: DatasetRowView[]; total: number }> {
+    const { signal } = work;
     const asked = queryKey(query);
     if (isBuiltin(id)) {
       if (asked === undefined) return this.builtinPage(id, split, offset, limit);
       const all = this.builtinViews(id, split);
-      const found = await this.search(`${id} ${split} ${asked}`, all.length, (i) => matches(all[i]!, query!), signal);
+      const found = await this.search(`${id} ${split} ${asked}`, all.length, (i) => matches(all[i]!, query!), work);
       return { rows: Array.from(found.subarray(offset, offset + limit), (i) => all[i]!), total: found.length };
     }
     const file = await this.sets.file(id);
@@ -154,17 +187,34 @@ export class Datasets {
     const view = (i: number) => viewAt(id, file, places[i]!, indexes[i]!, drafts);
     const key = `${id} ${split} ${editing ? this.edits : 'saved'} ${asked}`;
     const found =
-      asked === undefined ? undefined : await this.search(key, places.length, (i) => matches(view(i), query!), signal);
+      asked === undefined ? undefined : await this.search(key, places.length, (i) => matches(view(i), query!), work);
     const total = found?.length ?? places.length;
     const count = Math.max(0, Math.min(limit, total - offset));
     const rows: DatasetRowView[] = [];
     for (let i = 0; i < count; i++) {
-      rows.push(view(found ? found[offset + i]! : offset + i));
+      const shown = view(found ? found[offset + i]! : offset + i);
+      const text = shown.fault === undefined ? (drafts.get(shown.place!) ?? file.text(shown.place!)) : undefined;
+      const beside = text === undefined ? undefined : besideOf(columnsOf(text), shown.row);
+      rows.push(beside ? { ...shown, beside } : shown);
       if (i % SEARCHED_A_STEP !== SEARCHED_A_STEP - 1) continue;
       await yieldToMessages();
       signal?.throwIfAborted();
     }
     return { rows, total };
+  }
+  /** The first rows of a split, at most `limit`, as they are saved: a few at a time, so that no reader waits for all or holds them. */
+  batches(id: string, split: string, limit = Number.MAX_SAFE_INTEGER): RowBatches {
+    const page = (offset: number) =>
+      this.page(id, split, { offset, limit: Math.min(ROWS_A_BATCH, Math.max(0, limit - offset)) });
+    return (async function* () {
+      for (let offset = 0; ; ) {
+        const { rows, total } = await page(offset);
+        const asked = Math.min(total, limit);
+        offset += rows.length;
+        yield { rows, total: asked };
+        if (offset >= asked) return;
+      }
+    })();
   }
   private builtinPage(id: string, split: string, offset: number, limit: number) {
     const total = this.builtinRows(id, split);
@@ -198,7 +248,7 @@ export class Datasets {
     key: string,
     total: number,
     isWanted: (i: number) => boolean,
-    signal?: AbortSignal,
+    { signal, onProgress }: Work,
   ): Promise<Int32Array> {
     const known = this.searches.get(key);
     if (known) return known;
@@ -206,6 +256,7 @@ export class Datasets {
     for (let i = 0; i < total; i++) {
       if (isWanted(i)) found.push(i);
       if (i % SEARCHED_A_STEP !== SEARCHED_A_STEP - 1) continue;
+      onProgress?.({ phase: 'looking', done: i + 1, total });
       await yieldToMessages();
       signal?.throwIfAborted();
     }
@@ -236,11 +287,12 @@ export class Datasets {
       for (const _ of items) codes.push(code);
       await yieldToMessages();
     }
-    return new RowFile({ bytes: sink.bytes(), splits: Uint8Array.from(codes) });
+    return new RowFile({ bytes: sink.bytes(), splits: Uint8Array.from(codes), type: 'messages' });
   }
 
   async facets(id: string): Promise<DatasetFacets> {
     const file = await this.fileOf(id);
+    const own = new Set(columnsOfType(file.type ?? 'messages'));
     const columns = new Set<string>();
     const roles = new Set<string>();
     const shapes = new Set<string>();
@@ -248,7 +300,7 @@ export class Datasets {
     for (let i = 0; i < file.length; i += step) {
       const found = file.columns(i) ?? {};
       for (const [name, value] of Object.entries(found))
-        if (!ROW_COLUMNS.has(name) && typeof value !== 'object') columns.add(name);
+        if (!own.has(name) && typeof value !== 'object') columns.add(name);
       if (file.faults.has(i)) continue;
       const row = file.row(i);
       for (const role of rolesIn(row)) roles.add(role);
@@ -277,20 +329,12 @@ export class Datasets {
     return this.sets.remove(id);
   }
 
-  /** Rows of a split without a fault, as they are saved. */
-  async export(
-    id: string,
-    split: string,
-    format: 'jsonl' | 'parquet' = 'jsonl',
-  ): Promise<{ fileName: string; bytes: Uint8Array; rows: number; faulty: number }> {
-    const rows = isBuiltin(id)
-      ? this.builtinViews(id, split).map(({ row }) => row)
-      : (await this.rowsOf(id, split)).rows;
-    const faulty = isBuiltin(id) ? 0 : placesIn(await this.sets.file(id), split, true).places.length - rows.length;
-    const { title } = await this.info(id);
-    const slug = (isBuiltin(id) ? id.slice('builtin:'.length) : title).replace(/[^\w]+/g, '-');
-    const bytes = format === 'parquet' ? await toParquet(rows) : new TextEncoder().encode(toJsonl(rows));
-    return { fileName: `${slug}-${split}.${format}`, bytes, rows: rows.length, faulty };
+  /** The name that a person gives it; what it is stays as it is, and so do runs that name it. Throws DataError for an empty name. */
+  async rename(id: string, title: string): Promise<DatasetInfo> {
+    if (isBuiltin(id)) throw new DataError('Built-in datasets keep their names.', { where: id });
+    const name = title.trim();
+    if (name === '') throw new DataError('A set needs a name. Write one.', { where: id });
+    return this.sets.rename(id, name);
   }
 
   /** Reads the imported sets that a recipe names; the function answers for each of its refs. */
@@ -303,6 +347,3 @@ export class Datasets {
     return (ref) => found.get(ref);
   }
 }
-
-/** Columns that make the row itself; others may group rows. */
-const ROW_COLUMNS = new Set(['messages', 'conversations', 'prompt', 'completion', 'completions', 'labels', 'chosen', 'rejected', 'text', 'tools', 'chat_template_kwargs', 'documents']); // biome-ignore format: reads as one list

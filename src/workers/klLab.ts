@@ -16,14 +16,12 @@ interface KlLabEnvironment {
   queue: DeviceQueue;
   /** Runs a task on the device when nothing else has memory there that can be freed. */
   alone: <T>(task: () => Promise<T>, signal?: AbortSignal) => Promise<T>;
-  /** What the model was trained with; undefined for base models. */
-  templateOf: (ref: string) => Promise<string | undefined>;
 }
 
 /** Throws ConfigError for models of two vocabularies, DataError without a prompt. */
 export async function klLabRequest(
   { model, reference, prompts, completions, max_new_tokens, seed, tensor }: ComputeRequests['klLab']['params'],
-  { models, contexts, queue, alone, templateOf }: KlLabEnvironment,
+  { models, contexts, queue, alone }: KlLabEnvironment,
   { signal, onProgress }: { signal: AbortSignal; onProgress: (done: number, total: number) => void },
 ): Promise<ComputeRequests['klLab']['reply']> {
   if (prompts.length === 0)
@@ -34,7 +32,7 @@ export async function klLabRequest(
       `The reference ${other.info.name} has ${other.info.config.vocab_size} tokens and ${own.info.name} has ${own.info.config.vocab_size}: their distributions cannot be compared. Choose a reference with the same tokenizer.`,
       { where: 'reference' },
     );
-  const render = await contexts.ofModel(model, await templateOf(model));
+  const render = await contexts.served(model);
   const encoded = prompts.map(({ messages, tools }) => encodePrompt(messages, { ...render, tools }));
   const of = encoded.flatMap((_, i) => new Array<number>(completions).fill(i));
   const text = modelText(render.tokenizer);

@@ -2,10 +2,12 @@
 // turn and a person can stop it.
 import { MaskColumnsBuilder } from '../data/maskColumns';
 import { StudioError } from '../lib/errors';
-import type { DatasetRowView, MaskColumns, MaskReport } from '../protocol/requests';
+import type { DatasetRow } from '../protocol/chat';
+import type { MaskColumns, MaskReport } from '../protocol/requests';
 import { render } from '../text/render';
 import type { RenderSettings } from '../text/renderContext';
 import { turnEnds } from '../text/turnEnds';
+import type { RowBatches } from './datasets';
 import { yieldToMessages } from './deviceQueue';
 
 /** A batch of rows ends after so many of them or so many milliseconds, whichever comes first. */
@@ -14,7 +16,7 @@ const BATCH_MS = 40;
 const UNCUT = Number.MAX_SAFE_INTEGER;
 
 export async function maskReport(
-  rows: readonly DatasetRowView[],
+  batches: RowBatches,
   settings: RenderSettings,
   {
     now,
@@ -28,22 +30,25 @@ export async function maskReport(
 ): Promise<MaskReport> {
   const builder = new MaskColumnsBuilder();
   const stops = turnEnds(settings);
+  let [done, all] = [0, 0];
   let since = now();
-  for (const [i, { index, rowId, row, shape }] of rows.entries()) {
-    builder.add(index, shape, encoded(row, rowId), stops);
-    const isLast = i + 1 === rows.length;
-    if (!isLast && builder.length < BATCH_ROWS && now() - since < BATCH_MS) continue;
-    onColumns({ done: i + 1, total: rows.length, columns: builder.take() });
-    await yieldToMessages();
-    signal.throwIfAborted();
-    since = now();
+  for await (const { rows, total } of batches) {
+    all = total;
+    for (const { index, rowId, row, shape } of rows) {
+      builder.add(index, shape, encoded(row, rowId), stops);
+      if (++done < total && builder.length < BATCH_ROWS && now() - since < BATCH_MS) continue;
+      onColumns({ done, total, columns: builder.take() });
+      await yieldToMessages();
+      signal.throwIfAborted();
+      since = now();
+    }
   }
   return {
-    total: rows.length,
+    total: all,
     first: [...builder.first].map(([kind, { index, message }]) => ({ kind, index, message })),
   };
 
-  function encoded(row: DatasetRowView['row'], rowId: string) {
+  function encoded(row: DatasetRow, rowId: string) {
     try {
       return render(row, rowId, { ...settings, max_length: UNCUT });
     } catch (error) {

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { PRESETS } from '../nn/presets';
+import type { Json } from '../protocol/chat';
 import type { BackendInfo } from '../protocol/model';
+import type { Recipe } from '../protocol/recipe';
 import { MemoryStorage } from '../storage/memoryStorage';
 import { MemoryBudget } from './memoryBudget';
 import { tinyRecipe } from './testBed';
@@ -22,6 +24,32 @@ describe('the plan of a run', () => {
     // Weights, gradients and two moments of 0.87M parameters.
     expect(small.weights / (16 * 870_000)).toBeCloseTo(1, 1);
   });
+  test('a pair is two rows, and a frozen reference a second set of weights; without one its weights are not counted', async () => {
+    const budget = new MemoryBudget(new MemoryStorage());
+    const of = async (trainer: string, more: Record<string, Json> = {}) => {
+      const args = { per_device_train_batch_size: 4, max_length: 128, max_steps: 1, ...more };
+      return (await budget.plan({ ...tinyRecipe, trainer, args }, PRESETS.micro, gpu))!;
+    };
+    const [dpo, orpo, kto] = [await of('dpo'), await of('orpo'), await of('kto', { loss_type: 'apo_zero_unpaired' })];
+    expect([dpo.B, orpo.B, kto.B]).toEqual([8, 8, 4]);
+    expect((dpo.weights - orpo.weights) / (4 * 870_000)).toBeCloseTo(1, 1);
+    expect((await of('dpo', { precompute_ref_log_probs: true })).weights).toBe(orpo.weights);
+  });
+  test('online: reward models and the reference are read, a value model is trained, and a rollout is drawn at once', async () => {
+    const budget = new MemoryBudget(new MemoryStorage());
+    const of = async (trainer: string, args: Record<string, Json> = {}, models = 1) => {
+      const rewards = Array.from({ length: models }, (_, i) => ({ type: 'model' as const, ref: `run:${i}` }));
+      const shape = { per_device_train_batch_size: 8, max_length: 128, max_completion_length: 32, max_steps: 1 };
+      return (await budget.plan({ ...tinyRecipe, trainer, rewards, args: { ...shape, ...args } }, PRESETS.micro, gpu))!;
+    };
+    const P = 4 * 870_000;
+    const [rloo, two, ppo] = [await of('rloo'), await of('rloo', {}, 2), await of('ppo')];
+    expect((two.weights - rloo.weights) / P).toBeCloseTo(1, 1);
+    expect((rloo.weights - (await of('rloo', { beta: 0 })).weights) / P).toBeCloseTo(1, 1);
+    // Weights, gradients and two moments of the value model.
+    expect((ppo.weights - rloo.weights) / P).toBeCloseTo(4, 1);
+    expect((await of('rloo', { gradient_accumulation_steps: 8 })).activations).toBeGreaterThan(rloo.activations);
+  });
   test('tfjs plans nothing, so nothing is refused there', async () => {
     const budget = new MemoryBudget(new MemoryStorage());
     const wasm: BackendInfo = { backend: 'wasm', adapter: 'WebAssembly SIMD', isFallbackAdapter: false };
@@ -29,6 +57,29 @@ describe('the plan of a run', () => {
     expect(await budget.plan(huge, PRESETS.mini, wasm)).toBeUndefined();
     await budget.check(huge, PRESETS.mini, wasm);
   });
+});
+
+test('pairs are two rows; a reward model has its head and makes no logits and no answers', async () => {
+  const budget = new MemoryBudget(new MemoryStorage());
+  const wide = { ...PRESETS.micro, vocab_size: 20_000, tie_word_embeddings: false };
+  const of = async (trainer: string, peft: Recipe['peft'] = null) =>
+    (await budget.plan(
+      { ...tinyRecipe, args: { per_device_train_batch_size: 4, max_length: 128 }, trainer, peft },
+      wide,
+      gpu,
+    ))!;
+  // Another method of pairs without a reference.
+  const [orpo, reward] = [await of('orpo'), await of('reward')];
+  expect([orpo.B, reward.B]).toEqual([8, 8]);
+  // Neither the head over the vocabulary, 20,000 × 128, nor 256 rows of logits.
+  expect(orpo.weights - reward.weights).toBe(16 * (20_000 * 128 - 128));
+  expect(orpo.largest).toBeGreaterThanOrEqual(4 * 256 * 20_000);
+  expect(reward.largest).toBeLessThan(4 * 256 * 20_000);
+  expect(reward.activations).toBeLessThan(orpo.activations);
+  const lora = { r: 4, lora_alpha: 8, target_modules: ['q_proj'] };
+  // A layer's A; its B stands in a matrix of all outputs of q, k and v.
+  const modules = 4 * (4 * 128 + 256 * 4);
+  expect((await of('reward', lora)).weights).toBe(reward.weights / 4 + 16 * (modules + 128));
 });
 
 test('a model whose weights alone are too much is refused before it is read', async () => {

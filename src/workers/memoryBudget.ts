@@ -2,6 +2,7 @@
 // allocation fails; what failed is remembered for the adapter, and the next run is refused before it starts.
 import { KERNEL_FORMS } from '../gpu/kernels/forms';
 import { adaptersOf, configOf } from '../labs/bench/profile';
+import { besideModels } from '../labs/besideModels';
 import { recipeAdapters } from '../labs/recipeAdapters';
 import { fixedPrompts } from '../labs/runRecipe';
 import { ConfigError } from '../lib/errors';
@@ -14,7 +15,8 @@ import type { BackendInfo, LlamaConfig } from '../protocol/model';
 import type { Recipe } from '../protocol/recipe';
 import type { MemoryPlan } from '../protocol/requests';
 import type { Storage } from '../storage/storage';
-import { trainers } from '../trainers/registry';
+import { type TrainerId, trainedHead, trainers } from '../trainers/registry';
+import type { TrainerConfig } from '../trainers/trainerConfig';
 import { WASM_BUDGET } from './wasmBudget';
 
 const TABLE = 'memory-budgets';
@@ -33,21 +35,43 @@ const fits = (memory: StepMemory, budget: number, { largestBuffer = Number.POSIT
 
 /** What the recipe's run takes at most: its longest rows, in training and in measurements, and its answers on the way. */
 export function recipeMemory(recipe: Recipe, config: LlamaConfig, backend: BackendInfo) {
-  const args = parseConfig(trainers[recipe.trainer as keyof typeof trainers].fields, recipe.args);
+  const trainer: TrainerConfig = trainers[recipe.trainer as TrainerId];
+  const args = parseConfig(trainers[recipe.trainer as TrainerId].fields, recipe.args);
+  const rowsPerItem = trainer.rowsPerItem?.(args) ?? 1;
+  const beside = besideModels(recipe, args);
   const { largestBuffer = Number.POSITIVE_INFINITY } = backend;
+  const head = trainedHead(recipe.trainer);
+  // Batches in items, as the settings say; the plan alone is told of rows.
   const shapes: RunShapes = {
+    head,
     B: args.per_device_train_batch_size,
     T: Math.min(args.max_length, config.max_position_embeddings),
     checkpointing: args.gradient_checkpointing,
     evaluationRows: args.per_device_eval_batch_size,
-    prompts: fixedPrompts(recipe),
-    maxNewTokens: args.generation_max_new_tokens,
+    prompts: Math.max(fixedPrompts(recipe), beside.rolloutRows),
+    maxNewTokens: Math.max(args.generation_max_new_tokens, beside.completionTokens),
     adapters: recipeAdapters(recipe),
     quantization: recipe.model.quantization,
   };
-  const of = (changed: Partial<RunShapes>) =>
-    runMemory(config, { ...shapes, ...changed }, KERNEL_FORMS(backend.isFallbackAdapter), largestBuffer);
-  return { shapes, memory: of({}), of };
+  // Without a language-model head of its own a tied model is the same.
+  const model = head === 'score' ? { ...config, tie_word_embeddings: true } : config;
+  const of = (changed: Partial<RunShapes>): StepMemory => {
+    const items = { ...shapes, ...changed };
+    const rows = { ...items, B: items.B * rowsPerItem, evaluationRows: items.evaluationRows * rowsPerItem };
+    const forms = KERNEL_FORMS(backend.isFallbackAdapter);
+    const memory = runMemory(model, rows, forms, largestBuffer);
+    const frozen = beside.frozen * 4 * parameterCount(config);
+    if (beside.trained === 0) return { ...memory, weights: memory.weights + frozen };
+    // A value model: trained whole, beside adapters too, and by turns with the policy, so that both share their activations.
+    const own = { ...rows, head: 'score' as const, adapters: [], quantization: null };
+    const value = runMemory({ ...model, tie_word_embeddings: true }, own, forms, largestBuffer);
+    return {
+      weights: memory.weights + frozen + value.weights,
+      activations: Math.max(memory.activations, value.activations),
+      largest: Math.max(memory.largest, value.largest),
+    };
+  };
+  return { shapes, rowsPerItem, memory: of({}), of };
 }
 
 /** The first half, quarter … of a setting that is enough. */
@@ -117,8 +141,9 @@ export class MemoryBudget {
   /** Undefined where the recorded engine does not run: tfjs plans nothing. */
   async plan(recipe: Recipe, config: LlamaConfig, backend: BackendInfo): Promise<MemoryPlan | undefined> {
     if (backend.backend !== 'webgpu') return undefined;
-    const { shapes, memory } = recipeMemory(recipe, config, backend);
-    const { B, T } = shapes;
+    const { shapes, rowsPerItem, memory } = recipeMemory(recipe, config, backend);
+    const { T } = shapes;
+    const B = shapes.B * rowsPerItem;
     const budget = await this.bytes(backend.adapter);
     const { weights, activations, largest } = memory;
     const { largestBuffer } = backend;
@@ -132,13 +157,13 @@ export class MemoryBudget {
     const { shapes, of } = recipeMemory(recipe, config, backend);
     const { B, T, checkpointing, evaluationRows: E } = shapes;
     const isFit = (changed: Partial<RunShapes>) => fits(of(changed), plan.budget, backend);
-    const rows = halved(B, 1, (v) => isFit({ B: v }));
+    const items = halved(B, 1, (v) => isFit({ B: v }));
     const measured = halved(E, 1, (v) => isFit({ evaluationRows: v }));
-    const both = rows || measured ? undefined : halved(Math.max(B, E), 1, (v) => isFit(bothOf(v, B, E)));
+    const both = items || measured ? undefined : halved(Math.max(B, E), 1, (v) => isFit(bothOf(v, B, E)));
     const tokens = halved(T, 8, (v) => isFit({ T: v }));
     const remedies = [
       !checkpointing && isFit({ checkpointing: true }) && 'gradient_checkpointing to true',
-      rows && `per_device_train_batch_size to ${rows}`,
+      items && `per_device_train_batch_size to ${items}`,
       measured && `per_device_eval_batch_size to ${measured}`,
       both &&
         `per_device_train_batch_size to ${bothOf(both, B, E).B} and per_device_eval_batch_size to ${bothOf(both, B, E).evaluationRows}`,
@@ -148,8 +173,8 @@ export class MemoryBudget {
     const { largest = 0, largestBuffer = Number.POSITIVE_INFINITY } = plan;
     const what =
       largest > largestBuffer
-        ? `One tensor of this run, at ${B} × ${T} tokens, takes ${size(largest)}, and ${backend.adapter} binds at most ${size(largestBuffer)} at once.`
-        : `This run needs up to ${size(plan.weights + plan.activations)} on the GPU (weights and moments ${size(plan.weights)}, activations of ${B} × ${T} tokens, measurements and answers ${size(plan.activations)}), above the ${size(plan.budget)} that ${backend.adapter} is trusted with.`;
+        ? `One tensor of this run, at ${plan.B} × ${T} tokens, takes ${size(largest)}, and ${backend.adapter} binds at most ${size(largestBuffer)} at once.`
+        : `This run needs up to ${size(plan.weights + plan.activations)} on the GPU (weights and moments ${size(plan.weights)}, activations of ${plan.B} × ${T} tokens, measurements and answers ${size(plan.activations)}), above the ${size(plan.budget)} that ${backend.adapter} is trusted with.`;
     throw new ConfigError(`${what} ${remedy}`, { where: 'per_device_train_batch_size' });
   }
 }

@@ -1,25 +1,27 @@
 // Models that a person brings, copied into the store piece by piece: hashed first, so that their id and place are known and a copy
 // that was cut off goes on where it stopped; an artifact only once all of it is there.
-import { type GivenFile, type HfModel, readHfFolder, requireVocabulary } from '../interop/hfModel';
-import { CancelledError, DataError, StorageError } from '../lib/errors';
+import { type GivenFile, type HfModel, isModelFileOf, readHfFolder, requireVocabulary } from '../interop/hfModel';
+import { unzipGiven } from '../interop/zipFile';
+import { CancelledError, ConfigError, DataError, StorageError } from '../lib/errors';
+import { megabytes } from '../lib/words';
+import { requireKitSize } from '../protocol/kitFiles';
 import type { ModelImportProgress, PendingImport } from '../protocol/requests';
 import { type ArtifactInfo, type ArtifactStore, filePath } from '../storage/artifacts';
 import { artifactId, CHUNK_BYTES, digest, hashDigests, type Manifest } from '../storage/hash';
-import { exclusive, megabytes, type Storage } from '../storage/storage';
+import type { Storage } from '../storage/storage';
 import { ChunkReader } from './chunkReader';
-import type { Kits } from './kits';
+import { type Kits, IMPORTS as TABLE } from './kits';
+import type { RunLocks } from './runLocks';
 
-/** Imports that were begun, by artifact id; an entry goes when its import ends. */
-const TABLE = 'model-imports';
 /** What a window that keeps nothing may hold in memory. */
 const MOST_IN_MEMORY = 64e6;
 /** Room that is left to runs and the browser's own needs. */
 const SPARE_BYTES = 20e6;
 
-interface Begun extends PendingImport {
+/** Imports that were begun are a table by artifact id; an entry goes when its import ends. */
+interface Begun extends Omit<PendingImport, 'isElsewhere'> {
+  /** Artifact id of its tokenizer. */
   kit: string;
-  /** Nothing else uses it: it goes when the import is discarded. */
-  isOwnKit: boolean;
 }
 /** A file with the digest of each of its chunks. */
 interface Hashed {
@@ -29,6 +31,7 @@ interface Hashed {
 }
 type OnProgress = (progress: ModelImportProgress) => void;
 
+const lockOf = (id: string): string => `import/${id}`;
 const sizeOf = (files: Iterable<Blob>): number => [...files].reduce((sum, { size }) => sum + size, 0);
 const isSame = (a: Uint8Array, b: Uint8Array): boolean => a.every((byte, i) => byte === b[i]);
 
@@ -41,71 +44,103 @@ export class ModelImports {
     private readonly artifacts: ArtifactStore,
     private readonly kits: Kits,
     private readonly now: () => number,
+    /** One import is held by one tab. */
+    private readonly locks: RunLocks,
   ) {}
 
-  isRunning(id: string): boolean {
-    return this.running.has(id);
-  }
-  /** Imports that a closed tab cut off. */
+  /** Imports that a closed tab cut off, and those that run in another tab. */
   async pending(): Promise<PendingImport[]> {
+    const held = await this.locks.held();
     const begun = await this.storage.values<Begun>(TABLE);
-    return begun.filter(({ id }) => !this.running.has(id)).map(({ kit: _kit, isOwnKit: _own, ...rest }) => rest);
+    return begun
+      .filter(({ id }) => !this.running.has(id))
+      .map(({ id, name, startedAt, totalBytes }) => ({
+        ...{ id, name, startedAt, totalBytes },
+        ...(held.has(lockOf(id)) && { isElsewhere: true }),
+      }));
+  }
+  /** Artifact ids of imports that are begun, here, in another tab or cut off. */
+  async begun(): Promise<string[]> {
+    return (await this.storage.values<Begun>(TABLE)).map(({ id }) => id);
   }
 
   /**
-   * Throws DataError naming the file, tensor or field at fault, TemplateError for a chat template that cannot be read, StorageError
-   * where there is no room; nothing is kept then, nor after a cancel.
+   * A model that is there already is given back under the name that it has. Throws DataError naming the file, tensor or field at
+   * fault, TemplateError for a chat template that cannot be read, StorageError where there is no room, ConfigError while another tab
+   * imports the same model; nothing is kept then, nor after a cancel, but for an earlier copy whose rest has no room.
    */
   async import(
     name: string,
     given: readonly GivenFile[],
     { signal, onProgress }: { signal?: AbortSignal; onProgress?: OnProgress } = {},
-  ): Promise<ArtifactInfo> {
-    const model = await readHfFolder(given);
+  ): Promise<{ info: ArtifactInfo; isKnown: boolean }> {
+    const model = await readHfFolder(await unzipGiven(given, isModelFileOf));
     const total = sizeOf(model.files.values());
     await this.requireMedium(total);
+    for (const { path, blob } of model.kit) requireKitSize(path, blob.size); // before it is read
     const kitFiles = await Promise.all(
       model.kit.map(async ({ path, blob }) => ({ path, bytes: await blob.arrayBuffer() })),
     );
-    requireVocabulary(model.config, this.kits.check(kitFiles).vocabSize);
+    const { id: kit, vocabSize } = await this.kits.check(kitFiles);
+    requireVocabulary(model.config, vocabSize);
     const hashed = await this.hash(model, total, { signal, onProgress });
-    const before = new Set((await this.kits.list()).map(({ id }) => id));
-    const { id: kit } = await this.kits.import(name, kitFiles);
     const manifest = await manifestOfHashed(hashed, { tokenizer: kit });
     const id = await artifactId(manifest);
-    return exclusive(`model-import/${id}`, async () => {
+    return this.alone(id, name, async () => {
       const known = await this.artifacts.get(id);
-      if (known) return known;
-      const earlier = await this.storage.getValue<Begun>(TABLE, id);
-      const isOwnKit = earlier?.isOwnKit ?? !before.has(kit);
+      if (known) {
+        await this.storage.deleteValue(TABLE, id); // of a tab that was closed between the two entries
+        return { info: known, isKnown: true };
+      }
+      // An earlier copy that stopped halfway stays where the rest has no room.
+      await this.requireRoom(id, manifest, (await this.storage.getValue<Begun>(TABLE, id)) !== undefined);
       this.running.add(id);
       try {
-        await this.requireRoom(id, manifest);
-        const begun: Begun = { id, name, startedAt: this.now(), totalBytes: total, kit, isOwnKit };
-        await this.storage.setValue(TABLE, id, begun);
-        await this.copy(id, hashed, total, { signal, onProgress });
-        const info = await this.artifacts.adopt(manifest, { name });
+        // The entry first: who looks for tokenizers that nothing uses sees that this import does.
+        await this.storage.setValue(TABLE, id, { id, name, startedAt: this.now(), totalBytes: total, kit } satisfies Begun); // biome-ignore format: one entry
+        await this.kits.import(name, kitFiles, 'model');
+        const write = async () => {
+          await this.copy(id, hashed, total, { signal, onProgress });
+          return this.artifacts.adopt(manifest, { name });
+        };
+        const info = await this.artifacts.alone(id, write, () => throwIfCancelled(signal));
         await this.storage.deleteValue(TABLE, id);
-        return info;
+        return { info, isKnown: false };
       } catch (error) {
-        await this.drop(id, isOwnKit ? kit : undefined);
-        throw error;
+        await this.drop(id, kit);
+        throw noRoomFor(name, error) ?? error;
       } finally {
         this.running.delete(id);
       }
     });
   }
+  private async alone<T>(id: string, name: string, task: () => Promise<T>): Promise<T> {
+    // A worker that has just died may hold its locks for a moment yet.
+    const release = await this.locks.acquire(lockOf(id), 3000);
+    if (!release)
+      throw new ConfigError(`${name} is being imported in another tab. Wait for that tab, or cancel the import there.`, { where: id }); // biome-ignore format: one sentence
+    try {
+      return await task();
+    } finally {
+      release();
+    }
+  }
 
-  /** Removes what a cut-off import has left; resolves to the bytes freed. */
+  /** Removes what a cut-off import has left; resolves to the bytes freed. Throws ConfigError while it runs, here or in another tab. */
   async discard(id: string): Promise<number> {
     const begun = await this.storage.getValue<Begun>(TABLE, id);
-    if (!begun || this.running.has(id)) return 0;
-    return this.drop(id, begun.isOwnKit ? begun.kit : undefined);
+    if (!begun) return 0;
+    return this.alone(id, begun.name, async () => {
+      // Meanwhile the tab that held it may have ended it, one way or the other.
+      const now = await this.storage.getValue<Begun>(TABLE, id);
+      return now ? this.drop(id, now.kit) : 0;
+    });
   }
-  private async drop(id: string, kit?: string): Promise<number> {
-    const freed = await this.artifacts.remove(id);
+  /** An artifact that is there is left: its entry is written before the import's goes. */
+  private async drop(id: string, kit: string): Promise<number> {
+    const freed = (await this.artifacts.get(id)) ? 0 : await this.artifacts.remove(id);
     await this.storage.deleteValue(TABLE, id);
-    return freed + (kit === undefined ? 0 : (await this.kits.remove(kit)).freedBytes);
+    return freed + (await this.kits.removeUnused(kit));
   }
 
   private async hash(
@@ -178,18 +213,28 @@ export class ModelImports {
     );
   }
   /** Before the copy, so that a model that cannot fit does not fill the disk first. */
-  private async requireRoom(id: string, { files }: Manifest): Promise<void> {
+  private async requireRoom(id: string, { files }: Manifest, isBegun: boolean): Promise<void> {
     const { usageBytes, quotaBytes } = await this.storage.estimate();
     let needed = 0;
     for (const { path, sizeBytes } of files) needed += sizeBytes - ((await this.storage.size(filePath(id, path))) ?? 0);
     const free = quotaBytes - usageBytes;
     if (needed + SPARE_BYTES <= free) return;
+    const kept = isBegun ? 'What was copied before is kept.' : 'Nothing was copied.';
     throw new StorageError(
-      `The model needs ${megabytes(needed)}, and this browser has ${megabytes(Math.max(0, free))} of ${megabytes(quotaBytes)} left for the studio. Delete models or runs under Storage on the Models page, or free disk space, then import again. Nothing was copied.`,
+      `The ${isBegun ? 'rest of the model' : 'model'} needs ${megabytes(needed)}, and this browser has ${megabytes(Math.max(0, free))} of ${megabytes(quotaBytes)} left for the studio. Delete models or runs under Storage on the Models page, or free disk space, then import again. ${kept}`,
     );
   }
 }
 
+/** A write that the browser refused, in words of an import: what the store says is about its own paths. */
+function noRoomFor(name: string, cause: unknown): StorageError | undefined {
+  if (!(cause instanceof StorageError && cause.where?.startsWith('artifacts/'))) return undefined;
+  const file = cause.where.split('/').slice(2).join('/');
+  return new StorageError(
+    `There is no room for ${file} of ${name}: the browser or the disk refuses more. Delete models or runs under Storage on the Models page, or free disk space, then import again. Nothing of it is kept.`,
+    { cause, where: file },
+  );
+}
 const unreadable = (path: string) => (cause: unknown) => {
   throw new DataError(`${path} cannot be read any more: it was moved, changed or deleted. Give the folder again.`, {
     cause,

@@ -1,6 +1,5 @@
 // Models by ref: what they are, and their engines on the device, of which the few used last are kept.
-
-import type { TrainedAdapter } from '../interop/adapterExport';
+import { adapterId, type TrainedAdapter } from '../interop/adapterExport';
 import { type HfTensors, isWeights, openWeights, WEIGHTS_INDEX } from '../interop/hfModel';
 import {
   ADAPTER_CONFIG,
@@ -12,16 +11,20 @@ import {
   writeAdapters,
 } from '../interop/peft';
 import { recipeAdapters } from '../labs/recipeAdapters';
-import { ConfigError, DataError } from '../lib/errors';
+import { startFiles } from '../labs/startModel';
+import { CheckpointError, ConfigError, DataError } from '../lib/errors';
 import { tensorsOf } from '../nn/adapterSet';
-import { inFloat32 } from '../nn/hfConfig';
+import { headOf, inFloat32 } from '../nn/hfConfig';
 import { loadModel, type ModelFiles, parseLlamaConfig, type StreamedFiles, streamModel } from '../nn/loadModel';
-import { loraParameterCount, mergeLora } from '../nn/lora';
+import { isRewardAdapter, loraParameterCount, mergeLora } from '../nn/lora';
 import { mergedSource } from '../nn/mergedSource';
 import { parameterCount as countParameters } from '../nn/presets';
+import { asRewardModel } from '../nn/rewardModel';
 import type { LoraAdapter, ModelEngine, NamedTensorMap } from '../nn/seam';
 import type { Json } from '../protocol/chat';
+import type { LoraConfig } from '../protocol/model';
 import { DEFAULT_ADAPTER } from '../protocol/peft';
+import type { Recipe } from '../protocol/recipe';
 import type { ModelInfo, ModelRef } from '../protocol/requests';
 import type { RunRecord } from '../protocol/run';
 import { type ArtifactInfo, ArtifactStore, filePath } from '../storage/artifacts';
@@ -31,13 +34,12 @@ import type { RunStore } from '../storage/runs';
 import { readSafetensors, writeSafetensors } from '../storage/safetensors';
 import type { Storage } from '../storage/storage';
 import { inMemory, readTensors, storedBytes, type TensorSource } from '../storage/tensorSource';
+import { trainedHead } from '../trainers/registry';
+import { BUILTIN, BUILTIN_ADAPTERS, noteBuiltinId } from './builtinModels';
 import type { DeviceQueue, Priority } from './deviceQueue';
+import { missingModel } from './missingModel';
 import { type ReadModelFile, requireModelFile } from './modelFiles';
 
-/** Names under public/models; an artifact id may mean one of them. */
-export const BUILTIN = ['nano', 'micro', 'micro-sft'];
-/** Adapters that ship, in PEFT's files under public/models/adapters; `builtin:adapters/bank_A`. */
-const BUILTIN_ADAPTERS = ['bank_A', 'retail_B', 'saas_C'];
 const ADAPTER_FOLDER = 'adapters/';
 const ENGINES_KEPT = 4;
 /** Of weights, so that several large models do not fill the device: one is always kept. */
@@ -54,6 +56,8 @@ export interface ModelSource {
   adapters?: { list: LoraAdapter[]; tensors: NamedTensorMap; baseName: string };
   /** Of the base beside which the adapters lie. */
   baseId?: string;
+  /** Artifact id of the template that the adapters were trained with, where they name it (`trainedParents`). */
+  templateId?: string;
   /** Of a run's checkpoint. */
   step?: number;
   /** Keeps it as artifacts, for what is built on it; absent where it is one, or ships with the studio. */
@@ -66,6 +70,8 @@ export interface ModelsEnvironment {
   queue: DeviceQueue;
   now: () => number;
   readModelFile: ReadModelFile;
+  /** Id that a model's tokenizer pads with; null where it has none. */
+  padTokenOf: (ref: ModelRef) => Promise<number | null>;
   /** Throws ConfigError for a model that the device has no room for. */
   checkRoom?: (config: ModelInfo['config']) => Promise<void>;
   /** The engine of a run that trains here (or ended here a moment ago), with its step. */
@@ -85,15 +91,20 @@ export class Models {
     this.artifacts = new ArtifactStore(env.storage, env.now);
   }
 
-  /** Runs `task` with the model's engine, alone on the device. The engine may not be used after it. */
+  /**
+   * Runs `task` with the model's engine, alone on the device. The engine may not be used after it. Throws ConfigError for a model
+   * with another head than `head`.
+   */
   async use<T>(
     ref: ModelRef,
     task: (engine: ModelEngine) => Promise<T>,
     signal?: AbortSignal,
     priority: Priority = 'interactive',
+    head: 'lm' | 'score' = 'lm',
   ): Promise<T> {
     const isLive = () => this.live(ref);
     const source = isLive() ? undefined : await this.source(ref, undefined, signal); // reads files before it takes the device
+    requireHead(head, source ? source.info.head : isLive()?.engine.head, ref);
     return this.env.queue.run(
       priority,
       async () => {
@@ -119,7 +130,8 @@ export class Models {
     const name = (await this.env.runs.head(runId))?.name ?? runId;
     // Weights that still move are no artifact: their id says run and step.
     const adapters = adapterInfos(config, live.engine.adapters);
-    return { ref, name, artifactId: `run:${runId}@${live.step}`, config, ...sizes(config), ...adapters };
+    const isReward = live.engine.head === 'score';
+    return { ref, name, artifactId: `run:${runId}@${live.step}`, config, ...sizes(config, isReward), ...adapters };
   }
 
   /** Throws DataError or CheckpointError, in words, when the ref means nothing here. */
@@ -131,6 +143,16 @@ export class Models {
     throw new DataError(`"${ref}" is no model: use builtin:micro, run:<id>, run:<id>@<step> or sha256:….`, {
       where: ref,
     });
+  }
+
+  /** What a recipe's run begins with (labs/startModel.ts): its model, with a new head where the method wants one. */
+  async start(recipe: Recipe, signal?: AbortSignal): Promise<ModelSource> {
+    return this.started(recipe, await this.whole(recipe.model.ref, signal));
+  }
+  private async started(recipe: Recipe, source: ModelSource): Promise<ModelSource> {
+    const padTokenId = trainedHead(recipe.trainer) === 'score' ? await this.env.padTokenOf(recipe.model.ref) : null;
+    const files = startFiles(recipe, source.files, padTokenId);
+    return files === source.files ? source : asReward(source, files);
   }
 
   /** A model as something to build on: adapters are merged into their base (PEFT's merge_and_unload). */
@@ -151,7 +173,9 @@ export class Models {
       ? mergedWeights(info.config, files.weights, chosen, tensorsOf(chosen.name, adapters.tensors))
       : files.weights;
     const { adapters: _none, ...plain } = info;
-    const artifactId = chosen && (await this.adapterId(source, chosen));
+    // An adapter's own files are the artifact; written anew, as a run's are, they would be another.
+    const isRun = runOf(ref).runId !== undefined;
+    const artifactId = isRun && chosen ? await this.adapterId(source, chosen) : undefined;
     return {
       key: `${source.key}#${name ?? ''}`,
       info: artifactId ? { ...plain, artifactId } : plain,
@@ -161,13 +185,10 @@ export class Models {
   }
 
   /** Artifact id of one adapter of a source: as keepAdapters gives. */
-  private async adapterId(
-    { info, adapters, baseId }: ModelSource,
-    { name, config }: LoraAdapter,
-  ): Promise<string | undefined> {
-    if (!adapters || baseId === undefined) return undefined;
-    const files = writeAdapter(info.config, config, tensorsOf(name, adapters.tensors), adapters.baseName);
-    return artifactId(await manifestOf('adapter', files, { base: baseId }));
+  private async adapterId({ info: { config }, adapters, baseId, templateId }: ModelSource, adapter: LoraAdapter) {
+    if (!adapters) return undefined;
+    const { baseName, tensors } = adapters;
+    return adapterId({ config, adapter, tensors: tensorsOf(adapter.name, tensors), baseName, baseId, templateId });
   }
   /**
    * The adapter that a ref means, as it is now, with its base at full precision: what a base in four bits rounds is not the
@@ -191,16 +212,18 @@ export class Models {
       const { engine } = live;
       const adapter = choose(engine.adapters);
       const head = await this.env.runs.get(runId!);
-      const base = await this.whole(head.recipe.model.ref, signal);
+      const base = await this.start(head.recipe, signal);
       // The run goes on while this waits for the device: the step is the one that is read.
       const read = async () => ({ step: this.live(ref)?.step ?? live.step, tensors: await engine.exportTrained() });
       const { step, tensors } = await this.env.queue.run('interactive', read, signal);
-      const about = { baseName: base.info.name, baseId: base.info.artifactId, step };
+      const { base: baseId, template: templateId } = adapterParents(base.info.artifactId, head);
+      const about = { baseName: base.info.name, baseId, templateId, step };
       return trainedAdapter(base.files, { ...base.info, name: head.name }, about, adapter, tensors);
     }
-    const { adapters, files, info, baseId, step } = await this.source(ref, undefined, signal);
+    const { adapters, files, info, baseId, templateId, step } = await this.source(ref, undefined, signal);
     const adapter = choose(adapters?.list ?? []);
-    return trainedAdapter(files, info, { baseName: adapters!.baseName, baseId, step }, adapter, adapters!.tensors);
+    const about = { baseName: adapters!.baseName, baseId, templateId, step };
+    return trainedAdapter(files, info, about, adapter, adapters!.tensors);
   }
 
   /** A new engine that belongs to the caller, with `fresh` adapters to be trained. Only while the device is held. */
@@ -244,6 +267,10 @@ export class Models {
       engine.dispose();
     }
   }
+  /** Of a run that trains here and is meant as it is now. */
+  liveStep(ref: ModelRef): number | undefined {
+    return this.live(ref)?.step;
+  }
   private live(ref: ModelRef) {
     const { runId, step } = runOf(ref);
     return runId !== undefined && step === undefined ? this.env.liveEngine(runId) : undefined;
@@ -278,6 +305,7 @@ export class Models {
     const id = await artifactId(
       await manifestOf('model', { 'config.json': configBytes, 'model.safetensors': weights }),
     );
+    noteBuiltinId(readModelFile, id);
     const report = reportBytes && (JSON.parse(new TextDecoder().decode(reportBytes)) as { [key: string]: Json });
     return {
       key: id,
@@ -303,7 +331,9 @@ export class Models {
       await manifestOf('adapter', { [ADAPTER_CONFIG]: configBytes, [ADAPTER_WEIGHTS]: weights }, { base: base.key }),
     );
     const report = reportBytes && (JSON.parse(new TextDecoder().decode(reportBytes)) as { [key: string]: Json });
-    const source = this.besideBase(base, { ref: `builtin:${name}`, name: short, id }, configBytes, weights, report);
+    noteBuiltinId(readModelFile, id);
+    const about = { ref: `builtin:${name}`, name: short, id };
+    const source = await this.besideBase(base, about, configBytes, weights, report);
     const files = { [ADAPTER_CONFIG]: configBytes, [ADAPTER_WEIGHTS]: weights };
     const keep = async () => {
       await this.artifacts.put('adapter', files, { name: short, parents: { base: base.key } });
@@ -311,38 +341,52 @@ export class Models {
     return { ...source, keep };
   }
   /** An adapter's files as a source: the base's, with the adapter beside it. */
-  private besideBase(
-    base: ModelSource,
+  private async besideBase(
+    given: ModelSource,
     { ref, name, id }: { ref: ModelRef; name: string; id: string },
     configBytes: Uint8Array,
     weights: Uint8Array,
     report?: { [key: string]: Json },
-  ): ModelSource {
-    const { config, artifactId: baseId, name: baseName } = base.info;
-    const file = readAdapter(config, { config: configBytes, weights });
+  ): Promise<ModelSource> {
+    const file = readAdapter(given.info.config, { config: configBytes, weights });
     const { adapter, tensors } = toEngine(DEFAULT_ADAPTER, file);
-    const info = { ref, name, artifactId: id, config, ...sizes(config), ...adapterInfos(config, [adapter]), ...(report && { report }) }; // biome-ignore format: one object
+    const hasHead = isRewardAdapter(file.config);
+    const isReward = hasHead || given.info.head === 'score';
+    // The adapter brings its own head: what the base's begins with is not read.
+    const start = async () => ({ seed: 0, padTokenId: await this.env.padTokenOf(given.info.ref) });
+    const base = hasHead ? asReward(given, asRewardModel(given.files, await start())) : given;
+    const { config, artifactId: baseId, name: baseName } = base.info;
+    const info = { ref, name, artifactId: id, config, ...sizes(config, isReward), ...adapterInfos(config, [adapter]), ...(report && { report }) }; // biome-ignore format: one object
     return { key: id, info, files: base.files, adapters: { list: [adapter], tensors, baseName }, baseId };
+  }
+  /** What ships with the studio under this artifact id. */
+  async shipped(id: string): Promise<ModelSource | undefined> {
+    const adapters = BUILTIN_ADAPTERS.map((name) => ADAPTER_FOLDER + name);
+    for (const name of new Set([...BUILTIN, ...adapters, ...this.builtin.keys()])) {
+      const source = await this.builtinSource(name).catch(() => undefined); // not in this copy: not the one
+      if (source?.key === id) return source;
+    }
+    return undefined;
   }
   private async artifactSource(ref: ModelRef): Promise<ModelSource> {
     const known = await this.artifacts.get(ref);
-    if (!known) {
-      const adapters = BUILTIN_ADAPTERS.map((name) => ADAPTER_FOLDER + name);
-      for (const name of new Set([...BUILTIN, ...adapters, ...this.builtin.keys()])) {
-        const source = await this.builtinSource(name).catch(() => undefined); // not shipped: not the one
-        if (source?.key === ref) return { ...source, info: { ...source.info, ref } };
-      }
-    }
+    const shipped = known ? undefined : await this.shipped(ref);
+    if (shipped) return { ...shipped, info: { ...shipped.info, ref } };
     if (known?.manifest.kind === 'adapter') return this.adapterSource(ref, known);
+    if (!known) throw await missingModel(this.env.storage, ref);
     const configJson = new TextDecoder().decode(await this.artifacts.file(ref, 'config.json'));
     const json = JSON.parse(configJson) as unknown;
     const config = parseLlamaConfig(json);
-    const weights = await this.storedTensors(known!, config);
-    const info = { ref, name: known!.name, artifactId: ref, config, ...sizes(config) };
+    const head = headOf(json);
+    const weights = await this.storedTensors(known, { config, head });
+    const info = { ref, name: known.name, artifactId: ref, config, ...sizes(config, head === 'score') };
     return { key: ref, info, files: { config: json, weights } };
   }
   /** Of a model artifact. Throws DataError naming the file or tensor that is missing or damaged. */
-  private async storedTensors({ id, manifest }: ArtifactInfo, config: ModelInfo['config']): Promise<HfTensors> {
+  private async storedTensors(
+    { id, manifest }: ArtifactInfo,
+    model: Parameters<typeof openWeights>[0],
+  ): Promise<HfTensors> {
     const names = manifest.files.map(({ path }) => path);
     const weights = names.filter(isWeights).map(async (name) => ({
       name,
@@ -351,20 +395,23 @@ export class Models {
     const index = names.includes(WEIGHTS_INDEX)
       ? JSON.parse(new TextDecoder().decode(await this.artifacts.file(id, WEIGHTS_INDEX)))
       : undefined;
-    return openWeights(config, await Promise.all(weights), index);
+    return openWeights(model, await Promise.all(weights), index);
   }
   private async checkpointSource(ref: ModelRef, runId: string, step?: number): Promise<ModelSource> {
-    const head = await this.env.runs.get(runId);
-    const base = await this.whole(head.recipe.model.ref);
+    const head = await this.env.runs.head(runId);
+    if (!head) throw await missingModel(this.env.storage, `run:${runId}`);
+    const { recipe } = head;
+    const base = await this.started(recipe, await this.baseOf(recipe.model.ref, head.name));
+    const isReward = base.info.head === 'score';
     const { weights, ref: checkpoint } = await this.env.checkpoints.weights(runId, step);
     const name = `${head.name} · step ${checkpoint.step}`;
-    const parents = { base: base.info.artifactId };
     const list = recipeAdapters(head.recipe);
     if (list.length > 0) {
+      const parents = adapterParents(base.info.artifactId, head);
       const { config, name: baseName } = base.info;
       const adapterFiles = writeAdapters(config, list, weights, baseName);
       const key = await artifactId(await manifestOf('adapter', adapterFiles, parents));
-      const info = { ref, name, artifactId: key, config, ...sizes(config), ...adapterInfos(config, list) };
+      const info = { ref, name, artifactId: key, config, ...sizes(config, isReward), ...adapterInfos(config, list) };
       // As it was trained: beside four bits, where the recipe says so.
       const { quantization } = head.recipe.model;
       return {
@@ -372,22 +419,38 @@ export class Models {
         info,
         files: { ...base.files, quantization },
         adapters: { list, tensors: weights, baseName },
-        baseId: base.info.artifactId,
+        baseId: parents.base,
+        templateId: parents.template,
         step: checkpoint.step,
         keep: async () => {
-          await this.keepAdapters(base, list, weights, name);
+          await this.keepAdapters(base, list, weights, name, parents);
         },
       };
     }
     const files = modelFiles(base.files.config, weights);
-    const id = await artifactId(await manifestOf('model', files, parents));
+    const trained = trainedParents(base.info.artifactId, head);
+    const id = await artifactId(await manifestOf('model', files, trained));
     const { config } = base.info;
-    const info = { ref, name, artifactId: id, config, ...sizes(config) };
+    const info = { ref, name, artifactId: id, config, ...sizes(config, isReward) };
     const keep = async () => {
       await base.keep?.();
-      await this.artifacts.put('model', files, { name, parents });
+      await this.artifacts.put('model', files, { name, parents: trained });
     };
     return { key: id, info, files: { config: base.files.config, weights }, keep };
+  }
+
+  /** What `child` was trained on. Throws CheckpointError naming both where it is gone. */
+  private async baseOf(ref: ModelRef, child: string): Promise<ModelSource> {
+    const { runId } = runOf(ref);
+    const isGone = runId !== undefined && !(await this.env.runs.head(runId));
+    if (isGone) throw await missingModel(this.env.storage, `run:${runId}`, child);
+    try {
+      return await this.whole(ref);
+    } catch (error) {
+      // Only of this base: an older one of the chain has named its own.
+      if (!(error instanceof CheckpointError && error.where === ref)) throw error;
+      throw await missingModel(this.env.storage, ref, child);
+    }
   }
 
   /** Keeps the adapter of a ref as an artifact, with its base; resolves to its id. Throws ConfigError where there is none. */
@@ -407,6 +470,7 @@ export class Models {
           : `This run has trained ${list.length} adapters. Say which: ${list.map((one) => `${ref.split('#')[0]}#${one.name}`).join(', ')}.`,
         { where: ref },
       );
+    refuseRewardAdapter(chosen.config, ref);
     await source.keep?.();
     // An adapter's own files are the artifact; written anew, as a run's are, they would be another.
     const written = runId === undefined ? undefined : await this.adapterId(source, chosen);
@@ -430,11 +494,12 @@ export class Models {
           where: ref,
         },
       );
-    const base = await this.whole(baseId);
+    const base = await this.baseOf(baseId, name);
     const [configBytes, weights] = await Promise.all(
       [ADAPTER_CONFIG, ADAPTER_WEIGHTS].map((file) => this.artifacts.file(ref, file)),
     );
-    return this.besideBase(base, { ref, name, id: ref }, configBytes!, weights!);
+    const source = await this.besideBase(base, { ref, name, id: ref }, configBytes!, weights!);
+    return { ...source, templateId: manifest.parents.template };
   }
 
   /**
@@ -443,15 +508,16 @@ export class Models {
    */
   async keepTrained(runId: string, engine: ModelEngine): Promise<RunRecord['outputs']> {
     const head = await this.env.runs.get(runId);
-    const base = await this.whole(head.recipe.model.ref);
+    const base = await this.start(head.recipe);
     const weights = await this.env.queue.run('interactive', () => engine.exportTrained());
     if (engine.adapters.length === 0) {
       await base.keep?.();
       const files = modelFiles(base.files.config, weights);
-      const parents = { base: base.info.artifactId };
+      const parents = trainedParents(base.info.artifactId, head);
       return { model: (await this.artifacts.put('model', files, { name: head.name, parents })).id };
     }
-    return this.keepAdapters(base, engine.adapters, weights, head.name);
+    const parents = adapterParents(base.info.artifactId, head);
+    return this.keepAdapters(base, engine.adapters, weights, head.name, parents);
   }
   /** Each adapter as an artifact, and the base that they need. */
   private async keepAdapters(
@@ -459,14 +525,15 @@ export class Models {
     adapters: readonly LoraAdapter[],
     tensors: NamedTensorMap,
     title: string,
+    parents: Record<string, string>,
   ): Promise<RunRecord['outputs']> {
     await base.keep?.();
-    const { config, name: baseName, artifactId: baseId } = base.info;
+    const { config, name: baseName } = base.info;
     const outputs: RunRecord['outputs'] = {};
     for (const { name, config: lora } of adapters) {
       const files = writeAdapter(config, lora, tensorsOf(name, tensors), baseName);
       const isOnly = adapters.length === 1;
-      const about = { name: isOnly ? title : `${title} · ${name}`, parents: { base: baseId } };
+      const about = { name: isOnly ? title : `${title} · ${name}`, parents };
       outputs[isOnly ? 'adapter' : `adapter:${name}`] = (await this.artifacts.put('adapter', files, about)).id;
     }
     return outputs;
@@ -499,17 +566,17 @@ function mergedWeights(
   return mergeLora(config, tensorsIn(weights), adapter, tensors);
 }
 
-async function trainedAdapter(
+function trainedAdapter(
   files: ModelSource['files'],
   { config, name }: Pick<ModelInfo, 'config' | 'name'>,
-  about: Pick<TrainedAdapter, 'baseName' | 'baseId' | 'step'>,
+  about: Pick<TrainedAdapter, 'baseName' | 'baseId' | 'templateId' | 'step'>,
   adapter: LoraAdapter,
   tensors: NamedTensorMap,
-): Promise<TrainedAdapter> {
+): TrainedAdapter {
   return {
     config,
     hfConfig: files.config,
-    weights: tensorsIn((await wholeFiles(files)).weights),
+    weights: sourceOf(files.weights),
     ...about,
     name: adapter.name === DEFAULT_ADAPTER ? name : `${name} ${adapter.name}`,
     adapter,
@@ -557,6 +624,23 @@ const adapterInfos = (config: ModelInfo['config'], list: readonly LoraAdapter[])
         })),
       };
 
+/**
+ * What was trained names its template: it is served with that when its run is gone. The built-in one on a built-in base goes
+ * without saying, so that such adapters have the ids that PEFT's files alone give.
+ */
+function adapterParents(
+  base: string,
+  { recipe, parents }: Pick<RunRecord, 'recipe' | 'parents'>,
+): { base: string; template?: string } {
+  const isUsual = recipe.template === 'builtin:chatml' && recipe.model.ref.startsWith('builtin:');
+  return { base, ...(!isUsual && parents.template !== undefined && { template: parents.template }) };
+}
+/** A trained model names its tokenizer too: it is read right when the base is gone. */
+function trainedParents(base: string, head: Pick<RunRecord, 'recipe' | 'parents'>): Record<string, string> {
+  const { tokenizer } = head.parents;
+  return { ...adapterParents(base, head), ...(tokenizer !== undefined && { tokenizer }) };
+}
+
 function modelFiles(config: unknown, weights: Parameters<typeof writeSafetensors>[0]): Record<string, Uint8Array> {
   return {
     'config.json': new TextEncoder().encode(JSON.stringify(inFloat32(config), undefined, 2)),
@@ -564,7 +648,33 @@ function modelFiles(config: unknown, weights: Parameters<typeof writeSafetensors
   };
 }
 
-function sizes(config: ModelInfo['config']): Pick<ModelInfo, 'parameterCount' | 'sizeBytes'> {
-  const parameterCount = countParameters(config);
-  return { parameterCount, sizeBytes: 4 * parameterCount };
+function sizes(
+  config: ModelInfo['config'],
+  isReward = false,
+): Pick<ModelInfo, 'head' | 'parameterCount' | 'sizeBytes'> {
+  const parameterCount = countParameters(config) + (isReward ? config.hidden_size : 0);
+  return { ...(isReward && { head: 'score' as const }), parameterCount, sizeBytes: 4 * parameterCount };
+}
+/** A language model's source with the files of a reward model on it; what it is kept as stays the language model. */
+function asReward(source: ModelSource, files: ModelSource['files']): ModelSource {
+  const config = parseLlamaConfig(files.config);
+  return { ...source, key: `${source.key}/score`, info: { ...source.info, config, ...sizes(config, true) }, files };
+}
+/** Throws ConfigError for an adapter with a head of its own, where one is to answer. */
+export function refuseRewardAdapter(config: LoraConfig, where: string): void {
+  if (isRewardAdapter(config))
+    throw new ConfigError(
+      'This is the adapter of a reward model: it gives texts numbers and answers nobody. Choose an adapter of a language model.',
+      { where },
+    );
+}
+/** Throws ConfigError for a model that does not have the head a request is for. */
+function requireHead(wanted: 'lm' | 'score', found: string | undefined, ref: ModelRef): void {
+  if ((found ?? 'lm') === wanted) return;
+  throw new ConfigError(
+    wanted === 'lm'
+      ? `${ref} is a reward model: it gives a text a number and cannot write or continue one. Choose a language model.`
+      : `${ref} is a language model and gives no rewards. Choose a reward model, or train one on preference pairs.`,
+    { where: ref },
+  );
 }

@@ -71,6 +71,54 @@ test('a recipe without rewards, or with a reward model that is not there, does n
   await expect(start([{ type: 'model', ref: 'sha256:none' }])).rejects.toThrow('sha256:none');
 });
 
+test('RLOO on a reward model that a run has left, a whole one and an adapter; a language model gives no rewards', async () => {
+  const made = bed();
+  const { compute } = made;
+  const judge: Recipe = {
+    ...tinyRecipe,
+    trainer: 'reward',
+    data: { train: [{ ref: 'builtin:pref', split: 'train' }], eval: [], rows: 8, seed: 1 },
+    args: {
+      max_steps: 2,
+      learning_rate: 0.01,
+      per_device_train_batch_size: 2,
+      max_length: 384,
+      eval_steps: 0,
+      save_steps: 0,
+    },
+    overrides: ['target_cut', 'stop_not_trained', 'truncated', 'too_long', 'chosen_is_rejected'],
+  };
+  const peft = { r: 2, lora_alpha: 8, target_modules: ['q_proj'] };
+  const refs: string[] = [];
+  for (const [runId, given] of Object.entries({ whole: judge, adapter: { ...judge, peft } })) {
+    await compute.request('startRun', { runId, name: runId, recipe: given });
+    await vi.waitFor(() => expect(made.statuses(runId).at(-1)).toBe('finished'), { timeout: 30_000, interval: 5 });
+    refs.push(`run:${runId}`);
+  }
+  const { num_ppo_epochs: _ofPpo, ...shared } = recipe.args;
+  const rloo: Recipe = {
+    ...recipe,
+    trainer: 'rloo',
+    args: { ...shared, num_generations: 2, max_steps: 2 },
+    rewards: refs.map((ref) => ({ type: 'model', ref, weight: 0.5 })),
+  };
+  const lm: Recipe = { ...rloo, rewards: [{ type: 'model', ref: 'builtin:tiny' }] };
+  await expect(compute.request('startRun', { runId: 'no', name: 'no', recipe: lm })).rejects.toThrow(
+    'is no reward model',
+  );
+  await compute.request('startRun', { runId: 'r', name: 'r', recipe: rloo });
+  await until(made, 'finished');
+  const { points, parents } = (await compute.request('listRuns', {})).runs.find(({ id }) => id === 'r')!;
+  const point = points.find((one) => 'loss' in one)!;
+  const [whole, adapter] = refs.map((ref) => point[`rewards/${ref.slice('run:'.length)}/mean`]!);
+  expect(point.reward).toBeCloseTo(0.5 * whole! + 0.5 * adapter!, 5);
+  expect(whole).not.toBe(adapter);
+  expect(parents).toMatchObject({
+    reward: expect.stringMatching(/^sha256:/),
+    'reward:2': expect.stringMatching(/^sha256:/),
+  });
+}, 90_000);
+
 test('KL laboratory: a model beside itself has none; rows come with their tokens; bad input is refused', async () => {
   const { compute } = bed();
   const progress: number[] = [];

@@ -1,8 +1,10 @@
 // From a recipe to something that trains: rows from the text worker, an engine of its own, the loop.
+import { rewardRefs } from '../labs/besideModels';
 import { gateFindings, passGate } from '../labs/preflight';
 import { recipeAdapters } from '../labs/recipeAdapters';
 import { referenceModel } from '../labs/reference';
 import { prepareRecipe } from '../labs/runRecipe';
+import { requireLanguageModel } from '../labs/startModel';
 import { validateRecipe } from '../labs/validateRecipe';
 import { ConfigError, TemplateError } from '../lib/errors';
 import { parseConfig } from '../lib/fields';
@@ -61,10 +63,15 @@ export function recipePreparer(env: PrepareEnvironment): PrepareRun {
   }
   return async (given, { runId, resumeFrom, signal }) => {
     const recipe = validateRecipe(given);
-    const source = await env.models.whole(recipe.model.ref, signal);
+    const source = await env.models.start(recipe, signal);
     const referenceRef = referenceModel(recipe, parseConfig(trainers[recipe.trainer as TrainerId].fields, recipe.args));
     const frozen = referenceRef === undefined ? undefined : await env.models.whole(referenceRef, signal);
+    if (frozen) requireLanguageModel(frozen.files, referenceRef!);
     if (frozen) checkReference(source.info, frozen.info);
+    const rewarding = await Promise.all(
+      rewardRefs(recipe).map(async (ref) => ({ ref, source: await env.models.whole(ref, signal) })),
+    );
+    for (const { source: given } of rewarding) checkRewardModel(source.info, given.info);
     await env.checkMemory(recipe, source.info.config);
     const { context, templateId, tokenizerId } = await env.contexts.ofRecipe(recipe);
     const train = await encode(recipe, 'train', runId, signal);
@@ -84,13 +91,16 @@ export function recipePreparer(env: PrepareEnvironment): PrepareRun {
       const base = { ...source, files: { ...source.files, quantization } };
       const engine = await env.models.newEngine(base, recipeAdapters(recipe));
       let reference: ModelEngine | undefined;
+      const rewardModels: Record<string, ModelEngine> = {};
       try {
         if (frozen) reference = await env.models.newEngine(frozen);
+        for (const { ref, source: given } of rewarding) rewardModels[ref] = await env.models.newEngine(given);
         return await prepareRecipe(
           recipe,
           {
             engine,
             reference,
+            rewardModels,
             onReference: (done, total) => env.emit({ kind: 'preparing', runId, part: 'reference', done, total }),
             train: train.rows,
             eval: held.rows,
@@ -105,6 +115,7 @@ export function recipePreparer(env: PrepareEnvironment): PrepareRun {
       } catch (error) {
         engine.dispose();
         reference?.dispose();
+        for (const model of Object.values(rewardModels)) model.dispose();
         throw error;
       }
     }, signal);
@@ -114,6 +125,9 @@ export function recipePreparer(env: PrepareEnvironment): PrepareRun {
       model: source.info.artifactId,
       tokenizer: tokenizerId,
       ...(frozen && { reference: frozen.info.artifactId }),
+      ...Object.fromEntries(
+        rewarding.map(({ source: given }, i) => [i === 0 ? 'reward' : `reward:${i + 1}`, given.info.artifactId]),
+      ),
     };
     return {
       driver,
@@ -130,5 +144,19 @@ function checkReference({ name, config }: ModelInfo, reference: ModelInfo): void
     throw new ConfigError(
       `The reference ${reference.name} has ${reference.config.vocab_size} tokens and ${name} has ${config.vocab_size}: their log-probabilities cannot be compared. Choose a reference with the same tokenizer.`,
       { where: 'recipe.reference' },
+    );
+}
+
+/** Completions are scored by their ids, token in, token out. Throws ConfigError for a model that gives no rewards. */
+function checkRewardModel({ name, config }: ModelInfo, reward: ModelInfo): void {
+  if (reward.head !== 'score')
+    throw new ConfigError(
+      `${reward.name} is no reward model: it has no head that gives a text a number. Train one with the reward trainer, or choose one that was.`,
+      { where: 'recipe.rewards' },
+    );
+  if (reward.config.vocab_size !== config.vocab_size)
+    throw new ConfigError(
+      `The reward model ${reward.name} has ${reward.config.vocab_size} tokens and ${name} has ${config.vocab_size}: it cannot read what the policy writes. Choose one with the same tokenizer.`,
+      { where: 'recipe.rewards' },
     );
 }

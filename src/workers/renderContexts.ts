@@ -10,8 +10,9 @@ import { type CompiledTemplate, compileTemplate } from '../text/chatTemplate';
 import type { RenderContext } from '../text/renderContext';
 import { Tokenizer } from '../text/tokenizer';
 import { Kits } from './kits';
+import { missingTemplate } from './missingModel';
 import { type ReadModelFile, requireModelFile } from './modelFiles';
-import { type ModelKit, modelKitOf } from './modelKit';
+import { type ModelKit, modelKitOf, trainedTemplate } from './modelKit';
 
 const LAST_SOURCES = 8;
 const BUILTIN_REF = 'builtin:chatml';
@@ -56,7 +57,8 @@ export class RenderContexts {
   async ofKit(kit: string | undefined, sourceOrRef?: string): Promise<RenderContext> {
     if (kit === undefined) return this.ofSource(sourceOrRef);
     const { tokenizer, compiled, variables } = await this.kits.load(kit);
-    const template = sourceOrRef === undefined && compiled ? compiled : (await this.ofSource(sourceOrRef)).template;
+    const isOwn = sourceOrRef === undefined || (sourceOrRef.startsWith('sha256:') && compiled && (await templateId(compiled.source)) === sourceOrRef); // biome-ignore format: one condition
+    const template = isOwn && compiled ? compiled : (await this.ofSource(sourceOrRef)).template;
     return {
       tokenizer,
       template,
@@ -87,8 +89,22 @@ export class RenderContexts {
     const context = await this.ofKit(kit, sourceOrRef === MODEL_TEMPLATE ? undefined : sourceOrRef);
     return stopIds.length > 0 ? { ...context, stopIds } : context;
   }
-  private kitOf(ref: ModelRef | undefined): Promise<ModelKit> {
-    return ref === undefined ? Promise.resolve({ stopIds: [] }) : modelKitOf(this.storage, ref, this.now);
+  /** What a model's tokenizer pads with: its end where it has nothing else, as TRL's RewardTrainer does; null without either. */
+  async padTokenOf(ref: ModelRef): Promise<number | null> {
+    const { tokenizer, padToken, eosToken } = await this.ofModel(ref);
+    const token = padToken ?? eosToken;
+    return (token === undefined ? undefined : tokenizer.idOf(token)) ?? null;
+  }
+  /** What a model is served with: the template that it was trained with, unless another is asked for. */
+  async served(ref: ModelRef | undefined, sourceOrRef?: string): Promise<RenderContext> {
+    const trained = ref === undefined ? undefined : await trainedTemplate(this.storage, ref, this.now);
+    return this.ofModel(ref, sourceOrRef ?? trained);
+  }
+  /** Tokenizer and ends of a model. Throws CheckpointError naming a base that is gone, where nothing else tells the tokenizer. */
+  async kitOf(ref: ModelRef | undefined): Promise<ModelKit> {
+    if (ref === undefined) return { stopIds: [] };
+    const { storage, now, readModelFile } = this;
+    return modelKitOf({ storage, now, readModelFile, studioTokenizer: async () => (await this.tokenizer()).id }, ref);
   }
   /** What a recipe renders and encodes with, and their artifact ids. */
   async ofRecipe({
@@ -104,13 +120,15 @@ export class RenderContexts {
       tokenizerId: kit ?? (await this.tokenizer()).id,
     };
   }
-  /** Jinja source of a ref, the built-in one by default. Throws ConfigError when it is none, CheckpointError when it is not in this browser. */
+  /** Jinja source of a ref, the built-in one by default. Throws ConfigError when it is none, CheckpointError, by the name that it had, when it is not in this browser. */
   async source(ref: Ref = BUILTIN_REF): Promise<string> {
     if (ref === BUILTIN_REF) return BUILTIN_TEMPLATE;
     if (!ref.startsWith('sha256:'))
       throw new ConfigError(`template must be builtin:chatml or sha256:…, got "${ref}".`, { where: 'template' });
-    const bytes = await new ArtifactStore(this.storage, this.now).file(ref, 'chat_template.jinja');
-    return new TextDecoder().decode(bytes);
+    const artifacts = new ArtifactStore(this.storage, this.now);
+    if (await artifacts.get(ref)) return new TextDecoder().decode(await artifacts.file(ref, 'chat_template.jinja'));
+    if (ref === (await templateId(BUILTIN_TEMPLATE))) return BUILTIN_TEMPLATE;
+    throw await missingTemplate(this.storage, ref);
   }
 }
 

@@ -29,7 +29,7 @@ const files = { config: { model_type: 'llama', ...config }, weights: initWeights
 const source = (key: string): ModelSource => ({ key, files, info: { ref: key, name: key, artifactId: key, config, parameterCount: 1, sizeBytes: 4 } }); // biome-ignore format: one object
 const BASE = source('base');
 function adapter(name: string, seed: number, lora: LoraConfig = { r: 2, lora_alpha: 8, target_modules: 'all-linear' }) {
-  const tensors = loraTensors(targetModules(config, lora), lora).map(({ name: tensor, shape }, i) => {
+  const tensors = loraTensors(targetModules(config, lora), lora, config).map(({ name: tensor, shape }, i) => {
     const data = noise(sizeOf(shape), 100 * seed + i).map((x) => 0.5 * x);
     return [`${name}/${tensor}`, { shape, data }] as const;
   });

@@ -241,6 +241,29 @@ test('the matrix has a row for each adapter and a column for each tenant', async
   expect(progress.at(-1)).toBe(9);
 });
 
+test('what was measured is kept with when and on what, until another adapter serves or, of a replay, a rule changes', async () => {
+  const made = bed();
+  await install(made);
+  const kept = () => made.compute.request('keptMeasures', {});
+  expect(await kept()).toEqual({ matrices: [] });
+  const matrix = await made.compute.request('tenantMatrix', { cases: 1, seed: 3, metric: 'schema_valid' });
+  const modes: ServingSettings[] = [{ mode: 'load_on_request', max_new_tokens: 2 }];
+  const replay = () => made.compute.request('serveTrace', { requests: 14, seed: 1, modes });
+  const { reports } = await replay();
+  const found = await kept();
+  expect(found.matrices).toMatchObject([{ value: { ...matrix, seed: 3 }, on: expect.stringMatching(/\w/) }]);
+  expect(found.matrices[0]!.at).toBeGreaterThan(0);
+  expect(found.replay!.value[0]!.replay).toBe(reports[0]!.replay);
+  await made.compute.request('editRules', { edit: { kind: 'remove', was: DEFAULT_RULES[0]! } });
+  expect(await kept()).toEqual({ matrices: found.matrices });
+  await replay();
+  await trainTenants(made, 'next', 2);
+  await made.compute.request('registerAdapter', { id: 17, ref: 'run:next#bank_A' });
+  expect(await kept()).toMatchObject({ matrices: found.matrices, replay: {} }); // it does not serve yet
+  await made.compute.request('activateAdapter', { id: 17, version: 2, override: 'a rehearsal' });
+  expect(await kept()).toEqual({ matrices: [] });
+});
+
 test('a trace in four modes: the same answers, every decision logged, loads and memory counted', async () => {
   let id = 0;
   const made = bed({ environment: { newId: () => String(++id) } });

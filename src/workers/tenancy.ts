@@ -1,6 +1,5 @@
 // Adapters of many tenants over one base, as the page works with them: registry, routing, measured slices, replayed traces and
 // the routing log. The base is micro after SFT, with the three adapters that ship.
-
 import { DEFAULT_RULES, route } from '../agent/routing';
 import { type AdapterKey, adapterKey, replay, type ServingOptions, type TraceRequest } from '../agent/serving';
 import { encodeCase, evaluateCases, type Sampler } from '../eval/evaluate';
@@ -20,7 +19,7 @@ import { type LogitDifference, logitDifference } from '../nn/logitDifference';
 import { mergeLora } from '../nn/lora';
 import type { ModelEngine } from '../nn/seam';
 import type { Message } from '../protocol/chat';
-import type { ServedAnswer, TenancyView } from '../protocol/requests';
+import type { KeptMeasures, ServedAnswer, TenancyView } from '../protocol/requests';
 import type {
   AdapterVersion,
   AuditDraft,
@@ -41,6 +40,7 @@ import { AdapterRegistry } from '../storage/adapterRegistry';
 import { ArtifactStore } from '../storage/artifacts';
 import { type AuditHead, AuditLog, type AuditQuery, verifyExport } from '../storage/auditLog';
 import { artifactId, canonicalJson, manifestOf } from '../storage/hash';
+import { ServingMeasures } from '../storage/servingMeasures';
 import { exclusive, type Storage } from '../storage/storage';
 import { caseOf, type EvaluationCase } from '../world/cases';
 import { gradeTurn } from '../world/grade';
@@ -60,6 +60,8 @@ const SLICE_METRIC = 'tenant_policy_correct';
 export const MAX_NEW_TOKENS = 112;
 /** Cases of a check that are kept in words with the version. */
 const MOST_ANSWERS = 40;
+/** Under this name the last replay is kept; a matrix under that of its metric. */
+export const REPLAY = 'replay';
 const shipped = (tenant: Tenant['id']): string => `builtin:adapters/${tenant}`;
 
 export interface TenancyEnvironment {
@@ -75,6 +77,8 @@ export interface TenancyEnvironment {
   base?: string;
   /** How long the base stays on the device for a next request, ms. */
   servingIdleMs?: number;
+  /** The device in words, beside what is measured on it. */
+  device: () => string;
   /** Whether a run has an engine on the device: the base then leaves sooner. */
   isTraining?: () => boolean;
 }
@@ -180,6 +184,28 @@ export class Tenancy {
       log: await this.log.head(),
       chapterMessages: caseOf(chapterItem(builtinWorld(), TENANTS[0]!.id), 0).messages, // the same for every tenant
     };
+  }
+  /** Runs `measure` and keeps what it finds, as a figure of what served when it began. `name`: `replay`, or of a matrix. */
+  async measured<T>(name: string, measure: () => Promise<T>): Promise<T> {
+    const measures = await this.measures();
+    const basis = (await this.basis())(name);
+    const value = await measure();
+    await measures.keep(name, { value, at: this.env.now(), on: this.env.device() }, basis);
+    return value;
+  }
+  /** What still holds of it. */
+  async keptMeasures(): Promise<KeptMeasures> {
+    const { [REPLAY]: replay, ...matrices } = await (await this.measures()).current(await this.basis());
+    return { matrices: Object.values(matrices), ...(replay && { replay }) } as KeptMeasures;
+  }
+  private async measures(): Promise<ServingMeasures> {
+    return new ServingMeasures(this.env.storage, (await this.registry()).baseId);
+  }
+  /** What a figure depends on: the adapters that serve, and where requests are routed. */
+  private async basis(): Promise<(name: string) => string> {
+    const { active, rulesHash: rules } = await this.inForce();
+    const adapters = [...active].map(([id, { artifactId: artifact, tenant }]) => ({ id, artifact, ...(tenant !== undefined && { tenant }) })); // biome-ignore format: one list
+    return (name) => canonicalJson(name === REPLAY ? { adapters, rules } : { adapters });
   }
   /** What the router would do with a request; nothing is served, so nothing is logged. */
   async preview(metadata: RequestMetadata): Promise<RoutingDecision> {

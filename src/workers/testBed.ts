@@ -93,7 +93,7 @@ export function testBed(
   const channels = [new MessageChannel(), new MessageChannel(), new MessageChannel()] as const;
   const ends = channels.flatMap(({ port1, port2 }) => [port1, port2] as unknown as Port[]);
   const [page1, compute1, page2, text1, compute2, text2] = ends as [Port, Port, Port, Port, Port, Port];
-  const textHandlers = createTextService({ storage, now: () => 1_700_000_000_000, readModelFile: readTestFile });
+  const textHandlers = createTextService({ storage, now: () => 1_700_000_000_000, readModelFile: readTestFile, locks });
   serve<TextRequests>(text1, textHandlers);
   serve<TextRequests>(text2, textHandlers);
   const textForCompute = connect<TextRequests>(compute2, 'text worker');

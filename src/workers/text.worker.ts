@@ -4,6 +4,7 @@ import { type ControlMessage, onControl } from './control';
 import { fetchModelFiles } from './modelFiles';
 import { openStorage } from './openStorage';
 import { type Port, serve } from './rpc';
+import { browserLocks } from './runLocks';
 import { createTextService } from './textService';
 
 const scope = self as unknown as Port;
@@ -14,7 +15,8 @@ const baseUrl = new Promise<string>((resolve) => {
 });
 const handlers = baseUrl.then(async (base) => {
   const { storage } = await openStorage(); // the compute worker tells when nothing can be kept
-  return createTextService({ storage, now: Date.now, readModelFile: fetchModelFiles(base) });
+  const locks = browserLocks(navigator.locks);
+  return createTextService({ storage, now: Date.now, readModelFile: fetchModelFiles(base), locks });
 });
 
 onControl(scope, (message) => {

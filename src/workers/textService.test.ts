@@ -3,6 +3,7 @@ import { afterEach, expect, test } from 'vitest';
 import type { Recipe } from '../protocol/recipe';
 import type { MaskColumns } from '../protocol/requests';
 import { MemoryStorage } from '../storage/memoryStorage';
+import { processLocks } from './runLocks';
 import { readTestFile, type TestBed, testBed, tinyRecipe } from './testBed';
 import { createTextService } from './textService';
 
@@ -48,9 +49,9 @@ test('built-in sets are listed, paged, searched and exported as the rows that tr
   await expect(text.request('rows', { datasetId: id, split: 'other', offset: 0, limit: 1 })).rejects.toThrow(
     'has no split "other"',
   );
-  const { fileName, bytes } = await text.request('exportDataset', { datasetId: id, split: 'dev' });
+  const { fileName, blob } = await text.request('exportDataset', { datasetId: id, split: 'dev' });
   expect(fileName).toBe('sft-single-dev.jsonl');
-  expect(JSON.parse(new TextDecoder().decode(bytes).split('\n')[4]!)).toEqual(page.rows[1]!.row);
+  expect(JSON.parse((await blob.text()).split('\n')[4]!)).toMatchObject(page.rows[1]!.row);
   const shown = await text.request('rows', { datasetId: id, split: 'train', offset: 0, limit: 24 });
   const { rows } = await text.request('encodeRecipe', { recipe: tinyRecipe, part: 'train' });
   expect(rows.map(({ rowId }) => rowId)).toEqual(shown.rows.map(({ rowId }) => rowId));
@@ -116,7 +117,7 @@ test('100,000 rows are read with progress; others are answered meanwhile; readin
   expect(found.total).toBeGreaterThan(90);
   await text.request('deleteDataset', { datasetId: info.id });
   await expect(text.request('rows', { datasetId: info.id, split: 'train', offset: 0, limit: 1 })).rejects.toThrow(
-    /no dataset/,
+    /The dataset “big” was deleted/,
   );
   await expect(text.request('deleteDataset', { datasetId: 'builtin:sft/single' })).rejects.toThrow(/cannot be deleted/);
 }, 60_000);
@@ -446,6 +447,7 @@ test('a tokenizer that cannot be read is told in a sentence and asked for again'
   const service = createTextService({
     storage: new MemoryStorage(),
     now: () => 0,
+    locks: processLocks(),
     readModelFile: async (path, ...rest) => (isBroken ? new Uint8Array([123]) : readTestFile(path, ...rest)),
   });
   const ask = async () => service.decode({ ids: [5] }, { signal: new AbortController().signal, progress: () => {} });

@@ -1,5 +1,4 @@
 // Handlers of the text worker: datasets, templates, encoding, masks. Works in Node too, over the same storage interface.
-
 import { toJsonl } from '../data/jsonl';
 import { blobSource } from '../data/source';
 import { encodeRecipeSteps, recipeRows } from '../labs/recipeRows';
@@ -13,8 +12,11 @@ import { insertGenerationMarkers } from '../text/insertMarkers';
 import { render } from '../text/render';
 import { lintTemplate } from '../text/templateLint';
 import { turnEnds } from '../text/turnEnds';
+import { Annotations } from './annotations';
+import { ArtifactHolds } from './artifactHolds';
 import { compareRows } from './compareRows';
 import { DatasetChanges } from './datasetChanges';
+import { exportDataset } from './datasetExports';
 import { Datasets } from './datasets';
 import { yieldToMessages } from './deviceQueue';
 import { Goldens } from './goldens';
@@ -22,6 +24,7 @@ import { maskReport } from './maskReport';
 import type { ReadModelFile } from './modelFiles';
 import { RenderContexts, templateId } from './renderContexts';
 import { transferring } from './rpc';
+import type { RunLocks } from './runLocks';
 import { Templates } from './templates';
 
 export interface TextEnvironment {
@@ -29,6 +32,7 @@ export interface TextEnvironment {
   /** Milliseconds since the epoch; templates may print today's date. */
   now: () => number;
   readModelFile: ReadModelFile;
+  locks: RunLocks;
 }
 
 /** Rows of the dataset in hand on which inserted markers are proven. */
@@ -38,8 +42,10 @@ export function createTextService(env: TextEnvironment): Handlers<TextRequests> 
   const datasets = new Datasets(env.storage, env.now);
   const changes = new DatasetChanges(datasets);
   const contexts = new RenderContexts(env.readModelFile, env.storage, env.now);
+  const annotations = new Annotations(env.storage, datasets, env.now);
   const goldens = new Goldens(env.storage);
   const templates = new Templates(env.storage, env.now);
+  const holds = new ArtifactHolds(env.storage, env.now, env.locks);
   const settingsOf = async ({ kit, model, template, chat_template_kwargs, ...settings }: TemplateSettings) => {
     const context = await (model === undefined ? contexts.ofKit(kit, template) : contexts.ofModel(model, template));
     return {
@@ -52,29 +58,45 @@ export function createTextService(env: TextEnvironment): Handlers<TextRequests> 
 
   return {
     listDatasets: async () => ({ datasets: await datasets.list() }),
-    previewDataset: ({ fileId, file, name, mapping }) => datasets.preview(fileId, file, name, mapping),
+    previewDataset: ({ fileId, file, name, mapping }, { progress, signal }) =>
+      datasets.preview(fileId, file, name, mapping, { signal, onProgress: progress }),
     importDataset: ({ name, file, mapping, keepFaulty }, { progress, signal }) =>
       datasets.import(blobSource(file, name), {
         mapping,
         keepFaulty,
-        onRows: (rows, readBytes) => progress({ rows, readBytes, totalBytes: file.size }),
+        onRows: (rows, readBytes, kept) => progress({ rows, readBytes, totalBytes: file.size, kept }),
         signal,
       }),
-    deleteDataset: ({ datasetId }) => datasets.remove(datasetId),
+    deleteDataset: ({ datasetId }) => holds.whileUnread(datasetId, () => datasets.remove(datasetId)),
+    renameDataset: ({ datasetId, title }) => datasets.rename(datasetId, title),
     datasetFacets: ({ datasetId }) => datasets.facets(datasetId),
-    rows: ({ datasetId, split, ...page }, { signal }) => datasets.page(datasetId, split, page, signal),
+    rows: ({ datasetId, split, ...page }, { signal, progress }) =>
+      datasets.page(datasetId, split, page, { signal, onProgress: progress }),
     rowText: ({ datasetId, place }) => changes.text(datasetId, place),
     editRow: ({ datasetId, place, text }) => changes.edit(datasetId, place, text),
     undoEdit: ({ datasetId, place }) =>
       place === undefined ? changes.discard(datasetId) : changes.undo(datasetId, place),
-    saveEdits: ({ datasetId }) => changes.save(datasetId),
-    previewOperation: ({ datasetId, operation }, { signal }) => changes.preview(datasetId, operation, signal),
-    deriveDataset: ({ datasetId, operation }, { signal }) => changes.derive(datasetId, operation, signal),
-    async exportDataset({ datasetId, split, format }) {
-      const { bytes, ...about } = await datasets.export(datasetId, split, format);
+    saveEdits: ({ datasetId }, { signal, progress }) => changes.save(datasetId, { signal, onProgress: progress }),
+    previewOperation: ({ datasetId, operation }, { signal, progress }) =>
+      changes.preview(datasetId, operation, { signal, onProgress: progress }),
+    deriveDataset: ({ datasetId, operation }, { signal, progress }) =>
+      changes.derive(datasetId, operation, { signal, onProgress: progress }),
+    exportDataset: ({ datasetId, ...asked }, { signal, progress }) =>
+      exportDataset(datasets, datasetId, asked, { signal, onProgress: progress }),
+    listAnnotations: async () => ({ sessions: await annotations.list() }),
+    createAnnotation: (given) => annotations.create(given),
+    annotationSession: ({ id }) => annotations.view(id),
+    annotationPair: ({ id, pair }) => annotations.pair(id, pair),
+    annotate: ({ id, action }) => annotations.act(id, action),
+    revealPair: ({ id, pair, crowd }) => annotations.reveal(id, pair, crowd),
+    annotationReport: ({ id }) => annotations.report(id),
+    makeAnnotationSet: ({ id, options }) => annotations.makeSet(id, options),
+    async exportAnnotation({ id }) {
+      const { fileName, bytes } = await annotations.export(id);
       const buffer = bytes.buffer as ArrayBuffer;
-      return transferring({ ...about, bytes: buffer }, [buffer]);
+      return transferring({ fileName, bytes: buffer }, [buffer]);
     },
+    deleteAnnotation: ({ id }) => annotations.remove(id),
     async encodeRow({ row, rowId, settings }) {
       const full = await settingsOf(settings);
       const encoded = render(row, rowId, full);
@@ -89,7 +111,7 @@ export function createTextService(env: TextEnvironment): Handlers<TextRequests> 
     },
     async encodePrompt({ messages, tools, template, model }) {
       const { text, ids, spanStart, spanEnd, role, origin, tokens, stopIds } = encodePrompt(messages, {
-        ...(await contexts.ofModel(model, template)),
+        ...(await contexts.served(model, template)),
         tools,
       });
       return { text, ids, spanStart, spanEnd, role, origin, tokens, stopIds };
@@ -101,8 +123,7 @@ export function createTextService(env: TextEnvironment): Handlers<TextRequests> 
     },
     async maskReport({ datasetId, split, settings, limit }, { progress, signal }) {
       const full = await settingsOf(settings);
-      const { rows } = await datasets.page(datasetId, split, { offset: 0, limit: limit ?? Number.MAX_SAFE_INTEGER });
-      return maskReport(rows, full, { now: env.now, signal, onColumns: progress });
+      return maskReport(datasets.batches(datasetId, split, limit), full, { now: env.now, signal, onColumns: progress });
     },
     async lintTemplate({ messages, tools, settings }) {
       return { findings: lintTemplate(await settingsOf(settings), { messages, tools }) };
@@ -124,8 +145,7 @@ export function createTextService(env: TextEnvironment): Handlers<TextRequests> 
       });
     },
     async compare({ datasetId, split, limit, a, b }, { signal, progress }) {
-      const { rows } = await datasets.page(datasetId, split, { offset: 0, limit: limit ?? Number.MAX_SAFE_INTEGER });
-      return compareRows(rows, [await settingsOf(a), await settingsOf(b)], {
+      return compareRows(datasets.batches(datasetId, split, limit), [await settingsOf(a), await settingsOf(b)], {
         now: env.now,
         signal,
         onProgress: progress,
@@ -143,9 +163,10 @@ export function createTextService(env: TextEnvironment): Handlers<TextRequests> 
     importGoldens: ({ bytes, taken }) => goldens.import(new Uint8Array(bytes), taken),
     listKits: async () => ({ kits: await contexts.kits.list() }),
     importKit: ({ name, files }) => contexts.kits.import(name, files),
-    deleteKit: ({ id }) => contexts.kits.remove(id),
-    async describeTemplate({ kit, template }) {
-      const context = await contexts.ofKit(kit, template);
+    deleteKit: ({ id }) => holds.whileUnread(id, () => contexts.kits.remove(id)),
+    async describeTemplate({ kit: given, model, template }) {
+      const kit = model === undefined ? given : (await contexts.kitOf(model)).kit;
+      const context = await (model === undefined ? contexts.ofKit(kit, template) : contexts.ofModel(model, template));
       const { source, hasGeneration } = context.template;
       return {
         templateId: await templateId(source),
@@ -158,7 +179,7 @@ export function createTextService(env: TextEnvironment): Handlers<TextRequests> 
     },
     listTemplates: async () => ({ templates: await templates.list() }),
     saveTemplate: ({ name, source }) => templates.save(name, source),
-    deleteTemplate: ({ ref }) => templates.remove(ref),
+    deleteTemplate: ({ ref }) => holds.whileUnread(ref, () => templates.remove(ref)),
     async encodeRecipe({ recipe, part }, { progress, signal }) {
       const { context, templateId, tokenizerId } = await contexts.ofRecipe(recipe);
       const imported = await datasets.forRecipe(recipe);

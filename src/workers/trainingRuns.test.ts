@@ -116,7 +116,10 @@ function worker(options: Options = {}) {
     prepare,
     backend: () => ({ backend: 'cpu', adapter: 'toy', isFallbackAdapter: true }),
     versions: { studio: 'test' },
-    keepDriver: (_id, driver) => kept.push(driver),
+    hold: async () => () => {},
+    keepDriver: async (_id, driver) => {
+      kept.push(driver);
+    },
     failed: () => made.onFailed(),
   });
   const statuses = (runId: string) =>
@@ -270,6 +273,7 @@ test('a run that another tab finished while its lock was awaited is not resumed'
   await tab.start();
   await tab.until('r', 'running');
   const waiting: RunLocks = {
+    ...processLocks(),
     acquire: async () => {
       await tab.until('r', 'finished');
       return () => {};

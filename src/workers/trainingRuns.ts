@@ -33,13 +33,15 @@ export interface TrainingRunsEnvironment {
   emit: (event: ComputeEvent) => void;
   checkpointEveryMs: number;
   prepare: PrepareRun;
+  /** Holds what a recipe reads, so that nothing of it is deleted; resolves to the function that lets it go. */
+  hold: (recipe: Recipe) => Promise<() => void>;
   ranOutOfMemory?: (driver: TrainingDriver) => void;
   /** An error has ended a run, and its record is written. */
   failed?: (cause: unknown) => void;
   backend: () => BackendInfo;
   versions: Record<string, string>;
-  /** Takes the trained model of a run that ended; disposes it when it is no longer wanted. */
-  keepDriver: (runId: string, driver: TrainingDriver, isFinished: boolean) => void;
+  /** Takes the trained model of a run that ended; disposes it when it is no longer wanted. Resolves when it reads nothing more. */
+  keepDriver: (runId: string, driver: TrainingDriver, isFinished: boolean) => Promise<void>;
 }
 
 const LIVE: readonly RunStatus[] = ['queued', 'running', 'paused'];
@@ -47,6 +49,8 @@ const LIVE: readonly RunStatus[] = ['queued', 'running', 'paused'];
 export class TrainingRuns {
   private readonly live = new Map<string, LiveRun>();
   private readonly releases = new Map<string, () => void>();
+  /** Of what live runs read. */
+  private readonly holds = new Map<string, () => void>();
   private readonly slot = new KeyedQueue();
   /** Runs of other workers whose end is awaited. */
   private readonly followed = new Set<string>();
@@ -75,7 +79,7 @@ export class TrainingRuns {
     runDirectory(runId); // refuses ids that are not plain names
     if (await this.env.runs.head(runId))
       throw new ConfigError('This run was started before. Give the new one a new id.');
-    await this.owned(runId, async () => {
+    await this.owned(runId, recipe, async () => {
       const prepared = await this.env.prepare(recipe, { runId, signal });
       const now = this.env.now();
       const record: RunRecord = {
@@ -109,9 +113,9 @@ export class TrainingRuns {
       await live.unpause();
       return { step: live.step, maxSteps: live.driver.maxSteps };
     }
-    await this.resumable(runId);
+    const { recipe } = await this.resumable(runId);
     let step = 0;
-    await this.owned(runId, async () => {
+    await this.owned(runId, recipe, async () => {
       const head = await this.resumable(runId); // again: while the lock was awaited, another tab may have finished it
       const checkpoint = await this.env.checkpoints.latest(runId);
       const resumeFrom = checkpoint?.optimizer && { ...checkpoint, optimizer: checkpoint.optimizer };
@@ -137,16 +141,20 @@ export class TrainingRuns {
     return head;
   }
 
-  /** Takes the run's lock for the task, and keeps it when a live run came of it. */
-  private async owned(runId: string, task: () => Promise<void>): Promise<void> {
+  /** Takes the run's lock for the task, and what its recipe reads; keeps both when a live run came of it. */
+  private async owned(runId: string, recipe: Recipe, task: () => Promise<void>): Promise<void> {
     // A worker that has just died may hold its locks for a moment yet.
     const release = await this.env.locks.acquire(runId, 3000);
     if (!release) throw new ConfigError('This run is training in another tab. Use that tab, or close it first.');
     this.releases.set(runId, release);
     try {
+      this.holds.set(runId, await this.env.hold(recipe));
       await task();
     } finally {
-      if (!this.live.has(runId)) this.release(runId);
+      if (!this.live.has(runId)) {
+        this.letGo(runId);
+        this.release(runId);
+      }
     }
   }
   private async begin(runId: string, prepared: PreparedRun, record: () => Promise<void>): Promise<void> {
@@ -161,12 +169,19 @@ export class TrainingRuns {
       slot: (train) => this.slot.run('training', train),
       onEnd: (ended) => {
         this.live.delete(runId);
-        this.env.keepDriver(runId, ended.driver, ended.status === 'finished');
+        // What is kept of it is read from its base: that may go only after.
+        const letGo = this.holds.get(runId);
+        this.holds.delete(runId);
+        void this.env.keepDriver(runId, ended.driver, ended.status === 'finished').finally(letGo);
         this.release(runId);
       },
     });
     this.live.set(runId, run);
     await run.start();
+  }
+  private letGo(runId: string): void {
+    this.holds.get(runId)?.();
+    this.holds.delete(runId);
   }
   private release(runId: string): void {
     this.releases.get(runId)?.();

@@ -1,15 +1,17 @@
 // How much a run takes of WebAssembly's heap, which grows to 4 GiB and no further. Past that tfjs-wasm aborts in the middle of
 // a step, and its worker with it; so what cannot fit is refused before it starts.
 
+import { besideModels } from '../labs/besideModels';
 import { recipeAdapters } from '../labs/recipeAdapters';
 import { ConfigError } from '../lib/errors';
 import { parseConfig } from '../lib/fields';
 import { sizeWords } from '../lib/words';
-import { tfEvaluationBytes, tfStepMemory } from '../nn/tfStepMemory';
+import { tfChatMemory, tfEvaluationBytes, tfStepMemory } from '../nn/tfStepMemory';
 import type { LlamaConfig } from '../protocol/model';
 import type { Recipe } from '../protocol/recipe';
 import type { MemoryPlan } from '../protocol/requests';
-import { trainers } from '../trainers/registry';
+import { type TrainerId, trainedHead, trainers } from '../trainers/registry';
+import type { TrainerConfig } from '../trainers/trainerConfig';
 import { WASM_HEAP_BYTES } from './inWords';
 
 /**
@@ -19,13 +21,31 @@ import { WASM_HEAP_BYTES } from './inWords';
 export const WASM_BUDGET = 0.9 * WASM_HEAP_BYTES;
 
 function sizes(recipe: Recipe, config: LlamaConfig) {
-  const args = parseConfig(trainers[recipe.trainer as keyof typeof trainers].fields, recipe.args);
-  const { per_device_train_batch_size: trainRows, per_device_eval_batch_size: evalRows } = args;
+  const trainer: TrainerConfig = trainers[recipe.trainer as TrainerId];
+  const args = parseConfig(trainers[recipe.trainer as TrainerId].fields, recipe.args);
+  const { per_device_train_batch_size: trainItems, per_device_eval_batch_size: evalItems } = args;
+  const rowsPerItem = trainer.rowsPerItem?.(args) ?? 1;
+  const [trainRows, evalRows] = [trainItems * rowsPerItem, evalItems * rowsPerItem];
   const T = Math.min(args.max_length, config.max_position_embeddings);
   const hasEval = recipe.data.eval.length > 0;
-  const step = tfStepMemory(config, trainRows, T, recipeAdapters(recipe));
-  const evaluation = hasEval ? tfEvaluationBytes(config, evalRows, T) : 0;
-  return { step, evaluation, trainRows, evalRows, T };
+  const head = trainedHead(recipe.trainer);
+  // Without a language-model head of its own a tied model is the same.
+  const model = head === 'score' ? { ...config, tie_word_embeddings: true } : config;
+  const step = tfStepMemory(model, trainRows, T, recipeAdapters(recipe), head);
+  const evaluation = hasEval ? tfEvaluationBytes(model, evalRows, T, head) : 0;
+  const beside = besideModels(recipe, args);
+  const frozen = beside.frozen * tfChatMemory(config, 1).weights;
+  const value =
+    beside.trained * tfStepMemory({ ...config, tie_word_embeddings: true }, trainRows, T, [], 'score').weights;
+  return {
+    step: { ...step, weights: step.weights + frozen + value },
+    evaluation,
+    trainRows,
+    evalRows,
+    trainItems,
+    evalItems,
+    T,
+  };
 }
 const total = (recipe: Recipe, config: LlamaConfig): number => {
   const { step, evaluation } = sizes(recipe, config);
@@ -44,7 +64,7 @@ function halved(recipe: Recipe, config: LlamaConfig, keys: readonly string[], fr
 
 /** Rows of max_length tokens, each of them trained: what the recipe's rows are in fact is known once they are encoded. */
 export function wasmPlan(recipe: Recipe, config: LlamaConfig): MemoryPlan {
-  const { step, evaluation, trainRows, evalRows, T } = sizes(recipe, config);
+  const { step, evaluation, trainRows, evalRows, trainItems, evalItems, T } = sizes(recipe, config);
   const isEvaluation = evaluation > step.activations;
   const plan: MemoryPlan = {
     B: isEvaluation ? evalRows : trainRows,
@@ -59,8 +79,8 @@ export function wasmPlan(recipe: Recipe, config: LlamaConfig): MemoryPlan {
   if (plan.weights + plan.activations <= WASM_BUDGET) return plan;
   // Both kinds of batch share the heap, one after the other: each that is too large has to shrink.
   const batches = [
-    ['per_device_train_batch_size', trainRows, step.activations] as const,
-    ['per_device_eval_batch_size', evalRows, evaluation] as const,
+    ['per_device_train_batch_size', trainItems, step.activations] as const,
+    ['per_device_eval_batch_size', evalItems, evaluation] as const,
   ].filter(([, , bytes]) => step.weights + bytes > WASM_BUDGET);
   const keys = batches.map(([key]) => key);
   const rows = halved(recipe, config, keys, batches.map(([, value]) => value), 1); // biome-ignore format: one call

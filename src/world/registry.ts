@@ -3,7 +3,7 @@ import { DataError } from '../lib/errors';
 import type { DatasetType } from '../protocol/rowTypes';
 import { CASE_SEED_OFFSET, caseOf, type EvaluationCase } from './cases';
 import type { BuiltinItem, SftItem, Shape, Split } from './item';
-import { biasedItem, type PrefItem, prefItem, type UnpairedItem, unpairedItem } from './pref/rows';
+import { biasedItem, demoItem, type PrefItem, prefItem, type UnpairedItem, unpairedItem } from './pref/rows';
 import { generateItem } from './sft';
 import { createWorld, type Tenant, type World } from './state';
 import { tenantItem } from './tenant/rows';
@@ -115,6 +115,14 @@ export const DATASETS: readonly BuiltinDataset[] = [
     'The content is given; a glossary of 25 house terms and a closing formula are learnt.',
   ),
   whereSet('new_language', 'Signs', 'Answers in signs that no pretraining text has: broad change, beyond a low rank.'),
+  {
+    id: 'pref/demos',
+    title: 'Answers of uneven quality',
+    description: 'The questions of pref with one answer each, full or flawed: SFT before preferences are learnt.',
+    type: 'messages',
+    item: demoItem,
+    rows: ROWS,
+  },
   {
     id: 'pref',
     title: 'Preference pairs',

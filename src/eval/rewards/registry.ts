@@ -3,12 +3,14 @@ import { type RewardRuleArgs, type RewardRuleId, ruleArgs } from '../../protocol
 import { exactAnswer } from './exactAnswer';
 import { length } from './length';
 import type { RewardFunction } from './reward';
+import { rubric } from './rubric';
 import { schemaValid } from './schemaValid';
 
 const MAKERS: { [Id in RewardRuleId]: (args: RewardRuleArgs<Id>) => RewardFunction } = {
   schema_valid: schemaValid,
   exact_answer: exactAnswer,
   length,
+  rubric,
 };
 
 /** The rule with its settings. Throws ConfigError for an unknown rule or setting. */

@@ -1,5 +1,4 @@
 // Which form of each kernel an adapter gets: the safe table, before anything was timed on it.
-
 import type { AttentionSpec } from './attentionParts';
 import type { GemmForm, GemmLayout } from './gemm';
 import { SOFTWARE_FORM } from './gemm';

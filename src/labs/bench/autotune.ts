@@ -1,7 +1,6 @@
 // Which form of a kernel is fastest on this adapter: tiles of the matrix product, a row a thread or a workgroup, forms of
 // attention, timed in turn on the shapes of a training step. Off on software adapters, whose table was measured. The choice is
 // remembered for adapter and kernel version.
-
 import { BLOCK_BYTES, type Kernel, type Values } from '../../gpu/kernel';
 import { attentionBackwardKv, attentionBackwardQ } from '../../gpu/kernels/attentionBackward';
 import { attentionForward } from '../../gpu/kernels/attentionForward';

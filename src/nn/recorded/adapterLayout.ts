@@ -79,9 +79,18 @@ export interface AdapterGroup {
   /** Where one has DoRA: places among what is derived, [routes + 1, out] each, of g and 1 / ‖W + s·B·A‖, and who sets them. */
   dora?: { scales: number; inverse: number; sets: { route: number; part: number; scaling: number }[] };
 }
+/** A module that an adapter trains whole (modules_to_save): its place in the flat parameters. */
+export interface WholeModule {
+  adapter: number;
+  /** In the engine. */
+  name: string;
+  shape: number[];
+  at: number;
+}
 export interface AdapterLayout {
   /** By `${layer}.${key}`. */
   groups: Map<string, AdapterGroup>;
+  whole: readonly WholeModule[];
   floats: number;
   /** Floats from the start that decay. */
   decayed: number;
@@ -230,6 +239,11 @@ export function adapterLayout(config: LlamaConfig, set: AdapterSet): AdapterLayo
     }
   for (const { parts } of groups.values())
     for (const { magnitude, low, high } of parts) if (magnitude) magnitude.at = take(high - low);
+  const whole = set.residents.flatMap(({ adapter, tensors }, at) =>
+    tensors.flatMap(({ kind, name, shape }): WholeModule[] =>
+      kind === 'whole' ? [{ adapter: at, name: engineName(adapter.name, name), shape, at: take(sizeOf(shape)) }] : [],
+    ),
+  );
   const decayed = floats;
   for (const { parts } of groups.values())
     for (const { bias, low, high } of parts) if (bias) bias.at = take(high - low);
@@ -238,7 +252,7 @@ export function adapterLayout(config: LlamaConfig, set: AdapterSet): AdapterLayo
     blocks: Uint32Array.from(blocks),
     derived: Float32Array.from(derived),
   };
-  return { groups, floats, decayed, drawWords: draws, ...tables, names };
+  return { groups, whole, floats, decayed, drawWords: draws, ...tables, names };
 }
 
 /** By depth, then by route (0 the base): the adapter on a module that a route goes through there. At least one depth. */
@@ -265,7 +279,7 @@ export function drawsOf(layout: AdapterLayout, set: AdapterSet, step: number, mi
 }
 
 /** Each tensor of the adapters: whose, PEFT's tensor name, its shape, and where its elements lie in the flat parameters. */
-function* tensorsOf({ groups, names }: AdapterLayout) {
+function* tensorsOf({ groups, whole, names }: AdapterLayout) {
   for (const group of groups.values())
     for (const { adapter, module, first, rank, low, high, bias, magnitude } of group.parts) {
       const key = (which: string) => engineName(names[adapter]!, `base_model.model.${module}.lora_${which}`);
@@ -281,6 +295,7 @@ function* tensorsOf({ groups, names }: AdapterLayout) {
       if (bias) yield { adapter, name: key('B.bias'), ...vector(bias.at) };
       if (magnitude) yield { adapter, name: key('magnitude_vector'), ...vector(magnitude.at) };
     }
+  for (const { adapter, name, shape, at } of whole) yield { adapter, name, shape, at: (i: number) => at + i };
 }
 
 /** Whose each float of the flat parameters is: the adapter's place in the set, a byte each. */

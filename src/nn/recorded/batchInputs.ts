@@ -1,5 +1,4 @@
 // A batch as the kernels read it: one packed array of 32-bit words, uploaded at once, bound in parts.
-
 import { attentionRanges } from '../../gpu/attentionRanges';
 import { groupIds } from '../../gpu/kernels/embedding';
 import type { Batch } from '../../protocol/batch';

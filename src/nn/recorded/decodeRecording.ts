@@ -122,7 +122,7 @@ export function recordToken(
       kind: 'rope',
       headDim: hd,
       rotatedHeads: H + Hk,
-      positions: config.max_position_embeddings,
+      positions: table.bytes / (4 * hd),
       append: true,
     } as const;
     const low = (key: GroupKey) => (shape.adapted ? memory.adapter?.(i, key) : undefined);

@@ -12,18 +12,19 @@ import { spreadRows } from '../../gpu/kernels/head';
 import { type Fixed, Recording } from '../../gpu/recording';
 import { type Command, Replay } from '../../gpu/replay';
 import type { GpuScalar } from '../../gpu/runner';
-import { CancelledError, ConfigError, DeviceError } from '../../lib/errors';
+import { CancelledError, ConfigError, DeviceError, ShapeError } from '../../lib/errors';
 import type { Batch } from '../../protocol/batch';
 import type { LlamaConfig } from '../../protocol/model';
 import type { Quantization } from '../../protocol/recipe';
 import type { SafeTensors } from '../../storage/safetensors';
 import { readTensor, type TensorSource } from '../../storage/tensorSource';
-import { AdapterSet, ownSteps } from '../adapterSet';
-import { checkBatch, checkRoutes, HEAD_PARAMETERS, type HeadKind, lossOf } from '../engineChecks';
+import { AdapterSet, engineName, ownSteps } from '../adapterSet';
+import { checkBatch, checkRoutes, HEAD_PARAMETERS, type HeadKind, lossOf, scoreModule } from '../engineChecks';
 import { disposeTransposed, type Transposed, transposeWeights, type Weights } from '../llama';
+import { sizeOf } from '../lora';
 import { dequantizeNf4, type Nf4Tensor, quantizeNf4 } from '../nf4';
 import { parameterShapes } from '../presets';
-import { ropePeriods } from '../rope';
+import { ropePeriods, tableBytes, tablePositions } from '../rope';
 import { emptyRow } from '../sampling';
 import type {
   AdamWOptions,
@@ -73,6 +74,8 @@ import { fromSegments, layerBlocks, layoutOf, type ParameterLayout, toSegments }
 
 /** Recordings that are kept in any case. */
 const CAPTURES_KEPT = 4;
+/** Rows of RoPE's table that are worked out at once. */
+const TABLE_PIECE = 4096;
 /** Totals that may wait to be read: one of each micro-batch and, where rows take several routes, one of each route and the base. */
 const TOTALS = 4096;
 const STORAGE = () => GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
@@ -209,7 +212,8 @@ export class RecordedEngine implements ModelEngine {
   private adapted?: AdapterBuffers;
   /** The layers' products in four bits, where the base is kept so: buffers by first parameter, and the codes. */
   private readonly fourBits?: FourBits;
-  private readonly table: Fixed;
+  /** RoPE's tables by their positions: a longer row makes a longer one. */
+  private readonly tables = new Map<number, Fixed>();
   private readonly totals: GPUBuffer;
   private readonly norm: GPUBuffer;
   /** Bytes of inputs and results that recordings may keep, the ones used last. */
@@ -251,7 +255,7 @@ export class RecordedEngine implements ModelEngine {
   ) {
     // What can be refused is refused before anything lies on the device.
     this.set = new AdapterSet(config, adapters);
-    if (adapters.length > 0) checkHead(head);
+    this.set.checkHead(head);
     this.gpu = { ...context };
     const { device } = this.gpu;
     const extra = HEAD_PARAMETERS[head](config.hidden_size);
@@ -283,7 +287,6 @@ export class RecordedEngine implements ModelEngine {
     this.steps = adapters.map(() => 0);
     this.totals = this.buffer(16 * TOTALS, 'totals');
     this.norm = this.buffer(16 * (MOST_OWNERS + 1), 'norm');
-    this.table = this.fixed(this.ropeTable());
   }
 
   /**
@@ -302,6 +305,7 @@ export class RecordedEngine implements ModelEngine {
     try {
       await Promise.all(engine.allocations);
       await engine.fill(source);
+      await engine.fillHeads(source);
       return engine;
     } catch (error) {
       engine.dispose();
@@ -325,6 +329,18 @@ export class RecordedEngine implements ModelEngine {
       this.putBlock(names, tensors);
       await this.gpu.device.queue.onSubmittedWorkDone();
     }
+  }
+
+  /** Heads that adapters train start as the base's. */
+  private async fillHeads(source: TensorSource): Promise<void> {
+    const whole = this.set.residents.flatMap(({ adapter, tensors }) =>
+      tensors.flatMap((tensor) => (tensor.kind === 'whole' ? [{ adapter, tensor }] : [])),
+    );
+    if (whole.length === 0) return;
+    const trained = await this.exportTrained();
+    for (const { adapter, tensor } of whole)
+      trained[engineName(adapter.name, tensor.name)] = await readTensor(source, `${tensor.path}.weight`);
+    await this.importTrained(trained);
   }
 
   /** Tensors of the products that lie in four bits, those that one product reads together. */
@@ -400,7 +416,6 @@ export class RecordedEngine implements ModelEngine {
     };
   }
   private ownAdapters(set: AdapterSet, values: NamedTensorMap): { trained: Trained; adapted: AdapterBuffers } {
-    checkHead(this.head);
     const layout = adapterLayout(this.config, set);
     const packed = [toAdapterFloats(layout, values)];
     const segments = [layout.floats];
@@ -433,9 +448,9 @@ export class RecordedEngine implements ModelEngine {
     { tensors, routes }: { tensors?: NamedTensorMap; routes?: readonly LoraRoute[] } = {},
   ): Promise<void> {
     const set = new AdapterSet(this.config, adapters, routes);
+    set.checkHead(this.head);
     if (this.adapted && tensors && this.exchange(set, tensors)) return;
-    if (adapters.length > 0) checkHead(this.head);
-    const needsBase = !tensors && adapters.some(({ config }) => config.use_dora);
+    const needsBase = !tensors && adapters.some(({ config }) => config.use_dora || config.modules_to_save?.length);
     const base = needsBase ? await this.exportWeights() : {};
     const init = () => set.init((path) => base[`${path}.weight`]?.data ?? new Float32Array(0));
     const next =
@@ -455,10 +470,10 @@ export class RecordedEngine implements ModelEngine {
   /** Adapters of the same ranks and modules take the place of those there: nothing is recorded again. */
   private exchange(set: AdapterSet, tensors: NamedTensorMap): boolean {
     if (set.residents.length === 0) return false;
-    checkHead(this.head);
     const layout = adapterLayout(this.config, set);
     const old = this.adapted!.layout;
-    const places = ({ groups }: AdapterLayout) => JSON.stringify([...groups]);
+    const places = ({ groups, whole }: AdapterLayout) =>
+      JSON.stringify([[...groups], whole.map(({ at, shape }) => [at, shape])]);
     if (places(layout) !== places(old) || set.routes.length !== this.set.routes.length) return false;
     const { runner } = this.gpu;
     const packed = toAdapterFloats(layout, tensors);
@@ -467,6 +482,8 @@ export class RecordedEngine implements ModelEngine {
     runner.write(this.adapted!.routes, 0, layout.routes);
     for (const buffer of buffersOf(this.trained.state)) runner.clear(buffer);
     runner.submit();
+    // Its gradients' names are the adapters'.
+    this.releaseHeads();
     this.set = set;
     this.activeRoute = 0;
     this.adapted = { ...this.adapted!, layout };
@@ -498,9 +515,7 @@ export class RecordedEngine implements ModelEngine {
     this.derivation?.dispose();
     this.derivation = undefined;
     if (this.gpu.idle.owner === this) releaseIdle(this.gpu.idle);
-    this.heads?.replay.dispose();
-    for (const buffer of this.heads?.sources.values() ?? []) runner.release(buffer);
-    this.heads = undefined;
+    this.releaseHeads();
     for (const captured of this.captured.values())
       void captured.then(
         (found) => this.releaseCaptured(found),
@@ -509,6 +524,12 @@ export class RecordedEngine implements ModelEngine {
         },
       );
     this.captured.clear();
+  }
+
+  private releaseHeads(): void {
+    this.heads?.replay.dispose();
+    for (const buffer of this.heads?.sources.values() ?? []) this.gpu.runner.release(buffer);
+    this.heads = undefined;
   }
 
   get variants(): Record<string, string> {
@@ -531,21 +552,25 @@ export class RecordedEngine implements ModelEngine {
   private async uploadInTurn(buffers: GPUBuffer[], flat: Float32Array<ArrayBuffer>[]): Promise<void> {
     for (const [s, data] of flat.entries()) await this.gpu.runner.upload(buffers[s]!, data);
   }
-  /** cos and sin of all positions, in f64: WGSL's own are good to 11 bits. */
-  private ropeTable(): GPUBuffer {
-    const { max_position_embeddings: P, head_dim: hd } = this.config;
+  /** cos and sin for rows of `length` tokens, in f64: WGSL's own are good to 11 bits. */
+  private ropeTable(length: number): Fixed {
+    const P = tablePositions(this.config, length);
+    const known = this.tables.get(P);
+    if (known) return known;
     const periods = ropePeriods(this.config);
-    const half = hd / 2;
-    const table = new Float32Array(2 * P * half);
-    for (let pos = 0; pos < P; pos++)
-      for (let i = 0; i < half; i++) {
-        const angle = pos / periods[i]!;
-        table[pos * half + i] = Math.cos(angle);
-        table[(P + pos) * half + i] = Math.sin(angle);
+    const half = this.config.head_dim / 2;
+    const bytes = tableBytes(this.config, length);
+    const table = this.fixed(this.buffer(bytes, 'rope'), 0, bytes);
+    const piece = new Float32Array(Math.min(P, TABLE_PIECE) * half);
+    for (const [of, first] of [[Math.cos, 0], [Math.sin, P]] as const) // biome-ignore format: two halves
+      for (let from = 0; from < P; from += TABLE_PIECE) {
+        const rows = Math.min(TABLE_PIECE, P - from);
+        for (let row = 0; row < rows; row++)
+          for (let i = 0; i < half; i++) piece[row * half + i] = of((from + row) / periods[i]!);
+        this.gpu.runner.write(table.buffer, 4 * (first + from) * half, piece.subarray(0, rows * half));
       }
-    const buffer = this.buffer(table.byteLength, 'rope');
-    this.gpu.runner.write(buffer, 0, table);
-    return buffer;
+    this.tables.set(P, table);
+    return table;
   }
   private block(buffers: GPUBuffer[], name: string): Fixed {
     const found = this.layout.blocks.get(name) ?? this.layout.parameters.find((p) => p.name === name);
@@ -730,7 +755,7 @@ export class RecordedEngine implements ModelEngine {
       weight: (name) => this.norms(this.weights, name),
       grad: (name) => this.norms(this.training().grads, name),
       input: (part) => this.fixed(inputs, layout.parts[part].offset, layout.parts[part].bytes),
-      table: this.table,
+      table: this.ropeTable(T),
       ...(kind.adapters && { adapter: (layer, key) => this.adapterMemory(layer, key) }),
     };
     const { checkpointing = false } = kind;
@@ -897,6 +922,10 @@ export class RecordedEngine implements ModelEngine {
     sizes: Omit<StepSizes, 'supervised' | 'groups'>,
   ): void {
     const { runner } = this.gpu;
+    const positions = tablePositions(this.config, batch.T);
+    const far = batch.positions.find((position) => position >= positions);
+    if (far !== undefined)
+      throw new ShapeError(`Position ${far} lies outside a row of ${batch.T} tokens. Count positions from the start of each row.`); // biome-ignore format: one sentence
     const packed = packInputs(batch);
     runner.submit();
     runner.write(inputs, 0, packed.words);
@@ -998,7 +1027,7 @@ export class RecordedEngine implements ModelEngine {
     this.begin(batch, captured, { ...sizes, accumulate });
     await runner.send(captured.replay, 'forward');
     let result: StepResult | undefined;
-    const headParameters = this.headTensors(options);
+    const headParameters = this.headTensors(batch, options);
     const cotangents = tf.tidy(() => {
       const given = this.outputsOf(batch, captured, kind);
       const { logps, entropies, hidden, divergences } = given;
@@ -1091,16 +1120,20 @@ export class RecordedEngine implements ModelEngine {
     return outputs;
   }
 
-  private scoreName(options: StepOptions): string {
-    return options.head === 'value' ? 'value' : 'score';
-  }
-  /** The task head's parameters as tensors, when it is asked for. */
-  private headTensors(options: StepOptions): Record<string, tf.Tensor> {
+  /** The task head's parameters that a batch reads as tensors, when it is asked for. */
+  private headTensors({ rowAdapter }: Batch, options: StepOptions): Record<string, tf.Tensor> {
     if ((options.head ?? 'lm') === 'lm') return {};
     const { runner } = this.gpu;
     const out: Record<string, tf.Tensor> = {};
-    for (const [name, shape] of HEAD_PARAMETERS[this.head](this.config.hidden_size)) {
-      const { buffer, offset, bytes } = this.block(this.weights, name);
+    const heads = this.set.headsOf(rowAdapter, scoreModule(options));
+    const own = HEAD_PARAMETERS[this.head](this.config.hidden_size)
+      .filter(([name]) => heads.has(name) || name.endsWith('.bias'))
+      .map(([name, shape]) => ({ name, shape, from: this.block(this.weights, name) }));
+    const whole = (this.adapted?.layout.whole ?? [])
+      .filter(({ name }) => heads.has(name))
+      .map(({ name, shape, at }) => ({ name, shape, from: this.fixed(this.trained.weights[0]!, 4 * at, 4 * sizeOf(shape)) })); // biome-ignore format: one head
+    for (const { name, shape, from } of [...own, ...whole]) {
+      const { buffer, offset, bytes } = from;
       const copy = this.buffer(bytes, name);
       runner.copy(buffer, offset, copy, 0, bytes);
       runner.submit();
@@ -1112,14 +1145,21 @@ export class RecordedEngine implements ModelEngine {
   private scoresOf(
     outputs: Outputs & Record<string, unknown>,
     options: StepOptions,
-    { B, T }: Batch,
+    { B, T, rowAdapter }: Batch,
   ): tf.Tensor3D | undefined {
     if ((options.head ?? 'lm') === 'lm') return undefined;
-    const name = this.scoreName(options);
-    const weight = outputs[`${name}.weight`] as tf.Tensor2D;
-    const bias = outputs[`${name}.bias`] as tf.Tensor1D | undefined;
+    const module = scoreModule(options);
+    const bias = outputs[`${module}.bias`] as tf.Tensor1D | undefined;
     const flat = tf.reshape(outputs.hidden!, [B * T, this.config.hidden_size]) as tf.Tensor2D;
-    const s = tf.matMul(flat, weight, false, true);
+    const heads = [...this.set.headsOf(rowAdapter, module)];
+    const parts = heads.map(([name, own]) => {
+      const scores = tf.matMul(flat, outputs[name] as tf.Tensor2D, false, true); // [N,C]
+      if (heads.length === 1) return scores;
+      const rows = new Float32Array(B * T);
+      for (const b of own) rows.fill(1, b * T, (b + 1) * T);
+      return tf.mul<tf.Tensor2D>(scores, tf.tensor2d(rows, [B * T, 1]));
+    });
+    const s = parts.length === 1 ? parts[0]! : tf.addN(parts);
     return tf.reshape(bias ? tf.add(s, bias) : s, [B, T, -1]) as tf.Tensor3D;
   }
   /** Adds the task head's gradients, which come from tf ops, to the flat buffers. */
@@ -1127,8 +1167,12 @@ export class RecordedEngine implements ModelEngine {
     if (this.heads) return this.heads;
     const recording = new Recording<{ accumulate: number }>();
     const sources = new Map<string, GPUBuffer>();
-    for (const [name] of HEAD_PARAMETERS[this.head](this.config.hidden_size)) {
-      const grad = this.block(this.training().grads, name);
+    const { grads } = this.training();
+    // Beside adapters the base's own head is frozen.
+    const places: [string, Fixed][] = this.adapted
+      ? this.adapted.layout.whole.map(({ name, shape, at }) => [name, this.fixed(grads[0]!, 4 * at, 4 * sizeOf(shape))])
+      : HEAD_PARAMETERS[this.head](this.config.hidden_size).map(([name]) => [name, this.block(grads, name)]);
+    for (const [name, grad] of places) {
       const source = this.buffer(grad.bytes, `d ${name}`);
       sources.set(name, source);
       recording.call(addInto(), [this.fixed(source), grad], ({ accumulate }) => ({
@@ -1152,7 +1196,7 @@ export class RecordedEngine implements ModelEngine {
     await this.derive();
     this.begin(batch, captured, sizesOf(options));
     await runner.send(captured.replay, 'forward');
-    const heads = this.headTensors(options);
+    const heads = this.headTensors(batch, options);
     const outputs = tf.tidy(() => {
       const given = this.outputsOf(batch, captured, kind);
       const scores = this.scoresOf({ ...given, ...heads }, options, batch);
@@ -1417,7 +1461,7 @@ export class RecordedEngine implements ModelEngine {
         gpu: this.gpu,
         config: this.config,
         weight: (name) => this.norms(this.weights, name),
-        table: this.table,
+        table: this.ropeTable(shape.prefixRows + shape.slots),
         adapter: (layer, key) => this.adapterMemory(layer, key),
         makeBuffer: (bytes, label) => this.buffer(bytes, label, SHORTEN),
         ready: async () => {
@@ -1461,17 +1505,14 @@ export class RecordedEngine implements ModelEngine {
   dispose(): void {
     this.dropTensors();
     this.releaseTrained();
-    const own = [...this.weights, ...this.fourBitBuffers(), this.totals, this.norm, this.table.buffer];
+    const own = [...this.weights, ...this.fourBitBuffers(), this.totals, this.norm];
+    for (const { buffer } of this.tables.values()) own.push(buffer);
     for (const buffer of own) buffer.destroy();
   }
 }
 
 /** What the kernels do not train yet is trained in tf ops: createEngine chooses. They measure and generate with any adapter. */
 export const isAdapterRecordable = ({ config }: LoraAdapter): boolean => !(config.use_dora && config.lora_dropout);
-function checkHead(head: HeadKind): void {
-  if (head !== 'lm')
-    throw new ConfigError('Adapters are trained with the language-model head only. Leave the task head out.');
-}
 function checkTrainable(set: AdapterSet): void {
   const other = set.adapters.find((adapter) => !isAdapterRecordable(adapter));
   if (other)

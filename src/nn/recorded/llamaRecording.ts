@@ -59,7 +59,7 @@ export interface LlamaMemory {
   weight(name: string): Fixed;
   grad(name: string): Fixed;
   input(part: InputPart): Fixed;
-  /** RoPE's cos and sin, [max_position_embeddings, hd / 2] each. */
+  /** RoPE's cos and sin, [positions, hd / 2] each: as many positions as its bytes say. */
   table: Fixed;
   /** Adapters of a layer's modules, if it has any; then the base is frozen. */
   adapter?(layer: number, key: GroupKey): AdapterMemory | undefined;
@@ -472,7 +472,7 @@ export class LlamaRecorder {
       kind: 'rope',
       headDim: hd,
       rotatedHeads: H + Hk,
-      positions: config.max_position_embeddings,
+      positions: memory.table.bytes / (4 * hd),
     } as const;
     const lowQkv = this.shrink(i, 'qkv', x, { gamma: weight('input_layernorm'), ...(save && { rstd: rstd1 }) });
     const zQkv = this.linear(
@@ -793,7 +793,7 @@ export class LlamaRecorder {
       kvHeads: Hk,
       headDim: hd,
       form: forms.attention,
-      positions: config.max_position_embeddings,
+      positions: memory.table.bytes / (4 * hd),
     };
     let dx = dLast;
     for (let i = config.num_hidden_layers - 1; i >= 0; i--) {

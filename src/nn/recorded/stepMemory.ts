@@ -5,7 +5,9 @@ import type { Fixed } from '../../gpu/recording';
 import type { LlamaConfig } from '../../protocol/model';
 import type { Quantization } from '../../protocol/recipe';
 import { AdapterSet } from '../adapterSet';
+import { HEAD_PARAMETERS } from '../engineChecks';
 import { baseBytes } from '../loraPlan';
+import { tableBytes } from '../rope';
 import type { LoraAdapter } from '../seam';
 import { type AdapterLayout, adapterLayout } from './adapterLayout';
 import { inputLayout } from './batchInputs';
@@ -32,6 +34,8 @@ export interface RunShapes {
   /** Prompts that are answered on the way, and new tokens of each at most. */
   prompts: number;
   maxNewTokens: number;
+  /** The language model's unless given; B and evaluationRows are rows, not pairs. */
+  head?: 'lm' | 'score';
   /** Adapters that are trained beside a frozen base. */
   adapters?: readonly LoraAdapter[];
   /** The frozen base in four bits. */
@@ -83,17 +87,29 @@ function stepPlan(
   forms: KernelForms,
   checkpointing = false,
   adapters?: AdapterLayout,
+  head: RunShapes['head'] = 'lm',
 ): Plan {
   const recorder = recorderOf(config, B, T, forms, checkpointing, adapters, true);
   recorder.forward(true);
+  if (head === 'score') {
+    const rstd = recorder.hiddenStates(nowhere('hidden'), nowhere('all rows'));
+    recorder.backward(recorder.finalNormBackward(undefined, { d: nowhere('d hidden'), rstd }), false);
+    return planMemory(recorder.recording);
+  }
   const { stats, dh } = recorder.crossEntropy();
   recorder.totals(stats, nowhere('totals'));
   recorder.backward(recorder.finalNormBackward(dh), true);
   return planMemory(recorder.recording);
 }
 /** Weights, gradients and both moments; of a frozen base the weights alone, in four bits or f32. */
-function weightBytes(config: LlamaConfig, adapters?: AdapterLayout, quantization?: Quantization | null): number {
-  const floats = layoutOf(config, [], Number.POSITIVE_INFINITY).segments.reduce((sum, one) => sum + one, 0);
+function weightBytes(
+  config: LlamaConfig,
+  adapters?: AdapterLayout,
+  quantization?: Quantization | null,
+  head: RunShapes['head'] = 'lm',
+): number {
+  const extra = HEAD_PARAMETERS[head](config.hidden_size);
+  const floats = layoutOf(config, extra, Number.POSITIVE_INFINITY).segments.reduce((sum, one) => sum + one, 0);
   const base = !quantization
     ? 4 * floats
     : baseBytes(config)[quantization.bnb_4bit_use_double_quant ? 'nf4_double_quant' : 'nf4'];
@@ -122,21 +138,31 @@ export function stepMemory(
 export function runMemory(config: LlamaConfig, shapes: RunShapes, forms: KernelForms, maxBytes: number): StepMemory {
   const { B, T, checkpointing, evaluationRows, prompts, maxNewTokens } = shapes;
   const adapters = layoutFor(config, shapes.adapters);
-  const plans = [stepPlan(config, B, T, forms, checkpointing, adapters)];
-  let own = inputLayout(B * T).bytes;
+  const isReward = shapes.head === 'score';
+  const plans = [stepPlan(config, B, T, forms, checkpointing, adapters, shapes.head)];
+  // A loss in tf ops has the hidden states, a copy and their gradient beside the recording, and the numbers of all rows.
+  const beside = (rows: number, copies: number) => (isReward ? 4 * rows * (copies * config.hidden_size + 1) : 0);
+  const table = tableBytes(config, prompts > 0 ? T + maxNewTokens : T);
+  let own = inputLayout(B * T).bytes + table + beside(B * T, 4);
   let largest = 0;
   if (evaluationRows > 0) {
     const recorder = recorderOf(config, evaluationRows, T, forms, false, adapters);
     recorder.forward(false);
-    const stats = recorder.headStatistics();
-    for (const stat of ['logp', 'argmax', 'entropy'] as const) recorder.spread(stats, stat, nowhere(stat));
+    if (isReward) recorder.hiddenStates(nowhere('hidden'), nowhere('all rows'));
+    else {
+      const stats = recorder.headStatistics();
+      for (const stat of ['logp', 'argmax', 'entropy'] as const) recorder.spread(stats, stat, nowhere(stat));
+    }
     plans.push(planMemory(recorder.recording));
-    own += inputLayout(evaluationRows * T).bytes + 3 * 4 * evaluationRows * T;
+    const statistics = isReward ? beside(evaluationRows * T, 2) : 3 * 4 * evaluationRows * T;
+    own += inputLayout(evaluationRows * T).bytes + statistics;
   }
-  const answers = answerMemory(config, prompts, T, maxNewTokens, forms, maxBytes);
-  plans.push(...answers.plans);
-  own += answers.own;
-  largest = Math.max(largest, answers.largest);
+  if (!isReward) {
+    const answers = answerMemory(config, prompts, T, maxNewTokens, forms, maxBytes);
+    plans.push(...answers.plans);
+    own += answers.own;
+    largest = Math.max(largest, answers.largest);
+  }
   const pool: number[] = [];
   for (const { slots } of plans)
     [...slots]
@@ -146,7 +172,7 @@ export function runMemory(config: LlamaConfig, shapes: RunShapes, forms: KernelF
       });
   const activations = own + pool.reduce((a, b) => a + b, 0);
   return {
-    weights: weightBytes(config, adapters, shapes.quantization),
+    weights: weightBytes(config, adapters, shapes.quantization, shapes.head),
     activations,
     largest: Math.max(largest, ...pool),
   };
@@ -163,7 +189,8 @@ export function chatMemory(
   const { plans, own, largest } = answerMemory(config, 1, promptTokens, newTokens, forms, maxBytes);
   const floats = layoutOf(config, [], Number.POSITIVE_INFINITY).segments.reduce((sum, one) => sum + one, 0);
   // Prefill and tokens take turns in one pool.
-  const activations = own + Math.max(0, ...plans.map(({ bytes }) => bytes));
+  const table = tableBytes(config, promptTokens + newTokens);
+  const activations = own + table + Math.max(0, ...plans.map(({ bytes }) => bytes));
   return { weights: 4 * floats, activations, largest: Math.max(largest, ...plans.flatMap(({ slots }) => slots)) };
 }
 

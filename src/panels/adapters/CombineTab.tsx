@@ -2,6 +2,7 @@
 import { useState } from 'react';
 import type { MixedAnswers, TenancyView } from '../../protocol/requests';
 import { Card } from '../../ui/Card';
+import { Fault } from '../../ui/Fault';
 import { Segmented } from '../../ui/Segmented';
 import { AnswerText } from './AnswerText';
 import { decidesWords, startSums, sumWords, weightingsOf } from './combineView';
@@ -139,11 +140,7 @@ function SumsCard({
           </p>
         )}
       </div>
-      {problem && (
-        <p className="bad-text" role="alert">
-          {problem}
-        </p>
-      )}
+      <Fault text={problem} />
       <WorkState name="mix" unit="answers" />
     </Card>
   );

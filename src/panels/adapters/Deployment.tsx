@@ -1,5 +1,4 @@
 // Three ways to bring an adapter to the model, side by side: merged, beside the base, swapped; with what each costs here.
-
 import { count, number, percent } from '../../lib/words';
 import type { TenancyView, UnmergeDifference } from '../../protocol/requests';
 import type { ServingMode } from '../../protocol/serving';
@@ -10,7 +9,7 @@ import { loadCost, timeWords, tokenMs } from './servingView';
 import { compareMerged, takeOut, useTenants } from './tenants';
 
 export function Deployment({ view }: { view: TenancyView }) {
-  const reports = useTenants((s) => s.reports);
+  const reports = useTenants((s) => s.replay?.value);
   const merged = useTenants((s) => s.merged);
   const entry =
     view.entries.find(({ id, active }) => id === 17 && active !== null) ??

@@ -1,5 +1,6 @@
 // Fields for where an adapter is to be registered: an entry of the registry, or a new one with whose requests it is for.
 import type { RegistryEntry } from '../../protocol/serving';
+import { Fault } from '../../ui/Fault';
 import type { TypedTarget } from './entryTarget';
 
 const FIELDS = ['id', 'name', 'tenant_id', 'policy_version', 'industry'] as const;
@@ -55,11 +56,7 @@ export function EntryTarget({
           ))}
         </div>
       )}
-      {problem && (
-        <p className="bad-text" role="alert">
-          {problem}
-        </p>
-      )}
+      <Fault text={problem} />
     </div>
   );
 }

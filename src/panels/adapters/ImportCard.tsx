@@ -4,7 +4,8 @@ import { count, plural } from '../../lib/words';
 import type { AdapterReading, TenancyView } from '../../protocol/requests';
 import { byteWords } from '../../ui/byteWords';
 import { Card } from '../../ui/Card';
-import { droppedFiles, type PickedFile, pickedFiles } from '../../ui/droppedFiles';
+import { droppedFiles, type PickedFile } from '../../ui/droppedFiles';
+import { FilePicker } from '../../ui/FilePicker';
 import { useDropTarget } from '../../ui/useDropTarget';
 import { EntryTarget } from './EntryTarget';
 import { startTarget, targetOf } from './entryTarget';
@@ -38,38 +39,14 @@ function Drop() {
   const read = (picked: readonly PickedFile[]) => {
     if (picked.length > 0) void readFiles(picked);
   };
-  const onChange = (event: React.ChangeEvent<HTMLInputElement>) => {
-    const picked = pickedFiles(event.currentTarget.files);
-    event.currentTarget.value = '';
-    read(picked);
-  };
   const { isOver, handlers } = useDropTarget((transfer) => {
     droppedFiles(transfer).then(read, (error: Error) => failWork('import', error.message));
   });
   return (
     // Dropping is a second way; the buttons inside are the first
     <div className={`drop-zone${isOver ? ' is-over' : ''}`} {...handlers}>
-      <input
-        ref={files}
-        type="file"
-        multiple
-        accept=".json,.safetensors,.zip"
-        className="sr-only"
-        tabIndex={-1}
-        aria-label="Adapter files"
-        onChange={onChange}
-      />
-      <input
-        ref={(element) => {
-          folder.current = element;
-          element?.setAttribute('webkitdirectory', '');
-        }}
-        type="file"
-        className="sr-only"
-        tabIndex={-1}
-        aria-label="Adapter folder"
-        onChange={onChange}
-      />
+      <FilePicker input={files} label="Adapter files" accept=".json,.safetensors,.zip" onFiles={read} />
+      <FilePicker input={folder} label="Adapter folder" isFolder onFiles={read} />
       <p>
         Drop a PEFT folder here, its two files or a zip of them, or{' '}
         <button type="button" className="link" onClick={() => files.current?.click()}>

@@ -8,6 +8,7 @@ import { saveFile } from '../../stores/saveFile';
 import { useLoaded } from '../../stores/useLoaded';
 import { Card } from '../../ui/Card';
 import { DropZone } from '../../ui/DropZone';
+import { Fault } from '../../ui/Fault';
 import {
   DECISIONS,
   entryText,
@@ -170,11 +171,7 @@ export function LogTab({ view }: { view: TenancyView }) {
             />
           </label>
         </div>
-        {failed && (
-          <p className="bad-text" role="alert">
-            {failed.message}
-          </p>
-        )}
+        <Fault text={failed?.message} />
         {said?.at === 'log' && <Said said={said} />}
         {!value ? (
           <div className="skeleton-block" aria-hidden="true" />
@@ -236,13 +233,7 @@ export function LogTab({ view }: { view: TenancyView }) {
 }
 
 function Said({ said }: { said: Outcome }) {
-  return said.error === undefined ? (
-    <Verdict checked={said.checked} />
-  ) : (
-    <p className="bad-text" role="alert">
-      {said.error}
-    </p>
-  );
+  return said.error === undefined ? <Verdict checked={said.checked} /> : <Fault text={said.error} />;
 }
 
 function Verdict({ checked: { what, verdict, line } }: { checked: Checked }) {
@@ -275,7 +266,7 @@ function Entries({
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region must be reachable by keyboard
     <section className="ad-scroll" aria-label="Entries" tabIndex={0}>
-      <table className="data-table ad-log ad-flow">
+      <table className="data-table ad-log flow-table">
         <thead>
           <tr>
             <th className="n">entry</th>

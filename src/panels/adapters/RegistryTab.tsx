@@ -1,5 +1,4 @@
 // Entries with their versions: what serves, what may, what each is; the check before a version serves, and the way back.
-
 import { useState } from 'react';
 import { typedNumber } from '../../lib/fields';
 import { plural } from '../../lib/words';
@@ -8,6 +7,7 @@ import type { AdapterVersion, RegistryEntry } from '../../protocol/serving';
 import { useRuns } from '../../stores/runs';
 import { byteWords } from '../../ui/byteWords';
 import { Card } from '../../ui/Card';
+import { Fault } from '../../ui/Fault';
 import { Deployment } from './Deployment';
 import { ImportCard } from './ImportCard';
 import { AdapterId, NumberField, WorkButton, WorkState } from './parts';
@@ -69,7 +69,7 @@ export function RegistryTab({ view }: { view: TenancyView }) {
       >
         {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region must be reachable by keyboard */}
         <section className="ad-scroll" aria-label="Adapters and their versions" tabIndex={0}>
-          <table className="data-table ad-registry ad-flow">
+          <table className="data-table ad-registry flow-table">
             <thead>
               <tr>
                 <th>adapter</th>
@@ -106,11 +106,7 @@ export function RegistryTab({ view }: { view: TenancyView }) {
               />
             ))}
           </div>
-          {sizeProblem(size) && (
-            <p className="bad-text" role="alert">
-              {sizeProblem(size)}
-            </p>
-          )}
+          <Fault text={sizeProblem(size)} />
         </Card>
         <RegisterCard view={view} />
       </div>
@@ -170,6 +166,7 @@ function Entry({ entry, view, size }: { entry: RegistryEntry; view: TenancyView;
                 className="button"
                 disabled={isBusy}
                 title="Serves the version from before at once; its weights are still there"
+                aria-label={`Roll back to version ${back}: ${entry.name}`}
                 onClick={() => void rollback(entry.id)}
               >
                 Roll back to version {back}
@@ -210,6 +207,7 @@ function Version({
   const isMoving = useTenants((s) => 'registry' in s.work || moveName(entry.id) in s.work);
   const [reason, setReason] = useState<string>();
   const words = checkWords(version);
+  const which = `version ${version.version} of ${entry.name}`;
   const override = overrideOf(entry, version.version);
   return (
     <tr className={state === 'active' ? 'on' : undefined}>
@@ -263,6 +261,7 @@ function Version({
               <WorkButton
                 name={work}
                 label={words ? 'Check again' : 'Check'}
+                of={which}
                 disabled={sizeProblem(size) !== undefined}
                 onStart={() =>
                   void check(entry.id, version.version, {
@@ -277,6 +276,7 @@ function Version({
                 className={`button${needs ? '' : ' primary'}`}
                 disabled={isMoving}
                 title={needs}
+                aria-label={`${needs ? 'Activate …' : 'Activate'} ${which}`}
                 aria-expanded={needs ? reason !== undefined : undefined}
                 onClick={() =>
                   needs ? setReason(reason === undefined ? '' : undefined) : void activate(entry.id, version.version)
@@ -300,11 +300,16 @@ function Version({
             <p className="warn-text">{needs} Say why it is to serve; the history keeps it.</p>
             <input
               className="field-input"
-              aria-label="Reason"
+              aria-label={`Reason to activate ${which}`}
               value={reason}
               onChange={(event) => setReason(event.currentTarget.value)}
             />
-            <button type="submit" className="button danger" disabled={!reason.trim()}>
+            <button
+              type="submit"
+              className="button danger"
+              aria-label={`Activate all the same: ${which}`}
+              disabled={!reason.trim()}
+            >
               Activate all the same
             </button>
           </form>

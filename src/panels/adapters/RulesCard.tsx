@@ -41,7 +41,7 @@ export function RulesCard({ view }: { view: TenancyView }) {
     >
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region must be reachable by keyboard */}
       <section className="ad-scroll" aria-label="Routing rules" tabIndex={0}>
-        <table className="data-table ad-rules ad-flow">
+        <table className="data-table ad-rules flow-table">
           <thead>
             <tr>
               <th>z, the request’s header</th>

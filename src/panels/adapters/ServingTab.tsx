@@ -1,12 +1,12 @@
 // The serving simulator: one trace replayed in up to four modes on this device, and what each buys and costs.
-
 import { count, number, percent, plural } from '../../lib/words';
 import type { TenancyView } from '../../protocol/requests';
 import type { ServingMode, ServingReport } from '../../protocol/serving';
 import { byteWords } from '../../ui/byteWords';
 import { Card } from '../../ui/Card';
+import { Fault } from '../../ui/Fault';
 import { NO_FILTER } from './logView';
-import { AdapterId, NumberField, WorkButton, WorkState } from './parts';
+import { AdapterId, MeasuredWords, NumberField, WorkButton, WorkState } from './parts';
 import { adapterColor } from './registryView';
 import {
   batchHistogram,
@@ -33,7 +33,8 @@ import { replayTrace, useTenants, useTyped } from './tenants';
 
 export function ServingTab({ view }: { view: TenancyView }) {
   const [typed, setTyped] = useTyped('serving', START_SERVING);
-  const reports = useTenants((s) => s.reports);
+  const replayed = useTenants((s) => s.replay);
+  const reports = replayed?.value;
   const isRunning = useTenants((s) => 'serve' in s.work);
   const sizes = view.entries.flatMap(({ versions, active }) =>
     versions.filter(({ version }) => version === active).map(({ artifactId }) => view.bytes[artifactId] ?? 0),
@@ -88,11 +89,7 @@ export function ServingTab({ view }: { view: TenancyView }) {
             </span>
           )}
         </div>
-        {problem && (
-          <p className="bad-text" role="alert">
-            {problem}
-          </p>
-        )}
+        <Fault text={problem} />
         <WorkState name="serve" unit="requests">
           {!reports && (
             <p className="quiet">
@@ -103,6 +100,7 @@ export function ServingTab({ view }: { view: TenancyView }) {
             </p>
           )}
         </WorkState>
+        {replayed && <MeasuredWords of={replayed} until="another version serves or a routing rule changes" />}
         {reports && noiseWords(reports) && <p className="quiet">{noiseWords(reports)}</p>}
         {reports?.[0]?.replay && <LoggedAs replay={reports[0].replay} />}
         {reports && cutOff(reports) > 0 && (

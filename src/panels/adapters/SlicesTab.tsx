@@ -3,6 +3,7 @@ import { typedNumber } from '../../lib/fields';
 import { percent } from '../../lib/words';
 import type { TenancyView, TenantMatrixView } from '../../protocol/requests';
 import { Card } from '../../ui/Card';
+import { Fault } from '../../ui/Fault';
 import { Segmented } from '../../ui/Segmented';
 import {
   cellWords,
@@ -14,7 +15,7 @@ import {
   matrixRows,
   sizeOfMatrix,
 } from './matrixView';
-import { AdapterId, NumberField, WorkButton, WorkState } from './parts';
+import { AdapterId, MeasuredWords, NumberField, WorkButton, WorkState } from './parts';
 import { adapterColor } from './registryView';
 import { measureMatrix, useTenants, useTyped } from './tenants';
 
@@ -22,7 +23,8 @@ export function SlicesTab({ view }: { view: TenancyView }) {
   const [metric, setMetric] = useTyped<MetricId>('metric', 'tenant_policy_correct');
   const [cases, setCases] = useTyped('matrix cases', '12');
   const [seed, setSeed] = useTyped('matrix seed', '1');
-  const matrix = useTenants((s) => s.matrices[metric]);
+  const measured = useTenants((s) => s.matrices[metric]);
+  const matrix = measured?.value;
   const matrices = useTenants((s) => s.matrices);
   const isRunning = useTenants((s) => 'matrix' in s.work);
   const isReady = view.entries.some(({ active }) => active !== null);
@@ -64,11 +66,7 @@ export function SlicesTab({ view }: { view: TenancyView }) {
         {METRIC_WORDS[metric]}
         {problem ? '.' : `: ${sizeOfMatrix(Number(cases), served, view.rules.length)}.`}
       </p>
-      {problem && (
-        <p className="bad-text" role="alert">
-          {problem}
-        </p>
-      )}
+      <Fault text={problem} />
       <WorkState name="matrix" unit="cells">
         {!matrix && (
           <p className="quiet">
@@ -78,10 +76,11 @@ export function SlicesTab({ view }: { view: TenancyView }) {
           </p>
         )}
       </WorkState>
-      {matrix && (
+      {measured && matrix && (
         <div className={isRunning ? 'ad-old' : undefined}>
           <Finding matrix={matrix} />
           <HeatMap matrix={matrix} ids={view.entries.map(({ id }) => id)} />
+          <MeasuredWords of={measured} until="another version serves" />
         </div>
       )}
     </Card>

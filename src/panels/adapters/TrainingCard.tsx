@@ -4,11 +4,13 @@ import { typedNumber } from '../../lib/fields';
 import { count } from '../../lib/words';
 import type { TenancyView } from '../../protocol/requests';
 import type { RunStatus } from '../../protocol/run';
+import { isLive } from '../../stores/runPanel';
 import { useRuns } from '../../stores/runs';
 import { useSession } from '../../stores/session';
 import { Card } from '../../ui/Card';
+import { Fault } from '../../ui/Fault';
 import { LineChart } from '../../ui/LineChart';
-import { isLive, metricSeries, progressWords } from '../../ui/runWords';
+import { metricSeries, progressWords } from '../../ui/runWords';
 import { NumberField, WorkState } from './parts';
 import { untrained } from './registryView';
 import {
@@ -136,11 +138,7 @@ export function TrainingCard({ view, isEmpty = false }: { view: TenancyView; isE
           </div>
         </div>
       )}
-      {problem && (
-        <p className="bad-text" role="alert">
-          {problem}
-        </p>
-      )}
+      <Fault text={problem} />
       {waiting.length > 0 && !live && (
         <p className="warn-text" role="status">
           {waiting.join(', ')} {waiting.length === 1 ? 'has a version that has' : 'have versions that have'} not passed

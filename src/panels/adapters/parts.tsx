@@ -1,11 +1,14 @@
 // Small parts of this panel: a button that starts work and stops it, its progress or failure in words, a number field.
 import { type ReactNode, useEffect, useId } from 'react';
 import { count } from '../../lib/words';
+import type { Measured } from '../../protocol/serving';
+import { timeOfDay } from './registryView';
 import { markSeen, stopWork, useTenants } from './tenants';
 
 export function WorkButton({
   name,
   label,
+  of,
   onStart,
   isPrimary = false,
   disabled = false,
@@ -14,6 +17,8 @@ export function WorkButton({
   /** Of the work, as runWork has it. */
   name: string;
   label: string;
+  /** Where several have the same label: what tells them apart to who does not see beside what they stand. */
+  of?: string;
   onStart: () => void;
   isPrimary?: boolean;
   disabled?: boolean;
@@ -21,7 +26,7 @@ export function WorkButton({
 }) {
   const isRunning = useTenants((s) => name in s.work);
   return isRunning ? (
-    <button type="button" className="button" onClick={() => stopWork(name)}>
+    <button type="button" className="button" aria-label={of && `Stop: ${label} ${of}`} onClick={() => stopWork(name)}>
       Stop
     </button>
   ) : (
@@ -30,6 +35,7 @@ export function WorkButton({
       className={`button${isPrimary ? ' primary' : ''}`}
       disabled={disabled}
       title={title}
+      aria-label={of && `${label} ${of}`}
       onClick={onStart}
     >
       {label}
@@ -90,6 +96,15 @@ export function NumberField({
         onChange={(event) => onChange(event.currentTarget.value)}
       />
     </div>
+  );
+}
+
+/** When and on what a figure was measured. `until`: what drops it. */
+export function MeasuredWords({ of: { at, on }, until }: { of: Measured<unknown>; until: string }) {
+  return (
+    <p className="quiet ad-small">
+      Measured {timeOfDay(at)} on {on}; kept until {until}.
+    </p>
   );
 }
 

@@ -2,6 +2,7 @@
 import { count, plural } from '../../lib/words';
 import type { RunRecord } from '../../protocol/run';
 import type { AdapterVersion, RegistryChange, RegistryEntry } from '../../protocol/serving';
+import { trainedHead } from '../../trainers/registry';
 
 /** `sha256:4f3a…` → `4f3a9c02`: enough to tell artifacts apart, the whole id stands in a title. */
 export const shortHash = (id: string): string => id.replace(/^sha256:/, '').slice(0, 8);
@@ -81,6 +82,7 @@ export interface AdapterSource {
 /** Adapters of runs that have ended, newest run first: what may become a version. */
 export function adapterSources(runs: readonly RunRecord[]): AdapterSource[] {
   return runs
+    .filter(({ recipe }) => trainedHead(recipe.trainer) === 'lm')
     .filter(({ recipe, status }) => recipe.peft && (status === 'finished' || status === 'stopped'))
     .sort((a, b) => b.updatedAt - a.updatedAt)
     .flatMap(({ id, name, recipe, updatedAt }) => {

@@ -1,5 +1,4 @@
 // The serving replay in words and numbers: its settings, what each mode buys and costs, and where its requests lie in time.
-
 import { typedNumber } from '../../lib/fields';
 import { count, number, percent, plural } from '../../lib/words';
 import type { ServingSettings } from '../../protocol/requests';

@@ -19,7 +19,7 @@ test('a change that holds is no failure: the view is said to be old, until it is
   expect(await editRules({ kind: 'reset' })).toBe(true);
   expect(useTenants.getState()).toMatchObject({ view: before, failed: { view: { text: 'The disk is gone.' } } });
   expect(useTenants.getState().failed.rules).toBeUndefined();
-  request.mockResolvedValueOnce({ rules: [] }).mockResolvedValueOnce(after);
+  request.mockResolvedValueOnce({ rules: [] }).mockResolvedValueOnce(after).mockResolvedValueOnce({ matrices: [] });
   expect(await editRules({ kind: 'reset' })).toBe(true);
   expect(useTenants.getState()).toMatchObject({ view: after, failed: {} });
   expect(useTenants.getState().failed.view).toBeUndefined();

@@ -6,13 +6,13 @@ import { CancelledError, ConfigError } from '../../lib/errors';
 import type { Message } from '../../protocol/chat';
 import type { Recipe } from '../../protocol/recipe';
 import type {
+  KeptMeasures,
   MergeDifference,
   ServedAnswer,
   TenancyView,
-  TenantMatrixView,
   UnmergeDifference,
 } from '../../protocol/requests';
-import type { AuditEntry, RegistryEntry, RequestMetadata, RuleEdit, ServingReport } from '../../protocol/serving';
+import type { AuditEntry, RegistryEntry, RequestMetadata, RuleEdit } from '../../protocol/serving';
 import { studioClient } from '../../stores/client';
 import { loadRuns, startRun, stopRun, useRuns } from '../../stores/runs';
 import { activationOf, installable, isRegistered, unregistered } from './registryView';
@@ -44,8 +44,8 @@ interface Tenants {
   sent?: { metadata: RequestMetadata; answer: ServedAnswer };
   misrouted?: Misrouted;
   /** By metric: figures stand under the one that they were measured with. */
-  matrices: Record<string, TenantMatrixView & { seed: number }>;
-  reports?: ServingReport[];
+  matrices: Record<string, KeptMeasures['matrices'][number]>;
+  replay?: KeptMeasures['replay'];
   /** By adapter id. */
   merged: Record<number, MergeDifference & { version: number }>;
   unmerged: Record<number, UnmergeDifference>;
@@ -116,14 +116,18 @@ export async function runWork(name: string, task: (working: Working) => Promise<
 }
 export const stopWork = (name: string): void => controllers.get(name)?.abort();
 
-/** Reads registry, rules and head of the log anew. */
-export const loadTenants = (): Promise<void> =>
-  runWork('view', async () => set({ view: await compute().request('tenancy', {}) }));
+/** Registry, rules and head of the log, with the figures that still hold of what serves. */
+async function read(): Promise<Pick<Tenants, 'view' | 'matrices' | 'replay'>> {
+  const view = await compute().request('tenancy', {});
+  const { matrices, replay } = await compute().request('keptMeasures', {});
+  return { view, matrices: Object.fromEntries(matrices.map((one) => [one.value.metric, one])), replay };
+}
+export const loadTenants = (): Promise<void> => runWork('view', async () => set(await read()));
 /** After a change, which holds whatever becomes of this: where it fails, the panel says that its view is old. */
 export async function refresh(): Promise<void> {
   try {
-    const view = await compute().request('tenancy', {});
-    set(({ failed: { view: _old, ...failed } }) => ({ view, failed }));
+    const found = await read();
+    set(({ failed: { view: _old, ...failed } }) => ({ ...found, failed }));
   } catch (error) {
     failWork('view', (error as Error).message);
   }
@@ -228,16 +232,15 @@ export async function editRules(edit: RuleEdit): Promise<boolean> {
 
 export const measureMatrix = (options: { cases: number; seed: number; metric: string }): Promise<void> =>
   runWork('matrix', async ({ signal, onProgress }) => {
-    const matrix = await compute().request('tenantMatrix', options, { signal, onProgress });
-    set(({ matrices }) => ({ matrices: { ...matrices, [options.metric]: { ...matrix, seed: options.seed } } }));
+    await compute().request('tenantMatrix', options, { signal, onProgress });
+    await refresh(); // with the matrix, which the worker has kept
   });
 export const replayTrace = (request: ServingRequest): Promise<void> =>
   runWork('serve', async ({ signal, onProgress }) => {
     try {
-      const { reports } = await compute().request('serveTrace', request, { signal, onProgress });
-      set({ reports });
+      await compute().request('serveTrace', request, { signal, onProgress });
     } finally {
-      await refresh();
+      await refresh(); // with the replay, which the worker has kept
     }
   });
 

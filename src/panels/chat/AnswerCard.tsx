@@ -1,8 +1,9 @@
 // One model's answer: who answers, the text as it comes, and what it is worth by the contract.
 import type { ToolSchema } from '../../protocol/chat';
+import type { ModelOption } from '../../stores/modelOptions';
 import { Card } from '../../ui/Card';
+import { Fault } from '../../ui/Fault';
 import { completionWords, verdictOf } from './chatView';
-import type { ModelOption } from './models';
 import type { AnswerState } from './useAnswer';
 
 export function AnswerCard({
@@ -62,11 +63,7 @@ export function AnswerCard({
             {state.status === 'writing' && <span className="caret" aria-hidden="true" />}
           </p>
         )}
-        {state.status === 'failed' && (
-          <p className="bad-text" role="alert">
-            {state.error}
-          </p>
-        )}
+        <Fault text={state.error} />
       </div>
       <p className="answer-foot quiet">
         {verdict ? `${verdict.detail} ` : ''}

@@ -5,12 +5,13 @@ import type { DatasetRow, Message, ToolSchema } from '../../protocol/chat';
 import type { SamplingOptions } from '../../protocol/model';
 import type { TextRequests } from '../../protocol/requests';
 import { studioClient } from '../../stores/client';
-import { tokenizerOf, useModelStore } from '../../stores/models';
+import { tokenizerOf, trainedBy, trainedTemplate, useModelStore } from '../../stores/models';
 import { useRuns } from '../../stores/runs';
 import { useTemplates } from '../../stores/templates';
 import { useLoaded } from '../../stores/useLoaded';
 import { Card } from '../../ui/Card';
 import { PromptStrip } from '../../ui/EncodedStrip';
+import { Fault } from '../../ui/Fault';
 import { Panel } from '../../ui/Panel';
 import { Segmented } from '../../ui/Segmented';
 import { TemplateSelect } from '../../ui/TemplateSelect';
@@ -19,6 +20,7 @@ import { Composer } from './Composer';
 import { openingOf, promptOf } from './chatView';
 import { type ChatExample, CONTINUATIONS, EXAMPLES } from './examples';
 import { useModels } from './models';
+import { usePlainRows } from './plainRows';
 import { SamplingFields, samplingProblems, type TypedSampling } from './SamplingFields';
 import { useAnswer } from './useAnswer';
 import '../../ui/parts.css';
@@ -37,9 +39,9 @@ const SAMPLING: SamplingOptions = { temperature: 0, top_k: 0, top_p: 1, min_p: 0
 
 export function ChatPanel() {
   const models = useModels();
-  const [mode, setMode] = useState<Mode>('chat');
+  const [chosenMode, setMode] = useState<Mode>();
   const [messages, setMessages] = useState(START);
-  const [text, setText] = useState(CONTINUATIONS[0]!);
+  const [typedText, setText] = useState<string>();
   const [tools, setTools] = useState<ToolSchema[]>([]);
   const [offered, setOffered] = useState<ReadonlySet<string>>(new Set());
   const [sampling, setSampling] = useState(SAMPLING);
@@ -51,11 +53,15 @@ export function ChatPanel() {
 
   const chosenTools = useMemo(() => tools.filter((t) => offered.has(t.function.name)), [tools, offered]);
   const runs = useRuns((s) => s.runs);
+  // No template stood in plain rows: the model goes on with a text, as it learnt to.
+  const plain = usePlainRows(trainedBy(models.right, runs));
+  const mode = chosenMode ?? (plain ? 'plain' : 'chat');
+  const text = typedText ?? plain?.prompt ?? CONTINUATIONS[0]!;
   const templates = useTemplates();
-  // Served as it was trained, unless the person wants to see what happens otherwise.
-  const trainedWith = runs[/^run:([^@]+)/.exec(models.right)?.[1] ?? '']?.recipe.template;
+  // Served as it was trained, unless the person wants to see what happens otherwise; one that was not reads what the right one reads.
   const stored = useModelStore((s) => s.models);
-  const tokenizer = tokenizerOf(models.right, stored, runs);
+  const trainedWith = trainedTemplate(models.right, stored, runs);
+  const leftTemplate = trainedTemplate(models.left, stored, runs);
   const encode = (model: string, served: string | undefined, signal: AbortSignal): Promise<RenderedPrompt> =>
     mode === 'plain'
       ? studioClient().text.request('encodeText', { text, model }, { signal })
@@ -71,25 +77,26 @@ export function ChatPanel() {
         );
   const said = mode === 'plain' ? ['plain', text] : [messages, chosenTools, template];
   const prompt = useLoaded(
-    JSON.stringify([...said, tokenizer, trainedWith]),
+    JSON.stringify([...said, models.right, trainedWith]),
     (signal) => encode(models.right, trainedWith, signal),
     120,
   );
   // Another tokenizer reads the same words as other ids, and its model knows its own template.
-  const leftTokenizer = tokenizerOf(models.left, stored, runs);
+  const isAlike = tokenizerOf(models.left, stored, runs) === tokenizerOf(models.right, stored, runs);
+  const leftServed = leftTemplate ?? (isAlike ? trainedWith : undefined);
   const leftPrompt = useLoaded(
-    leftTokenizer === tokenizer ? undefined : JSON.stringify([...said, models.left]),
-    (signal) => encode(models.left, runs[/^run:([^@]+)/.exec(models.left)?.[1] ?? '']?.recipe.template, signal),
+    JSON.stringify([...said, models.left, leftServed]),
+    (signal) => encode(models.left, leftServed, signal),
     120,
   );
   const isBusy = [left, right].some(({ state }) => state.status === 'waiting' || state.status === 'writing');
   const problem = samplingProblems(typed)[0];
   const isEncoded = (one: typeof prompt) => one.value && !one.isLoading && !one.error && one.value.ids.length > 0;
-  const ready = isEncoded(prompt) && (leftTokenizer === tokenizer || isEncoded(leftPrompt));
+  const ready = isEncoded(prompt) && isEncoded(leftPrompt);
   const ask = () => {
-    if (!prompt.value || !ready || problem) return;
+    if (!prompt.value || !leftPrompt.value || !ready || problem) return;
     const { ids, stopIds } = prompt.value;
-    const { ids: leftIds, stopIds: leftStops } = leftTokenizer === tokenizer ? prompt.value : leftPrompt.value!;
+    const { ids: leftIds, stopIds: leftStops } = leftPrompt.value;
     void left.ask({ ref: models.left, ids: leftIds.slice(), sampling, stopIds: leftStops });
     if (models.right) void right.ask({ ref: models.right, ids: ids.slice(), sampling, stopIds });
   };
@@ -194,11 +201,7 @@ export function ChatPanel() {
                 onOffer={setOffered}
               />
             )}
-            {exampleError && (
-              <p className="bad-text" role="alert">
-                {exampleError}
-              </p>
-            )}
+            <Fault text={exampleError} />
           </Card>
           <Card
             title="Sampling"
@@ -213,9 +216,21 @@ export function ChatPanel() {
                   templates={templates}
                   value={template}
                   onChange={setTemplate}
-                  firstOption={trainedWith === undefined ? 'as the base expects' : 'as the right model was trained'}
+                  firstOption={
+                    trainedWith === undefined
+                      ? 'as the base expects'
+                      : plain
+                        ? 'that of its recipe'
+                        : 'as the right model was trained'
+                  }
                 />
               </div>
+            )}
+            {mode === 'chat' && plain && (
+              <p className="quiet">
+                The right model was trained on rows of plain text, without a template: under one it reads what it has
+                not learnt.
+              </p>
             )}
           </Card>
         </div>
@@ -239,9 +254,9 @@ export function ChatPanel() {
               tools={chosenTools}
               isChat={mode === 'chat'}
               emptyHint={
-                models.right.startsWith('run:')
-                  ? undefined
-                  : 'Train a model in SFT, and it can answer here beside its base.'
+                models.right.startsWith('builtin:')
+                  ? 'Train a model in SFT, and it can answer here beside its base.'
+                  : undefined
               }
             />
           </div>
@@ -301,9 +316,7 @@ function RawPrompt({
       className="raw-prompt"
     >
       {error ? (
-        <p className="bad-text" role="alert">
-          {error}
-        </p>
+        <Fault text={error} />
       ) : !tokens || !ids ? (
         <div className="skeleton-block" aria-hidden="true" />
       ) : view === 'tokens' ? (

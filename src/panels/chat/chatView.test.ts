@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { ToolSchema } from '../../protocol/chat';
-import { completionWords, openingOf, promptOf, verdictOf } from './chatView';
+import { completionWords, openingOf, plainPrompt, promptOf, verdictOf } from './chatView';
 
 const tools: ToolSchema[] = [
   {
@@ -50,4 +50,11 @@ test('a prompt ends at the last question; an opening before the first answer', (
   expect(promptOf(messages)).toHaveLength(4);
   expect(openingOf(messages)).toHaveLength(2);
   expect(openingOf(messages.slice(0, 2))).toHaveLength(2);
+});
+
+test('rows of plain text begin with their prompt or first words; conversations are none', () => {
+  expect(plainPrompt({ prompt: 'Translate: cat\n', completion: 'chat' })).toBe('Translate: cat\n');
+  expect(plainPrompt({ text: 'one two three four five six seven eight nine' })).toBe('one two three four five six seven eight'); // biome-ignore format: one call
+  expect(plainPrompt({ messages: [{ role: 'user', content: 'Hi' }] })).toBeUndefined();
+  expect(plainPrompt({ prompt: [{ role: 'user', content: 'Hi' }], completion: [] })).toBeUndefined();
 });

@@ -1,6 +1,6 @@
 // What the playground says about an answer and about the prompt that led to it. Pure.
 import { number, plural } from '../../lib/words';
-import type { Message, ToolSchema } from '../../protocol/chat';
+import type { DatasetRow, Message, ToolSchema } from '../../protocol/chat';
 import { parseTurn } from '../../protocol/contract';
 import type { Completion } from '../../protocol/requests';
 
@@ -76,4 +76,10 @@ export function promptOf(messages: readonly Message[]): Message[] {
 export function openingOf(messages: readonly Message[]): Message[] {
   const first = messages.findIndex((m) => m.role === 'assistant');
   return first < 0 ? messages.slice() : messages.slice(0, first);
+}
+
+/** What a plain row begins with; undefined for conversations. `text` rows have no prompt, so their first words are one. */
+export function plainPrompt({ text, prompt }: DatasetRow): string | undefined {
+  if (typeof prompt === 'string') return prompt;
+  return typeof text === 'string' ? text.split(/\s+/).slice(0, 8).join(' ') : undefined;
 }

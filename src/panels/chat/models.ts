@@ -1,54 +1,32 @@
-// Which models can answer: the built-in bases, every run with weights, and each of its checkpoints.
+// The two models that Chat asks: which ones, until the person chooses others.
 import { useState } from 'react';
-import { count } from '../../lib/words';
-import type { StoredModel } from '../../protocol/requests';
-import type { RunRecord } from '../../protocol/run';
-import { useModelStore, useStoredModels } from '../../stores/models';
+import { hasWeights, modelOptions } from '../../stores/modelOptions';
+import { useModelName, useModelStore, useStoredModels, type WantedInChat } from '../../stores/models';
 import { useRuns } from '../../stores/runs';
 
-export interface ModelOption {
-  ref: string;
-  name: string;
-}
-const BASES: ModelOption[] = [
-  { ref: 'builtin:nano', name: 'nano-base' },
-  { ref: 'builtin:micro', name: 'micro-base' },
-];
-const hasWeights = (run: RunRecord): boolean =>
-  run.checkpoints.length > 0 || run.status === 'running' || run.status === 'paused';
-
-/** Newest run first, each followed by its checkpoints; the bases last in the list of runs, first in the menu. */
-export function modelOptions(runs: readonly RunRecord[], stored: readonly StoredModel[] = []): ModelOption[] {
-  return [
-    ...BASES,
-    ...stored.filter(({ isImported }) => isImported).map(({ id, name }) => ({ ref: id, name })),
-    ...runs
-      .filter(hasWeights)
-      .toSorted((a, b) => b.createdAt - a.createdAt)
-      .flatMap((run) => [
-        { ref: `run:${run.id}`, name: `${run.name} · step ${count(run.step)}` },
-        ...run.checkpoints
-          .filter((c) => c.step !== run.step)
-          .toSorted((a, b) => b.step - a.step)
-          .map((c) => ({ ref: `run:${run.id}@${c.step}`, name: `${run.name} · checkpoint ${count(c.step)}` })),
-      ]),
-  ];
-}
-
-/** The base of the newest run answers left, the run right: before and after, until the person chooses. */
+/**
+ * What another page asked for, unless the person has chosen since; else the base of the newest run left and the run right: before
+ * and after.
+ */
 export function useModels() {
   const runs = useRuns((s) => s.runs);
   const list = Object.values(runs);
   const newest = list.filter(hasWeights).toSorted((a, b) => b.createdAt - a.createdAt)[0];
-  const [left, setLeft] = useState<string>();
-  const [right, setRight] = useState<string>();
-  const stored = useStoredModels();
   const wanted = useModelStore((s) => s.wanted);
+  const [choice, setChoice] = useState<{ since?: WantedInChat; left?: string; right?: string }>({});
+  const chosen = choice.since === wanted ? choice : {};
+  const stored = useStoredModels();
+  const nameOf = useModelName();
+  const left = chosen.left ?? wanted?.left ?? newest?.recipe.model.ref ?? 'builtin:micro';
+  const right = chosen.right ?? wanted?.right ?? (newest ? `run:${newest.id}` : 'builtin:nano');
+  const options = modelOptions(list, stored);
+  // What is gone, or no choice by itself, is in the menu by its name as long as it is chosen.
+  const others = [...new Set([left, right])].filter((ref) => !options.some((option) => option.ref === ref));
   return {
-    options: modelOptions(list, stored),
-    left: left ?? newest?.recipe.model.ref ?? 'builtin:micro',
-    right: right ?? wanted ?? (newest ? `run:${newest.id}` : 'builtin:nano'),
-    setLeft,
-    setRight,
+    options: [...options, ...others.map((ref) => ({ ref, name: nameOf(ref) }))],
+    left,
+    right,
+    setLeft: (ref: string) => setChoice({ ...chosen, since: wanted, left: ref }),
+    setRight: (ref: string) => setChoice({ ...chosen, since: wanted, right: ref }),
   };
 }

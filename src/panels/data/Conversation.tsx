@@ -1,6 +1,6 @@
 // A row as a conversation: one block a turn, coloured by role, tool calls as code.
 import { type DatasetRow, roleName } from '../../protocol/chat';
-import { turnsOf } from './dataView';
+import { isTextRow, turnLabel, turnsOf } from './dataView';
 
 const ROLE_CLASS: Record<string, string> = {
   none: 'plain',
@@ -18,11 +18,7 @@ export function Conversation({ row }: { row: DatasetRow }) {
       {turnsOf(row).map((turn, i) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: turns have no identity but their place
         <li key={i} className={`turn ${ROLE_CLASS[turn.role] ?? ROLE_CLASS[roleName(turn.role)]}`}>
-          <span className="turn-role">
-            {turn.role}
-            {turn.name ? ` · ${turn.name}` : ''}
-            {turn.part ? ` · ${turn.part}` : ''}
-          </span>
+          <span className="turn-role">{turnLabel(turn, isTextRow(row))}</span>
           {turn.content && <p className={isCode(turn.content) ? 'mono' : undefined}>{turn.content}</p>}
           {turn.calls.map((call) => (
             <p key={call.name + call.arguments} className="mono call">
@@ -31,6 +27,12 @@ export function Conversation({ row }: { row: DatasetRow }) {
           ))}
         </li>
       ))}
+      {row.label !== undefined && (
+        <li className="turn plain">
+          <span className="turn-role">label</span>
+          <p>{row.label ? 'true: a good completion' : 'false: a bad completion'}</p>
+        </li>
+      )}
       {row.tools && row.tools.length > 0 && (
         <li className="turn plain">
           <span className="turn-role">tools offered</span>

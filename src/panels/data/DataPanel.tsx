@@ -1,52 +1,103 @@
 // Data: which rows there are, what each teaches, what is true about it and what is wrong with it; rows in and out.
-import { useState } from 'react';
-import { count, plural } from '../../lib/words';
+import { useEffect, useRef, useState } from 'react';
+import { count } from '../../lib/words';
 import type { DatasetInfo } from '../../protocol/requests';
-import { studioClient } from '../../stores/client';
 import { datasetsChanged, useDatasets } from '../../stores/datasets';
-import { saveFile } from '../../stores/saveFile';
 import { useWorkbench } from '../../stores/workbench';
 import { Card } from '../../ui/Card';
 import { Panel } from '../../ui/Panel';
+import { faultyWords } from './dataView';
 import { ImportZone } from './ImportZone';
 import { MappingCard } from './MappingCard';
 import { OperationsCard } from './OperationsCard';
 import { RowsCard } from './RowsCard';
+import { DeleteButton, ExportButtons, RenameButton } from './SetVerbs';
 import { useImport } from './useImport';
+import { useSaving } from './useSaving';
 import '../../ui/parts.css';
 import './data.css';
 
+/** One column: the rows lie below the list of sets, out of sight. */
+const NARROW = '(max-width: 700px)';
+
 export function DataPanel() {
   const [isDeriving, setDeriving] = useState(false);
+  /** Goes up when the person chose or brought a set. */
+  const [choices, setChoices] = useState(0);
+  const heading = useRef<HTMLHeadingElement>(null);
   const sets = useDatasets();
   const { datasetId, split, openDataset, openSplit } = useWorkbench();
+  const choose = (info: DatasetInfo) => {
+    openDataset(info.id, Object.keys(info.splits)[0], info.type);
+    setChoices((n) => n + 1);
+  };
   const show = (added: DatasetInfo) => {
     datasetsChanged();
     setDeriving(false);
-    openDataset(added.id, Object.keys(added.splits)[0]);
+    choose(added);
   };
   const bringing = useImport(show);
+  const saving = useSaving((made, from) => {
+    // Who has gone on to another set meanwhile stays there.
+    if (useWorkbench.getState().datasetId === from) show(made);
+    else datasetsChanged();
+  });
   const datasets = sets.value?.datasets ?? [];
   const info = datasets.find((d) => d.id === datasetId) ?? datasets[0];
+  const shownId = info?.id;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: once for a choice, when its rows are there
+  useEffect(() => {
+    if (choices === 0 || shownId !== datasetId || !matchMedia(NARROW).matches) return;
+    heading.current?.scrollIntoView({ block: 'start' });
+    heading.current?.focus({ preventScroll: true });
+  }, [choices, shownId]);
   const splits = info ? Object.keys(info.splits) : [];
   const shownSplit = splits.includes(split) ? split : (splits[0] ?? 'train');
+  const own = datasets.filter((d) => d.origin === 'imported');
+  const list = (shown: readonly DatasetInfo[]) => (
+    <ul className="dataset-list">
+      {shown.map((d) => (
+        <li key={d.id}>
+          <button type="button" className="dataset" aria-pressed={d.id === info?.id} onClick={() => choose(d)}>
+            <span className="dataset-head">
+              <b>{d.title}</b>
+              <span className="mono quiet">{count(d.rows)}</span>
+            </span>
+            <span className="quiet">{d.description}</span>
+            {[faultyWords(d), ...(d.notes ?? [])].map(
+              (note) =>
+                note && (
+                  <span key={note} className="quiet">
+                    {note}
+                  </span>
+                ),
+            )}
+          </button>
+        </li>
+      ))}
+    </ul>
+  );
   return (
     <Panel
       title="Data"
       lede="What the model is shown, row by row. First lever when it does the wrong thing in the right format; read fifty rows before you touch a hyperparameter."
+      areActionsBelow
       actions={
         info && (
           <>
             {info.origin === 'imported' && (
-              <DeleteButton
-                key={info.id}
-                info={info}
-                onDeleted={() => {
-                  datasetsChanged();
-                  const first = datasets.find((d) => d.id !== info.id);
-                  if (first) openDataset(first.id);
-                }}
-              />
+              <>
+                <RenameButton key={`name ${info.id}`} info={info} onRenamed={datasetsChanged} />
+                <DeleteButton
+                  key={info.id}
+                  info={info}
+                  onDeleted={() => {
+                    datasetsChanged();
+                    const first = datasets.find((d) => d.id !== info.id);
+                    if (first) openDataset(first.id, undefined, first.type);
+                  }}
+                />
+              </>
             )}
             <button
               type="button"
@@ -56,7 +107,7 @@ export function DataPanel() {
             >
               Split, deduplicate, sample
             </button>
-            <ExportButtons key={`export ${info.id}`} datasetId={info.id} split={shownSplit} />
+            <ExportButtons key={`export ${info.id}`} info={info} split={shownSplit} />
           </>
         )
       }
@@ -79,29 +130,14 @@ export function DataPanel() {
           {sets.error && <p className="bad-text">{sets.error.message}</p>}
           {sets.isLoading && datasets.length === 0 && <div className="skeleton-block" aria-hidden="true" />}
           <ImportZone {...bringing} />
-          <ul className="dataset-list">
-            {ownFirst(datasets).map((d) => (
-              <li key={d.id}>
-                <button
-                  type="button"
-                  className="dataset"
-                  aria-pressed={d.id === info?.id}
-                  onClick={() => openDataset(d.id)}
-                >
-                  <span className="dataset-head">
-                    <b>{d.title}</b>
-                    <span className="mono quiet">{count(d.rows)}</span>
-                  </span>
-                  <span className="quiet">{d.description}</span>
-                  {d.notes?.map((note) => (
-                    <span key={note} className="quiet">
-                      {note}
-                    </span>
-                  ))}
-                </button>
-              </li>
-            ))}
-          </ul>
+          {own.length > 0 && (
+            <>
+              <h3 className="dataset-group">Yours, the latest first</h3>
+              {list(own)}
+              <h3 className="dataset-group">Built in</h3>
+            </>
+          )}
+          {list(datasets.filter((d) => d.origin === 'builtin'))}
         </Card>
         {info && (
           <RowsCard
@@ -110,70 +146,11 @@ export function DataPanel() {
             split={shownSplit}
             splits={splits}
             onSplit={openSplit}
-            onSaved={show}
+            saving={saving}
+            heading={heading}
           />
         )}
       </div>
     </Panel>
-  );
-}
-
-/** What a person brought is looked for first. */
-const ownFirst = (datasets: readonly DatasetInfo[]): DatasetInfo[] =>
-  datasets.toSorted((a, b) => Number(a.origin === 'builtin') - Number(b.origin === 'builtin'));
-
-/** Asks once more: the rows are nowhere else in the studio. */
-function DeleteButton({ info, onDeleted }: { info: DatasetInfo; onDeleted: () => void }) {
-  const [isAsked, setAsked] = useState(false);
-  const [error, setError] = useState<string>();
-  const remove = () =>
-    studioClient()
-      .text.request('deleteDataset', { datasetId: info.id })
-      .then(onDeleted, (cause: unknown) => setError((cause as Error).message));
-  if (error) return <span className="bad-text">{error}</span>;
-  return isAsked ? (
-    <>
-      <button type="button" className="button" onClick={remove}>
-        Delete {plural(info.rows, 'row')} of {info.title}
-      </button>
-      <button type="button" className="button" onClick={() => setAsked(false)}>
-        Keep them
-      </button>
-    </>
-  ) : (
-    <button type="button" className="button" onClick={() => setAsked(true)}>
-      Delete
-    </button>
-  );
-}
-
-function ExportButtons({ datasetId, split }: { datasetId: string; split: string }) {
-  const [state, setState] = useState<{ busy?: 'jsonl' | 'parquet'; error?: string; said?: string }>({});
-  const run = async (format: 'jsonl' | 'parquet') => {
-    setState({ busy: format });
-    try {
-      const request = { datasetId, split, format };
-      const { fileName, bytes, faulty } = await studioClient().text.request('exportDataset', request);
-      saveFile(fileName, bytes);
-      setState(faulty > 0 ? { said: `${plural(faulty, 'faulty row')} left out` } : {});
-    } catch (error) {
-      setState({ error: (error as Error).message });
-    }
-  };
-  return (
-    <>
-      {state.error && (
-        <span className="bad-text" role="alert">
-          {state.error}
-        </span>
-      )}
-      {state.said && <span className="quiet">{state.said}</span>}
-      <button type="button" className="button" disabled={state.busy !== undefined} onClick={() => void run('jsonl')}>
-        {state.busy === 'jsonl' ? 'Writing …' : `Export ${split} as JSONL`}
-      </button>
-      <button type="button" className="button" disabled={state.busy !== undefined} onClick={() => void run('parquet')}>
-        {state.busy === 'parquet' ? 'Writing …' : 'as Parquet'}
-      </button>
-    </>
   );
 }

@@ -1,14 +1,15 @@
 // Rows from the person: a file dropped or chosen, rows pasted, or a file of this site. They stay in the browser; an error names the
 // line and the field.
-import { useState } from 'react';
+import { useId, useState } from 'react';
 import { count, percent, plural } from '../../lib/words';
 import type { ImportProblems } from '../../protocol/requests';
 import { DropZone } from '../../ui/DropZone';
+import { sinceWords } from '../../ui/dateWords';
 import type { Import } from './useImport';
 
 type Way = 'file' | 'paste' | 'address';
 
-export function ImportZone({ state, take, fetchFrom, cancel }: Import) {
+export function ImportZone({ state, take, takeFolder, fetchFrom, cancel }: Import) {
   const [way, setWay] = useState<Way>('file');
   const [mapFirst, setMapFirst] = useState(false);
   const takeFile = (file: File) => void take(file, file.name, mapFirst);
@@ -18,6 +19,7 @@ export function ImportZone({ state, take, fetchFrom, cancel }: Import) {
       label="Dataset file"
       accept=".jsonl,.ndjson,.json,.csv,.tsv,.parquet,.txt,application/jsonl,text/plain,text/csv"
       onFile={takeFile}
+      onFolder={takeFolder}
     >
       {(pick) => (
         <>
@@ -25,7 +27,9 @@ export function ImportZone({ state, take, fetchFrom, cancel }: Import) {
             <p role="status">
               {state.status === 'looking'
                 ? `Looking at ${state.name} …`
-                : `Reading ${state.name}: ${count(state.rows)} rows, ${percent(state.share)} …`}{' '}
+                : state.kept === undefined
+                  ? `Reading ${state.name}: ${count(state.rows)} rows, ${percent(state.share)} …`
+                  : `Keeping the ${plural(state.rows, 'row')} of ${state.name}: ${percent(state.kept)} …`}{' '}
               <button type="button" className="link" onClick={cancel}>
                 Cancel
               </button>
@@ -80,10 +84,27 @@ export function ImportZone({ state, take, fetchFrom, cancel }: Import) {
               </label>
             </>
           )}
+          {state.status === 'known' && (
+            <p className="note" role="status">
+              <span>
+                <b>Nothing new was stored.</b> These are the same bytes as {state.title}, stored since{' '}
+                {sinceWords(state.storedSince, Date.now())}.
+              </span>
+            </p>
+          )}
           {state.status === 'failed' && (
             <div className="note bad" role="alert">
               <div>
                 <b>Nothing was imported.</b> {state.error}
+                {state.page && (
+                  <>
+                    {' '}
+                    <a className="link" href={state.page.href}>
+                      {state.page.title}
+                    </a>{' '}
+                    reads {state.page.href === '#/runs' ? 'runs and logs' : 'models and adapters'}.
+                  </>
+                )}
                 {state.found && state.found.problems.length > 1 && <Problems found={state.found} />}
                 {state.again && state.found && (
                   <p>
@@ -151,6 +172,7 @@ function PasteForm({ onGive }: { onGive: (text: string) => void }) {
 
 function AddressForm({ onGive }: { onGive: (address: string) => void }) {
   const [address, setAddress] = useState('');
+  const aboutId = useId();
   return (
     <form
       className="import-form"
@@ -159,9 +181,14 @@ function AddressForm({ onGive }: { onGive: (address: string) => void }) {
         onGive(address);
       }}
     >
+      <p className="quiet" id={aboutId}>
+        Files of this site (<span className="mono">{location.host}</span>) only: the security policy lets the studio ask
+        no other, so that nothing of yours can leave the browser. A file from elsewhere: download it, then drop it here.
+      </p>
       <input
         className="field-input mono"
         aria-label="Address of a file on this site"
+        aria-describedby={aboutId}
         placeholder="data/rows.jsonl"
         value={address}
         onChange={(event) => setAddress(event.currentTarget.value)}
@@ -169,10 +196,6 @@ function AddressForm({ onGive }: { onGive: (address: string) => void }) {
       <button type="submit" className="button" disabled={address.trim() === ''}>
         Fetch it
       </button>
-      <p className="quiet">
-        Of this site only: the security policy lets the studio ask no other, so that nothing of yours can leave the
-        browser. A file from elsewhere: download it, then drop it here.
-      </p>
     </form>
   );
 }

@@ -15,6 +15,7 @@ import { studioClient } from '../../stores/client';
 import { useLoaded } from '../../stores/useLoaded';
 import { Card } from '../../ui/Card';
 import { Conversation } from './Conversation';
+import { isPromptLeft } from './dataView';
 import type { GivenFile } from './useImport';
 
 /** Chosen where no form fits. */
@@ -83,6 +84,7 @@ export function MappingCard({
             </select>
           </label>
           <p className="quiet">{TYPE_WORDS[type]}</p>
+          {preview.reason && <p className={preview.others.length > 0 ? 'note warn' : 'quiet'}>{preview.reason}</p>}
           {fields.map(({ name, isRequired }) => {
             const column = columns[name] ?? '';
             return (
@@ -107,22 +109,35 @@ export function MappingCard({
             );
           })}
           {conversion && <p className="quiet">{conversion}</p>}
-          <p className="quiet">Other columns are kept beside the row, to split by groups.</p>
+          <p className="quiet">Other columns are kept beside the row: to split by groups, and in what you export.</p>
         </div>
         <div aria-live="polite">
           <p className="quiet">
             {missing.length > 0
-              ? `Choose a column for ${missing.join(' and ')}.`
+              ? `Choose a column for ${missing.join(' and ')}. The first rows as they are in the file:`
               : shown.faulty > 0
                 ? `${count(shown.faulty)} of the first ${plural(shown.read, 'row')} cannot be read so.`
                 : `The first rows as they become; all ${count(shown.read)} looked at can be read.`}
           </p>
-          {missing.length === 0 &&
-            shown.rows.map(({ line, row, problem }) => (
-              <section key={line} className="mapping-row" aria-label={`Row ${line}`}>
-                {row ? <Conversation row={row} /> : <p className="bad-text">{problem}</p>}
-              </section>
-            ))}
+          {shown.rows.map(({ line, row, problem, given: raw }) => (
+            // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, and keys have to reach it
+            <section key={line} className="mapping-row" aria-label={`Row ${line}`} tabIndex={0}>
+              {row ? (
+                <>
+                  <Conversation row={row} />
+                  {isPromptLeft(row, columns) && (
+                    <p className="quiet">
+                      The conversations hold the prompt: {columns.prompt} is not read, and kept beside the row.
+                    </p>
+                  )}
+                </>
+              ) : raw !== undefined ? (
+                <pre className="row-raw mono">{raw}</pre>
+              ) : (
+                <p className="bad-text">{problem}</p>
+              )}
+            </section>
+          ))}
           {loaded.error && <p className="bad-text">{loaded.error.message}</p>}
         </div>
       </div>

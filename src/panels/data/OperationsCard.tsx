@@ -1,13 +1,14 @@
 // Another set made of this one: split by hash or group, without duplicates, a sample, without faulty rows. Told before it is done.
 import { useState } from 'react';
+import { CancelledError } from '../../lib/errors';
 import { count, plural } from '../../lib/words';
-import type { DerivingOperation, OperationReport } from '../../protocol/datasets';
+import type { DerivingOperation, OperationReport, WorkProgress } from '../../protocol/datasets';
 import type { DatasetInfo } from '../../protocol/requests';
 import { studioClient } from '../../stores/client';
 import { useLoaded } from '../../stores/useLoaded';
 import { Card } from '../../ui/Card';
 import { Segmented } from '../../ui/Segmented';
-import { reportWords } from './dataView';
+import { reportWords, workWords } from './dataView';
 
 const KINDS = [
   { id: 'hash', label: 'split by hash' },
@@ -40,7 +41,7 @@ export function OperationsCard({
   const [rows, setRows] = useState(Math.min(100, info.rows));
   const [seed, setSeed] = useState(1);
   const [column, setColumn] = useState<string>();
-  const [state, setState] = useState<{ isBusy?: boolean; error?: string }>({});
+  const [state, setState] = useState<{ error?: string; progress?: WorkProgress; stop?: AbortController }>({});
   const facets = useLoaded(info.id, (signal) =>
     studioClient().text.request('datasetFacets', { datasetId: info.id }, { signal }),
   );
@@ -56,11 +57,17 @@ export function OperationsCard({
     300,
   );
   const make = async () => {
-    setState({ isBusy: true });
+    const stop = new AbortController();
+    setState({ stop });
     try {
-      onMade((await studioClient().text.request('deriveDataset', { datasetId: info.id, operation: operation! })).info);
+      const made = await studioClient().text.request(
+        'deriveDataset',
+        { datasetId: info.id, operation: operation! },
+        { signal: stop.signal, onProgress: (progress) => setState({ stop, progress }) },
+      );
+      onMade(made.info);
     } catch (error) {
-      setState({ error: (error as Error).message });
+      setState(error instanceof CancelledError ? {} : { error: (error as Error).message });
     }
   };
   const number = (label: string, value: number, onChange: (value: number) => void, [min, max]: [number, number]) => (
@@ -88,11 +95,16 @@ export function OperationsCard({
           <button
             type="button"
             className="button primary"
-            disabled={!operation || state.isBusy || report.isLoading || report.error !== undefined}
+            disabled={!operation || state.stop !== undefined || report.isLoading || report.error !== undefined}
             onClick={() => void make()}
           >
-            {state.isBusy ? 'Making it …' : 'Make the set'}
+            {state.stop ? (state.progress ? `${workWords(state.progress)} …` : 'Making it …') : 'Make the set'}
           </button>
+          {state.stop && (
+            <button type="button" className="button" onClick={() => state.stop?.abort()}>
+              Cancel
+            </button>
+          )}
         </>
       }
     >

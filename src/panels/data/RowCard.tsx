@@ -1,28 +1,44 @@
 // One row: as a conversation, what is checkable in it, what is wrong with it, and its text for those who want to change it.
-import { useId, useState } from 'react';
-import { count } from '../../lib/words';
+import { useEffect, useId, useState } from 'react';
 import type { DatasetInfo, DatasetRowView } from '../../protocol/requests';
 import { typeOfRow } from '../../protocol/rowTypes';
 import { studioClient } from '../../stores/client';
+import { useDatasets } from '../../stores/datasets';
+import { isTrainable, trainOn } from '../../stores/trainOn';
 import { useWorkbench } from '../../stores/workbench';
 import { Card } from '../../ui/Card';
 import { CodeEditor } from '../../ui/CodeEditor';
 import { Conversation } from './Conversation';
 import { truthOf } from './dataView';
+import { forgetTyped, rowName, setTyped, typedText, useTypedRows } from './typedRows';
 
 export function RowCard({
   info,
+  split,
   view,
+  isLocked,
+  onEditing,
   onEdited,
 }: {
   info: DatasetInfo;
+  split: string;
   view: DatasetRowView;
+  /** Edits are being saved: none can be made meanwhile. */
+  isLocked: boolean;
+  /** The editor was opened or closed. */
+  onEditing: (isEditing: boolean) => void;
   /** A row was edited, or an edit undone. */
   onEdited: () => void;
 }) {
-  const [draft, setDraft] = useState<string>();
+  const sets = useDatasets();
+  const draft = useTypedRows(({ rows }) => typedText(rows, info.id, view.place));
   const [error, setError] = useState<string>();
   const errorId = useId();
+  const isEditing = draft !== undefined;
+  useEffect(() => {
+    onEditing(isEditing);
+    return () => onEditing(false);
+  }, [isEditing, onEditing]);
   const { place, fault, edited } = view;
   const truth = truthOf(view.row);
   const attempt = (task: Promise<unknown>, then: () => void) =>
@@ -36,14 +52,16 @@ export function RowCard({
   const { text } = studioClient();
   const canEdit = info.origin === 'imported' && place !== undefined;
   const where = { datasetId: info.id, place: place ?? 0 };
+  const type = (typed: string) => setTyped({ ...where, split, name: rowName(view), text: typed });
+  const close = () => forgetTyped(where.datasetId, where.place);
   const open = () =>
     attempt(
-      text.request('rowText', where).then((row) => setDraft(indented(row.text))),
+      text.request('rowText', where).then((row) => type(indented(row.text))),
       () => {},
     );
   return (
     <Card
-      title={view.index < 0 && view.line !== undefined ? `Line ${count(view.line)}` : `Row ${count(view.index)}`}
+      title={rowName(view)}
       note={[view.shape, view.tenant, !fault && typeOfRow(view.row) !== view.shape && typeOfRow(view.row)]
         .filter(Boolean)
         .join(' · ')}
@@ -54,13 +72,20 @@ export function RowCard({
               <button
                 type="button"
                 className="button"
+                disabled={isLocked}
                 onClick={() => attempt(text.request('undoEdit', where), onEdited)}
               >
                 Undo the edit
               </button>
             )}
             {canEdit && (
-              <button type="button" className="button" onClick={open}>
+              <button
+                type="button"
+                className="button"
+                disabled={isLocked}
+                title={isLocked ? 'Edits are being saved as a new set.' : undefined}
+                onClick={open}
+              >
                 Edit
               </button>
             )}
@@ -76,6 +101,18 @@ export function RowCard({
                 See its mask
               </button>
             )}
+            {isTrainable(info) &&
+              (['#/sft', '#/lora'] as const).map((page) => (
+                <button
+                  key={page}
+                  type="button"
+                  className="button"
+                  title={`${info.title}, all of its training rows`}
+                  onClick={() => trainOn(page, info, sets.value?.datasets ?? [info])}
+                >
+                  {page === '#/sft' ? 'Train on the set in SFT' : 'in LoRA'}
+                </button>
+              ))}
           </>
         )
       }
@@ -104,7 +141,7 @@ export function RowCard({
           <CodeEditor
             value={draft}
             onChange={(next) => {
-              setDraft(next);
+              type(next);
               setError(undefined);
             }}
             language="json"
@@ -118,7 +155,7 @@ export function RowCard({
               className="button primary"
               onClick={() =>
                 attempt(text.request('editRow', { ...where, text: draft }), () => {
-                  setDraft(undefined);
+                  close();
                   onEdited();
                 })
               }
@@ -129,7 +166,7 @@ export function RowCard({
               type="button"
               className="button"
               onClick={() => {
-                setDraft(undefined);
+                close();
                 setError(undefined);
               }}
             >
@@ -142,6 +179,19 @@ export function RowCard({
         <p id={errorId} className="bad-text" role="alert">
           {error}
         </p>
+      )}
+      {draft === undefined && view.beside && (
+        <section className="truth" aria-label="Columns beside the row">
+          <h3>Beside the row: not trained on, kept in exports</h3>
+          <dl className="facts">
+            {view.beside.map(([column, value]) => (
+              <div key={column} className="facts-pair">
+                <dt className="mono">{column}</dt>
+                <dd>{value}</dd>
+              </div>
+            ))}
+          </dl>
+        </section>
       )}
       {draft === undefined && truth.length > 0 && (
         <section className="truth" aria-label="What is true about this row">

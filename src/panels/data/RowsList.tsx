@@ -71,7 +71,9 @@ export function RowsList({
               style={{ height: ROW_HEIGHT, transform: `translateY(${item.start}px)` }}
               onClick={() => onSelect(item.index)}
             >
-              <span className="rows-index mono">{view ? (view.index < 0 ? '!' : count(view.index)) : '·'}</span>
+              <span className="rows-index mono">
+                {view ? view.index < 0 ? <>line {count(view.line ?? 0)}</> : count(view.index) : '·'}
+              </span>
               {view && words ? (
                 <span className="rows-text">
                   <span className="one-line">{words.asked}</span>

@@ -1,6 +1,16 @@
 import { expect, test } from 'vitest';
 import type { DatasetRow } from '../../protocol/chat';
-import { preview, reportWords, truthOf, turnsOf } from './dataView';
+import {
+  faultyWords,
+  isPromptLeft,
+  isTextRow,
+  preview,
+  reportWords,
+  truthOf,
+  turnLabel,
+  turnsOf,
+  workWords,
+} from './dataView';
 
 const trajectory: DatasetRow = {
   messages: [
@@ -84,4 +94,33 @@ test('what an operation would do is said with its counts', () => {
     '1 row of 60 would go, 59 stay: 59 train.',
   );
   expect(reportWords({ op: 'deduplicate' }, report)).toBe('No two of the 60 rows are equal.');
+});
+
+test('a text has no role: its part says what it is, once', () => {
+  const labels = (row: DatasetRow) => turnsOf(row).map((turn) => turnLabel(turn, isTextRow(row)));
+  expect(labels({ prompt: 'p', completion: 'c' })).toEqual(['prompt', 'completion']);
+  expect(labels({ chosen: 'c', rejected: 'r' })).toEqual(['chosen', 'rejected']);
+  expect(labels({ prompt: 'p', completions: ['a', 'b'], labels: [true, false] })).toEqual(['prompt', 'step · right', 'step · wrong']); // biome-ignore format: one row
+  expect(labels({ prompt: [{ role: 'user', content: 'p' }], completion: [{ role: 'assistant', content: 'c' }] })).toEqual(['user · prompt', 'assistant · completion']); // biome-ignore format: one row
+  expect(labels({ messages: [{ role: 'tool', name: 'fx', content: '1' }] })).toEqual(['tool · fx']);
+  expect(labels({ text: 't' })).toEqual(['text']);
+});
+
+test('how far work is; a number that is not known yet is not made up', () => {
+  expect(workWords({ phase: 'writing', done: 25, total: 100 })).toBe('Writing: 25 %');
+  expect(workWords({ phase: 'keeping', done: 0, total: 0 })).toBe('Keeping');
+});
+
+test('a set made of another says which rows are left out; an import has said it', () => {
+  expect(faultyWords({ faulty: 1, operation: { op: 'edit', rows: 2 } })).toBe('1 faulty row left out of training.');
+  expect(faultyWords({ operation: { op: 'edit', rows: 2 } })).toBeUndefined();
+  const operation = { op: 'import', fileName: 'a.jsonl', format: 'JSONL', form: 'text' } as const;
+  expect(faultyWords({ faulty: 1, operation })).toBeUndefined();
+});
+
+test('a prompt column beside compared conversations is said to stay unread; beside texts it is the prompt', () => {
+  const chosen = [{ role: 'assistant', content: 'Yes.' }] as const;
+  expect(isPromptLeft({ chosen: [...chosen], rejected: [...chosen] }, { prompt: 'question' })).toBe(true);
+  expect(isPromptLeft({ chosen: [...chosen], rejected: [...chosen] }, {})).toBe(false);
+  expect(isPromptLeft({ prompt: 'Q', chosen: 'a', rejected: 'b' }, { prompt: 'question' })).toBe(false);
 });

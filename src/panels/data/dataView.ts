@@ -1,7 +1,8 @@
 // A dataset row as a person reads it: turns with roles, in the order in which the template will write them. Pure.
-import { count, plural } from '../../lib/words';
+import { count, percent, plural } from '../../lib/words';
 import type { DatasetRow, Message, Role } from '../../protocol/chat';
-import type { DerivingOperation, OperationReport } from '../../protocol/datasets';
+import type { DerivingOperation, OperationReport, WorkProgress } from '../../protocol/datasets';
+import type { DatasetInfo } from '../../protocol/requests';
 
 export interface Turn {
   role: Role | 'text' | 'completion';
@@ -13,6 +14,20 @@ export interface Turn {
   /** prompt = given, completion = to be learnt, chosen and rejected = compared; undefined for `messages` and `text` rows. */
   part?: 'prompt' | 'completion' | 'step' | 'chosen' | 'rejected';
 }
+/** What stands above a turn. A side that is a text has no role: its part says what it is. */
+export function turnLabel({ role, name, part }: Turn, isText: boolean): string {
+  const words = isText && part !== undefined ? [part, name] : [role, name, part];
+  return words.filter((word) => word !== undefined && word !== '').join(' · ');
+}
+/** The prompt and answers of the row are texts, not messages. */
+export const isTextRow = ({ prompt, chosen }: DatasetRow): boolean =>
+  typeof prompt === 'string' || typeof chosen === 'string';
+
+/** A column was mapped to the prompt, and the row has none: conversations that are compared begin with it (TRL). */
+export const isPromptLeft = (
+  { prompt, chosen }: DatasetRow,
+  { prompt: column }: { [field: string]: string },
+): boolean => column !== undefined && prompt === undefined && Array.isArray(chosen);
 
 const turn = (message: Message, part?: Turn['part']): Turn => ({
   role: message.role,
@@ -63,6 +78,19 @@ export function preview(row: DatasetRow): { asked: string; answered: string } {
   return { asked: oneLine(text(asked)), answered: answer === asked ? '' : oneLine(text(answer)) };
 }
 const oneLine = (text: string): string => text.replace(/\s+/g, ' ').trim();
+
+/** What is left out of training of a set; an import says so in its description. */
+export const faultyWords = ({
+  faulty = 0,
+  operation,
+}: Pick<DatasetInfo, 'faulty' | 'operation'>): string | undefined =>
+  faulty === 0 || operation?.op === 'import' ? undefined : `${plural(faulty, 'faulty row')} left out of training.`;
+
+/** How far long work is, in words. */
+export function workWords({ phase, done, total }: WorkProgress): string {
+  const verb = { looking: 'Looking at the rows', writing: 'Writing', keeping: 'Keeping' }[phase];
+  return total > 0 && done <= total ? `${verb}: ${percent(done / total)}` : verb;
+}
 
 /** What an operation would do, in a sentence. */
 export function reportWords(operation: DerivingOperation, { before, after, splits, groups }: OperationReport): string {

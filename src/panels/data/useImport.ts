@@ -5,6 +5,8 @@ import type { ImportPreview } from '../../protocol/datasets';
 import type { DatasetInfo, ImportProblems } from '../../protocol/requests';
 import type { RowMapping } from '../../protocol/rowForms';
 import { studioClient } from '../../stores/client';
+import { askToKeep } from '../../stores/persistence';
+import { type OtherPage, pageFor } from '../../ui/whichPage';
 
 /** A file with the name that it is known by from one question to the next. */
 export interface GivenFile {
@@ -16,13 +18,18 @@ export type ImportState =
   | { status: 'idle' }
   | { status: 'looking'; name: string }
   | { status: 'mapping'; given: GivenFile; preview: ImportPreview }
-  | { status: 'reading'; name: string; rows: number; share: number }
-  | { status: 'failed'; error: string; found?: ImportProblems; again?: () => void };
+  /** `kept`: share of the rows that is stored, once all are read. */
+  | { status: 'reading'; name: string; rows: number; share: number; kept?: number }
+  /** The same rows were there already. */
+  | { status: 'known'; title: string; storedSince: number }
+  | { status: 'failed'; error: string; found?: ImportProblems; again?: () => void; page?: OtherPage };
 
 export interface Import {
   state: ImportState;
   /** Reads a file; `mapFirst` shows its columns even where they need no mapping. */
   take(file: Blob, name: string, mapFirst?: boolean): Promise<void>;
+  /** Says where folders go: here they do not. */
+  takeFolder(name: string): void;
   /** Reads what an address of this site holds. */
   fetchFrom(address: string, mapFirst?: boolean): Promise<void>;
   run(given: GivenFile, mapping?: RowMapping, keepFaulty?: boolean): Promise<void>;
@@ -51,17 +58,18 @@ export function useImport(onImported: (info: DatasetInfo) => void): Import {
   const run: Import['run'] = async ({ name, file, ...given }, mapping, keepFaulty) => {
     const signal = begin();
     setState({ status: 'reading', name, rows: 0, share: 0 });
+    void askToKeep();
     try {
-      const info = await studioClient().text.request(
+      const { storedSince, ...info } = await studioClient().text.request(
         'importDataset',
         { name, file, mapping, keepFaulty },
         {
           signal,
-          onProgress: ({ rows, readBytes, totalBytes }) =>
-            setState({ status: 'reading', name, rows, share: totalBytes ? readBytes / totalBytes : 1 }),
+          onProgress: ({ rows, readBytes, totalBytes, kept }) =>
+            setState({ status: 'reading', name, rows, share: totalBytes ? readBytes / totalBytes : 1, kept }),
         },
       );
-      setState({ status: 'idle' });
+      setState(storedSince === undefined ? { status: 'idle' } : { status: 'known', title: info.title, storedSince });
       latest.current(info);
     } catch (error) {
       // Good rows beside faulty ones: the person may have both kept.
@@ -71,11 +79,15 @@ export function useImport(onImported: (info: DatasetInfo) => void): Import {
   };
   const take: Import['take'] = async (file, name, mapFirst = false) => {
     const signal = begin();
+    const page = pageFor(name, /\.json$/i.test(name) ? await headOf(file) : '');
+    if (page && page.href !== '#/data') return setState({ status: 'failed', error: page.what, page });
     const given: GivenFile = { fileId: crypto.randomUUID(), name, file };
     setState({ status: 'looking', name });
     try {
       const preview = await studioClient().text.request('previewDataset', { ...given }, { signal });
-      if ((preview.isExact && !mapFirst) || preview.columns.length === 0) await run(given);
+      // Columns of two forms: TRL's order decides, and the person sees it before anything is kept.
+      const isPlain = preview.isExact && preview.others.length === 0;
+      if ((isPlain && !mapFirst) || preview.columns.length === 0) await run(given);
       else setState({ status: 'mapping', given, preview });
     } catch (error) {
       fail(error);
@@ -85,6 +97,12 @@ export function useImport(onImported: (info: DatasetInfo) => void): Import {
     state,
     take,
     run,
+    takeFolder: (name) =>
+      setState({
+        status: 'failed',
+        error: `${name} is a folder; rows come in one file.`,
+        page: { href: '#/models', title: 'Models', what: '' },
+      }),
     async fetchFrom(address, mapFirst) {
       try {
         const url = ownAddress(address, location.href);
@@ -107,6 +125,11 @@ export function useImport(onImported: (info: DatasetInfo) => void): Import {
     },
   };
 }
+
+const HEAD_BYTES = 4096;
+/** The beginning as text; '' for what cannot be read, which the import itself tells. */
+const headOf = (file: Blob): Promise<string> =>
+  file.slice(0, HEAD_BYTES).text().catch(() => ''); // biome-ignore format: one chain
 
 /** Throws StudioError for an address that is none, or of another site: the content security policy refuses those, and says why. */
 export function ownAddress(address: string, page: string): URL {

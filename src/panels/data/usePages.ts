@@ -1,6 +1,7 @@
 // Rows of a split in pages, asked for as they come into view; the number of all rows comes with the first page.
 import { useCallback, useEffect, useRef, useState } from 'react';
 import { CancelledError } from '../../lib/errors';
+import type { WorkProgress } from '../../protocol/datasets';
 import type { DatasetRowView } from '../../protocol/requests';
 
 export const PAGE = 50;
@@ -13,8 +14,14 @@ export interface Pages {
   /** Asks for the pages that hold rows first…last. */
   need(first: number, last: number): void;
   error?: string;
+  /** How far the search for the first page is, once it takes long enough to tell. */
+  progress?: WorkProgress;
 }
-type Ask = (offset: number, limit: number, signal: AbortSignal) => Promise<{ rows: DatasetRowView[]; total: number }>;
+type Ask = (
+  offset: number,
+  limit: number,
+  options: { signal: AbortSignal; onProgress: (progress: WorkProgress) => void },
+) => Promise<{ rows: DatasetRowView[]; total: number }>;
 
 /** Starts over when `key` changes; undefined = nothing to show. */
 export function usePages(key: string | undefined, ask: Ask): Pages {
@@ -23,6 +30,7 @@ export function usePages(key: string | undefined, ask: Ask): Pages {
     total?: number;
     pages: Map<number, DatasetRowView[]>;
     error?: string;
+    progress?: WorkProgress;
   }>({ pages: new Map() });
   const asked = useRef(new Set<number>());
   const controller = useRef(new AbortController());
@@ -34,7 +42,8 @@ export function usePages(key: string | undefined, ask: Ask): Pages {
       if (key === undefined || asked.current.has(page)) return;
       asked.current.add(page);
       const { signal } = controller.current;
-      latest.current(page * PAGE, PAGE, signal).then(
+      const onProgress = (progress: WorkProgress) => !signal.aborted && setState((s) => ({ ...s, progress }));
+      latest.current(page * PAGE, PAGE, { signal, onProgress }).then(
         ({ rows, total }) => {
           if (signal.aborted) return;
           setState((s) => ({ key, total, pages: new Map(s.key === key ? s.pages : []).set(page, rows) }));
@@ -42,7 +51,7 @@ export function usePages(key: string | undefined, ask: Ask): Pages {
         (error: unknown) => {
           if (signal.aborted || error instanceof CancelledError) return;
           asked.current.delete(page);
-          setState((s) => ({ ...s, error: (error as Error).message }));
+          setState((s) => ({ ...s, progress: undefined, error: (error as Error).message }));
         },
       );
     },
@@ -51,7 +60,7 @@ export function usePages(key: string | undefined, ask: Ask): Pages {
   useEffect(() => {
     controller.current = new AbortController();
     asked.current = new Set();
-    setState((s) => ({ ...s, error: undefined }));
+    setState((s) => ({ ...s, progress: undefined, error: undefined }));
     fetchPage(0);
     return () => controller.current.abort();
   }, [fetchPage]);
@@ -68,5 +77,6 @@ export function usePages(key: string | undefined, ask: Ask): Pages {
     rowAt: (i) => (isFresh ? state.pages.get(Math.floor(i / PAGE))?.[i % PAGE] : undefined),
     need,
     error: state.error,
+    progress: state.progress,
   };
 }

@@ -4,6 +4,7 @@ import { number } from '../../lib/words';
 import { studioClient } from '../../stores/client';
 import { useRuns } from '../../stores/runs';
 import { useLoaded } from '../../stores/useLoaded';
+import { trainedHead } from '../../trainers/registry';
 import { Card } from '../../ui/Card';
 import { Segmented } from '../../ui/Segmented';
 import { readable } from '../../ui/tokenText';
@@ -23,7 +24,9 @@ export function LayersCard() {
     const { ids, tokens } = await workers.request('encodeText', { text: wanted!.text }, { signal });
     return { tokens, norms: await compute.request('layerNorms', { ref: wanted!.ref, ids }, { signal }) };
   });
-  const trained = Object.values(runs).filter(({ step, checkpoints }) => step > 0 && checkpoints.length > 0);
+  const trained = Object.values(runs).filter(
+    ({ step, checkpoints, recipe }) => step > 0 && checkpoints.length > 0 && trainedHead(recipe.trainer) === 'lm',
+  );
   const rows = read.value?.norms[kind];
   const most = rows ? Math.max(...rows.flatMap((row) => [...row])) : 0;
   return (

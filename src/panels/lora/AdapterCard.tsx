@@ -1,11 +1,17 @@
 // The knobs: rank, scale, targets and base in sight, the rest folded. While a run is on they show what is edited, locked.
 import { type ReactNode, useId, useState } from 'react';
+import { dataOf, modeHint, withSet } from '../../labs/recipeData';
+import { settingsOf as recipeSettings } from '../../labs/recipeSettings';
 import { defaults, type Fields, fieldProblem, typedNumber } from '../../lib/fields';
 import { plural } from '../../lib/words';
 import type { Json } from '../../protocol/chat';
 import type { DatasetInfo } from '../../protocol/requests';
-import { useStoredModels, withModel } from '../../stores/models';
+import type { BaseChoice } from '../../stores/baseChoice';
+import { tokenizerOf, useStoredModels, withModel } from '../../stores/models';
+import { useRuns } from '../../stores/runs';
+import { setNames } from '../../stores/setNames';
 import { SEED_FIELD } from '../../stores/typedFields';
+import { useWorkbench } from '../../stores/workbench';
 import { fields as adapterFields } from '../../trainers/peft/config';
 import { trainers } from '../../trainers/registry';
 import { Card } from '../../ui/Card';
@@ -21,7 +27,6 @@ import {
   takesPlainOps,
   withValues,
 } from './adapterForm';
-import type { BaseChoice } from './baseChoice';
 import { START } from './draft';
 import { FOLDED, RUN_SHOWN, SHOWN } from './formProblems';
 import { TargetsField } from './TargetsField';
@@ -68,12 +73,16 @@ export function AdapterCard({
 }) {
   const { recipe, edit, backend, bases, typed, type, problems } = lora;
   const stored = useStoredModels();
+  const runs = useRuns((s) => s.runs);
   const [isFolded, setFolded] = useState(() => matchMedia('(max-width: 700px)').matches);
   const { values, change, setPeft, args, changeArgs } = settingsOf(lora);
   const { peft } = recipe;
+  const names = setNames(datasets);
   const problem = (key: string) => problems.find((one) => one.key === key)?.text;
   const isPlain = backend?.backend === 'webgpu' && takesPlainOps(values);
   const { quantization } = recipe.model;
+  const rowType = datasets.find(({ id }) => id === dataOf(recipe))?.type;
+  const lossHint = modeHint(rowType, recipeSettings(recipe).mode);
   const folded = problems.filter((one) => one.isFolded);
   const rank = (
     <Rank
@@ -121,34 +130,32 @@ export function AdapterCard({
           <BaseSelect
             bases={bases}
             value={recipe.model.ref}
-            onChange={(ref) => edit(withModel(recipe, ref, stored.find(({ id }) => id === ref)?.tokenizer))}
+            onChange={(ref) => {
+              const tokenizer = tokenizerOf(ref, stored, runs);
+              edit(withModel(recipe, ref, tokenizer));
+              useWorkbench.getState().bringKit(tokenizer);
+            }}
           />
         </Knob>
         <Knob name="data" help={hasHelp ? 'Which rows teach; bring your own on the Data page.' : undefined}>
           <select
             className="select"
             aria-label="data"
-            value={recipe.data.train.length === 1 ? recipe.data.train[0]!.ref : ''}
+            value={dataOf(recipe) ?? ''}
             onChange={(event) => {
               const info = datasets.find(({ id }) => id === event.currentTarget.value);
-              if (info)
-                edit({
-                  ...recipe,
-                  data: {
-                    ...recipe.data,
-                    train: [{ ref: info.id, split: 'train' }],
-                    eval: 'dev' in info.splits ? [{ ref: info.id, split: 'dev' }] : [],
-                  },
-                });
+              if (info) edit(withSet(recipe, info, datasets));
             }}
           >
             {datasets.map(({ id, title }) => (
               <option key={id} value={id}>
-                {title}
+                {names.get(id) ?? title}
               </option>
             ))}
           </select>
         </Knob>
+        {lora.spansHint && <p className="quiet">{lora.spansHint}</p>}
+        {lossHint && <p className="quiet">{lossHint}</p>}
         {rank}
         <ConfigForm
           fields={pick(adapterFields, SHOWN)}

@@ -4,6 +4,7 @@ import { count, number } from '../../lib/words';
 import type { LoraPlan } from '../../protocol/requests';
 import { byteWords } from '../../ui/byteWords';
 import { Card } from '../../ui/Card';
+import { Fault } from '../../ui/Fault';
 import { baseBars, exampleProblem, moduleLabel, planFacts, scaleFraction, shape, workedExample } from './planView';
 import type { Lora } from './useLora';
 
@@ -137,9 +138,7 @@ export function WorkedExample({ onClose }: { onClose: () => void }) {
           </label>
         ))}
         {problem ? (
-          <p className="bad-text" role="alert">
-            {problem}
-          </p>
+          <Fault text={problem} />
         ) : (
           <p aria-live="polite">
             r (d + k) = <b className="mono">{count(lora)}</b> trained numbers against d k ={' '}

@@ -2,14 +2,19 @@
 import { useEffect, useState } from 'react';
 import { studioClient } from '../../stores/client';
 import { useDatasets } from '../../stores/datasets';
+import { lookInMask } from '../../stores/lookInMask';
+import { openInChat } from '../../stores/models';
+import { isLive } from '../../stores/runPanel';
+import { useTemplates } from '../../stores/templates';
 import { useLoaded } from '../../stores/useLoaded';
 import { Answers } from '../../ui/Answers';
 import { Card } from '../../ui/Card';
 import { GateFindings } from '../../ui/GateFindings';
 import { Panel } from '../../ui/Panel';
 import { RunControls } from '../../ui/RunControls';
+import { RunElsewhere } from '../../ui/RunElsewhere';
 import { RunNotice } from '../../ui/RunNotice';
-import { isLive } from '../../ui/runWords';
+import { StartCures } from '../../ui/StartCures';
 import { AdapterCard } from './AdapterCard';
 import { CostCard, WorkedExample } from './CostCard';
 import { isLoraRun, pictureVersion } from './loraRuns';
@@ -35,6 +40,7 @@ export function LoraPanel() {
   const [isOpen, setOpen] = useState(false);
   const [hasHelp, setHelp] = useState(false);
   const sets = useDatasets();
+  const templates = useTemplates();
   const [wanted, setWanted] = useState<string>();
   // Adapters of all panels can be looked at; what stands here unasked is this panel's.
   const adapters = adapterRefs(lora.allRuns);
@@ -52,7 +58,10 @@ export function LoraPanel() {
   // The last answer stays while the next is loading: of the same adapter only.
   const picture = { value: read.value?.ref === adapter ? read.value : undefined, error: read.error };
   // biome-ignore lint/correctness/useExhaustiveDependencies: a new run is what the person wants to see
-  useEffect(() => setWanted(undefined), [run?.id]);
+  useEffect(() => {
+    setWanted(undefined);
+    setOpen(false); // its curves push the folded settings out of sight
+  }, [run?.id]);
   const example = hasExample && <WorkedExample onClose={() => setExample(false)} />;
   return (
     <Panel
@@ -76,25 +85,41 @@ export function LoraPanel() {
           finished={
             <>
               Next: see below where the update sits, and whether it survives four bits;{' '}
-              <a className="link" href="#/chat">
+              <button type="button" className="link" onClick={() => openInChat(`run:${run.id}`, run.recipe.model.ref)}>
                 compare it with its base in Chat
-              </a>
+              </button>
               .
             </>
           }
         />
       )}
+      {lora.elsewhere && <RunElsewhere {...lora.elsewhere} />}
       {lora.gate && (
         <GateFindings
           findings={lora.gate.findings}
           onClose={lora.closeGate}
+          onDerive={lora.deriveAnd && (() => lora.gate && lora.deriveAnd?.(() => lora.gate?.retry([])))}
+          onLook={() => lookInMask(recipe, templates)}
           onOverride={() => lora.gate?.retry(lora.gate.findings.map(({ kind }) => kind))}
         />
       )}
       {lora.error && (
         <div className="note bad" role="alert">
           <div>
-            <b>That did not work.</b> {lora.error}
+            <b>{lora.error.retry ? 'The run did not start.' : 'That did not work.'}</b> {lora.error.message}{' '}
+            {lora.error.retry && (
+              <button type="button" className="link" onClick={lora.error.retry}>
+                Try again
+              </button>
+            )}
+            {lora.error.isOfRows && lora.error.retry && (
+              <div className="lora-cures">
+                <StartCures
+                  onDerive={lora.deriveAnd && (() => lora.error?.retry && lora.deriveAnd?.(lora.error.retry))}
+                  onLook={() => lookInMask(recipe, templates)}
+                />
+              </div>
+            )}
           </div>
         </div>
       )}
@@ -122,7 +147,15 @@ export function LoraPanel() {
           </div>
         </div>
       </div>
-      {run && <Answers key={run.id} of={lora.titleOf(run)} generations={run.generations} isOver={!isLive(run)} />}
+      {run && (
+        <Answers
+          key={run.id}
+          of={lora.titleOf(run)}
+          generations={run.generations}
+          isOver={!isLive(run)}
+          heldOut={run.recipe.data.eval.length > 0}
+        />
+      )}
       {run && (run.status === 'finished' || run.status === 'stopped') && (
         <MeasuredCard
           run={run}

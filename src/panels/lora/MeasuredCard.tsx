@@ -1,5 +1,6 @@
 // What training changed, on held-out cases: the base beside the trained adapter.
 import { useEffect } from 'react';
+import { hasOwnRows } from '../../labs/recipeData';
 import { count } from '../../lib/words';
 import type { RunRecord } from '../../protocol/run';
 import {
@@ -10,7 +11,8 @@ import {
   useMeasurements,
 } from '../../stores/measurements';
 import { Card } from '../../ui/Card';
-import { ChangesTable } from '../../ui/ChangesTable';
+import { ChangesTable, NOT_YOURS } from '../../ui/ChangesTable';
+import { Fault } from '../../ui/Fault';
 import { metricChanges } from '../../ui/metricWords';
 import { CASES, measureRequest } from './measureRuns';
 
@@ -25,6 +27,7 @@ export function MeasuredCard({
   /** Measure without being asked: the run has just finished before the person's eyes. */
   starts: boolean;
 }) {
+  const isOwn = hasOwnRows(run.recipe);
   const after: MeasureRequest = measureRequest(run);
   const before: MeasureRequest = { ...after, ref: run.recipe.model.ref, at: undefined };
   const byKey = useMeasurements((s) => s.byKey);
@@ -35,12 +38,12 @@ export function MeasuredCard({
   const start = () => void measure(after, run.id).then(() => measure(before, run.id));
   // biome-ignore lint/correctness/useExhaustiveDependencies: once a run, not once a render
   useEffect(() => {
-    if (starts && !a) start();
+    if (starts && !isOwn && !a) start();
   }, [starts, run.id]);
   return (
     <Card
       title="What changed"
-      note={`${title}: ${CASES} held-out cases, answered greedily, 95 % intervals`}
+      note={`${title}: ${CASES} ${isOwn ? 'of the studio’s own finance cases' : 'held-out cases'}, answered greedily, 95 % intervals`}
       actions={
         busy ? (
           <button type="button" className="button" onClick={() => cancelMeasurement(busy)}>
@@ -55,17 +58,14 @@ export function MeasuredCard({
         )
       }
     >
+      {isOwn && <p className="quiet">{NOT_YOURS}</p>}
       {busy && progress && (
         <p role="status" className="quiet">
           {busy === after ? 'With the adapter' : 'Base alone'}: {count(progress.done)} of {count(progress.total)} cases
           …
         </p>
       )}
-      {failure && !busy && (
-        <p className="bad-text" role="alert">
-          {failure}
-        </p>
-      )}
+      {failure && !busy && <Fault text={failure} />}
       {a?.status === 'ready' ? (
         <ChangesTable
           labels={['base', 'adapter']}

@@ -2,8 +2,8 @@
 import { count, number } from '../../lib/words';
 import type { LoraPlan } from '../../protocol/requests';
 import { Card } from '../../ui/Card';
+import { Scroll } from '../../ui/Scroll';
 import { moduleLabel, shape } from './planView';
-import { Scroll } from './Scroll';
 
 export function ModulesTable({
   plan,

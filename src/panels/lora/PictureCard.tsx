@@ -7,10 +7,11 @@ import type { RunRecord } from '../../protocol/run';
 import { studioClient } from '../../stores/client';
 import { type Loaded, useLoaded } from '../../stores/useLoaded';
 import { Card } from '../../ui/Card';
+import { Fault } from '../../ui/Fault';
 import { HeatMap } from '../../ui/HeatMap';
+import { Scroll } from '../../ui/Scroll';
 import { type AdapterRef, energyGrid, energyWords, pictureStepWords, shareOrTimes } from './pictureView';
 import { moduleLabel, shape } from './planView';
-import { Scroll } from './Scroll';
 
 const MAP_SIDE = 64;
 
@@ -41,11 +42,7 @@ export function PictureCard({
       actions={<AdapterSelect adapters={adapters} value={adapter} onChoose={onChoose} />}
       className="lora-picture"
     >
-      {picture.error && (
-        <p className="bad-text" role="alert">
-          {picture.error.message}
-        </p>
-      )}
+      <Fault text={picture.error?.message} />
       {!modules && !picture.error && <span className="skeleton-line" />}
       {modules && chosen && (
         <div className="lora-picture-body">

@@ -5,10 +5,11 @@ import type { QuantizationErrorOf } from '../../protocol/requests';
 import { studioClient } from '../../stores/client';
 import { useLoaded } from '../../stores/useLoaded';
 import { Card } from '../../ui/Card';
+import { Fault } from '../../ui/Fault';
+import { Scroll } from '../../ui/Scroll';
 import { Segmented } from '../../ui/Segmented';
 import { doubleQuantWords, errorRows } from './pictureView';
 import { moduleLabel, shape } from './planView';
-import { Scroll } from './Scroll';
 
 const ask = (ref: string, bnb_4bit_use_double_quant: boolean, signal: AbortSignal) =>
   studioClient().compute.request('quantizationErrors', { ref, bnb_4bit_use_double_quant }, { signal });
@@ -50,11 +51,7 @@ export function QuantizationCard({
       }
       className="lora-quantization"
     >
-      {error && (
-        <p className="bad-text" role="alert">
-          {error.message}
-        </p>
-      )}
+      <Fault text={error?.message} />
       {!value && !error && <span className="skeleton-line" />}
       {value && rows && (
         <>

@@ -1,7 +1,6 @@
-// Start, pause, continue and stop of a queue of runs, and why one could not go on.
-import { plural } from '../../lib/words';
-import { continueQueue, pauseQueue, stopQueue } from '../../stores/runQueue';
-import { GateFindings } from '../../ui/GateFindings';
+// The queue's verbs, for the groups of runs that start with a prefix.
+import { continueQueue, pauseQueue, queueView, stopQueue } from '../../stores/runQueue';
+import { QueueControls as Controls } from '../../ui/QueueControls';
 import type { Lora } from './useLora';
 
 export function QueueControls({
@@ -19,50 +18,17 @@ export function QueueControls({
   onStart: () => Promise<void>;
 }) {
   const { queue, attempt } = lora;
-  const own = queue?.group.startsWith(prefix) ? queue : undefined;
-  if (!own)
-    return (
-      <button
-        type="button"
-        className="button"
-        disabled={!canStart || lora.isBusy || queue !== undefined}
-        onClick={() => void attempt(onStart)}
-      >
-        {startLabel}
-      </button>
-    );
-  const begun = lora.runs.filter((run) => run.group === own.group).length;
   return (
-    <div className="lora-queue">
-      {own.state === 'running' ? (
-        <button type="button" className="button" onClick={() => void attempt(pauseQueue)}>
-          Pause all
-        </button>
-      ) : (
-        <button type="button" className="button" onClick={() => void attempt(() => continueQueue())}>
-          Continue all
-        </button>
-      )}
-      <button type="button" className="button" onClick={() => void attempt(stopQueue)}>
-        Stop all
-      </button>
-      <span className="quiet" role="status">
-        {own.state === 'paused' ? 'paused, ' : ''}
-        {begun} of {plural(own.items.length, 'run')} begun
-      </span>
-      {own.findings ? (
-        <GateFindings
-          findings={own.findings}
-          onClose={() => void attempt(stopQueue)}
-          onOverride={() => void attempt(() => continueQueue(own.findings!.map(({ kind }) => kind)))}
-        />
-      ) : (
-        own.error && (
-          <p className="bad-text" role="alert">
-            {own.error}
-          </p>
-        )
-      )}
-    </div>
+    <Controls
+      queue={queueView(queue, prefix, lora.runs)}
+      startLabel={startLabel}
+      canStart={canStart && !lora.isBusy && queue === undefined}
+      on={{
+        start: () => void attempt(onStart),
+        pause: () => void attempt(pauseQueue),
+        goOn: (overrides) => void attempt(() => continueQueue(overrides)),
+        stop: () => void attempt(stopQueue),
+      }}
+    />
   );
 }

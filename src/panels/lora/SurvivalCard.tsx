@@ -4,13 +4,13 @@ import { number } from '../../lib/words';
 import type { ModulePicture } from '../../protocol/requests';
 import type { RunRecord } from '../../protocol/run';
 import { studioClient } from '../../stores/client';
-import { saveFile } from '../../stores/saveFile';
+import { saveBlob } from '../../stores/saveFile';
 import { Card } from '../../ui/Card';
 import { tickText } from '../../ui/chartScale';
 import { lossFinding } from '../../ui/lossFinding';
+import { Scroll } from '../../ui/Scroll';
 import { leftWords, ratioBars, survivalOf } from './pictureView';
 import { moduleLabel } from './planView';
-import { Scroll } from './Scroll';
 
 const TONE = { survives: 'good', part: 'warn', lost: 'bad', none: '', harmful: 'bad' } as const;
 
@@ -135,8 +135,8 @@ function Export({ adapter, isBiased }: { adapter: string; isBiased: boolean }) {
   const save = async (form: keyof typeof FORMS) => {
     setState({ busy: form });
     try {
-      const { fileName, bytes } = await studioClient().compute.request('exportAdapter', { ref: adapter, form });
-      saveFile(fileName, bytes, 'application/zip');
+      const { fileName, blob } = await studioClient().compute.request('exportAdapter', { ref: adapter, form });
+      saveBlob(fileName, blob);
       setState({ done: fileName });
     } catch (cause) {
       setState({ error: (cause as Error).message });

@@ -5,6 +5,7 @@ import { RANKS } from '../../labs/recipes/lora';
 import { count, number, percent, plural } from '../../lib/words';
 import { studioClient } from '../../stores/client';
 import { measure, measurementOf, useMeasurements } from '../../stores/measurements';
+import { groupsOf } from '../../stores/runPanel';
 import { startQueue } from '../../stores/runQueue';
 import { useLoaded } from '../../stores/useLoaded';
 import { Card } from '../../ui/Card';
@@ -12,12 +13,11 @@ import { Meanings } from '../../ui/ChangesTable';
 import { intervalWords, metricWords } from '../../ui/metricWords';
 import { progressWords } from '../../ui/runWords';
 import { ScatterChart } from '../../ui/ScatterChart';
+import { Scroll } from '../../ui/Scroll';
 import { SWEEP } from './loraRuns';
 import { measureRequest } from './measureRuns';
 import { QueueControls } from './QueueControls';
-import { Scroll } from './Scroll';
 import {
-  groupsOf,
   SWEEP_SETS,
   type SweepRow,
   type SweepSet,
@@ -83,7 +83,7 @@ export function SweepCard({ lora }: { lora: Lora }) {
       className="lora-sweep"
     >
       <div className="lora-sweep-form">
-        <fieldset className="lora-checks">
+        <fieldset className="checks">
           <legend className="mono">r</legend>
           {RANKS.map((r) => (
             <label key={r}>
@@ -92,7 +92,7 @@ export function SweepCard({ lora }: { lora: Lora }) {
             </label>
           ))}
         </fieldset>
-        <fieldset className="lora-checks">
+        <fieldset className="checks">
           <legend className="mono">target_modules</legend>
           {SWEEP_SETS.map((set) => (
             <label key={set}>

@@ -1,7 +1,8 @@
 // The run's curve beside the knobs.
+import { isLive } from '../../stores/runPanel';
 import { Card } from '../../ui/Card';
 import { LineChart } from '../../ui/LineChart';
-import { curveWords, isLive, metricSeries, progressWords } from '../../ui/runWords';
+import { curveWords, metricSeries, progressWords } from '../../ui/runWords';
 import type { Lora } from './useLora';
 
 export function TrainCard({ lora }: { lora: Lora }) {

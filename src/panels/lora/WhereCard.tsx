@@ -5,21 +5,22 @@ import { type Field, fieldProblem, typedNumber } from '../../lib/fields';
 import { count, number } from '../../lib/words';
 import type { MetricResult } from '../../protocol/requests';
 import type { RunRecord } from '../../protocol/run';
+import { baseChoices, RAW_BASES } from '../../stores/baseChoice';
 import { measure, measurementOf, useMeasurements } from '../../stores/measurements';
+import { groupsOf, isLive } from '../../stores/runPanel';
 import { startQueue } from '../../stores/runQueue';
 import { useRuns } from '../../stores/runs';
 import { Card } from '../../ui/Card';
 import { Meanings } from '../../ui/ChangesTable';
 import { LineChart } from '../../ui/LineChart';
 import { intervalWords, metricWords } from '../../ui/metricWords';
-import { isLive, lastValue, metricSeries, progressWords } from '../../ui/runWords';
+import { lastValue, metricSeries, progressWords } from '../../ui/runWords';
 import { Segmented } from '../../ui/Segmented';
 import { BaseSelect } from './AdapterCard';
-import { baseChoices, RAW_BASES } from './baseChoice';
 import { WHERE } from './loraRuns';
 import { measureRequest } from './measureRuns';
 import { QueueControls } from './QueueControls';
-import { armsWords, groupsOf } from './sweepView';
+import { armsWords } from './sweepView';
 import type { Lora } from './useLora';
 
 /** Arms are compared at the same step: none counts it from num_train_epochs. */
@@ -60,7 +61,12 @@ export function WhereCard({ lora }: { lora: Lora }) {
       <div className="lora-sweep-form">
         <div className="inline-field">
           <span>base</span>
-          <BaseSelect label="Base of the arms" bases={baseChoices(lora.allRuns, ref)} value={ref} onChange={setBase} />
+          <BaseSelect
+            label="Base of the arms"
+            bases={baseChoices(lora.allRuns, ref, lora.nameOf, lora.trainedModels)}
+            value={ref}
+            onChange={setBase}
+          />
         </div>
         <label className="inline-field">
           <span className="mono">max_steps</span>

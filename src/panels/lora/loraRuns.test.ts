@@ -23,7 +23,8 @@ test('a run is numbered among its kind, above every number that was given', () =
 
 test('a run is named with its base', () => {
   const run = { name: 'LoRA r 8 · 1', recipe: { ...recipe, model: { ref: 'builtin:nano' } } };
-  expect(runTitle(run, [{ ref: 'builtin:nano', label: 'nano-base' }])).toBe('LoRA r 8 · 1 on nano-base');
+  expect(runTitle(run, [{ ref: 'builtin:nano', label: 'nano-base' }], String)).toBe('LoRA r 8 · 1 on nano-base');
+  expect(runTitle(run, [], () => 'tiny (deleted)')).toBe('LoRA r 8 · 1 on tiny (deleted)');
 });
 
 test('the picture is read at the first steps, then every tenth, and when the run ends', () => {

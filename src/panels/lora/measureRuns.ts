@@ -1,5 +1,4 @@
 // How runs of this panel are measured: their recipe's metrics on cases of the set that they were trained on. Pure.
-
 import { adapterNames } from '../../labs/adapterNames';
 import { casesOf } from '../../labs/casesOf';
 import type { RunRecord } from '../../protocol/run';

@@ -3,9 +3,10 @@ import { defaultLoraRecipe } from '../../labs/registry';
 import { validateRecipe } from '../../labs/validateRecipe';
 import type { MetricResult } from '../../protocol/requests';
 import type { RunRecord } from '../../protocol/run';
+import { groupsOf } from '../../stores/runPanel';
 import { NF4 } from './adapterForm';
 import type { AdapterRecipe } from './draft';
-import { armsWords, groupsOf, sweepItems, sweepMetricWords, sweepRows, sweepSeries, sweepWords } from './sweepView';
+import { armsWords, sweepItems, sweepMetricWords, sweepRows, sweepSeries, sweepWords } from './sweepView';
 
 const draft: AdapterRecipe = {
   ...(defaultLoraRecipe as AdapterRecipe),

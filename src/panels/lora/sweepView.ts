@@ -54,12 +54,6 @@ export function sweepItems(
   return hasFull ? [...adapters, full] : adapters;
 }
 
-/** Groups of that kind, the newest first. */
-export function groupsOf(runs: readonly RunRecord[], prefix: string): string[] {
-  const newest = runs.filter((run) => run.group?.startsWith(prefix)).sort((a, b) => b.createdAt - a.createdAt);
-  return [...new Set(newest.map((run) => run.group!))];
-}
-
 export interface SweepRow {
   run: RunRecord;
   /** attention, all, peft, own; full where all weights are trained. */

@@ -1,24 +1,37 @@
 // The LoRA panel's state: the adapter being edited, what it costs, the run in view, and the verbs on them.
-import { useEffect, useMemo, useState } from 'react';
+import { useEffect, useMemo, useRef, useState } from 'react';
+import { withSpans } from '../../labs/assistantSpans';
+import { withSet } from '../../labs/recipeData';
 import type { StudioError } from '../../lib/errors';
 import type { Recipe } from '../../protocol/recipe';
 import type { GateFinding, LoraPlan } from '../../protocol/requests';
 import type { RunRecord } from '../../protocol/run';
+import { useAssistantSpans } from '../../stores/assistantSpans';
+import { baseChoices } from '../../stores/baseChoice';
 import { studioClient } from '../../stores/client';
-import { useModelStore, useStoredModels, withModel } from '../../stores/models';
+import { useWithoutMissing } from '../../stores/missingChoices';
+import { useModelName, useModelStore, useStoredModels, withModel } from '../../stores/models';
+import { runElsewhere, runsOfPanel } from '../../stores/runPanel';
 import { continueQueue, pauseQueue, restoreQueue, stopQueue, useRunQueue } from '../../stores/runQueue';
 import { pauseRun, resumeRun, startRun, stepRunOnce, stopRun, unpauseRun, useRuns } from '../../stores/runs';
 import { useSession } from '../../stores/session';
+import { useWantedSet } from '../../stores/trainOn';
 import { SEED_FIELD, useTypedFields } from '../../stores/typedFields';
 import { type Loaded, useLoaded } from '../../stores/useLoaded';
 import { useWorkbench } from '../../stores/workbench';
-import { isLive } from '../../ui/runWords';
 import { type PatternName, type PatternRow, patternTable, withoutUndefined } from './adapterForm';
-import { baseChoices } from './baseChoice';
-import { type AdapterRecipe, rowsOf, useLoraDraft } from './draft';
+import { type AdapterRecipe, rowsOf, START, useLoraDraft } from './draft';
 import { formProblems } from './formProblems';
-import { isLoraRun, nextName, runTitle } from './loraRuns';
+import { nextName, runTitle } from './loraRuns';
 
+/** Why a verb failed. */
+interface Failure {
+  message: string;
+  /** When it was a start. */
+  retry?: () => void;
+  /** Rows or template are what is wrong, so Mask shows it. */
+  isOfRows?: boolean;
+}
 /** What the pre-flight gate found when a run was asked for. */
 interface Gate {
   findings: GateFinding[];
@@ -40,7 +53,7 @@ export function useLora() {
   );
   const { runs, stats, startedHere } = useRuns();
   const [isStarting, setStarting] = useState(false);
-  const [error, setError] = useState<string>();
+  const [error, setError] = useState<Failure>();
   const [gate, setGate] = useState<Gate>();
   useEffect(restoreQueue, []);
   const wanted = useModelStore((s) => s.wantedBase);
@@ -49,20 +62,20 @@ export function useLora() {
     useModelStore.setState({ wantedBase: undefined });
     edit(withModel(chosen, wanted.ref, wanted.tokenizer));
   }, [wanted, edit, chosen]);
+  const wantedSet = useWantedSet((s) => s.wanted);
+  useEffect(() => {
+    if (!wantedSet) return;
+    useWantedSet.setState({ wanted: undefined });
+    edit(withSet(chosen, wantedSet.info, wantedSet.sets));
+  }, [wantedSet, edit, chosen]);
+  // A retry starts with what the recipe is then.
+  const latest = useRef(recipe);
+  latest.current = recipe;
   const plan: Loaded<LoraPlan> = useLoaded(
     backend && JSON.stringify(['plan', recipe.model.ref, recipe.peft]),
     (signal) => studioClient().compute.request('loraPlan', { ref: recipe.model.ref, peft: recipe.peft }, { signal }),
   );
-  const list = useMemo(
-    () =>
-      Object.values(runs)
-        .filter(isLoraRun)
-        .sort((a, b) => b.createdAt - a.createdAt),
-    [runs],
-  );
-  const live = list.find((run) => run.status === 'running' || run.status === 'paused') ?? list.find(isLive);
-  const opened = runId === undefined ? undefined : runs[runId];
-  const run = live ?? (opened && isLoraRun(opened) ? opened : list[0]);
+  const { list, live, shown: run } = useMemo(() => runsOfPanel(runs, '#/lora', runId), [runs, runId]);
 
   /** Shows a failure of a verb in the panel instead of losing it. */
   const attempt = async (verb: () => Promise<unknown>, retry?: Gate['retry']) => {
@@ -73,16 +86,16 @@ export function useLora() {
     } catch (cause) {
       const { kind, details, message } = cause as StudioError;
       if (kind === 'preflight' && retry) setGate({ findings: details as GateFinding[], retry });
-      else setError(message);
+      else setError({ message, retry: retry && (() => retry([])), isOfRows: kind === 'data' || kind === 'template' });
     }
   };
   const withRun = (verb: (id: string) => Promise<unknown>) => () => void attempt(async () => run && verb(run.id));
   const start = (overrides: string[] = []): void => {
     setStarting(true);
     const retry = (more: string[]) => start([...overrides, ...more]);
-    const wanted = withOverrides(recipe, overrides);
+    const wanted = withOverrides(latest.current, overrides);
     void attempt(
-      async () => show(await startRun({ recipe: wanted, name: nextName(recipe, Object.values(runs)) })),
+      async () => show(await startRun({ recipe: wanted, name: nextName(latest.current, Object.values(runs)) })),
       retry,
     ).finally(() => setStarting(false));
   };
@@ -98,7 +111,11 @@ export function useLora() {
     typeRows(name, next);
     edit({ ...recipe, peft: withoutUndefined({ ...recipe.peft, [name]: patternTable(name, next) }) });
   };
-  const bases = baseChoices(Object.values(runs), recipe.model.ref, useStoredModels());
+  const nameOf = useModelName();
+  const stored = useStoredModels();
+  const bases = baseChoices(Object.values(runs), recipe.model.ref, nameOf, stored);
+  useWithoutMissing(chosen, edit, START);
+  const spans = useAssistantSpans('#/lora', recipe, edit);
   const isQueued = queue !== undefined && live !== undefined && live.group === queue.group;
   return {
     recipe,
@@ -112,13 +129,19 @@ export function useLora() {
     /** Why the form cannot be trained. */
     problems,
     bases,
+    /** Those that runs have left and that are here still: they read with the studio's tokenizer or their base's. */
+    trainedModels: stored.filter(({ isImported }) => !isImported),
+    /** What any model is called. */
+    nameOf,
     /** Which run a card is about. */
-    titleOf: (one: RunRecord) => runTitle(one, bases),
+    titleOf: (one: RunRecord) => runTitle(one, bases, nameOf),
     run,
     runs: list,
     allRuns: Object.values(runs),
     backend,
     stats: run ? stats[run.id] : undefined,
+    /** A run of another page that is told in a line. */
+    elsewhere: runElsewhere({ runs, stats }, '#/lora', runId),
     /** The run of this panel that trains, waits or is paused: its knobs are locked. */
     live,
     queue,
@@ -127,6 +150,16 @@ export function useLora() {
     error,
     gate,
     closeGate: () => setGate(undefined),
+    /** What is said of the assistant's spans beside the rows. */
+    spansHint: spans.hint,
+    /** Where markers are missing: derives the spans, and starts again. */
+    deriveAnd: spans.canDerive
+      ? (retry: () => void) => {
+          latest.current = withSpans(latest.current, 'derived');
+          edit(latest.current);
+          retry();
+        }
+      : undefined,
     finishedHere: run !== undefined && startedHere.includes(run.id),
     attempt,
     show,
@@ -143,5 +176,5 @@ export function useLora() {
 }
 export type Lora = ReturnType<typeof useLora>;
 
-const withOverrides = (given: Recipe, overrides: string[]): Recipe =>
+const withOverrides = <R extends Recipe>(given: R, overrides: string[]): R =>
   overrides.length ? { ...given, overrides: [...new Set([...(given.overrides ?? []), ...overrides])] } : given;

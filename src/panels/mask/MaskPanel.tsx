@@ -1,15 +1,18 @@
 // Mask: which tokens teach the model, row by row, and what would go wrong if a run started now.
 import { useDeferredValue, useMemo, useState } from 'react';
+import { modeFor, modeHint } from '../../labs/recipeData';
 import { count } from '../../lib/words';
 import { studioClient } from '../../stores/client';
 import { useDatasets } from '../../stores/datasets';
 import { shareLink } from '../../stores/openShare';
+import { setNames } from '../../stores/setNames';
 import { requestSettings, useWorkbench } from '../../stores/workbench';
 import { trainers } from '../../trainers/registry';
 import { Panel } from '../../ui/Panel';
 import { ShareButton } from '../../ui/ShareButton';
 import { LengthBudget } from './LengthBudget';
 import { MaskChoices, ModeChoice } from './MaskOptions';
+import { ReadWith } from './ReadWith';
 import { RowInspector, type RowPadding } from './RowInspector';
 import { RowsTable } from './RowsTable';
 import { type Cut, type ReportRows, summarize } from './report';
@@ -35,8 +38,10 @@ export function MaskPanel() {
   const [isTen, setTen] = useState(false);
   const sets = useDatasets();
   const datasets = sets.value?.datasets ?? [];
+  const names = setNames(datasets);
   const info = datasets.find((d) => d.id === datasetId) ?? datasets[0];
   const shownSplit = info && split in info.splits ? split : Object.keys(info?.splits ?? {})[0];
+  const isDefault = settings.mode === modeFor(info?.type);
   const { max_length, truncation_mode } = settings;
   const chosen = useMemo((): Cut => ({ max_length, truncation_mode }), [max_length, truncation_mode]);
   // The handle follows the pointer; counts over 100,000 rows come when there is time.
@@ -65,7 +70,7 @@ export function MaskPanel() {
       }
     >
       <div className="mask-verdict">
-        <Verdict report={sets.error ? { ...report, error: sets.error } : report} summary={summary} />
+        <Verdict report={sets.error ? { ...report, error: sets.error } : report} summary={summary} info={info} />
         <UseInSft data={info && shownSplit ? { info, split: shownSplit } : undefined} />
       </div>
       <div className="mask-bar">
@@ -75,18 +80,19 @@ export function MaskPanel() {
           value={info && shownSplit ? `${info.id}\n${shownSplit}` : ''}
           onChange={(event) => {
             const [id, name] = event.currentTarget.value.split('\n');
-            if (id) openDataset(id, name);
+            if (id) openDataset(id, name, datasets.find((d) => d.id === id)?.type);
           }}
         >
           {datasets.flatMap((d) =>
             Object.keys(d.splits).map((name) => (
               <option key={`${d.id} ${name}`} value={`${d.id}\n${name}`}>
-                {d.title} · {name}
+                {names.get(d.id) ?? d.title} · {name}
               </option>
             )),
           )}
         </select>
-        <span className="grow" />
+        <ReadWith />
+        <span className="grow quiet">{isDefault && modeHint(info?.type, settings.mode)}</span>
         <button type="button" className="link" aria-expanded={isTen} onClick={() => setTen(!isTen)}>
           The idea in ten tokens
         </button>

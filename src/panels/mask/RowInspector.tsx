@@ -7,8 +7,10 @@ import { studioClient } from '../../stores/client';
 import { tokenizerOf, useModelStore, useStoredModels } from '../../stores/models';
 import { useRuns } from '../../stores/runs';
 import { useLoaded } from '../../stores/useLoaded';
+import { trainedHead } from '../../trainers/registry';
 import { Card } from '../../ui/Card';
 import { EncodedStrip } from '../../ui/EncodedStrip';
+import { Fault } from '../../ui/Fault';
 import { Segmented } from '../../ui/Segmented';
 import { boundaries, trainedCount, underCut } from './maskView';
 import { BoundariesCard, FindingsCard, PadInspector, TokenInspector } from './TokenInspector';
@@ -100,12 +102,21 @@ export function RowInspector({
     }),
   );
   const inspection = inspected.value?.key === row?.ids ? inspected.value?.inspection : undefined;
-  if (loaded.error && !row)
+  // What was there before it would be another row's mask, or this one's under other settings.
+  if (loaded.error)
     return (
-      <Card title={`Row ${count(index)}`} actions={<Moves index={index} total={index + 2} onMove={onMove} />}>
-        <p className="bad-text" role="alert">
-          {loaded.error.message}
-        </p>
+      <Card
+        title={`Row ${count(index)}`}
+        actions={
+          <>
+            {view?.row.chosen !== undefined && (
+              <Segmented label="Side of the preference" options={SIDES} value={side} onChange={setSide} />
+            )}
+            <Moves index={index} total={total || index + 2} onMove={onMove} />
+          </>
+        }
+      >
+        <Fault text={loaded.error.message} />
       </Card>
     );
   if (!row || !tokens || !bytes || !view || !isCut || !kept)
@@ -145,11 +156,6 @@ export function RowInspector({
             </>
           }
         >
-          {loaded.error && (
-            <p className="bad-text" role="alert">
-              {loaded.error.message}
-            </p>
-          )}
           {inspected.error && canInspect && <p className="bad-text">{inspected.error.message}</p>}
           <EncodedStrip
             row={row}
@@ -257,8 +263,12 @@ function ModelSelect({
   const runs = useRuns((s) => s.runs);
   const stored = useModelStore((s) => s.models);
   const reads = (ref: string) => tokenizerOf(ref, stored, runs) === kit;
-  const trained = Object.values(runs).filter((run) => run.checkpoints.length > 0 && reads(`run:${run.id}`));
-  const imported = stored.filter(({ id, isImported }) => isImported && reads(id));
+  const trained = Object.values(runs).filter(
+    (run) => trainedHead(run.recipe.trainer) === 'lm' && run.checkpoints.length > 0 && reads(`run:${run.id}`),
+  );
+  // What a run has left stands there as the run.
+  const left = new Set(trained.flatMap(({ outputs }) => Object.values(outputs)));
+  const kept = stored.filter(({ id, head }) => !head && !left.has(id) && reads(id));
   return (
     <select
       className="select"
@@ -268,7 +278,7 @@ function ModelSelect({
       onChange={(event) => onChange(event.currentTarget.value)}
     >
       <option value="">no model</option>
-      {imported.map(({ id, name }) => (
+      {kept.map(({ id, name }) => (
         <option key={id} value={id}>
           {name}
         </option>

@@ -1,7 +1,8 @@
 // The one sentence on the split: how much of it teaches, or what stops a run, with the rows and the cure one click away.
+import { modeFor } from '../../labs/recipeData';
 import { count, plural } from '../../lib/words';
 import type { FindingKind } from '../../protocol/chat';
-import type { MaskRowKind } from '../../protocol/requests';
+import type { DatasetInfo, MaskRowKind } from '../../protocol/requests';
 import { useKits } from '../../stores/kits';
 import { useWorkbench } from '../../stores/workbench';
 import { MODE_WORDS } from './MaskOptions';
@@ -23,7 +24,16 @@ const CUT_WORDS: Partial<Record<FindingKind, string>> = {
   too_long: 'They are longer than max_length.',
 };
 
-export function Verdict({ report, summary }: { report: LoadedReport; summary: CutSummary }) {
+export function Verdict({
+  report,
+  summary,
+  info,
+}: {
+  report: LoadedReport;
+  summary: CutSummary;
+  /** The set in hand. */
+  info?: DatasetInfo;
+}) {
   const { settings, templateSource, kit, edit, openRow } = useWorkbench();
   const kitTitle = useKits().find(({ id }) => id === kit)?.title;
   const modeWords = MODE_WORDS[settings.mode];
@@ -53,6 +63,17 @@ export function Verdict({ report, summary }: { report: LoadedReport; summary: Cu
   );
   const stopped =
     report.isStopped && ` Reading was stopped at ${count(report.rows.length)} of ${count(report.total)} rows.`;
+  const isEmpty = !report.isReading && summary.rows === 0;
+  const isHopeless = !report.isReading && summary.rows > 0 && summary.byKind.get('unreadable')?.rows === summary.rows;
+  if (isHopeless)
+    return (
+      <Hopeless
+        rows={summary.rows}
+        told={report.first.find(({ kind }) => kind === 'unreadable')?.message}
+        type={info?.type}
+        isOwnTemplate={templateSource !== undefined || kit !== undefined}
+      />
+    );
   const leftOut = settings.truncation_mode === 'drop' ? summary.cut : 0;
   const raise = (
     <button type="button" className="link" onClick={() => edit({ max_length: enough(summary) })}>
@@ -63,7 +84,12 @@ export function Verdict({ report, summary }: { report: LoadedReport; summary: Cu
     return (
       <div className="note" role="status">
         <div>
-          {summary.rows > 0 ? <b>{reportSentence(summary, report.total)}</b> : <b>Reading the rows …</b>} {modeWords}
+          {summary.rows > 0 || isEmpty ? (
+            <b>{isEmpty && info?.faulty ? faultyWords(info) : reportSentence(summary, report.total)}</b>
+          ) : (
+            <b>Reading the rows …</b>
+          )}{' '}
+          {!isEmpty && modeWords}
           {leftOut > 0 && ` ${plural(leftOut, 'row')} longer than ${count(settings.max_length)} tokens are left out. `}
           {renderedWith}
           {reading}
@@ -129,6 +155,62 @@ export function Verdict({ report, summary }: { report: LoadedReport; summary: Cu
               Drop the {plural(summary.cut, 'long row')}
             </button>
           )}
+        </span>
+      </div>
+    </div>
+  );
+}
+
+const faultyWords = ({ faulty = 0, title }: DatasetInfo): string =>
+  `No row without a fault in this split of ${title}: ${plural(faulty, 'row')} of the set ${faulty === 1 ? 'has' : 'have'} one. Correct them on the Data page, where “with problems” lists them.`;
+
+/** Not one row becomes tokens: the cause is the template or the mode, not the rows one by one. */
+function Hopeless({
+  rows,
+  told,
+  type,
+  isOwnTemplate,
+}: {
+  rows: number;
+  /** What the first row was refused with. */
+  told: string | undefined;
+  type: string | undefined;
+  isOwnTemplate: boolean;
+}) {
+  const { settings, edit, editTemplate, openKit } = useWorkbench();
+  const mode = modeFor(type);
+  return (
+    <div className="note bad" role="alert">
+      <div>
+        <b>
+          {rows === 1 ? 'The one row of this split does not become' : `None of the ${plural(rows, 'row')} becomes`}{' '}
+          tokens, so there is no mask to look at.
+        </b>{' '}
+        {told}
+        <span className="verdict-actions">
+          {mode !== undefined && mode !== settings.mode && (
+            <button type="button" className="link" onClick={() => edit({ mode })}>
+              Take {mode === 'full' ? 'every token' : mode}, the default for such rows
+            </button>
+          )}
+          {isOwnTemplate && (
+            <button
+              type="button"
+              className="link"
+              onClick={() => {
+                openKit(undefined);
+                editTemplate(undefined);
+              }}
+            >
+              Go back to the studio’s own template
+            </button>
+          )}
+          <a className="link" href="#/template">
+            Open the template
+          </a>
+          <a className="link" href="#/data">
+            Look at the rows
+          </a>
         </span>
       </div>
     </div>

@@ -1,23 +1,42 @@
 // A model's card: what it is, what it came from, and what this device can do with it.
 import { useState } from 'react';
+import { dataOf } from '../../labs/recipeData';
+import { megabytes } from '../../lib/words';
 import type { ModelCard, StoredModel } from '../../protocol/requests';
 import { studioClient } from '../../stores/client';
-import { renameModel, useModelStore, withModel } from '../../stores/models';
+import { useDatasets } from '../../stores/datasets';
+import { builtinName } from '../../stores/modelNames';
+import { openInChat, renameModel, useModelStore, withModel } from '../../stores/models';
 import { saveBlob } from '../../stores/saveFile';
 import { useSession } from '../../stores/session';
+import { setNames } from '../../stores/setNames';
 import { useSftDraft } from '../../stores/sftDraft';
 import { useLoaded } from '../../stores/useLoaded';
+import { useWorkbench } from '../../stores/workbench';
 import { Card } from '../../ui/Card';
+import { Fault } from '../../ui/Fault';
 import { Progress } from './ImportCard';
-import { dtypeWords, megabytes, memoryWords, shapeFacts, USE_NAMES } from './modelsView';
+import {
+  adapterFacts,
+  dtypeWords,
+  memoryNotes,
+  memoryWords,
+  originWords,
+  shapeFacts,
+  tokenizerWords,
+  USE_NAMES,
+} from './modelsView';
 
 export function CardView({
   modelRef,
   stored,
+  onAddAdapter,
   onDelete,
 }: {
   modelRef: string;
   stored?: StoredModel;
+  /** Absent for an adapter: one is not put beside another. */
+  onAddAdapter?: () => void;
   onDelete?: () => void;
 }) {
   const restarts = useSession((s) => s.restarts);
@@ -28,13 +47,22 @@ export function CardView({
   const [draft, setDraft] = useState<string>();
   const [exporting, setExporting] = useState<{ controller: AbortController; share: number }>();
   const [error, setError] = useState<string>();
-  const name = stored?.name ?? value?.info.name ?? modelRef;
+  const name = stored?.name ?? builtinName(modelRef) ?? value?.info.name ?? modelRef;
 
   const rename = () => {
     const next = draft?.trim();
     if (stored && next && next !== stored.name)
       renameModel(stored.id, next).catch((cause: Error) => setError(cause.message));
     setDraft(undefined);
+  };
+  const exportPeft = async () => {
+    setError(undefined);
+    try {
+      const { fileName, blob } = await studioClient().compute.request('exportAdapter', { ref: modelRef, form: 'peft' });
+      saveBlob(fileName, blob);
+    } catch (cause) {
+      setError((cause as Error).message);
+    }
   };
   const exportIt = async () => {
     const controller = new AbortController();
@@ -78,26 +106,51 @@ export function CardView({
           />
         )
       }
-      note={stored?.isImported ? 'imported' : stored ? 'trained here' : 'ships with the studio'}
+      note={stored ? originWords(stored) : 'ships with the studio'}
       className="models-card"
       actions={
         <>
           {stored && (
-            <button type="button" className="link" onClick={() => setDraft(stored.name)}>
+            <button type="button" className="link" aria-label={`Rename ${name}`} onClick={() => setDraft(stored.name)}>
               Rename
             </button>
           )}
           {exporting ? (
-            <button type="button" className="link" onClick={() => exporting.controller.abort()}>
+            <button
+              type="button"
+              className="link"
+              aria-label={`Stop exporting ${name}`}
+              onClick={() => exporting.controller.abort()}
+            >
               Stop exporting
             </button>
-          ) : (
-            <button type="button" className="link" onClick={() => void exportIt()}>
-              Export as a folder (.zip)
+          ) : stored?.adapterOf?.isGone ? null : (
+            <button
+              type="button"
+              className="link"
+              aria-label={`${stored?.adapterOf ? 'Export merged (.zip)' : 'Export as a folder (.zip)'}: ${name}`}
+              onClick={() => void exportIt()}
+            >
+              {stored?.adapterOf ? 'Export merged (.zip)' : 'Export as a folder (.zip)'}
+            </button>
+          )}
+          {stored?.adapterOf && (
+            <button
+              type="button"
+              className="link"
+              aria-label={`Export in PEFT’s files (.zip): ${name}`}
+              onClick={() => void exportPeft()}
+            >
+              Export in PEFT’s files (.zip)
+            </button>
+          )}
+          {onAddAdapter && (
+            <button type="button" className="link" aria-label={`Add an adapter to ${name}`} onClick={onAddAdapter}>
+              Add an adapter
             </button>
           )}
           {onDelete && (
-            <button type="button" className="link" onClick={onDelete}>
+            <button type="button" className="link" aria-label={`Delete ${name}`} onClick={onDelete}>
               Delete
             </button>
           )}
@@ -105,10 +158,9 @@ export function CardView({
       }
     >
       {exporting && <Progress value={exporting.share} label="Export progress" />}
-      {failure && (
-        <p className="bad-text" role="alert">
-          {failure}
-        </p>
+      <Fault text={failure} />
+      {stored?.adapterOf?.isGone && (
+        <p className="quiet">The adapter itself is here: its own files go out with “Export in PEFT’s files”.</p>
       )}
       {value ? (
         <CardBody card={value} stored={stored} />
@@ -119,25 +171,41 @@ export function CardView({
   );
 }
 
+function Facts({ facts }: { facts: readonly [string, string][] }) {
+  return (
+    <dl className="facts">
+      {facts.map(([label, words]) => (
+        <div key={label} className="facts-pair">
+          <dt>{label}</dt>
+          <dd>{words}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
 function CardBody({ card, stored }: { card: ModelCard; stored?: StoredModel }) {
   const { recipe, edit } = useSftDraft();
   const { info, tokenizer, uses, shape, parents } = card;
-  const runs = (use: string) => uses.some((one) => one.use === use && !one.refusal);
+  const data = dataOf(recipe);
+  const sets = useDatasets().value?.datasets ?? [];
+  const isReward = info.head === 'score';
+  const runs = (use: string) => !isReward && uses.some((one) => one.use === use && !one.refusal);
   const isBase = info.ref !== 'builtin:micro-sft';
-  /** With this model in hand there. */
-  const open = (panel: '#/chat' | '#/sft' | '#/lora') => {
-    if (panel === '#/chat') useModelStore.setState({ wanted: info.ref });
-    else if (panel === '#/lora')
-      useModelStore.setState({ wantedBase: { ref: info.ref, tokenizer: stored?.tokenizer } });
+  const { openKit, bringKit } = useWorkbench();
+  /** With this model in hand there; Template and Mask read with its tokenizer from then on. */
+  const open = (panel: '#/sft' | '#/lora') => {
+    if (panel === '#/lora') useModelStore.setState({ wantedBase: { ref: info.ref, tokenizer: stored?.tokenizer } });
     else edit(withModel(recipe, info.ref, stored?.tokenizer));
+    bringKit(stored?.tokenizer);
     location.hash = panel;
   };
   return (
     <>
       <div className="models-verbs">
         {runs('chat') && (
-          <button type="button" className="button primary" onClick={() => open('#/chat')}>
-            Chat with it
+          <button type="button" className="button primary" onClick={() => openInChat(info.ref, card.base?.ref)}>
+            {card.base === undefined ? 'Chat with it' : 'Compare with its base in Chat'}
           </button>
         )}
         {runs('full') && isBase && (
@@ -147,30 +215,52 @@ function CardBody({ card, stored }: { card: ModelCard; stored?: StoredModel }) {
         )}
         {runs('lora') && (
           <button type="button" className="button" onClick={() => open('#/lora')}>
-            Train an adapter
+            {stored?.adapterOf ? 'Train on it, merged' : 'Train an adapter'}
           </button>
         )}
+        {(['template', 'mask'] as const).map((page) => (
+          <a
+            key={page}
+            className="button"
+            href={`#/${page}`}
+            title={`With the tokenizer and template of ${tokenizer.name}`}
+            onClick={() => openKit(stored?.tokenizer)}
+          >
+            {page === 'template' ? 'Open in Template' : 'Open in Mask'}
+          </a>
+        ))}
       </div>
+      {isReward && (
+        <p className="quiet">
+          A reward model gives texts numbers and writes none, so Chat, SFT and LoRA take language models only.
+        </p>
+      )}
+      {runs('full') && isBase && (
+        <p className="quiet models-small">
+          Train in SFT keeps the rows of the recipe there:{' '}
+          {data === undefined ? 'a mixture of several sets' : (setNames(sets).get(data) ?? 'a set that is not listed')}.
+          To train on others, choose them there, or on the Data page.
+        </p>
+      )}
       <div className="models-facts">
-        <dl className="facts">
-          {shapeFacts(card).map(([label, words]) => (
-            <div key={label} className="facts-pair">
-              <dt>{label}</dt>
-              <dd>{words}</dd>
-            </div>
-          ))}
-        </dl>
+        <div>
+          {info.adapters && (
+            <>
+              <h3>The adapter</h3>
+              <Facts facts={adapterFacts(card)} />
+              <h3>Its base{card.base && `, ${card.base.name}`}</h3>
+            </>
+          )}
+          <Facts facts={shapeFacts(card)} />
+        </div>
         <dl className="facts">
           <div className="facts-pair">
-            <dt>weights</dt>
+            <dt>{info.adapters ? 'weights of its base' : 'weights'}</dt>
             <dd>{dtypeWords(card.dtypes)}</dd>
           </div>
           <div className="facts-pair">
             <dt>tokenizer</dt>
-            <dd>
-              {tokenizer.name}, {tokenizer.vocabSize.toLocaleString('en-US')} ids
-              {!tokenizer.hasTemplate && ', no chat template: the studio’s own is used'}
-            </dd>
+            <dd>{tokenizerWords(card)}</dd>
           </div>
           {[['id', info.artifactId], ...Object.entries(parents)].map(([role, id]) => (
             <div key={role} className="facts-pair">
@@ -196,7 +286,8 @@ function CardBody({ card, stored }: { card: ModelCard; stored?: StoredModel }) {
         </dl>
       </div>
       <h3>What runs on this device</h3>
-      <div className="models-scroll">
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region must be reachable by keyboard */}
+      <section className="models-scroll" aria-label="What runs on this device" tabIndex={0}>
         <table className="data-table">
           <thead>
             <tr>
@@ -221,12 +312,17 @@ function CardBody({ card, stored }: { card: ModelCard; stored?: StoredModel }) {
             ))}
           </tbody>
         </table>
-      </div>
+      </section>
+      {memoryNotes(uses).map((note) => (
+        <p key={note} className="quiet models-small">
+          {note}
+        </p>
+      ))}
       <p className="quiet models-small">
         Planned for {shape.B} row of {shape.T} tokens, f32. More rows take more; the forms of SFT and LoRA say how much
         before anything starts.
       </p>
-      {tokenizer.notes.map((note) => (
+      {[...card.notes, ...tokenizer.notes].map((note) => (
         <p key={note} className="warn-text models-small">
           {note}
         </p>

@@ -1,15 +1,55 @@
 // A model from the person: a folder or its files, dropped or picked. It is copied into this browser and goes nowhere else.
-import { useRef, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
+import { megabytes } from '../../lib/words';
 import type { PendingImport } from '../../protocol/requests';
-import { cancelImport, discardImport, dismissImport, importModel, useModelStore } from '../../stores/models';
+import { studioClient } from '../../stores/client';
+import {
+  cancelImport,
+  discardImport,
+  dismissImport,
+  importModel,
+  loadModels,
+  useModelStore,
+} from '../../stores/models';
 import { Card } from '../../ui/Card';
-import { droppedFiles, type PickedFile, pickedFiles } from '../../ui/droppedFiles';
+import { sinceWords } from '../../ui/dateWords';
+import { droppedFiles, type PickedFile } from '../../ui/droppedFiles';
+import { FilePicker } from '../../ui/FilePicker';
 import { useDropTarget } from '../../ui/useDropTarget';
-import { importShare, importWords, megabytes } from './modelsView';
+import { type OtherPage, pageFor } from '../../ui/whichPage';
+import { importShare, importWords } from './modelsView';
 
-export function ImportCard({ onImported }: { onImported: (id: string) => void }) {
-  const { importing, pending } = useModelStore();
+const ELSEWHERE_MS = 2000;
+
+export function ImportCard({
+  settled,
+  onImported,
+  onAdapter,
+}: {
+  /** Changes when what was said of the last import is over. */
+  settled: number;
+  onImported: (id: string) => void;
+  /** The files are an adapter's: it belongs to a model that is here. */
+  onAdapter: (files: readonly PickedFile[]) => void;
+}) {
+  const { importing, pending, known } = useModelStore();
+  const isElsewhere = pending.some((one) => one.isElsewhere);
+  useEffect(() => {
+    if (!isElsewhere) return;
+    // The other tab does not tell when it is done.
+    const timer = setInterval(() => void loadModels().catch(() => {}), ELSEWHERE_MS);
+    return () => clearInterval(timer);
+  }, [isElsewhere]);
   const [error, setError] = useState<string>();
+  const [page, setPage] = useState<OtherPage>();
+  // Also when the page is left: a red notice of an hour ago reads as one of now.
+  useEffect(() => {
+    if (settled > 0) {
+      setError(undefined);
+      setPage(undefined);
+    }
+    return dismissImport;
+  }, [settled]);
   const folder = useRef<HTMLInputElement>(null);
   const files = useRef<HTMLInputElement>(null);
   const isBusy = importing !== undefined && importing.error === undefined;
@@ -17,7 +57,22 @@ export function ImportCard({ onImported }: { onImported: (id: string) => void })
   const read = async (given: readonly PickedFile[]) => {
     if (given.length === 0 || isBusy) return;
     setError(undefined);
-    const model = await importModel(nameOf(given), given.map(({ path, file }) => ({ path, blob: file }))); // biome-ignore format: one call
+    setPage(undefined);
+    dismissImport();
+    // Rows or a log alone: no file of a model is with them.
+    const pages = given.map(({ path }) => pageFor(path));
+    if (pages.every((page) => page && page.href !== '#/models')) {
+      setPage(pages[0]);
+      return setError(pages[0]!.what);
+    }
+    const files = given.map(({ path, file }) => ({ path, blob: file }));
+    try {
+      const { kind } = await studioClient().compute.request('kindOfFiles', { files });
+      if (kind === 'adapter') return onAdapter(given);
+    } catch (cause) {
+      return setError((cause as Error).message);
+    }
+    const model = await importModel(nameOf(given), files);
     if (model) onImported(model.id);
   };
   const failure = error ?? importing?.error;
@@ -27,9 +82,9 @@ export function ImportCard({ onImported }: { onImported: (id: string) => void })
   return (
     <Card title="Bring a model" note="Llama family, safetensors" className="models-import">
       {/* Dropping is a second way; the buttons inside are the first */}
-      <div className={`models-drop${isOver ? ' is-over' : ''}`} {...handlers}>
-        <Picker input={folder} label="Folder of a model to import" isFolder onFiles={(given) => void read(given)} />
-        <Picker input={files} label="Files of a model to import" onFiles={(given) => void read(given)} />
+      <div className={`drop-zone${isOver ? ' is-over' : ''}`} {...handlers}>
+        <FilePicker input={folder} label="Folder of a model to import" isFolder onFiles={(given) => void read(given)} />
+        <FilePicker input={files} label="Files of a model to import" onFiles={(given) => void read(given)} />
         {isBusy ? (
           <div>
             <div className="models-line" role="status">
@@ -55,7 +110,8 @@ export function ImportCard({ onImported }: { onImported: (id: string) => void })
             </button>
             : <span className="mono">config.json</span>, <span className="mono">*.safetensors</span>,{' '}
             <span className="mono">tokenizer.json</span>, and the chat template and generation config if there are any.
-            It is copied into this browser and goes nowhere else.
+            A zip of the folder will do, and so will an adapter’s files. It is copied into this browser and goes nowhere
+            else.
           </p>
         )}
       </div>
@@ -63,15 +119,36 @@ export function ImportCard({ onImported }: { onImported: (id: string) => void })
         <div className="note bad" role="alert">
           <div style={{ flex: 1 }}>
             <b>Nothing was imported.</b> {failure}
+            {page && (
+              <>
+                {' '}
+                <a className="link" href={page.href}>
+                  {page.title}
+                </a>{' '}
+                reads {page.href === '#/data' ? 'datasets' : 'runs and logs'}.
+              </>
+            )}
           </div>
           <button
             type="button"
             className="link"
             onClick={() => {
               setError(undefined);
+              setPage(undefined);
               dismissImport();
             }}
           >
+            Dismiss
+          </button>
+        </div>
+      )}
+      {known && (
+        <div className="note" role="status">
+          <div style={{ flex: 1 }}>
+            <b>Nothing new was stored.</b> These are the same bytes as {known.name}, stored since{' '}
+            {sinceWords(known.createdAt, Date.now())}.
+          </div>
+          <button type="button" className="link" onClick={dismissImport}>
             Dismiss
           </button>
         </div>
@@ -82,6 +159,14 @@ export function ImportCard({ onImported }: { onImported: (id: string) => void })
 }
 
 function CutOff({ pending, onError }: { pending: PendingImport; onError: (message: string) => void }) {
+  if (pending.isElsewhere)
+    return (
+      <div className="note" role="status">
+        <div style={{ flex: 1 }}>
+          <b>The import of {pending.name} is running in another tab.</b> It appears here when that tab is done.
+        </div>
+      </div>
+    );
   return (
     <div className="note warn">
       <div style={{ flex: 1 }}>
@@ -91,6 +176,7 @@ function CutOff({ pending, onError }: { pending: PendingImport; onError: (messag
       <button
         type="button"
         className="link"
+        aria-label={`Discard the import of ${pending.name}`}
         onClick={() => void discardImport(pending.id).catch((cause: Error) => onError(cause.message))}
       >
         Discard
@@ -111,37 +197,6 @@ export function Progress({ value, label = 'Import progress' }: { value: number; 
     >
       <i style={{ width: `${100 * value}%` }} />
     </span>
-  );
-}
-
-function Picker({
-  input,
-  label,
-  isFolder = false,
-  onFiles,
-}: {
-  input: React.RefObject<HTMLInputElement | null>;
-  label: string;
-  isFolder?: boolean;
-  onFiles: (files: PickedFile[]) => void;
-}) {
-  return (
-    <input
-      ref={(element) => {
-        input.current = element;
-        if (isFolder) element?.setAttribute('webkitdirectory', '');
-      }}
-      type="file"
-      multiple
-      className="sr-only"
-      tabIndex={-1}
-      aria-label={label}
-      onChange={(event) => {
-        const given = pickedFiles(event.currentTarget.files);
-        event.currentTarget.value = ''; // so that the same folder can be picked again
-        onFiles(given);
-      }}
-    />
   );
 }
 

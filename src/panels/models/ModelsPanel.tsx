@@ -1,16 +1,25 @@
 // Models: the person's own and the built-in ones, what each is and can do here, and what this browser stores.
 import { useState } from 'react';
+import { megabytes } from '../../lib/words';
+import type { StoredModel } from '../../protocol/requests';
 import { studioClient } from '../../stores/client';
+import { loadKits } from '../../stores/kits';
+import { BUILTIN_MODELS } from '../../stores/modelNames';
 import { loadModels, useModelStore, useStoredModels } from '../../stores/models';
 import { useRuns } from '../../stores/runs';
 import { Card } from '../../ui/Card';
+import type { PickedFile } from '../../ui/droppedFiles';
 import { Panel } from '../../ui/Panel';
+import { AddAdapter } from './AddAdapter';
 import { CardView } from './CardView';
 import { ImportCard } from './ImportCard';
-import { BUILTIN_MODELS, megabytes } from './modelsView';
+import { baseOf, originWords, storedWords } from './modelsView';
 import { StorageCard } from './StorageCard';
 import '../../ui/parts.css';
 import './models.css';
+
+/** Held against this where the base of the adapter that is open is gone; the panel names it. */
+const FALLBACK = { ref: 'builtin:micro', name: 'micro-base' };
 
 export function ModelsPanel() {
   const stored = useStoredModels();
@@ -18,20 +27,46 @@ export function ModelsPanel() {
   const pending = useModelStore((s) => s.pending);
   const runs = useRuns((s) => Object.keys(s.runs).length);
   const [chosen, setChosen] = useState<string>();
-  const [asked, setAsked] = useState<{ id: string; why: string; isForced: boolean }>();
+  /** Whether a model is to be deleted: what is said before, and the verb unless it cannot be. */
+  const [asked, setAsked] = useState<{ id: string; why: string; verb?: string }>();
+  const [adding, setAdding] = useState<{ base: { ref: string; name: string }; files?: readonly PickedFile[] }>();
   const [version, setVersion] = useState(0);
+  /** Goes up when notices of imports have had their time. */
+  const [settled, setSettled] = useState(0);
+  const settle = () => setSettled((n) => n + 1);
   const known = [...stored.map(({ id }) => id), ...BUILTIN_MODELS.map(({ ref }) => ref)];
   const current = chosen !== undefined && known.includes(chosen) ? chosen : (stored[0]?.id ?? 'builtin:micro');
   const model = stored.find(({ id }) => id === current);
-  const remove = async (id: string, isForced: boolean) => {
+  /** Another model: what was said and asked of the one before is over. */
+  const choose = (id: string) => {
+    setChosen(id);
+    setAdding(undefined);
+    setAsked(undefined);
+    settle();
+  };
+  const ask = async ({ id, name, sizeBytes }: StoredModel) => {
     try {
-      await studioClient().compute.request('deleteStored', { kind: 'model', id, isForced });
-      setAsked(undefined);
-      setVersion((n) => n + 1);
-      await loadModels();
+      const { items } = await studioClient().compute.request('storageReport', {});
+      const { held, consequence } = items.find((item) => item.id === id) ?? {};
+      if (held !== undefined) return setAsked({ id, why: `${name} cannot be deleted now. ${held}` });
+      const why = `Delete ${name} (${megabytes(sizeBytes)})? ${consequence ?? 'Nothing else needs it.'}`;
+      setAsked({ id, why, verb: consequence ? 'Delete it all the same' : 'Delete for good' });
     } catch (cause) {
-      // What is built on it has been named: the next time is meant.
-      setAsked({ id, why: (cause as Error).message, isForced: true });
+      setAsked({ id, why: (cause as Error).message });
+    }
+  };
+  const remove = async (id: string) => {
+    try {
+      const kind = stored.find((one) => one.id === id)?.adapterOf ? 'adapter' : 'model';
+      // What is lost with it was said where the person confirmed.
+      await studioClient().compute.request('deleteStored', { kind, id, isForced: true });
+      setAsked(undefined);
+      setAdding(undefined);
+      settle();
+      setVersion((n) => n + 1);
+      await Promise.all([loadModels(), loadKits()]);
+    } catch (cause) {
+      setAsked({ id, why: (cause as Error).message });
     }
   };
   return (
@@ -41,21 +76,28 @@ export function ModelsPanel() {
     >
       <div className="models-grid">
         <div className="models-left">
-          <ImportCard onImported={setChosen} />
-          <Card title="In this browser" note={`${stored.length + BUILTIN_MODELS.length} models`}>
+          <ImportCard
+            settled={settled}
+            onImported={(id) => {
+              setAdding(undefined);
+              setChosen(id);
+            }}
+            onAdapter={(files) => setAdding({ base: baseOf(current, model) ?? FALLBACK, files })}
+          />
+          <Card title="In this browser" note={storedWords(stored)}>
             {!isLoaded && <div className="skeleton-block" aria-hidden="true" />}
             <ul className="models-list" aria-label="Models">
-              {stored.map(({ id, name, sizeBytes, isImported }) => (
+              {stored.map(({ id, name, sizeBytes, isImported, adapterOf }) => (
                 <li key={id}>
                   <button
                     type="button"
                     className="models-item"
                     aria-pressed={id === current}
-                    onClick={() => setChosen(id)}
+                    onClick={() => choose(id)}
                   >
                     <span className="one-line">{name}</span>
                     <small>
-                      {isImported ? 'imported' : 'trained here'} · {megabytes(sizeBytes)}
+                      {originWords({ adapterOf, isImported })} · {megabytes(sizeBytes)}
                     </small>
                   </button>
                 </li>
@@ -66,7 +108,7 @@ export function ModelsPanel() {
                     type="button"
                     className="models-item"
                     aria-pressed={ref === current}
-                    onClick={() => setChosen(ref)}
+                    onClick={() => choose(ref)}
                   >
                     <span className="one-line">{name}</span>
                     <small>built-in</small>
@@ -80,33 +122,53 @@ export function ModelsPanel() {
           {asked && asked.id === current && (
             <div className="note warn" role="alert">
               <div style={{ flex: 1 }}>{asked.why}</div>
-              <button type="button" className="link bad-text" onClick={() => void remove(asked.id, asked.isForced)}>
-                {asked.isForced ? 'Delete it all the same' : 'Delete for good'}
-              </button>
-              <button type="button" className="link" onClick={() => setAsked(undefined)}>
-                Keep
+              {asked.verb && (
+                <button
+                  type="button"
+                  className="link bad-text"
+                  aria-label={`${asked.verb}: ${model?.name ?? asked.id}`}
+                  onClick={() => void remove(asked.id)}
+                >
+                  {asked.verb}
+                </button>
+              )}
+              <button
+                type="button"
+                className="link"
+                aria-label={`${asked.verb ? 'Keep' : 'Close'} ${model?.name ?? asked.id}`}
+                onClick={() => setAsked(undefined)}
+              >
+                {asked.verb ? 'Keep' : 'Close'}
               </button>
             </div>
           )}
+          {adding && (
+            <AddAdapter
+              key={`adapter of ${adding.base.ref}`}
+              base={adding.base.ref}
+              baseName={adding.base.name}
+              given={adding.files}
+              onAdded={(id) => {
+                choose(id);
+              }}
+              onClose={() => setAdding(undefined)}
+            />
+          )}
           <CardView
             key={current}
+            onAddAdapter={model?.adapterOf ? undefined : () => setAdding({ base: baseOf(current, model) ?? FALLBACK })}
             modelRef={current}
             stored={model}
-            onDelete={
-              model &&
-              (() =>
-                setAsked({
-                  id: model.id,
-                  why: `Delete ${model.name} (${megabytes(model.sizeBytes)})?`,
-                  isForced: false,
-                }))
-            }
+            onDelete={model && (() => void ask(model))}
           />
         </div>
       </div>
       <StorageCard
         version={`${[...stored, ...pending].map(({ id, name }) => id + name).join()} ${runs} ${version}`}
-        onChanged={() => setVersion((n) => n + 1)}
+        onChanged={() => {
+          settle();
+          setVersion((n) => n + 1);
+        }}
       />
     </Panel>
   );

@@ -1,22 +1,27 @@
 // What this browser holds of the person's work, how large and since when; nothing goes without a word.
 import { useEffect, useState } from 'react';
-import { plural } from '../../lib/words';
+import { megabytes } from '../../lib/words';
 import type { StoredItem } from '../../protocol/requests';
 import { studioClient } from '../../stores/client';
+import { datasetsChanged } from '../../stores/datasets';
+import { loadKits } from '../../stores/kits';
 import { loadModels } from '../../stores/models';
 import { askToKeep, type Persistence, readPersistence, usePersistence } from '../../stores/persistence';
 import { exportRun, loadRuns } from '../../stores/runs';
 import { saveBlob, saveFile } from '../../stores/saveFile';
+import { loadTemplates } from '../../stores/templates';
 import { useLoaded } from '../../stores/useLoaded';
 import { Card } from '../../ui/Card';
-import { byKind, KIND_NAMES, megabytes } from './modelsView';
+import { sinceWords } from '../../ui/dateWords';
+import { Fault } from '../../ui/Fault';
+import { KIND_NAMES, totalWords } from './modelsView';
 
 const SHOWN = 12;
 const KEPT_WORDS: Record<Persistence, string> = {
   unknown: '',
-  kept: 'The browser has promised to keep it until you delete it.',
-  'may be evicted': 'The browser may delete it when the disk runs short.',
-  unavailable: 'This browser makes no promise to keep it.',
+  kept: 'Persistent storage is granted: the browser keeps it until you delete it.',
+  'may be evicted': 'Persistent storage is not granted: the browser may delete it when the disk runs short.',
+  unavailable: 'This browser does not offer persistent storage: it may delete what is stored when the disk runs short.',
 };
 
 /** `version` changes when something was imported or deleted elsewhere. */
@@ -46,11 +51,12 @@ export function StorageCard({ version, onChanged }: { version: string; onChanged
         isForced: true, // what is built on it was named where the person confirmed
       });
       setChanges((n) => n + 1);
-      await Promise.all([loadModels(), loadRuns()]);
+      datasetsChanged();
+      await Promise.all([loadModels(), loadRuns(), loadKits(), loadTemplates()]);
       onChanged();
       return `Deleted ${item.name}: ${megabytes(freedBytes)} freed.`;
     });
-  const { items = [], usageBytes = 0, quotaBytes = 0, isKept = true } = report.value ?? {};
+  const { items = [], usageBytes = 0, quotaBytes = 0, isKept = true, usageByKind } = report.value ?? {};
   const shown = isWhole ? items : items.slice(0, SHOWN);
   return (
     <Card
@@ -65,17 +71,15 @@ export function StorageCard({ version, onChanged }: { version: string; onChanged
         )
       }
     >
-      {report.error && (
-        <p className="bad-text" role="alert">
-          {report.error.message}
-        </p>
-      )}
+      <Fault text={report.error?.message} />
       <p className="quiet models-small">
-        {isKept ? KEPT_WORDS[persistence] : 'This window keeps nothing: all of it goes when the page is closed.'}{' '}
-        {byKind(items)
-          .map(({ kind, sizeBytes, items: n }) => `${plural(n, KIND_NAMES[kind])} ${megabytes(sizeBytes)}`)
-          .join(' · ')}
+        {isKept ? KEPT_WORDS[persistence] : 'This window keeps nothing: all of it goes when the page is closed.'}
       </p>
+      {totalWords({ items, usageBytes, usageByKind }).map((words) => (
+        <p key={words} className="quiet models-small">
+          {words}
+        </p>
+      ))}
       {message && (
         <div className={`note ${message.tone}`} role={message.tone === 'bad' ? 'alert' : 'status'}>
           {message.text}
@@ -85,15 +89,16 @@ export function StorageCard({ version, onChanged }: { version: string; onChanged
         <p className="quiet">Nothing is stored yet. Imported models, datasets, runs and adapters appear here.</p>
       )}
       {items.length > 0 && (
-        <div className="models-scroll">
-          <table className="data-table">
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region must be reachable by keyboard
+        <section className="models-scroll" aria-label="Stored items" tabIndex={0}>
+          <table className="data-table flow-table models-items">
             <thead>
               <tr>
                 <th>name</th>
-                <th className="models-wide">kind</th>
+                <th>kind</th>
                 <th className="n">size</th>
-                <th className="models-wide">since</th>
-                <th className="models-wide">needed by</th>
+                <th>since</th>
+                <th>needed by</th>
                 <th>
                   <span className="sr-only">Actions</span>
                 </th>
@@ -105,7 +110,7 @@ export function StorageCard({ version, onChanged }: { version: string; onChanged
               ))}
             </tbody>
           </table>
-        </div>
+        </section>
       )}
       {items.length > SHOWN && (
         <button type="button" className="link" aria-expanded={isWhole} onClick={() => setWhole(!isWhole)}>
@@ -127,51 +132,40 @@ function Row({
 }) {
   const [isAsked, setAsked] = useState(false);
   const save = exporterOf(item);
-  return (
+  const kind = KIND_NAMES[item.kind];
+  const deleteWords = item.consequence ? 'Delete it all the same' : 'Delete for good';
+  const row = (
     <tr>
-      <td className="models-name">
-        {item.name} <small className="models-narrow quiet">{KIND_NAMES[item.kind]}</small>
-      </td>
-      <td className="models-wide">{KIND_NAMES[item.kind]}</td>
+      <td className="models-name">{item.name}</td>
+      <td className="models-kind">{kind}</td>
       <td className="n">
         {megabytes(item.sizeBytes)}
         {item.checkpointBytes !== undefined && item.checkpointBytes > 0 && (
           <span className="quiet"> ({megabytes(item.checkpointBytes)} checkpoints)</span>
         )}
       </td>
-      <td className="models-wide">
-        {item.createdAt === undefined
-          ? '–'
-          : new Date(item.createdAt).toLocaleDateString(undefined, { dateStyle: 'medium' })}{' '}
-        {/* biome-ignore format: one value */}
-      </td>
-      <td className="quiet models-wide">
+      <td data-label="since">{item.createdAt === undefined ? '–' : sinceWords(item.createdAt, Date.now())}</td>
+      <td className="quiet flow-row" data-label={item.usedBy.length > 0 ? 'needed by' : undefined}>
         {item.usedBy.slice(0, 2).join(', ')}
         {item.usedBy.length > 2 && ` and ${item.usedBy.length - 2} more`}
       </td>
-      <td>
+      <td className="flow-row">
         <span className="models-row-verbs">
           {save && (
-            <button type="button" className="link" aria-label={`Export ${item.name}`} onClick={() => attempt(save)}>
-              Export
-            </button>
-          )}
-          {isAsked ? (
-            <>
-              <button type="button" className="link bad-text" onClick={onDelete}>
-                {item.usedBy.length > 0
-                  ? `Delete, though ${plural(item.usedBy.length, 'item')} will not open`
-                  : 'Delete for good'}
-              </button>
-              <button type="button" className="link" onClick={() => setAsked(false)}>
-                Keep
-              </button>
-            </>
-          ) : (
             <button
               type="button"
               className="link"
-              aria-label={`Delete ${item.name}`}
+              aria-label={`Export ${item.name}, ${kind}`}
+              onClick={() => attempt(save)}
+            >
+              Export
+            </button>
+          )}
+          {!isAsked && (
+            <button
+              type="button"
+              className="link"
+              aria-label={`Delete ${item.name}, ${kind}`}
               disabled={item.held !== undefined}
               title={item.held}
               onClick={() => setAsked(true)}
@@ -182,6 +176,37 @@ function Row({
         </span>
       </td>
     </tr>
+  );
+  if (!isAsked) return row;
+  return (
+    <>
+      {row}
+      <tr>
+        <td colSpan={6}>
+          <div className="note warn" role="alert">
+            <div style={{ flex: 1 }}>
+              Delete the {kind} {item.name}? {item.consequence ?? 'Nothing else needs it.'}
+            </div>
+            <button
+              type="button"
+              className="link bad-text"
+              aria-label={`${deleteWords}: ${item.name}, ${kind}`}
+              onClick={onDelete}
+            >
+              {deleteWords}
+            </button>
+            <button
+              type="button"
+              className="link"
+              aria-label={`Keep ${item.name}, ${kind}`}
+              onClick={() => setAsked(false)}
+            >
+              Keep
+            </button>
+          </div>
+        </td>
+      </tr>
+    </>
   );
 }
 
@@ -196,8 +221,14 @@ function exporterOf({ kind, id }: StoredItem): (() => Promise<string>) | undefin
     };
   if (kind === 'adapter')
     return async () => {
-      const { fileName, bytes } = await studioClient().compute.request('exportAdapter', { ref: id, form: 'peft' });
-      saveFile(fileName, bytes);
+      const { fileName, blob } = await studioClient().compute.request('exportAdapter', { ref: id, form: 'peft' });
+      saveBlob(fileName, blob);
+      return saved(fileName);
+    };
+  if (kind === 'tokenizer' || kind === 'template')
+    return async () => {
+      const { fileName, blob } = await studioClient().compute.request('exportStored', { kind, id });
+      saveBlob(fileName, blob);
       return saved(fileName);
     };
   if (kind === 'run')
@@ -208,8 +239,8 @@ function exporterOf({ kind, id }: StoredItem): (() => Promise<string>) | undefin
     };
   if (kind === 'dataset')
     return async () => {
-      const { fileName, bytes } = await studioClient().text.request('exportDataset', { datasetId: id, split: 'train' });
-      saveFile(fileName, bytes);
+      const { fileName, blob } = await studioClient().text.request('exportDataset', { datasetId: id });
+      saveBlob(fileName, blob);
       return saved(fileName);
     };
   return undefined;

@@ -2,16 +2,20 @@
 import { defaultSftRecipe } from '../../labs/registry';
 import { number } from '../../lib/words';
 import type { RunRecord } from '../../protocol/run';
+import { useModelName, useStoredModels } from '../../stores/models';
 import { useRuns } from '../../stores/runs';
 import { useSession } from '../../stores/session';
 import { Card } from '../../ui/Card';
+import { Fault } from '../../ui/Fault';
 import { Panel } from '../../ui/Panel';
 import { judge, MONDAY } from './monday';
 import { PHASES } from './phases';
 import { type MondayAnswers, useMonday } from './useMonday';
 import './overview.css';
+import { trainedHead } from '../../trainers/registry';
 
-const hasWeights = (run: RunRecord) => run.checkpoints.length > 0;
+const hasWeights = ({ checkpoints, recipe }: RunRecord) =>
+  checkpoints.length > 0 && trainedHead(recipe.trainer) === 'lm';
 
 export function OverviewPanel() {
   const runs = useRuns((s) => s.runs);
@@ -23,6 +27,8 @@ export function OverviewPanel() {
   const isSlow = backend && (backend.backend !== 'webgpu' || backend.isFallbackAdapter);
   const base = newest?.recipe.model.ref ?? (isSlow ? 'builtin:nano' : defaultSftRecipe.model.ref);
   const trained = newest && `run:${newest.id}`;
+  useStoredModels(); // for the name of the base
+  const nameOf = useModelName();
   const monday = useMonday();
   const at = newest?.recipe.peft ? 'peft' : newest ? 'sft' : 'base';
   return (
@@ -34,7 +40,7 @@ export function OverviewPanel() {
       <div className="overview-main">
         <Card
           title="The failing Monday"
-          note={`three requests to ${base.replace('builtin:', '')}-base${newest ? ` and to “${newest.name}”` : ''}`}
+          note={`three requests to ${nameOf(base)}${newest ? ` and to “${newest.name}”` : ''}`}
           actions={
             monday.busy ? (
               <button type="button" className="button" onClick={monday.stop}>
@@ -52,11 +58,7 @@ export function OverviewPanel() {
             )
           }
         >
-          {monday.error && (
-            <p className="bad-text" role="alert">
-              {monday.error}
-            </p>
-          )}
+          <Fault text={monday.error} />
           <div className={trained ? 'monday has-trained' : 'monday'}>
             {MONDAY.map((c) => (
               <section key={c.id}>

@@ -41,6 +41,7 @@ export const PHASES: readonly Phase[] = [
     role: 'usually',
     fixes: 'Answers are not wrong, and still not the ones people want.',
     artifact: 'preference pairs, reward model, DPO or RLHF policy',
+    href: '#/preferences',
   },
   {
     id: 'tools',

@@ -1,26 +1,21 @@
 // All runs: what was trained, how it went, what it came from; compared on one chart, kept as files.
-
 import { useRef, useState } from 'react';
 import { number, plural } from '../../lib/words';
 import type { RunRecord } from '../../protocol/run';
-import { useModelStore, useStoredModels } from '../../stores/models';
+import { useModelName, useStoredModels } from '../../stores/models';
+import { isLive, panelOf } from '../../stores/runPanel';
 import { deleteRun, exportRun, importRun, renameRun, resumeRun, useRuns } from '../../stores/runs';
 import { saveFile } from '../../stores/saveFile';
+import { storedConsequences } from '../../stores/storedConsequences';
 import { useWorkbench } from '../../stores/workbench';
 import { Card } from '../../ui/Card';
-import { LineChart } from '../../ui/LineChart';
+import { DeleteStored } from '../../ui/DeleteStored';
+import { sinceWords } from '../../ui/dateWords';
+import { FilePicker } from '../../ui/FilePicker';
 import { Panel } from '../../ui/Panel';
-import {
-  importedWords,
-  modelWords,
-  newest,
-  overrideWords,
-  panelOf,
-  recipeDiff,
-  runColor,
-  STATUS_WORDS,
-  sharedMetrics,
-} from './runsView';
+import { CompareCards } from './CompareCards';
+import { LineageCard } from './LineageCard';
+import { importedWords, newest, overrideWords, runColors, STATUS_WORDS, startedAt } from './runsView';
 import './runs.css';
 
 const LIMIT = 6;
@@ -32,9 +27,11 @@ export function RunsPanel() {
   const [chosen, setChosen] = useState<string[]>([]);
   const [message, setMessage] = useState<{ tone: 'bad' | 'good'; text: string }>();
   const file = useRef<HTMLInputElement>(null);
+  const top = useRef<HTMLDivElement>(null);
   const runs = Object.values(records).sort((a, b) => b.createdAt - a.createdAt);
   const picked = runs.filter((r) => chosen.includes(r.id));
   const shown = picked.length ? picked : runs.slice(0, 1);
+  const colors = runColors(shown);
   /** Shows how a verb ended instead of losing it. */
   const attempt = (verb: () => Promise<string | undefined>) => {
     setMessage(undefined);
@@ -49,21 +46,17 @@ export function RunsPanel() {
       lede="Every run with its recipe, curves and lineage. First lever when two results cannot be compared: look at what differs before you train again."
       actions={
         <>
-          <input
-            ref={file}
-            type="file"
-            className="sr-only"
-            aria-label="Run file"
-            tabIndex={-1}
+          <FilePicker
+            input={file}
+            label="Run file"
             accept=".zip,.json,.jsonl,.ndjson,.log"
-            onChange={async (event) => {
-              const input = event.currentTarget;
-              const picked = input.files?.[0];
-              if (!picked) return;
-              const bytes = await picked.arrayBuffer();
-              input.value = '';
-              attempt(async () => importedWords(await importRun(bytes, picked.name)));
-            }}
+            isSingle
+            onFiles={([first]) =>
+              attempt(async () => {
+                const { run, isKnown } = await importRun(await first!.file.arrayBuffer(), first!.file.name);
+                return importedWords(run, isKnown && sinceWords(run.createdAt, Date.now()));
+              })
+            }
           />
           <button
             type="button"
@@ -95,10 +88,13 @@ export function RunsPanel() {
         </Card>
       ) : (
         <>
-          <Compare runs={shown} />
+          <div ref={top} className="runs-top">
+            <CompareCards runs={shown} colors={colors} />
+          </div>
           <Card title="Runs" note={`${plural(runs.length, 'run')} · tick up to ${LIMIT} to compare`}>
-            <div className="runs-scroll">
-              <table className="data-table">
+            {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region must be reachable by keyboard */}
+            <section className="runs-scroll" aria-label="All runs" tabIndex={0}>
+              <table className="data-table flow-table runs-table">
                 <thead>
                   <tr>
                     <th>
@@ -121,37 +117,50 @@ export function RunsPanel() {
                     <Row
                       key={run.id}
                       run={run}
+                      color={colors[run.id]}
                       isChosen={chosen.includes(run.id)}
                       onChoose={(on) =>
                         setChosen((ids) => (on ? [...ids, run.id].slice(-LIMIT) : ids.filter((i) => i !== run.id)))
                       }
+                      onShow={() => {
+                        setChosen([run.id]);
+                        top.current?.scrollIntoView({ block: 'start' });
+                      }}
                       attempt={attempt}
                     />
                   ))}
                 </tbody>
               </table>
-            </div>
+            </section>
           </Card>
-          {shown.length === 1 && <Lineage run={shown[0]!} />}
+          {shown.length === 1 && <LineageCard run={shown[0]!} />}
         </>
       )}
     </Panel>
   );
 }
 
+const timeWords = (at: number): string =>
+  new Date(at).toLocaleString(undefined, { dateStyle: 'short', timeStyle: 'short' });
+
 function Row({
   run,
+  color,
   isChosen,
   onChoose,
+  onShow,
   attempt,
 }: {
   run: RunRecord;
+  /** Of its curve; undefined where it is not on the chart. */
+  color: string | undefined;
   isChosen: boolean;
   onChoose: (on: boolean) => void;
+  /** Its curves alone. */
+  onShow: () => void;
   attempt: (verb: () => Promise<string | undefined>) => void;
 }) {
   const [draft, setDraft] = useState<string>();
-  const [isAsked, setAsked] = useState(false);
   const openRun = useWorkbench((s) => s.openRun);
   const { text, tone } = STATUS_WORDS[run.status];
   const overridden = overrideWords(run);
@@ -166,15 +175,15 @@ function Row({
   };
   const canResume =
     !run.imported && (run.status === 'interrupted' || run.status === 'stopped' || run.status === 'failed');
-  const isLive = run.status === 'running' || run.status === 'queued' || run.status === 'paused';
-  const models = useModelStore((s) => s.models);
+  const nameOf = useModelName();
+  const started = startedAt(run);
   const value = (metric: string) => {
     const v = newest(run, metric);
     return v === undefined ? '–' : number(v);
   };
   return (
     <tr className={isChosen ? 'on' : undefined}>
-      <td>
+      <td className="runs-tick">
         <input
           type="checkbox"
           aria-label={`Compare ${run.name}`}
@@ -183,19 +192,21 @@ function Row({
         />
       </td>
       <td className="runs-name">
-        <span className="run-dot" style={{ background: runColor(run.id) }} />
+        <span className={`run-dot${color === undefined ? ' is-off' : ''}`} style={{ background: color }} />
         {draft === undefined ? (
           run.imported ? (
-            <span>{run.name}</span>
+            <button type="button" className="link" title="Show its curves" onClick={onShow}>
+              {run.name}
+            </button>
           ) : (
-            <a className="link" href={panelOf(run)} onClick={() => openRun(run.id)}>
+            <a className="link" href={panelOf(run).href} onClick={() => openRun(run.id)}>
               {run.name}
             </a>
           )
         ) : (
           <input
             className="field-input"
-            aria-label="New name"
+            aria-label={`New name of ${run.name}`}
             // biome-ignore lint/a11y/noAutofocus: the person has just asked to type here
             autoFocus
             value={draft}
@@ -219,22 +230,32 @@ function Row({
           <span className="runs-overrides warn-text">in spite of: {overridden.join(', ')}</span>
         )}
       </td>
-      <td className="mono">{run.imported ? '–' : modelWords(run.recipe.model.ref, models)}</td>
-      <td className="n">
+      <td data-label="model" className={run.imported ? 'quiet' : 'mono'}>
+        {run.imported ? 'not in the log' : nameOf(run.recipe.model.ref)}
+      </td>
+      <td data-label="step" className="n">
         {run.step} / {run.maxSteps}
       </td>
-      <td className="n">{value('loss')}</td>
-      <td className="n">{value('eval_loss')}</td>
-      <td>{new Date(run.createdAt).toLocaleString(undefined, { dateStyle: 'short', timeStyle: 'short' })}</td>
-      <td>
+      <td data-label="loss" className="n">
+        {value('loss')}
+      </td>
+      <td data-label="eval_loss" className="n">
+        {value('eval_loss')}
+      </td>
+      <td data-label="started">
+        {started === undefined ? <span className="quiet">not in the log</span> : timeWords(started)}
+        {run.imported && <span className="runs-overrides quiet">imported {timeWords(run.createdAt)}</span>}
+      </td>
+      <td className="flow-row">
         <span className="runs-verbs">
-          <button type="button" className="link" onClick={() => setDraft(run.name)}>
+          <button type="button" className="link" aria-label={`Rename ${run.name}`} onClick={() => setDraft(run.name)}>
             Rename
           </button>
           {canResume && (
             <button
               type="button"
               className="link"
+              aria-label={`Continue ${run.name}`}
               onClick={() =>
                 attempt(async () => {
                   await resumeRun(run.id);
@@ -248,6 +269,7 @@ function Row({
           <button
             type="button"
             className="link"
+            aria-label={`Export ${run.name}`}
             onClick={() =>
               attempt(async () => {
                 const { fileName, bytes } = await exportRun(run.id);
@@ -258,183 +280,19 @@ function Row({
           >
             Export
           </button>
-          {isAsked ? (
-            <>
-              <button
-                type="button"
-                className="link bad-text"
-                onClick={() =>
-                  attempt(async () => `Deleted “${run.name}”: ${number((await deleteRun(run.id)) / 1e6)} MB freed.`)
-                }
-              >
-                Delete for good
-              </button>
-              <button type="button" className="link" onClick={() => setAsked(false)}>
-                Keep
-              </button>
-            </>
-          ) : (
-            <button type="button" className="link" disabled={isLive} onClick={() => setAsked(true)}>
-              Delete
-            </button>
-          )}
+          <DeleteStored
+            id={run.id}
+            name={run.name}
+            className="link"
+            unless={isLive(run) ? 'It trains or waits. Stop it first.' : undefined}
+            consequences={storedConsequences}
+            remove={async () => {
+              const freedBytes = await deleteRun(run.id);
+              attempt(async () => `Deleted “${run.name}”: ${number(freedBytes / 1e6)} MB freed.`);
+            }}
+          />
         </span>
       </td>
     </tr>
-  );
-}
-
-function Compare({ runs }: { runs: readonly RunRecord[] }) {
-  const metrics = sharedMetrics(runs);
-  const [wanted, setWanted] = useState<string>();
-  const metric = wanted && metrics.includes(wanted) ? wanted : metrics[0];
-  const diff = runs.length > 1 ? recipeDiff(runs) : [];
-  return (
-    <div className="runs-compare">
-      <Card
-        title={metric ?? 'curves'}
-        note={runs.length > 1 ? plural(runs.length, 'run') : runs[0]?.name}
-        actions={
-          <select
-            className="select"
-            aria-label="Metric"
-            value={metric ?? ''}
-            onChange={(e) => setWanted(e.currentTarget.value)}
-          >
-            {metrics.map((m) => (
-              <option key={m}>{m}</option>
-            ))}
-          </select>
-        }
-      >
-        {metric ? (
-          <LineChart
-            title={metric}
-            height={180}
-            series={runs.map((run) => ({
-              id: run.id,
-              label: run.name,
-              color: runColor(run.id),
-              points: run.points.flatMap((p) =>
-                typeof p[metric] === 'number' ? [{ step: p.step, value: p[metric] }] : [],
-              ),
-            }))}
-          />
-        ) : (
-          <p className="quiet">Nothing was logged yet.</p>
-        )}
-      </Card>
-      {runs.length > 1 && (
-        <Card title="What differs" note={diff.length ? plural(diff.length, 'setting') : undefined}>
-          {diff.length ? (
-            <div className="runs-scroll">
-              <table className="data-table">
-                <thead>
-                  <tr>
-                    <th>setting</th>
-                    {runs.map((r) => (
-                      <th key={r.id}>
-                        <span className="run-dot" style={{ background: runColor(r.id) }} />
-                        {r.name}
-                      </th>
-                    ))}
-                  </tr>
-                </thead>
-                <tbody>
-                  {diff.map(({ key, values }) => (
-                    <tr key={key}>
-                      <td className="mono">{key}</td>
-                      {values.map((v, i) => (
-                        <td key={runs[i]!.id} className="mono">
-                          {v}
-                        </td>
-                      ))}
-                    </tr>
-                  ))}
-                </tbody>
-              </table>
-            </div>
-          ) : (
-            <p className="quiet">Nothing: same recipe, same seed, same backend. Their curves should be the same.</p>
-          )}
-        </Card>
-      )}
-    </div>
-  );
-}
-
-const short = (id: string) => (id.startsWith('sha256:') ? `${id.slice(7, 19)}` : id);
-
-function Lineage({ run }: { run: RunRecord }) {
-  const overridden = overrideWords(run);
-  const rows: [string, string][] = [
-    ...Object.entries(run.parents).map(([k, v]): [string, string] => [`from ${k}`, v]),
-    ...Object.entries(run.outputs).map(([k, v]): [string, string] => [`made ${k}`, v]),
-  ];
-  return (
-    <Card title="Lineage" note={run.name}>
-      <dl className="facts lineage">
-        {rows.map(([label, id]) => (
-          <div key={label} className="facts-pair">
-            <dt>{label}</dt>
-            <dd>
-              <button
-                type="button"
-                className="link"
-                title={`Copy ${id}`}
-                onClick={() => void navigator.clipboard.writeText(id)}
-              >
-                {short(id)}
-              </button>
-            </dd>
-          </div>
-        ))}
-        {overridden.length > 0 && (
-          <div className="facts-pair">
-            <dt>trained in spite of</dt>
-            <dd className="warn-text">{overridden.join(', ')}</dd>
-          </div>
-        )}
-        {run.imported ? (
-          <>
-            <div className="facts-pair">
-              <dt>imported from</dt>
-              <dd>{run.imported.fileName}</dd>
-            </div>
-            <div className="facts-pair">
-              <dt>weights</dt>
-              <dd>none: a log has curves only</dd>
-            </div>
-            {run.imported.notes.map((note) => (
-              <div key={note} className="facts-pair">
-                <dt>note</dt>
-                <dd>{note}</dd>
-              </div>
-            ))}
-          </>
-        ) : (
-          <>
-            <div className="facts-pair">
-              <dt>seed</dt>
-              <dd>{run.recipe.seed}</dd>
-            </div>
-            <div className="facts-pair">
-              <dt>backend</dt>
-              <dd>{run.backend ? `${run.backend.backend} · ${run.backend.adapter}` : '–'}</dd>
-            </div>
-            <div className="facts-pair">
-              <dt>checkpoints</dt>
-              <dd>{run.checkpoints.map((c) => c.step).join(', ') || 'none yet'}</dd>
-            </div>
-          </>
-        )}
-        {Object.entries(run.versions).map(([k, v]) => (
-          <div key={k} className="facts-pair">
-            <dt>{k}</dt>
-            <dd>{v}</dd>
-          </div>
-        ))}
-      </dl>
-    </Card>
   );
 }

@@ -1,43 +1,21 @@
 import { expect, test } from 'vitest';
-import { tenantsRecipe } from '../../labs/recipes/tenants';
 import type { RunRecord } from '../../protocol/run';
-import { modelWords, newest, overrideWords, panelOf, recipeDiff, runColor, sharedMetrics } from './runsView';
+import { testRun } from '../../protocol/testRun';
+import {
+  curvesOf,
+  importedWords,
+  lineageOf,
+  newest,
+  noCurveWords,
+  overrideWords,
+  runColor,
+  runColors,
+  sharedMetrics,
+  startedAt,
+} from './runsView';
 
-const run = (id: string, args: RunRecord['recipe']['args'], points: RunRecord['points'] = []): RunRecord => ({
-  id,
-  name: id,
-  recipe: {
-    version: 1,
-    trainer: 'sft',
-    model: { ref: 'builtin:nano' },
-    template: 'builtin:chat',
-    data: { train: [], eval: [] },
-    args,
-    peft: null,
-    evaluation: [],
-    seed: 1,
-  },
-  status: 'finished',
-  createdAt: 0,
-  updatedAt: 0,
-  step: 1,
-  maxSteps: 1,
-  versions: {},
-  kernelVariants: {},
-  parents: {},
-  outputs: {},
-  checkpoints: [],
-  points,
-  generations: [],
-});
-
-test('the diff names only the settings that differ, and says when one run lacks one', () => {
-  const diff = recipeDiff([run('a', { learning_rate: 1, packing: true }), run('b', { learning_rate: 2 })]);
-  expect(diff).toEqual([
-    { key: 'args.learning_rate', values: ['1', '2'] },
-    { key: 'args.packing', values: ['true', '—'] },
-  ]);
-});
+const run = (id: string, args: RunRecord['recipe']['args'], points: RunRecord['points'] = []): RunRecord =>
+  testRun({ id, name: id, recipe: { args }, points });
 
 test('the newest value skips points that lack the metric, and nulls', () => {
   const r = run('a', {}, [
@@ -58,13 +36,6 @@ test('metrics of any run are offered, without step and epoch; a colour belongs t
   expect(runColor('a')).toBe(runColor('a'));
 });
 
-test('a run opens where it can be read: adapters in LoRA, all weights in their trainer’s panel', () => {
-  const full = run('a', {});
-  expect(panelOf(full)).toBe('#/sft');
-  expect(panelOf({ recipe: { ...full.recipe, peft: { r: 4 } } })).toBe('#/lora');
-  expect(panelOf({ recipe: tenantsRecipe })).toBe('#/adapters');
-});
-
 test('what a run was trained in spite of is told in words', () => {
   const plain = run('a', {});
   expect(overrideWords(plain)).toEqual([]);
@@ -72,9 +43,51 @@ test('what a run was trained in spite of is told in words', () => {
   expect(overrideWords({ recipe })).toEqual(['tool result trained', 'double bos']);
 });
 
-test('a model is called by its name while it is here, then by the beginning of its id', () => {
-  const ref = `sha256:${'0a'.repeat(32)}`;
-  expect(modelWords('builtin:nano', [])).toBe('nano');
-  expect(modelWords(ref, [{ id: ref, name: 'SmolLM' }])).toBe('SmolLM');
-  expect(modelWords(ref, [])).toBe('0a0a0a0a0a0a');
+test('an imported log began when the file says, not when it was imported', () => {
+  expect(startedAt(testRun({ createdAt: 5 }))).toBe(5);
+  const imported = { fileName: 'a', format: 'metrics' as const, notes: [] };
+  expect(startedAt(testRun({ createdAt: 5, imported }))).toBeUndefined();
+  expect(startedAt(testRun({ createdAt: 5, imported: { ...imported, startedAt: 3 } }))).toBe(3);
+});
+
+test('six runs side by side have six colours, and one that need not change keeps its own', () => {
+  const runs = Array.from({ length: 6 }, (_, i) => ({ id: `run ${i}` }));
+  const colors = runColors(runs);
+  expect(new Set(Object.values(colors)).size).toBe(6);
+  expect(colors['run 0']).toBe(runColor('run 0'));
+  expect(runColors([{ id: 'a' }, { id: 'b' }])).toEqual({ a: runColor('a'), b: runColor('b') });
+  expect(runColor('a')).not.toBe(runColor('b'));
+});
+
+test('a run without a finite value has no curve, and a sentence says why, unless one may still come', () => {
+  const nan = { ...run('nan', {}, [{ step: 1, epoch: 0, loss: null }]), status: 'finished' as const };
+  const other = { ...run('other', {}, [{ step: 1, epoch: 0, eval_loss: 1 }]), status: 'finished' as const };
+  const good = run('good', {}, [{ step: 1, epoch: 0, loss: 2 }, { step: 2, epoch: 0, loss: null }]); // biome-ignore format: two points
+  expect(curvesOf([nan, other, good], 'loss')).toEqual([{ run: good, points: [{ step: 1, value: 2 }] }]);
+  expect(noCurveWords(nan, 'loss')).toBe('nan: every value of loss is NaN or infinite.');
+  expect(noCurveWords(other, 'loss')).toBe('other has no loss.');
+  expect(noCurveWords(good, 'loss')).toBeUndefined();
+  expect(noCurveWords({ ...other, status: 'running' }, 'loss')).toBeUndefined();
+});
+
+test('a log that was here already is told so, under its name', () => {
+  expect(importedWords(run('mine', {}), 'today, 09:05')).toBe('Nothing new was stored: this is the log “mine”, imported today, 09:05.'); // biome-ignore format: one call
+});
+
+test('lineage has names where they are known, by the refs of the recipe, and ids in any case', () => {
+  const { recipe } = run('a', {});
+  const data = { train: [{ ref: 'sha256:d1' }, { ref: 'builtin:x' }], eval: [] };
+  const trained = {
+    recipe: { ...recipe, model: { ref: 'builtin:micro' }, template: 'model', data },
+    parents: { model: 'sha256:m', tokenizer: 'sha256:k', template: 'sha256:t', 'data/train': 'sha256:both' },
+    outputs: { adapter: 'sha256:o' },
+  };
+  const names: Record<string, string> = { 'builtin:micro': 'micro-base', 'sha256:k': 'tiny', 'sha256:d1': 'odd', 'builtin:x': 'X' }; // biome-ignore format: one table
+  expect(lineageOf(trained, (ref) => names[ref])).toEqual([
+    { label: 'from model', id: 'sha256:m', name: 'micro-base' },
+    { label: 'from tokenizer', id: 'sha256:k', name: 'tiny' },
+    { label: 'from template', id: 'sha256:t', name: 'the model’s own' },
+    { label: 'from data/train', id: 'sha256:both', name: 'odd + X' },
+    { label: 'made adapter', id: 'sha256:o' },
+  ]);
 });

@@ -1,6 +1,7 @@
 // What the pre-flight gate found, row by row, where the run was asked for; training all the same is a deliberate act.
 import { count, plural } from '../../lib/words';
 import type { GateFinding, RowPlace } from '../../protocol/requests';
+import { StartCures } from '../../ui/StartCures';
 
 const ROWS_NAMED = 5;
 /** Rows of an imported set are named by its hash: the line of the file is what helps, or their number. */
@@ -11,12 +12,15 @@ export function GateNotice({
   findings,
   onOverride,
   onLook,
+  onDerive,
   onClose,
 }: {
   findings: readonly GateFinding[];
   onOverride: () => void;
   /** To the rows themselves, or to one of them. */
   onLook: (place?: RowPlace) => void;
+  /** Where the template has no markers: derives the assistant's spans and starts again. */
+  onDerive?: () => void;
   onClose: () => void;
 }) {
   return (
@@ -44,6 +48,7 @@ export function GateNotice({
         ))}
       </ul>
       <div className="gate-verbs">
+        <StartCures onDerive={onDerive} />
         <button type="button" className="button" onClick={onClose}>
           Back to the recipe
         </button>

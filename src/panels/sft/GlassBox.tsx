@@ -3,11 +3,14 @@ import { useCallback, useEffect, useRef, useState } from 'react';
 import { count, number, plural } from '../../lib/words';
 import type { DatasetInfo, TemplateSettings } from '../../protocol/requests';
 import { studioClient } from '../../stores/client';
+import type { ModelState } from '../../stores/modelStates';
 import { useSession } from '../../stores/session';
 import { useLoaded } from '../../stores/useLoaded';
 import { Card } from '../../ui/Card';
 import { EncodedStrip } from '../../ui/EncodedStrip';
+import { Fault } from '../../ui/Fault';
 import { Segmented } from '../../ui/Segmented';
+import { StateSelect } from '../../ui/StateSelect';
 import { readable } from '../../ui/tokenText';
 import { AlternativesTable } from './AlternativesTable';
 import {
@@ -27,13 +30,6 @@ import { LossForms } from './LossForms';
 import { SamplePicker } from './SamplePicker';
 
 const TOP_K = 5;
-
-export interface ModelState {
-  ref: string;
-  label: string;
-  /** Changes when the weights behind `ref` have: a live model is read again every few steps. */
-  version: string;
-}
 
 export function GlassBox({
   states,
@@ -128,18 +124,7 @@ export function GlassBox({
       }
       actions={
         <>
-          <select
-            className="select"
-            aria-label="State of the model"
-            value={state?.ref ?? ''}
-            onChange={(event) => setStateRef(event.currentTarget.value)}
-          >
-            {states.map((s) => (
-              <option key={s.ref} value={s.ref}>
-                {s.label}
-              </option>
-            ))}
-          </select>
+          <StateSelect states={states} value={state?.ref} onChange={setStateRef} />
           <Segmented label="Colour tokens by" options={HEAT_MODES} value={mode} onChange={setMode} />
         </>
       }
@@ -153,9 +138,7 @@ export function GlassBox({
         onChange={(next) => setSample(next)}
       />
       {row.error ? (
-        <p className="bad-text" role="alert">
-          {row.error.message}
-        </p>
+        <Fault text={row.error.message} />
       ) : !encoded || !tokens ? (
         <div className="skeleton-block" aria-hidden="true" />
       ) : (
@@ -191,9 +174,7 @@ export function GlassBox({
                 </div>
               </div>
             ) : readError ? (
-              <p className="bad-text" role="alert">
-                The model cannot read the row: {readError.message}
-              </p>
+              <Fault text={`The model cannot read the row: ${readError.message}`} />
             ) : (
               <p className="quiet">
                 {token === 0 && inspection

@@ -1,5 +1,6 @@
 // What training changed, measured on held-out cases by generation: before, after, interval, and what to look at next.
 import { useEffect } from 'react';
+import { hasOwnRows } from '../../labs/recipeData';
 import { count, plural } from '../../lib/words';
 import type { MetricResult } from '../../protocol/requests';
 import type { RunRecord } from '../../protocol/run';
@@ -10,8 +11,10 @@ import {
   measurementKey,
   useMeasurements,
 } from '../../stores/measurements';
+import { openInChat } from '../../stores/models';
 import { Card } from '../../ui/Card';
-import { ChangesTable } from '../../ui/ChangesTable';
+import { ChangesTable, NOT_YOURS } from '../../ui/ChangesTable';
+import { Fault } from '../../ui/Fault';
 import type { LossFinding } from '../../ui/lossFinding';
 import { intervalWords, metricChanges, metricWords } from '../../ui/metricWords';
 
@@ -23,6 +26,7 @@ export function Measured({
   seed,
   template,
   finding,
+  isOwn,
   starts,
 }: {
   baseRef: string;
@@ -34,6 +38,8 @@ export function Measured({
   template: string;
   /** What the curves say. */
   finding?: LossFinding;
+  /** The rows are the person's own: the cases are not theirs. */
+  isOwn: boolean;
   /** Measure without being asked: the run has just finished before the person's eyes. */
   starts: boolean;
 }) {
@@ -52,7 +58,7 @@ export function Measured({
   return (
     <Card
       title="What changed"
-      note={`${plural(cases, 'held-out case')}, answered greedily, 95 % intervals`}
+      note={`${isOwn ? `the studio’s own finance cases: ${cases}` : plural(cases, 'held-out case')}, answered greedily, 95 % intervals`}
       actions={
         busy ? (
           <button type="button" className="button" onClick={() => cancelMeasurement(busy)}>
@@ -69,6 +75,7 @@ export function Measured({
       className="measured"
     >
       {finding && <p>{finding.words}</p>}
+      {isOwn && <p className="quiet">{NOT_YOURS}</p>}
       {busy && progress && (
         <p role="status" className="quiet">
           {busy === after ? 'Trained model' : 'Base model'}: {count(progress.done)} of {count(progress.total)} cases
@@ -76,11 +83,7 @@ export function Measured({
         </p>
       )}
       {[a, b].map((m, i) =>
-        m?.status === 'failed' ? (
-          <p key={i === 0 ? 'after' : 'before'} className="bad-text" role="alert">
-            {m.error}
-          </p>
-        ) : null,
+        m?.status === 'failed' ? <Fault key={i === 0 ? 'after' : 'before'} text={m.error} /> : null,
       )}
       {a?.status === 'ready' && (
         <ChangesTable
@@ -89,7 +92,7 @@ export function Measured({
           hasBefore={b?.status === 'ready'}
         />
       )}
-      {a?.status === 'ready' && <p className="next">{nextStep(a.metrics, finding)}</p>}
+      {a?.status === 'ready' && !isOwn && <p className="next">{nextStep(a.metrics, finding)}</p>}
     </Card>
   );
 }
@@ -117,7 +120,8 @@ export function MeasuredWords({
     <>
       {first?.after && (
         <>
-          On held-out cases <span className="mono">{first.id}</span>{' '}
+          {hasOwnRows(run.recipe) ? 'On the studio’s own finance cases' : 'On held-out cases'}{' '}
+          <span className="mono">{first.id}</span>{' '}
           {!first.before
             ? 'is '
             : metricWords(first.before) === metricWords(first.after)
@@ -127,9 +131,9 @@ export function MeasuredWords({
         </>
       )}
       {busy && `Measuring on held-out cases: ${count(busy.done)} of ${count(busy.total)} … `}
-      <a className="link" href="#/chat">
+      <button type="button" className="link" onClick={() => openInChat(`run:${run.id}`, baseRef)}>
         Compare in Chat
-      </a>
+      </button>
     </>
   );
 }

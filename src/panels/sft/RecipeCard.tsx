@@ -1,19 +1,23 @@
 // The knobs: few in sight, the rest folded. While a run is on, they show what it was started with.
 import { useState } from 'react';
+import { dataHint, dataOf, modeHint, withSet } from '../../labs/recipeData';
+import { settingsOf } from '../../labs/recipeSettings';
 import type { Fields } from '../../lib/fields';
 import type { Json } from '../../protocol/chat';
 import type { DatasetInfo } from '../../protocol/requests';
-import { useStoredModels, withModel } from '../../stores/models';
+import { useModelName, useModelStore, useStoredModels, withModel } from '../../stores/models';
+import { setNames } from '../../stores/setNames';
 import { useTemplates } from '../../stores/templates';
 import { SEED_FIELD, useTypedFields } from '../../stores/typedFields';
+import { useWorkbench } from '../../stores/workbench';
 import { trainers } from '../../trainers/registry';
 import { Card } from '../../ui/Card';
 import { ConfigForm } from '../../ui/ConfigForm';
+import { MemoryNote } from '../../ui/MemoryNote';
 import { Segmented } from '../../ui/Segmented';
 import { TemplateSelect, withOwn } from '../../ui/TemplateSelect';
-import { dataHint, dataOf, withData } from './dataChoice';
 import { LOSS_ON, lossOn, withLossOn } from './lossOn';
-import { MemoryNote } from './MemoryNote';
+import { modelChoices } from './modelChoices';
 import type { Sft } from './useSft';
 
 /** In sight, in this order; `loss on`, the model and the seed are beside them. */
@@ -24,12 +28,22 @@ const MODELS = [
   { id: 'builtin:nano', label: 'nano' },
   { id: 'builtin:micro', label: 'micro' },
 ] as const;
+const BUILTINS = MODELS.map(({ id }) => id);
 
 export function RecipeCard({ sft, datasets }: { sft: Sft; datasets: readonly DatasetInfo[] }) {
   const [isOpen, setOpen] = useState(false);
   const { recipe, edit, isBusy } = sft;
   const { typed, type } = useTypedFields('sft');
-  const stored = useStoredModels().filter(({ isImported }) => isImported);
+  const nameOf = useModelName();
+  const names = setNames(datasets);
+  const isLoaded = useModelStore((s) => s.isLoaded);
+  const stored = useStoredModels();
+  const own = isLoaded ? modelChoices(stored, recipe.model.ref, BUILTINS, nameOf) : [];
+  /** Template and Mask read with its tokenizer from then on. */
+  const choose = (ref: string, tokenizer?: string) => {
+    edit(withModel(recipe, ref, tokenizer));
+    useWorkbench.getState().bringKit(tokenizer);
+  };
   const templates = withOwn(useTemplates(), recipe.template);
   const [isFolded, setFolded] = useState(() => matchMedia('(max-width: 700px)').matches);
   const fields: Fields = trainers.sft.fields;
@@ -39,13 +53,15 @@ export function RecipeCard({ sft, datasets }: { sft: Sft; datasets: readonly Dat
   // Under assistant_only_loss the other switch is a choice of its own: whether answers in the prompt are trained.
   const hidden = recipe.args.assistant_only_loss === true ? HIDDEN : [...HIDDEN, 'completion_only_loss'];
   const rest = pick((key) => !SHOWN.includes(key) && !hidden.includes(key));
+  const rowType = datasets.find(({ id }) => id === dataOf(recipe))?.type;
+  const lossHint = modeHint(rowType, settingsOf(recipe).mode);
   const change = (args: { [key: string]: Json }) => edit({ ...recipe, args: { ...recipe.args, ...args } });
   if (isFolded)
     return (
       <Card
         title="Recipe"
         note={[
-          stored.find(({ id }) => id === recipe.model.ref)?.name ?? recipe.model.ref.replace('builtin:', ''),
+          nameOf(recipe.model.ref),
           ...SHOWN.filter((key) => key !== 'packing').map((key) => shownValue(fields, recipe.args, key)),
           `loss on ${lossOn(recipe.args)}`,
         ].join(' · ')}
@@ -56,7 +72,7 @@ export function RecipeCard({ sft, datasets }: { sft: Sft; datasets: readonly Dat
         }
         className="recipe"
       >
-        <MemoryNote sft={sft} />
+        <MemoryNote plan={sft.memory.value?.plan} isLoading={sft.memory.isLoading} isBusy={sft.isBusy} />
         {sft.complaints.map((complaint) => (
           <p key={complaint} className="bad-text">
             {complaint}
@@ -73,27 +89,27 @@ export function RecipeCard({ sft, datasets }: { sft: Sft; datasets: readonly Dat
             label="Base model"
             options={MODELS}
             value={recipe.model.ref as (typeof MODELS)[number]['id']}
-            onChange={(ref) => edit(withModel(recipe, ref, undefined))}
+            onChange={(ref) => choose(ref)}
           />
         </div>
-        {stored.length > 0 && (
-          <label className="knob" title="Models that you brought on the Models page.">
-            <span>imported</span>
+        {own.length > 0 && (
+          <label className="knob" title="Models that you brought on the Models page or trained here.">
+            <span>or yours</span>
             <select
               className="select data-select"
-              aria-label="Imported base model"
-              value={stored.some(({ id }) => id === recipe.model.ref) ? recipe.model.ref : ''}
+              aria-label="Imported or trained model"
+              value={own.some(({ ref }) => ref === recipe.model.ref) ? recipe.model.ref : ''}
               onChange={(event) => {
-                const model = stored.find(({ id }) => id === event.currentTarget.value);
-                if (model) edit(withModel(recipe, model.id, model.tokenizer));
+                const model = own.find(({ ref }) => ref === event.currentTarget.value);
+                if (model) choose(model.ref, model.tokenizer);
               }}
             >
               <option value="" disabled>
                 none
               </option>
-              {stored.map(({ id, name }) => (
-                <option key={id} value={id}>
-                  {name}
+              {own.map(({ ref, label }) => (
+                <option key={ref} value={ref}>
+                  {label}
                 </option>
               ))}
             </select>
@@ -107,12 +123,12 @@ export function RecipeCard({ sft, datasets }: { sft: Sft; datasets: readonly Dat
             value={dataOf(recipe) ?? ''}
             onChange={(event) => {
               const info = datasets.find(({ id }) => id === event.currentTarget.value);
-              if (info) edit(withData(recipe, info));
+              if (info) edit(withSet(recipe, info, datasets));
             }}
           >
             {datasets.map(({ id, title }) => (
               <option key={id} value={id}>
-                {title}
+                {names.get(id) ?? title}
               </option>
             ))}
           </select>
@@ -126,7 +142,9 @@ export function RecipeCard({ sft, datasets }: { sft: Sft; datasets: readonly Dat
             onChange={(template) => edit({ ...recipe, template })}
           />
         </div>
+        {sft.spansHint && <p className="quiet">{sft.spansHint}</p>}
         {dataHint(recipe) && <p className="quiet">{dataHint(recipe)}</p>}
+        {lossHint && <p className="quiet">{lossHint}</p>}
         <ConfigForm fields={shown} value={recipe.args} onChange={change} typed={typed} onType={type} />
         <label className="knob" title="Which tokens are targets: the assistant’s, everything after the prompt, or all.">
           <span>loss on</span>
@@ -150,7 +168,7 @@ export function RecipeCard({ sft, datasets }: { sft: Sft; datasets: readonly Dat
           typed={typed}
           onType={type}
         />
-        <MemoryNote sft={sft} />
+        <MemoryNote plan={sft.memory.value?.plan} isLoading={sft.memory.isLoading} isBusy={sft.isBusy} />
         <button type="button" className="link" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
           {isOpen ? 'Fewer settings' : `${Object.keys(rest).length} more settings`}
         </button>

@@ -1,9 +1,9 @@
 // Settings that came from another panel: which, looked at on which rows, and what a recipe could not take.
 import { X } from 'lucide-react';
+import { dataOf, withData } from '../../labs/recipeData';
 import type { Recipe } from '../../protocol/recipe';
 import { useSftDraft } from '../../stores/sftDraft';
 import { useTemplates } from '../../stores/templates';
-import { dataOf, withData } from './dataChoice';
 
 export function SettingsNote({ recipe, onEdit }: { recipe: Recipe; onEdit: (recipe: Recipe) => void }) {
   const { origin, forgetOrigin } = useSftDraft();

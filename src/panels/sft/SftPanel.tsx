@@ -1,25 +1,27 @@
 // SFT: the recipe, the run, its curves, and the glass box under them.
 import { useMemo, useState } from 'react';
+import { hasOwnRows } from '../../labs/recipeData';
 import { settingsOf } from '../../labs/recipeSettings';
 import { number } from '../../lib/words';
-import type { Recipe } from '../../protocol/recipe';
-import type { RowPlace } from '../../protocol/requests';
 import type { RunRecord } from '../../protocol/run';
 import { useDatasets } from '../../stores/datasets';
+import { lookInMask } from '../../stores/lookInMask';
+import { modelStates } from '../../stores/modelStates';
+import { isLive } from '../../stores/runPanel';
 import type { RunStats } from '../../stores/runs';
 import { useTemplates } from '../../stores/templates';
-import { useWorkbench } from '../../stores/workbench';
 import { Answers } from '../../ui/Answers';
 import { Card } from '../../ui/Card';
 import { LineChart } from '../../ui/LineChart';
 import { lossFinding } from '../../ui/lossFinding';
 import { Panel } from '../../ui/Panel';
+import { RunElsewhere } from '../../ui/RunElsewhere';
 import { RunNotice } from '../../ui/RunNotice';
 import { curveWords, metricSeries, progressWords } from '../../ui/runWords';
+import { StartCures } from '../../ui/StartCures';
 import { GateNotice } from './GateNotice';
 import { GlassBox } from './GlassBox';
 import { Measured, MeasuredWords } from './Measured';
-import { isLive, modelStates } from './modelStates';
 import { PairCard } from './PairCard';
 import { RecipeCard } from './RecipeCard';
 import { RunControls } from './RunControls';
@@ -52,12 +54,14 @@ export function SftPanel() {
           finished={<MeasuredWords run={run} baseRef={shown.model.ref} metrics={shown.evaluation} cases={CASES} />}
         />
       )}
+      {sft.elsewhere && <RunElsewhere {...sft.elsewhere} />}
       <SettingsNote recipe={recipe} onEdit={sft.edit} />
       {sft.gate && (
         <GateNotice
           findings={sft.gate.findings}
           onClose={sft.closeGate}
-          onLook={(place) => lookInMask(recipe, templates.find(({ ref }) => ref === recipe.template)?.source, place)}
+          onLook={(place) => lookInMask(recipe, templates, place)}
+          onDerive={sft.deriveAnd && (() => sft.gate && sft.deriveAnd?.(() => sft.gate?.retry([])))}
           onOverride={() => sft.gate?.retry(sft.gate.findings.map(({ kind }) => kind))}
         />
       )}
@@ -69,6 +73,14 @@ export function SftPanel() {
               <button type="button" className="link" onClick={sft.error.retry}>
                 Try again
               </button>
+            )}
+            {sft.error.isOfRows && sft.error.retry && (
+              <div className="gate-verbs">
+                <StartCures
+                  onDerive={sft.deriveAnd && (() => sft.error?.retry && sft.deriveAnd?.(sft.error.retry))}
+                  onLook={() => lookInMask(recipe, templates)}
+                />
+              </div>
             )}
           </div>
         </div>
@@ -84,7 +96,12 @@ export function SftPanel() {
         settings={settings}
         maxRows={shown.data.rows}
       />
-      <Answers key={run?.id} generations={run?.generations ?? []} isOver={run !== undefined && !isLive(run)} />
+      <Answers
+        key={run?.id}
+        generations={run?.generations ?? []}
+        isOver={run !== undefined && !isLive(run)}
+        heldOut={shown.data.eval.length > 0}
+      />
       {run && (run.status === 'finished' || run.status === 'stopped') && (
         <Measured
           baseRef={shown.model.ref}
@@ -94,7 +111,8 @@ export function SftPanel() {
           seed={shown.seed}
           template={shown.template}
           finding={lossFinding(run.points)}
-          starts={run.status === 'finished' && sft.finishedHere && !run.group}
+          isOwn={hasOwnRows(shown)}
+          starts={run.status === 'finished' && sft.finishedHere && !run.group && !hasOwnRows(shown)}
         />
       )}
       <PairCard arms={sft.pair} onStart={sft.startPair} canStart={!sft.isBusy && !sft.blocked} cases={CASES} />
@@ -179,15 +197,4 @@ function Curves({ run, stats, isRecovering }: { run?: RunRecord; stats?: RunStat
       </Card>
     </>
   );
-}
-
-/** Mask with the recipe's rows, template and settings, at one of them if any is named. `source`: of its template. */
-function lookInMask(recipe: Recipe, source: string | undefined, place?: RowPlace): void {
-  const { openKit, editTemplate, edit, openDataset, openRow } = useWorkbench.getState();
-  openKit(undefined);
-  editTemplate(recipe.template === 'builtin:chatml' ? undefined : source);
-  edit(settingsOf(recipe));
-  openDataset(place?.datasetId ?? recipe.data.train[0]!.ref, place?.split);
-  if (place) openRow(place.index);
-  location.hash = '#/mask';
 }

@@ -1,12 +1,16 @@
 // The SFT panel's state: the recipe being edited, the run in view, the newest pair, and the verbs on them.
 import { useMemo, useRef, useState } from 'react';
+import { withSpans } from '../../labs/assistantSpans';
 import { lossPair } from '../../labs/pair';
+import { defaultSftRecipe } from '../../labs/registry';
 import { CancelledError, type StudioError } from '../../lib/errors';
 import { count } from '../../lib/words';
 import type { Recipe } from '../../protocol/recipe';
 import type { GateFinding } from '../../protocol/requests';
-import type { RunRecord } from '../../protocol/run';
+import { useAssistantSpans } from '../../stores/assistantSpans';
 import { studioClient } from '../../stores/client';
+import { useWithoutMissing } from '../../stores/missingChoices';
+import { runElsewhere, runsOfPanel } from '../../stores/runPanel';
 import { pauseRun, resumeRun, startRun, stepRunOnce, stopRun, unpauseRun, useRuns } from '../../stores/runs';
 import { useSession } from '../../stores/session';
 import { suggested, useSftDraft } from '../../stores/sftDraft';
@@ -14,9 +18,7 @@ import { SEED_FIELD, typedComplaints, useTypedFields } from '../../stores/typedF
 import { useLoaded } from '../../stores/useLoaded';
 import { useWorkbench } from '../../stores/workbench';
 import { trainers } from '../../trainers/registry';
-import { isLive } from './modelStates';
 
-const newestFirst = (a: RunRecord, b: RunRecord) => b.createdAt - a.createdAt;
 const PAIR = 'loss pair ';
 
 export function useSft() {
@@ -24,6 +26,11 @@ export function useSft() {
   const { runId, openRun: show } = useWorkbench();
   const backend = useSession((s) => s.backend);
   const recipe = useMemo(() => suggested({ recipe: chosen, isUntouched }, backend), [chosen, isUntouched, backend]);
+  useWithoutMissing(chosen, edit, defaultSftRecipe);
+  const spans = useAssistantSpans('#/sft', recipe, edit);
+  // A retry starts with what the recipe is then.
+  const latest = useRef(recipe);
+  latest.current = recipe;
   const runs = useRuns((s) => s.runs);
   const stats = useRuns((s) => s.stats);
   const startedHere = useRuns((s) => s.startedHere);
@@ -32,11 +39,7 @@ export function useSft() {
   const starting = useRef<AbortController>(undefined);
   const [error, setError] = useState<Failure>();
   const [gate, setGate] = useState<Gate>();
-  const list = Object.values(runs)
-    .filter((run) => run.recipe.trainer === 'sft')
-    .sort(newestFirst);
-  const live = list.find((run) => run.status === 'running' || run.status === 'paused') ?? list.find(isLive);
-  const run = live ?? (runId ? runs[runId] : undefined) ?? list[0];
+  const { list, live, shown: run } = runsOfPanel(runs, '#/sft', runId);
   const group = list.find((r) => r.group?.startsWith(PAIR))?.group;
 
   const recovering = useRuns((s) => s.recovering);
@@ -59,7 +62,7 @@ export function useSft() {
       if (cause instanceof CancelledError) return;
       const { kind, details, message } = cause as StudioError;
       if (kind === 'preflight' && retry) setGate({ findings: details as GateFinding[], retry });
-      else setError({ message, retry: retry && (() => retry([])) });
+      else setError({ message, retry: retry && (() => retry([])), isOfRows: kind === 'data' || kind === 'template' });
     }
   };
   const withRun = (verb: (id: string) => Promise<unknown>) => () => void attempt(async () => run && verb(run.id));
@@ -77,6 +80,8 @@ export function useSft() {
     edit,
     run,
     stats: run ? stats[run.id] : undefined,
+    /** A run of another page that is told in a line. */
+    elsewhere: runElsewhere({ runs, stats }, '#/sft', runId),
     /** Some SFT run trains, waits or is paused: the recipe is locked. */
     isBusy: live !== undefined,
     isStarting,
@@ -97,18 +102,28 @@ export function useSft() {
     gate,
     closeGate: () => setGate(undefined),
     finishedHere: run !== undefined && startedHere.includes(run.id),
+    /** What is said of the assistant's spans beside the choice of what is trained. */
+    spansHint: spans.hint,
+    /** Where markers are missing: derives the spans, and starts again. */
+    deriveAnd: spans.canDerive
+      ? (retry: () => void) => {
+          latest.current = withSpans(latest.current, 'derived');
+          edit(latest.current);
+          retry();
+        }
+      : undefined,
     pair: group ? list.filter((r) => r.group === group) : [],
     start: () =>
       begin((overrides) =>
         startRun({
-          recipe: withOverrides(recipe, overrides),
-          name: nameOf(recipe, list.length),
+          recipe: withOverrides(latest.current, overrides),
+          name: nameOf(latest.current, list.length),
           signal: starting.current?.signal,
         }),
       ),
     startPair: () =>
       begin(async (overrides) => {
-        const { full, completion } = lossPair(withOverrides(recipe, overrides));
+        const { full, completion } = lossPair(withOverrides(latest.current, overrides));
         const id = `${PAIR}${crypto.randomUUID()}`;
         const signal = starting.current?.signal;
         const first = await startRun({ recipe: full, name: full.name ?? 'full', group: id, signal });
@@ -126,6 +141,8 @@ export function useSft() {
 interface Failure {
   message: string;
   retry?: () => void;
+  /** Rows or template are what is wrong, so Mask shows it. */
+  isOfRows?: boolean;
 }
 /** What the pre-flight gate found when a run was asked for. */
 interface Gate {

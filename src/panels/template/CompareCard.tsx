@@ -9,6 +9,7 @@ import { useKits } from '../../stores/kits';
 import { useTemplates } from '../../stores/templates';
 import { useWorkbench } from '../../stores/workbench';
 import { Card } from '../../ui/Card';
+import { Fault } from '../../ui/Fault';
 import { TemplateSelect } from '../../ui/TemplateSelect';
 
 type State =
@@ -95,11 +96,7 @@ export function CompareCard({ settings }: { settings: TemplateSettings }) {
           firstOption={other.kit ? 'with its own template' : 'with the built-in template'}
         />
       </div>
-      {error && (
-        <p className="bad-text" role="alert">
-          {error}
-        </p>
-      )}
+      <Fault text={error} />
       {state.status !== 'idle' && state.report && (
         <Report report={state.report} total={state.status === 'ready' ? state.total : undefined} />
       )}

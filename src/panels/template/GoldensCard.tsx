@@ -7,6 +7,8 @@ import { saveFile } from '../../stores/saveFile';
 import { useLoaded } from '../../stores/useLoaded';
 import type { Conversation } from '../../stores/workbench';
 import { Card } from '../../ui/Card';
+import { Fault } from '../../ui/Fault';
+import { FilePicker } from '../../ui/FilePicker';
 import { freeGoldenName, goldenWords } from './templateView';
 
 export function GoldensCard({ conversation, settings }: { conversation: Conversation; settings: TemplateSettings }) {
@@ -66,18 +68,12 @@ export function GoldensCard({ conversation, settings }: { conversation: Conversa
       }
       actions={
         <>
-          <input
-            ref={picker}
-            type="file"
+          <FilePicker
+            input={picker}
+            label="Golden samples file"
             accept=".json"
-            className="sr-only"
-            tabIndex={-1}
-            aria-label="Golden samples file"
-            onChange={(event) => {
-              const file = event.currentTarget.files?.[0];
-              event.currentTarget.value = '';
-              if (file) void act(file.arrayBuffer().then((bytes) => bring(bytes)));
-            }}
+            isSingle
+            onFiles={([first]) => void act(first!.file.arrayBuffer().then((bytes) => bring(bytes)))}
           />
           <button type="button" className="button" onClick={() => picker.current?.click()}>
             Import
@@ -142,11 +138,7 @@ export function GoldensCard({ conversation, settings }: { conversation: Conversa
           </div>
         </div>
       )}
-      {error && (
-        <p className="bad-text" role="alert">
-          {error}
-        </p>
-      )}
+      <Fault text={error} />
       {goldens.length === 0 ? (
         <p className="quiet">
           Pin conversations that must never change: their string, their ids and how many tokens are trained. Every edit

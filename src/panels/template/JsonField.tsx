@@ -1,6 +1,7 @@
 // A value as JSON that can be edited: what is valid is handed on, what is not stays in the field with its fault.
 import { useEffect, useState } from 'react';
 import type { Json } from '../../protocol/chat';
+import { Fault } from '../../ui/Fault';
 
 export function JsonField({
   label,
@@ -48,11 +49,7 @@ export function JsonField({
         value={draft}
         onChange={(event) => edit(event.currentTarget.value)}
       />
-      {problem && (
-        <p className="bad-text" role="alert">
-          {problem}
-        </p>
-      )}
+      <Fault text={problem} />
     </div>
   );
 }

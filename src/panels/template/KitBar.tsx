@@ -1,9 +1,13 @@
 // Which tokenizer: the studio's own, or one that the person brings as the files of a Hugging Face folder.
 import { type ReactNode, useRef, useState } from 'react';
-import { count } from '../../lib/words';
+import { isKitFile, requireKitSize } from '../../protocol/kitFiles';
 import { deleteKit, importKit, useKits } from '../../stores/kits';
+import { storedConsequences } from '../../stores/storedConsequences';
 import { useWorkbench } from '../../stores/workbench';
-import { droppedFiles } from '../../ui/droppedFiles';
+import { DeleteStored } from '../../ui/DeleteStored';
+import { droppedFiles, type PickedFile } from '../../ui/droppedFiles';
+import { FilePicker } from '../../ui/FilePicker';
+import { TokenizerSelect } from '../../ui/TokenizerSelect';
 import { useDropTarget } from '../../ui/useDropTarget';
 import { filesToRead, folderName, rowsAmong } from './kitFiles';
 
@@ -11,7 +15,12 @@ import { filesToRead, folderName, rowsAmong } from './kitFiles';
 export function KitBar({ facts, children }: { facts: ReactNode; children: ReactNode }) {
   const kits = useKits();
   const { kit, openKit, editTemplate } = useWorkbench();
-  const [state, setState] = useState<{ reading?: string; error?: string; rows?: string }>({});
+  const [state, setState] = useState<{
+    reading?: string;
+    error?: string;
+    rows?: string;
+    known?: { title: string; storedSince: number };
+  }>({});
   const files = useRef<HTMLInputElement>(null);
   const folder = useRef<HTMLInputElement>(null);
   const current = kits.find(({ id }) => id === kit);
@@ -26,72 +35,41 @@ export function KitBar({ facts, children }: { facts: ReactNode; children: ReactN
     setState({ reading: folderName(given) });
     try {
       const { template, kit: kitFiles } = filesToRead(given);
-      if (kitFiles.length === 0 && template) editTemplate(await template.text());
-      else {
-        const parts = await Promise.all(
-          kitFiles.map(async (file) => ({ path: pathOf(file), bytes: await file.arrayBuffer() })),
-        );
-        openKit((await importKit(folderName(given), parts)).id);
+      if (kitFiles.length === 0 && template) {
+        requireKitSize(template.name, template.size);
+        editTemplate(await template.text());
+        return setState({});
       }
-      setState({});
+      const read = kitFiles.filter((file) => isKitFile(pathOf(file)));
+      for (const { name, size } of read) requireKitSize(name, size); // before any is read
+      const parts = await Promise.all(
+        kitFiles.map(async (file) => ({
+          path: pathOf(file),
+          bytes: read.includes(file) ? await file.arrayBuffer() : new ArrayBuffer(0),
+        })),
+      );
+      const { id, title, storedSince } = await importKit(folderName(given), parts);
+      openKit(id);
+      setState(storedSince === undefined ? {} : { known: { title, storedSince } });
     } catch (error) {
       setState({ error: (error as Error).message });
     }
   };
+  const readPicked = (picked: readonly PickedFile[]) => void read(picked.map(({ file }) => file));
   const { isOver, handlers } = useDropTarget((transfer) => {
-    void droppedFiles(transfer).then(
-      (dropped) => read(dropped.map(({ file }) => file)),
-      (error: unknown) => setState({ error: (error as Error).message }),
-    );
+    void droppedFiles(transfer).then(readPicked, (error: Error) => setState({ error: error.message }));
   });
   return (
     // Dropping is a second way; the buttons inside are the first
     <div className={`kit-bar${isOver ? ' is-over' : ''}`} {...handlers}>
-      <label className="inline-field">
-        <span>tokenizer</span>
-        <select
-          className="select"
-          aria-label="Tokenizer in hand"
-          value={kit ?? ''}
-          onChange={(event) => openKit(event.currentTarget.value || undefined)}
-        >
-          <option value="">the studio’s own</option>
-          {kits.map(({ id, title, vocabSize }) => (
-            <option key={id} value={id}>
-              {title} · {count(vocabSize)} tokens
-            </option>
-          ))}
-        </select>
-      </label>
-      <input
-        ref={files}
-        type="file"
-        multiple
+      <TokenizerSelect label="Tokenizer in hand" kits={kits} value={kit} onChange={openKit} />
+      <FilePicker
+        input={files}
+        label="Tokenizer and template files"
         accept=".json,.jinja,.jinja2,.j2,.txt,.jsonl"
-        className="sr-only"
-        tabIndex={-1}
-        aria-label="Tokenizer and template files"
-        onChange={(event) => {
-          const chosen = [...(event.currentTarget.files ?? [])];
-          event.currentTarget.value = '';
-          void read(chosen);
-        }}
+        onFiles={readPicked}
       />
-      <input
-        ref={(element) => {
-          folder.current = element;
-          element?.setAttribute('webkitdirectory', '');
-        }}
-        type="file"
-        className="sr-only"
-        tabIndex={-1}
-        aria-label="Folder of a model"
-        onChange={(event) => {
-          const chosen = [...(event.currentTarget.files ?? [])];
-          event.currentTarget.value = '';
-          void read(chosen);
-        }}
-      />
+      <FilePicker input={folder} label="Folder of a model" isFolder onFiles={readPicked} />
       <button type="button" className="button" onClick={() => files.current?.click()}>
         Bring files
       </button>
@@ -99,16 +77,13 @@ export function KitBar({ facts, children }: { facts: ReactNode; children: ReactN
         Bring a folder
       </button>
       {current && (
-        <button
-          type="button"
-          className="button"
-          onClick={() => {
-            openKit(undefined);
-            deleteKit(current.id).catch((error: unknown) => setState({ error: (error as Error).message }));
-          }}
-        >
-          Delete {current.title}
-        </button>
+        <DeleteStored
+          id={current.id}
+          name={current.title}
+          words={`Delete ${current.title}`}
+          consequences={storedConsequences}
+          remove={() => deleteKit(current.id)}
+        />
       )}
       {children}
       <div className="kit-line">
@@ -136,6 +111,12 @@ export function KitBar({ facts, children }: { facts: ReactNode; children: ReactN
             </p>
           ))}
         </div>
+      )}
+      {state.known && (
+        <p className="quiet" role="status">
+          Nothing new was stored: these are the same bytes as {state.known.title}, stored since{' '}
+          {new Date(state.known.storedSince).toLocaleDateString(undefined, { dateStyle: 'medium' })}.
+        </p>
       )}
       {state.rows && (
         <div className="note bad" role="alert">

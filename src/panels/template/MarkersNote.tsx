@@ -4,6 +4,7 @@ import { count, plural } from '../../lib/words';
 import type { MarkerInsertion, TemplateSettings } from '../../protocol/requests';
 import { studioClient } from '../../stores/client';
 import { type Conversation, useWorkbench } from '../../stores/workbench';
+import { Fault } from '../../ui/Fault';
 
 /** Rows of the proof until a dataset is chosen. */
 const FALLBACK = { datasetId: 'builtin:sft/single', split: 'dev' };
@@ -62,11 +63,7 @@ export function MarkersNote({
         <button type="button" className="link" disabled={isBusy} onClick={() => void insert()}>
           {isBusy ? 'Inserting …' : 'Insert markers'}
         </button>
-        {error && (
-          <p className="bad-text" role="alert">
-            {error}
-          </p>
-        )}
+        <Fault text={error} />
       </div>
     </div>
   );

@@ -1,5 +1,4 @@
 // The conversation that the template renders: roles, texts, reasoning and tool calls.
-
 import { useState } from 'react';
 import { type Message, ROLES, type Role, roleName, type ToolCall } from '../../protocol/chat';
 import { JsonField } from './JsonField';

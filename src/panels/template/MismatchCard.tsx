@@ -17,6 +17,7 @@ import { useLoaded } from '../../stores/useLoaded';
 import { Card } from '../../ui/Card';
 import { ChangesTable } from '../../ui/ChangesTable';
 import { PromptStrip } from '../../ui/EncodedStrip';
+import { Fault } from '../../ui/Fault';
 import { metricChanges, metricWords } from '../../ui/metricWords';
 import { parting, partingWords } from './templateView';
 
@@ -141,11 +142,7 @@ export function MismatchCard({ source }: { source: string }) {
           ↓
         </button>
       </div>
-      {prompts.error && (
-        <p className="bad-text" role="alert">
-          {prompts.error.message}
-        </p>
-      )}
+      <Fault text={prompts.error?.message} />
       {a && b && part && (
         <>
           <p className={part.isSame ? 'ok-text' : 'warn-text'}>{partingWords(part, a, b)}</p>
@@ -164,11 +161,7 @@ export function MismatchCard({ source }: { source: string }) {
         </p>
       )}
       {[before, after].map((m, i) =>
-        m?.status === 'failed' ? (
-          <p key={i === 0 ? 'trained' : 'served'} className="bad-text" role="alert">
-            {m.error}
-          </p>
-        ) : null,
+        m?.status === 'failed' ? <Fault key={i === 0 ? 'trained' : 'served'} text={m.error} /> : null,
       )}
       {before?.status === 'ready' && after?.status === 'ready' && !isSame && (
         <>

@@ -4,10 +4,12 @@ import { StudioError } from '../../lib/errors';
 import type { TemplateInfo } from '../../protocol/requests';
 import { studioClient } from '../../stores/client';
 import { shareLink } from '../../stores/openShare';
+import { storedConsequences } from '../../stores/storedConsequences';
 import { deleteTemplate, saveTemplate, useTemplates } from '../../stores/templates';
 import { useLoaded } from '../../stores/useLoaded';
 import { type Conversation, requestSettings, useWorkbench } from '../../stores/workbench';
 import { Card } from '../../ui/Card';
+import { DeleteStored } from '../../ui/DeleteStored';
 import { Panel } from '../../ui/Panel';
 import { Segmented } from '../../ui/Segmented';
 import { ShareButton } from '../../ui/ShareButton';
@@ -329,13 +331,13 @@ function TemplateBar({ source, own }: { source: string /** The tokenizer's own t
         Undo all edits
       </button>
       {current?.ref.startsWith('sha256:') && (
-        <button
-          type="button"
-          className="button"
-          onClick={() => deleteTemplate(current.ref).catch((error: unknown) => setFailure((error as Error).message))}
-        >
-          Delete the saved one
-        </button>
+        <DeleteStored
+          id={current.ref}
+          name={current.name}
+          words="Delete the saved one"
+          consequences={storedConsequences}
+          remove={() => deleteTemplate(current.ref)}
+        />
       )}
       {failure && (
         <span className="bad-text" role="alert">

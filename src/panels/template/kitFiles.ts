@@ -1,8 +1,5 @@
 // Which of the files that a person drops make a tokenizer with its template. Pure.
 
-/** Weights are not read; a name is enough to tell that a tokenizer is of a kind that cannot be. */
-const SMALL = 64 * 2 ** 20;
-
 /** A file as the browser gives it. */
 export interface GivenFile {
   name: string;
@@ -14,11 +11,12 @@ export interface GivenFile {
 export const rowsAmong = <F extends GivenFile>(files: readonly F[]): F | undefined =>
   filesToRead(files).kit.length > 0 ? undefined : files.find(({ name }) => /\.jsonl$/i.test(name));
 
-/** `kit`: what goes to the worker when there is a tokenizer; `template`: a template that came alone. */
+/**
+ * `kit`: what the worker is told of when there is a tokenizer: of most a name is enough, to tell what is missing (isKitFile says which
+ * are read); `template`: a template that came alone.
+ */
 export function filesToRead<F extends GivenFile>(files: readonly F[]): { kit: F[]; template?: F } {
-  const kit = files.filter(
-    ({ name, size }) => size <= SMALL && /\.(?:json|jinja|model|spm)$|^(?:vocab|merges)\.txt$/.test(name),
-  );
+  const kit = files.filter(({ name }) => /\.(?:json|jinja|model|spm)$|^(?:vocab|merges)\.txt$/.test(name));
   const templates = files.filter(({ name }) => /\.(?:jinja2?|j2)$/.test(name));
   if (templates.length > 0 && !kit.some(({ name }) => /^tokenizer|^vocab|^special_tokens/.test(name)))
     return { kit: [], template: templates.find(({ name }) => name === 'chat_template.jinja') ?? templates[0]! };

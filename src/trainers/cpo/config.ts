@@ -46,6 +46,7 @@ export const config = {
   id: 'cpo',
   title: 'CPO and SimPO',
   trainsOn: ['preference'],
+  rowsPerItem: () => 2,
   fields,
   metrics: pairMetrics('β · log π', {
     nll_loss: { unit: 'nats a token', meaning: 'Mean −log p over the chosen answers.' },

@@ -9,7 +9,7 @@ import { chosenTokens, pairTensors, tokenMetrics } from '../preference/pairBatch
 import { chosenNll, pairMetrics } from '../preference/sums';
 import { cpoVariants } from '../preference/variants';
 import type { Trainer } from '../trainer';
-import type { fields } from './config';
+import { config, type fields } from './config';
 
 type CpoLossArgs = Pick<
   ConfigOf<typeof fields>,
@@ -39,7 +39,7 @@ export function loss(batch: Batch, args: CpoLossArgs): LossFn {
 
 export const trainer: Trainer = {
   id: 'cpo',
-  rowsPerItem: () => 2,
+  rowsPerItem: config.rowsPerItem,
   want: ['logps', 'argmax', 'entropies', 'meanLogits'],
   counts,
   loss: (batch, args) => loss(batch, args as CpoLossArgs),

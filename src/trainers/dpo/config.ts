@@ -80,6 +80,7 @@ export const config = {
   id: 'dpo',
   title: 'DPO',
   trainsOn: ['preference'],
+  rowsPerItem: () => 2,
   needsReference: ({ reference_free, loss_type }) =>
     reference_free !== true && (loss_type as readonly string[]).some((type) => type !== 'sft'),
   check: ({ loss_type, loss_weights, ...args }) => {

@@ -8,7 +8,7 @@ import { chosenTokens, completionMask, pairTensors, tokenMetrics } from '../pref
 import { chosenNll, pairMetrics } from '../preference/sums';
 import { dpoVariants } from '../preference/variants';
 import type { Trainer } from '../trainer';
-import type { fields } from './config';
+import { config, type fields } from './config';
 
 export type DpoLossArgs = Pick<
   ConfigOf<typeof fields>,
@@ -51,7 +51,7 @@ export function loss(batch: Batch, args: DpoLossArgs): LossFn {
 
 export const trainer: Trainer = {
   id: 'dpo',
-  rowsPerItem: () => 2,
+  rowsPerItem: config.rowsPerItem,
   want: ['logps', 'argmax', 'entropies', 'meanLogits'],
   counts: (batch, args) => counts(batch, args as DpoLossArgs),
   loss: (batch, args) => loss(batch, args as DpoLossArgs),

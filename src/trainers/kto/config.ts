@@ -49,6 +49,8 @@ export const config = {
   id: 'kto',
   title: 'KTO',
   trainsOn: ['unpaired-preference', 'preference'],
+  // The second is the prompt with another's answer.
+  rowsPerItem: ({ loss_type }) => (ktoLosses[loss_type as KtoLossId].needsZ ? 2 : 1),
   needsReference: () => true,
   check: ({ loss_type, per_device_train_batch_size }) => {
     if (ktoLosses[loss_type as KtoLossId].needsZ && per_device_train_batch_size === 1)

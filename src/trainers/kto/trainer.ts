@@ -8,20 +8,19 @@ import { DataError } from '../../lib/errors';
 import type { ConfigOf } from '../../lib/fields';
 import type { LossFn, Outputs } from '../../nn/seam';
 import type { Batch } from '../../protocol/batch';
-import { type KtoLossId, ktoLosses, mismatchedRow } from '../../protocol/ktoLosses';
+import { type KtoLossId, mismatchedRow } from '../../protocol/ktoLosses';
 import { klBaseline, ktoMetrics, ktoTerms } from '../preference/kto';
 import { referenceSums } from '../preference/pairBatch';
 import { rowSums, sideOf } from '../preference/sums';
 import type { ArrangedRow, Trainer } from '../trainer';
-import type { fields } from './config';
+import { config, type fields } from './config';
 
 type KtoLossArgs = Pick<
   ConfigOf<typeof fields>,
   'beta' | 'loss_type' | 'desirable_weight' | 'undesirable_weight' | 'per_device_train_batch_size' | 'max_length'
 >;
 
-const hasMismatched = ({ loss_type }: Pick<KtoLossArgs, 'loss_type'>): boolean =>
-  ktoLosses[loss_type as KtoLossId].needsZ;
+const sizeOf = (args: Pick<KtoLossArgs, 'loss_type'>): number => config.rowsPerItem(args);
 
 /** The prompt of one row with the answer of another, cut to max_length. */
 function mismatched(prompt: ArrangedRow, answer: ArrangedRow, maxLength: number): TokenRow {
@@ -42,13 +41,12 @@ function mismatched(prompt: ArrangedRow, answer: ArrangedRow, maxLength: number)
 }
 /** Each row, followed by its mismatched one where the loss reads z. */
 export function arrange(rows: readonly ArrangedRow[], args: KtoLossArgs): TokenRow[] {
-  if (!hasMismatched(args)) return [...rows];
+  if (sizeOf(args) === 1) return [...rows];
   const size = args.per_device_train_batch_size;
   return rows.flatMap((row, i) => [row, mismatched(row, rows[mismatchedRow(i, size, rows.length)]!, args.max_length)]);
 }
 
 const answers = (x: Float32Array, size: number): Float32Array => x.filter((_, row) => row % size === 0);
-const sizeOf = (args: Pick<KtoLossArgs, 'loss_type'>): number => (hasMismatched(args) ? 2 : 1);
 
 /** Σ over answers of the weighted loss, and their count. */
 export function loss(batch: Batch, args: KtoLossArgs): LossFn {
@@ -102,7 +100,7 @@ function tokenMetrics(
 
 export const trainer: Trainer = {
   id: 'kto',
-  rowsPerItem: (args) => sizeOf(args as KtoLossArgs),
+  rowsPerItem: config.rowsPerItem,
   want: ['logps', 'entropies', 'meanLogits'],
   arrange: (rows, args) => arrange(rows, args as KtoLossArgs),
   counts: (batch, args) => ({ loss: batch.B / sizeOf(args as KtoLossArgs) }),

@@ -15,6 +15,7 @@ export const config = {
   id: 'orpo',
   title: 'ORPO',
   trainsOn: ['preference'],
+  rowsPerItem: () => 2,
   fields,
   metrics: pairMetrics('β · log π a token', {
     loss: {

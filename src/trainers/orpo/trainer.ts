@@ -12,7 +12,7 @@ import { chosenNll, pairMetrics } from '../preference/sums';
 import { tensors } from '../preference/tensorAlgebra';
 import { orpoVariant } from '../preference/variants';
 import type { Trainer } from '../trainer';
-import type { fields } from './config';
+import { config, type fields } from './config';
 
 type OrpoLossArgs = Pick<ConfigOf<typeof fields>, 'beta'>;
 
@@ -49,7 +49,7 @@ export function loss(batch: Batch, args: OrpoLossArgs): LossFn {
 
 export const trainer: Trainer = {
   id: 'orpo',
-  rowsPerItem: () => 2,
+  rowsPerItem: config.rowsPerItem,
   want: ['logps', 'argmax', 'entropies', 'meanLogits'],
   arrange: (rows) => rows.map(withPrompt),
   counts,

@@ -110,6 +110,7 @@ export const config = {
   id: 'ppo',
   title: 'PPO',
   isOnline: true,
+  hasValueModel: true,
   trainsOn: ['prompt-only', 'preference', 'unpaired-preference', 'prompt-completion', 'messages'],
   needsReference: () => true,
   check: (args) => {

@@ -2,7 +2,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, expect, test } from 'vitest';
 import { initBackend } from '../../gpu/backend';
-import { type Pair, pullOfPair } from '../../protocol/pairLosses';
+import type { Pair } from '../../protocol/pairLosses';
+import { pullOfPair } from '../../protocol/pairPulls';
 import { ktoTerms } from './kto';
 import { cpoVariants, dpoVariants, orpoVariant, type PairLogps } from './variants';
 

@@ -89,7 +89,6 @@ export const dpoVariants: Record<DpoLossId | 'aot' | 'aot_unpaired', LossVariant
     },
   },
 };
-export type DpoVariantId = keyof typeof dpoVariants;
 
 export const cpoVariants = bind(cpoLosses);
 export const orpoVariant = bind({ odds_ratio: orpoLoss }).odds_ratio;

@@ -37,6 +37,8 @@ export const config = {
   id: 'reward',
   title: 'Reward model',
   trainsOn: ['preference'],
+  head: 'score',
+  rowsPerItem: () => 2,
   fields,
   metrics: {
     ...own,

@@ -7,7 +7,7 @@ import type { Batch } from '../../protocol/batch';
 import { rewardMetrics, rewardsAtEnd, rewardTerms } from '../preference/rewardLoss';
 import { sideOf } from '../preference/sums';
 import type { Trainer } from '../trainer';
-import type { fields } from './config';
+import { config, type fields } from './config';
 
 type RewardLossArgs = Pick<ConfigOf<typeof fields>, 'center_rewards_coefficient'>;
 
@@ -34,7 +34,7 @@ export function loss(batch: Batch, args: RewardLossArgs): LossFn {
 export const trainer: Trainer = {
   id: 'reward',
   head: 'score',
-  rowsPerItem: () => 2,
+  rowsPerItem: config.rowsPerItem,
   want: ['hidden'],
   counts: (batch) => ({ loss: batch.B / 2 }),
   loss: (batch, args) => loss(batch, args as RewardLossArgs),

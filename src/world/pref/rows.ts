@@ -230,6 +230,18 @@ export function unpairedItem(world: World, i: number, { seed, split }: RowOption
   return itemOf(drawn, { prompt, completion: said(text), label }, { quality: rounded(trueQuality(text, truth)) });
 }
 
+/**
+ * Demonstrations of uneven quality: what an assistant is tuned on before anyone has compared answers. Either answer of a pair, as it
+ * comes.
+ */
+export function demoItem(world: World, i: number, { seed, split }: RowOptions): BuiltinItem {
+  const rng = new Rng(seed, hashString(`pref/demos/${split}`)).fork(i);
+  const drawn = drawQuestion(world, rng, split, `pref_demos-${split}-${seed}-${i}`);
+  const text = dressed(rng.pick(drawAnswers(drawn, rng)), rng);
+  const { prompt, truth } = drawn;
+  return itemOf(drawn, { messages: [...prompt, ...said(text)] }, { quality: rounded(trueQuality(text, truth)) });
+}
+
 /** Prompts with their truth, of rows that training with a like seed does not draw: for samples of a model. */
 export const prefCases = (
   world: World,

@@ -3,11 +3,11 @@ import { wilson } from '../../lib/agreement';
 import type { Json, Message } from '../../protocol/chat';
 import type { Vote } from './annotators';
 
-/** Two answers to one prompt, and what each annotator said. */
-export interface VotedPair {
-  prompt: Message[];
-  a: Message[];
-  b: Message[];
+/** Two answers to one prompt, and what each annotator said. Imported rows may have texts for messages. */
+export interface VotedPair<Text = Message[]> {
+  prompt: Text;
+  a: Text;
+  b: Text;
   votes: readonly Vote[];
 }
 export interface VoteOptions {
@@ -16,14 +16,17 @@ export interface VoteOptions {
   /** Pairs without a majority become rows in the order of their answers, with a share of a half; otherwise they are dropped. */
   keepUndecided?: boolean;
 }
-export interface VotedRow {
-  row: { prompt: Message[]; chosen: Message[]; rejected: Message[] };
+export interface VotedRow<Text = Message[]> {
+  row: { prompt: Text; chosen: Text; rejected: Text };
   /** Counts of votes, the share of the chosen answer and its 95 % interval. */
   columns: { [name: string]: Json };
 }
 
 /** The row that a pair's votes make; undefined where nobody voted, or without a majority. */
-export function rowOfVotes({ prompt, a, b, votes }: VotedPair, options: VoteOptions): VotedRow | undefined {
+export function rowOfVotes<Text>(
+  { prompt, a, b, votes }: VotedPair<Text>,
+  options: VoteOptions,
+): VotedRow<Text> | undefined {
   const count = (vote: Vote) => votes.filter((v) => v === vote).length;
   const [forA, forB, ties] = [count('A'), count('B'), count('tie')];
   if (votes.length === 0 || (forA === forB && !options.keepUndecided)) return undefined;

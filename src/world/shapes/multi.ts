@@ -1,5 +1,4 @@
 // Shape 2, several turns: a later question leans on an earlier one ("and East China?").
-
 import { answer, callMessage, finalMessage, type Kind, toolMessage, user } from '../item';
 import { COMPANIES, cellKey, DATES, DEPARTMENTS, LAST_QUARTER, QUARTERS, REGIONS } from '../state';
 

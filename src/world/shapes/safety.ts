@@ -1,5 +1,4 @@
 // Shape 4, safety and style: refusals with a compliant way out, restrained letters, and requests that only sound risky.
-
 import type { FinalAnswer } from '../../protocol/contract';
 import { answer, finalMessage, type Kind, type Made, user } from '../item';
 import { COMPANIES, DATES } from '../state';

@@ -1,5 +1,4 @@
 // Shape 1, single turn: one instruction, one answer. All that the answer needs is in the row, or the answer says what is missing.
-
 import type { Rng } from '../../lib/rng';
 import type { FinalAnswer } from '../../protocol/contract';
 import { answer, finalMessage, type Kind, type Made, type TurnTruth, user } from '../item';

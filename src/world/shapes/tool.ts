@@ -1,5 +1,4 @@
 // Shape 3, tool trajectories: call → result → answer from it. Also failures, and questions that need no call.
-
 import type { Json } from '../../protocol/chat';
 import type { FinalAnswer } from '../../protocol/contract';
 import { answer, callMessage, type Draft, finalMessage, type Kind, type Made, toolMessage, user } from '../item';

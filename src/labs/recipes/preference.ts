@@ -1,0 +1,51 @@
+// Default recipes of the methods on preference data: after SFT, on the world's pairs, measured by the rubric that made them.
+import type { Json } from '../../protocol/chat';
+import type { Recipe } from '../../protocol/recipe';
+
+export const PREFERENCE_METHODS = ['dpo', 'orpo', 'cpo', 'simpo', 'kto'] as const;
+export type PreferenceMethod = (typeof PREFERENCE_METHODS)[number];
+
+/** Sets by the type of rows that a method trains on first. */
+export const PAIRS = 'builtin:pref';
+const LABELLED = 'builtin:unpaired';
+
+/** Answers to these prompts have up to 188 tokens. */
+const ANSWER_TOKENS = 208;
+
+const OF_METHOD: Record<PreferenceMethod, { name: string; trainer: string; args: { [key: string]: Json } }> = {
+  dpo: { name: 'DPO', trainer: 'dpo', args: {} },
+  orpo: { name: 'ORPO', trainer: 'orpo', args: {} },
+  cpo: { name: 'CPO', trainer: 'cpo', args: {} },
+  // SimPO alone, with the β and γ that its paper starts from.
+  simpo: { name: 'SimPO', trainer: 'cpo', args: { loss_type: 'simpo', beta: 2, simpo_gamma: 0.5, cpo_alpha: 0 } },
+  kto: { name: 'KTO', trainer: 'kto', args: {} },
+};
+
+/** micro after SFT, all weights. */
+export function preferenceRecipe(method: PreferenceMethod): Recipe {
+  const { name, trainer, args } = OF_METHOD[method];
+  const ref = method === 'kto' ? LABELLED : PAIRS;
+  return {
+    version: 1,
+    name,
+    trainer,
+    model: { ref: 'builtin:micro-sft' },
+    template: 'builtin:chatml',
+    data: { train: [{ ref, split: 'train' }], eval: [{ ref, split: 'dev' }], rows: 2000, seed: 1 },
+    args: { max_steps: 200, generation_max_new_tokens: ANSWER_TOKENS, ...args },
+    peft: null,
+    evaluation: ['rubric', 'schema_valid', 'refusal_recall', 'over_refusal_rate', 'terminated', 'mean_length'],
+    seed: 1,
+  };
+}
+
+/** The smallest model, few steps: where there is no graphics card. Its base has seen no SFT. */
+export function preferenceNano(method: PreferenceMethod): Recipe {
+  const recipe = preferenceRecipe(method);
+  return {
+    ...recipe,
+    name: `${recipe.name} nano`,
+    model: { ref: 'builtin:nano' },
+    args: { ...recipe.args, max_steps: 60, per_device_train_batch_size: 4, max_eval_samples: 32 },
+  };
+}

@@ -1,0 +1,52 @@
+// A reward model out of a language model: the same decoder under a score head [1, hidden_size] without bias, as transformers'
+// LlamaForSequenceClassification with num_labels 1, whose head starts from N(0, initializer_range).
+import { Rng } from '../lib/rng';
+import type { LlamaConfig } from '../protocol/model';
+import { readSafetensors } from '../storage/safetensors';
+import type { TensorSource } from '../storage/tensorSource';
+import { headOf, rewardConfig } from './hfConfig';
+import { type ModelFiles, modelShapes, parseLlamaConfig, type StreamedFiles } from './loadModel';
+import type { NamedTensorMap } from './seam';
+
+const SCORE = 'score.weight';
+
+/** First values of the head; the same seed gives the same bytes. */
+function initScore({ hidden_size, initializer_range }: LlamaConfig, seed: number): NamedTensorMap[string] {
+  const rng = new Rng(seed, SCORE);
+  const data = Float32Array.from({ length: hidden_size }, () => rng.normal() * initializer_range);
+  return { shape: [1, hidden_size], data };
+}
+
+export interface RewardStart {
+  /** Of the head's first values. */
+  seed: number;
+  /** Of the tokenizer; transformers finds a row's last token by it. */
+  padTokenId: number | null;
+}
+/** Files of a language model with a new head, its language-model head left out; those of a reward model as they are. */
+export function asRewardModel<F extends ModelFiles | StreamedFiles>(files: F, { seed, padTokenId }: RewardStart): F {
+  if (headOf(files.config) === 'score') return files;
+  const config = rewardConfig(files.config, padTokenId);
+  const parsed = parseLlamaConfig(config);
+  const score = initScore(parsed, seed);
+  const weights = files.weights;
+  if (isSource(weights)) return { ...files, config, weights: withScore(parsed, weights, score) };
+  const tensors = weights instanceof Uint8Array ? readSafetensors(weights, 'model.safetensors') : weights;
+  const { 'lm_head.weight': _head, ...decoder } = tensors;
+  return { ...files, config, weights: { ...decoder, [SCORE]: score } };
+}
+/** A tensor may be called anything, so the method tells, not the name. */
+const isSource = (weights: ModelFiles['weights'] | TensorSource): weights is TensorSource =>
+  typeof (weights as Partial<TensorSource>).pieces === 'function';
+
+/** What else a source tells of its files (HfTensors) stays. */
+function withScore<S extends TensorSource>(config: LlamaConfig, source: S, score: NamedTensorMap[string]): S {
+  return {
+    ...source,
+    shapes: modelShapes(config, 'score'),
+    async *pieces(name: string) {
+      if (name === SCORE) yield { at: 0, data: score.data as Float32Array<ArrayBuffer> };
+      else yield* source.pieces(name);
+    },
+  };
+}

@@ -1,0 +1,175 @@
+// Preferences: training on votes, its curves, one pair opened to its tokens, pairs on the curve of a loss, sweeps.
+import { useMemo, useState } from 'react';
+import { settingsOf } from '../../labs/recipeSettings';
+import { configOf } from '../../labs/trainerOf';
+import type { Recipe } from '../../protocol/recipe';
+import { modelStates } from '../../stores/modelStates';
+import { openInChat } from '../../stores/models';
+import { isLive } from '../../stores/runPanel';
+import { Answers } from '../../ui/Answers';
+import { GateFindings } from '../../ui/GateFindings';
+import { Panel } from '../../ui/Panel';
+import { RunControls } from '../../ui/RunControls';
+import { RunElsewhere } from '../../ui/RunElsewhere';
+import { RunNotice } from '../../ui/RunNotice';
+import { lastValue } from '../../ui/runWords';
+import { Curves, NoRun } from './Curves';
+import { chosenFalls } from './curveView';
+import { MarginCard } from './MarginCard';
+import { MeasuredCard } from './MeasuredCard';
+import { argsOf } from './methods';
+import { PairBox, type PairPlace } from './PairBox';
+import { PinCard } from './PinCard';
+import { RecipeCard } from './RecipeCard';
+import { referenceToRead } from './referenceView';
+import { SweepCard } from './SweepCard';
+import { usePreferences } from './usePreferences';
+import '../../ui/parts.css';
+import './preferences.css';
+
+export function PreferencesPanel() {
+  const preferences = usePreferences();
+  const { run, recipe, sets } = preferences;
+  const shown = run?.recipe ?? recipe;
+  const pairSets = sets.filter(({ type }) => type === 'preference');
+  const own = pairSets.find(({ id }) => id === shown.data.train[0]?.ref)?.id ?? pairSets[0]?.id;
+  const [wanted, setPlace] = useState<PairPlace>();
+  const place = wanted ?? { datasetId: own ?? '', split: 'train', index: 0 };
+  const settings = useMemo(() => ({ ...settingsOf(shown), template: shown.template, model: shown.model.ref }), [shown]);
+  const states = modelStates(shown.model.ref, run);
+  const reference = referenceToRead(shown, run);
+  const pairs = { recipe: shown, reference, sets: pairSets, settings, place, onPlace: setPlace };
+  return (
+    <Panel
+      title="Preferences"
+      lede="First lever when two answers are both acceptable and one is clearly more what the product wants. Not for unstable format, which SFT mends; and a higher preference win rate is no proof of facts."
+      actions={
+        <RunControls
+          status={preferences.live?.status}
+          isStarting={preferences.isStarting}
+          canStart={!preferences.isBusy}
+          blocked={preferences.isBusy ? undefined : preferences.blocked}
+          startLabel="Train on votes"
+          on={preferences.on}
+        />
+      }
+    >
+      {preferences.checking !== undefined && (
+        <p className="quiet" role="status">
+          {preferences.checking}{' '}
+          <button type="button" className="link" onClick={preferences.cancelStart}>
+            Cancel
+          </button>
+        </p>
+      )}
+      {run && !preferences.isRecovering && (
+        <RunNotice
+          run={run}
+          onContinue={preferences.resume}
+          finished={
+            <>
+              Next: see below what the votes have changed;{' '}
+              <button type="button" className="link" onClick={() => openInChat(`run:${run.id}`, run.recipe.model.ref)}>
+                compare it with its start in Chat
+              </button>
+              .
+            </>
+          }
+        />
+      )}
+      {preferences.elsewhere && <RunElsewhere {...preferences.elsewhere} />}
+      {preferences.gate && (
+        <GateFindings
+          findings={preferences.gate.findings}
+          onClose={preferences.closeGate}
+          onOverride={() => preferences.gate?.retry(preferences.gate.findings.map(({ kind }) => kind))}
+        />
+      )}
+      {preferences.error && (
+        <div className="note bad" role="alert">
+          <div>
+            <b>{preferences.error.retry ? 'The run did not start.' : 'That did not work.'}</b>{' '}
+            {preferences.error.message}{' '}
+            {preferences.error.retry && (
+              <button type="button" className="link" onClick={preferences.error.retry}>
+                Try again
+              </button>
+            )}
+          </div>
+        </div>
+      )}
+      <ChosenFalls preferences={preferences} />
+      <div className="pref-top">
+        <RecipeCard preferences={preferences} />
+        {run ? (
+          <Curves preferences={preferences} run={run} />
+        ) : (
+          <div className="pref-empty">
+            <NoRun />
+            <PinCard />
+          </div>
+        )}
+      </div>
+      <PairBox {...pairs} states={states} z={(run && lastValue(run.points, 'kl')) ?? 0} />
+      <MarginCard {...pairs} state={states[0]!} />
+      <Answers key={run?.id} generations={run?.generations ?? []} isOver={run !== undefined && !isLive(run)} />
+      {run && (run.status === 'finished' || run.status === 'stopped') && (
+        <MeasuredCard
+          key={`measured ${run.id}`}
+          run={run}
+          starts={run.status === 'finished' && preferences.finishedHere && !run.group}
+        />
+      )}
+      <SweepCard preferences={preferences} />
+      {run && <PinCard />}
+    </Panel>
+  );
+}
+
+/** β of rewards that are measured from a reference; undefined where they are not. */
+function anchorOf(recipe: Recipe): number | undefined {
+  const args = argsOf(recipe);
+  return configOf(recipe).needsReference?.(args) ? Number(args.beta) : undefined;
+}
+
+/** What the curves say of the chosen answers, and what can be done in the next run. */
+function ChosenFalls({
+  preferences: { run, recipe, edit, isBusy },
+}: {
+  preferences: ReturnType<typeof usePreferences>;
+}) {
+  const words = run && chosenFalls(run.points, anchorOf(run.recipe));
+  if (!words) return null;
+  const args = argsOf(recipe);
+  const types = [args.loss_type ?? []].flat() as string[];
+  const weights = (args.loss_weights ?? []) as number[];
+  const change = (part: typeof recipe.args) => edit({ ...recipe, args: { ...recipe.args, ...part } });
+  return (
+    <div className="note warn" role="status">
+      <div>
+        <b>The chosen answers have become less likely too.</b> {words} Remedies: add the mean −log p of the chosen
+        tokens to the loss, lower learning_rate or raise beta, or stop earlier.{' '}
+        {recipe.trainer === 'dpo' &&
+          (types.includes('sft') ? (
+            'The recipe has sft in its loss_type: it holds from the next run on.'
+          ) : (
+            <button
+              type="button"
+              className="link"
+              disabled={isBusy}
+              onClick={() =>
+                change({ loss_type: [...types, 'sft'], ...(weights.length > 0 && { loss_weights: [...weights, 1] }) })
+              }
+            >
+              Add sft to loss_type
+            </button>
+          ))}
+        {recipe.trainer === 'cpo' && Number(args.cpo_alpha) === 0 && (
+          <button type="button" className="link" disabled={isBusy} onClick={() => change({ cpo_alpha: 1 })}>
+            Set cpo_alpha to 1
+          </button>
+        )}
+      </div>
+    </div>
+  );
+}

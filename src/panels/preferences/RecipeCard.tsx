@@ -1,0 +1,238 @@
+// The knobs: method, model, data, reference and a few fields in sight, the rest folded. While a run is on they are locked.
+import { type ReactNode, useState } from 'react';
+import { dataHint, dataOf, withData } from '../../labs/recipeData';
+import { configOf } from '../../labs/trainerOf';
+import type { Fields } from '../../lib/fields';
+import type { Json } from '../../protocol/chat';
+import { RAW_BASES } from '../../stores/baseChoice';
+import { withModel } from '../../stores/models';
+import { useTemplates } from '../../stores/templates';
+import { SEED_FIELD, useTypedFields } from '../../stores/typedFields';
+import { fields as adapterFields } from '../../trainers/peft/config';
+import { Card } from '../../ui/Card';
+import { ConfigForm } from '../../ui/ConfigForm';
+import { MemoryNote } from '../../ui/MemoryNote';
+import { Segmented } from '../../ui/Segmented';
+import { TemplateSelect, withOwn } from '../../ui/TemplateSelect';
+import { argsOf, fittingSets, METHODS, methodOf, withMethod } from './methods';
+import { chosenReference, referenceChoices, withReference } from './referenceView';
+import type { Preferences } from './usePreferences';
+
+const SHOWN = ['loss_type', 'beta', 'simpo_gamma', 'learning_rate', 'per_device_train_batch_size', 'max_steps'];
+const PEFT_SHOWN = ['r', 'lora_alpha'];
+const PEFT_START = { r: 8, lora_alpha: 16, target_modules: 'all-linear' };
+/** Ours: no setting of a trainer, part of the recipe's data. */
+const NOISE_FIELD: Fields = {
+  flipped_votes: {
+    type: 'number',
+    default: 0,
+    min: 0,
+    max: 1,
+    help: 'Share of the training votes that are turned round, drawn by the seed of the data. Held-out votes stay as they are.',
+  },
+};
+const pick = (fields: Fields, wanted: (key: string) => boolean): Fields =>
+  Object.fromEntries(Object.entries(fields).filter(([key]) => wanted(key)));
+
+export function RecipeCard({ preferences }: { preferences: Preferences }) {
+  const { recipe, edit, isBusy, sets, bases, stored, memory } = preferences;
+  const [isOpen, setOpen] = useState(false);
+  const [hasHelp, setHelp] = useState(false);
+  const [isFolded, setFolded] = useState(() => matchMedia('(max-width: 700px)').matches);
+  const { typed, type } = useTypedFields('preferences');
+  const templates = withOwn(useTemplates(), recipe.template);
+  const method = methodOf(recipe);
+  const config = configOf(recipe);
+  const fields = config.fields;
+  const args = argsOf(recipe);
+  const change = (part: { [key: string]: Json }) => edit({ ...recipe, args: { ...recipe.args, ...part } });
+  const setData = (part: Partial<typeof recipe.data>) => edit({ ...recipe, data: { ...recipe.data, ...part } });
+  const fitting = fittingSets(recipe, sets);
+  const references = referenceChoices(recipe, bases);
+  const isRaw = RAW_BASES.includes(recipe.model.ref);
+  const rest = pick(fields, (key) => !SHOWN.includes(key) && key !== 'seed');
+  const shown = Object.fromEntries(SHOWN.flatMap((key) => (fields[key] ? [[key, fields[key]]] : [])));
+  const form = { typed, onType: type, hasHelp };
+  const notes = (
+    <>
+      {isRaw && (
+        <p className="warn-text pref-small">
+          A raw base has not learnt to answer: two unlikely answers are compared, and the format is not there yet. SFT
+          comes first: train it under <a href="#/sft">SFT</a>, or{' '}
+          <button
+            type="button"
+            className="link"
+            disabled={isBusy}
+            onClick={() => edit(withModel(recipe, 'builtin:micro-sft', undefined))}
+          >
+            start from micro-sft
+          </button>
+          .
+        </p>
+      )}
+      <MemoryNote plan={memory.value?.plan} isLoading={memory.isLoading} isBusy={isBusy} />
+      {preferences.complaints.map((complaint) => (
+        <p key={complaint} className="bad-text pref-small">
+          {complaint}
+        </p>
+      ))}
+    </>
+  );
+  if (isFolded)
+    return (
+      <Card
+        title="Recipe"
+        note={`${method.title} · ${preferences.nameOf(recipe.model.ref)} · β ${String(args.beta)} · ${String(args.max_steps)} steps`}
+        actions={
+          <button type="button" className="button" onClick={() => setFolded(false)}>
+            Change
+          </button>
+        }
+        className="pref-recipe"
+      >
+        {notes}
+      </Card>
+    );
+  return (
+    <Card
+      title="Recipe"
+      note="as TRL names it"
+      actions={
+        <button type="button" className="link" aria-pressed={hasHelp} onClick={() => setHelp(!hasHelp)}>
+          {hasHelp ? 'Hide meanings' : 'Meanings'}
+        </button>
+      }
+      className="pref-recipe"
+    >
+      <fieldset className="pref-knobs" disabled={isBusy}>
+        <legend className="sr-only">Recipe</legend>
+        <Segmented
+          label="Method"
+          options={METHODS.map(({ id, title }) => ({ id, label: title }))}
+          value={method.id}
+          onChange={(id) => edit(withMethod(recipe, METHODS.find((one) => one.id === id)!, sets))}
+        />
+        <p className="quiet pref-small">{method.words}</p>
+        <Knob name="model" help={hasHelp ? 'What it starts from: a model that has been through SFT.' : undefined}>
+          <select
+            className="select"
+            aria-label="model"
+            value={recipe.model.ref}
+            onChange={({ currentTarget: { value: ref } }) =>
+              edit(withModel(recipe, ref, stored.find(({ id }) => id === ref)?.tokenizer))
+            }
+          >
+            {bases.map(({ ref, label }) => (
+              <option key={ref} value={ref}>
+                {label}
+              </option>
+            ))}
+          </select>
+        </Knob>
+        <Knob name="data" help={hasHelp ? 'Pairs, or labelled answers; bring your own on the Data page.' : undefined}>
+          <select
+            className="select"
+            aria-label="data"
+            value={dataOf(recipe) ?? ''}
+            onChange={(event) => {
+              const info = fitting.find(({ id }) => id === event.currentTarget.value);
+              if (info) edit(withData(recipe, info));
+            }}
+          >
+            {!fitting.some(({ id }) => id === dataOf(recipe)) && <option value={dataOf(recipe) ?? ''}>…</option>}
+            {fitting.map(({ id, title }) => (
+              <option key={id} value={id}>
+                {title}
+              </option>
+            ))}
+          </select>
+        </Knob>
+        {dataHint(recipe) && <p className="quiet pref-small">{dataHint(recipe)}</p>}
+        <Knob
+          name="reference"
+          help={hasHelp ? 'The anchor: rewards are log-ratios to it, and drift is measured from it.' : undefined}
+        >
+          {references ? (
+            <select
+              className="select"
+              aria-label="reference"
+              value={chosenReference(recipe)}
+              onChange={(event) => edit(withReference(recipe, event.currentTarget.value))}
+            >
+              {references.map(({ id, label }) => (
+                <option key={id} value={id}>
+                  {label}
+                </option>
+              ))}
+            </select>
+          ) : (
+            <span className="quiet">none in this loss</span>
+          )}
+        </Knob>
+        <Knob name="train" help={hasHelp ? 'All weights, or an adapter beside the frozen model (peft).' : undefined}>
+          <Segmented
+            label="What is trained"
+            options={[
+              { id: 'all', label: 'all weights' },
+              { id: 'lora', label: 'LoRA' },
+            ]}
+            value={recipe.peft ? 'lora' : 'all'}
+            onChange={(what) => {
+              const { reference, ...others } = recipe;
+              const kept = reference === 'adapter_off' ? {} : reference !== undefined && { reference };
+              edit({ ...others, ...kept, peft: what === 'lora' ? PEFT_START : null });
+            }}
+          />
+        </Knob>
+        {recipe.peft && (
+          <ConfigForm
+            fields={pick(adapterFields, (key) => PEFT_SHOWN.includes(key))}
+            value={recipe.peft}
+            onChange={(part) => edit({ ...recipe, peft: { ...recipe.peft, ...part } })}
+            {...form}
+          />
+        )}
+        <ConfigForm fields={shown} value={args} onChange={change} {...form} />
+        {notes}
+        <button type="button" className="link" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
+          {isOpen ? 'Fewer settings' : `${Object.keys(rest).length + 3} more settings`}
+        </button>
+        {isOpen && (
+          <>
+            <Knob name="template">
+              <TemplateSelect
+                label="template"
+                templates={templates}
+                value={recipe.template}
+                onChange={(template) => edit({ ...recipe, template })}
+              />
+            </Knob>
+            <ConfigForm
+              fields={NOISE_FIELD}
+              value={{ flipped_votes: recipe.data.flipped_votes ?? 0 }}
+              onChange={({ flipped_votes }) => setData({ flipped_votes: flipped_votes as number })}
+              {...form}
+            />
+            <ConfigForm
+              fields={SEED_FIELD}
+              value={{ seed: recipe.seed }}
+              onChange={({ seed }) => edit({ ...recipe, seed: seed as number })}
+              {...form}
+            />
+            <ConfigForm fields={rest} value={args} onChange={change} {...form} />
+          </>
+        )}
+      </fieldset>
+    </Card>
+  );
+}
+
+function Knob({ name, help, children }: { name: string; help?: string; children: ReactNode }) {
+  return (
+    <div className="pref-knob">
+      <span>{name}</span>
+      {children}
+      {help && <span className="field-help">{help}</span>}
+    </div>
+  );
+}

@@ -1,0 +1,109 @@
+// The methods that the panel offers, and a recipe passed from one to another. Adding one = one line here. Pure.
+import { preferenceNano, preferenceRecipe } from '../../labs/recipes/preference';
+import { configOf } from '../../labs/trainerOf';
+import { defaults } from '../../lib/fields';
+import type { Json } from '../../protocol/chat';
+import type { Recipe } from '../../protocol/recipe';
+import type { DatasetInfo } from '../../protocol/requests';
+import { trainers } from '../../trainers/registry';
+
+export interface Method {
+  id: string;
+  title: string;
+  /** Where it starts, and where on a machine without a graphics card. */
+  recipe: Recipe;
+  nano: Recipe;
+  /** What it is, and when it is the one to take. */
+  words: string;
+}
+export const METHODS: readonly Method[] = [
+  {
+    id: 'dpo',
+    title: 'DPO',
+    recipe: preferenceRecipe('dpo'),
+    nano: preferenceNano('dpo'),
+    words: 'Anchored to a reference: the first one to try where drift must be explained.',
+  },
+  {
+    id: 'orpo',
+    title: 'ORPO',
+    recipe: preferenceRecipe('orpo'),
+    nano: preferenceNano('orpo'),
+    words: 'SFT on the chosen answer and a preference term in one stage; no reference in memory, no anchor either.',
+  },
+  {
+    id: 'cpo',
+    title: 'CPO',
+    recipe: preferenceRecipe('cpo'),
+    nano: preferenceNano('cpo'),
+    words: 'DPO’s comparison without the reference, with SFT on the chosen answer to hold it in place.',
+  },
+  {
+    id: 'simpo',
+    title: 'SimPO',
+    recipe: preferenceRecipe('simpo'),
+    nano: preferenceNano('simpo'),
+    words: 'Log-probabilities per token and a margin γ to reach: a longer answer wins nothing by its length.',
+  },
+  {
+    id: 'kto',
+    title: 'KTO',
+    recipe: preferenceRecipe('kto'),
+    nano: preferenceNano('kto'),
+    words: 'Single answers with a thumb up or down; for where nobody compared two answers to one question.',
+  },
+];
+
+/** A method shares its trainer with others: of those, the one whose loss the recipe has. */
+export function methodOf(recipe: Pick<Recipe, 'trainer' | 'args'>): Method {
+  const own = METHODS.filter((method) => method.recipe.trainer === recipe.trainer);
+  const loss = lossType(recipe);
+  return own.find((method) => lossType(method.recipe) === loss) ?? own[0] ?? METHODS[0]!;
+}
+const lossType = ({ trainer, args }: Pick<Recipe, 'trainer' | 'args'>): Json | undefined =>
+  trainer === 'cpo' ? (args.loss_type ?? (trainers.cpo.fields.loss_type.default as string)) : undefined;
+
+/** Settings that mean something else in each method, and so start anew. */
+const OWN = ['learning_rate', 'loss_type'];
+
+/** The recipe under another method: model, data, rows, template, adapter and the loop's settings stay where they fit. */
+export function withMethod(recipe: Recipe, method: Method, sets: readonly DatasetInfo[]): Recipe {
+  const next = method.recipe;
+  const { fields, trainsOn, needsReference } = configOf(next);
+  const kept = Object.entries(recipe.args).filter(
+    ([key]) => key in fields && key in trainers.sft.fields && !OWN.includes(key),
+  );
+  const type = sets.find(({ id }) => id === recipe.data.train[0]?.ref)?.type;
+  const fits = recipe.data.train.length === 1 && trainsOn.some((one) => one === type);
+  const { reference, ...rest } = recipe;
+  return {
+    ...rest,
+    name: next.name,
+    trainer: next.trainer,
+    args: { ...next.args, ...Object.fromEntries(kept) },
+    data: fits ? recipe.data : { ...recipe.data, train: next.data.train, eval: next.data.eval },
+    ...(needsReference && reference !== undefined && { reference }),
+  };
+}
+
+/** Sets with rows that the method trains on, those of its first type first. */
+export function fittingSets(recipe: Pick<Recipe, 'trainer'>, sets: readonly DatasetInfo[]): DatasetInfo[] {
+  return configOf(recipe).trainsOn.flatMap((type) => sets.filter((set) => set.type === type));
+}
+
+/** All settings of a recipe, what is not given at its default. */
+export const argsOf = (recipe: Pick<Recipe, 'trainer' | 'args'>): { [key: string]: Json } => ({
+  ...(defaults(configOf(recipe).fields) as { [key: string]: Json }),
+  ...recipe.args,
+});
+
+/** `DPO sigmoid, β 0.1 · 2`: the second of its kind. */
+export function nextName(recipe: Recipe, runs: readonly { name: string }[]): string {
+  const args = argsOf(recipe);
+  const loss = args.loss_type === undefined ? '' : ` ${[args.loss_type].flat().join(' + ')}`;
+  const title = methodOf(recipe).title;
+  const what = loss.trim() === title.toLowerCase() ? '' : loss;
+  const kind = `${title}${what}, β ${String(args.beta)} · `;
+  const taken = runs.flatMap(({ name }) => (name.startsWith(kind) ? [Number(name.slice(kind.length)) || 0] : []));
+  return `${kind}${Math.max(0, ...taken) + 1}`;
+}

@@ -1,0 +1,44 @@
+import { expect, test } from 'vitest';
+import { pairHeat, pairOf, pinOf, sumsOf, tellingToken, termOf, tokenWords } from './pairView';
+
+const reading = (...logps: number[]) => ({
+  logps: Float32Array.from(logps),
+  entropies: Float32Array.from(logps, (x) => -x / 2),
+});
+const row = { ids: Int32Array.of(9, 8, 7, 6), mask: Uint8Array.of(1, 0, 1, 1) };
+const policy = reading(Number.NaN, Number.NaN, -1, -0.5);
+const reference = reading(Number.NaN, Number.NaN, -2, -0.25);
+
+test('sums are over the answer alone, and never over the first token', () => {
+  const sums = sumsOf(row, policy, reference);
+  expect(sums).toEqual({ logps: -1.5, refLogps: -2.25, length: 2 });
+  expect(pairOf(sums, { ...sums, logps: -3 })).toMatchObject({
+    chosenLogps: -1.5,
+    rejectedLogps: -3,
+    rejectedLengths: 2,
+  });
+});
+test('a token’s share in Δ has the sign of its side; green raises Δ', () => {
+  expect(termOf('chosen', policy, reference, 2)).toBe(1);
+  expect(termOf('rejected', policy, reference, 2)).toBe(-1);
+  expect(pairHeat('adds to Δ', 'chosen', policy, reference, 2)).toEqual({ level: -3, words: 'adds +1.00 nats to Δ' });
+  expect(pairHeat('adds to Δ', 'rejected', policy, reference, 2).level).toBe(3);
+  expect(pairHeat('−log p', 'chosen', policy, reference, 2)).toEqual({ level: 2, words: '−log p 1.00 nats' });
+  expect(pairHeat('adds to Δ', 'chosen', policy, reference, 1)).toEqual({ level: 0, words: 'not counted' });
+  expect(tokenWords('rejected', row, policy, reference, 2)).toMatch(
+    /log π −1\.00, log π_ref −2\.00: minus.*−1\.00 nats of Δ.*36\.8 %.*13\.5 %/,
+  );
+  expect(tokenWords('chosen', row, policy, reference, 1)).toMatch(/Part of the prompt/);
+});
+test('the token to look at first: the largest move, or the least likely where nothing has moved', () => {
+  expect(tellingToken('chosen', row, policy, reference)).toBe(2);
+  expect(tellingToken('chosen', row, policy, policy)).toBe(2);
+  expect(tellingToken('chosen', { ...row, mask: new Uint8Array(4) }, policy, policy)).toBe(-1);
+});
+test('the chapter’s pin: .6 against .2 is ln 3, and DPO pulls with σ(−β ln 3)', () => {
+  const pin = pinOf({ chosen: 0.6, rejected: 0.2, refChosen: 0.5, refRejected: 0.5 }, 1);
+  expect(pin.delta).toBeCloseTo(Math.log(3), 12);
+  expect(pin.refDelta).toBe(0);
+  expect(pin.loss).toBeCloseTo(Math.log(4 / 3), 12); // −log σ(ln 3) = −log ¾
+  expect(pin.weight).toBeCloseTo(0.25, 12);
+});

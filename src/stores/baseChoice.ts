@@ -1,0 +1,36 @@
+// On which models an adapter can be trained: the built-in bases, and models that runs of all weights have left. Pure.
+import type { StoredModel } from '../protocol/requests';
+import type { RunRecord } from '../protocol/run';
+import { trainedHead } from '../trainers/registry';
+
+export interface BaseChoice {
+  ref: string;
+  label: string;
+}
+const BUILTIN: readonly BaseChoice[] = [
+  { ref: 'builtin:nano', label: 'nano-base' },
+  { ref: 'builtin:micro', label: 'micro-base' },
+  { ref: 'builtin:micro-sft', label: 'micro-sft (after SFT)' },
+];
+/** Pretrained on plain text only. */
+export const RAW_BASES: readonly string[] = ['builtin:nano', 'builtin:micro'];
+/** Newest run first; `current` is among them even when it, or its run, has been deleted. `stored`: the models that are here. */
+export function baseChoices(
+  runs: readonly RunRecord[],
+  current: string,
+  nameOf: (ref: string) => string,
+  stored: readonly StoredModel[],
+): BaseChoice[] {
+  const trained = runs
+    .filter(({ recipe }) => trainedHead(recipe.trainer) === 'lm')
+    .toSorted((a, b) => b.createdAt - a.createdAt)
+    .flatMap(
+      ({ name, outputs: { model } }) =>
+      model !== undefined && stored.some(({ id }) => id === model) ? [{ ref: model, label: `${name} (all weights)` }] : [], // biome-ignore format: one choice
+    );
+  const imported = stored
+    .filter(({ isImported, head }) => isImported && !head)
+    .map(({ id, name, adapterOf }) => ({ ref: id, label: `${name} (${adapterOf ? 'adapter, merged' : 'imported'})` }));
+  const all = [...BUILTIN, ...imported, ...trained];
+  return all.some(({ ref }) => ref === current) ? all : [...all, { ref: current, label: nameOf(current) }];
+}

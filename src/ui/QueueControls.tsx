@@ -1,0 +1,62 @@
+// Start, pause, continue and stop of a queue of runs, and why one could not go on.
+import { plural } from '../lib/words';
+import type { GateFinding } from '../protocol/requests';
+import { Fault } from './Fault';
+import { GateFindings } from './GateFindings';
+
+export interface QueueView {
+  state: 'running' | 'paused' | 'failed';
+  begun: number;
+  total: number;
+  error?: string;
+  findings?: GateFinding[];
+}
+
+export function QueueControls({
+  queue,
+  startLabel,
+  canStart,
+  on,
+}: {
+  /** The queue that these controls are about, once it has begun. */
+  queue: QueueView | undefined;
+  startLabel: string;
+  canStart: boolean;
+  on: { start: () => void; pause: () => void; goOn: (overrides?: readonly string[]) => void; stop: () => void };
+}) {
+  if (!queue)
+    return (
+      <button type="button" className="button" disabled={!canStart} onClick={on.start}>
+        {startLabel}
+      </button>
+    );
+  return (
+    <div className="queue-controls">
+      {queue.state === 'running' ? (
+        <button type="button" className="button" onClick={on.pause}>
+          Pause all
+        </button>
+      ) : (
+        <button type="button" className="button" onClick={() => on.goOn()}>
+          Continue all
+        </button>
+      )}
+      <button type="button" className="button" onClick={on.stop}>
+        Stop all
+      </button>
+      <span className="quiet" role="status">
+        {queue.state === 'paused' ? 'paused, ' : ''}
+        {queue.begun} of {plural(queue.total, 'run')} begun
+      </span>
+      {queue.findings ? (
+        <GateFindings
+          findings={queue.findings}
+          onClose={on.stop}
+          onOverride={() => on.goOn(queue.findings!.map(({ kind }) => kind))}
+        />
+      ) : (
+        <Fault text={queue.error} />
+      )}
+    </div>
+  );
+}
