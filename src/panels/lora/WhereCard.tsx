@@ -9,6 +9,7 @@ import { baseChoices, RAW_BASES } from '../../stores/baseChoice';
 import { measure, measurementOf, useMeasurements } from '../../stores/measurements';
 import { groupsOf, isLive } from '../../stores/runPanel';
 import { useRuns } from '../../stores/runs';
+import { BaseSelect } from '../../ui/BaseSelect';
 import { Card } from '../../ui/Card';
 import { Meanings } from '../../ui/ChangesTable';
 import { LineChart } from '../../ui/LineChart';
@@ -16,7 +17,6 @@ import { intervalWords, metricWords } from '../../ui/metricWords';
 import { QueueControls } from '../../ui/QueueControls';
 import { lastValue, metricSeries, progressWords } from '../../ui/runWords';
 import { Segmented } from '../../ui/Segmented';
-import { BaseSelect } from './AdapterCard';
 import { WHERE } from './loraRuns';
 import { measureRequest } from './measureRuns';
 import { armsWords } from './sweepView';
@@ -64,7 +64,7 @@ export function WhereCard({ lora }: { lora: Lora }) {
       <p>
         <b>{experiment.title}.</b> {experiment.question}
       </p>
-      <div className="lora-sweep-form">
+      <div className="sweep-form">
         <div className="inline-field">
           <span>base</span>
           <BaseSelect
