@@ -55,8 +55,8 @@ test('planted imports against the layers are found: static, dynamic, side-effect
   });
   expect(found).toEqual([
     'src/gpu/static.ts: layer-gpu',
-    'src/panels/shared/Knows.tsx: panels-apart',
     'src/panels/sft/Sibling.tsx: panels-apart',
+    'src/panels/shared/Knows.tsx: panels-apart',
     'src/protocol/typeOnly.ts: layer-protocol',
     'src/storage/sideEffect.ts: layer-storage',
     'src/stores/tensors.ts: page-loads-no-engine',

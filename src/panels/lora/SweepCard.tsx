@@ -14,8 +14,8 @@ import { QueueControls } from '../../ui/QueueControls';
 import { progressWords } from '../../ui/runWords';
 import { ScatterChart } from '../../ui/ScatterChart';
 import { Scroll } from '../../ui/Scroll';
+import { measureRequest } from '../shared/measureRequest';
 import { SWEEP } from './loraRuns';
-import { measureRequest } from './measureRuns';
 import {
   SWEEP_SETS,
   type SweepRow,

@@ -17,8 +17,8 @@ import { intervalWords, metricWords } from '../../ui/metricWords';
 import { QueueControls } from '../../ui/QueueControls';
 import { lastValue, metricSeries, progressWords } from '../../ui/runWords';
 import { Segmented } from '../../ui/Segmented';
+import { measureRequest } from '../shared/measureRequest';
 import { WHERE } from './loraRuns';
-import { measureRequest } from './measureRuns';
 import { armsWords } from './sweepView';
 import type { Lora } from './useLora';
 

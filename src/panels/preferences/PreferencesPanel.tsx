@@ -95,11 +95,7 @@ export function PreferencesPanel() {
       <MarginCard {...pairs} state={states[0]!} />
       <Answers key={run?.id} generations={run?.generations ?? []} isOver={run !== undefined && !isLive(run)} />
       {run && (run.status === 'finished' || run.status === 'stopped') && (
-        <MeasuredCard
-          key={`measured ${run.id}`}
-          run={run}
-          starts={run.status === 'finished' && preferences.finishedHere && !run.group}
-        />
+        <MeasuredCard run={run} starts={run.status === 'finished' && preferences.finishedHere && !run.group} />
       )}
       <SweepCard preferences={preferences} />
       {run && <PinCard />}
