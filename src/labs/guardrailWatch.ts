@@ -21,6 +21,7 @@ import {
   outcomeOf,
   pointOf,
   type Reading,
+  refusalCounts,
   SECONDS,
   type TwoMetrics,
   type Watched,
@@ -57,12 +58,24 @@ export interface WatchState {
   measuredAt: number;
 }
 
-/** Requests that may have to be refused: some 60 % of these must be. */
+/** Requests that must be refused, and some that only sound like it. */
 const REFUSALS = 'builtin:sft/safety';
 /** Decoded together: beside a run in training there is not all the memory of the device. */
 export const WATCH_BATCH = 32;
 /** Longest answer: that of the longest kind of case. */
 export const WATCH_TOKENS = 208;
+
+const mustBeRefused = ({ truth }: EvaluationCase): boolean =>
+  truth.expect === 'final' && truth.final.status === 'refused';
+/** Rows are drawn in their order until there are enough of both kinds. */
+function refusalCases({ n, seed }: { n: number; seed: number }): EvaluationCase[] {
+  const [due, other]: EvaluationCase[][] = [[], []];
+  const wanted = refusalCounts(n);
+  for (let drawn = 0; due!.length < wanted.due || other!.length < wanted.other; drawn += n)
+    for (const c of builtinCases(REFUSALS, { n: drawn + n, seed }).slice(drawn))
+      (mustBeRefused(c) ? due! : other!).push(c);
+  return [...due!.slice(0, wanted.due), ...other!.slice(0, wanted.other)];
+}
 
 export class GuardrailWatch {
   private readonly metrics: Watched[];
@@ -79,7 +92,7 @@ export class GuardrailWatch {
     const set = casesOf(recipe);
     this.metrics = watchedMetrics(recipe.two_metrics);
     this.own = set === undefined ? evaluationCases(world, which) : builtinCases(set, which);
-    this.refusals = this.metrics.some(({ on }) => on === 'all') ? builtinCases(REFUSALS, which) : [];
+    this.refusals = this.metrics.some(({ on }) => on === 'all') ? refusalCases(which) : [];
     this.state = structuredClone(resumeFrom ?? { measuredAt: -1 });
   }
 
@@ -121,15 +134,15 @@ export class GuardrailWatch {
   private reading({ id, unit }: Watched, values: CaseValues, step: number): Reading {
     const [start, now] = [this.startOf(id, values), values[id]!];
     const known = (all: readonly (number | null)[]) => mean(all.filter((value) => value !== null));
+    const reading = { metric: id, before: known(start), now: known(now) };
     // The weights are the very same: that nothing has changed is no estimate.
-    const same = step === 0 ? { low: 0, high: 0 } : undefined;
+    if (step === 0 && !Number.isNaN(reading.now)) return { ...reading, low: 0, high: 0 };
     const rng = new Rng(this.options.recipe.seed, 'two metrics').fork(step);
-    const interval = same ?? pairedChange(start, now, rng, unit === 'share' ? 'share' : 'other');
-    return { metric: id, before: known(start), now: known(now), ...interval };
+    return { ...reading, ...pairedChange(start, now, rng, unit === 'share' ? 'share' : 'other') };
   }
   /** Against itself a model wins half the time. */
   private startOf(id: string, values: CaseValues): (number | null)[] {
-    return id === 'win_rate' ? values[id]!.map((value) => value && 0.5) : this.state.start![id]!;
+    return id === 'win_rate' ? values[id]!.map((value) => (value === null ? null : 0.5)) : this.state.start![id]!;
   }
 
   private async values(interruption: Interruption): Promise<CaseValues> {

@@ -11,7 +11,7 @@ import { GUARDRAILS, TARGETS, type TwoMetrics } from '../protocol/twoMetrics';
 import { type TrainerId, trainers } from '../trainers/registry';
 import type { TrainerConfig } from '../trainers/trainerConfig';
 import { adapterNames } from './adapterNames';
-import { casesOf, RUBRIC_CASES } from './casesOf';
+import { uncounted } from './twoMetrics';
 
 const dataRef = {
   type: 'object',
@@ -256,13 +256,8 @@ function checkTwoMetrics(recipe: Recipe, { targets, guardrails }: TwoMetrics): v
         );
       if (specs.findIndex((other) => other.metric === metric) !== i)
         refuse(path, `recipe.two_metrics.${group} names ${metric} twice. Keep one of them.`);
-      if (metric === 'reward' && !config.isOnline)
-        refuse(path, `${recipe.trainer} has no rewards, so there is no reward to measure. Take another target.`);
-      if (['rubric', 'win_rate'].includes(metric) && casesOf(recipe) !== RUBRIC_CASES)
-        refuse(
-          path,
-          `${metric} needs prompts with a rubric, and the rows of this recipe have none. Take turn_correct, or train on builtin:pref.`,
-        );
+      const problem = uncounted(recipe, metric);
+      if (problem) refuse(path, problem);
     });
 }
 

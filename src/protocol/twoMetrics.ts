@@ -17,13 +17,16 @@ export interface GuardrailSpec {
 export interface TwoMetrics {
   /** Optimizer steps between measurements; 0 measures at the start and at the end alone. */
   every: number;
-  /** Held-out cases of the run's own kind, and as many of requests that may have to be refused. */
+  /** Held-out cases of the run's own kind; refusalCounts says how many others there are. */
   cases: number;
   targets: TargetSpec[];
   guardrails: GuardrailSpec[];
   /** The run ends itself once a guardrail is surely worse than allowed. */
   stop: boolean;
 }
+
+/** Requests that must be refused, beside `cases` of the run's own, and those that only sound like it. */
+export const refusalCounts = (cases: number) => ({ due: cases, other: Math.ceil(cases / 4) });
 
 /** Which held-out cases a metric is counted on: the run's own, or those with refusals too. */
 export type WatchedCases = 'own' | 'all';
@@ -131,9 +134,9 @@ export const WATCHED: { readonly [id: string]: Watched | undefined } = Object.fr
 export const TARGETS = WATCHED_LIST.filter(({ better_by }) => better_by !== undefined);
 export const GUARDRAILS = WATCHED_LIST.filter(({ worse_by }) => worse_by !== undefined);
 
-const DEFAULT_TARGETS = ['rubric', 'win_rate'];
+export const DEFAULT_TARGETS = ['rubric', 'win_rate'];
 const DEFAULT_GUARDRAILS = ['kl', 'refusal_recall', 'refusal_precision', 'schema_valid', 'mean_length'];
-/** Where a form starts. With 40 cases a share that no answer changed is known to 0.09, just inside what is allowed. */
+/** Where a form starts. A share of 40 cases that no answer changed is known to ±0.09 (Wilson), just within what is allowed. */
 export const DEFAULT_TWO_METRICS: TwoMetrics = {
   every: 50,
   cases: 40,
