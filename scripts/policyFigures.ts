@@ -1,12 +1,15 @@
-// What scripts/resultsPreference.ts measures of a policy beside the model that it started from: quality by the rubric, wins, KL, and
-// what should not have moved.
+// What scripts/resultsPreference.ts measures of a policy beside the model that it started from: quality by the rubric, wins, KL, what
+// it is paid, and what should not have moved.
 import { encodeCase, evaluate } from '../src/eval/evaluate';
 import type { Graded } from '../src/eval/metric';
 import { greedySampler } from '../src/eval/sampler';
+import { rewardsOf } from '../src/labs/onlineRecipe';
 import { generate } from '../src/nn/generate';
 import type { ModelEngine } from '../src/nn/seam';
+import type { Recipe } from '../src/protocol/recipe';
 import type { RenderContext } from '../src/text/renderContext';
 import { placeOf, rolloutBatch } from '../src/trainers/online/rolloutBatch';
+import { gradeTurn } from '../src/world/grade';
 import type { Split } from '../src/world/item';
 import { builtinCases, builtinWorld } from '../src/world/registry';
 
@@ -16,60 +19,90 @@ export interface PolicyCases {
   quality: number;
   /** Cases of the four SFT shapes, with actions to refuse among them. */
   guardrail: number;
-  /** Completions drawn at temperature 1 for the KL, one a prompt of builtin:pref. */
+  /** Prompts of builtin:pref with one answer each, drawn at temperature 1. */
   drawn: number;
 }
+/** Answers drawn at temperature 1, with the same dice each time. */
+export type Answers = { prompt: Int32Array; ids: number[]; text: string; rubric: number }[];
 export interface PolicyFigures {
   quality: Graded[];
   guardrail: Graded[];
-  /** KL from the start of each completion that was drawn, nats: Σ log π − log π_start, right on average (k1). */
-  kl: number[];
+  /** `kl`: of the answer from the start, nats: Σ log π − log π_start, right on average (k1); 0 where the policy is the start. */
+  drawn: (Answers[number] & { kl: number })[];
 }
 
 const ANSWER_TOKENS = 208;
-const KL_BATCH = 16;
+const BATCH = 16;
 
 /** `start` undefined: the policy is the start, and has no KL. */
 export async function policyFigures(
   policy: ModelEngine,
   start: ModelEngine | undefined,
   render: RenderContext,
-  { split, quality, guardrail, drawn }: PolicyCases,
+  cases: PolicyCases,
 ): Promise<PolicyFigures> {
+  const { split, quality, guardrail, drawn } = cases;
   const context = { world: builtinWorld(), render, sampler: greedySampler(policy) };
   const given = { metrics: [], seed: 1, promptStyle: 'plain' as const, split };
+  const answers = drawn > 0 ? await answersOf(policy, render, cases) : [];
+  const kl = start ? await klOf(policy, start, answers) : answers.map(() => 0);
   return {
     quality: (await evaluate({ ...given, cases: quality, dataset: 'builtin:pref' }, context)).graded,
-    guardrail: (await evaluate({ ...given, cases: guardrail }, context)).graded,
-    kl: start ? await klOf(policy, start, render, { split, n: drawn }) : [],
+    guardrail: guardrail > 0 ? (await evaluate({ ...given, cases: guardrail }, context)).graded : [],
+    drawn: answers.map((answer, i) => ({ ...answer, kl: kl[i]! })),
   };
 }
 
-async function klOf(
+export async function answersOf(
   policy: ModelEngine,
-  start: ModelEngine,
   render: RenderContext,
-  { split, n }: { split: Split; n: number },
-): Promise<number[]> {
-  const world = builtinWorld();
-  const sampler = greedySampler(policy);
-  const prompts = builtinCases('builtin:pref', { n, seed: 2, split }).map((c) =>
-    encodeCase(c, 'plain', 1, { world, render, sampler }),
-  );
+  { split, drawn: n }: Pick<PolicyCases, 'split' | 'drawn'>,
+): Promise<Answers> {
+  const context = { world: builtinWorld(), render, sampler: greedySampler(policy) };
+  const cases = builtinCases('builtin:pref', { n, seed: 2, split });
+  const prompts = cases.map((c) => encodeCase(c, 'plain', 1, context));
   const drawn = await generate(policy, {
     prompts: prompts.map(({ ids }) => ids),
     stopIds: prompts[0]!.stopIds,
     sampling: { temperature: 1, top_k: 0, top_p: 1, max_new_tokens: ANSWER_TOKENS, seed: 1 },
   });
-  const rows = drawn.map(({ ids }, prompt) => ({ prompt, ids }));
-  const of = prompts.map(({ ids }) => ({ ids, text: '', source: { rowId: '', row: {} } }));
+  return drawn.map(({ ids, terminated }, i) => {
+    const { truth, expected, lastUser } = cases[i]!;
+    const text = render.tokenizer.decode(terminated ? ids.slice(0, -1) : ids);
+    return { prompt: prompts[i]!.ids, ids, text, rubric: gradeTurn(truth, text, expected, lastUser).rubric ?? 0 };
+  });
+}
+
+/** What a reward model gives for each answer, as a run pays it. */
+export async function paidFor(judge: ModelEngine, render: RenderContext, answers: Answers): Promise<number[]> {
+  const spec = { type: 'model' as const, ref: 'judge' };
+  const stopIds = encodeStops(render);
+  const args = { per_device_eval_batch_size: BATCH, max_length: judge.config.max_position_embeddings - 8 };
+  const [paid] = rewardsOf({ rewards: [spec] } as Recipe, args, { render, rewardModels: { judge } }, stopIds);
+  const found = await paid!.of({
+    prompts: answers.map(() => ''),
+    completions: answers.map(({ text }) => text),
+    promptIds: answers.map(({ prompt }) => prompt),
+    completionIds: answers.map(({ ids }) => ids),
+    rows: answers.map((_, i) => ({ rowId: `${i}`, row: {} })),
+  });
+  return found.map((reward) => reward!);
+}
+const encodeStops = (render: RenderContext): number[] => {
+  const [c] = builtinCases('builtin:pref', { n: 1, seed: 2 });
+  return encodeCase(c!, 'plain', 1, { world: builtinWorld(), render, sampler: async () => [] }).stopIds;
+};
+
+async function klOf(policy: ModelEngine, start: ModelEngine, answers: Answers): Promise<number[]> {
+  const rows = answers.map(({ ids }, prompt) => ({ prompt, ids }));
+  const prompts = answers.map(({ prompt: ids }) => ({ ids, text: '', source: { rowId: '', row: {} } }));
   const out: number[] = [];
-  for (let at = 0; at < rows.length; at += KL_BATCH) {
-    const part = rows.slice(at, at + KL_BATCH);
-    const batch = rolloutBatch(part, of, { maxLength: policy.config.max_position_embeddings, route: -1 });
+  for (let at = 0; at < rows.length; at += BATCH) {
+    const part = rows.slice(at, at + BATCH);
+    const batch = rolloutBatch(part, prompts, { maxLength: policy.config.max_position_embeddings, route: -1 });
     const [own, other] = [await logps(policy, batch), await logps(start, batch)];
     part.forEach(({ prompt, ids }, b) => {
-      const from = placeOf(batch, b, of[prompt]!);
+      const from = placeOf(batch, b, prompts[prompt]!);
       let sum = 0;
       for (let i = from; i < from + ids.length; i++) sum += own[i]! - other[i]!;
       out.push(sum);

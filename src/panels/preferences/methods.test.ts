@@ -70,9 +70,9 @@ test('the reference: the start, the adapter off, or another model; none where th
   expect([chosenReference(dpo), chosenReference(other)]).toEqual(['start', 'builtin:micro']);
   expect(withReference(other, 'start')).toEqual(dpo);
   const run = { id: 'r', status: 'running' as const, checkpoints: [] };
-  expect(referenceToRead(dpo, run)).toEqual({ ref: 'builtin:micro-sft', isInLoss: true });
+  expect(referenceToRead(dpo, run)).toEqual({ ref: 'builtin:micro-demos', isInLoss: true });
   expect(referenceToRead(other, run).ref).toBe('builtin:micro');
   expect(referenceToRead(adapter, run).ref).toBe('run:r#base');
-  expect(referenceToRead(adapter, undefined).ref).toBe('builtin:micro-sft');
-  expect(referenceToRead(by('orpo').recipe, run)).toEqual({ ref: 'builtin:micro-sft', isInLoss: false });
+  expect(referenceToRead(adapter, undefined).ref).toBe('builtin:micro-demos');
+  expect(referenceToRead(by('orpo').recipe, run)).toEqual({ ref: 'builtin:micro-demos', isInLoss: false });
 });
