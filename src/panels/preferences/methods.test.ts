@@ -54,14 +54,14 @@ test('runs are named by method, loss and β, and counted', () => {
 });
 test('the reference: the start, the adapter off, or another model; none where the loss reads none', () => {
   const models = [
-    { ref: 'builtin:micro-sft', label: 'micro-sft' },
+    { ref: 'builtin:micro-demos', label: 'micro-demos' },
     { ref: 'builtin:micro', label: 'micro-base' },
   ];
   expect(referenceChoices(dpo, models)!.map(({ label }) => label)).toEqual(['the start, frozen', 'micro-base']);
   const adapter = { ...dpo, peft: { r: 8 } };
   expect(referenceChoices(adapter, models)!.map(({ label }) => label)).toEqual([
     'adapter off',
-    'micro-sft',
+    'micro-demos',
     'micro-base',
   ]);
   expect(referenceChoices(by('orpo').recipe, models)).toBeUndefined();
