@@ -40,6 +40,8 @@ test('planted imports against the layers are found: static, dynamic, side-effect
     'src/stores/fine.ts': "import { client } from '../workers/client';\nexport const fine = client;",
     'src/panels/sft/Fine.tsx': "import { fields } from '../../trainers/sft/config';\nexport const Fine = fields;",
     'src/panels/chat/Chat.tsx': 'export const Chat = 1;',
+    'src/panels/shared/Both.tsx': 'export const Both = 1;',
+    'src/panels/sft/Shares.tsx': "import { Both } from '../shared/Both';\nexport const x = Both;",
     'src/app/fine.ts': "export const load = () => import('../panels/sft/Fine');",
     // and now the planted ones
     'src/gpu/static.ts': "import { llama } from '../nn/llama';\nexport const x = llama;",
@@ -47,12 +49,14 @@ test('planted imports against the layers are found: static, dynamic, side-effect
     'src/storage/sideEffect.ts': "import '../trainers/sft/trainer';",
     'src/protocol/typeOnly.ts': "import type { llama } from '../nn/llama';\nexport type X = typeof llama;",
     'src/panels/sft/Sibling.tsx': "import { Chat } from '../chat/Chat';\nexport const x = Chat;",
+    'src/panels/shared/Knows.tsx': "import { Chat } from '../chat/Chat';\nexport const x = Chat;",
     'src/stores/tensors.ts': "import { llama } from '../nn/llama';\nexport const x = llama;",
     'src/workers/page.ts': "import { fine } from '../stores/fine';\nexport const x = fine;",
   });
   expect(found).toEqual([
     'src/gpu/static.ts: layer-gpu',
     'src/panels/sft/Sibling.tsx: panels-apart',
+    'src/panels/shared/Knows.tsx: panels-apart',
     'src/protocol/typeOnly.ts: layer-protocol',
     'src/storage/sideEffect.ts: layer-storage',
     'src/stores/tensors.ts: page-loads-no-engine',

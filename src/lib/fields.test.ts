@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type Fields, typedNumber, typedProblems } from './fields';
+import { type Fields, omitFields, pickFields, typedNumber, typedProblems } from './fields';
 
 const fields = {
   rows: { type: 'number', default: 8, min: 1, max: 256, integer: true, help: '' },
@@ -18,4 +18,10 @@ test('complaints name the key, the range and what was typed; what fits has none'
     rate: 'rate must be a number, got "1,5"',
   });
   expect(typedProblems(fields, { rows: '1.5', gone: 'x' })).toEqual({ rows: 'rows must be a whole number, got 1.5' });
+});
+
+test('picked fields come in the order of the keys, those left out leave the others where they were', () => {
+  expect(Object.keys(pickFields(fields, ['rate', 'gone', 'rows']))).toEqual(['rate', 'rows']);
+  expect(pickFields(fields, ['rate'])).toEqual({ rate: fields.rate });
+  expect(Object.keys(omitFields(fields, ['rows', 'gone']))).toEqual(['rate']);
 });

@@ -56,6 +56,13 @@ export type ConfigOf<F extends Fields> = {
             : never;
 };
 
+/** Those of the keys that there are, in the order of the keys. */
+export const pickFields = (fields: Fields, keys: readonly string[]): Fields =>
+  Object.fromEntries(keys.flatMap((key) => (fields[key] ? [[key, fields[key]]] : [])));
+/** All but those. */
+export const omitFields = (fields: Fields, keys: readonly string[]): Fields =>
+  Object.fromEntries(Object.entries(fields).filter(([key]) => !keys.includes(key)));
+
 export function defaults<F extends Fields>(fields: F): ConfigOf<F> {
   return Object.fromEntries(Object.entries(fields).map(([key, field]) => [key, field.default])) as ConfigOf<F>;
 }

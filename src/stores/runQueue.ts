@@ -6,7 +6,7 @@ import type { Recipe } from '../protocol/recipe';
 import type { GateFinding } from '../protocol/requests';
 import type { RunRecord } from '../protocol/run';
 import { isLive } from './runPanel';
-import { pauseRun, resumeRun, startRun, stopRun, unpauseRun, useRuns } from './runs';
+import { pauseRun, resumeRun, startRun, stopRun, unpauseRun, useRuns, withOverrides } from './runs';
 
 /** Names tell the items apart: a run belongs to the item that has its recipe's name. */
 export interface QueueItem {
@@ -121,12 +121,7 @@ export async function pauseQueue(): Promise<void> {
 export async function continueQueue(overrides: readonly string[] = []): Promise<void> {
   const { queue } = useRunQueue.getState();
   if (!queue) return;
-  const items = queue.items.map((item) => ({
-    ...item,
-    recipe: overrides.length
-      ? { ...item.recipe, overrides: [...new Set([...(item.recipe.overrides ?? []), ...overrides])] }
-      : item.recipe,
-  }));
+  const items = queue.items.map((item) => ({ ...item, recipe: withOverrides(item.recipe, overrides) }));
   change({ items, state: 'running' });
   const live = liveRun(queue);
   if (live?.status === 'paused') await unpauseRun(live.id);

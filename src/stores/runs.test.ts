@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { mergePoints, type RunStats, withStep } from './runs';
+import { defaultSftRecipe } from '../labs/registry';
+import { checkingWords, mergePoints, type RunStats, withOverrides, withStep } from './runs';
 
 const point = (step: number, metrics: Record<string, number>) => ({ step, epoch: 0, ...metrics });
 
@@ -39,4 +40,17 @@ test('speeds and pace never run backward: steps trained again replace what was s
   const stats = seen([9, 0], [10, 100], [12, 300], [14, 500], [11, 9000], [12, 9400]);
   expect(stats.speed.map((p) => p.step)).toEqual([9, 10, 11, 12]);
   expect(stats.seen.map((p) => p.step)).toEqual([11, 12]);
+});
+
+test('findings that a run is trained in spite of are named once each; with none the recipe is as it was', () => {
+  expect(withOverrides(defaultSftRecipe, [])).toBe(defaultSftRecipe);
+  const once = withOverrides(defaultSftRecipe, ['cut', 'empty']);
+  expect(withOverrides(once, ['empty', 'twice']).overrides).toEqual(['cut', 'empty', 'twice']);
+  expect(defaultSftRecipe.overrides).toBeUndefined();
+});
+
+test('the check is told by the rows that it has read, and by who reads them', () => {
+  expect(checkingWords({ part: 'train', done: 20, total: 1000 })).toBe('Checking rows: 20 of 1,000');
+  expect(checkingWords({ part: 'eval', done: 1, total: 40 })).toBe('Checking held-out rows: 1 of 40');
+  expect(checkingWords({ part: 'reference', done: 8, total: 16 })).toBe('Reference reads rows: 8 of 16');
 });

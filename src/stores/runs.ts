@@ -1,5 +1,6 @@
 // All runs as the page knows them: records from storage, kept current by the worker's events. Verbs send one request.
 import { create } from 'zustand';
+import { count } from '../lib/words';
 import type { ComputeEvent } from '../protocol/events';
 import type { Recipe } from '../protocol/recipe';
 import type { MetricResult } from '../protocol/requests';
@@ -16,6 +17,13 @@ export interface RunStats {
   /** When steps were seen since the run last began to move; the first of them holds compiling and is only a start. */
   seen: { step: number; at: number }[];
 }
+/** Run whose rows are being encoded and checked before it begins. */
+interface Preparing {
+  runId: string;
+  part: 'train' | 'eval' | 'reference';
+  done: number;
+  total: number;
+}
 interface Runs {
   runs: Record<string, RunRecord>;
   stats: Record<string, RunStats>;
@@ -25,8 +33,7 @@ interface Runs {
   recovering: string[];
   /** Runs that were asked to go on and have not answered yet. */
   resuming: string[];
-  /** Run whose rows are being encoded and checked before it begins. */
-  preparing?: { runId: string; part: 'train' | 'eval' | 'reference'; done: number; total: number };
+  preparing?: Preparing;
   isLoaded: boolean;
 }
 export const useRuns = create<Runs>()(() => ({
@@ -149,6 +156,12 @@ export async function startRun({
   await loadRuns();
   return runId;
 }
+/** How far the check is: `Checking held-out rows: 20 of 1,000`. */
+export const checkingWords = ({ part, done, total }: Omit<Preparing, 'runId'>): string =>
+  `${part === 'reference' ? 'Reference reads' : 'Checking'} ${part === 'eval' ? 'held-out rows' : 'rows'}: ${count(done)} of ${count(total)}`;
+/** The recipe with findings of the gate to train in spite of, each once. */
+export const withOverrides = <R extends Recipe>(recipe: R, overrides: readonly string[]): R =>
+  overrides.length ? { ...recipe, overrides: [...new Set([...(recipe.overrides ?? []), ...overrides])] } : recipe;
 const verb = (method: 'pause' | 'unpause' | 'stepOnce' | 'stop') => async (runId: string) => {
   try {
     const { step } = await studioClient().compute.request(method, { runId });

@@ -4,30 +4,19 @@ import type { TokenRow } from '../data/collate';
 import { initNodeBackend } from '../gpu/node';
 import { defaults } from '../lib/fields';
 import { Rng } from '../lib/rng';
-import { TfEngine } from '../nn/engine';
-import { initWeights } from '../nn/init';
-import { PRESETS } from '../nn/presets';
+import type { TfEngine } from '../nn/engine';
 import type { MetricPoint } from '../protocol/run';
 import { type LoopArgs, type LoopCheckpoint, TrainingRun } from './loop';
 import { fields } from './sft/config';
 import { trainer } from './sft/trainer';
+import { TOY_ARGS, toyEngine, trainTo } from './testModel';
 
 beforeAll(async () => {
   await initNodeBackend();
 });
 
 const V = 24;
-const SHAPE = {
-  ...PRESETS.nano,
-  vocab_size: V,
-  hidden_size: 32,
-  num_hidden_layers: 2,
-  head_dim: 16,
-  intermediate_size: 64,
-  max_position_embeddings: 32,
-  initializer_range: 0.1,
-};
-const makeEngine = (seed = 1) => new TfEngine(SHAPE, initWeights(SHAPE, seed));
+const makeEngine = (seed = 1) => toyEngine(V, seed);
 
 /** A prompt of random letters, a separator, and the letters again: the completion can be known from the prompt. */
 function copyRows(count: number, seed: number): TokenRow[] {
@@ -63,13 +52,8 @@ function makeRun(
 ) {
   const all = {
     ...defaults(fields),
-    per_device_train_batch_size: 8,
-    max_steps: 10,
-    max_length: 32,
-    eval_steps: 0,
-    generate_steps: 0,
+    ...TOY_ARGS,
     learning_rate: 5e-3,
-    weight_decay: 0,
     ...args,
   };
   let time = 0;
@@ -87,11 +71,6 @@ function makeRun(
     resumeFrom?.state,
   );
   return { run, engine };
-}
-async function trainTo(run: TrainingRun, step: number): Promise<MetricPoint[]> {
-  const points: MetricPoint[] = [];
-  while (run.step < step) points.push(...(await run.trainStep()).points);
-  return points;
 }
 
 test('learns: held-out loss falls by half on a copying task, and does not on shuffled labels', async () => {

@@ -1,5 +1,5 @@
 // A button that deletes what is stored, and asks first: what is lost with it, or why it cannot go now.
-import { useState } from 'react';
+import { type DeleteConsequences, useDeleteQuestion } from './useDeleteQuestion';
 
 /** `id`: artifact or run; it stays in hand until `remove` has succeeded. */
 export function DeleteStored({
@@ -7,7 +7,6 @@ export function DeleteStored({
   name,
   words = 'Delete',
   confirmWords = 'Delete for good',
-  keepWords = 'Keep',
   className = 'button',
   unless,
   consequences,
@@ -17,33 +16,14 @@ export function DeleteStored({
   name: string;
   words?: string;
   confirmWords?: string;
-  keepWords?: string;
   className?: 'button' | 'link';
   /** Why it cannot go, where that is known without asking. */
   unless?: string;
-  /** Why it cannot go now, or what is lost with it. */
-  consequences: (id: string) => Promise<{ held?: string; consequence?: string }>;
+  consequences: (id: string) => Promise<DeleteConsequences>;
   /** What it throws is told beside the button. */
   remove: () => Promise<unknown>;
 }) {
-  /** Of which thing it was asked: another one may be in hand since. */
-  const [asked, setAsked] = useState<{ id: string; lost?: string; refusal?: string }>();
-  const [isBusy, setBusy] = useState(false);
-  const refuse = (cause: unknown) => setAsked({ id, refusal: (cause as Error).message });
-  const ask = async () => {
-    try {
-      const { held, consequence } = await consequences(id);
-      setAsked({ id, refusal: held, lost: consequence });
-    } catch (cause) {
-      refuse(cause);
-    }
-  };
-  const removeNow = () => {
-    setBusy(true);
-    remove()
-      .then(() => setAsked(undefined), refuse)
-      .finally(() => setBusy(false));
-  };
+  const { asked, isBusy, ask, removeNow, close } = useDeleteQuestion({ consequences, remove });
   if (asked?.id !== id)
     return (
       <button
@@ -52,12 +32,13 @@ export function DeleteStored({
         aria-label={words === 'Delete' ? `Delete ${name}` : undefined}
         disabled={unless !== undefined}
         title={unless}
-        onClick={() => void ask()}
+        onClick={() => void ask(id)}
       >
         {words}
       </button>
     );
   const said = asked.refusal ?? asked.lost;
+  const keep = asked.refusal === undefined ? 'Keep' : 'Close';
   return (
     <>
       {said && (
@@ -69,20 +50,15 @@ export function DeleteStored({
         <button
           type="button"
           className={className === 'link' ? 'link bad-text' : 'button'}
-          aria-label={`${confirmWords}: ${name}`}
+          aria-label={confirmWords.endsWith(name) ? undefined : `${confirmWords}: ${name}`}
           disabled={isBusy}
           onClick={removeNow}
         >
           {confirmWords}
         </button>
       )}
-      <button
-        type="button"
-        className={className}
-        aria-label={`${asked.refusal === undefined ? keepWords : 'Close'} ${name}`}
-        onClick={() => setAsked(undefined)}
-      >
-        {asked.refusal === undefined ? keepWords : 'Close'}
+      <button type="button" className={className} aria-label={`${keep} ${name}`} onClick={close}>
+        {keep}
       </button>
     </>
   );

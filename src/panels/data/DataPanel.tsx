@@ -1,17 +1,20 @@
 // Data: which rows there are, what each teaches, what is true about it and what is wrong with it; rows in and out.
 import { useEffect, useRef, useState } from 'react';
-import { count } from '../../lib/words';
+import { count, plural } from '../../lib/words';
 import type { DatasetInfo } from '../../protocol/requests';
+import { studioClient } from '../../stores/client';
 import { datasetsChanged, useDatasets } from '../../stores/datasets';
+import { storedConsequences } from '../../stores/storedConsequences';
 import { useWorkbench } from '../../stores/workbench';
 import { Card } from '../../ui/Card';
+import { DeleteStored } from '../../ui/DeleteStored';
 import { Panel } from '../../ui/Panel';
 import { faultyWords } from './dataView';
 import { ImportZone } from './ImportZone';
 import { MappingCard } from './MappingCard';
 import { OperationsCard } from './OperationsCard';
 import { RowsCard } from './RowsCard';
-import { DeleteButton, ExportButtons, RenameButton } from './SetVerbs';
+import { ExportButtons, RenameButton } from './SetVerbs';
 import { useImport } from './useImport';
 import { useSaving } from './useSaving';
 import '../../ui/parts.css';
@@ -88,10 +91,14 @@ export function DataPanel() {
             {info.origin === 'imported' && (
               <>
                 <RenameButton key={`name ${info.id}`} info={info} onRenamed={datasetsChanged} />
-                <DeleteButton
+                <DeleteStored
                   key={info.id}
-                  info={info}
-                  onDeleted={() => {
+                  id={info.id}
+                  name={info.title}
+                  confirmWords={`Delete ${plural(info.rows, 'row')} of ${info.title}`}
+                  consequences={storedConsequences}
+                  remove={async () => {
+                    await studioClient().text.request('deleteDataset', { datasetId: info.id });
                     datasetsChanged();
                     const first = datasets.find((d) => d.id !== info.id);
                     if (first) openDataset(first.id, undefined, first.type);

@@ -60,50 +60,6 @@ export function RenameButton({ info, onRenamed }: { info: DatasetInfo; onRenamed
   );
 }
 
-/** Asks once more: the rows are nowhere else in the studio. */
-export function DeleteButton({ info, onDeleted }: { info: DatasetInfo; onDeleted: () => void }) {
-  /** What is lost with it, once it was asked for; '' for nothing. */
-  const [lost, setLost] = useState<string>();
-  const [error, setError] = useState<string>();
-  const fail = (cause: unknown) => {
-    setLost(undefined);
-    setError((cause as Error).message);
-  };
-  const ask = () => {
-    setError(undefined); // what stood in the way may have ended
-    return studioClient()
-      .compute.request('storageReport', {})
-      .then(({ items }) => setLost(items.find(({ id }) => id === info.id)?.consequence ?? ''), fail);
-  };
-  const remove = () => studioClient().text.request('deleteDataset', { datasetId: info.id }).then(onDeleted, fail);
-  return lost !== undefined ? (
-    <>
-      {lost && (
-        <span className="warn-text" role="alert">
-          {lost}
-        </span>
-      )}
-      <button type="button" className="button" onClick={remove}>
-        Delete {plural(info.rows, 'row')} of {info.title}
-      </button>
-      <button type="button" className="button" onClick={() => setLost(undefined)}>
-        Keep them
-      </button>
-    </>
-  ) : (
-    <>
-      {error && (
-        <span className="bad-text" role="alert">
-          {error}
-        </span>
-      )}
-      <button type="button" className="button" onClick={() => void ask()}>
-        Delete
-      </button>
-    </>
-  );
-}
-
 type Format = 'jsonl' | 'parquet';
 const ALL = 'every split';
 

@@ -1,12 +1,11 @@
 // The knobs: rank, scale, targets and base in sight, the rest folded. While a run is on they show what is edited, locked.
-import { type ReactNode, useId, useState } from 'react';
+import { useId, useState } from 'react';
 import { dataOf, modeHint, withSet } from '../../labs/recipeData';
 import { settingsOf as recipeSettings } from '../../labs/recipeSettings';
-import { defaults, type Fields, fieldProblem, typedNumber } from '../../lib/fields';
+import { defaults, type Fields, fieldProblem, omitFields, pickFields, typedNumber } from '../../lib/fields';
 import { plural } from '../../lib/words';
 import type { Json } from '../../protocol/chat';
 import type { DatasetInfo } from '../../protocol/requests';
-import type { BaseChoice } from '../../stores/baseChoice';
 import { tokenizerOf, useStoredModels, withModel } from '../../stores/models';
 import { useRuns } from '../../stores/runs';
 import { setNames } from '../../stores/setNames';
@@ -14,31 +13,22 @@ import { SEED_FIELD } from '../../stores/typedFields';
 import { useWorkbench } from '../../stores/workbench';
 import { fields as adapterFields } from '../../trainers/peft/config';
 import { trainers } from '../../trainers/registry';
+import { BaseSelect } from '../../ui/BaseSelect';
 import { Card } from '../../ui/Card';
 import { ConfigForm } from '../../ui/ConfigForm';
+import { Knob } from '../../ui/Knob';
 import { Segmented } from '../../ui/Segmented';
-import {
-  adapterValues,
-  NF4,
-  nearestStop,
-  type Peft,
-  rankStops,
-  startingAt,
-  takesPlainOps,
-  withValues,
-} from './adapterForm';
+import { PeftFields } from '../shared/PeftFields';
+import { type Peft, peftValues } from '../shared/peftValues';
+import { NF4, nearestStop, rankStops, startingAt, takesPlainOps } from './adapterForm';
 import { START } from './draft';
 import { FOLDED, RUN_SHOWN, SHOWN } from './formProblems';
 import { TargetsField } from './TargetsField';
 import type { Lora } from './useLora';
 
-export const pick = (fields: Fields, keys: readonly string[]): Fields =>
-  Object.fromEntries(keys.flatMap((key) => (fields[key] ? [[key, fields[key]]] : [])));
 /** Of the run, from where this panel starts. */
 export const runFields: Fields = startingAt(trainers.sft.fields, START.args);
-export const foldedRunFields: Fields = Object.fromEntries(
-  Object.entries(runFields).filter(([key]) => !RUN_SHOWN.includes(key)),
-);
+export const foldedRunFields: Fields = omitFields(runFields, RUN_SHOWN);
 /** Patterns, template and seed are folded too. */
 const FOLDED_COUNT = Object.keys(foldedRunFields).length + FOLDED.length + 3 + Object.keys(SEED_FIELD).length;
 
@@ -47,8 +37,7 @@ export const settingsOf = (lora: Lora) => {
   const setPeft = (next: Peft) => edit({ ...recipe, peft: next });
   return {
     setPeft,
-    values: adapterValues(recipe.peft),
-    change: (part: { [key: string]: Json }) => setPeft(withValues(recipe.peft, part)),
+    values: peftValues(recipe.peft),
     args: { ...defaults(trainers.sft.fields), ...recipe.args } as { [key: string]: Json },
     changeArgs: (args: { [key: string]: Json }) => edit({ ...recipe, args: { ...recipe.args, ...args } }),
   };
@@ -75,7 +64,7 @@ export function AdapterCard({
   const stored = useStoredModels();
   const runs = useRuns((s) => s.runs);
   const [isFolded, setFolded] = useState(() => matchMedia('(max-width: 700px)').matches);
-  const { values, change, setPeft, args, changeArgs } = settingsOf(lora);
+  const { values, setPeft, args, changeArgs } = settingsOf(lora);
   const { peft } = recipe;
   const names = setNames(datasets);
   const problem = (key: string) => problems.find((one) => one.key === key)?.text;
@@ -89,7 +78,7 @@ export function AdapterCard({
       value={values.r}
       highest={lora.plan.value?.max_rank}
       isLocked={lora.isBusy}
-      onChange={(r) => change({ r })}
+      onChange={(r) => setPeft({ ...peft, r })}
       typed={typed.r}
       onType={(text) => type('r', text)}
       problem={problem('r')}
@@ -123,7 +112,7 @@ export function AdapterCard({
       }
       className="lora-knobs-card"
     >
-      <fieldset className="lora-knobs" disabled={lora.isBusy}>
+      <fieldset className="form-knobs" disabled={lora.isBusy}>
         <legend className="sr-only">Adapter settings</legend>
         {hasHelp && <p className="field-help">A name in bold is set to something else than this panel starts with.</p>}
         <Knob name="model" help={hasHelp ? 'The base, which stays as it is while the adapter learns.' : undefined}>
@@ -157,14 +146,7 @@ export function AdapterCard({
         {lora.spansHint && <p className="quiet">{lora.spansHint}</p>}
         {lossHint && <p className="quiet">{lossHint}</p>}
         {rank}
-        <ConfigForm
-          fields={pick(adapterFields, SHOWN)}
-          value={values}
-          onChange={change}
-          typed={typed}
-          onType={type}
-          hasHelp={hasHelp}
-        />
+        <PeftFields keys={SHOWN} peft={peft} onChange={setPeft} typed={typed} onType={type} hasHelp={hasHelp} />
         <TargetsField
           value={peft.target_modules}
           onChange={(target_modules) => setPeft({ ...peft, target_modules })}
@@ -215,7 +197,7 @@ export function AdapterCard({
           </Knob>
         )}
         <ConfigForm
-          fields={pick(runFields, RUN_SHOWN)}
+          fields={pickFields(runFields, RUN_SHOWN)}
           value={args}
           onChange={changeArgs}
           typed={typed}
@@ -252,16 +234,6 @@ function Faults({ texts }: { texts: readonly string[] }) {
       {text}
     </p>
   ));
-}
-
-export function Knob({ name, help, children }: { name: ReactNode; help?: string; children: ReactNode }) {
-  return (
-    <div className="lora-knob">
-      <span>{name}</span>
-      {children}
-      {help && <span className="field-help">{help}</span>}
-    </div>
-  );
 }
 
 /** A slider over powers of two beside a number that takes any rank. */
@@ -331,32 +303,5 @@ function Rank({
         </span>
       )}
     </div>
-  );
-}
-
-export function BaseSelect({
-  bases,
-  value,
-  onChange,
-  label = 'model',
-}: {
-  bases: readonly BaseChoice[];
-  value: string;
-  onChange: (ref: string) => void;
-  label?: string;
-}) {
-  return (
-    <select
-      className="select"
-      aria-label={label}
-      value={value}
-      onChange={(event) => onChange(event.currentTarget.value)}
-    >
-      {bases.map(({ ref, label: text }) => (
-        <option key={ref} value={ref}>
-          {text}
-        </option>
-      ))}
-    </select>
   );
 }

@@ -9,12 +9,11 @@ import { useTemplates } from '../../stores/templates';
 import { useLoaded } from '../../stores/useLoaded';
 import { Answers } from '../../ui/Answers';
 import { Card } from '../../ui/Card';
-import { GateFindings } from '../../ui/GateFindings';
 import { Panel } from '../../ui/Panel';
 import { RunControls } from '../../ui/RunControls';
 import { RunElsewhere } from '../../ui/RunElsewhere';
 import { RunNotice } from '../../ui/RunNotice';
-import { StartCures } from '../../ui/StartCures';
+import { StartNotices } from '../../ui/StartNotices';
 import { AdapterCard } from './AdapterCard';
 import { CostCard, WorkedExample } from './CostCard';
 import { isLoraRun, pictureVersion } from './loraRuns';
@@ -72,7 +71,7 @@ export function LoraPanel() {
           status={lora.live?.status}
           isStarting={lora.isStarting}
           canStart={!lora.isBusy && lora.plan.value !== undefined}
-          blocked={lora.isBusy ? undefined : lora.problems[0]?.text}
+          blocked={lora.isBusy ? undefined : lora.blocked}
           startLabel="Train this adapter"
           on={lora.on}
         />
@@ -94,35 +93,13 @@ export function LoraPanel() {
         />
       )}
       {lora.elsewhere && <RunElsewhere {...lora.elsewhere} />}
-      {lora.gate && (
-        <GateFindings
-          findings={lora.gate.findings}
-          onClose={lora.closeGate}
-          onDerive={lora.deriveAnd && (() => lora.gate && lora.deriveAnd?.(() => lora.gate?.retry([])))}
-          onLook={() => lookInMask(recipe, templates)}
-          onOverride={() => lora.gate?.retry(lora.gate.findings.map(({ kind }) => kind))}
-        />
-      )}
-      {lora.error && (
-        <div className="note bad" role="alert">
-          <div>
-            <b>{lora.error.retry ? 'The run did not start.' : 'That did not work.'}</b> {lora.error.message}{' '}
-            {lora.error.retry && (
-              <button type="button" className="link" onClick={lora.error.retry}>
-                Try again
-              </button>
-            )}
-            {lora.error.isOfRows && lora.error.retry && (
-              <div className="lora-cures">
-                <StartCures
-                  onDerive={lora.deriveAnd && (() => lora.error?.retry && lora.deriveAnd?.(lora.error.retry))}
-                  onLook={() => lookInMask(recipe, templates)}
-                />
-              </div>
-            )}
-          </div>
-        </div>
-      )}
+      <StartNotices
+        gate={lora.gate}
+        failure={lora.failure}
+        onClose={lora.closeGate}
+        deriveAnd={lora.deriveAnd}
+        onLook={() => lookInMask(recipe, templates)}
+      />
       <div className="lora-top">
         <AdapterCard
           lora={lora}

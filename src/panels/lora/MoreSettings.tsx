@@ -2,11 +2,12 @@
 import { useEffect, useRef } from 'react';
 import { useTemplates } from '../../stores/templates';
 import { SEED_FIELD } from '../../stores/typedFields';
-import { fields as adapterFields } from '../../trainers/peft/config';
 import { Card } from '../../ui/Card';
 import { ConfigForm } from '../../ui/ConfigForm';
+import { Knob } from '../../ui/Knob';
 import { TemplateSelect, withOwn } from '../../ui/TemplateSelect';
-import { foldedRunFields, Knob, pick, settingsOf } from './AdapterCard';
+import { PeftFields } from '../shared/PeftFields';
+import { foldedRunFields, settingsOf } from './AdapterCard';
 import { PATTERN_TABLES } from './adapterForm';
 import { FOLDED } from './formProblems';
 import { PatternTable } from './PatternTable';
@@ -20,7 +21,7 @@ const PATTERN_HELP = {
 
 export function MoreSettings({ lora, hasHelp, onClose }: { lora: Lora; hasHelp: boolean; onClose: () => void }) {
   const { recipe, edit, typed, type, problems } = lora;
-  const { values, change, args, changeArgs } = settingsOf(lora);
+  const { values, setPeft, args, changeArgs } = settingsOf(lora);
   const templates = useTemplates();
   const frame = useRef<HTMLDivElement>(null);
   useEffect(() => {
@@ -41,7 +42,7 @@ export function MoreSettings({ lora, hasHelp, onClose }: { lora: Lora; hasHelp: 
       >
         <fieldset className="lora-columns" disabled={lora.isBusy}>
           <legend className="sr-only">More settings</legend>
-          <ConfigForm fields={pick(adapterFields, FOLDED)} value={values} onChange={change} {...form} />
+          <PeftFields keys={FOLDED} peft={recipe.peft} onChange={setPeft} {...form} />
           {PATTERN_TABLES.map((name) => (
             <PatternTable
               key={name}

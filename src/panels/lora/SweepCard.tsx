@@ -6,17 +6,16 @@ import { count, number, percent, plural } from '../../lib/words';
 import { studioClient } from '../../stores/client';
 import { measure, measurementOf, useMeasurements } from '../../stores/measurements';
 import { groupsOf } from '../../stores/runPanel';
-import { startQueue } from '../../stores/runQueue';
 import { useLoaded } from '../../stores/useLoaded';
 import { Card } from '../../ui/Card';
 import { Meanings } from '../../ui/ChangesTable';
 import { intervalWords, metricWords } from '../../ui/metricWords';
+import { QueueControls } from '../../ui/QueueControls';
 import { progressWords } from '../../ui/runWords';
 import { ScatterChart } from '../../ui/ScatterChart';
 import { Scroll } from '../../ui/Scroll';
+import { measureRequest } from '../shared/measureRequest';
 import { SWEEP } from './loraRuns';
-import { measureRequest } from './measureRuns';
-import { QueueControls } from './QueueControls';
 import {
   SWEEP_SETS,
   type SweepRow,
@@ -54,7 +53,11 @@ export function SweepCard({ lora }: { lora: Lora }) {
   const metrics = [LOSS, ...new Set(runs.flatMap((run) => run.recipe.evaluation))];
   const isShare = rows.some((row) => measured(row, metric)?.unit === 'share');
   const words = metric === LOSS ? sweepWords(rows) : sweepMetricWords(metric, rows, (row) => measured(row, metric));
-  const items = sweepItems(lora.recipe, { ranks, sets, hasFull });
+  const items = sweepItems(lora.recipe, {
+    ranks: ranks.toSorted((a, b) => a - b),
+    sets: SWEEP_SETS.filter((set) => sets.includes(set)),
+    hasFull,
+  });
   const toggle = <T,>(list: T[], value: T): T[] =>
     list.includes(value) ? list.filter((x) => x !== value) : [...list, value];
   const measureAll = async () => {
@@ -106,19 +109,8 @@ export function SweepCard({ lora }: { lora: Lora }) {
           </label>
         </fieldset>
         <QueueControls
-          lora={lora}
-          prefix={SWEEP}
+          {...lora.queueOf(SWEEP, items)}
           startLabel={items.length === 0 ? 'Choose what to train' : `Train ${plural(items.length, 'run')}`}
-          canStart={items.length > 0}
-          onStart={() =>
-            startQueue(
-              `${SWEEP}${crypto.randomUUID()}`,
-              sweepItems(
-                { ...lora.recipe },
-                { ranks: ranks.toSorted((a, b) => a - b), sets: SWEEP_SETS.filter((s) => sets.includes(s)), hasFull },
-              ),
-            )
-          }
         />
       </div>
       {rows.length === 0 ? (

@@ -8,18 +8,17 @@ import type { RunRecord } from '../../protocol/run';
 import { baseChoices, RAW_BASES } from '../../stores/baseChoice';
 import { measure, measurementOf, useMeasurements } from '../../stores/measurements';
 import { groupsOf, isLive } from '../../stores/runPanel';
-import { startQueue } from '../../stores/runQueue';
 import { useRuns } from '../../stores/runs';
+import { BaseSelect } from '../../ui/BaseSelect';
 import { Card } from '../../ui/Card';
 import { Meanings } from '../../ui/ChangesTable';
 import { LineChart } from '../../ui/LineChart';
 import { intervalWords, metricWords } from '../../ui/metricWords';
+import { QueueControls } from '../../ui/QueueControls';
 import { lastValue, metricSeries, progressWords } from '../../ui/runWords';
 import { Segmented } from '../../ui/Segmented';
-import { BaseSelect } from './AdapterCard';
+import { measureRequest } from '../shared/measureRequest';
 import { WHERE } from './loraRuns';
-import { measureRequest } from './measureRuns';
-import { QueueControls } from './QueueControls';
 import { armsWords } from './sweepView';
 import type { Lora } from './useLora';
 
@@ -41,6 +40,13 @@ export function WhereCard({ lora }: { lora: Lora }) {
   const problem = fieldProblem('max_steps', MAX_STEPS, steps);
   const experiment = WHERE_EXPERIMENTS.find((e) => e.id === id)!;
   const ref = base ?? experiment.arms[0]!.recipe.model.ref;
+  const queue = lora.queueOf(
+    `${WHERE}${id} `,
+    experiment.arms.map(({ recipe }) => ({
+      name: recipe.name!,
+      recipe: { ...recipe, model: { ref }, args: { ...recipe.args, max_steps: Number(steps) } },
+    })),
+  );
   return (
     <Card
       title="Where to modify"
@@ -58,7 +64,7 @@ export function WhereCard({ lora }: { lora: Lora }) {
       <p>
         <b>{experiment.title}.</b> {experiment.question}
       </p>
-      <div className="lora-sweep-form">
+      <div className="sweep-form">
         <div className="inline-field">
           <span>base</span>
           <BaseSelect
@@ -81,19 +87,9 @@ export function WhereCard({ lora }: { lora: Lora }) {
           />
         </label>
         <QueueControls
-          lora={lora}
-          prefix={`${WHERE}${id} `}
+          {...queue}
           startLabel={`Train the ${experiment.arms.length === 2 ? 'pair' : 'three'} side by side`}
-          canStart={problem === undefined}
-          onStart={() =>
-            startQueue(
-              `${WHERE}${id} ${crypto.randomUUID()}`,
-              experiment.arms.map(({ recipe }) => ({
-                name: recipe.name!,
-                recipe: { ...recipe, model: { ref }, args: { ...recipe.args, max_steps: Number(steps) } },
-              })),
-            )
-          }
+          canStart={queue.canStart && problem === undefined}
         />
       </div>
       {problem && (

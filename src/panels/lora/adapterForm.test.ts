@@ -1,10 +1,9 @@
 import { expect, test } from 'vitest';
 import { defaultLoraRecipe } from '../../labs/registry';
-import { parseLoraConfig } from '../../protocol/peft';
 import { fields } from '../../trainers/peft/config';
 import { trainers } from '../../trainers/registry';
+import { peftValues } from '../shared/peftValues';
 import {
-  adapterValues,
   nearestStop,
   PRESETS,
   parseTargets,
@@ -16,7 +15,6 @@ import {
   startingAt,
   takesPlainOps,
   targetsText,
-  withValues,
 } from './adapterForm';
 
 test('a preset is known again, also in another order; own names and expressions are own', () => {
@@ -38,14 +36,6 @@ test('typed targets: names become a list, anything with signs of an expression s
   expect(parseTargets('all-linear')).toBe('all-linear');
   expect(parseTargets('  ')).toEqual([]);
   expect(targetsText(parseTargets('a, b'))).toBe('a, b');
-});
-
-test('fields and PEFT’s config say the same, and what the form makes is a config that PEFT’s reader takes', () => {
-  const peft = { r: 4, lora_alpha: 8, target_modules: ['q_proj'], init_lora_weights: 'gaussian' };
-  expect(adapterValues(peft)).toMatchObject({ r: 4, lora_alpha: 8, use_dora: false, init_lora_weights: 'gaussian' });
-  const changed = withValues(peft, { init_lora_weights: 'true', use_dora: true, r: 16 });
-  expect(changed).toEqual({ ...peft, r: 16, use_dora: true, init_lora_weights: true });
-  expect(parseLoraConfig(changed, 'peft')).toMatchObject({ r: 16, use_dora: true });
 });
 
 test('the slider stands at the nearest power of two, and ends at the rank that the matrices have', () => {
@@ -101,7 +91,7 @@ test('a field starts where the panel starts, says what all weights start from, a
 });
 
 test('only DoRA with dropout runs in plain operations on WebGPU', () => {
-  expect(takesPlainOps(adapterValues({ r: 8, use_dora: true }))).toBe(false);
-  expect(takesPlainOps(adapterValues({ r: 8, lora_bias: true, lora_dropout: 0.1 }))).toBe(false);
-  expect(takesPlainOps(adapterValues({ r: 8, use_dora: true, lora_dropout: 0.1 }))).toBe(true);
+  expect(takesPlainOps(peftValues({ r: 8, use_dora: true }))).toBe(false);
+  expect(takesPlainOps(peftValues({ r: 8, lora_bias: true, lora_dropout: 0.1 }))).toBe(false);
+  expect(takesPlainOps(peftValues({ r: 8, use_dora: true, lora_dropout: 0.1 }))).toBe(true);
 });

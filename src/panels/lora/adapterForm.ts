@@ -1,12 +1,10 @@
-// The adapter part of a recipe as a form edits it: target presets, patterns, the values of fields. Pure; names are PEFT's.
-import { type ConfigOf, defaults, type Fields, fieldProblem, typedNumber } from '../../lib/fields';
+// The adapter part of a recipe as a form edits it: target presets, ranks, patterns. Pure; names are PEFT's.
+import { type Fields, fieldProblem, typedNumber } from '../../lib/fields';
 import type { Json } from '../../protocol/chat';
 import { ATTENTION_MODULES, MLP_MODULES } from '../../protocol/peft';
-import type { Quantization, Recipe } from '../../protocol/recipe';
+import type { Quantization } from '../../protocol/recipe';
 import { fields } from '../../trainers/peft/config';
-
-export type Peft = NonNullable<Recipe['peft']>;
-export type AdapterValues = ConfigOf<typeof fields>;
+import type { Peft, PeftValues } from '../shared/peftValues';
 
 export const PRESETS = [
   { id: 'attention', label: 'attention', targets: [...ATTENTION_MODULES] as Json },
@@ -37,23 +35,6 @@ export function parseTargets(text: string): Json {
 }
 export const targetsText = (targets: Json | undefined): string =>
   Array.isArray(targets) ? targets.join(', ') : typeof targets === 'string' ? targets : '';
-
-/** The fields of the form; init_lora_weights is a choice of words there, true or "gaussian" in PEFT. */
-export const adapterValues = (peft: Peft): AdapterValues => {
-  const known = Object.fromEntries(Object.entries(peft).filter(([key]) => key in fields));
-  const init = peft.init_lora_weights === 'gaussian' ? 'gaussian' : 'true';
-  return { ...defaults(fields), ...known, init_lora_weights: init } as AdapterValues;
-};
-
-/** The adapter with changed fields. lora_alpha stays what it is: moving r alone shows what the scale does. */
-export function withValues(peft: Peft, change: { [key: string]: Json }): Peft {
-  const { init_lora_weights: init, ...rest } = change;
-  return {
-    ...peft,
-    ...rest,
-    ...(init !== undefined && { init_lora_weights: init === 'gaussian' ? 'gaussian' : true }),
-  };
-}
 
 /** Stops of the slider: powers of two up to the highest rank that the adapter's matrices take. */
 export const rankStops = (highest = 64): number[] => [1, 2, 4, 8, 16, 32, 64].filter((stop) => stop <= highest);
@@ -114,4 +95,4 @@ export const withoutUndefined = (peft: { [key: string]: Json | undefined }): Pef
   Object.fromEntries(Object.entries(peft).filter(([, value]) => value !== undefined)) as Peft;
 
 /** Whether the recorded kernels have no form for an adapter; a run takes plain tensor operations on WebGPU then too. */
-export const takesPlainOps = ({ use_dora, lora_dropout }: AdapterValues): boolean => use_dora && lora_dropout > 0;
+export const takesPlainOps = ({ use_dora, lora_dropout }: PeftValues): boolean => use_dora && lora_dropout > 0;

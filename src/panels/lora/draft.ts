@@ -4,7 +4,8 @@ import { create } from 'zustand';
 import { defaultLoraRecipe } from '../../labs/registry';
 import { validateRecipe } from '../../labs/validateRecipe';
 import type { Recipe } from '../../protocol/recipe';
-import { type PatternName, type PatternRow, type Peft, patternRows, patternTable } from './adapterForm';
+import type { Peft } from '../shared/peftValues';
+import { type PatternName, type PatternRow, patternRows, patternTable } from './adapterForm';
 
 /** A recipe that trains adapters. */
 export type AdapterRecipe = Recipe & { peft: Peft };

@@ -8,7 +8,8 @@ import type { RunRecord } from '../../protocol/run';
 import { intervalWords, metricWords } from '../../ui/metricWords';
 import { lastValue } from '../../ui/runWords';
 import type { ScatterSeries } from '../../ui/ScatterChart';
-import { type Peft, PRESETS, presetOf } from './adapterForm';
+import type { Peft } from '../shared/peftValues';
+import { PRESETS, presetOf } from './adapterForm';
 
 export const SWEEP_SETS = ['attention', 'all'] as const;
 export type SweepSet = (typeof SWEEP_SETS)[number];

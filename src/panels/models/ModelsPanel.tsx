@@ -1,15 +1,17 @@
 // Models: the person's own and the built-in ones, what each is and can do here, and what this browser stores.
 import { useState } from 'react';
 import { megabytes } from '../../lib/words';
-import type { StoredModel } from '../../protocol/requests';
 import { studioClient } from '../../stores/client';
 import { loadKits } from '../../stores/kits';
 import { BUILTIN_MODELS } from '../../stores/modelNames';
 import { loadModels, useModelStore, useStoredModels } from '../../stores/models';
 import { useRuns } from '../../stores/runs';
+import { storedConsequences } from '../../stores/storedConsequences';
 import { Card } from '../../ui/Card';
+import { DeleteNote } from '../../ui/DeleteNote';
 import type { PickedFile } from '../../ui/droppedFiles';
 import { Panel } from '../../ui/Panel';
+import { useDeleteQuestion } from '../../ui/useDeleteQuestion';
 import { AddAdapter } from './AddAdapter';
 import { CardView } from './CardView';
 import { ImportCard } from './ImportCard';
@@ -27,8 +29,6 @@ export function ModelsPanel() {
   const pending = useModelStore((s) => s.pending);
   const runs = useRuns((s) => Object.keys(s.runs).length);
   const [chosen, setChosen] = useState<string>();
-  /** Whether a model is to be deleted: what is said before, and the verb unless it cannot be. */
-  const [asked, setAsked] = useState<{ id: string; why: string; verb?: string }>();
   const [adding, setAdding] = useState<{ base: { ref: string; name: string }; files?: readonly PickedFile[] }>();
   const [version, setVersion] = useState(0);
   /** Goes up when notices of imports have had their time. */
@@ -37,37 +37,30 @@ export function ModelsPanel() {
   const known = [...stored.map(({ id }) => id), ...BUILTIN_MODELS.map(({ ref }) => ref)];
   const current = chosen !== undefined && known.includes(chosen) ? chosen : (stored[0]?.id ?? 'builtin:micro');
   const model = stored.find(({ id }) => id === current);
-  /** Another model: what was said and asked of the one before is over. */
-  const choose = (id: string) => {
-    setChosen(id);
-    setAdding(undefined);
-    setAsked(undefined);
-    settle();
-  };
-  const ask = async ({ id, name, sizeBytes }: StoredModel) => {
-    try {
-      const { items } = await studioClient().compute.request('storageReport', {});
-      const { held, consequence } = items.find((item) => item.id === id) ?? {};
-      if (held !== undefined) return setAsked({ id, why: `${name} cannot be deleted now. ${held}` });
-      const why = `Delete ${name} (${megabytes(sizeBytes)})? ${consequence ?? 'Nothing else needs it.'}`;
-      setAsked({ id, why, verb: consequence ? 'Delete it all the same' : 'Delete for good' });
-    } catch (cause) {
-      setAsked({ id, why: (cause as Error).message });
-    }
-  };
-  const remove = async (id: string) => {
-    try {
+  const question = useDeleteQuestion({
+    consequences: async (id) => {
+      const { held, consequence } = await storedConsequences(id);
+      return {
+        held: held && `${stored.find((one) => one.id === id)?.name} cannot be deleted now. ${held}`,
+        consequence,
+      };
+    },
+    remove: async (id) => {
       const kind = stored.find((one) => one.id === id)?.adapterOf ? 'adapter' : 'model';
       // What is lost with it was said where the person confirmed.
       await studioClient().compute.request('deleteStored', { kind, id, isForced: true });
-      setAsked(undefined);
       setAdding(undefined);
       settle();
       setVersion((n) => n + 1);
       await Promise.all([loadModels(), loadKits()]);
-    } catch (cause) {
-      setAsked({ id, why: (cause as Error).message });
-    }
+    },
+  });
+  /** Another model: what was said and asked of the one before is over. */
+  const choose = (id: string) => {
+    setChosen(id);
+    setAdding(undefined);
+    question.close();
+    settle();
   };
   return (
     <Panel
@@ -119,28 +112,15 @@ export function ModelsPanel() {
           </Card>
         </div>
         <div className="models-right">
-          {asked && asked.id === current && (
-            <div className="note warn" role="alert">
-              <div style={{ flex: 1 }}>{asked.why}</div>
-              {asked.verb && (
-                <button
-                  type="button"
-                  className="link bad-text"
-                  aria-label={`${asked.verb}: ${model?.name ?? asked.id}`}
-                  onClick={() => void remove(asked.id)}
-                >
-                  {asked.verb}
-                </button>
-              )}
-              <button
-                type="button"
-                className="link"
-                aria-label={`${asked.verb ? 'Keep' : 'Close'} ${model?.name ?? asked.id}`}
-                onClick={() => setAsked(undefined)}
-              >
-                {asked.verb ? 'Keep' : 'Close'}
-              </button>
-            </div>
+          {model && question.asked?.id === current && (
+            <DeleteNote
+              name={model.name}
+              question={`Delete ${model.name} (${megabytes(model.sizeBytes)})?`}
+              {...question.asked}
+              isBusy={question.isBusy}
+              onDelete={question.removeNow}
+              onClose={question.close}
+            />
           )}
           {adding && (
             <AddAdapter
@@ -159,7 +139,7 @@ export function ModelsPanel() {
             onAddAdapter={model?.adapterOf ? undefined : () => setAdding({ base: baseOf(current, model) ?? FALLBACK })}
             modelRef={current}
             stored={model}
-            onDelete={model && (() => void ask(model))}
+            onDelete={model && (() => void question.ask(model.id))}
           />
         </div>
       </div>

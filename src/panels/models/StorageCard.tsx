@@ -12,6 +12,7 @@ import { saveBlob, saveFile } from '../../stores/saveFile';
 import { loadTemplates } from '../../stores/templates';
 import { useLoaded } from '../../stores/useLoaded';
 import { Card } from '../../ui/Card';
+import { DeleteNote } from '../../ui/DeleteNote';
 import { sinceWords } from '../../ui/dateWords';
 import { Fault } from '../../ui/Fault';
 import { KIND_NAMES, totalWords } from './modelsView';
@@ -133,7 +134,6 @@ function Row({
   const [isAsked, setAsked] = useState(false);
   const save = exporterOf(item);
   const kind = KIND_NAMES[item.kind];
-  const deleteWords = item.consequence ? 'Delete it all the same' : 'Delete for good';
   const row = (
     <tr>
       <td className="models-name">{item.name}</td>
@@ -183,27 +183,13 @@ function Row({
       {row}
       <tr>
         <td colSpan={6}>
-          <div className="note warn" role="alert">
-            <div style={{ flex: 1 }}>
-              Delete the {kind} {item.name}? {item.consequence ?? 'Nothing else needs it.'}
-            </div>
-            <button
-              type="button"
-              className="link bad-text"
-              aria-label={`${deleteWords}: ${item.name}, ${kind}`}
-              onClick={onDelete}
-            >
-              {deleteWords}
-            </button>
-            <button
-              type="button"
-              className="link"
-              aria-label={`Keep ${item.name}, ${kind}`}
-              onClick={() => setAsked(false)}
-            >
-              Keep
-            </button>
-          </div>
+          <DeleteNote
+            name={`${item.name}, ${kind}`}
+            question={`Delete the ${kind} ${item.name}?`}
+            lost={item.consequence}
+            onDelete={onDelete}
+            onClose={() => setAsked(false)}
+          />
         </td>
       </tr>
     </>

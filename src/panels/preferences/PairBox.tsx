@@ -11,6 +11,7 @@ import { useLoaded } from '../../stores/useLoaded';
 import { Card } from '../../ui/Card';
 import { EncodedStrip } from '../../ui/EncodedStrip';
 import { Fault } from '../../ui/Fault';
+import { RowStepper } from '../../ui/RowStepper';
 import { Segmented } from '../../ui/Segmented';
 import { StateSelect } from '../../ui/StateSelect';
 import { directionWords, formulaLines, type LossOption, lossArgs, lossesOf, pairUnder } from './lossView';
@@ -88,7 +89,6 @@ export function PairBox({
   const policySides = now.error === undefined && now.value?.pair === encoded ? now.value?.sides : undefined;
   const referenceSides = before.error === undefined && before.value?.pair === encoded ? before.value?.sides : undefined;
   const readings = encoded && policySides && referenceSides && { policy: policySides, reference: referenceSides };
-  const go = (index: number) => onPlace({ ...place, index: Math.min(Math.max(0, total - 1), Math.max(0, index)) });
   const fault = pair.error ?? now.error ?? before.error;
   return (
     <Card
@@ -121,37 +121,7 @@ export function PairBox({
           value={place.split}
           onChange={(split) => onPlace({ ...place, split, index: 0 })}
         />
-        <button
-          type="button"
-          className="icon-button"
-          aria-label="Previous pair"
-          disabled={place.index === 0}
-          onClick={() => go(place.index - 1)}
-        >
-          ←
-        </button>
-        <label className="inline-field">
-          <span>row</span>
-          <input
-            type="number"
-            min={0}
-            max={Math.max(0, total - 1)}
-            value={place.index}
-            onChange={(event) => {
-              const to = event.currentTarget.valueAsNumber;
-              if (Number.isInteger(to)) go(to);
-            }}
-          />
-        </label>
-        <button
-          type="button"
-          className="icon-button"
-          aria-label="Next pair"
-          disabled={place.index + 1 >= total}
-          onClick={() => go(place.index + 1)}
-        >
-          →
-        </button>
+        <RowStepper index={place.index} total={total} what="pair" onGo={(index) => onPlace({ ...place, index })} />
         {recipe.data.flipped_votes ? (
           <span className="quiet">
             Votes are shown as the set has them; training turns {Math.round(100 * recipe.data.flipped_votes)} % round.

@@ -7,12 +7,12 @@ import { modelStates } from '../../stores/modelStates';
 import { openInChat } from '../../stores/models';
 import { isLive } from '../../stores/runPanel';
 import { Answers } from '../../ui/Answers';
-import { GateFindings } from '../../ui/GateFindings';
 import { Panel } from '../../ui/Panel';
 import { RunControls } from '../../ui/RunControls';
 import { RunElsewhere } from '../../ui/RunElsewhere';
 import { RunNotice } from '../../ui/RunNotice';
 import { lastValue } from '../../ui/runWords';
+import { StartNotices } from '../../ui/StartNotices';
 import { Curves, NoRun } from './Curves';
 import { chosenFalls } from './curveView';
 import { MarginCard } from './MarginCard';
@@ -78,26 +78,7 @@ export function PreferencesPanel() {
         />
       )}
       {preferences.elsewhere && <RunElsewhere {...preferences.elsewhere} />}
-      {preferences.gate && (
-        <GateFindings
-          findings={preferences.gate.findings}
-          onClose={preferences.closeGate}
-          onOverride={() => preferences.gate?.retry(preferences.gate.findings.map(({ kind }) => kind))}
-        />
-      )}
-      {preferences.error && (
-        <div className="note bad" role="alert">
-          <div>
-            <b>{preferences.error.retry ? 'The run did not start.' : 'That did not work.'}</b>{' '}
-            {preferences.error.message}{' '}
-            {preferences.error.retry && (
-              <button type="button" className="link" onClick={preferences.error.retry}>
-                Try again
-              </button>
-            )}
-          </div>
-        </div>
-      )}
+      <StartNotices gate={preferences.gate} failure={preferences.failure} onClose={preferences.closeGate} />
       <ChosenFalls preferences={preferences} />
       <div className="pref-top">
         <RecipeCard preferences={preferences} />
@@ -114,11 +95,7 @@ export function PreferencesPanel() {
       <MarginCard {...pairs} state={states[0]!} />
       <Answers key={run?.id} generations={run?.generations ?? []} isOver={run !== undefined && !isLive(run)} />
       {run && (run.status === 'finished' || run.status === 'stopped') && (
-        <MeasuredCard
-          key={`measured ${run.id}`}
-          run={run}
-          starts={run.status === 'finished' && preferences.finishedHere && !run.group}
-        />
+        <MeasuredCard run={run} starts={run.status === 'finished' && preferences.finishedHere && !run.group} />
       )}
       <SweepCard preferences={preferences} />
       {run && <PinCard />}

@@ -1,19 +1,21 @@
 // The knobs: method, model, data, reference and a few fields in sight, the rest folded. While a run is on they are locked.
-import { type ReactNode, useState } from 'react';
+import { useState } from 'react';
 import { dataHint, dataOf, withData } from '../../labs/recipeData';
 import { configOf } from '../../labs/trainerOf';
-import type { Fields } from '../../lib/fields';
+import { type Fields, omitFields, pickFields } from '../../lib/fields';
 import type { Json } from '../../protocol/chat';
 import { RAW_BASES } from '../../stores/baseChoice';
 import { withModel } from '../../stores/models';
 import { useTemplates } from '../../stores/templates';
 import { SEED_FIELD, useTypedFields } from '../../stores/typedFields';
-import { fields as adapterFields } from '../../trainers/peft/config';
+import { BaseSelect } from '../../ui/BaseSelect';
 import { Card } from '../../ui/Card';
 import { ConfigForm } from '../../ui/ConfigForm';
+import { Knob } from '../../ui/Knob';
 import { MemoryNote } from '../../ui/MemoryNote';
 import { Segmented } from '../../ui/Segmented';
 import { TemplateSelect, withOwn } from '../../ui/TemplateSelect';
+import { PeftFields } from '../shared/PeftFields';
 import { argsOf, fittingSets, METHODS, methodOf, withMethod } from './methods';
 import { chosenReference, referenceChoices, withReference } from './referenceView';
 import type { Preferences } from './usePreferences';
@@ -31,9 +33,6 @@ const NOISE_FIELD: Fields = {
     help: 'Share of the training votes that are turned round, drawn by the seed of the data. Held-out votes stay as they are.',
   },
 };
-const pick = (fields: Fields, wanted: (key: string) => boolean): Fields =>
-  Object.fromEntries(Object.entries(fields).filter(([key]) => wanted(key)));
-
 export function RecipeCard({ preferences }: { preferences: Preferences }) {
   const { recipe, edit, isBusy, sets, bases, stored, memory } = preferences;
   const [isOpen, setOpen] = useState(false);
@@ -50,8 +49,8 @@ export function RecipeCard({ preferences }: { preferences: Preferences }) {
   const fitting = fittingSets(recipe, sets);
   const references = referenceChoices(recipe, bases);
   const isRaw = RAW_BASES.includes(recipe.model.ref);
-  const rest = pick(fields, (key) => !SHOWN.includes(key) && key !== 'seed');
-  const shown = Object.fromEntries(SHOWN.flatMap((key) => (fields[key] ? [[key, fields[key]]] : [])));
+  const rest = omitFields(fields, [...SHOWN, 'seed']);
+  const shown = pickFields(fields, SHOWN);
   const form = { typed, onType: type, hasHelp };
   const notes = (
     <>
@@ -104,7 +103,7 @@ export function RecipeCard({ preferences }: { preferences: Preferences }) {
       }
       className="pref-recipe"
     >
-      <fieldset className="pref-knobs" disabled={isBusy}>
+      <fieldset className="form-knobs pref-knobs" disabled={isBusy}>
         <legend className="sr-only">Recipe</legend>
         <Segmented
           label="Method"
@@ -114,20 +113,11 @@ export function RecipeCard({ preferences }: { preferences: Preferences }) {
         />
         <p className="quiet pref-small">{method.words}</p>
         <Knob name="model" help={hasHelp ? 'What it starts from: a model that has been through SFT.' : undefined}>
-          <select
-            className="select"
-            aria-label="model"
+          <BaseSelect
+            bases={bases}
             value={recipe.model.ref}
-            onChange={({ currentTarget: { value: ref } }) =>
-              edit(withModel(recipe, ref, stored.find(({ id }) => id === ref)?.tokenizer))
-            }
-          >
-            {bases.map(({ ref, label }) => (
-              <option key={ref} value={ref}>
-                {label}
-              </option>
-            ))}
-          </select>
+            onChange={(ref) => edit(withModel(recipe, ref, stored.find(({ id }) => id === ref)?.tokenizer))}
+          />
         </Knob>
         <Knob name="data" help={hasHelp ? 'Pairs, or labelled answers; bring your own on the Data page.' : undefined}>
           <select
@@ -185,12 +175,7 @@ export function RecipeCard({ preferences }: { preferences: Preferences }) {
           />
         </Knob>
         {recipe.peft && (
-          <ConfigForm
-            fields={pick(adapterFields, (key) => PEFT_SHOWN.includes(key))}
-            value={recipe.peft}
-            onChange={(part) => edit({ ...recipe, peft: { ...recipe.peft, ...part } })}
-            {...form}
-          />
+          <PeftFields keys={PEFT_SHOWN} peft={recipe.peft} onChange={(peft) => edit({ ...recipe, peft })} {...form} />
         )}
         <ConfigForm fields={shown} value={args} onChange={change} {...form} />
         {notes}
@@ -224,15 +209,5 @@ export function RecipeCard({ preferences }: { preferences: Preferences }) {
         )}
       </fieldset>
     </Card>
-  );
-}
-
-function Knob({ name, help, children }: { name: string; help?: string; children: ReactNode }) {
-  return (
-    <div className="pref-knob">
-      <span>{name}</span>
-      {children}
-      {help && <span className="field-help">{help}</span>}
-    </div>
   );
 }

@@ -2,7 +2,6 @@
 import { useState } from 'react';
 import { number, percent, plural } from '../../lib/words';
 import { groupsOf } from '../../stores/runPanel';
-import { continueQueue, pauseQueue, queueView, startQueue, stopQueue } from '../../stores/runQueue';
 import { Card } from '../../ui/Card';
 import { QueueControls } from '../../ui/QueueControls';
 import { progressWords } from '../../ui/runWords';
@@ -29,7 +28,7 @@ const toggled = <T,>(list: readonly T[], value: T): T[] =>
   list.includes(value) ? list.filter((x) => x !== value) : [...list, value];
 
 export function SweepCard({ preferences }: { preferences: Preferences }) {
-  const { recipe, runs, queue, attempt } = preferences;
+  const { recipe, runs } = preferences;
   const [kind, setKind] = useState<'beta' | 'noise'>('beta');
   const [betas, setBetas] = useState<number[]>([0.03, 0.1, 1]);
   const [shares, setShares] = useState<number[]>([0, 0.2, 0.4]);
@@ -59,6 +58,7 @@ export function SweepCard({ preferences }: { preferences: Preferences }) {
             noiseLosses,
           )
         : [];
+  const queue = preferences.queueOf(prefix, items);
   const isShare = metric === 'eval_rewards/accuracies';
   return (
     <Card
@@ -139,15 +139,9 @@ export function SweepCard({ preferences }: { preferences: Preferences }) {
           </>
         )}
         <QueueControls
-          queue={queueView(queue, prefix, runs)}
+          {...queue}
           startLabel={items.length === 0 ? 'Choose what to train' : `Train ${plural(items.length, 'run')}`}
-          canStart={items.length > 0 && !preferences.isBusy && queue === undefined && preferences.blocked === undefined}
-          on={{
-            start: () => void attempt(() => startQueue(`${prefix}${crypto.randomUUID()}`, items)),
-            pause: () => void attempt(pauseQueue),
-            goOn: (overrides) => void attempt(() => continueQueue(overrides)),
-            stop: () => void attempt(stopQueue),
-          }}
+          canStart={queue.canStart && preferences.blocked === undefined}
         />
       </div>
       {kind === 'noise' && (

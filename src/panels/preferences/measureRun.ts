@@ -1,34 +1,18 @@
-// How a run of this panel is measured: the rubric by generation, then its win rate and its KL, kept with the run.
-import { casesOf } from '../../labs/casesOf';
+// What is measured of a run of this panel beside its rubric: its win rate and its KL, kept with the run.
 import type { Recipe } from '../../protocol/recipe';
 import type { MetricResult } from '../../protocol/requests';
 import type { RunRecord } from '../../protocol/run';
 import { studioClient } from '../../stores/client';
-import { type MeasureRequest, measure, measurementOf, useMeasurements } from '../../stores/measurements';
-import { keepMeasured, useRuns } from '../../stores/runs';
+import { measurementOf, useMeasurements } from '../../stores/measurements';
+import { keepMeasured } from '../../stores/runs';
+import { measureRequest, startRequest } from '../shared/measureRequest';
 import { type SampledAnswer, sampledKl, winRate } from './measureView';
 import { referenceToRead } from './referenceView';
 
-export const CASES = 40;
 /** Answers drawn for the KL. */
 export const SAMPLES = 24;
 const ANSWER_TOKENS = 208;
 
-export function measureRequests({ id, recipe, step }: Pick<RunRecord, 'id' | 'recipe' | 'step'>): {
-  after: MeasureRequest;
-  before: MeasureRequest;
-} {
-  const after: MeasureRequest = {
-    ref: `run:${id}`,
-    metrics: recipe.evaluation,
-    cases: CASES,
-    seed: recipe.seed,
-    template: recipe.template,
-    dataset: casesOf(recipe),
-    at: step,
-  };
-  return { after, before: { ...after, ref: recipe.model.ref, at: undefined } };
-}
 /** Under which key the run's record has what is drawn from both, or by sampling. */
 export const drawnKey = ({ step }: Pick<RunRecord, 'step'>): string => `preference ${step}`;
 
@@ -58,20 +42,18 @@ async function klOf(recipe: Recipe, run: RunRecord, signal: AbortSignal): Promis
   return sampledKl(answers.map(({ logps, from }, i): SampledAnswer => ({ logps, from, reference: read.rows[i]! })));
 }
 
-/** All of it, one after the other: the device is one. Throws in words where sampling or reading fails. */
-export async function measureRun(runId: string, signal: AbortSignal): Promise<void> {
-  const run = useRuns.getState().runs[runId];
-  if (!run) return;
-  const { after, before } = measureRequests(run);
-  await measure(after, runId);
-  await measure(before, runId);
+/**
+ * Win rate and KL, kept with the run; nothing unless both of its models were measured. Throws in words where sampling or reading
+ * fails.
+ */
+export async function measureDrawn(run: RunRecord, signal: AbortSignal): Promise<void> {
   const { byKey } = useMeasurements.getState();
-  const [a, b] = [measurementOf(byKey, after, run), measurementOf(byKey, before, run)];
+  const [a, b] = [measurementOf(byKey, measureRequest(run), run), measurementOf(byKey, startRequest(run), run)];
   if (a?.status !== 'ready' || b?.status !== 'ready') return;
   const rate = winRate(a.cases, b.cases);
   const kl = await klOf(run.recipe, run, signal);
   await keepMeasured(
-    runId,
+    run.id,
     drawnKey(run),
     [rate, kl].flatMap((metric) => metric ?? []),
   );

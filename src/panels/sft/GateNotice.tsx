@@ -9,18 +9,16 @@ const shortRow = (rowId: string, line?: number): string =>
   line === undefined ? rowId.replace(/^sha256:\w+\//, '') : `line ${count(line)}`;
 
 export function GateNotice({
-  findings,
-  onOverride,
+  gate: { findings, retry },
   onLook,
-  onDerive,
+  deriveAnd,
   onClose,
 }: {
-  findings: readonly GateFinding[];
-  onOverride: () => void;
+  gate: { findings: readonly GateFinding[]; retry: (overrides: string[]) => void };
   /** To the rows themselves, or to one of them. */
   onLook: (place?: RowPlace) => void;
-  /** Where the template has no markers: derives the assistant's spans and starts again. */
-  onDerive?: () => void;
+  /** Where the template has no markers: derives the assistant's spans, then calls what it is given. */
+  deriveAnd?: (retry: () => void) => void;
   onClose: () => void;
 }) {
   return (
@@ -48,14 +46,14 @@ export function GateNotice({
         ))}
       </ul>
       <div className="gate-verbs">
-        <StartCures onDerive={onDerive} />
+        <StartCures onDerive={deriveAnd && (() => deriveAnd(() => retry([])))} />
         <button type="button" className="button" onClick={onClose}>
           Back to the recipe
         </button>
         <button type="button" className="button" onClick={() => onLook()}>
           Look at the rows in Mask
         </button>
-        <button type="button" className="button" onClick={onOverride}>
+        <button type="button" className="button" onClick={() => retry(findings.map(({ kind }) => kind))}>
           Train all the same
         </button>
         <span className="quiet">The run records {findings.map(({ kind }) => kind).join(', ')} as overridden.</span>

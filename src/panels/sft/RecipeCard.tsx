@@ -2,7 +2,7 @@
 import { useState } from 'react';
 import { dataHint, dataOf, modeHint, withSet } from '../../labs/recipeData';
 import { settingsOf } from '../../labs/recipeSettings';
-import type { Fields } from '../../lib/fields';
+import { type Fields, omitFields, pickFields } from '../../lib/fields';
 import type { Json } from '../../protocol/chat';
 import type { DatasetInfo } from '../../protocol/requests';
 import { useModelName, useModelStore, useStoredModels, withModel } from '../../stores/models';
@@ -47,12 +47,10 @@ export function RecipeCard({ sft, datasets }: { sft: Sft; datasets: readonly Dat
   const templates = withOwn(useTemplates(), recipe.template);
   const [isFolded, setFolded] = useState(() => matchMedia('(max-width: 700px)').matches);
   const fields: Fields = trainers.sft.fields;
-  const pick = (wanted: (key: string) => boolean): Fields =>
-    Object.fromEntries(Object.entries(fields).filter(([key]) => wanted(key)));
-  const shown = Object.fromEntries(SHOWN.flatMap((key) => (fields[key] ? [[key, fields[key]]] : [])));
+  const shown = pickFields(fields, SHOWN);
   // Under assistant_only_loss the other switch is a choice of its own: whether answers in the prompt are trained.
   const hidden = recipe.args.assistant_only_loss === true ? HIDDEN : [...HIDDEN, 'completion_only_loss'];
-  const rest = pick((key) => !SHOWN.includes(key) && !hidden.includes(key));
+  const rest = omitFields(fields, [...SHOWN, ...hidden]);
   const rowType = datasets.find(({ id }) => id === dataOf(recipe))?.type;
   const lossHint = modeHint(rowType, settingsOf(recipe).mode);
   const change = (args: { [key: string]: Json }) => edit({ ...recipe, args: { ...recipe.args, ...args } });

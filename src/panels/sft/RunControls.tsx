@@ -2,7 +2,7 @@
 import type { Sft } from './useSft';
 
 export function RunControls({ sft }: { sft: Sft }) {
-  const { run, isBusy, isRecovering } = sft;
+  const { run, isBusy, isRecovering, on } = sft;
   const status = run?.status;
   const isPaused = status === 'paused';
   const isWaiting = status === 'queued' || isRecovering;
@@ -11,13 +11,13 @@ export function RunControls({ sft }: { sft: Sft }) {
     <div className="run-controls">
       {isBusy && (
         <>
-          <button type="button" className="button" onClick={isPaused ? sft.unpause : sft.pause} disabled={isWaiting}>
+          <button type="button" className="button" onClick={isPaused ? on.unpause : on.pause} disabled={isWaiting}>
             {isPaused ? 'Continue' : 'Pause'}
           </button>
-          <button type="button" className="button" onClick={sft.stepOnce} disabled={isWaiting}>
+          <button type="button" className="button" onClick={on.stepOnce} disabled={isWaiting}>
             Step once
           </button>
-          <button type="button" className="button" onClick={sft.stop} disabled={isRecovering}>
+          <button type="button" className="button" onClick={on.stop} disabled={isRecovering}>
             Stop
           </button>
         </>
@@ -28,7 +28,7 @@ export function RunControls({ sft }: { sft: Sft }) {
         disabled={isBusy || sft.isStarting || blocked !== undefined}
         title={blocked}
         aria-describedby={blocked === undefined ? undefined : 'run-blocked'}
-        onClick={sft.start}
+        onClick={on.start}
       >
         {sft.isStarting ? 'Starting …' : run ? 'Run again' : 'Run'}
       </button>

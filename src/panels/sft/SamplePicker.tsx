@@ -3,6 +3,7 @@ import { useState } from 'react';
 import { count } from '../../lib/words';
 import type { DatasetInfo } from '../../protocol/requests';
 import { studioClient } from '../../stores/client';
+import { RowStepper } from '../../ui/RowStepper';
 
 export interface Sample {
   datasetId: string;
@@ -43,7 +44,6 @@ export function SamplePicker({
       setAnswer((error as Error).message);
     }
   };
-  const go = (to: number) => onChange({ datasetId, index: Math.min(Math.max(0, total - 1), Math.max(0, to)) });
   return (
     <div className="sample-picker">
       {datasets.length > 1 && (
@@ -60,37 +60,7 @@ export function SamplePicker({
           ))}
         </select>
       )}
-      <button
-        type="button"
-        className="icon-button"
-        aria-label="Previous row"
-        disabled={index === 0}
-        onClick={() => go(index - 1)}
-      >
-        ←
-      </button>
-      <label className="inline-field">
-        <span>row</span>
-        <input
-          type="number"
-          min={0}
-          max={Math.max(0, total - 1)}
-          value={index}
-          onChange={(event) => {
-            const to = event.currentTarget.valueAsNumber;
-            if (Number.isInteger(to)) go(to);
-          }}
-        />
-      </label>
-      <button
-        type="button"
-        className="icon-button"
-        aria-label="Next row"
-        disabled={index + 1 >= total}
-        onClick={() => go(index + 1)}
-      >
-        →
-      </button>
+      <RowStepper index={index} total={total} onGo={(to) => onChange({ datasetId, index: to })} />
       <form
         className="sample-search"
         onSubmit={(event) => {

@@ -18,7 +18,7 @@ import { Panel } from '../../ui/Panel';
 import { RunElsewhere } from '../../ui/RunElsewhere';
 import { RunNotice } from '../../ui/RunNotice';
 import { curveWords, metricSeries, progressWords } from '../../ui/runWords';
-import { StartCures } from '../../ui/StartCures';
+import { StartFailure } from '../../ui/StartNotices';
 import { GateNotice } from './GateNotice';
 import { GlassBox } from './GlassBox';
 import { Measured, MeasuredWords } from './Measured';
@@ -58,32 +58,14 @@ export function SftPanel() {
       <SettingsNote recipe={recipe} onEdit={sft.edit} />
       {sft.gate && (
         <GateNotice
-          findings={sft.gate.findings}
+          gate={sft.gate}
           onClose={sft.closeGate}
           onLook={(place) => lookInMask(recipe, templates, place)}
-          onDerive={sft.deriveAnd && (() => sft.gate && sft.deriveAnd?.(() => sft.gate?.retry([])))}
-          onOverride={() => sft.gate?.retry(sft.gate.findings.map(({ kind }) => kind))}
+          deriveAnd={sft.deriveAnd}
         />
       )}
-      {sft.error && (
-        <div className="note bad" role="alert">
-          <div>
-            <b>{sft.error.retry ? 'The run did not start.' : 'That did not work.'}</b> {sft.error.message}{' '}
-            {sft.error.retry && (
-              <button type="button" className="link" onClick={sft.error.retry}>
-                Try again
-              </button>
-            )}
-            {sft.error.isOfRows && sft.error.retry && (
-              <div className="gate-verbs">
-                <StartCures
-                  onDerive={sft.deriveAnd && (() => sft.error?.retry && sft.deriveAnd?.(sft.error.retry))}
-                  onLook={() => lookInMask(recipe, templates)}
-                />
-              </div>
-            )}
-          </div>
-        </div>
+      {sft.failure && (
+        <StartFailure failure={sft.failure} deriveAnd={sft.deriveAnd} onLook={() => lookInMask(recipe, templates)} />
       )}
       <div className="sft-top">
         <RecipeCard sft={sft} datasets={sets.value?.datasets ?? []} />

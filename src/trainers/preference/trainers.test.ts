@@ -6,13 +6,13 @@ import { defaults, parseConfig } from '../../lib/fields';
 import { Rng } from '../../lib/rng';
 import { TfEngine } from '../../nn/engine';
 import { initWeights } from '../../nn/init';
-import { PRESETS } from '../../nn/presets';
 import type { Batch } from '../../protocol/batch';
 import type { Json } from '../../protocol/chat';
 import type { MetricPoint } from '../../protocol/run';
 import { loadTrainer, type OfflineId } from '../load';
 import { type Reference, TrainingRun } from '../loop';
 import { trainers } from '../registry';
+import { TOY_ARGS, toyEngine, toyShape, trainTo } from '../testModel';
 import type { TrainerConfig } from '../trainerConfig';
 
 beforeAll(async () => {
@@ -21,20 +21,11 @@ beforeAll(async () => {
 
 const V = 14;
 const LETTERS = V - 4;
-const SHAPE = {
-  ...PRESETS.nano,
-  vocab_size: V,
-  hidden_size: 32,
-  num_hidden_layers: 2,
-  head_dim: 16,
-  intermediate_size: 64,
-  max_position_embeddings: 32,
-  initializer_range: 0.1,
-};
-const makeEngine = () => new TfEngine(SHAPE, initWeights(SHAPE, 1));
+const makeEngine = () => toyEngine(V);
 function scoreEngine(): TfEngine {
-  const score = { shape: [1, SHAPE.hidden_size], data: new Float32Array(SHAPE.hidden_size) };
-  return new TfEngine(SHAPE, { ...initWeights(SHAPE, 1), 'score.weight': score }, 'score');
+  const shape = toyShape(V);
+  const score = { shape: [1, shape.hidden_size], data: new Float32Array(shape.hidden_size) };
+  return new TfEngine(shape, { ...initWeights(shape, 1), 'score.weight': score }, 'score');
 }
 /** Each side of a pair as an answer with a label. */
 const labelled = (rows: TokenRow[]): TokenRow[] =>
@@ -89,14 +80,9 @@ async function makeRun({
   const trainer = await loadTrainer(id);
   const all = {
     ...defaults(fields),
-    per_device_train_batch_size: 8,
-    max_steps: 10,
-    max_length: 32,
-    eval_steps: 0,
-    generate_steps: 0,
+    ...TOY_ARGS,
     lr_scheduler_type: 'constant' as const,
     warmup_ratio: 0,
-    weight_decay: 0,
     ...args,
   };
   parseConfig(fields, all);
@@ -113,11 +99,6 @@ async function makeRun({
     now: () => 0,
   });
   return { run, engine };
-}
-async function trainTo(run: TrainingRun, step: number): Promise<MetricPoint[]> {
-  const points: MetricPoint[] = [];
-  while (run.step < step) points.push(...(await run.trainStep()).points);
-  return points;
 }
 
 /** The point of a training step. */

@@ -1,4 +1,4 @@
-// How runs of this panel are measured: their recipe's metrics on cases of the set that they were trained on. Pure.
+// How a run is measured: its recipe's metrics on cases of the set that it was trained on. Pure.
 import { adapterNames } from '../../labs/adapterNames';
 import { casesOf } from '../../labs/casesOf';
 import type { RunRecord } from '../../protocol/run';
@@ -16,4 +16,11 @@ export const measureRequest = ({ id, recipe, step }: Pick<RunRecord, 'id' | 'rec
   ...(casesOf(recipe) !== undefined && { dataset: casesOf(recipe) }),
   // The base is measured on the same cases as the adapters, each of which answers its own.
   ...(adapterNames(recipe).length > 1 && { casesOf: `run:${id}` }),
+});
+
+/** The model that the run started from, on the same cases. */
+export const startRequest = (run: Pick<RunRecord, 'id' | 'recipe' | 'step'>): MeasureRequest => ({
+  ...measureRequest(run),
+  ref: run.recipe.model.ref,
+  at: undefined,
 });

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { tenantsRecipe } from '../../labs/recipes/tenants';
 import { WHERE_EXPERIMENTS } from '../../labs/recipes/where';
 import { defaultLoraRecipe } from '../../labs/registry';
-import { measureRequest } from './measureRuns';
+import { measureRequest } from './measureRequest';
 
 test('a run is measured on cases of its own set, with its own template and metrics', () => {
   const [style] = WHERE_EXPERIMENTS.filter(({ id }) => id === 'style');
