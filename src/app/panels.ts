@@ -43,6 +43,7 @@ export const PANELS: readonly PanelEntry[] = [
     'Train',
     async () => (await import('../panels/preferences/PreferencesPanel')).PreferencesPanel,
   ),
+  panel('rlhf', 'RLHF', 'Train', async () => (await import('../panels/rlhf/RlhfPanel')).RlhfPanel),
   panel(
     'adapters',
     'Adapters',

@@ -10,12 +10,16 @@ const SFT: RunPanel = { href: '#/sft', name: 'SFT' };
 const LORA: RunPanel = { href: '#/lora', name: 'LoRA' };
 const ADAPTERS: RunPanel = { href: '#/adapters', name: 'Adapters' };
 const PREFERENCES: RunPanel = { href: '#/preferences', name: 'Preferences' };
+const RLHF: RunPanel = { href: '#/rlhf', name: 'RLHF' };
 /** Methods whose page is not named after them, and keeps their adapters too. */
 const METHODS: Readonly<Record<string, RunPanel>> = {
   dpo: PREFERENCES,
   orpo: PREFERENCES,
   cpo: PREFERENCES,
   kto: PREFERENCES,
+  rloo: RLHF,
+  reinforce: RLHF,
+  ppo: RLHF,
 };
 /** Groups of runs say who started them: a sweep of LoRA has runs of all weights too. */
 const GROUPS: readonly [prefix: string, panel: RunPanel][] = [
