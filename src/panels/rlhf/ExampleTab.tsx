@@ -1,7 +1,7 @@
 // The chapter's worked example: a reward gained, a KL paid, and for which β the update pays. Any numbers can be typed, or the run's.
 import { useState } from 'react';
 import { type Fields, fieldProblem, typedNumber } from '../../lib/fields';
-import { number, signed } from '../../lib/words';
+import { number, setting, signed } from '../../lib/words';
 import type { RunRecord } from '../../protocol/run';
 import { Card } from '../../ui/Card';
 import { Fault } from '../../ui/Fault';
@@ -65,7 +65,7 @@ export function ExampleTab({ run }: { run: RunRecord | undefined }) {
         {own && (
           <span className="quiet">
             {run!.name}: reward {signed(own.reward)} since step {first!.step}, KL {number(own.kl)} nats, β{' '}
-            {number(own.beta)}
+            {setting(own.beta)}
           </span>
         )}
       </div>

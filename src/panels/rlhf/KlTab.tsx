@@ -135,75 +135,75 @@ function Found({ shown: { found, of, prompts } }: { shown: ShownKl }) {
         note={`${of}: ${plural(found.tokens, 'token')} of ${plural(found.rows.length, 'completion')}, nats a token ± standard error`}
         className="rlhf-found"
       >
+        <Scroll label="Estimators of the KL">
+          <table className="data-table">
+            <thead>
+              <tr>
+                <th>estimate</th>
+                <th>formula</th>
+                <th className="n">mean</th>
+                <th className="n">bias</th>
+                <th className="n">deviation of a token</th>
+                <th className="n">as a loss: cosine, length</th>
+                <th className="n">in the reward: cosine, length</th>
+              </tr>
+            </thead>
+            <tbody>
+              <tr className="on">
+                <td>exact</td>
+                <td className="mono">Σ π · d</td>
+                <td className="n">{estimateWords(exact.kl)}</td>
+                <td className="n">–</td>
+                <td className="n">–</td>
+                <td className="n">1, {number(exact.gradientNorm)}</td>
+                <td className="n">1, {number(exact.gradientNorm)}</td>
+              </tr>
+              {ESTIMATORS.map((id) => {
+                const { std, bias, asLoss, asReward } = estimators[id];
+                return (
+                  <tr key={id}>
+                    <td>{id}</td>
+                    <td className="mono">{klEstimators[id].formula}</td>
+                    <td className="n">{estimateWords(estimators[id])}</td>
+                    <td className="n">{estimateWords(bias)}</td>
+                    <td className="n">{number(std)}</td>
+                    <td className="n">
+                      {directionOf(asLoss)}, {number(asLoss.norm)}
+                    </td>
+                    <td className="n">
+                      {directionOf(asReward)}, {number(asReward.norm)}
+                    </td>
+                  </tr>
+                );
+              })}
+              <tr>
+                <td>KL(ref‖π)</td>
+                <td className="mono">−Σ π_ref · d</td>
+                <td className="n">{estimateWords(exact.reverseKl)}</td>
+                <td className="n">–</td>
+                <td className="n">–</td>
+                <td className="n">–</td>
+                <td className="n">–</td>
+              </tr>
+            </tbody>
+          </table>
+        </Scroll>
         <div className="rlhf-kl-body">
-          <Scroll label="Estimators of the KL">
-            <table className="data-table">
-              <thead>
-                <tr>
-                  <th>estimate</th>
-                  <th>formula</th>
-                  <th className="n">mean</th>
-                  <th className="n">bias</th>
-                  <th className="n">deviation of a token</th>
-                  <th className="n">as a loss: cosine, length</th>
-                  <th className="n">in the reward: cosine, length</th>
-                </tr>
-              </thead>
-              <tbody>
-                <tr className="on">
-                  <td>exact</td>
-                  <td className="mono">Σ π · d</td>
-                  <td className="n">{estimateWords(exact.kl)}</td>
-                  <td className="n">–</td>
-                  <td className="n">–</td>
-                  <td className="n">1, {number(exact.gradientNorm)}</td>
-                  <td className="n">1, {number(exact.gradientNorm)}</td>
-                </tr>
-                {ESTIMATORS.map((id) => {
-                  const { std, bias, asLoss, asReward } = estimators[id];
-                  return (
-                    <tr key={id}>
-                      <td>{id}</td>
-                      <td className="mono">{klEstimators[id].formula}</td>
-                      <td className="n">{estimateWords(estimators[id])}</td>
-                      <td className="n">{estimateWords(bias)}</td>
-                      <td className="n">{number(std)}</td>
-                      <td className="n">
-                        {directionOf(asLoss)}, {number(asLoss.norm)}
-                      </td>
-                      <td className="n">
-                        {directionOf(asReward)}, {number(asReward.norm)}
-                      </td>
-                    </tr>
-                  );
-                })}
-                <tr>
-                  <td>KL(ref‖π)</td>
-                  <td className="mono">−Σ π_ref · d</td>
-                  <td className="n">{estimateWords(exact.reverseKl)}</td>
-                  <td className="n">–</td>
-                  <td className="n">–</td>
-                  <td className="n">–</td>
-                  <td className="n">–</td>
-                </tr>
-              </tbody>
-            </table>
-          </Scroll>
-          <KlDots found={found} />
-        </div>
-        <div className="rlhf-kl-words">
-          {summary && <p>{summary}</p>}
-          {ESTIMATORS.map((id) => (
-            <p key={id} className="quiet">
-              {estimatorWords(id, found)}
+          <div className="rlhf-kl-words">
+            {summary && <p>{summary}</p>}
+            {ESTIMATORS.map((id) => (
+              <p key={id} className="quiet">
+                {estimatorWords(id, found)}
+              </p>
+            ))}
+            <p className="quiet rlhf-small">
+              d = log π − log π_ref of the drawn token. The gradient is that of{' '}
+              {found.gradientOf === 'all' ? 'all weights' : <span className="mono">{found.gradientOf}</span>}; lengths
+              are norms. Standard errors count completions, since tokens of one hang together; so few draws leave the
+              gradients of the estimators noisy as well.
             </p>
-          ))}
-          <p className="quiet rlhf-small">
-            d = log π − log π_ref of the drawn token. The gradient is that of{' '}
-            {found.gradientOf === 'all' ? 'all weights' : <span className="mono">{found.gradientOf}</span>}; lengths are
-            norms. Standard errors count completions, since tokens of one hang together; so few draws leave the
-            gradients of the estimators noisy as well.
-          </p>
+          </div>
+          <KlDots found={found} />
         </div>
       </Card>
       <Tokens shown={{ found, of, prompts }} />

@@ -58,7 +58,11 @@ export function RecipeCard({ rlhf }: { rlhf: Rlhf }) {
       {RAW_BASES.includes(recipe.model.ref) && (
         <p className="warn-text rlhf-small">
           A raw base has not learnt to answer: it can be paid for form, and hardly for content. SFT comes first: train
-          it under <a href="#/sft">SFT</a>, or{' '}
+          it under{' '}
+          <a className="link" href="#/sft">
+            SFT
+          </a>
+          , or{' '}
           <button
             type="button"
             className="link"

@@ -77,7 +77,10 @@ export function RewardsCard({ rlhf }: { rlhf: Rlhf }) {
         {!choices.some(({ spec }) => spec.type === 'model') && (
           <p className="quiet rlhf-small">
             A reward model is offered here once a run of the trainer reward has left one: it learns from the pairs of{' '}
-            <a href="#/annotate">Annotate</a> or of the world.
+            <a className="link" href="#/annotate">
+              Annotate
+            </a>{' '}
+            or of the world.
           </p>
         )}
       </fieldset>

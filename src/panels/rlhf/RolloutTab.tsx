@@ -1,7 +1,7 @@
 // A rollout opened: completions of one prompt with what each was paid, its KL, and its advantage taken apart.
 import { useState } from 'react';
 import { argsOf } from '../../labs/trainerOf';
-import { number, plural, signed } from '../../lib/words';
+import { number, plural, setting, signed } from '../../lib/words';
 import { Card } from '../../ui/Card';
 import { Fault } from '../../ui/Fault';
 import { RowStepper } from '../../ui/RowStepper';
@@ -25,6 +25,11 @@ import {
 import type { Rlhf } from './useRlhf';
 
 const SIZES = ['2', '4', '8'] as const;
+const HEAT_WORDS: Record<RolloutHeat, string> = {
+  advantage: 'Green: training makes the token likelier. Orange: less likely.',
+  'log π − log π_ref': 'Green: likelier than under the reference. Orange: less likely.',
+  '−log π': 'Orange: the policy itself was surprised by it.',
+};
 
 export function RolloutTab({ rlhf, drawn }: { rlhf: Rlhf; drawn: DrawnGroups }) {
   const { run, recipe } = rlhf;
@@ -133,12 +138,11 @@ function Group({ shown: { group, recipe, of }, titles }: { shown: ShownGroup; ti
   const args = argsOf(recipe);
   const isRloo = recipe.trainer === 'rloo';
   const parts = leaveOneOut(group, (args.reward_clip_range as number[] | undefined) ?? []);
-  const row = group.rows[chosen]!;
   return (
     <>
       <Card
         title="Group"
-        note={`${of}${group.step > 0 ? `, step ${group.step}` : ''}: prompt ${group.index} of ${group.prompts}, β ${number(group.klCoef)}`}
+        note={`${of}${group.step > 0 ? `, step ${group.step}` : ''}: row ${group.index} of ${group.prompts} prompts, β ${setting(group.klCoef)}`}
         className="rlhf-group"
       >
         <details className="rlhf-prompt">
@@ -200,13 +204,16 @@ function Group({ shown: { group, recipe, of }, titles }: { shown: ShownGroup; ti
         </Scroll>
         <Explained group={group} recipe={recipe} chosen={chosen} parts={parts} />
       </Card>
-      <Card
-        title={`Completion ${chosen + 1}`}
-        note={`${plural(row.ids.length, 'token')}, ${row.terminated ? 'ended by itself' : 'cut off at max_completion_length'}; Σ ${group.klEstimator} = ${number(klOf(row, group.klEstimator))} nats`}
-        actions={<Segmented label="Colour tokens by" options={ROLLOUT_HEATS} value={mode} onChange={setMode} />}
-      >
-        <Completion key={chosen} group={group} recipe={recipe} index={chosen} mode={mode} />
-      </Card>
+      <div className="rlhf-colours">
+        <Segmented label="Colour tokens by" options={ROLLOUT_HEATS} value={mode} onChange={setMode} />
+        <span className="quiet">{HEAT_WORDS[mode]}</span>
+      </div>
+      <div className="rlhf-completions">
+        {group.rows.map((_, i) => (
+          // biome-ignore lint/suspicious/noArrayIndexKey: completions have no other name
+          <Completion key={i} group={group} recipe={recipe} index={i} mode={mode} isChosen={i === chosen} />
+        ))}
+      </div>
     </>
   );
 }
@@ -231,7 +238,7 @@ function Explained({
         No reward function applies to completion {chosen + 1}: it gets no advantage, and stays out of the others’ mean.
       </p>
     );
-  const penalised = `r − β · KL = ${number(score)} − ${number(group.klCoef)} · ${kl < 0 ? `(${number(kl)})` : number(kl)} = ${number(final)}`;
+  const penalised = `r − β · KL = ${number(score)} − ${setting(group.klCoef)} · ${kl < 0 ? `(${number(kl)})` : number(kl)} = ${number(final)}`;
   if (recipe.trainer === 'rloo') {
     const formula = leaveOneOutFormula(part);
     const given = group.rows[chosen]!.advantages as number;
@@ -281,11 +288,13 @@ function Completion({
   recipe,
   index,
   mode,
+  isChosen,
 }: {
   group: ShownGroup['group'];
   recipe: ShownGroup['recipe'];
   index: number;
   mode: RolloutHeat;
+  isChosen: boolean;
 }) {
   const row = group.rows[index]!;
   const texts = group.tokens[index]!;
@@ -302,7 +311,11 @@ function Completion({
   const at = gae?.[token];
   const isEnd = token === row.ids.length - 1;
   return (
-    <>
+    <Card
+      title={`Completion ${index + 1}`}
+      note={`r ${row.score === null ? '–' : number(row.score)} · KL ${number(klOf(row, group.klEstimator))} nats · ${plural(row.ids.length, 'token')}, ${row.terminated ? 'ended by itself' : 'cut off'}`}
+      className={`rlhf-completion${isChosen ? ' is-on' : ''}`}
+    >
       <TokenStrip
         tokens={tokens}
         selected={token}
@@ -328,6 +341,6 @@ function Completion({
           </p>
         )}
       </div>
-    </>
+    </Card>
   );
 }

@@ -242,8 +242,8 @@ function ObjectiveCard({ rlhf, run }: { rlhf: Rlhf; run: RunRecord }) {
 }
 
 const PART_WORDS = {
-  rollout: 'drawing completions',
-  scoring: 'rewards, log-probabilities, values',
+  rollout: 'drawing',
+  scoring: 'rewards, log π, values',
   update: 'optimizer steps',
 } as const;
 function TimeCard({ split }: { split: TimeSplit | undefined }) {

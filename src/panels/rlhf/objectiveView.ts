@@ -1,6 +1,6 @@
 // What a run's points say of max E[r] − β·KL: the equation with today's numbers, where an iteration's time goes, and which figures
 // are drawn for a method. Pure.
-import { number } from '../../lib/words';
+import { number, setting } from '../../lib/words';
 import type { MetricPoint } from '../../protocol/run';
 import { metricSeries } from '../../ui/runWords';
 
@@ -44,7 +44,7 @@ export function equation({ reward, kl, beta, penalty, net }: Objective): { terms
   if (kl === undefined || beta === undefined || penalty === undefined)
     return { terms: `E[r] = ${number(reward)}, and β = 0: no reference is read`, net: number(net) };
   return {
-    terms: `${number(reward)} − ${number(beta)} · ${less(kl)} = ${number(reward)} − ${less(penalty)}`,
+    terms: `${number(reward)} − ${setting(beta)} · ${less(kl)} = ${number(reward)} − ${less(penalty)}`,
     net: number(net),
   };
 }
