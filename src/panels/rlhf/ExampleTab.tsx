@@ -56,6 +56,8 @@ export function ExampleTab({ run }: { run: RunRecord | undefined }) {
                 reward: written(own.reward),
                 kl: written(own.kl),
                 betaA: written(own.beta),
+                // Something to hold it against: twice the price at which nothing would be left.
+                ...(own.reward > 0 && own.kl > 0 && { betaB: written((2 * own.reward) / own.kl) }),
               }))
             }
           >

@@ -14,8 +14,9 @@ export function KlDots({ found: { exact, estimators } }: { found: KlLabResult })
     ...ESTIMATORS.map((name, i) => ({ label: name, of: estimators[name], color: seriesColor(i) })),
   ];
   const ends = rows.flatMap(({ of: { mean, standardError } }) => [mean - 2 * (standardError ?? 0), mean + 2 * (standardError ?? 0)]); // biome-ignore format: one list
-  const range = niceRange(Math.min(0, ...ends), Math.max(...ends));
-  const x = (value: number) => LEFT + ((value - range.low) / (range.high - range.low)) * (WIDTH - LEFT - 14);
+  const [low, high] = [Math.min(0, ...ends), Math.max(1e-6, ...ends)];
+  const ticks = niceRange(low, high).ticks.filter((tick) => tick >= low && tick <= high);
+  const x = (value: number) => LEFT + ((value - low) / (high - low)) * (WIDTH - LEFT - 14);
   const height = TOP + rows.length * ROW + 18;
   return (
     <figure className="chart rlhf-dots">
@@ -23,7 +24,7 @@ export function KlDots({ found: { exact, estimators } }: { found: KlLabResult })
         <title id={id}>
           {`Means with two standard errors: ${rows.map(({ label, of }) => `${label} ${estimateWords(of)}`).join('; ')}`}
         </title>
-        {range.ticks.map((tick) => (
+        {ticks.map((tick) => (
           <g key={tick}>
             <line className="grid" x1={x(tick)} x2={x(tick)} y1={TOP - 8} y2={height - 16} />
             <text className="axis-label" x={x(tick)} y={height - 4} textAnchor="middle">

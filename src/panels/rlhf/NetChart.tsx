@@ -1,6 +1,6 @@
 // Net objective over β as a line: where it crosses 0 the update no longer pays.
 import { useEffect, useRef, useState } from 'react';
-import { number } from '../../lib/words';
+import { number, setting } from '../../lib/words';
 import { niceRange, tickText } from '../../ui/chartScale';
 import { seriesColor } from '../../ui/LineChart';
 import { betaRange, breakEven, type Change, netOf } from './exampleView';
@@ -24,6 +24,7 @@ export function NetChart({ change, betas }: { change: Change; betas: readonly nu
   const y = (net: number) =>
     HEIGHT - PAD.bottom - ((net - range.low) / (range.high - range.low)) * (HEIGHT - PAD.top - PAD.bottom);
   const even = breakEven(change);
+  const isLeft = even !== undefined && x(even) < width / 2;
   return (
     <div ref={frame} className="chart">
       <svg
@@ -59,8 +60,13 @@ export function NetChart({ change, betas }: { change: Change; betas: readonly nu
         {even !== undefined && even <= across.high && (
           <g>
             <line className="mark" x1={x(even)} x2={x(even)} y1={PAD.top} y2={HEIGHT - PAD.bottom} />
-            <text className="axis-label" x={x(even)} y={PAD.top - 4} textAnchor="middle">
-              break-even {number(even)}
+            <text
+              className="axis-label"
+              x={x(even) + (isLeft ? 4 : -4)}
+              y={HEIGHT - PAD.bottom - 6}
+              textAnchor={isLeft ? 'start' : 'end'}
+            >
+              break-even {setting(even)}
             </text>
           </g>
         )}

@@ -243,7 +243,7 @@ function ObjectiveCard({ rlhf, run }: { rlhf: Rlhf; run: RunRecord }) {
 
 const PART_WORDS = {
   rollout: 'drawing',
-  scoring: 'rewards, log π, values',
+  scoring: 'rewards, log π',
   update: 'optimizer steps',
 } as const;
 function TimeCard({ split }: { split: TimeSplit | undefined }) {
