@@ -1,11 +1,10 @@
 // What state a run is in and what to do about it: one notice for each state that needs words.
 import type { ReactNode } from 'react';
-import { configOf } from '../labs/trainerOf';
 import { rawText } from '../lib/errors';
 import { count, plural } from '../lib/words';
 import type { RunRecord } from '../protocol/run';
 import { lossFinding } from './lossFinding';
-import { objectiveFinding } from './objectiveFinding';
+import { hasRewards, objectiveFinding } from './objectiveFinding';
 import { RawText } from './RawText';
 
 /** `finished`: what stands behind the finding of a run that has ended, and where to look next. */
@@ -80,7 +79,7 @@ export function RunNotice({
 
 /** The loss of an online method is about 0 whatever it learns: its objective is what tells. */
 const findingOf = ({ recipe, points }: RunRecord) =>
-  configOf(recipe)?.isOnline ? objectiveFinding(points) : lossFinding(points, recipe.trainer === 'sft');
+  hasRewards(points) ? objectiveFinding(points) : lossFinding(points, recipe.trainer === 'sft');
 
 /** What to do beside what the error says. */
 function remedy({ error }: RunRecord): string {

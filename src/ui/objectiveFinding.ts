@@ -11,6 +11,9 @@ const REWARD = 'reward';
 const END = 5;
 const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
 
+/** Points of a run that draws completions of its own and is paid for them. */
+export const hasRewards = (points: readonly MetricPoint[]): boolean => points.some((point) => REWARD in point);
+
 /** Undefined while there is too little to compare. */
 export function objectiveFinding(points: readonly MetricPoint[]): LossFinding | undefined {
   const of = (prefix: string) => {
