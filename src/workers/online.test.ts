@@ -205,3 +205,18 @@ test('a group comes from the last checkpoint where the run is not on the device,
     });
   });
 }, 60_000);
+
+test('looking changes nothing: a run that was drawn from on its way ends on the same numbers', async () => {
+  const losses: unknown[] = [];
+  for (const looks of [false, true]) {
+    const made = bed();
+    const { compute } = made;
+    await compute.request('startRun', { runId: 'r', name: 'r', recipe });
+    await compute.request('pause', { runId: 'r' });
+    if (looks) await compute.request('drawGroup', { recipe, runId: 'r', index: 3, completions: 3, seed: 9 });
+    await compute.request('unpause', { runId: 'r' });
+    await until(made, 'finished');
+    losses.push((await run(made)).points.map(({ step, loss, reward }) => [step, loss, reward]));
+  }
+  expect(losses[1]).toEqual(losses[0]);
+}, 60_000);
