@@ -199,8 +199,9 @@ function Found({ shown: { found, of, prompts } }: { shown: ShownKl }) {
             <p className="quiet rlhf-small">
               d = log π − log π_ref of the drawn token. The gradient is that of{' '}
               {found.gradientOf === 'all' ? 'all weights' : <span className="mono">{found.gradientOf}</span>}; lengths
-              are norms. Standard errors count completions, since tokens of one hang together; so few draws leave the
-              gradients of the estimators noisy as well.
+              are norms. k1 and k3 are right on average over all draws, k2 is not; what is told here is of these draws.
+              Standard errors count completions, since tokens of one hang together; so few draws leave the gradients of
+              the estimators noisy as well.
             </p>
           </div>
           <KlDots found={found} />

@@ -18,8 +18,9 @@ export function NetChart({ change, betas }: { change: Change; betas: readonly nu
     return () => observer.disconnect();
   }, []);
   const top = betaRange([change], betas);
-  const range = niceRange(Math.min(0, netOf(change, top)), Math.max(0, netOf(change, 0)));
   const across = niceRange(0, top);
+  const ends = [0, netOf(change, 0), netOf(change, across.high)];
+  const range = niceRange(Math.min(...ends), Math.max(...ends));
   const x = (beta: number) => PAD.left + (beta / across.high) * (width - PAD.left - PAD.right);
   const y = (net: number) =>
     HEIGHT - PAD.bottom - ((net - range.low) / (range.high - range.low)) * (HEIGHT - PAD.top - PAD.bottom);

@@ -7,7 +7,7 @@ import { type RewardRuleId, rewardRules } from '../../protocol/rewardRules';
 import { useTypedFields } from '../../stores/typedFields';
 import { Card } from '../../ui/Card';
 import { ConfigForm } from '../../ui/ConfigForm';
-import { keyOf, rewardsOf, settingsOf } from './rewardsView';
+import { functionTitles, keyOf, mixWords, rewardsOf, settingsOf } from './rewardsView';
 import { FORM, fieldKey, type Rlhf, WEIGHT_FIELD } from './useRlhf';
 
 export function RewardsCard({ rlhf }: { rlhf: Rlhf }) {
@@ -16,7 +16,20 @@ export function RewardsCard({ rlhf }: { rlhf: Rlhf }) {
   const chosen = rewardsOf(recipe);
   const put = (rewards: readonly RewardSpec[]) => edit({ ...recipe, rewards: [...rewards] });
   const free = choices.filter(({ key }) => !chosen.some((spec) => keyOf(spec) === key));
+  const [isFolded, setFolded] = useState(() => matchMedia('(max-width: 700px)').matches);
   const models = free.filter(({ spec }) => spec.type === 'model');
+  if (isFolded)
+    return (
+      <Card
+        title="Rewards"
+        note={mixWords(recipe, functionTitles(recipe, nameOf))}
+        actions={
+          <button type="button" className="button" onClick={() => setFolded(false)}>
+            Change
+          </button>
+        }
+      />
+    );
   return (
     <Card
       title="Rewards"
@@ -123,7 +136,7 @@ function Reward({
       {hasHelp && (
         <p className="quiet rlhf-small">
           {rule
-            ? rule.meaning
+            ? rule.meaning.replaceAll('`', '')
             : 'The score that the model gives prompt and completion, token by token as they were drawn.'}
         </p>
       )}
