@@ -12,12 +12,16 @@ const by = (id: string) => METHODS.find((method) => method.id === id)!;
 test('every method passes to every other as a recipe that can be trained, with β under its own name', () => {
   for (const from of METHODS)
     for (const to of METHODS) {
-      const given = { ...from.nano, args: { ...from.nano.args, [betaName(from.nano)]: 0.3, learning_rate: 2e-4 } };
+      const given = {
+        ...from.nano,
+        args: { ...from.nano.args, [betaName(from.nano)]: 0.3, lr_scheduler_type: 'constant', learning_rate: 2e-4 },
+      };
       const recipe = withMethod(given, to);
       expect(validateRecipe(recipe)).toBe(recipe);
       expect(methodOf(recipe).id).toBe(to.id);
       expect(recipe.args[betaName(recipe)]).toBe(0.3);
-      expect(argsOf(recipe)).toMatchObject({ learning_rate: 2e-4, max_completion_length: 48 });
+      expect(argsOf(recipe)).toMatchObject({ lr_scheduler_type: 'constant', max_completion_length: 48 });
+      expect(recipe.args.learning_rate).toBe(from === to ? 2e-4 : 1e-3);
       expect(recipe.rewards).toEqual(from.nano.rewards);
     }
   // RLOO needs a group, REINFORCE none; PPO's steps are several a rollout.

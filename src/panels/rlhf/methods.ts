@@ -49,13 +49,12 @@ export const betaName = ({ trainer }: Pick<Recipe, 'trainer'>): 'beta' | 'kl_coe
   'beta' in configOf({ trainer }).fields ? 'beta' : 'kl_coef';
 
 /** Settings that mean something else in each method, and so start anew. */
-const OWN = ['num_generations', 'max_steps'];
+const OWN = ['learning_rate', 'num_generations', 'max_steps'];
 
 /** The recipe under another method: model, rows, rewards, β, adapter and the settings that both have stay. */
 export function withMethod(recipe: Recipe, method: Method): Recipe {
   if (recipe.trainer === method.id) return recipe;
-  const isSmall = Number(argsOf(recipe).max_steps) <= Number(method.nano.args.max_steps);
-  const next = isSmall ? method.nano : method.recipe;
+  const next = recipe.model.ref === method.nano.model.ref ? method.nano : method.recipe;
   const { fields } = configOf(next);
   const kept = Object.entries(recipe.args).filter(([key]) => key in fields && !OWN.includes(key));
   const own = Object.entries(next.args).filter(
