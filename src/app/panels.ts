@@ -44,6 +44,12 @@ export const PANELS: readonly PanelEntry[] = [
     async () => (await import('../panels/preferences/PreferencesPanel')).PreferencesPanel,
   ),
   panel(
+    'hacking',
+    'Reward hacking',
+    'Train',
+    async () => (await import('../panels/hacking/HackingPanel')).HackingPanel,
+  ),
+  panel(
     'adapters',
     'Adapters',
     'Serve and judge',
