@@ -24,8 +24,8 @@ export function hackingChain(): Recipe[] {
   ];
 }
 
-/** Most answers end by themselves within it. */
-const ANSWER_TOKENS = 144;
+/** Twice what the start writes: room to grow, which is what length-loving votes pay for. */
+const ANSWER_TOKENS = 208;
 
 const recipe = (name: string, trainer: string, ref: Ref, model: Ref, args: { [key: string]: Json }): Recipe => ({
   version: 1,
@@ -66,8 +66,8 @@ export function hackingPolicy(arm: HackingArm, from: Ref, judge: Ref): Recipe {
     per_device_train_batch_size: 16,
     num_generations: 4,
     max_completion_length: ANSWER_TOKENS,
-    learning_rate: 1e-3,
-    beta: arm === 'biased' ? 0.01 : 0.05,
+    learning_rate: 3e-4,
+    beta: arm === 'biased' ? 0.05 : 0.2,
     eval_steps: 0,
     max_eval_samples: 8,
   });
