@@ -1,16 +1,19 @@
 // npm run bench: the recorded engine beside its peers, in turn, on the GPU that Dawn finds (SwiftShader where there is none).
-// Writes docs/benchmarks.json and docs/benchmarks.md. Usage: npm run bench [-- --rounds 4] [--only sft_step]; --render writes the
-// page from the JSON again and measures nothing.
+// Writes docs/benchmarks.json and docs/benchmarks.md, figures of each adapter beside those of the others.
+// Usage: npm run bench [-- --rounds 4] [--only sft_step,gemm]; `--only tiles` prints what each tile of the products reaches, which
+// is no figure; --render writes the page from the JSON again and measures nothing. Ends with 1 when a part failed.
 // With --python PATH (of an environment with scripts/parity/requirements.txt) PyTorch takes the same step on the CPU.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { number } from '../src/lib/words';
 import { type BenchFigure, renderBenchmarks } from './bench/benchTable';
 import { softwareDriver, startDawn } from './bench/dawn';
 import type { FirstStep } from './bench/firstStep';
-import { gemmSpeeds, largeName } from './bench/gemmBench';
+import { formName, gemmSpeeds, largeName, TILE_CANDIDATES } from './bench/gemmBench';
+import { commitNow } from './commit';
 
 const { values: args } = parseArgs({
   options: {
@@ -21,6 +24,14 @@ const { values: args } = parseArgs({
   },
 });
 const JSON_FILE = 'docs/benchmarks.json';
+const PARTS = ['first_step', 'sft_step', 'lora', 'rollout', 'gemm', 'js', 'soak', 'bytes', 'tiles'] as const;
+type Part = (typeof PARTS)[number];
+const only = args.only?.split(',');
+const unknown = only?.find((part) => part !== 'torch' && !PARTS.some((known) => known === part));
+if (unknown !== undefined) {
+  console.error(`Nothing is called ${unknown}. Known: ${PARTS.join(', ')}, and torch with --python.`);
+  process.exit(2);
+}
 if (args.render) {
   writeFileSync('docs/benchmarks.md', renderBenchmarks(JSON.parse(readFileSync(JSON_FILE, 'utf8'))));
   process.exit(0);
@@ -61,7 +72,7 @@ const info = await initBackend({
   },
 });
 if (info.backend !== 'webgpu') throw new Error(`No WebGPU: ${info.reason}`);
-const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
+const commit = commitNow();
 const figures: BenchFigure[] = existsSync(JSON_FILE) ? JSON.parse(readFileSync(JSON_FILE, 'utf8')) : [];
 const save = (
   id: string,
@@ -93,15 +104,31 @@ const ratio = (slow: number[], fast: number[]) => {
   };
 };
 const clock = () => performance.now();
-const wants = (part: string) => args.only === undefined || args.only === part;
+/** A part that fails costs the others nothing. */
+const part = async (name: Part | 'torch', task: () => Promise<void>) => {
+  if (only ? !only.includes(name) : name === 'tiles' || (name === 'torch' && !args.python)) return;
+  const started = clock();
+  try {
+    await task();
+  } catch (error) {
+    console.error(`${name} failed:`, error);
+    process.exitCode = 1;
+  }
+  console.error(`${name}: ${number((clock() - started) / 1000)} s`);
+};
+const ms = (times: number[]) => `${number(Math.min(...times))} ms`;
 
+interface Peer {
+  step: () => Promise<unknown>;
+  dispose: () => void;
+}
 const config = PRESETS.micro;
 const weights = initWeights(config, 1);
 const batch = benchBatch(8, 128, config.vocab_size);
 const context = gpuContext(isSoftwareAdapter());
 const { counts } = context.runner;
 
-if (wants('first_step')) {
+await part('first_step', async () => {
   const fresh = (...mode: string[]): FirstStep => {
     const script = ['scripts/run.mjs', 'scripts/bench/firstStep.ts', ...mode];
     const out = execFileSync(process.execPath, script, { encoding: 'utf8' });
@@ -111,7 +138,7 @@ if (wants('first_step')) {
   const seconds = runs.map(({ firstS }) => firstS);
   save('bench/first_step_s', 'first_step', {
     ...{ value: Math.min(...seconds), low: Math.min(...seconds), high: Math.max(...seconds), n: rounds, unit: 's' },
-    note: `compiling and running, each in a fresh process; a step after it takes ${Math.min(...runs.map((r) => r.stepS)).toFixed(1)} s`,
+    note: `compiling and running, each in a fresh process; a step after it takes ${number(Math.min(...runs.map((r) => r.stepS)))} s`,
   });
   const { pipelines } = fresh('each');
   save('bench/first_step_s/compile', 'first_step', {
@@ -119,64 +146,80 @@ if (wants('first_step')) {
     unit: 's',
     note: `${pipelines.length} pipelines one by one; the dearest: ${pipelines
       .slice(0, 8)
-      .map(([name, s]) => `${name} ${s.toFixed(2)}`)
+      .map(([name, s]) => `${name} ${number(s)}`)
       .join(', ')}`,
   });
-}
-if (wants('sft_step')) {
+});
+await part('sft_step', async () => {
   const ours = new RecordedEngine(context, config, weights);
-  await sftStep(ours, batch, clock);
-  const plain = new TfjsPlain(config, weights);
-  await startJax('webgpu');
-  const jax = new JaxjsLlama(config, weights, OPTIONS);
+  const own = () => sftStep(ours, batch, clock);
+  await own();
   const before = { ...counts };
-  const times = await interleave(
-    {
-      ours: () => sftStep(ours, batch, clock),
-      tfjs: () => plain.step(batch, OPTIONS),
-      jaxjs: () => jax.step(batch),
-    },
-    rounds,
-    clock,
-  );
-  const steps = rounds + 1;
-  const ms = (list: number[]) => `${Math.round(Math.min(...list))} ms`;
-  save('bench/sft_step/vs_tfjs', 'sft_step', {
-    ...ratio(times.tfjs!, times.ours!),
-    unit: '×',
-    note: `ours ${ms(times.ours!)}, tfjs ${ms(times.tfjs!)} a step`,
-  });
-  save('bench/sft_step/vs_jaxjs', 'sft_step', {
-    ...ratio(times.jaxjs!, times.ours!),
-    unit: '×',
-    note: `ours ${ms(times.ours!)}, jax-js 0.1.25, jitted, ${ms(times.jaxjs!)} a step; on a device of its own`,
-  });
+  for (let i = 0; i < rounds; i++) await own();
+  const aStep = (count: keyof typeof counts) => (counts[count] - before[count]) / rounds;
   save('bench/dispatches/full', 'sft_step', {
-    ...exact((counts.dispatches - before.dispatches) / steps),
+    ...exact(aStep('dispatches')),
     unit: 'dispatches',
-    note: `${(counts.submits - before.submits) / steps} submits, ${Math.round((counts.writtenBytes - before.writtenBytes) / steps / 1024)} KiB written`,
+    note: `${number(aStep('submits'))} submits, ${Math.round(aStep('writtenBytes') / 1024)} KiB written`,
   });
   save('bench/readbacks_per_step', 'sft_step', {
-    ...exact((counts.readbacks - before.readbacks) / steps),
+    ...exact(aStep('readbacks')),
     unit: 'readbacks',
     note: 'loss, metrics and gradient norm together',
   });
-  plain.dispose();
-  jax.dispose();
-  await initNodeBackend('wasm');
-  const wasm = new TfEngine(config, weights);
-  const onWasm = await interleave({ wasm: () => sftStep(wasm, batch, clock) }, rounds, clock);
-  wasm.dispose();
-  await tf.setBackend('webgpu');
+  const ownTimes: number[] = [];
+  const peers: { id: string; name: string; where?: string; start: () => Promise<Peer> }[] = [
+    {
+      id: 'vs_tfjs',
+      name: 'tfjs',
+      start: async () => {
+        const plain = new TfjsPlain(config, weights);
+        return { step: () => plain.step(batch, OPTIONS), dispose: () => plain.dispose() };
+      },
+    },
+    {
+      id: 'vs_jaxjs',
+      name: 'jax-js 0.1.25, jitted,',
+      where: '; on a device of its own',
+      start: async () => {
+        await startJax('webgpu');
+        const jax = new JaxjsLlama(config, weights, OPTIONS);
+        return { step: () => jax.step(batch), dispose: () => jax.dispose() };
+      },
+    },
+  ];
+  for (const { id, name, where, start } of peers)
+    try {
+      const peer = await start();
+      const times = await interleave({ ours: own, peer: peer.step }, rounds, clock);
+      peer.dispose();
+      ownTimes.push(...times.ours);
+      save(`bench/sft_step/${id}`, 'sft_step', {
+        ...ratio(times.peer, times.ours),
+        unit: '×',
+        note: `ours ${ms(times.ours)}, ${name} ${ms(times.peer)} a step${where ?? ''}`,
+      });
+    } catch (error) {
+      console.error(`${name} takes no step on this adapter:`, error);
+      process.exitCode = 1;
+    }
+  const onWasm = await (async () => {
+    await initNodeBackend('wasm');
+    const wasm = new TfEngine(config, weights);
+    const times = await interleave({ wasm: () => sftStep(wasm, batch, clock) }, Math.min(rounds, 10), clock);
+    wasm.dispose();
+    await tf.setBackend('webgpu');
+    return times.wasm;
+  })();
   save('bench/sft_step/vs_wasm', 'sft_step', {
-    ...ratio(onWasm.wasm!, times.ours!),
+    ...ratio(onWasm, ownTimes),
     unit: '×',
-    note: `ours ${ms(times.ours!)}, WASM ${ms(onWasm.wasm!)} a step; not in turn: two backends of tfjs`,
+    note: `ours ${ms(ownTimes)}, WASM ${ms(onWasm)} a step; not in turn: two backends of tfjs`,
   });
   ours.dispose();
-}
-if (args.python) {
-  const out = execFileSync(args.python, ['scripts/parity/torch_step.py', '--rounds', String(rounds)], {
+});
+await part('torch', async () => {
+  const out = execFileSync(args.python!, ['scripts/parity/torch_step.py', '--rounds', String(rounds)], {
     encoding: 'utf8',
   });
   const torch: number[] = JSON.parse(out.trim().split('\n').at(-1)!).ms;
@@ -185,11 +228,11 @@ if (args.python) {
   save('bench/sft_step/vs_torch', 'torch', {
     ...ratio(torch, times.ours!),
     unit: '×',
-    note: `ours ${Math.round(Math.min(...times.ours!))} ms, PyTorch on 2 CPU threads ${Math.round(Math.min(...torch))} ms a step; not in turn: two processes`,
+    note: `ours ${ms(times.ours!)}, PyTorch on 2 CPU threads ${ms(torch)} a step; not in turn: two processes`,
   });
   ours.dispose();
-}
-if (wants('lora')) {
+});
+await part('lora', async () => {
   const target_modules = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'];
   const adapters = [{ name: 'bench', config: { r: 8, lora_alpha: 16, target_modules } }];
   const lora = new RecordedEngine(context, config, weights, 'lm', adapters);
@@ -212,12 +255,12 @@ if (wants('lora')) {
   save('bench/sft_step/lora_vs_full', 'lora', {
     ...ratio(times.full!, times.lora!),
     unit: '×',
-    note: `LoRA ${Math.round(Math.min(...times.lora!))} ms, full ${Math.round(Math.min(...times.full!))} ms a step`,
+    note: `LoRA ${ms(times.lora!)}, full ${ms(times.full!)} a step`,
   });
   lora.dispose();
   full.dispose();
-}
-if (wants('rollout')) {
+});
+await part('rollout', async () => {
   const [rows, length, fresh] = [32, 64, 64];
   const promptOf = (row: number, n: number) =>
     Array.from({ length: n }, (_, t) => (row * 131 + t * 7919) % config.vocab_size);
@@ -225,31 +268,43 @@ if (wants('rollout')) {
   const ours = new RecordedEngine(context, config, weights);
   const plain = new TfjsPlain(config, weights);
   const sampling = { temperature: 1, top_k: 0, top_p: 1, max_new_tokens: fresh, seed: 1 };
-  const times = await interleave(
-    { ours: () => ours.generate({ prompts: prompts(length), sampling, stopIds: [] }) },
-    Math.min(rounds, 3),
-    clock,
-  );
-  // A pass for each new token would take half an hour on a software adapter: three lengths, and Simpson's rule between them.
-  const lengths = [length, length + fresh / 2, length + fresh - 1];
-  const passes: number[] = [];
-  for (const n of lengths) {
-    const one = await interleave({ plain: () => plain.generateUncached(prompts(n), 1) }, 1, clock);
-    passes.push(one.plain![0]!);
+  const generate = () => ours.generate({ prompts: prompts(length), sampling, stopIds: [] });
+  const seconds = (times: number[]) => `${number(Math.min(...times) / 1000)} s`;
+  const what = `${rows} × ${fresh} tokens, prompts of ${length}`;
+  if (!isSoftwareAdapter()) {
+    const times = await interleave(
+      { ours: generate, plain: () => plain.generateUncached(prompts(length), fresh) },
+      Math.min(rounds, 3),
+      clock,
+    );
+    save('bench/rollout/vs_uncached', 'rollout', {
+      ...ratio(times.plain, times.ours),
+      unit: '×',
+      note: `${what}: ours ${seconds(times.ours)}; stock ops without a cache ${seconds(times.plain)}`,
+    });
+  } else {
+    const times = await interleave({ ours: generate }, Math.min(rounds, 3), clock);
+    // A pass for each new token would take half an hour on a software adapter: three lengths, and Simpson's rule between them.
+    const lengths = [length, length + fresh / 2, length + fresh - 1];
+    const passes: number[] = [];
+    for (const n of lengths) {
+      const one = await interleave({ plain: () => plain.generateUncached(prompts(n), 1) }, 1, clock);
+      passes.push(one.plain![0]!);
+    }
+    const uncached = (fresh * (passes[0]! + 4 * passes[1]! + passes[2]!)) / 6;
+    save('bench/rollout/vs_uncached', 'rollout', {
+      ...ratio(
+        times.ours.map(() => uncached),
+        times.ours,
+      ),
+      unit: '×',
+      note: `${what}: ours ${seconds(times.ours)}; stock ops without a cache ${seconds([uncached])}, from passes at ${lengths.join(', ')} tokens (${passes.map((t) => number(t / 1000)).join(', ')} s)`,
+    });
   }
-  const uncached = (fresh * (passes[0]! + 4 * passes[1]! + passes[2]!)) / 6;
-  save('bench/rollout/vs_uncached', 'rollout', {
-    ...ratio(
-      times.ours!.map(() => uncached),
-      times.ours!,
-    ),
-    unit: '×',
-    note: `${rows} × ${fresh} tokens, prompts of ${length}: ours ${(Math.min(...times.ours!) / 1000).toFixed(1)} s; stock ops without a cache ${Math.round(uncached / 1000)} s, from passes at ${lengths.join(', ')} tokens (${passes.map((ms) => (ms / 1000).toFixed(1)).join(', ')} s)`,
-  });
   ours.dispose();
   plain.dispose();
-}
-if (wants('gemm')) {
+});
+await part('gemm', async () => {
   const { speeds, peak, timing } = await gemmSpeeds(context.device, context.forms, rounds + 1);
   const large = ['NT', 'NN', 'TN'].map((layout) => {
     const speed = speeds.get(largeName(layout))!;
@@ -278,8 +333,22 @@ if (wants('gemm')) {
     unit: 'of the peak',
     note: `peak ${peak.toFixed(1)} GFLOPS`,
   });
-}
-if (wants('js')) {
+});
+await part('tiles', async () => {
+  for (const form of TILE_CANDIDATES) {
+    const gemm = { NT: form, NN: form, TN: form };
+    // A tile that is too large for the adapter is told by its pipeline.
+    const found = await gemmSpeeds(context.device, { ...context.forms, gemm }, rounds).catch(
+      (error: Error) => error.message,
+    );
+    if (typeof found === 'string') console.log(`${formName(form)}: ${found}`);
+    else {
+      const speeds = Object.fromEntries([...found.speeds].map(([name, x]) => [name, Number(x.toPrecision(4))]));
+      console.log(`${formName(form)}: ${JSON.stringify({ peak: Number(found.peak.toPrecision(4)), ...speeds })}`);
+    }
+  }
+});
+await part('js', async () => {
   // Hardware needs a handful of submits where a software adapter's step is cut into many: both are counted.
   const engine = new RecordedEngine(context, config, weights);
   await sftStep(engine, batch, clock);
@@ -300,13 +369,13 @@ if (wants('js')) {
       high: sent[Math.floor(0.9 * sent.length)]!,
       n: sent.length,
       unit: 'ms',
-      note: `until everything is sent, ${(counts.submits - before) / sent.length} submits; least and 90th percentile: the adapter's own threads take both cores`,
+      note: `until everything is sent, ${(counts.submits - before) / sent.length} submits; least and 90th percentile${isSoftwareAdapter() ? ": the adapter's own threads take both cores" : ''}`,
     });
   }
   runner.submitMs = cut;
   engine.dispose();
-}
-if (wants('soak')) {
+});
+await part('soak', async () => {
   // Buffers alive are counted at the device: made minus destroyed.
   let alive = 0;
   const { device } = context;
@@ -345,8 +414,8 @@ if (wants('soak')) {
     note: `after ${steps} steps of three lengths; tensors ${after.tensors - before.tensors}, JS heap ${(after.heap - before.heap).toFixed(1)} MiB (${before.heap.toFixed(0)} before)`,
   });
   engine.dispose();
-}
-if (wants('bytes')) {
+});
+await part('bytes', async () => {
   const engine = new RecordedEngine(context, config, weights);
   const bytes = (T: number) => engine.plannedBytes(8, T);
   const [small, large] = [await bytes(512), await bytes(1024)];
@@ -356,5 +425,6 @@ if (wants('bytes')) {
     note: `${(small / 2 ** 20).toFixed(0)} and ${(large / 2 ** 20).toFixed(0)} MiB for 8 rows`,
   });
   engine.dispose();
-}
-process.exit(0);
+});
+// Dawn's instance keeps the process alive.
+process.exit();

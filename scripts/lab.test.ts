@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { sftNano } from '../src/labs/recipes/sft';
 import { readSafetensors } from '../src/storage/safetensors';
 
@@ -68,4 +68,14 @@ test('wrong usage ends with 2, a faulty recipe with 1; both say why in a sentenc
   expect(missing).toMatchObject({ code: 2, stderr: expect.stringContaining('no-such-recipe.json') });
   expect(faulty).toMatchObject({ code: 1, stderr: expect.stringContaining('recipe.seed must be integer, got "one"') });
   expect(faulty.stderr).not.toContain('    at ');
+});
+
+test('WebGPU is never replaced by another backend: without a driver it ends with 1 and says why', async () => {
+  const missing = join(folder, 'no-driver.json');
+  vi.stubEnv('VK_DRIVER_FILES', missing);
+  vi.stubEnv('VK_ICD_FILENAMES', missing);
+  const { code, stdout, stderr } = await lab(recipeFile('gpu.json', {}), '--backend', 'webgpu');
+  vi.unstubAllEnvs();
+  expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+  expect(stderr).toContain('No WebGPU: WebGPU found no graphics adapter. Name a Vulkan driver');
 });

@@ -1,11 +1,11 @@
 // Trains a recipe in Node, the same as in the browser: metrics as JSON lines on stdout, a progress bar on a terminal.
-// Usage: npm run lab -- <recipe.json | lab id> [--out folder] [--backend wasm|cpu] [--cases 40]
+// Usage: npm run lab -- <recipe.json | lab id> [--out folder] [--backend wasm|cpu|webgpu] [--cases 40]
 //        npm run lab -- check …: the pre-flight gate alone, on any rows and any model's tokenizer (scripts/labCheck.ts)
 // Ends with 0 when the run has finished, 1 when it failed, 2 for wrong usage, 130 when it was interrupted (weights are kept).
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { initNodeBackend } from '../src/gpu/node';
+import { initNodeBackend, initNodeGpu } from '../src/gpu/node';
 import { writeAdapters } from '../src/interop/peft';
 import { gateFindings, passGate } from '../src/labs/preflight';
 import { encodeRecipe } from '../src/labs/recipeRows';
@@ -15,11 +15,12 @@ import { StudioError } from '../src/lib/errors';
 import { duration, plural } from '../src/lib/words';
 import { writeSafetensors } from '../src/storage/safetensors';
 import { builtinWorld } from '../src/world/registry';
+import { startDawn } from './bench/dawn';
 import { check } from './labCheck';
 import { loadReference, loadRenderContext, loadRewardModels, modelOf } from './nodeModels';
 import { importedRows, readRecipe, UsageError } from './recipeFile';
 
-const USAGE = `Usage: npm run lab -- <recipe.json | ${labs.map((lab) => lab.id).join(' | ')}> [--out folder] [--backend wasm|cpu] [--cases 40]`;
+const USAGE = `Usage: npm run lab -- <recipe.json | ${labs.map((lab) => lab.id).join(' | ')}> [--out folder] [--backend wasm|cpu|webgpu] [--cases 40]`;
 
 const bar = (step: number, maxSteps: number, words: string) => {
   if (!process.stderr.isTTY) return;
@@ -37,7 +38,10 @@ async function main(): Promise<number> {
   }
   const { out, backend, cases } = parsed;
   const recipe = readRecipe(parsed.source);
-  const info = await initNodeBackend(backend);
+  const info =
+    backend === 'webgpu'
+      ? await initNodeGpu(await startDawn(), () => performance.now())
+      : await initNodeBackend(backend);
   const render = loadRenderContext(recipe.template);
   const model = await modelOf(recipe);
   const encode = (part: 'train' | 'eval') => encodeRecipe(recipe, part, render, { imported: importedRows });
@@ -131,7 +135,8 @@ function readArgs() {
   const [source] = positionals;
   if (!source || positionals.length > 1) throw new UsageError('Name one recipe.');
   const { backend } = values;
-  if (backend !== 'wasm' && backend !== 'cpu') throw new UsageError(`--backend must be wasm or cpu, got ${backend}.`);
+  if (backend !== 'wasm' && backend !== 'cpu' && backend !== 'webgpu')
+    throw new UsageError(`--backend must be wasm, cpu or webgpu, got ${backend}.`);
   const cases = Number(values.cases);
   if (!Number.isInteger(cases) || cases < 0)
     throw new UsageError(`--cases must be a whole number, got ${values.cases}.`);
@@ -149,3 +154,5 @@ try {
     process.exitCode = 1;
   }
 }
+// Dawn's instance keeps the process alive; what a pipe has not taken yet is written first.
+if (globalThis.navigator?.gpu) process.stdout.write('', () => process.exit());

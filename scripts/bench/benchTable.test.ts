@@ -43,6 +43,32 @@ test('hardware has aims of its own, and without any that is said', () => {
   expect(both).not.toContain('No hardware GPU was at hand');
 });
 
+test('each adapter has a section with its own figures, hardware first, and no reason of the other kind', () => {
+  const of = (adapter: string, js: number) => [
+    figure('bench/js_ms_per_step', js, adapter, 'until everything is sent, 3 submits'),
+    figure('bench/sft_step/vs_jaxjs', js + 1, adapter),
+  ];
+  const page = renderBenchmarks([...of(software, 2.1), ...of('nvidia a card', 1.5)]);
+  const sections = page.split('\n## ');
+  expect(sections.map((section) => section.split('\n')[0])).toEqual([
+    '# Benchmarks',
+    'On nvidia a card',
+    `On ${software}`,
+    'Beside the figures',
+    'Where they come from',
+  ]);
+  const [, card, swift, , sources] = sections as [string, string, string, string, string];
+  expect(card).toMatch(/JavaScript a step \| 1.50 /);
+  expect(card).not.toContain('2.10');
+  expect(card).toMatch(/SFT step against jax-js \| ≥ 3.00 \| 2.50 {2}\| \*\*missed/);
+  expect(swift).toMatch(/SFT step against jax-js \| ≥ 2.00 \| 3.10 {2}\| met/);
+  // Both miss 1 ms, and only the software adapter for being slow.
+  expect(card).toContain('(`bench/js_ms_per_step`): sent in 3 submits, cut so that a page stays smooth.');
+  expect(card).not.toContain('a software adapter is so slow');
+  expect(swift).toContain('a software adapter is so slow');
+  expect(sources.match(/bench\/js_ms_per_step/g)).toHaveLength(2);
+});
+
 test('bases are not trained again while WebAssembly is faster', () => {
   const beside = (value: number) => renderBenchmarks([figure('bench/sft_step/vs_wasm', value, software)]);
   expect(beside(0.25)).toContain('WebAssembly takes a step 4.00 times as fast');

@@ -43,6 +43,7 @@ export const PANELS: readonly PanelEntry[] = [
     'Train',
     async () => (await import('../panels/preferences/PreferencesPanel')).PreferencesPanel,
   ),
+  panel('reward', 'Reward model', 'Train', async () => (await import('../panels/reward/RewardPanel')).RewardPanel),
   panel(
     'hacking',
     'Reward hacking',

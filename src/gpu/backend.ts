@@ -68,7 +68,8 @@ async function startWebGpu(o: BackendOptions): Promise<BackendInfo | { passedOve
     if (device === lost) o.onDeviceLost?.(`${reason}: ${message}`);
   });
   lost.addEventListener('uncapturederror', (event) => o.onGpuError?.((event as GPUUncapturedErrorEvent).error.message));
-  tf.removeBackend('webgpu'); // the factory that importing the package registered makes a device of its own
+  // The factory that importing the package registered, where it found WebGPU, makes a device of its own.
+  if (tf.findBackendFactory('webgpu')) tf.removeBackend('webgpu');
   tf.registerBackend('webgpu', () => new WebGPUBackend(lost, adapter.info), 3);
   // Small ops on the CPU would leave tensors without a GPU buffer in the middle of a step.
   tf.env().set('WEBGPU_CPU_FORWARD', false);

@@ -565,9 +565,20 @@ export interface ComputeRequests {
     reply: { rows: ScoredText[] };
     progress: { done: number; total: number };
   };
-  /** A reward model on held-out pairs of a built-in set, and what it pays for: `edited` of their chosen answers, one thing changed at a time. */
+  /**
+   * A reward model on held-out pairs of a built-in set, or on `rows` of a person's own; and what it pays for: `edited` chosen answers of
+   * `builtin:pref`, one thing changed at a time.
+   */
   rewardReport: {
-    params: { ref: ModelRef; dataset: string; pairs: number; edited: number; seed: number; template?: string };
+    params: {
+      ref: ModelRef;
+      dataset: string;
+      rows?: DatasetRow[];
+      pairs: number;
+      edited: number;
+      seed: number;
+      template?: string;
+    };
     reply: RewardReport;
     progress: { done: number; total: number };
   };

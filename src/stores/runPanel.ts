@@ -11,12 +11,14 @@ const LORA: RunPanel = { href: '#/lora', name: 'LoRA' };
 const ADAPTERS: RunPanel = { href: '#/adapters', name: 'Adapters' };
 const HACKING: RunPanel = { href: '#/hacking', name: 'Reward hacking' };
 const PREFERENCES: RunPanel = { href: '#/preferences', name: 'Preferences' };
+const REWARD: RunPanel = { href: '#/reward', name: 'Reward model' };
 /** Methods whose page is not named after them, and keeps their adapters too. */
 const METHODS: Readonly<Record<string, RunPanel>> = {
   dpo: PREFERENCES,
   orpo: PREFERENCES,
   cpo: PREFERENCES,
   kto: PREFERENCES,
+  reward: REWARD,
 };
 /** Groups of runs say who started them: a sweep of LoRA has runs of all weights too. */
 const GROUPS: readonly [prefix: string, panel: RunPanel][] = [

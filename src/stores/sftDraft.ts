@@ -3,10 +3,10 @@
 import { create } from 'zustand';
 import { type RecipeSettings, type SettingChange, settingChanges, withSettings } from '../labs/recipeSettings';
 import { defaultSftRecipe } from '../labs/registry';
-import { validateRecipe } from '../labs/validateRecipe';
 import type { BackendInfo } from '../protocol/model';
 import type { Recipe, Ref } from '../protocol/recipe';
 import type { DatasetInfo } from '../protocol/requests';
+import { isSlow, keepRecipe, keptRecipe } from './recipeDraft';
 import { useSession } from './session';
 
 /** Where settings of the recipe came from, and what that changed. */
@@ -29,24 +29,12 @@ interface Draft {
   forgetOrigin(): void;
 }
 const KEY = 'studio-sft-recipe';
-function stored(): Recipe | undefined {
-  try {
-    const text = localStorage.getItem(KEY);
-    return text === null ? undefined : validateRecipe(JSON.parse(text));
-  } catch {
-    return undefined; // of another version, or storage is off: the default is as good
-  }
-}
-const kept = stored();
+const kept = keptRecipe(KEY);
 export const useSftDraft = create<Draft>()((set, get) => ({
   recipe: kept ?? defaultSftRecipe,
   isUntouched: kept === undefined,
   edit: (recipe) => {
-    try {
-      localStorage.setItem(KEY, JSON.stringify(recipe));
-    } catch {
-      // Full or forbidden: the recipe lives as long as the page.
-    }
+    keepRecipe(KEY, recipe);
     set({ recipe, isUntouched: false });
   },
   take: (settings, { template, data, leftBehind }) => {
@@ -63,6 +51,5 @@ export function suggested(
   { recipe, isUntouched }: Pick<Draft, 'recipe' | 'isUntouched'>,
   backend: BackendInfo | undefined,
 ): Recipe {
-  const isSlow = backend !== undefined && (backend.backend !== 'webgpu' || backend.isFallbackAdapter);
-  return isUntouched && isSlow ? { ...recipe, model: { ref: 'builtin:nano' } } : recipe;
+  return isUntouched && isSlow(backend) ? { ...recipe, model: { ref: 'builtin:nano' } } : recipe;
 }

@@ -14,24 +14,25 @@ export const SEED_FIELD: Fields = {
   },
 };
 
-type Form = 'sft' | 'lora' | 'preferences';
 type Typed = Readonly<Record<string, string>>;
+const NOTHING: Typed = {};
 interface TypedFields {
-  forms: Readonly<Record<Form, Typed>>;
-  type(form: Form, key: string, text: string | undefined): void;
+  /** By panel. */
+  forms: Readonly<Record<string, Typed>>;
+  type(form: string, key: string, text: string | undefined): void;
 }
 const useStore = create<TypedFields>()((set) => ({
-  forms: { sft: {}, lora: {}, preferences: {} },
+  forms: {},
   type: (form, key, text) =>
     set(({ forms }) => {
-      const { [key]: _old, ...others } = forms[form];
+      const { [key]: _old, ...others } = forms[form] ?? NOTHING;
       return { forms: { ...forms, [form]: text === undefined ? others : { ...others, [key]: text } } };
     }),
 }));
 
-export function useTypedFields(form: Form): { typed: Typed; type: (key: string, text: string | undefined) => void } {
+export function useTypedFields(form: string): { typed: Typed; type: (key: string, text: string | undefined) => void } {
   const { forms, type } = useStore();
-  return { typed: forms[form], type: (key, text) => type(form, key, text) };
+  return { typed: forms[form] ?? NOTHING, type: (key, text) => type(form, key, text) };
 }
 
 /** Complaints about what is typed, in the order in which it was. */

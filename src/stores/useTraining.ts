@@ -1,9 +1,8 @@
 // What every panel that trains has of its runs: the one in view, starting one past the gate, and the verbs on it. A panel brings
 // its recipe and says why its form does not fit.
 import { useEffect, useMemo, useRef, useState } from 'react';
-import { CancelledError, type StudioError } from '../lib/errors';
+import { plural } from '../lib/words';
 import type { Recipe } from '../protocol/recipe';
-import type { GateFinding } from '../protocol/requests';
 import type { RunRecord } from '../protocol/run';
 import { studioClient } from './client';
 import { runElsewhere, runsOfPanel } from './runPanel';
@@ -28,6 +27,7 @@ import {
   useRuns,
   withOverrides,
 } from './runs';
+import { type Gate, troubleOf } from './runTrouble';
 import { useSession } from './session';
 import { useLoaded } from './useLoaded';
 import { useWorkbench } from './workbench';
@@ -45,18 +45,6 @@ export interface TrainingPanel<R extends Recipe> {
   countsMemory?: boolean;
   /** Starts groups of runs one after the other (runQueue): while one is on, nothing else starts here. */
   hasQueue?: boolean;
-}
-/** Why a verb failed; `retry` when it was a start. */
-interface Failure {
-  message: string;
-  retry?: () => void;
-  /** Rows or template are what is wrong, so Mask shows it. */
-  isOfRows?: boolean;
-}
-/** What the pre-flight gate found when a run was asked for. `retry` starts what the recipe is then, in spite of these kinds. */
-interface Gate {
-  findings: GateFinding[];
-  retry: (overrides: string[]) => void;
 }
 /** What a start is made of: the recipe as it is then. `signal` ends it while its rows are checked. */
 interface Start<R extends Recipe> {
@@ -78,8 +66,7 @@ export function useTraining<R extends Recipe>({
   const { list, live, shown: run } = useMemo(() => runsOfPanel(runs, href, runId), [runs, href, runId]);
   const memory = useMemoryPlan(recipe, countsMemory);
   const [isStarting, setStarting] = useState(false);
-  const [failure, setFailure] = useState<Failure>();
-  const [gate, setGate] = useState<Gate>();
+  const [{ gate, failure }, setTrouble] = useState<ReturnType<typeof troubleOf>>({});
   const starting = useRef<AbortController>(undefined);
   // A retry starts with what the recipe is then.
   const latest = useRef({ recipe, nameOf });
@@ -90,15 +77,11 @@ export function useTraining<R extends Recipe>({
 
   /** Shows a failure of a verb in the panel instead of losing it. */
   const attempt = async (verb: () => Promise<unknown>, retry?: Gate['retry']): Promise<void> => {
-    setFailure(undefined);
-    setGate(undefined);
+    setTrouble({});
     try {
       await verb();
     } catch (cause) {
-      if (cause instanceof CancelledError) return;
-      const { kind, details, message } = cause as StudioError;
-      if (kind === 'preflight' && retry) setGate({ findings: details as GateFinding[], retry });
-      else setFailure({ message, retry: retry && (() => retry([])), isOfRows: kind === 'data' || kind === 'template' });
+      setTrouble(troubleOf(cause, retry));
     }
   };
   /** Starts what `verb` resolves with, and shows it. Overrides of one start are not carried to the next. */
@@ -152,7 +135,7 @@ export function useTraining<R extends Recipe>({
     blocked: complaints[0] ?? (plan?.isOver ? plan.refusal : undefined),
     failure,
     gate,
-    closeGate: () => setGate(undefined),
+    closeGate: () => setTrouble({}),
     attempt,
     begin,
     /** Takes a recipe that mends what stopped a start, and starts again: its `edit` reaches the panel only later. */
@@ -174,6 +157,7 @@ export function useTraining<R extends Recipe>({
     /** Controls of the queue whose groups begin with `prefix`; it would train `items`. */
     queueOf: (prefix: string, items: readonly QueueItem[]) => ({
       queue: queueView(queue, prefix, list),
+      startLabel: items.length === 0 ? 'Choose what to train' : `Train ${plural(items.length, 'run')}`,
       canStart: items.length > 0 && !isBusy && queue === undefined,
       on: {
         start: () => void attempt(() => startQueue(`${prefix}${crypto.randomUUID()}`, items)),

@@ -38,7 +38,11 @@ export async function measurePeak(device: GPUDevice, pipelines: Pipelines, timer
   try {
     await pipelines.compile([peakKernel]);
     const block = make(256, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST);
-    const data = [0, 1, 2].map(() => ({ buffer: make(16 * 1024, GPUBufferUsage.STORAGE) }));
+    const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST;
+    const data = [0, 1, 2].map(() => ({ buffer: make(16 * 1024, usage) }));
+    // Between 0 and 1, so that sums stay finite; on zeros a card may draw less power and run faster than on any real work.
+    const values = Float32Array.from({ length: 4096 }, (_, i) => ((i * 7919) % 1009) / 1009);
+    for (const { buffer } of data.slice(0, 2)) device.queue.writeBuffer(buffer, 0, values);
     const group = pipelines.bind(peakKernel, { buffer: block }, data);
     const pipeline = pipelines.get(peakKernel);
     return await risingPeak(async (groups) => {

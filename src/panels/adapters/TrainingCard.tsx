@@ -4,6 +4,7 @@ import { typedNumber } from '../../lib/fields';
 import { count } from '../../lib/words';
 import type { TenancyView } from '../../protocol/requests';
 import type { RunStatus } from '../../protocol/run';
+import { isSlow } from '../../stores/recipeDraft';
 import { isLive } from '../../stores/runPanel';
 import { useRuns } from '../../stores/runs';
 import { useSession } from '../../stores/session';
@@ -117,8 +118,7 @@ export function TrainingCard({ view, isEmpty = false }: { view: TenancyView; isE
             each by its own tokens, norm and step count, so the three come out as if each had been trained alone. When
             the run has finished, they become versions here
             {isEmpty ? ', are checked, and serve if they pass' : '; each needs its check before it serves'}.
-            {backend &&
-              (backend.backend !== 'webgpu' || backend.isFallbackAdapter) &&
+            {isSlow(backend) &&
               ` Without a graphics card ${count(DEFAULT_TRAINING.max_steps)} steps take ten minutes or more; 60 give a first impression.`}
           </p>
           {fields}

@@ -77,7 +77,7 @@ export function LoraPanel() {
         />
       }
     >
-      {run && (
+      {run && !lora.isRecovering && (
         <RunNotice
           run={run}
           onContinue={lora.resume}

@@ -2,8 +2,8 @@
 // of patterns that do not fit are no part of it yet; they outlive the panel.
 import { create } from 'zustand';
 import { defaultLoraRecipe } from '../../labs/registry';
-import { validateRecipe } from '../../labs/validateRecipe';
 import type { Recipe } from '../../protocol/recipe';
+import { keepRecipe, keptRecipe } from '../../stores/recipeDraft';
 import type { Peft } from '../shared/peftValues';
 import { type PatternName, type PatternRow, patternRows, patternTable } from './adapterForm';
 
@@ -20,30 +20,17 @@ interface Draft {
 }
 const KEY = 'studio-lora-recipe';
 const isAdapter = (recipe: Recipe): recipe is AdapterRecipe => recipe.peft !== null;
-
-function stored(): AdapterRecipe | undefined {
-  try {
-    const text = localStorage.getItem(KEY);
-    const recipe = text === null ? undefined : validateRecipe(JSON.parse(text));
-    return recipe && isAdapter(recipe) ? recipe : undefined;
-  } catch {
-    return undefined; // of another version, or storage is off: the default is as good
-  }
-}
 /** Where the panel starts from. */
 export const START = defaultLoraRecipe as AdapterRecipe;
-const kept = stored();
+const found = keptRecipe(KEY);
+const kept = found && isAdapter(found) ? found : undefined;
 export const useLoraDraft = create<Draft>()((set) => ({
   recipe: kept ?? START,
   isUntouched: kept === undefined,
   rows: {},
   typeRows: (name, rows) => set(({ rows: others }) => ({ rows: { ...others, [name]: rows } })),
   edit: (recipe) => {
-    try {
-      localStorage.setItem(KEY, JSON.stringify(recipe));
-    } catch {
-      // Full or forbidden: the recipe lives as long as the page.
-    }
+    keepRecipe(KEY, recipe);
     set({ recipe, isUntouched: false });
   },
 }));

@@ -9,6 +9,7 @@ import { baseChoices } from '../../stores/baseChoice';
 import { studioClient } from '../../stores/client';
 import { useWithoutMissing } from '../../stores/missingChoices';
 import { useModelName, useModelStore, useStoredModels, withModel } from '../../stores/models';
+import { isSlow } from '../../stores/recipeDraft';
 import { useSession } from '../../stores/session';
 import { useWantedSet } from '../../stores/trainOn';
 import { SEED_FIELD, useTypedFields } from '../../stores/typedFields';
@@ -27,10 +28,10 @@ export function useLora() {
   const { typed, type } = useTypedFields('lora');
   const backend = useSession((s) => s.backend);
   // Until the person has chosen: the small model where there is no graphics card.
-  const isSlow = backend !== undefined && (backend.backend !== 'webgpu' || backend.isFallbackAdapter);
+  const isSmall = isUntouched && isSlow(backend);
   const recipe = useMemo<AdapterRecipe>(
-    () => (isUntouched && isSlow ? { ...chosen, model: { ...chosen.model, ref: 'builtin:nano' } } : chosen),
-    [chosen, isUntouched, isSlow],
+    () => (isSmall ? { ...chosen, model: { ...chosen.model, ref: 'builtin:nano' } } : chosen),
+    [chosen, isSmall],
   );
   const wanted = useModelStore((s) => s.wantedBase);
   useEffect(() => {

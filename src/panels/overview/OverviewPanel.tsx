@@ -3,6 +3,7 @@ import { defaultSftRecipe } from '../../labs/registry';
 import { number } from '../../lib/words';
 import type { RunRecord } from '../../protocol/run';
 import { useModelName, useStoredModels } from '../../stores/models';
+import { isSlow } from '../../stores/recipeDraft';
 import { useRuns } from '../../stores/runs';
 import { useSession } from '../../stores/session';
 import { Card } from '../../ui/Card';
@@ -24,8 +25,7 @@ export function OverviewPanel() {
     .filter(hasWeights)
     .sort((a, b) => b.createdAt - a.createdAt)[0];
   // Without a graphics card the small base answers in a moment, the default one in several.
-  const isSlow = backend && (backend.backend !== 'webgpu' || backend.isFallbackAdapter);
-  const base = newest?.recipe.model.ref ?? (isSlow ? 'builtin:nano' : defaultSftRecipe.model.ref);
+  const base = newest?.recipe.model.ref ?? (isSlow(backend) ? 'builtin:nano' : defaultSftRecipe.model.ref);
   const trained = newest && `run:${newest.id}`;
   useStoredModels(); // for the name of the base
   const nameOf = useModelName();

@@ -198,7 +198,7 @@ function SideStrip({
           heat={readings && ((t) => heat(t + from))}
         />
       </div>
-      <p className="quiet pref-small pref-token">
+      <p className="quiet train-small pref-token">
         {readings && tokenWords(side, row, readings.policy[side], readings.reference[side], token)}
       </p>
     </section>

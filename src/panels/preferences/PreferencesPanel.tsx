@@ -27,6 +27,7 @@ import { StalenessCard } from './StalenessCard';
 import { SweepCard } from './SweepCard';
 import { usePreferences } from './usePreferences';
 import '../../ui/parts.css';
+import '../shared/training.css';
 import './preferences.css';
 
 export function PreferencesPanel() {
@@ -82,12 +83,12 @@ export function PreferencesPanel() {
       {preferences.elsewhere && <RunElsewhere {...preferences.elsewhere} />}
       <StartNotices gate={preferences.gate} failure={preferences.failure} onClose={preferences.closeGate} />
       <ChosenFalls preferences={preferences} />
-      <div className="pref-top">
+      <div className="train-top">
         <RecipeCard preferences={preferences} />
         {run ? (
           <Curves preferences={preferences} run={run} />
         ) : (
-          <div className="pref-empty">
+          <div className="train-empty">
             <NoRun />
             <PinCard />
           </div>
