@@ -44,6 +44,7 @@ export const PANELS: readonly PanelEntry[] = [
     async () => (await import('../panels/preferences/PreferencesPanel')).PreferencesPanel,
   ),
   panel('reward', 'Reward model', 'Train', async () => (await import('../panels/reward/RewardPanel')).RewardPanel),
+  panel('rlhf', 'RLHF', 'Train', async () => (await import('../panels/rlhf/RlhfPanel')).RlhfPanel),
   panel(
     'hacking',
     'Reward hacking',

@@ -32,6 +32,7 @@ import type {
   RowQuery,
   WorkProgress,
 } from './datasets';
+import type { DrawnGroup } from './drawnGroup';
 import type {
   BenchmarkReport,
   Calibration,
@@ -644,6 +645,18 @@ export interface ComputeRequests {
     };
     reply: { metrics: MetricResult[]; cases: GradedCase[] };
     progress: { done: number; total: number };
+  };
+  /**
+   * Completions of one training prompt, drawn, scored and given advantages as a rollout of the recipe would be. `runId`: under the
+   * run's weights and β as they are, or those of its last checkpoint; else as a run would begin. Throws what makes a recipe unfit.
+   */
+  drawGroup: {
+    params: { recipe: Recipe; runId?: string; index: number; completions: number; seed: number };
+    reply: DrawnGroup & {
+      /** Text of each token, by completion. */
+      tokens: string[][];
+    };
+    progress: never;
   };
   /** The conformance vectors on this device, one by one; a run that trains gets its steps in between. */
   conformance: {

@@ -12,6 +12,7 @@ const ADAPTERS: RunPanel = { href: '#/adapters', name: 'Adapters' };
 const HACKING: RunPanel = { href: '#/hacking', name: 'Reward hacking' };
 const PREFERENCES: RunPanel = { href: '#/preferences', name: 'Preferences' };
 const REWARD: RunPanel = { href: '#/reward', name: 'Reward model' };
+const RLHF: RunPanel = { href: '#/rlhf', name: 'RLHF' };
 /** Methods whose page is not named after them, and keeps their adapters too. */
 const METHODS: Readonly<Record<string, RunPanel>> = {
   dpo: PREFERENCES,
@@ -19,6 +20,9 @@ const METHODS: Readonly<Record<string, RunPanel>> = {
   cpo: PREFERENCES,
   kto: PREFERENCES,
   reward: REWARD,
+  rloo: RLHF,
+  reinforce: RLHF,
+  ppo: RLHF,
 };
 /** Groups of runs say who started them: a sweep of LoRA has runs of all weights too. */
 const GROUPS: readonly [prefix: string, panel: RunPanel][] = [

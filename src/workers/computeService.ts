@@ -39,6 +39,7 @@ import { AdapterImports } from './adapterImports';
 import { ArtifactHolds } from './artifactHolds';
 import { DeviceQueue, yieldToMessages } from './deviceQueue';
 import { EndedRuns } from './endedRuns';
+import { GroupDrawing } from './groupDrawing';
 import { gpuErrorWords, inWords, isOutOfMemory, isWasmAbort, lossWords } from './inWords';
 import { klLabRequest } from './klLab';
 import { MemoryBudget, recipeMemory } from './memoryBudget';
@@ -50,7 +51,7 @@ import { ModelImports } from './modelImports';
 import { trainedTemplate } from './modelKit';
 import { Models, runOf, sourceOf } from './models';
 import { modelText } from './modelText';
-import { recipePreparer } from './prepareRun';
+import { type PrepareEnvironment, recipePreparer } from './prepareRun';
 import { RenderContexts } from './renderContexts';
 import { Rewards } from './rewards';
 import { type Connection, transferring } from './rpc';
@@ -142,19 +143,20 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
   const modelAdapters = new ModelAdapters(models, artifacts, stores.runs);
   const rewards = new Rewards({ models, contexts, queue, runs: stores.runs });
   const arithmetic = new AdapterArithmetic({ tenancy, models, contexts, queue });
+  const preparing: PrepareEnvironment = {
+    ...{ ...env, models, contexts, queue },
+    alone: (task, signal) => tenancy.serving.alone(task, signal),
+    async checkMemory(recipe, config) {
+      const info = await ready();
+      if (info.backend === 'wasm') checkWasm(recipe, config);
+      else await budget.check(recipe, config, info);
+    },
+    sendAhead: () => backendInfo?.backend === 'webgpu' && !backendInfo.isFallbackAdapter,
+  };
   const training: TrainingRuns = new TrainingRuns({
     ...{ ...stores, locks: env.locks, queue, now, emit },
     checkpointEveryMs: env.checkpointEveryMs,
-    prepare: recipePreparer({
-      ...{ ...env, models, contexts, queue },
-      alone: (task, signal) => tenancy.serving.alone(task, signal),
-      async checkMemory(recipe, config) {
-        const info = await ready();
-        if (info.backend === 'wasm') checkWasm(recipe, config);
-        else await budget.check(recipe, config, info);
-      },
-      sendAhead: () => backendInfo?.backend === 'webgpu' && !backendInfo.isFallbackAdapter,
-    }),
+    prepare: recipePreparer(preparing),
     hold: (recipe) => holds.hold(recipe),
     ranOutOfMemory(driver) {
       // With the base beside it, it says nothing of what fits without.
@@ -178,6 +180,13 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
         emit({ kind: 'warning', message: `The trained model is not kept as an artifact. ${message}` });
       }
     },
+  });
+
+  const groups = new GroupDrawing({
+    ...{ ...stores, contexts, queue },
+    // What it prepares is not a run that anybody waits for.
+    prepare: recipePreparer({ ...preparing, emit: () => undefined }),
+    liveDriver: (runId) => training.get(runId)?.driver ?? ended.get(runId),
   });
 
   const items = new StorageItems({
@@ -415,6 +424,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
           { signal, onProgress: (done, total) => progress({ done, total }) },
         ),
       ),
+    drawGroup: (params, { signal }) => onDevice('drawing completions', () => groups.draw(params, signal)),
     readRows: ({ ref, rows }, { signal, progress }) =>
       onDevice('reading the rows', async () => {
         if (rows.length > MOST_ROWS)

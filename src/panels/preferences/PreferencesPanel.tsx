@@ -1,7 +1,7 @@
 // Preferences: training on votes, its curves, one pair opened to its tokens, pairs on the curve of a loss, sweeps.
 import { useMemo, useState } from 'react';
 import { settingsOf } from '../../labs/recipeSettings';
-import { configOf } from '../../labs/trainerOf';
+import { argsOf, configOf } from '../../labs/trainerOf';
 import type { Recipe } from '../../protocol/recipe';
 import { modelStates } from '../../stores/modelStates';
 import { openInChat } from '../../stores/models';
@@ -13,16 +13,15 @@ import { RunElsewhere } from '../../ui/RunElsewhere';
 import { RunNotice } from '../../ui/RunNotice';
 import { lastValue } from '../../ui/runWords';
 import { StartNotices } from '../../ui/StartNotices';
+import { referenceToRead } from '../shared/referenceView';
 import { TwoMetricsCard } from '../shared/TwoMetricsCard';
 import { Curves, NoRun } from './Curves';
 import { chosenFalls } from './curveView';
 import { MarginCard } from './MarginCard';
 import { MeasuredCard } from './MeasuredCard';
-import { argsOf } from './methods';
 import { PairBox, type PairPlace } from './PairBox';
 import { PinCard } from './PinCard';
 import { RecipeCard } from './RecipeCard';
-import { referenceToRead } from './referenceView';
 import { StalenessCard } from './StalenessCard';
 import { SweepCard } from './SweepCard';
 import { usePreferences } from './usePreferences';

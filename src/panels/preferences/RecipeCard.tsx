@@ -1,7 +1,7 @@
 // The knobs: method, model, data, reference and a few fields in sight, the rest folded. While a run is on they are locked.
 import { useState } from 'react';
-import { dataHint, dataOf, withData } from '../../labs/recipeData';
-import { configOf } from '../../labs/trainerOf';
+import { dataHint, dataOf, fittingSets, withData } from '../../labs/recipeData';
+import { argsOf, configOf } from '../../labs/trainerOf';
 import { omitFields, pickFields } from '../../lib/fields';
 import type { Json } from '../../protocol/chat';
 import { RAW_BASES } from '../../stores/baseChoice';
@@ -17,8 +17,8 @@ import { Segmented } from '../../ui/Segmented';
 import { TemplateSelect, withOwn } from '../../ui/TemplateSelect';
 import { NOISE_FIELD } from '../shared/noiseField';
 import { PeftFields } from '../shared/PeftFields';
-import { argsOf, fittingSets, METHODS, methodOf, withMethod } from './methods';
-import { chosenReference, referenceChoices, withReference } from './referenceView';
+import { chosenReference, referenceChoices, withReference } from '../shared/referenceView';
+import { METHODS, methodOf, withMethod } from './methods';
 import type { Preferences } from './usePreferences';
 
 const SHOWN = ['loss_type', 'beta', 'simpo_gamma', 'learning_rate', 'per_device_train_batch_size', 'max_steps'];
