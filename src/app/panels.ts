@@ -46,6 +46,12 @@ export const PANELS: readonly PanelEntry[] = [
   panel('reward', 'Reward model', 'Train', async () => (await import('../panels/reward/RewardPanel')).RewardPanel),
   panel('rlhf', 'RLHF', 'Train', async () => (await import('../panels/rlhf/RlhfPanel')).RlhfPanel),
   panel(
+    'hacking',
+    'Reward hacking',
+    'Train',
+    async () => (await import('../panels/hacking/HackingPanel')).HackingPanel,
+  ),
+  panel(
     'adapters',
     'Adapters',
     'Serve and judge',

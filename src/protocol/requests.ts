@@ -60,6 +60,7 @@ import type {
   ServingReport,
   SliceCheck,
 } from './serving';
+import type { JudgedPair } from './staleness';
 
 /**
  * Where weights come from: `builtin:nano` | `builtin:micro`; `run:<id>` (the live model while it trains, else its last
@@ -580,6 +581,15 @@ export interface ComputeRequests {
       template?: string;
     };
     reply: RewardReport;
+    progress: { done: number; total: number };
+  };
+  /**
+   * Pairs that `policy` draws for held-out prompts of the preference set, with their true quality and what the reward model `judge`
+   * gives them. `same`: prompts whose two draws were equal or empty.
+   */
+  judgedPairs: {
+    params: { policy: ModelRef; judge: ModelRef; pairs: number; seed: number; temperature: number };
+    reply: { pairs: JudgedPair[]; same: number };
     progress: { done: number; total: number };
   };
   inspect: { params: { ref: ModelRef; ids: Int32Array; k: number }; reply: Inspection; progress: never };

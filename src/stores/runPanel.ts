@@ -9,6 +9,7 @@ export interface RunPanel {
 const SFT: RunPanel = { href: '#/sft', name: 'SFT' };
 const LORA: RunPanel = { href: '#/lora', name: 'LoRA' };
 const ADAPTERS: RunPanel = { href: '#/adapters', name: 'Adapters' };
+const HACKING: RunPanel = { href: '#/hacking', name: 'Reward hacking' };
 const PREFERENCES: RunPanel = { href: '#/preferences', name: 'Preferences' };
 const REWARD: RunPanel = { href: '#/reward', name: 'Reward model' };
 const RLHF: RunPanel = { href: '#/rlhf', name: 'RLHF' };
@@ -28,6 +29,7 @@ const GROUPS: readonly [prefix: string, panel: RunPanel][] = [
   ['tenants', ADAPTERS],
   ['lora ', LORA],
   ['loss pair ', SFT],
+  ['hacking ', HACKING],
 ];
 
 export const isLive = ({ status }: Pick<RunRecord, 'status'>): boolean =>

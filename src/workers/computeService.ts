@@ -11,6 +11,7 @@ import { compareEngines, NAMES } from '../labs/bench/compare';
 import { profileStep } from '../labs/bench/profile';
 import { compareWithWasm } from '../labs/bench/wasmComparison';
 import { runVector, VECTORS } from '../labs/conformance/registry';
+import { freshPairs } from '../labs/freshPairs';
 import { RecipeRun } from '../labs/runRecipe';
 import { validateRecipe } from '../labs/validateRecipe';
 import { CheckpointError, ConfigError, DeviceError } from '../lib/errors';
@@ -63,6 +64,9 @@ import { checkWasm, wasmPlan } from './wasmBudget';
 
 /** Both sides of 64 pairs: a second or two of a small model between two steps of a run. */
 const MOST_ROWS = 128;
+/** Longest answer of a pair that is drawn to be judged, and how many are drawn together. */
+const JUDGED_TOKENS = 208;
+const JUDGED_BATCH = 32;
 /** Counts of compiled kernels go to the page at most this often. */
 const EMIT_EVERY_MS = 200;
 /** Tables by adapter: tuned forms; a product beside WebAssembly's. */
@@ -442,6 +446,41 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       onDevice('measuring the reward model', () =>
         rewards.report(params, { signal, onProgress: (done, total) => progress({ done, total }) }),
       ),
+    judgedPairs: ({ policy, judge, ...options }, { signal, progress }) =>
+      onDevice('sampling pairs', async () => {
+        const text = modelText((await contexts.ofModel(policy)).tokenizer);
+        const total = 4 * options.pairs; // two draws a pair, then two rewards
+        const { pairs, same } = await freshPairs(
+          { ...options, max_new_tokens: JUDGED_TOKENS },
+          await contexts.served(policy),
+          async (prompts, sampling, stopIds) => {
+            const texts: string[] = [];
+            for (let at = 0; at < prompts.length; at += JUDGED_BATCH) {
+              const own = prompts.slice(at, at + JUDGED_BATCH);
+              const given = { prompts: own, sampling: { ...sampling, seed: sampling.seed + at }, stopIds, signal };
+              const rows = await models.use(
+                policy,
+                (engine) => generate(engine, { ...given, yieldToOthers: () => queue.giveWay() }),
+                signal,
+                'training',
+              );
+              texts.push(...rows.map(({ ids, terminated }) => text.decode(terminated ? ids.slice(0, -1) : ids)));
+              progress({ done: texts.length, total });
+            }
+            return texts;
+          },
+        );
+        const rows = pairs.flatMap((pair) => pair.rows);
+        const scored = rows.length > 0 ? (await rewards.scoreTexts({ ref: judge, rows }, { signal })).rows : [];
+        progress({ done: total, total });
+        return {
+          pairs: pairs.map(({ quality }, i) => ({
+            quality,
+            reward: [scored[2 * i]!.reward, scored[2 * i + 1]!.reward] as const,
+          })),
+          same,
+        };
+      }),
     layerNorms: ({ ref, ids }, { signal }) =>
       onDevice('reading the row', () => models.use(ref, (engine) => layerNorms(engine, ids), signal)),
     evaluate: ({ ref, metrics, cases, seed, promptStyle, dataset, template, casesOf = ref }, { progress, signal }) =>

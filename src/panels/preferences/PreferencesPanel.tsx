@@ -22,6 +22,7 @@ import { MeasuredCard } from './MeasuredCard';
 import { PairBox, type PairPlace } from './PairBox';
 import { PinCard } from './PinCard';
 import { RecipeCard } from './RecipeCard';
+import { StalenessCard } from './StalenessCard';
 import { SweepCard } from './SweepCard';
 import { usePreferences } from './usePreferences';
 import '../../ui/parts.css';
@@ -98,6 +99,18 @@ export function PreferencesPanel() {
       <Answers key={run?.id} generations={run?.generations ?? []} isOver={run !== undefined && !isLive(run)} />
       {run && (run.status === 'finished' || run.status === 'stopped') && (
         <MeasuredCard run={run} starts={run.status === 'finished' && preferences.finishedHere && !run.group} />
+      )}
+      {run && own !== undefined && (run.status === 'paused' || run.checkpoints.length > 0) && (
+        <StalenessCard
+          key={run.id}
+          run={run}
+          recipe={shown}
+          state={states[0]!}
+          sets={pairSets}
+          datasetId={own}
+          settings={settings}
+          runs={Object.values(preferences.allRuns)}
+        />
       )}
       <SweepCard preferences={preferences} />
       {run && <PinCard />}

@@ -10,6 +10,7 @@ import { Answers } from '../../ui/Answers';
 import { Card } from '../../ui/Card';
 import { LineChart, seriesColor } from '../../ui/LineChart';
 import { curveWords, lastValue, metricSeries, progressWords } from '../../ui/runWords';
+import { TwoMetricsCard } from '../shared/TwoMetricsCard';
 import { rolloutRows } from './methods';
 import {
   equation,
@@ -36,6 +37,7 @@ export function RunTab({ rlhf }: { rlhf: Rlhf }) {
         </div>
         {run ? <Curves rlhf={rlhf} run={run} /> : <NoRun rlhf={rlhf} />}
       </div>
+      <TwoMetricsCard run={run} recipe={rlhf.recipe} edit={rlhf.edit} isBusy={rlhf.isBusy} />
       <Answers key={run?.id} generations={run?.generations ?? []} isOver={run !== undefined && !isLive(run)} />
     </>
   );

@@ -1,6 +1,7 @@
 // The methods that the panel offers, and a recipe passed from one to another. Adding one = one line here. Pure.
 import { type RlhfMethod, rlhfNano, rlhfRecipe } from '../../labs/recipes/rlhf';
 import { argsOf, configOf } from '../../labs/trainerOf';
+import { fewTwoMetricsFor, twoMetricsFor } from '../../labs/twoMetrics';
 import type { Json } from '../../protocol/chat';
 import type { Recipe } from '../../protocol/recipe';
 import { trainers } from '../../trainers/registry';
@@ -14,7 +15,7 @@ export interface Method {
   /** What it is, and when it is the one to take. */
   words: string;
 }
-export const METHODS: readonly Method[] = [
+const METHOD_LIST: readonly Method[] = [
   {
     id: 'rloo',
     title: 'RLOO',
@@ -40,6 +41,13 @@ export const METHODS: readonly Method[] = [
       'A value model says token by token what was to be expected, and each rollout is used several times: where rollouts are what is dear.',
   },
 ];
+
+/** Recipes of the panel are watched; the same ones in scripts are measured by those. */
+export const METHODS: readonly Method[] = METHOD_LIST.map((method) => ({
+  ...method,
+  recipe: { ...method.recipe, two_metrics: twoMetricsFor(method.recipe) },
+  nano: { ...method.nano, two_metrics: fewTwoMetricsFor(method.nano) },
+}));
 
 export const methodOf = ({ trainer }: Pick<Recipe, 'trainer'>): Method =>
   METHODS.find(({ id }) => id === trainer) ?? METHODS[0]!;
