@@ -1,6 +1,6 @@
-// Reward hacking on demand: a chain of five real runs, one chart of what was paid and what was wanted, and the fix beside it.
+// Reward hacking on demand: a chain of four real runs, one chart of what was paid and what was wanted, and the fix beside it.
 import { useMemo, useState } from 'react';
-import { HACKING_ARMS, HACKING_GROUP, HACKING_STAGES, hackingChain, hackingSft } from '../../labs/recipes/hacking';
+import { HACKING_ARMS, HACKING_GROUP, HACKING_STAGES, hackingChain, hackingReward } from '../../labs/recipes/hacking';
 import type { RunRecord } from '../../protocol/run';
 import { groupsOf } from '../../stores/runPanel';
 import { useTraining } from '../../stores/useTraining';
@@ -18,20 +18,19 @@ import '../../ui/parts.css';
 import './hacking.css';
 
 const STAGE_WORDS: Record<(typeof HACKING_STAGES)[number], string> = {
-  sft: 'SFT on answers of uneven quality: some flatter, some are long',
   'biased reward': 'reward model on votes that like length and flattery',
   'biased policy': 'RLOO paid by that reward model',
   'fair reward': 'reward model on votes that follow the rubric',
-  'fair policy': 'RLOO paid by that one, with a higher β and guardrails',
+  'fair policy': 'RLOO paid by that one, with smaller steps, a higher β and guardrails',
 };
 
 export function HackingPanel() {
-  const start = useMemo(() => hackingSft(), []);
+  const start = useMemo(() => hackingReward('biased'), []);
   const items = useMemo(() => hackingChain().map((recipe) => ({ name: recipe.name!, recipe })), []);
   const training = useTraining({
     href: '#/hacking',
     recipe: start,
-    nameOf: ({ name }) => name ?? 'sft',
+    nameOf: ({ name }) => name ?? 'biased reward',
     complaints: [],
     hasQueue: true,
   });
@@ -45,7 +44,7 @@ export function HackingPanel() {
     <Panel
       title="Reward hacking"
       lede="A reward model is a guess at what people want, and a policy is trained to please the guess. Here the guess is bent on purpose: watch reward and true quality part, and what keeps them together."
-      actions={<QueueControls {...queue} startLabel="Train the five runs" />}
+      actions={<QueueControls {...queue} startLabel="Train the four runs" />}
     >
       {training.elsewhere && <RunElsewhere {...training.elsewhere} />}
       <StartNotices gate={training.gate} failure={training.failure} onClose={training.closeGate} />

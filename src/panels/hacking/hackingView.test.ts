@@ -21,7 +21,7 @@ const measured = (step: number, readings: Reading[]): MetricPoint => ({
 const start = [reading('reward', 1, 1, 0), reading('rubric', 0.5, 0.5, 0)];
 const policy = (end: Reading[]): RunRecord =>
   testRun({
-    recipe: hackingPolicy('biased', 'run:s', 'run:judge'),
+    recipe: hackingPolicy('biased', 'run:judge'),
     points: [
       measured(0, start),
       { step: 1, epoch: 0, 'rewards/judge/std': 0.5, 'rewards/rubric/std': 0.2 },

@@ -24,7 +24,7 @@ export const ARM_WORDS: Record<HackingArm, { title: string; note: string }> = {
   },
   fair: {
     title: 'The fix',
-    note: 'the votes follow the rubric, β is higher, and a guardrail that is surely worse ends the run',
+    note: 'the votes follow the rubric, steps are smaller, β is higher, and a guardrail that is surely worse ends the run',
   },
 };
 
