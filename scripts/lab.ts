@@ -66,16 +66,22 @@ async function main(): Promise<number> {
     now: () => performance.now(),
   });
   let isInterrupted = false;
+  /** By one of its guardrails. */
+  let isStopped = false;
   process.once('SIGINT', () => {
     isInterrupted = true; // the step under way is finished first
   });
   const started = performance.now();
   const points: unknown[] = [];
-  while (run.step < run.maxSteps && !isInterrupted) {
+  while (run.step < run.maxSteps && !isInterrupted && !isStopped) {
     const report = await run.trainStep();
     for (const point of report.points) {
       points.push(point);
       emit(point);
+    }
+    if (report.stop) {
+      emit({ ...report.stop, kind: 'stop', by: report.stop.kind });
+      isStopped = true;
     }
     for (const sample of report.generations) emit({ kind: 'generation', ...sample });
     const seconds = (performance.now() - started) / 1000;

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { cohensKappa } from '../lib/agreement';
+import { cohensKappa, wilson } from '../lib/agreement';
 import { Rng } from '../lib/rng';
-import { bootstrapMean, bootstrapOf, bootstrapOverSeeds, mean, quantile } from './stats';
+import { bootstrapMean, bootstrapOf, bootstrapOverSeeds, mean, pairedChange, quantile } from './stats';
 
 const sample = fc.array(fc.double({ min: -10, max: 10, noNaN: true }), { minLength: 1, maxLength: 40 });
 
@@ -73,4 +73,30 @@ test('the bootstrap of any statistic: of the mean it is the plain one’s, of κ
   expect(bootstrapOf(['A'], () => Number.NaN, new Rng(1), 5).low).toBeNaN();
   expect(bootstrapOf([], () => 1, new Rng(1)).low).toBeNaN();
   expect(mean([1, 2])).toBe(1.5);
+});
+
+test('a change on the same cases: the pairing narrows it, and cases that do not count are left out of their side', () => {
+  const rng = new Rng(4);
+  const before = Array.from({ length: 60 }, () => rng.next());
+  const after = before.map((value) => value + 0.1 + 0.01 * rng.next());
+  const paired = pairedChange(before, after, new Rng(1), 'other');
+  expect(paired.low).toBeGreaterThan(0.1);
+  expect(paired.high).toBeLessThan(0.11);
+  // The same answers in another order are other cases' answers: what tells cases apart is then chance.
+  const shuffled = pairedChange(before, [...after.slice(30), ...after.slice(0, 30)], new Rng(1), 'other');
+  expect(shuffled.high - shuffled.low).toBeGreaterThan(0.1);
+  const half = [1, null, 1, null, 0, null];
+  const { low, high } = pairedChange(half, [0, 0, 1, 0, null, 0], new Rng(1), 'share');
+  expect(low).toBeLessThan(1 / 5 - 2 / 3);
+  expect(high).toBeGreaterThan(1 / 5 - 2 / 3);
+  expect(pairedChange([null, null], [1, 1], new Rng(1), 'share').low).toBeNaN();
+});
+
+test('a share that no case changed is not certain: it is widened by Wilson’s interval of 0 changes', () => {
+  const ones = Array.from({ length: 40 }, () => 1);
+  const { low, high } = pairedChange(ones, ones, new Rng(1), 'share');
+  expect([low, high]).toEqual([-wilson(0, 40).high, wilson(0, 40).high]);
+  expect(high).toBeCloseTo(0.088, 3);
+  // Lengths and distances have no such bound.
+  expect(pairedChange(ones, ones, new Rng(1), 'other')).toEqual({ low: 0, high: 0 });
 });

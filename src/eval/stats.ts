@@ -1,5 +1,6 @@
 // Intervals by the percentile bootstrap, over items and over training runs. Wilson's interval of a share is in lib/agreement.
-import type { Interval } from '../lib/agreement';
+// Changes are measured on the same items before and after, so that what makes an item hard does not count as chance.
+import { type Interval, wilson } from '../lib/agreement';
 import type { Rng } from '../lib/rng';
 
 /** 95 % percentile bootstrap of the mean (Efron 1979). Deterministic in `rng`. NaN for no values. */
@@ -57,6 +58,29 @@ export function bootstrapOverSeeds(runs: readonly (readonly number[])[], rng: Rn
     return sum / count;
   }).sort((a, b) => a - b);
   return { low: quantile(means, 0.025), high: quantile(means, 0.975) };
+}
+
+/**
+ * 95 % bootstrap of (mean after − mean before) over the same cases, drawn together; null where a case does not count. Where no
+ * resample differs, as when no answer changed, a bootstrap would claim certainty: of shares the interval is then widened by what
+ * Wilson's says of 0 changed among `n`. NaN where one side counts nothing.
+ */
+export function pairedChange(
+  before: readonly (number | null)[],
+  after: readonly (number | null)[],
+  rng: Rng,
+  unit: 'share' | 'other',
+): Interval {
+  const known = (values: readonly (number | null)[]) => values.filter((value) => value !== null);
+  const n = Math.min(known(before).length, known(after).length);
+  if (n === 0) return { low: Number.NaN, high: Number.NaN };
+  const places = before.map((_, i) => i);
+  const of = (values: readonly (number | null)[], at: readonly number[]) => mean(known(at.map((i) => values[i]!)));
+  const { low, high } = bootstrapOf(places, (at) => of(after, at) - of(before, at), rng);
+  // Sums of the same numbers in another order differ in their last bits.
+  if (unit !== 'share' || high - low > 1e-12) return { low, high };
+  const unseen = wilson(0, n).high;
+  return { low: Math.max(-1, low - unseen), high: Math.min(1, high + unseen) };
 }
 
 export const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;

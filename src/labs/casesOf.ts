@@ -14,8 +14,9 @@ export function casesOf({
   data,
   trainer,
 }: Pick<Recipe, 'data'> & Partial<Pick<Recipe, 'trainer'>>): string | undefined {
-  const { trainsOn = [] }: Partial<TrainerConfig> = trainers[trainer as TrainerId] ?? {};
-  if (trainsOn.includes('preference')) return RUBRIC_CASES;
+  const { trainsOn = [], isOnline }: Partial<TrainerConfig> = trainers[trainer as TrainerId] ?? {};
+  // An online method takes only the prompts of pairs, and those of other sets as well.
+  if (trainsOn.includes('preference') && !isOnline) return RUBRIC_CASES;
   const refs = new Set(data.train.map(({ ref }) => ref));
   // All of them ask the questions of `pref`, and its answers are graded by the rubric.
   if ([...refs].every((ref) => /^builtin:(pref(\/|$)|unpaired$)/.test(ref))) return RUBRIC_CASES;

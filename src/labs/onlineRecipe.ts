@@ -97,6 +97,7 @@ function rewardsOf(
 
 export interface PreparedOnline {
   run: OnlineRun;
+  rewards: readonly NamedReward[];
   /** Models that were made for the run beside the policy. */
   made: ModelEngine[];
 }
@@ -128,6 +129,7 @@ export async function prepareOnline(
       await engine.importOptimizer(resumeFrom.optimizer);
       if (values) await restoreValues(values, resumeFrom.optimizer, state!);
     }
+    const rewards = rewardsOf(recipe, args, environment, stopIds);
     const run = new OnlineRun(
       {
         engine,
@@ -138,7 +140,7 @@ export async function prepareOnline(
         args,
         train: environment.train.map(promptOf),
         eval: environment.eval.map(promptOf),
-        rewards: rewardsOf(recipe, args, environment, stopIds),
+        rewards,
         stopIds,
         // A model may have more ids than its tokenizer; those are nothing, as in transformers.
         decode: (ids) => render.tokenizer.decode(ids.filter((id) => id < render.tokenizer.vocabSize)),
@@ -149,7 +151,7 @@ export async function prepareOnline(
       },
       state,
     );
-    return { run, made };
+    return { run, rewards, made };
   } catch (error) {
     for (const model of made) model.dispose();
     throw error;

@@ -6,17 +6,23 @@ import { ConfigError } from '../lib/errors';
 import type { Engine, ModelEngine } from '../nn/seam';
 import type { Batch } from '../protocol/batch';
 import type { Recipe, Ref } from '../protocol/recipe';
+import { watchedMetrics } from '../protocol/twoMetrics';
 import type { Reference } from '../trainers/loop';
 import { referenceOf } from './referenceRef';
 
 /** Whether the run needs a second model beside its own, under this ref. */
 export function referenceModel(recipe: Recipe, args: { [key: string]: unknown }): Ref | undefined {
   const reference = referenceOf(recipe, args);
-  if (reference === undefined || reference === 'adapter_off') return undefined;
-  // What the run starts from is at hand before its first step.
-  return isOwnStart(recipe, reference) && args.precompute_ref_log_probs === true ? undefined : reference;
+  if (reference === 'adapter_off') return undefined;
+  // What the run starts from is at hand before its first step; its drift from there is measured later.
+  const isAtHand = isOwnStart(recipe, reference) && args.precompute_ref_log_probs === true;
+  if (reference !== undefined && !isAtHand) return reference;
+  return watchesKl(recipe) && !recipe.peft ? recipe.model.ref : undefined;
 }
-const isOwnStart = (recipe: Recipe, reference: Ref): boolean => !recipe.peft && reference === recipe.model.ref;
+const watchesKl = ({ two_metrics: watch }: Recipe): boolean =>
+  watch ? watchedMetrics(watch).some(({ id }) => id === 'kl') : false;
+const isOwnStart = (recipe: Recipe, reference: Ref | undefined): boolean =>
+  !recipe.peft && reference === recipe.model.ref;
 
 async function logpsOf(engine: Engine, batch: Batch, options?: { temperature: number }): Promise<Float32Array> {
   const { logps } = await engine.evaluate(batch, { want: ['logps'], ...(options && { options }) });
@@ -81,4 +87,13 @@ export function referenceFor(
       where: 'recipe.reference',
     });
   return frozenReference(frozen);
+}
+
+/** What drift is measured from: the model of referenceModel, or the one that is trained, without its adapters. */
+export function driftFrom(recipe: Recipe, engine: ModelEngine, frozen: Engine | undefined): Reference {
+  if (frozen) return frozenReference(frozen);
+  if (recipe.peft) return frozenReference(engine);
+  throw new ConfigError('The model that drift is measured from was not loaded. Load it before the run is prepared.', {
+    where: 'recipe.two_metrics',
+  });
 }

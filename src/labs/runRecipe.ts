@@ -4,6 +4,7 @@ import type { TokenRow } from '../data/collate';
 import { packBfd } from '../data/packing';
 import { type EvaluateOptions, encodeCase, evaluate, evaluateCases } from '../eval/evaluate';
 import { findMetrics } from '../eval/registry';
+import type { NamedReward } from '../eval/rewards/reward';
 import { greedySampler } from '../eval/sampler';
 import { ConfigError } from '../lib/errors';
 import { parseConfig } from '../lib/fields';
@@ -11,6 +12,7 @@ import type { ModelEngine } from '../nn/seam';
 import type { EncodedRow } from '../protocol/chat';
 import type { Recipe } from '../protocol/recipe';
 import type { SampleGeneration } from '../protocol/run';
+import { watchedMetrics } from '../protocol/twoMetrics';
 import { stopsOf } from '../text/encodePrompt';
 import type { RenderContext } from '../text/renderContext';
 import { isOnline, loadTrainer } from '../trainers/load';
@@ -23,9 +25,10 @@ import type { World } from '../world/state';
 import { adapterCases } from './adapterCases';
 import { adapterNames } from './adapterNames';
 import { casesOf, RUBRIC_CASES } from './casesOf';
+import { GuardrailWatch, type WatchState } from './guardrailWatch';
 import { prepareOnline, type RewardModels } from './onlineRecipe';
 import { ownPrompts } from './ownPrompts';
-import { precomputed, referenceFor } from './reference';
+import { driftFrom, precomputed, referenceFor } from './reference';
 import { validateRecipe } from './validateRecipe';
 
 export interface RecipeEnvironment {
@@ -84,7 +87,8 @@ export async function prepareRecipe(
       generate,
       resumeFrom,
     );
-    return new RecipeRun(recipe, args, online.run, environment, online.made);
+    const watch = watchOf(recipe, environment, online.rewards, resumeFrom);
+    return new RecipeRun(recipe, args, online.run, environment, { made: online.made, watch });
   }
   const trainer = await loadTrainer(id);
   const reference = referenceFor(recipe, args, engine, environment.reference);
@@ -133,7 +137,33 @@ export async function prepareRecipe(
     },
     resumeFrom?.state as LoopState | undefined,
   );
-  return new RecipeRun(recipe, args, run, environment);
+  return new RecipeRun(recipe, args, run, environment, { watch: watchOf(recipe, environment, [], resumeFrom) });
+}
+
+/** What measures the run's targets and guardrails, where the recipe has some. */
+function watchOf(
+  recipe: Recipe,
+  environment: RecipeEnvironment,
+  rewards: readonly NamedReward[],
+  resumeFrom?: ResumePoint,
+): GuardrailWatch | undefined {
+  const { two_metrics } = recipe;
+  if (!two_metrics) return undefined;
+  const { engine, world, render, now, yieldToOthers, reference } = environment;
+  const watchesKl = watchedMetrics(two_metrics).some(({ id }) => id === 'kl');
+  return new GuardrailWatch(
+    {
+      recipe: { ...recipe, two_metrics },
+      engine,
+      ...(watchesKl && { driftFrom: driftFrom(recipe, engine, reference) }),
+      rewards,
+      world,
+      render,
+      now,
+      yieldToOthers,
+    },
+    (resumeFrom?.state as { watch?: WatchState } | undefined)?.watch,
+  );
 }
 
 function groupRows(
@@ -205,6 +235,7 @@ async function answerFixedPrompts(
     };
   });
 }
+const emptyReport = (): StepReport => ({ points: [], generations: [], tokens: 0 });
 const said = ({ ids, terminated }: { ids: number[]; terminated: boolean }, { tokenizer }: RenderContext) => ({
   text: tokenizer.decode(terminated ? ids.slice(0, -1) : ids),
   terminated,
@@ -217,8 +248,11 @@ export class RecipeRun {
     readonly args: { save_steps: number },
     private readonly run: TrainingRun | OnlineRun,
     private readonly environment: RecipeEnvironment,
-    /** Models that were made for it beside those of the environment. */
-    private readonly made: readonly ModelEngine[] = [],
+    private readonly beside: {
+      /** Models that were made for it beside those of the environment. */
+      made?: readonly ModelEngine[];
+      watch?: GuardrailWatch | undefined;
+    } = {},
   ) {}
   get engine(): ModelEngine {
     return this.environment.engine;
@@ -232,14 +266,37 @@ export class RecipeRun {
   get saveSteps(): number {
     return this.args.save_steps;
   }
-  trainStep(isInterrupted?: () => boolean): Promise<StepReport> {
-    return this.run.trainStep(isInterrupted);
+  /** As the loop's; targets and guardrails are measured before the first step, and after those at which they are due. */
+  async trainStep(isInterrupted: () => boolean = () => false): Promise<StepReport> {
+    const before = await this.watched(isInterrupted);
+    if (!before || before.stop) return before ?? emptyReport();
+    const report = await this.run.trainStep(isInterrupted);
+    const after = await this.watched(isInterrupted);
+    return {
+      ...report,
+      points: [...before.points, ...report.points, ...(after?.points ?? [])],
+      ...(after?.stop && { stop: after.stop }),
+    };
   }
-  finish(): Promise<StepReport> {
-    return this.run.finish();
+  async finish(): Promise<StepReport> {
+    const report = await this.run.finish();
+    const last = await this.watched(() => false);
+    return { ...report, points: [...report.points, ...(last?.points ?? [])] };
   }
-  checkpoint(): Promise<Omit<LoopCheckpoint, 'state'> & { state: LoopState | OnlineState }> {
-    return this.run.checkpoint();
+  /** What is due of targets and guardrails; undefined when it was interrupted, and is due still. */
+  private async watched(isInterrupted: () => boolean): Promise<StepReport | undefined> {
+    const { watch } = this.beside;
+    const { step, maxSteps, epoch } = this.run;
+    if (!watch?.isDue(step, maxSteps)) return emptyReport();
+    const measured = await watch.measure({ step, epoch }, isInterrupted);
+    return measured && { ...emptyReport(), points: [measured.point], ...(measured.stop && { stop: measured.stop }) };
+  }
+  async checkpoint(): Promise<
+    Omit<LoopCheckpoint, 'state'> & { state: (LoopState | OnlineState) & { watch?: WatchState } }
+  > {
+    const checkpoint = await this.run.checkpoint();
+    const { watch } = this.beside;
+    return watch ? { ...checkpoint, state: { ...checkpoint.state, watch: watch.checkpoint() } } : checkpoint;
   }
   /**
    * Held-out evaluation of the weights as they are, on the recipe's own task; its metrics unless others are named. Several adapters
@@ -266,7 +323,7 @@ export class RecipeRun {
   dispose(): void {
     this.run.dropAhead();
     const { engine, reference, rewardModels = {} } = this.environment;
-    const engines = [engine, reference, ...Object.values(rewardModels), ...this.made];
+    const engines = [engine, reference, ...Object.values(rewardModels), ...(this.beside.made ?? [])];
     for (const model of new Set(engines)) model?.dispose();
   }
 }

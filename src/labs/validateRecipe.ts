@@ -7,9 +7,11 @@ import { parseLoraConfig } from '../protocol/peft';
 import type { Recipe } from '../protocol/recipe';
 import { rewardName, ruleArgs } from '../protocol/rewardRules';
 import type { DatasetType } from '../protocol/rowTypes';
+import { GUARDRAILS, TARGETS, type TwoMetrics } from '../protocol/twoMetrics';
 import { type TrainerId, trainers } from '../trainers/registry';
 import type { TrainerConfig } from '../trainers/trainerConfig';
 import { adapterNames } from './adapterNames';
+import { uncounted } from './twoMetrics';
 
 const dataRef = {
   type: 'object',
@@ -35,6 +37,29 @@ const rewardSpec = {
   required: ['type'],
   additionalProperties: false,
 } as const;
+
+const watchedOf = (bound: 'better_by' | 'worse_by', limit: object, required: string[]) => ({
+  type: 'array',
+  minItems: 1,
+  items: {
+    type: 'object',
+    properties: { metric: { type: 'string', minLength: 1 }, [bound]: { type: 'number', ...limit } },
+    required: ['metric', ...required],
+    additionalProperties: false,
+  },
+});
+const twoMetrics = {
+  type: ['object', 'null'],
+  properties: {
+    every: { type: 'integer', minimum: 0, maximum: 1_000_000 },
+    cases: { type: 'integer', minimum: 2, maximum: 400 },
+    targets: watchedOf('better_by', { minimum: 0 }, []),
+    guardrails: watchedOf('worse_by', { exclusiveMinimum: 0 }, ['worse_by']),
+    stop: { type: 'boolean' },
+  },
+  required: ['every', 'cases', 'targets', 'guardrails', 'stop'],
+  additionalProperties: false,
+};
 
 export const RECIPE_SCHEMA = {
   $schema: 'http://json-schema.org/draft-07/schema#',
@@ -82,6 +107,7 @@ export const RECIPE_SCHEMA = {
     rewards: { type: 'array', items: rewardSpec },
     teacher: { type: ['string', 'null'] },
     evaluation: { type: 'array', items: { type: 'string' } },
+    two_metrics: twoMetrics,
     seed: { type: 'integer', minimum: 0 },
     overrides: { type: 'array', items: { enum: FINDING_KINDS } },
   },
@@ -168,6 +194,7 @@ export function validateRecipe(json: unknown): Recipe {
   const args = parseConfig(config.fields, recipe.args);
   config.check?.(args);
   if (config.isOnline) checkOnline(recipe);
+  if (recipe.two_metrics) checkTwoMetrics(recipe, recipe.two_metrics);
   if (recipe.data.flipped_votes && !config.trainsOn.some((type) => VOTED.includes(type)))
     throw new ConfigError(
       `recipe.data.flipped_votes is set, and ${recipe.trainer} trains on rows without votes. Remove it from the recipe.`,
@@ -199,6 +226,39 @@ export function validateRecipe(json: unknown): Recipe {
       );
   }
   return recipe;
+}
+
+/** Throws ConfigError for metrics that are not known, do not fit their group, or would count no case of this run. */
+function checkTwoMetrics(recipe: Recipe, { targets, guardrails }: TwoMetrics): void {
+  const config: TrainerConfig = trainers[recipe.trainer as TrainerId];
+  const refuse = (path: string, message: string) => {
+    throw new ConfigError(message, { where: `recipe.two_metrics${path}` });
+  };
+  if (!config.isOnline && !config.trainsOn.some((type) => VOTED.includes(type)))
+    refuse(
+      '',
+      `recipe.two_metrics is set, and ${recipe.trainer} learns neither from votes nor from rewards. Remove it.`,
+    );
+  if (config.head === 'score')
+    refuse('', 'recipe.two_metrics is set, and a reward model writes no answers that could be measured. Remove it.');
+  if (adapterNames(recipe).length > 1)
+    refuse('', 'recipe.two_metrics measures one model, and recipe.data.train names several adapters. Leave it out.');
+  for (const [group, specs, known] of [
+    ['targets', targets, TARGETS],
+    ['guardrails', guardrails, GUARDRAILS],
+  ] as const)
+    specs.forEach(({ metric }, i) => {
+      const path = `.${group}[${i}]`;
+      if (!known.some(({ id }) => id === metric))
+        refuse(
+          path,
+          `recipe.two_metrics${path} is "${metric}", which is not among the ${group}. Known: ${known.map(({ id }) => id).join(', ')}.`,
+        );
+      if (specs.findIndex((other) => other.metric === metric) !== i)
+        refuse(path, `recipe.two_metrics.${group} names ${metric} twice. Keep one of them.`);
+      const problem = uncounted(recipe, metric);
+      if (problem) refuse(path, problem);
+    });
 }
 
 /** Throws ConfigError for a recipe of an online method without rewards, or with some that nobody could tell apart. */

@@ -1,13 +1,13 @@
 // Events that workers send unasked.
 import type { ErrorData } from '../lib/errors';
 import type { BackendInfo } from './model';
-import type { CheckpointRef, MetricPoint, RunStatus, SampleGeneration } from './run';
+import type { CheckpointRef, MetricPoint, RunStatus, SampleGeneration, StopReason } from './run';
 
 export type ComputeEvent =
   | { kind: 'backend'; info: BackendInfo }
   | { kind: 'metrics'; runId: string; points: MetricPoint[] }
   | { kind: 'progress'; runId: string; step: number; maxSteps: number; stepMs: number; tokensPerSecond: number }
-  | { kind: 'status'; runId: string; status: RunStatus; step: number; error?: ErrorData }
+  | { kind: 'status'; runId: string; status: RunStatus; step: number; error?: ErrorData; stopReason?: StopReason }
   /** Rows are encoded and checked before the run begins. */
   | { kind: 'preparing'; runId: string; part: 'train' | 'eval' | 'reference'; done: number; total: number }
   | { kind: 'generation'; runId: string; sample: SampleGeneration }

@@ -1,5 +1,6 @@
 // The one description of a run: UI, headless runner, share links, run records and export all use it (design §7).
 import type { Json } from './chat';
+import type { TwoMetrics } from './twoMetrics';
 
 /** `builtin:nano`, `builtin:sft/single`, `sha256:…`, `file:…` (headless only). */
 export type Ref = string;
@@ -56,6 +57,8 @@ export interface Recipe {
   teacher?: Ref | null;
   /** Metric ids of src/eval run on held-out rows by generation at the end (and every `eval_generate_steps`). */
   evaluation: string[];
+  /** Targets and guardrails that are measured on the way, by generation on held-out cases. Preference and online methods alone. */
+  two_metrics?: TwoMetrics | null;
   seed: number;
   /** Findings of the pre-flight gate that a person chose to train in spite of (kinds of protocol/chat). */
   overrides?: string[];

@@ -32,6 +32,15 @@ export interface CheckpointRef {
   sizeBytes: number;
 }
 
+/** Why a run ended itself before its last step. Its status is `stopped`, and it can be continued. */
+export interface StopReason {
+  kind: 'guardrail';
+  metric: string;
+  step: number;
+  /** In words, with the figures. */
+  message: string;
+}
+
 export interface RunRecord {
   id: string;
   name: string;
@@ -52,6 +61,7 @@ export interface RunRecord {
   points: MetricPoint[];
   generations: SampleGeneration[];
   error?: ErrorData;
+  stopReason?: StopReason;
   /** Groups the two arms of an experiment pair. */
   group?: string;
   /** Held-out metrics measured by generation, of the run and of the base beside it, by what was asked (stores/measurements). */

@@ -113,7 +113,8 @@ export function applyEvent(event: ComputeEvent): void {
     useRuns.setState({ recovering: event.runIds });
     for (const runId of event.runIds) forgetPace(runId);
   } else if (event.kind === 'status') {
-    patch(event.runId, () => ({ status: event.status, step: event.step, error: event.error }));
+    const { status, step, error, stopReason } = event;
+    patch(event.runId, () => ({ status, step, error, stopReason }));
     forgetPace(event.runId);
     // The end of a run writes more than the events say: outputs, which checkpoints are kept. Of a run that another tab
     // trained, or this one before it was reloaded, nothing else was heard.
@@ -184,6 +185,7 @@ export async function resumeRun(runId: string): Promise<void> {
     step,
     maxSteps,
     error: undefined,
+    stopReason: undefined,
     // What came after the checkpoint is trained again: the curve must not show it twice.
     points: points.filter((p) => p.step <= step),
   }));

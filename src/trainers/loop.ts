@@ -7,7 +7,7 @@ import { collatePacked, type TokenRow } from '../data/collate';
 import { ConfigError, DataError } from '../lib/errors';
 import type { DeviceScalar, LossFn, ModelEngine, NamedTensorMap, OptimizerState } from '../nn/seam';
 import type { Batch } from '../protocol/batch';
-import type { MetricPoint, SampleGeneration } from '../protocol/run';
+import type { MetricPoint, SampleGeneration, StopReason } from '../protocol/run';
 import { lossByAdapter, rowsByAdapter } from './lossByAdapter';
 import { type ScheduleName, scheduleFactor, warmupSteps } from './schedule';
 import type { Trainer } from './trainer';
@@ -71,6 +71,8 @@ export interface StepReport {
   generations: SampleGeneration[];
   /** Tokens read in this step. */
   tokens: number;
+  /** The run is to end here. */
+  stop?: StopReason;
 }
 
 /** All that the loop needs to go on, beside weights and moments; plain JSON. */

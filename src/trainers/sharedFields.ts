@@ -236,5 +236,11 @@ export const loopMetrics = {
   learning_rate: { unit: '', meaning: 'The rate that the step used, after the schedule.' },
   num_tokens: { unit: 'tokens', meaning: 'Tokens read since the start, prompts included, padding not.' },
   epoch: { unit: 'epochs', meaning: 'Passes over the training rows so far.' },
+  'two_metrics/<metric>': {
+    unit: '',
+    meaning:
+      'A target or a guardrail on held-out answers (two_metrics of the recipe); /start is the model that the run began with, /low and /high the 95 % interval of the change.',
+  },
+  'two_metrics/seconds': { unit: 's', meaning: 'Time that measuring targets and guardrails took.' },
   tokens_per_second: { unit: 'tokens/s', meaning: 'Tokens read a second, evaluation and saving not counted.' },
 } as const;

@@ -47,6 +47,22 @@ export function RunNotice({
         </div>
       </div>
     );
+  if (run.status === 'stopped' && run.stopReason)
+    return (
+      <div className="note warn" role="status">
+        <div>
+          <b>
+            A guardrail stopped the run at step {count(run.step)} of {count(run.maxSteps)}.
+          </b>{' '}
+          {run.stopReason.message}{' '}
+          {last >= 0 && (
+            <>
+              The weights of step {count(last)} are kept. {goOn}
+            </>
+          )}
+        </div>
+      </div>
+    );
   if (run.status === 'stopped')
     return (
       <div className="note" role="status">

@@ -1,7 +1,7 @@
 // One run that is held by this worker: trains step by step, obeys pause, step, stop, and keeps its record and checkpoints.
 import { CancelledError, DeviceError, toErrorData } from '../lib/errors';
 import type { ComputeEvent } from '../protocol/events';
-import type { CheckpointRef, MetricPoint, RunStatus, SampleGeneration } from '../protocol/run';
+import type { CheckpointRef, MetricPoint, RunStatus, SampleGeneration, StopReason } from '../protocol/run';
 import type { CheckpointContent, CheckpointStore } from '../storage/checkpoints';
 import type { RunStore } from '../storage/runs';
 import { type DeviceQueue, yieldToMessages } from './deviceQueue';
@@ -28,6 +28,8 @@ export interface StepReport {
   generations: SampleGeneration[];
   /** Tokens read in this step, for tokens/s. */
   tokens: number;
+  /** The run is to end here, as `stopped`, and says why. */
+  stop?: StopReason;
 }
 
 export interface LiveRunEnvironment {
@@ -55,6 +57,7 @@ const STORE_EVERY_MS = 1000;
 export class LiveRun {
   status: RunStatus = 'queued';
   private wanted: 'run' | 'pause' | 'stop' = 'run';
+  private stopReason?: StopReason;
   /** What the run is doing now; never rejects. */
   private activity: Promise<void> = Promise.resolve();
   private points: MetricPoint[] = [];
@@ -111,6 +114,7 @@ export class LiveRun {
         if (this.hasEnded || this.wanted === 'stop') return;
         if (this.driver.step < this.driver.maxSteps) await this.oneStep();
         if (this.driver.step >= this.driver.maxSteps) await this.complete();
+        else if (this.stopReason) await this.end('stopped');
         else await this.stored(() => this.flush(true));
       }),
     );
@@ -156,6 +160,11 @@ export class LiveRun {
     });
     if (this.hasEnded) return; // abandoned during the step: its record is no longer ours
     this.take(report);
+    // A person's own stop needs no reason.
+    if (report.stop && this.wanted !== 'stop') {
+      this.wanted = 'stop';
+      this.stopReason = report.stop;
+    }
     const { now } = this.env;
     if (now() - this.emittedAt >= EMIT_EVERY_MS || this.wanted !== 'run') {
       this.emittedAt = now();
@@ -179,6 +188,7 @@ export class LiveRun {
     if (points.length) this.env.emit({ kind: 'metrics', runId: this.id, points });
   }
   private async complete(): Promise<void> {
+    this.stopReason = undefined; // nothing is left that it could have kept from being trained
     this.take(await this.env.queue.run('training', () => this.driver.finish()));
     await this.end('finished');
   }
@@ -252,7 +262,9 @@ export class LiveRun {
   private async setStatus(status: RunStatus, error?: unknown): Promise<void> {
     this.status = status;
     const data = error === undefined ? undefined : toErrorData(error);
-    this.env.emit({ kind: 'status', runId: this.id, status, step: this.driver.step, ...(data && { error: data }) });
-    await this.stored(() => this.env.runs.patch(this.id, { status, error: data }));
+    const stopReason = status === 'stopped' ? this.stopReason : undefined;
+    const why = { ...(data && { error: data }), ...(stopReason && { stopReason }) };
+    this.env.emit({ kind: 'status', runId: this.id, status, step: this.driver.step, ...why });
+    await this.stored(() => this.env.runs.patch(this.id, { status, error: data, stopReason }));
   }
 }

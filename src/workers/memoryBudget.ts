@@ -3,6 +3,7 @@
 import { KERNEL_FORMS } from '../gpu/kernels/forms';
 import { adaptersOf, configOf } from '../labs/bench/profile';
 import { besideModels } from '../labs/besideModels';
+import { WATCH_BATCH, WATCH_TOKENS } from '../labs/guardrailWatch';
 import { recipeAdapters } from '../labs/recipeAdapters';
 import { fixedPrompts } from '../labs/runRecipe';
 import { ConfigError } from '../lib/errors';
@@ -48,8 +49,12 @@ export function recipeMemory(recipe: Recipe, config: LlamaConfig, backend: Backe
     T: Math.min(args.max_length, config.max_position_embeddings),
     checkpointing: args.gradient_checkpointing,
     evaluationRows: args.per_device_eval_batch_size,
-    prompts: Math.max(fixedPrompts(recipe), beside.rolloutRows),
-    maxNewTokens: Math.max(args.generation_max_new_tokens, beside.completionTokens),
+    prompts: Math.max(fixedPrompts(recipe), beside.rolloutRows, recipe.two_metrics ? WATCH_BATCH : 0),
+    maxNewTokens: Math.max(
+      args.generation_max_new_tokens,
+      beside.completionTokens,
+      recipe.two_metrics ? WATCH_TOKENS : 0,
+    ),
     adapters: recipeAdapters(recipe),
     quantization: recipe.model.quantization,
   };

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { DataError, DeviceError } from '../lib/errors';
 import type { ComputeEvent } from '../protocol/events';
 import type { Recipe } from '../protocol/recipe';
+import type { StopReason } from '../protocol/run';
 import { CheckpointStore } from '../storage/checkpoints';
 import { MemoryStorage } from '../storage/memoryStorage';
 import { RunStore } from '../storage/runs';
@@ -31,7 +32,7 @@ const recipe: Recipe = {
 function toyDriver(
   maxSteps: number,
   from?: { step: number; w: number },
-  { failAt = {}, measuresFirst = false }: Options = {},
+  { failAt = {}, measuresFirst = false, guardedAt }: Options = {},
 ) {
   let step = from?.step ?? 0;
   let w = Math.fround(from?.w ?? 0);
@@ -50,7 +51,9 @@ function toyDriver(
       w = Math.fround(0.9 * w + 1);
       const untrained = step === 0 && measuresFirst ? [{ step: 0, epoch: 0, loss: -1 }] : [];
       step++;
-      return { points: [...untrained, { step, epoch: step / 10, loss: w }], generations: [], tokens: 5 };
+      const stop: StopReason = { kind: 'guardrail', metric: 'kl', step, message: 'kl +3.0, above the +2.0 allowed.' };
+      const points = [...untrained, { step, epoch: step / 10, loss: w }];
+      return { points, generations: [], tokens: 5, ...(guardedAt === step && { stop }) };
     },
     finish: async () => ({ points: [], generations: [], tokens: 0 }),
     async checkpoint() {
@@ -84,6 +87,8 @@ interface Options {
   saveSteps?: number;
   failAt?: Record<number, Error | 'hang'>;
   measuresFirst?: boolean;
+  /** Step at which a guardrail ends the run. */
+  guardedAt?: number;
   checkpointEveryMs?: number;
   kernelVariants?: Record<string, string>;
 }
@@ -178,6 +183,37 @@ test('pause, one step, unpause, stop', async () => {
   expect((await runs.get('r')).points.at(-1)!.step).toBe(run.step);
   expect((await checkpoints.latest('r'))!.step).toBe(run.step);
   expect(() => all.require('r')).toThrow('not training in this tab');
+});
+
+test('a run that a guardrail ends is stopped with its reason and its weights, and goes on when asked to', async () => {
+  const guarded = worker({ maxSteps: 12, saveSteps: 0, guardedAt: 7 });
+  await guarded.start();
+  await guarded.until('r', 'stopped');
+  const { runs, checkpoints, events, all, locks } = guarded;
+  const reason = { kind: 'guardrail', metric: 'kl', step: 7, message: 'kl +3.0, above the +2.0 allowed.' };
+  expect(await runs.get('r')).toMatchObject({ status: 'stopped', step: 7, stopReason: reason });
+  expect(events.find((event) => event.kind === 'status' && event.status === 'stopped')).toMatchObject({
+    stopReason: reason,
+  });
+  expect((await checkpoints.latest('r'))!.step).toBe(7);
+  expect(await locks.isHeld('r')).toBe(false);
+  await all.resume('r');
+  await guarded.until('r', 'finished');
+  expect((await runs.get('r')).stopReason).toBeUndefined();
+  expect({ points: await losses(runs), w: (await checkpoints.latest('r'))!.weights.w!.data[0] }).toEqual(
+    await unbroken(12),
+  );
+});
+
+test('a guardrail that breaks at the first step ends the run there; at the last step the run has finished all the same', async () => {
+  const guarded = worker({ maxSteps: 1000, saveSteps: 0, guardedAt: 1 });
+  await guarded.start();
+  await guarded.until('r', 'stopped');
+  expect((await guarded.runs.get('r')).step).toBe(1);
+  const atEnd = worker({ maxSteps: 5, saveSteps: 0, guardedAt: 5 });
+  await atEnd.start();
+  await atEnd.until('r', 'finished');
+  expect((await atEnd.runs.get('r')).stopReason).toBeUndefined();
 });
 
 test('step once on a running run pauses it first; the last step finishes it', async () => {

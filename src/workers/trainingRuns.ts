@@ -125,6 +125,7 @@ export class TrainingRuns {
         await this.env.runs.rewind(runId, resumeFrom ? step : -1);
         await this.env.runs.patch(runId, {
           error: undefined,
+          stopReason: undefined,
           backend: this.env.backend(),
           versions: this.env.versions,
           kernelVariants: prepared.kernelVariants,
@@ -222,8 +223,9 @@ export class TrainingRuns {
         const head = await this.env.runs.head(id);
         if (!head || this.live.has(id) || this.releases.has(id)) return; // deleted, or taken up here meanwhile
         if (LIVE.includes(head.status) && !(await this.cutOff(id))) return this.follow(id);
-        const { status, step, error } = (await this.env.runs.head(id))!;
-        this.env.emit({ kind: 'status', runId: id, status, step, ...(error && { error }) });
+        const { status, step, error, stopReason } = (await this.env.runs.head(id))!;
+        const why = { ...(error && { error }), ...(stopReason && { stopReason }) };
+        this.env.emit({ kind: 'status', runId: id, status, step, ...why });
       })
       .catch((error: Error) => {
         this.followed.delete(id); // the next look at the runs asks again

@@ -13,6 +13,7 @@ import { RunElsewhere } from '../../ui/RunElsewhere';
 import { RunNotice } from '../../ui/RunNotice';
 import { lastValue } from '../../ui/runWords';
 import { StartNotices } from '../../ui/StartNotices';
+import { TwoMetricsCard } from '../shared/TwoMetricsCard';
 import { Curves, NoRun } from './Curves';
 import { chosenFalls } from './curveView';
 import { MarginCard } from './MarginCard';
@@ -91,6 +92,7 @@ export function PreferencesPanel() {
           </div>
         )}
       </div>
+      <TwoMetricsCard run={run} recipe={recipe} edit={preferences.edit} isBusy={preferences.isBusy} />
       <PairBox {...pairs} states={states} z={(run && lastValue(run.points, 'kl')) ?? 0} />
       <MarginCard {...pairs} state={states[0]!} />
       <Answers key={run?.id} generations={run?.generations ?? []} isOver={run !== undefined && !isLive(run)} />

@@ -1,6 +1,7 @@
 // The methods that the panel offers, and a recipe passed from one to another. Adding one = one line here. Pure.
 import { preferenceNano, preferenceRecipe } from '../../labs/recipes/preference';
 import { configOf } from '../../labs/trainerOf';
+import { fewTwoMetricsFor, twoMetricsFor } from '../../labs/twoMetrics';
 import { defaults } from '../../lib/fields';
 import type { Json } from '../../protocol/chat';
 import type { Recipe } from '../../protocol/recipe';
@@ -16,7 +17,7 @@ export interface Method {
   /** What it is, and when it is the one to take. */
   words: string;
 }
-export const METHODS: readonly Method[] = [
+const METHOD_LIST: readonly Method[] = [
   {
     id: 'dpo',
     title: 'DPO',
@@ -53,6 +54,13 @@ export const METHODS: readonly Method[] = [
     words: 'Single answers with a thumb up or down; for where nobody compared two answers to one question.',
   },
 ];
+
+/** Recipes of the panel are watched; the same ones in scripts are measured by those. */
+export const METHODS: readonly Method[] = METHOD_LIST.map((method) => ({
+  ...method,
+  recipe: { ...method.recipe, two_metrics: twoMetricsFor(method.recipe) },
+  nano: { ...method.nano, two_metrics: fewTwoMetricsFor(method.nano) },
+}));
 
 /** A method shares its trainer with others: of those, the one whose loss the recipe has. */
 export function methodOf(recipe: Pick<Recipe, 'trainer' | 'args'>): Method {

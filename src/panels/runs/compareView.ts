@@ -4,6 +4,7 @@ import type { Json } from '../../protocol/chat';
 import { LORA_DEFAULTS } from '../../protocol/peft';
 import { type DataRef, MODEL_TEMPLATE, type Ref } from '../../protocol/recipe';
 import type { RunRecord } from '../../protocol/run';
+import type { TwoMetrics } from '../../protocol/twoMetrics';
 import { trainers } from '../../trainers/registry';
 
 /** `unknown`: a log does not say. `none`: the run has nothing that it could be a setting of. */
@@ -42,11 +43,27 @@ function withDefaults(
   return out;
 }
 
+/** `every 50 steps on 40 cases: rubric, against kl 10, schema_valid 0.05; stops`. */
+const twoMetricsWords = ({ every, cases, targets, guardrails, stop }: TwoMetrics): string =>
+  `${every > 0 ? `every ${every} steps` : 'at both ends'} on ${cases} cases: ${targets.map(({ metric }) => metric).join(', ')}, against ${guardrails.map(({ metric, worse_by }) => `${metric} ${worse_by}`).join(', ')}${stop ? '; stops' : ''}`;
+
 /** `name`: what a ref is called here. */
 function settingsOf(run: RunRecord, name: (ref: Ref) => string): Settings {
   const { recipe, imported, backend } = run;
   if (imported) return withDefaults('args', recipe.args, {});
-  const { trainer, model, template, data, args, peft, reference, evaluation, seed, overrides } = recipe;
+  const {
+    trainer,
+    model,
+    template,
+    data,
+    args,
+    peft,
+    reference,
+    evaluation,
+    two_metrics: watch,
+    seed,
+    overrides,
+  } = recipe;
   const set = (text: string): Setting => ({ text, kind: 'set' });
   const orDefault = (value: number | undefined, otherwise: string): Setting =>
     value === undefined ? { text: otherwise, kind: 'default' } : set(String(value));
@@ -70,6 +87,7 @@ function settingsOf(run: RunRecord, name: (ref: Ref) => string): Settings {
     peft: set(peft ? 'LoRA' : 'none: all weights'),
     ...(peft && withDefaults('peft', peft, LORA_DEFAULTS)),
     evaluation: set(words(evaluation)),
+    two_metrics: watch ? set(twoMetricsWords(watch)) : { text: 'none', kind: 'default' },
     seed: set(String(seed)),
     overrides: set(words(overrides ?? [])),
     backend: backend ? set(`${backend.backend}, ${backend.adapter}`) : NONE,

@@ -1,0 +1,38 @@
+// Targets and guardrails that suit a recipe, and which of them it can count. Data only, so that the page may read it.
+import type { Recipe } from '../protocol/recipe';
+import {
+  DEFAULT_TARGETS,
+  DEFAULT_TWO_METRICS,
+  GUARDRAILS,
+  TARGETS,
+  type TwoMetrics,
+  type Watched,
+} from '../protocol/twoMetrics';
+import { type TrainerId, trainers } from '../trainers/registry';
+import type { TrainerConfig } from '../trainers/trainerConfig';
+import { casesOf, RUBRIC_CASES } from './casesOf';
+
+/** Why the recipe’s run cannot count a target or a guardrail; undefined where it can. */
+export function uncounted(recipe: Recipe, metric: string): string | undefined {
+  const { isOnline }: Partial<TrainerConfig> = trainers[recipe.trainer as TrainerId] ?? {};
+  if (metric === 'reward' && !isOnline)
+    return `${recipe.trainer} has no rewards, so there is no reward to measure. Take another target.`;
+  if (['rubric', 'win_rate'].includes(metric) && casesOf(recipe) !== RUBRIC_CASES)
+    return `${metric} needs prompts with a rubric, and the rows of this recipe have none. Take turn_correct, or train on builtin:pref.`;
+  return undefined;
+}
+const counted = (recipe: Recipe, all: readonly Watched[]): Watched[] =>
+  all.filter(({ id }) => uncounted(recipe, id) === undefined);
+export const targetsFor = (recipe: Recipe): Watched[] => counted(recipe, TARGETS);
+export const guardrailsFor = (recipe: Recipe): Watched[] => counted(recipe, GUARDRAILS);
+
+/** The defaults, with task success where the run's prompts have no rubric. */
+export function twoMetricsFor(recipe: Recipe): TwoMetrics {
+  const ids = casesOf(recipe) === RUBRIC_CASES ? DEFAULT_TARGETS : ['turn_correct'];
+  return {
+    ...DEFAULT_TWO_METRICS,
+    targets: TARGETS.flatMap(({ id, better_by }) => (ids.includes(id) ? [{ metric: id, better_by: better_by! }] : [])),
+  };
+}
+/** The same for the smallest model, where there is no graphics card: both ends alone, on few cases. */
+export const fewTwoMetricsFor = (recipe: Recipe): TwoMetrics => ({ ...twoMetricsFor(recipe), every: 0, cases: 8 });
