@@ -54,7 +54,7 @@ test('reasons name the metrics that decide, with figures and what was allowed', 
   expect(broken?.spec.metric).toBe('refusal_recall');
   expect(judge([0.04, 0.18], [-0.2, 0.02]).reasons[1]).toContain('whose interval covers the −0.05 allowed');
   const kl = outcomeOf([reading('kl', 12, 14, 0)], { targets: [], guardrails: [{ metric: 'kl', worse_by: 10 }] });
-  expect(kl.reasons).toContain('kl +13.0 [12.0, 14.0] nats, above the +10.0 allowed');
+  expect(kl.reasons).toContain('kl +13.00 [12.00, 14.00] nats, above the +10.00 allowed');
 });
 
 test('two targets that part ways are gaming, though every guardrail holds', () => {

@@ -258,7 +258,7 @@ export function outcomeOf(
 const digits = (metric: string, value: number, sign: boolean): string => {
   const unit = WATCHED[metric]?.unit;
   if (!Number.isFinite(value)) return '–';
-  const shown = unit === 'share' ? value.toFixed(2) : unit === 'tokens' ? value.toFixed(1) : undefined;
+  const shown = unit === 'tokens' ? value.toFixed(1) : unit === 'reward' ? undefined : value.toFixed(2);
   if (shown === undefined) return sign ? signed(value) : number(value);
   const plain = Number(shown) === 0 ? shown.replace('-', '') : shown.replace('-', '−');
   return sign && Number(shown) > 0 ? `+${plain}` : plain;

@@ -1,5 +1,5 @@
 // The two-metric method on a run: where it lies among the outcomes, why in words, every metric with its interval, and what is measured.
-import { useId } from 'react';
+import { Fragment, useId } from 'react';
 import { guardrailsFor, targetsFor, twoMetricsFor, uncounted } from '../../labs/twoMetrics';
 import { wilson } from '../../lib/agreement';
 import { duration } from '../../lib/words';
@@ -82,8 +82,8 @@ function noteOf(run: RunRecord | undefined, spec: TwoMetrics | undefined, measur
 
 function MetricsTable({ last: { verdict } }: { last: Measured }) {
   const rows = [
-    ...verdict.targets.map(({ reading, state, spec }) => ({ group: 'target', reading, state, limit: spec.better_by ?? 0, sign: '> ' })), // biome-ignore format: one row
-    ...verdict.guardrails.map(({ reading, state, spec }) => ({ group: 'guardrail', reading, state, limit: spec.worse_by, sign: '' })), // biome-ignore format: one row
+    ...verdict.targets.map(({ reading, state, spec }) => ({ group: 'targets', reading, state, limit: spec.better_by ?? 0, sign: '> ' })), // biome-ignore format: one row
+    ...verdict.guardrails.map(({ reading, state, spec }) => ({ group: 'guardrails', reading, state, limit: spec.worse_by, sign: '' })), // biome-ignore format: one row
   ];
   return (
     <Scroll label="Targets and guardrails" className="two-metrics-table">
@@ -91,7 +91,6 @@ function MetricsTable({ last: { verdict } }: { last: Measured }) {
         <thead>
           <tr>
             <th scope="col">metric</th>
-            <th scope="col">group</th>
             <th scope="col" className="n">
               start
             </th>
@@ -102,22 +101,30 @@ function MetricsTable({ last: { verdict } }: { last: Measured }) {
               change [95 %]
             </th>
             <th scope="col" className="n">
-              counts from
+              limit
             </th>
             <th scope="col">state</th>
           </tr>
         </thead>
         <tbody>
-          {rows.map(({ group, reading, state, limit, sign }) => (
-            <tr key={`${group} ${reading.metric}`} title={WATCHED[reading.metric]?.meaning}>
-              <td className="mono">{reading.metric}</td>
-              <td className="quiet">{group}</td>
-              <td className="n">{valueWords(reading.metric, reading.before)}</td>
-              <td className="n">{valueWords(reading.metric, reading.now)}</td>
-              <td className="n mono">{changeWords(reading)}</td>
-              <td className="n quiet">{`${sign}${boundWords(reading.metric, group, limit)}`}</td>
-              <td className={STATE_WORDS[state].className}>{STATE_WORDS[state].words}</td>
-            </tr>
+          {rows.map(({ group, reading, state, limit, sign }, i) => (
+            <Fragment key={`${group} ${reading.metric}`}>
+              {rows[i - 1]?.group !== group && (
+                <tr>
+                  <th scope="rowgroup" colSpan={6} className="two-metrics-group">
+                    {group}
+                  </th>
+                </tr>
+              )}
+              <tr title={WATCHED[reading.metric]?.meaning}>
+                <td className="mono">{reading.metric}</td>
+                <td className="n">{valueWords(reading.metric, reading.before)}</td>
+                <td className="n">{valueWords(reading.metric, reading.now)}</td>
+                <td className="n mono">{changeWords(reading)}</td>
+                <td className="n quiet">{`${sign}${boundWords(reading.metric, group, limit)}`}</td>
+                <td className={STATE_WORDS[state].className}>{STATE_WORDS[state].words}</td>
+              </tr>
+            </Fragment>
           ))}
         </tbody>
       </table>
@@ -127,7 +134,7 @@ function MetricsTable({ last: { verdict } }: { last: Measured }) {
 const UNIT_WORDS: Record<Watched['unit'], string> = { share: '', tokens: ' tokens', nats: ' nats', reward: '' };
 function boundWords(metric: string, group: string, bound: number): string {
   const { unit = 'share', direction = 'higher' } = WATCHED[metric] ?? {};
-  const sign = group === 'target' || direction === 'lower' ? '+' : direction === 'higher' ? '−' : '±';
+  const sign = group === 'targets' || direction === 'lower' ? '+' : direction === 'higher' ? '−' : '±';
   return `${sign}${bound}${UNIT_WORDS[unit]}`;
 }
 

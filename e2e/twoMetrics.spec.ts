@@ -1,0 +1,47 @@
+// The two-metric method on a run: the start, the map, the verdict in words, a guardrail that stops the run, and all of it after a reload.
+import type { Page } from '@playwright/test';
+import { isAccessible } from './accessible';
+import { expect, test } from './guarded';
+import { openStudio, showPanel, WASM } from './studio';
+
+const card = (page: Page) =>
+  page.locator('section.card').filter({ has: page.getByRole('heading', { name: 'Two metrics', exact: true }) });
+
+test('a run lies among the outcomes, and a guardrail that is surely worse stops it', async ({ page }) => {
+  await openStudio(page, WASM);
+  await showPanel(page, '#/preferences');
+  await expect(page.getByLabel('model', { exact: true })).toHaveValue('builtin:nano');
+  await page.getByRole('button', { name: /more settings/ }).click();
+  const args = { max_steps: 40, per_device_train_batch_size: 2, eval_steps: 0, generate_steps: 0, max_eval_samples: 4 };
+  for (const [name, value] of Object.entries(args)) {
+    await page.getByLabel(name, { exact: true }).fill(String(value));
+    await page.getByLabel(name, { exact: true }).press('Tab');
+  }
+  // What is measured is chosen, not typed.
+  await card(page).getByText('Settings of the next run').click();
+  await card(page)
+    .getByRole('radiogroup', { name: 'Steps between measurements' })
+    .getByText('10', { exact: true })
+    .click();
+  await card(page)
+    .getByRole('checkbox', { name: /Stop the run once a guardrail/ })
+    .check();
+  await card(page).getByRole('combobox', { name: 'kl: bound' }).selectOption('1');
+  await expect(card(page).getByText(/every 10 steps, 8 cases and 10 about refusals, stops itself/)).toBeVisible();
+  await isAccessible(page, 'settings of two metrics');
+
+  await page.getByRole('button', { name: 'Train on votes' }).click();
+  await expect(card(page).getByText('the start', { exact: true })).toBeVisible({ timeout: 60_000 });
+  await expect(page.getByText(/A guardrail stopped the run at step [1-4]0 of 40/)).toBeVisible({ timeout: 90_000 });
+  await expect(page.getByText(/kl \+[\d.]+ \[[\d.]+, [\d.]+\] nats, above the \+1\.00 allowed/).first()).toBeVisible();
+  const map = card(page).getByRole('img', { name: /^Two metrics, [2-5] measurements, step [1-4]0: / });
+  await expect(map).toBeVisible();
+  await expect(card(page).getByRole('row', { name: /^kl 0\.00 / })).toContainText('worse');
+  await isAccessible(page, 'a stopped run');
+
+  await page.reload();
+  await expect(map).toBeVisible({ timeout: 60_000 });
+  await expect(page.getByText(/A guardrail stopped the run/)).toBeVisible();
+  await page.getByRole('button', { name: /Continue from step/ }).click();
+  await expect(page.getByText(/A guardrail stopped the run/)).toBeHidden({ timeout: 30_000 });
+});
