@@ -44,6 +44,12 @@ export const PANELS: readonly PanelEntry[] = [
     async () => (await import('../panels/preferences/PreferencesPanel')).PreferencesPanel,
   ),
   panel(
+    'compare',
+    'Compare methods',
+    'Train',
+    async () => (await import('../panels/compare/ComparePanel')).ComparePanel,
+  ),
+  panel(
     'adapters',
     'Adapters',
     'Serve and judge',

@@ -30,10 +30,6 @@ export interface Compared {
   startRubric: (number | null)[];
 }
 
-/** Whether two were measured on the same cases, so that their figures may stand side by side. */
-export const isSameMeasure = (a: Compared, b: Compared): boolean =>
-  a.cases === b.cases && a.refusals === b.refusals && a.seed === b.seed;
-
 export type Decision = 'better' | 'worse' | 'longer' | 'shorter' | 'moved' | 'not decided' | 'not counted';
 /** By the 95 % interval of the change since the start. */
 export function decisionOf({ metric, low, high }: Reading): Decision {

@@ -10,6 +10,7 @@ const SFT: RunPanel = { href: '#/sft', name: 'SFT' };
 const LORA: RunPanel = { href: '#/lora', name: 'LoRA' };
 const ADAPTERS: RunPanel = { href: '#/adapters', name: 'Adapters' };
 const PREFERENCES: RunPanel = { href: '#/preferences', name: 'Preferences' };
+const COMPARE: RunPanel = { href: '#/compare', name: 'Compare methods' };
 /** Methods whose page is not named after them, and keeps their adapters too. */
 const METHODS: Readonly<Record<string, RunPanel>> = {
   dpo: PREFERENCES,
@@ -22,6 +23,7 @@ const GROUPS: readonly [prefix: string, panel: RunPanel][] = [
   ['tenants', ADAPTERS],
   ['lora ', LORA],
   ['loss pair ', SFT],
+  ['compare ', COMPARE],
 ];
 
 export const isLive = ({ status }: Pick<RunRecord, 'status'>): boolean =>
