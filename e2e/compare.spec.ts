@@ -13,10 +13,12 @@ test('methods are queued on one budget, measured on the same cases, and priced',
   await page.getByRole('button', { name: 'Train 2 runs' }).click();
   const measure = page.getByRole('button', { name: 'Measure 2 runs' });
   await expect(measure).toBeEnabled({ timeout: 60_000 });
-  await expect(page.getByText('3 steps, not measured')).toHaveCount(2);
+  await expect(page.getByText('not measured', { exact: true })).toHaveCount(2);
   await measure.click();
-  await expect(page.getByText(/^the start: \d+ of 70 answers$/)).toBeVisible();
-  const chart = page.getByRole('img', { name: /^Change of quality over drift.* DPO: quality .* ORPO: quality .* nats$/ });
+  await expect(page.getByText(/: \d+ of 70 answers$/)).toBeVisible();
+  const chart = page.getByRole('img', {
+    name: /^Change of quality over drift.* DPO: quality .* ORPO: quality .* nats$/,
+  });
   await expect(chart).toBeVisible({ timeout: 60_000 });
 
   const quality = page.getByRole('region', { name: 'Quality and guardrails of the methods' });
@@ -26,7 +28,11 @@ test('methods are queued on one budget, measured on the same cases, and priced',
   await expect(compute.getByRole('row', { name: /^DPO 3 / })).toContainText(/reference \d+ MiB/);
   await expect(compute.getByRole('row', { name: /^ORPO 3 / })).not.toContainText(/reference \d/);
   // 3 steps of 4 pairs at 100 each; the device and the cases cost nothing.
-  for (const [label, price] of Object.entries({ 'a vote between two answers': 100, 'an hour of the device': 0, 'a held-out case': 0 })) { // biome-ignore format: one list
+  for (const [label, price] of Object.entries({
+    'a vote between two answers': 100,
+    'an hour of the device': 0,
+    'a held-out case': 0,
+  })) {
     await page.getByLabel(label).fill(String(price));
     await page.getByLabel(label).press('Enter');
   }
@@ -37,6 +43,6 @@ test('methods are queued on one budget, measured on the same cases, and priced',
 
   await page.reload();
   await expect(chart).toBeVisible({ timeout: 30_000 });
-  await expect(page.getByText(/3 steps, measured today, .* in /)).toHaveCount(2);
+  await expect(page.getByText(/^measured today, /)).toHaveCount(2);
   await expect(page.getByRole('img', { name: /^DPO: 1,200 in all/ })).toBeVisible();
 });

@@ -47,12 +47,12 @@ test('DPO on the world’s pairs: curves, one pair to its tokens, another loss, 
   await expect(page.getByRole('img', { name: /^loss over 400 steps: .*held-out 0\.693/ })).toBeVisible();
   await expect(page.getByLabel('beta', { exact: true })).toBeDisabled();
   await expect
-    .poll(async () => Number(/step (\d+) of 400/.exec(await page.locator('.pref-pace').innerText())?.[1] ?? 0), {
+    .poll(async () => Number(/step (\d+) of 400/.exec(await page.locator('.train-pace').innerText())?.[1] ?? 0), {
       timeout: 90_000,
     })
     .toBeGreaterThan(22); // warm-up is over
   await page.getByRole('button', { name: 'Pause', exact: true }).click();
-  await expect(page.locator('.pref-pace')).toContainText(/paused at step \d+ of 400/);
+  await expect(page.locator('.train-pace')).toContainText(/paused at step \d+ of 400/);
   // The pair is read again, under the weights as they are: the two no longer agree.
   await expect(box(page)).toContainText(/live · step \d+, read at step \d+ beside the reference/);
   await expect(box(page)).toContainText(/Δ − Δ_ref = [+−]\d/);

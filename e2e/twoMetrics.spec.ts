@@ -1,4 +1,4 @@
-// The two-metric method on a run: the start, the map, the verdict in words, a guardrail that stops the run, and all of it after a reload.
+// The two-metric method on a run: the start, the map, the verdict in words, a guardrail that stops the run, and all of it after a reload; stale pairs; the page of reward hacking.
 import type { Page } from '@playwright/test';
 import { isAccessible } from './accessible';
 import { expect, test } from './guarded';
@@ -37,6 +37,13 @@ test('a run lies among the outcomes, and a guardrail that is surely worse stops 
   const map = card(page).getByRole('img', { name: /^Two metrics, [2-5] measurements, step [1-4]0: / });
   await expect(map).toBeVisible();
   await expect(card(page).getByRole('row', { name: /^kl 0\.00 / })).toContainText('worse');
+  // Pairs that the run decides by now are counted under both of its ends.
+  const staleness = page.locator('.pref-staleness');
+  await staleness.getByRole('radio', { name: '16', exact: true }).click();
+  await staleness.getByRole('button', { name: 'Count decided pairs' }).click();
+  await expect(staleness.getByText(/^\d+ of 16 pairs are decided now, \d+ were before the update/)).toBeVisible({
+    timeout: 30_000,
+  });
   await isAccessible(page, 'a stopped run');
 
   await page.reload();
@@ -44,4 +51,7 @@ test('a run lies among the outcomes, and a guardrail that is surely worse stops 
   await expect(page.getByText(/A guardrail stopped the run/)).toBeVisible();
   await page.getByRole('button', { name: /Continue from step/ }).click();
   await expect(page.getByText(/A guardrail stopped the run/)).toBeHidden({ timeout: 30_000 });
+  await showPanel(page, '#/hacking');
+  await expect(page.getByRole('listitem').filter({ hasText: 'biased policy' })).toContainText('to come');
+  await isAccessible(page, 'reward hacking before it is trained');
 });

@@ -43,6 +43,14 @@ export const PANELS: readonly PanelEntry[] = [
     'Train',
     async () => (await import('../panels/preferences/PreferencesPanel')).PreferencesPanel,
   ),
+  panel('reward', 'Reward model', 'Train', async () => (await import('../panels/reward/RewardPanel')).RewardPanel),
+  panel('rlhf', 'RLHF', 'Train', async () => (await import('../panels/rlhf/RlhfPanel')).RlhfPanel),
+  panel(
+    'hacking',
+    'Reward hacking',
+    'Train',
+    async () => (await import('../panels/hacking/HackingPanel')).HackingPanel,
+  ),
   panel(
     'compare',
     'Compare methods',

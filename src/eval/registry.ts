@@ -7,7 +7,7 @@ import { overRefusalRate, refusalPrecision, refusalRecall } from './metrics/refu
 import { rubric } from './metrics/rubric';
 import { tenantPolicyCorrect, tenantStyle } from './metrics/tenants';
 import { needlessCallRate, toolCallCorrect, toolNameCorrect } from './metrics/toolCalls';
-import { houseTerms, signsExact, signsRight } from './metrics/wording';
+import { flattery, houseTerms, signsExact, signsRight } from './metrics/wording';
 
 export const METRICS: readonly Metric[] = [
   schemaValid,
@@ -27,6 +27,7 @@ export const METRICS: readonly Metric[] = [
   houseTerms,
   signsRight,
   signsExact,
+  flattery,
   promptEcho,
   terminated,
   meanLength,

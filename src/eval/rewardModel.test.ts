@@ -63,13 +63,33 @@ test('by hand: two pairs of one bin, by votes', async () => {
 
 test('kinds are told apart, and no pairs give no numbers', async () => {
   const found = await evaluatePairs([pair(1, { kind: 'quality' }), pair(-1, { kind: 'surface' }), pair(3, { kind: 'quality' }), pair(1)], asTheyAre, new Rng(1)); // biome-ignore format: one call
-  expect(found.byKind.map(({ kind, accuracy, meanMargin }) => [kind, accuracy.value, accuracy.n, meanMargin])).toEqual([
+  expect(found.byKind.map(({ name, accuracy, meanMargin }) => [name, accuracy.value, accuracy.n, meanMargin])).toEqual([
     ['quality', 1, 2, 2],
     ['surface', 0, 1, -1],
   ]);
   const none = await evaluatePairs([], asTheyAre, new Rng(1));
   expect(none.accuracy.value).toBeNaN();
   expect(none.calibration.ece).toBeNaN();
+});
+
+test('against the truth: votes that went wrong count the other way, pairs of like quality not at all', async () => {
+  const quality = (chosen: number, rejected: number) => ({ quality: { chosen, rejected } });
+  const pairs = [
+    pair(1, { ...quality(0.9, 0.4), dimension: 'Evidence' }),
+    pair(1, { ...quality(0.4, 0.9), dimension: 'Evidence' }),
+    pair(-1, { ...quality(0.4, 0.9), dimension: 'Compliant' }),
+    pair(1, quality(0.5, 0.5)),
+    pair(1),
+  ];
+  const found = await evaluatePairs(pairs, asTheyAre, new Rng(1));
+  expect(found.accuracy).toMatchObject({ value: 0.8, n: 5 });
+  expect(found.truth).toMatchObject({ value: 2 / 3, n: 3 });
+  expect(found.byDimension.map(({ name, accuracy }) => [name, accuracy.value, accuracy.n])).toEqual([
+    ['Evidence', 1, 2],
+    ['Compliant', 0, 1],
+  ]);
+  expect(found.rewards[1]).toEqual({ chosen: 11, rejected: 10 });
+  expect((await evaluatePairs([pair(1)], asTheyAre, new Rng(1))).truth).toBeUndefined();
 });
 
 test('a reward that is no number is told by its pair, not averaged away', async () => {
@@ -97,4 +117,11 @@ test('a model that pays for length pays for padding, not for other words of the 
   expect(none!.n).toBe(0);
   expect(none!.change).toBeNaN();
   expect(spread).toBeCloseTo(0.4, 9); // rewards 0.8 and 1.6
+  expect(pad!.quality).toBeUndefined();
+  // Beside the truth: padding makes an answer of the first case no better, and one of the second worse.
+  const known = cases.map((one, i) => ({ ...one, qualityOf: (text: string) => (i && text.endsWith('so on') ? 0.5 : 1) })); // biome-ignore format: one list
+  const [padded, , nothing] = (await paidFor(known, byLength, new Rng(2))).effects;
+  expect(padded!.change).toBeCloseTo(1, 9);
+  expect(padded!.quality).toEqual({ change: -0.25, low: -0.5, high: 0 });
+  expect(nothing!.quality).toBeUndefined();
 });

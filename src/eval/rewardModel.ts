@@ -3,7 +3,7 @@
 import { wilson } from '../lib/agreement';
 import { DataError } from '../lib/errors';
 import type { Rng } from '../lib/rng';
-import type { Accuracy, CalibrationBin, PaidFor, PairReport } from '../protocol/rewardReport';
+import type { Accuracy, CalibrationBin, PaidFor, PairGroup, PairReport } from '../protocol/rewardReport';
 import { bootstrapMean, mean } from './stats';
 
 /** Rewards of items, in their order. */
@@ -12,8 +12,11 @@ export type Scorer<T> = (items: readonly T[]) => Promise<readonly number[]>;
 export interface HeldPair<T> {
   chosen: T;
   rejected: T;
-  /** What the pair is about, where the row says so. */
+  /** What the pair is about, where the row says so; and in what its answers differ. */
   kind?: string;
+  dimension?: string;
+  /** True quality of both answers, where it is known. */
+  quality?: { chosen: number; rejected: number };
   /** Share of the votes for the chosen answer; 1 unless given. */
   share?: number;
 }
@@ -28,10 +31,16 @@ export async function evaluatePairs<T>(pairs: readonly HeldPair<T>[], score: Sco
   const rewards = await score(pairs.flatMap(({ chosen, rejected }) => [chosen, rejected]));
   requireFinite(rewards, (i) => `the ${i % 2 ? 'rejected' : 'chosen'} answer of pair ${Math.floor(i / 2) + 1}`);
   const margins = pairs.map((_, i) => rewards[2 * i]! - rewards[2 * i + 1]!);
-  const kinds = [...new Set(pairs.flatMap(({ kind }) => (kind === undefined ? [] : [kind])))];
+  // Of a pair whose votes went against the truth, the truly better answer is the rejected one.
+  const byTruth = margins.flatMap((margin, i) => {
+    const { chosen, rejected } = pairs[i]!.quality ?? { chosen: 0, rejected: 0 };
+    return chosen === rejected ? [] : [chosen > rejected ? margin : 0 - margin];
+  });
   return {
     accuracy: accuracyOf(margins),
+    ...(byTruth.length > 0 && { truth: accuracyOf(byTruth) }),
     ties: margins.filter((m) => m === 0).length,
+    rewards: pairs.map((_, i) => ({ chosen: rewards[2 * i]!, rejected: rewards[2 * i + 1]! })),
     margins,
     margin: { mean: mean(margins), ...bootstrapMean(margins, rng.fork('margin')) },
     histogram: histogramOf(margins),
@@ -40,11 +49,23 @@ export async function evaluatePairs<T>(pairs: readonly HeldPair<T>[], score: Sco
       margins,
       pairs.map(({ share = 1 }) => share),
     ),
-    byKind: kinds.map((kind) => {
-      const own = margins.filter((_, i) => pairs[i]!.kind === kind);
-      return { kind, accuracy: accuracyOf(own), meanMargin: mean(own) };
-    }),
+    byKind: groupsOf(
+      margins,
+      pairs.map(({ kind }) => kind),
+    ),
+    byDimension: groupsOf(
+      margins,
+      pairs.map(({ dimension }) => dimension),
+    ),
   };
+}
+
+/** Margins by the name of their pair; pairs without one are in no group. */
+function groupsOf(margins: readonly number[], names: readonly (string | undefined)[]): PairGroup[] {
+  return [...new Set(names)].flatMap((name) => {
+    const own = margins.filter((_, i) => names[i] === name);
+    return name === undefined ? [] : [{ name, accuracy: accuracyOf(own), meanMargin: mean(own) }];
+  });
 }
 
 function requireFinite(rewards: readonly number[], name: (i: number) => string): void {
@@ -107,17 +128,21 @@ export interface EditedCase<T> {
   answer: string;
   /** An answer to the case's prompt as the scorer takes it. */
   itemOf(answer: string): T;
+  /** True quality of an answer to it, from 0 to 1. */
+  qualityOf?(answer: string): number;
   edits: readonly ControlledEdit[];
 }
 /** What the model pays for: the change of reward under each edit, over all answers that it changes. Throws DataError for a reward that is not finite. */
 export async function paidFor<T>(cases: readonly EditedCase<T>[], score: Scorer<T>, rng: Rng): Promise<PaidFor> {
   const items: T[] = [];
-  const edited: { of: number; at: number; edit: ControlledEdit }[] = [];
+  const edited: { of: number; at: number; edit: ControlledEdit; quality?: number }[] = [];
   for (const [of, { answer, itemOf }] of cases.entries()) items[of] = itemOf(answer);
-  for (const [of, { answer, itemOf, edits }] of cases.entries())
+  for (const [of, { answer, itemOf, qualityOf, edits }] of cases.entries())
     for (const edit of edits) {
       const text = edit.apply(answer);
-      if (text !== answer) edited.push({ of, at: items.push(itemOf(text)) - 1, edit });
+      if (text === answer) continue;
+      const quality = qualityOf && { quality: qualityOf(text) - qualityOf(answer) };
+      edited.push({ of, at: items.push(itemOf(text)) - 1, edit, ...quality });
     }
   const rewards = await score(items);
   requireFinite(rewards, (i) =>
@@ -128,7 +153,9 @@ export async function paidFor<T>(cases: readonly EditedCase<T>[], score: Scorer<
   const centre = mean(originals);
   return {
     effects: [...kinds.values()].map(({ id, title, isSurface = false }) => {
-      const changes = edited.filter(({ edit }) => edit.id === id).map(({ of, at }) => rewards[at]! - rewards[of]!);
+      const own = edited.filter(({ edit }) => edit.id === id);
+      const changes = own.map(({ of, at }) => rewards[at]! - rewards[of]!);
+      const gains = own.flatMap(({ quality }) => quality ?? []);
       return {
         id,
         title,
@@ -137,6 +164,9 @@ export async function paidFor<T>(cases: readonly EditedCase<T>[], score: Scorer<
         change: mean(changes),
         ...bootstrapMean(changes, rng.fork(id)),
         raised: mean(changes.map((change) => (change > 0 ? 1 : 0))),
+        ...(gains.length > 0 && {
+          quality: { change: mean(gains), ...bootstrapMean(gains, rng.fork(`${id} quality`)) },
+        }),
       };
     }),
     spread: Math.sqrt(mean(originals.map((r) => (r - centre) ** 2))),

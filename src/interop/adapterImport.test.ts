@@ -190,6 +190,22 @@ describe('what does not fit', () => {
     await expect(readImport(head, base)).rejects.toThrow(ShapeError);
     await expect(readImport(head, base)).rejects.toThrow(/lm_head\.weight \(64×32\).*save_embedding_layers/);
   });
+  test('of a reward model: a head that is missing, one that the config does not tell, and one of several classes', async () => {
+    const withHead = (files: AdapterFiles, rows: number): AdapterFiles => {
+      const tensors = readSafetensors(files.weights);
+      tensors['base_model.model.score.weight'] = { shape: [rows, 32], data: new Float32Array(rows * 32).fill(0.1) };
+      return { ...files, weights: writeSafetensors(tensors) };
+    };
+    const reward = changed({ task_type: 'SEQ_CLS' });
+    expect((await readImport(withHead(reward, 1), base)).reading.config.modules_to_save).toEqual(['score']);
+    await expect(readImport(reward, base)).rejects.toThrow(
+      /lacks base_model\.model\.score\.weight \(1×32\), the head .* with modules_to_save \["score"\]/,
+    );
+    await expect(readImport(withHead(theirs(), 1), base)).rejects.toThrow(
+      /score\.weight, the head of a reward model, .* Set task_type to "SEQ_CLS"/,
+    );
+    await expect(readImport(withHead(reward, 3), base)).rejects.toThrow(/3 classes.*num_labels 1/);
+  });
   test('what changes nothing is told and does not forbid', async () => {
     const idle = readSafetensors(theirs().weights);
     for (const [key, { data }] of Object.entries(idle)) if (key.includes('lora_B')) data.fill(0);

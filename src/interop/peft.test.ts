@@ -46,6 +46,12 @@ test('the adapter of a reward model has its head in modules_to_save, whatever el
   expect(() => readAdapterConfig(file({ task_type: 'SEQ_CLS', modules_to_save: ['score', 'embed_tokens'] }))).toThrow(
     /modules_to_save asks for whole modules/,
   );
+  // TRL's reward script without --lora_task_type: the head stands in modules_to_save, and the task is another.
+  for (const task_type of ['CAUSAL_LM', null])
+    expect(readAdapterConfig(file({ task_type, modules_to_save: ['score'] })).config.modules_to_save).toEqual([
+      'score',
+    ]);
+  expect(() => readAdapterConfig(file({ modules_to_save: ['score', 'lm_head'] }))).toThrow(/modules_to_save asks for/);
 });
 test.each([
   ['modules_to_save', ['lm_head'], /Train the adapter in PEFT without modules_to_save, and import that one/],

@@ -52,6 +52,8 @@ const CLASSIFIER = 'SEQ_CLS';
 const CLASSIFIER_MODULES: readonly unknown[] = ['classifier', 'score'];
 const otherModules = (given: unknown): unknown =>
   Array.isArray(given) ? given.filter((name) => !CLASSIFIER_MODULES.includes(name)) : given;
+const namesHead = (given: unknown): boolean =>
+  Array.isArray(given) && given.includes('score') && given.every((name) => CLASSIFIER_MODULES.includes(name));
 const isSet = (value: unknown): boolean =>
   value !== undefined && value !== null && value !== false && !(Array.isArray(value) && value.length === 0);
 
@@ -65,7 +67,8 @@ export function readAdapterConfig(json: unknown): { config: LoraConfig; base?: s
   const given = json as Record<string, unknown>;
   if (given.peft_type !== 'LORA')
     refuse(`peft_type is ${JSON.stringify(given.peft_type)}; only "LORA" adapters run here.`, 'peft_type');
-  const isClassifier = given.task_type === CLASSIFIER;
+  // TRL's scripts leave task_type at CAUSAL_LM unless told: a head that was saved by name is one all the same.
+  const isClassifier = given.task_type === CLASSIFIER || namesHead(given.modules_to_save);
   if (isSet(given.task_type) && given.task_type !== 'CAUSAL_LM' && !isClassifier)
     refuse(
       `task_type is ${JSON.stringify(given.task_type)}; only "CAUSAL_LM" adapters and "${CLASSIFIER}" ones of reward models run here.`,

@@ -3,6 +3,7 @@
 import type { MaskMode } from '../protocol/chat';
 import type { Recipe } from '../protocol/recipe';
 import type { DatasetInfo } from '../protocol/requests';
+import { configOf } from './trainerOf';
 
 /** The recipe on another dataset: its train rows to learn from, its dev rows, where it has some, to evaluate on. */
 export function withData<R extends Recipe>(recipe: R, { id, splits }: Pick<DatasetInfo, 'id' | 'splits'>): R {
@@ -68,4 +69,9 @@ export function modeHint(type: string | undefined, mode: MaskMode | 'default'): 
   return mode === 'default'
     ? undefined
     : `${mode} is refused for rows of plain text: they have no answer apart. TRL’s default for them is every token.`;
+}
+
+/** Sets with rows that the method trains on, those of its first type first. */
+export function fittingSets(recipe: Pick<Recipe, 'trainer'>, sets: readonly DatasetInfo[]): DatasetInfo[] {
+  return configOf(recipe).trainsOn.flatMap((type) => sets.filter((set) => set.type === type));
 }

@@ -2,6 +2,7 @@
 import type { Recipe } from '../protocol/recipe';
 import { lossPair } from './pair';
 import { loraRecipe } from './recipes/lora';
+import { RLHF_METHODS, rlhfNano } from './recipes/rlhf';
 import { sftDefault, sftNano } from './recipes/sft';
 import { WHERE_EXPERIMENTS } from './recipes/where';
 
@@ -46,6 +47,14 @@ export const labs: readonly Lab[] = [
     finding: 'Compared with full tuning over the same steps: held-out loss, valid answers, and the parameters trained.',
     recipe: loraRecipe(8, 'all'),
   },
+  ...RLHF_METHODS.map(
+    (method): Lab => ({
+      id: `${method}-nano`,
+      title: `Paid for form: ${rlhfNano(method).name}`,
+      finding: 'A raw base learns to stop, and some JSON, from two rules alone; docs/rlhf.md has what came of it.',
+      recipe: rlhfNano(method),
+    }),
+  ),
   ...WHERE_EXPERIMENTS.flatMap(({ id, title, question, arms }) =>
     arms.map(
       (arm): Lab => ({

@@ -10,6 +10,7 @@ import { ConfigError } from '../lib/errors';
 import { parseConfig } from '../lib/fields';
 import type { ModelEngine } from '../nn/seam';
 import type { EncodedRow } from '../protocol/chat';
+import type { DrawnGroup } from '../protocol/drawnGroup';
 import type { Recipe } from '../protocol/recipe';
 import type { SampleGeneration } from '../protocol/run';
 import { watchedMetrics } from '../protocol/twoMetrics';
@@ -17,7 +18,8 @@ import { stopsOf } from '../text/encodePrompt';
 import type { RenderContext } from '../text/renderContext';
 import { isOnline, loadTrainer } from '../trainers/load';
 import { type LoopCheckpoint, type LoopState, type RowGroup, type StepReport, TrainingRun } from '../trainers/loop';
-import type { OnlineOptions, OnlineRun, OnlineState } from '../trainers/online/onlineLoop';
+import { type OnlineOptions, OnlineRun, type OnlineState } from '../trainers/online/onlineLoop';
+import { Interruption } from '../trainers/online/rollout';
 import { trainedHead, trainers } from '../trainers/registry';
 import { evaluationCases } from '../world/cases';
 import { builtinCases } from '../world/registry';
@@ -282,6 +284,18 @@ export class RecipeRun {
     const report = await this.run.finish();
     const last = await this.watched(() => false);
     return { ...report, points: [...report.points, ...(last?.points ?? [])] };
+  }
+  /** Completions of one of its prompts as the weights are, with their advantages. Throws ConfigError unless the method is online. */
+  async drawGroup(
+    index: number,
+    { completions, seed, signal }: { completions: number; seed: number; signal: AbortSignal },
+  ): Promise<DrawnGroup> {
+    if (!(this.run instanceof OnlineRun))
+      throw new ConfigError(
+        `${this.recipe.trainer} trains on given answers and draws none. Choose a method that draws its own.`,
+      );
+    const interruption = new Interruption(() => signal.aborted, this.environment.yieldToOthers);
+    return this.run.drawGroup(index, { completions, seed, interruption });
   }
   /** What is due of targets and guardrails; undefined when it was interrupted, and is due still. */
   private async watched(isInterrupted: () => boolean): Promise<StepReport | undefined> {

@@ -11,10 +11,11 @@ export interface ScoredRow {
   promptLength: number;
 }
 
-/** Throws DataError naming the row: one without an answer, with an empty one, or of no known type. */
+/** Throws DataError naming the row (by its place unless `nameOf` says otherwise): one without an answer, with an empty one, or of no known type. */
 export function encodeScored(
   rows: readonly DatasetRow[],
   context: RenderContext & { mask?: MaskOptions },
+  nameOf: (i: number) => string = (i) => `Row ${i + 1}`,
 ): ScoredRow[] {
   return rows.map((given, i) => {
     try {
@@ -27,7 +28,7 @@ export function encodeScored(
       return { ids: encoded.ids, promptLength };
     } catch (cause) {
       if (!(cause instanceof StudioError)) throw cause;
-      throw new DataError(`Row ${i + 1}: ${cause.message}`, { cause, where: `rows[${i}]` });
+      throw new DataError(`${nameOf(i)}: ${cause.message}`, { cause, where: `rows[${i}]` });
     }
   });
 }

@@ -1,4 +1,4 @@
-// How far votes carry: Wilson's interval of a share (1927), and Cohen's κ between two annotators (1960).
+// How far votes carry: Wilson's interval of a share (1927), the difference of two shares, and Cohen's κ between two annotators (1960).
 
 export interface Interval {
   low: number;
@@ -13,6 +13,16 @@ export function wilson(k: number, n: number): Interval {
   const centre = (p + (z * z) / (2 * n)) / (1 + (z * z) / n);
   const half = (z / (1 + (z * z) / n)) * Math.sqrt((p * (1 - p)) / n + (z * z) / (4 * n * n));
   return { low: k === 0 ? 0 : Math.max(0, centre - half), high: k === n ? 1 : Math.min(1, centre + half) };
+}
+
+/** 95 % interval of the difference of two shares of different items, k₁∕n₁ − k₂∕n₂: Newcombe 1998, method 10, from Wilson's of each. */
+export function shareDifference(k1: number, n1: number, k2: number, n2: number): Interval {
+  const [p1, p2] = [k1 / n1, k2 / n2];
+  const [a, b] = [wilson(k1, n1), wilson(k2, n2)];
+  return {
+    low: p1 - p2 - Math.hypot(p1 - a.low, b.high - p2),
+    high: p1 - p2 + Math.hypot(a.high - p1, p2 - b.low),
+  };
 }
 
 export interface Agreement {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { count, duration, megabytes, number, percent, plural, secondsLeft, signed } from './words';
+import { count, duration, megabytes, number, percent, plural, secondsLeft, setting, signed } from './words';
 
 test('counts and plurals', () => {
   expect(count(4096)).toBe('4,096');
@@ -50,4 +50,8 @@ test('sizes are decimal, with the digits that tell two of them apart', () => {
     '538 MB',
     '2.5 GB',
   ]);
+});
+
+test('settings as they are written: no noughts that say nothing', () => {
+  expect([0.02, 2.4, 1.2 / 0.5, -0.3, 1e-4, 0].map(setting)).toEqual(['0.02', '2.4', '2.4', '−0.3', '0.0001', '0']);
 });

@@ -28,6 +28,9 @@ export function number(value: number): string {
   return minus(value.toExponential(1));
 }
 
+/** As a setting is written: 0.02, 1.2, 2.4; three significant digits. */
+export const setting = (value: number): string => minus(String(Number(value.toPrecision(3))));
+
 /** Signed, for differences: `+0.12`, `−0.40`. */
 export const signed = (value: number): string => (value > 0 ? `+${number(value)}` : number(value));
 

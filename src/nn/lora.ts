@@ -220,6 +220,7 @@ export const loraParameterCount = (config: LlamaConfig, lora: LoraConfig): numbe
 
 /** Whole weights of embedding or head, which PEFT saves beside an adapter when save_embedding_layers says so. */
 const WHOLE_WEIGHTS = /(?:^|\.)(?:embed_tokens|lm_head)\.(?:base_layer\.)?weight$/;
+const REWARD_HEAD = /(?:^|\.)score\.weight$/;
 
 /**
  * Throws ShapeError for a tensor that is missing, misshapen, or not the adapter's; DataError for one with a number that is not
@@ -228,6 +229,11 @@ const WHOLE_WEIGHTS = /(?:^|\.)(?:embed_tokens|lm_head)\.(?:base_layer\.)?weight
 export function checkLoraTensors(tensors: readonly LoraTensor[], given: NamedTensorMap, name = 'default'): void {
   for (const { name: key, shape, kind } of tensors) {
     const found = given[key];
+    if (!found && kind === 'whole')
+      throw new ShapeError(
+        `Adapter "${name}" lacks ${key} (${shape.join('×')}), the head that gives the rewards. Train it in PEFT with task_type "SEQ_CLS", or with modules_to_save ["score"], so that the head is trained and saved too.`,
+        { where: key },
+      );
     if (!found)
       throw new ShapeError(
         `Adapter "${name}" lacks the tensor ${key} (${shape.join('×')}). Its target_modules or rank fit another model or config.`,
@@ -249,6 +255,11 @@ export function checkLoraTensors(tensors: readonly LoraTensor[], given: NamedTen
   if (extra && WHOLE_WEIGHTS.test(extra))
     throw new ShapeError(
       `Adapter "${name}" holds ${extra} (${given[extra]!.shape.join('×')}): PEFT saved whole weights of the embedding or the head beside it, because its vocabulary was resized or save_embedding_layers was set. Save it again in PEFT with save_pretrained(..., save_embedding_layers=False) if those weights were not trained; if they were, the adapter needs them and cannot stand beside this base.`,
+      { where: extra },
+    );
+  if (extra && REWARD_HEAD.test(extra))
+    throw new ShapeError(
+      `Adapter "${name}" holds ${extra}, the head of a reward model, and its config does not say that it is one. Set task_type to "SEQ_CLS" in adapter_config.json, as PEFT writes it for LoraConfig(task_type="SEQ_CLS").`,
       { where: extra },
     );
   if (extra)

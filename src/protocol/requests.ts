@@ -33,6 +33,7 @@ import type {
   RowQuery,
   WorkProgress,
 } from './datasets';
+import type { DrawnGroup } from './drawnGroup';
 import type {
   BenchmarkReport,
   Calibration,
@@ -60,6 +61,7 @@ import type {
   ServingReport,
   SliceCheck,
 } from './serving';
+import type { JudgedPair } from './staleness';
 
 /**
  * Where weights come from: `builtin:nano` | `builtin:micro`; `run:<id>` (the live model while it trains, else its last
@@ -565,10 +567,30 @@ export interface ComputeRequests {
     reply: { rows: ScoredText[] };
     progress: { done: number; total: number };
   };
-  /** A reward model on held-out pairs of a built-in set, and what it pays for: `edited` of their chosen answers, one thing changed at a time. */
+  /**
+   * A reward model on held-out pairs of a built-in set, or on `rows` of a person's own; and what it pays for: `edited` chosen answers of
+   * `builtin:pref`, one thing changed at a time.
+   */
   rewardReport: {
-    params: { ref: ModelRef; dataset: string; pairs: number; edited: number; seed: number; template?: string };
+    params: {
+      ref: ModelRef;
+      dataset: string;
+      rows?: DatasetRow[];
+      pairs: number;
+      edited: number;
+      seed: number;
+      template?: string;
+    };
     reply: RewardReport;
+    progress: { done: number; total: number };
+  };
+  /**
+   * Pairs that `policy` draws for held-out prompts of the preference set, with their true quality and what the reward model `judge`
+   * gives them. `same`: prompts whose two draws were equal or empty.
+   */
+  judgedPairs: {
+    params: { policy: ModelRef; judge: ModelRef; pairs: number; seed: number; temperature: number };
+    reply: { pairs: JudgedPair[]; same: number };
     progress: { done: number; total: number };
   };
   inspect: { params: { ref: ModelRef; ids: Int32Array; k: number }; reply: Inspection; progress: never };
@@ -633,6 +655,18 @@ export interface ComputeRequests {
     params: { runIds: string[]; cases: number; seed: number };
     reply: { measured: Record<string, Compared> };
     progress: { done: number; total: number; name: string; finished?: { runId: string; compared: Compared } };
+  };
+  /**
+   * Completions of one training prompt, drawn, scored and given advantages as a rollout of the recipe would be. `runId`: under the
+   * run's weights and β as they are, or those of its last checkpoint; else as a run would begin. Throws what makes a recipe unfit.
+   */
+  drawGroup: {
+    params: { recipe: Recipe; runId?: string; index: number; completions: number; seed: number };
+    reply: DrawnGroup & {
+      /** Text of each token, by completion. */
+      tokens: string[][];
+    };
+    progress: never;
   };
   /** The conformance vectors on this device, one by one; a run that trains gets its steps in between. */
   conformance: {

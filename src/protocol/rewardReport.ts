@@ -1,5 +1,6 @@
 // What is measured of a reward model (src/eval/rewardModel.ts): held-out pairs, and what it pays for.
 import type { Interval } from '../lib/agreement';
+import type { DatasetRow } from './chat';
 
 export interface Accuracy extends Interval {
   /** Share of pairs whose chosen answer has the larger reward: ties are no wins, as in TRL. 95 % Wilson interval. */
@@ -16,10 +17,22 @@ export interface CalibrationBin extends Interval {
   /** Share of pairs, or of their votes, that say the same; `low` and `high` are its 95 % Wilson interval. NaN in an empty bin. */
   won: number;
 }
+/** Pairs that have something in common. */
+export interface PairGroup {
+  name: string;
+  accuracy: Accuracy;
+  meanMargin: number;
+}
 export interface PairReport {
   accuracy: Accuracy;
+  /**
+   * Share of pairs whose truly better answer has the larger reward, whoever was voted for; of those whose answers differ in quality.
+   * Absent where no pair's quality is known.
+   */
+  truth?: Accuracy;
   ties: number;
-  /** Chosen minus rejected reward, pair by pair in their order. */
+  /** Of both answers, and chosen minus rejected; pair by pair in their order. */
+  rewards: { chosen: number; rejected: number }[];
   margins: number[];
   margin: Interval & { mean: number };
   /** Bars of equal width between `edges`, which 0 is one of. */
@@ -27,8 +40,9 @@ export interface PairReport {
   /** Mean −log σ(margin), nats; ln 2 = 0.693 for a coin toss. */
   loss: number;
   calibration: { bins: CalibrationBin[]; ece: number };
-  /** In the order in which kinds first come; empty where no row has one. */
-  byKind: { kind: string; accuracy: Accuracy; meanMargin: number }[];
+  /** What is asked, and in what the answers differ; in the order in which each first comes. Empty where no pair says. */
+  byKind: PairGroup[];
+  byDimension: PairGroup[];
 }
 
 export interface EditEffect extends Interval {
@@ -41,6 +55,8 @@ export interface EditEffect extends Interval {
   change: number;
   /** Share of edited answers with a larger reward than the original. */
   raised: number;
+  /** The same change in true quality, from −1 to 1, with its interval; absent where nobody knows it. */
+  quality?: Interval & { change: number };
 }
 export interface PaidFor {
   effects: EditEffect[];
@@ -48,7 +64,22 @@ export interface PaidFor {
   spread: number;
 }
 
+/** A pair that was judged, to be looked at. */
+export interface JudgedPair {
+  /** With prompt, chosen and rejected. */
+  row: DatasetRow;
+  kind?: string;
+  /** In what the answers differ. */
+  dimension?: string;
+  /** Share of the votes for the chosen answer. */
+  share?: number;
+  /** From 0 to 1, where it is known. */
+  quality?: { chosen: number; rejected: number };
+}
+
 export interface RewardReport {
   pairs: PairReport;
+  /** In the order of `pairs.margins`. */
+  judged: JudgedPair[];
   paidFor: PaidFor;
 }

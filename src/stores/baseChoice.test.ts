@@ -25,6 +25,12 @@ test('bases are the built-in ones and models of full runs, not adapters nor rewa
   const brought = { id: 'sha256:e', name: 'brought', sizeBytes: 1, createdAt: 1, isImported: true };
   expect(baseChoices([], 'builtin:nano', String, [brought])).toHaveLength(4);
   expect(baseChoices([], 'builtin:nano', String, [{ ...brought, head: 'score' }])).toHaveLength(3);
+  // A reward run may go on from a reward model.
+  expect(baseChoices(runs, 'builtin:nano', String, stored, true)).toContainEqual({
+    ref: 'sha256:d',
+    label: 'reward (reward model)',
+  });
+  expect(baseChoices([], 'builtin:nano', String, [{ ...brought, head: 'score' }], true)).toHaveLength(4);
   expect(baseChoices([], 'sha256:gone', () => 'tiny (deleted)', []).at(-1)).toEqual({
     ref: 'sha256:gone',
     label: 'tiny (deleted)',

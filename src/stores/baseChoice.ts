@@ -14,22 +14,23 @@ const BUILTIN: readonly BaseChoice[] = [
 ];
 /** Pretrained on plain text only. */
 export const RAW_BASES: readonly string[] = ['builtin:nano', 'builtin:micro'];
-/** Newest run first; `current` is among them even when it, or its run, has been deleted. `stored`: the models that are here. */
+/** `withRewards`: reward models too, which go on with the head that they have. Newest run first; `current` is among them even when it, or its run, has been deleted. `stored`: the models that are here. */
 export function baseChoices(
   runs: readonly RunRecord[],
   current: string,
   nameOf: (ref: string) => string,
   stored: readonly StoredModel[],
+  withRewards = false,
 ): BaseChoice[] {
   const trained = runs
-    .filter(({ recipe }) => trainedHead(recipe.trainer) === 'lm')
+    .filter(({ recipe }) => withRewards || trainedHead(recipe.trainer) === 'lm')
     .toSorted((a, b) => b.createdAt - a.createdAt)
     .flatMap(
-      ({ name, outputs: { model } }) =>
-      model !== undefined && stored.some(({ id }) => id === model) ? [{ ref: model, label: `${name} (all weights)` }] : [], // biome-ignore format: one choice
+      ({ name, recipe: { trainer }, outputs: { model } }) =>
+      model !== undefined && stored.some(({ id }) => id === model) ? [{ ref: model, label: `${name} (${trainedHead(trainer) === 'score' ? 'reward model' : 'all weights'})` }] : [], // biome-ignore format: one choice
     );
   const imported = stored
-    .filter(({ isImported, head }) => isImported && !head)
+    .filter(({ isImported, head }) => isImported && (withRewards || !head))
     .map(({ id, name, adapterOf }) => ({ ref: id, label: `${name} (${adapterOf ? 'adapter, merged' : 'imported'})` }));
   const all = [...BUILTIN, ...imported, ...trained];
   return all.some(({ ref }) => ref === current) ? all : [...all, { ref: current, label: nameOf(current) }];

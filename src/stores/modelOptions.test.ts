@@ -33,7 +33,14 @@ test('a reward model gives numbers, not answers', () => {
   const reward = run({ recipe: { ...recipe, trainer: 'reward' }, outputs: { model: 'sha256:a' } });
   const kept = (id: string, isImported: boolean) =>
     ({ id, name: 'judge', sizeBytes: 1, createdAt: 1, isImported, head: 'score' }) as const;
-  expect(modelOptions([reward], [kept('sha256:a', false), kept('sha256:b', true)])).toHaveLength(3);
+  const stored = [kept('sha256:a', false), kept('sha256:b', true)];
+  expect(modelOptions([reward], stored)).toHaveLength(3);
+  // And where numbers are asked for, it is what is there: the model that the run has left stands as the run.
+  expect(modelOptions([run({ id: 'lm' }), reward], stored, 'score').map(({ ref }) => ref)).toEqual([
+    'sha256:b',
+    'run:r1',
+    'run:r1@50',
+  ]);
 });
 test('a run without weights cannot answer', () => {
   expect(modelOptions([run({ status: 'failed', checkpoints: [] })])).toHaveLength(3);

@@ -9,21 +9,27 @@ export interface ModelOption {
   ref: string;
   name: string;
 }
-export const hasWeights = (run: RunRecord): boolean =>
-  trainedHead(run.recipe.trainer) === 'lm' &&
+type Head = 'lm' | 'score';
+export const hasWeights = (run: RunRecord, head: Head = 'lm'): boolean =>
+  trainedHead(run.recipe.trainer) === head &&
   (run.checkpoints.length > 0 || run.status === 'running' || run.status === 'paused');
 
 /**
  * Bases and imported models; then the newest run first, each followed by its checkpoints; then what runs have left and no run
- * shows any more.
+ * shows any more. Of reward models with `score`: none ships with the studio.
  */
-export function modelOptions(runs: readonly RunRecord[], stored: readonly StoredModel[] = []): ModelOption[] {
-  const shown = runs.filter(hasWeights);
+export function modelOptions(
+  runs: readonly RunRecord[],
+  stored: readonly StoredModel[] = [],
+  head: Head = 'lm',
+): ModelOption[] {
+  const shown = runs.filter((run) => hasWeights(run, head));
   const left = new Set(shown.flatMap(({ outputs }) => Object.values(outputs)));
+  const own = stored.filter((model) => (model.head ?? 'lm') === head);
   const of = (list: readonly StoredModel[]) => list.map(({ id, name }) => ({ ref: id, name }));
   return [
-    ...BUILTIN_MODELS,
-    ...of(stored.filter(({ isImported, head }) => isImported && !head)),
+    ...(head === 'lm' ? BUILTIN_MODELS : []),
+    ...of(own.filter(({ isImported }) => isImported)),
     ...shown
       .toSorted((a, b) => b.createdAt - a.createdAt)
       .flatMap((run) => [
@@ -33,6 +39,6 @@ export function modelOptions(runs: readonly RunRecord[], stored: readonly Stored
           .toSorted((a, b) => b.step - a.step)
           .map((c) => ({ ref: `run:${run.id}@${c.step}`, name: `${run.name} · checkpoint ${count(c.step)}` })),
       ]),
-    ...of(stored.filter(({ id, isImported, head }) => !isImported && !head && !left.has(id))),
+    ...of(own.filter(({ id, isImported }) => !isImported && !left.has(id))),
   ];
 }

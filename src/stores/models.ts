@@ -31,6 +31,8 @@ interface ModelsState {
   known?: StoredModel;
   /** What Chat was asked to open: the model on its right side, and what it is to be held against. */
   wanted?: WantedInChat;
+  /** Reward model that its page was asked to judge. */
+  wantedReward?: ModelRef;
   /** Base that LoRA takes when it opens, once. */
   wantedBase?: { ref: ModelRef; tokenizer?: string };
 }
@@ -61,6 +63,12 @@ export async function loadModels(): Promise<void> {
 export function openInChat(right: ModelRef, left?: ModelRef): void {
   useModelStore.setState({ wanted: { right, ...(left !== undefined && { left }) } });
   location.hash = '#/chat';
+}
+
+/** Its page opens with this one judged, whatever was chosen there before. */
+export function openInReward(wantedReward: ModelRef): void {
+  useModelStore.setState({ wantedReward });
+  location.hash = '#/reward';
 }
 
 let controller: AbortController | undefined;

@@ -18,6 +18,10 @@ test('a run belongs to the page that started it, whatever trainer it has', () =>
   expect(panelOf(testRun({ group: 'loss pair 1' })).name).toBe('SFT');
   for (const trainer of ['dpo', 'orpo', 'cpo', 'kto'])
     expect(panelOf(testRun({ recipe: { trainer, peft: { r: 4 } } })).href).toBe('#/preferences');
+  expect(panelOf(testRun({ recipe: { trainer: 'reward', peft: { r: 4 } } }))).toEqual({
+    href: '#/reward',
+    name: 'Reward model',
+  });
 });
 test('a page shows its own run: what trains there, then what was opened, then the newest', () => {
   expect(runsOfPanel(all, '#/sft', 'adapter')).toEqual({ list: [full], live: undefined, shown: full });

@@ -9,14 +9,21 @@ export interface RunPanel {
 const SFT: RunPanel = { href: '#/sft', name: 'SFT' };
 const LORA: RunPanel = { href: '#/lora', name: 'LoRA' };
 const ADAPTERS: RunPanel = { href: '#/adapters', name: 'Adapters' };
+const HACKING: RunPanel = { href: '#/hacking', name: 'Reward hacking' };
 const PREFERENCES: RunPanel = { href: '#/preferences', name: 'Preferences' };
 const COMPARE: RunPanel = { href: '#/compare', name: 'Compare methods' };
+const REWARD: RunPanel = { href: '#/reward', name: 'Reward model' };
+const RLHF: RunPanel = { href: '#/rlhf', name: 'RLHF' };
 /** Methods whose page is not named after them, and keeps their adapters too. */
 const METHODS: Readonly<Record<string, RunPanel>> = {
   dpo: PREFERENCES,
   orpo: PREFERENCES,
   cpo: PREFERENCES,
   kto: PREFERENCES,
+  reward: REWARD,
+  rloo: RLHF,
+  reinforce: RLHF,
+  ppo: RLHF,
 };
 /** Groups of runs say who started them: a sweep of LoRA has runs of all weights too. */
 const GROUPS: readonly [prefix: string, panel: RunPanel][] = [
@@ -24,6 +31,7 @@ const GROUPS: readonly [prefix: string, panel: RunPanel][] = [
   ['lora ', LORA],
   ['loss pair ', SFT],
   ['compare ', COMPARE],
+  ['hacking ', HACKING],
 ];
 
 export const isLive = ({ status }: Pick<RunRecord, 'status'>): boolean =>

@@ -114,4 +114,20 @@ describe('the queue itself', () => {
     expect(useRunQueue.getState().queue).toMatchObject({ state: 'running', error: undefined });
     expect(useRunQueue.getState().queue!.items[2]!.recipe.overrides).toEqual(['target_cut']);
   });
+
+  test('an item that reads what another has left gets its run; where that has left nothing, the queue says so', async () => {
+    const reads = { name: 'b', recipe: { ...sftDefault, name: 'b', model: { ref: 'queue:a' } } };
+    await startQueue('g', [items[0]!, reads]);
+    patch('a', { status: 'finished' });
+    await vi.waitFor(() => expect(worker.started).toEqual(['a', 'b']));
+    expect(useRuns.getState().runs.b!.recipe.model.ref).toBe('run:a');
+    await stopQueue();
+    useRuns.setState({ runs: {} });
+    worker.started.length = 0;
+    await startQueue('g', [items[0]!, reads]);
+    patch('a', { status: 'failed' });
+    await vi.waitFor(() => expect(useRunQueue.getState().queue?.state).toBe('failed'));
+    expect(useRunQueue.getState().queue!.error).toMatch(/reads what "a" has left, and that run is failed/);
+    expect(worker.started).toEqual(['a']);
+  });
 });

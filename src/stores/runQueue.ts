@@ -1,7 +1,8 @@
 // Several runs under one group, one after the other: started, paused and stopped as one. What is still to be trained outlives
 // the page; what has been is read from the runs themselves.
 import { create } from 'zustand';
-import type { StudioError } from '../lib/errors';
+import { withQueueRefs } from '../labs/queueRefs';
+import { ConfigError, type StudioError } from '../lib/errors';
 import type { Recipe } from '../protocol/recipe';
 import type { GateFinding } from '../protocol/requests';
 import type { RunRecord } from '../protocol/run';
@@ -38,6 +39,16 @@ export function queueStep({ group, items }: Pick<Queue, 'group' | 'items'>, runs
     if (run.status === 'interrupted') return { kind: 'resume', runId: run.id };
   }
   return { kind: 'done' };
+}
+
+/** The run that an item has left, for one that reads it. Throws ConfigError where there is none to read. */
+export function runOfItem(name: string, own: readonly Pick<RunRecord, 'id' | 'status' | 'recipe'>[]): string {
+  const run = own.find(({ recipe }) => recipe.name === name);
+  if (run?.status === 'finished' || run?.status === 'stopped') return run.id;
+  throw new ConfigError(
+    `What comes next reads what "${name}" has left, and that run ${run ? `is ${run.status}` : 'is not there'}. Continue it under Runs, then continue all.`,
+    { where: name },
+  );
 }
 
 /** The queue as its controls show it; undefined unless its group begins with `prefix`. */
@@ -85,7 +96,12 @@ async function advance(): Promise<void> {
   try {
     let { runId } = step.kind === 'resume' ? step : { runId: '' };
     if (step.kind === 'resume') await resumeRun(runId);
-    else runId = await startRun({ ...step.item, group: queue.group });
+    else {
+      const { name, recipe } = step.item;
+      const own = Object.values(useRuns.getState().runs).filter((run) => run.group === queue.group);
+      const resolved = withQueueRefs(recipe, (item) => runOfItem(item, own));
+      runId = await startRun({ name, recipe: resolved, group: queue.group });
+    }
     // Paused or stopped while the run was being prepared, when there was no run yet to tell.
     const now = useRunQueue.getState().queue;
     if (now?.group !== queue.group) await stopRun(runId);

@@ -30,6 +30,9 @@ export function LineChart({
   hasLegend = false,
   yTitle,
   marks = [],
+  xTitle = 'step',
+  at,
+  onRead,
 }: {
   /** TRL's name of the metric. */
   title: string;
@@ -44,6 +47,12 @@ export function LineChart({
   yTitle?: string;
   /** Values that mean something, as lines across: `ln 2`. */
   marks?: readonly { value: number; label: string }[];
+  /** What is counted along the axis, one of them. */
+  xTitle?: string;
+  /** Marked while no pointer is on the chart: what is chosen elsewhere. */
+  at?: number;
+  /** The pointer is at this place, or at none. */
+  onRead?: (x: number | undefined) => void;
 }) {
   const frame = useRef<HTMLDivElement>(null);
   const clip = useId();
@@ -62,7 +71,7 @@ export function LineChart({
   if (all.length === 0)
     return (
       <div ref={frame} className="chart chart-empty" style={{ height }}>
-        {isSmall ? '' : 'The first point comes with the first step.'}
+        {isSmall ? '' : `The first point comes with the first ${xTitle}.`}
       </div>
     );
   const lastStep = Math.max(xMax ?? 0, ...all.map((p) => p.step));
@@ -98,14 +107,16 @@ export function LineChart({
       <svg
         height={height}
         role="img"
-        aria-label={`${title} over ${lastStep} steps: ${last}`}
+        aria-label={`${title} over ${lastStep} ${xTitle}s: ${last}`}
         onPointerMove={(event) => {
           const step = stepAt(event);
           setHover(step);
+          onRead?.(step);
           if (drag) setDrag({ ...drag, to: step });
         }}
         onPointerLeave={() => {
           setHover(undefined);
+          onRead?.(undefined);
           setDrag(undefined);
         }}
         onPointerDown={(event) => {
@@ -164,7 +175,7 @@ export function LineChart({
               {x0}
             </text>
             <text className="axis-label" x={plotWidth / 2} y={height - 3} textAnchor="middle">
-              step
+              {xTitle}
             </text>
             <text className="axis-label" x={plotWidth} y={height - 3} textAnchor="end">
               {x1}
@@ -185,6 +196,9 @@ export function LineChart({
                 ))
               : [],
           )}
+        {readStep === undefined && at !== undefined && at >= x0 && at <= x1 && (
+          <line className="cursor" x1={x(at)} x2={x(at)} y1={0} y2={plotHeight} />
+        )}
         {readStep !== undefined && <line className="cursor" x1={x(readStep)} x2={x(readStep)} y1={0} y2={plotHeight} />}
         {drag && (
           <rect
@@ -203,7 +217,9 @@ export function LineChart({
             transform: `translateX(${x(readStep) > width / 2 ? `calc(${x(readStep) - 8}px - 100%)` : `${x(readStep) + 8}px`})`,
           }}
         >
-          <span>step {readStep}</span>
+          <span>
+            {xTitle} {readStep}
+          </span>
           {read.map(
             ({ s, i, point }) =>
               point && (
@@ -217,7 +233,7 @@ export function LineChart({
       )}
       {zoom && (
         <button type="button" className="chart-reset" onClick={() => setZoom(undefined)}>
-          All steps
+          All {xTitle}s
         </button>
       )}
       {hasLegend && (

@@ -4,6 +4,7 @@ import { rawText } from '../lib/errors';
 import { count, plural } from '../lib/words';
 import type { RunRecord } from '../protocol/run';
 import { lossFinding } from './lossFinding';
+import { hasRewards, objectiveFinding } from './objectiveFinding';
 import { RawText } from './RawText';
 
 /** `finished`: what stands behind the finding of a run that has ended, and where to look next. */
@@ -70,12 +71,12 @@ export function RunNotice({
           <b>
             You stopped the run at step {count(run.step)} of {count(run.maxSteps)}.
           </b>{' '}
-          {lossFinding(run.points, isOfTokens(run))?.words} {last >= 0 && goOn}
+          {findingOf(run)?.words} {last >= 0 && goOn}
         </div>
       </div>
     );
   if (run.status === 'finished') {
-    const finding = lossFinding(run.points, isOfTokens(run));
+    const finding = findingOf(run);
     const hasDiverged = finding?.kind === 'diverged';
     const tone = hasDiverged ? 'bad' : finding === undefined || finding.kind === 'learned' ? 'good' : 'warn';
     return (
@@ -92,7 +93,9 @@ export function RunNotice({
   return null;
 }
 
-const isOfTokens = ({ recipe }: RunRecord): boolean => recipe.trainer === 'sft';
+/** The loss of an online method is about 0 whatever it learns: its objective is what tells. */
+const findingOf = ({ recipe, points }: RunRecord) =>
+  hasRewards(points) ? objectiveFinding(points) : lossFinding(points, recipe.trainer === 'sft');
 
 /** What to do beside what the error says. */
 function remedy({ error }: RunRecord): string {

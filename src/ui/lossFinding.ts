@@ -10,12 +10,17 @@ export interface LossFinding {
 /** How far a loss must have risen before it counts: below it is noise, of which training loss has more. */
 const RISEN = 1.05;
 const TRAIN_RISEN = 1.2;
+/** Steps that are averaged: a batch of a few pairs says less than one of their many tokens. */
+const STEPS = { tokens: 5, votes: 20 };
 const STEADIER = 'Lower learning_rate, lengthen the warm-up, or set max_grad_norm to 1.';
 
 /** Mean training loss of the first and the last steps, and the lowest of such means; undefined below four points. */
-function trainTrend(points: readonly MetricPoint[]): { first: number; last: number; lowest: number } | undefined {
+function trainTrend(
+  points: readonly MetricPoint[],
+  steps: number,
+): { first: number; last: number; lowest: number } | undefined {
   const values = metricSeries(points, 'loss').map((p) => p.value);
-  const k = Math.min(5, Math.floor(values.length / 2));
+  const k = Math.min(steps, Math.floor(values.length / 2));
   if (k < 2) return undefined;
   const means = values.slice(k - 1).map((_, i) => values.slice(i, i + k).reduce((a, b) => a + b) / k);
   return { first: means[0]!, last: means.at(-1)!, lowest: Math.min(...means) };
@@ -29,7 +34,7 @@ function trainTrend(points: readonly MetricPoint[]): { first: number; last: numb
 export function lossFinding(points: readonly MetricPoint[], isOfTokens = true): LossFinding | undefined {
   const unit = isOfTokens ? ' nats a token' : '';
   const evals = metricSeries(points, 'eval_loss');
-  const train = trainTrend(points);
+  const train = trainTrend(points, isOfTokens ? STEPS.tokens : STEPS.votes);
   const first = evals[0];
   const last = evals.at(-1);
   const hasRisen = train !== undefined && train.last > train.first * TRAIN_RISEN;

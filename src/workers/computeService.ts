@@ -11,6 +11,7 @@ import { compareEngines, NAMES } from '../labs/bench/compare';
 import { profileStep } from '../labs/bench/profile';
 import { compareWithWasm } from '../labs/bench/wasmComparison';
 import { runVector, VECTORS } from '../labs/conformance/registry';
+import { freshPairs } from '../labs/freshPairs';
 import { RecipeRun } from '../labs/runRecipe';
 import { validateRecipe } from '../labs/validateRecipe';
 import { CheckpointError, ConfigError, DeviceError } from '../lib/errors';
@@ -39,6 +40,7 @@ import { ArtifactHolds } from './artifactHolds';
 import { compareRuns } from './compareRuns';
 import { DeviceQueue, yieldToMessages } from './deviceQueue';
 import { EndedRuns } from './endedRuns';
+import { GroupDrawing } from './groupDrawing';
 import { gpuErrorWords, inWords, isOutOfMemory, isWasmAbort, lossWords } from './inWords';
 import { klLabRequest } from './klLab';
 import { MemoryBudget, recipeMemory } from './memoryBudget';
@@ -50,7 +52,7 @@ import { ModelImports } from './modelImports';
 import { trainedTemplate } from './modelKit';
 import { Models, runOf, sourceOf } from './models';
 import { modelText } from './modelText';
-import { recipePreparer } from './prepareRun';
+import { type PrepareEnvironment, recipePreparer } from './prepareRun';
 import { RenderContexts } from './renderContexts';
 import { Rewards } from './rewards';
 import { type Connection, transferring } from './rpc';
@@ -63,6 +65,9 @@ import { checkWasm, wasmPlan } from './wasmBudget';
 
 /** Both sides of 64 pairs: a second or two of a small model between two steps of a run. */
 const MOST_ROWS = 128;
+/** Longest answer of a pair that is drawn to be judged, and how many are drawn together. */
+const JUDGED_TOKENS = 208;
+const JUDGED_BATCH = 32;
 /** Counts of compiled kernels go to the page at most this often. */
 const EMIT_EVERY_MS = 200;
 /** Tables by adapter: tuned forms; a product beside WebAssembly's. */
@@ -139,19 +144,20 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
   const modelAdapters = new ModelAdapters(models, artifacts, stores.runs);
   const rewards = new Rewards({ models, contexts, queue, runs: stores.runs });
   const arithmetic = new AdapterArithmetic({ tenancy, models, contexts, queue });
+  const preparing: PrepareEnvironment = {
+    ...{ ...env, models, contexts, queue },
+    alone: (task, signal) => tenancy.serving.alone(task, signal),
+    async checkMemory(recipe, config) {
+      const info = await ready();
+      if (info.backend === 'wasm') checkWasm(recipe, config);
+      else await budget.check(recipe, config, info);
+    },
+    sendAhead: () => backendInfo?.backend === 'webgpu' && !backendInfo.isFallbackAdapter,
+  };
   const training: TrainingRuns = new TrainingRuns({
     ...{ ...stores, locks: env.locks, queue, now, emit },
     checkpointEveryMs: env.checkpointEveryMs,
-    prepare: recipePreparer({
-      ...{ ...env, models, contexts, queue },
-      alone: (task, signal) => tenancy.serving.alone(task, signal),
-      async checkMemory(recipe, config) {
-        const info = await ready();
-        if (info.backend === 'wasm') checkWasm(recipe, config);
-        else await budget.check(recipe, config, info);
-      },
-      sendAhead: () => backendInfo?.backend === 'webgpu' && !backendInfo.isFallbackAdapter,
-    }),
+    prepare: recipePreparer(preparing),
     hold: (recipe) => holds.hold(recipe),
     ranOutOfMemory(driver) {
       // With the base beside it, it says nothing of what fits without.
@@ -175,6 +181,13 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
         emit({ kind: 'warning', message: `The trained model is not kept as an artifact. ${message}` });
       }
     },
+  });
+
+  const groups = new GroupDrawing({
+    ...{ ...stores, contexts, queue },
+    // What it prepares is not a run that anybody waits for.
+    prepare: recipePreparer({ ...preparing, emit: () => undefined }),
+    liveDriver: (runId) => training.get(runId)?.driver ?? ended.get(runId),
   });
 
   const items = new StorageItems({
@@ -412,6 +425,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
           { signal, onProgress: (done, total) => progress({ done, total }) },
         ),
       ),
+    drawGroup: (params, { signal }) => onDevice('drawing completions', () => groups.draw(params, signal)),
     readRows: ({ ref, rows }, { signal, progress }) =>
       onDevice('reading the rows', async () => {
         if (rows.length > MOST_ROWS)
@@ -433,6 +447,41 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       onDevice('measuring the reward model', () =>
         rewards.report(params, { signal, onProgress: (done, total) => progress({ done, total }) }),
       ),
+    judgedPairs: ({ policy, judge, ...options }, { signal, progress }) =>
+      onDevice('sampling pairs', async () => {
+        const text = modelText((await contexts.ofModel(policy)).tokenizer);
+        const total = 4 * options.pairs; // two draws a pair, then two rewards
+        const { pairs, same } = await freshPairs(
+          { ...options, max_new_tokens: JUDGED_TOKENS },
+          await contexts.served(policy),
+          async (prompts, sampling, stopIds) => {
+            const texts: string[] = [];
+            for (let at = 0; at < prompts.length; at += JUDGED_BATCH) {
+              const own = prompts.slice(at, at + JUDGED_BATCH);
+              const given = { prompts: own, sampling: { ...sampling, seed: sampling.seed + at }, stopIds, signal };
+              const rows = await models.use(
+                policy,
+                (engine) => generate(engine, { ...given, yieldToOthers: () => queue.giveWay() }),
+                signal,
+                'training',
+              );
+              texts.push(...rows.map(({ ids, terminated }) => text.decode(terminated ? ids.slice(0, -1) : ids)));
+              progress({ done: texts.length, total });
+            }
+            return texts;
+          },
+        );
+        const rows = pairs.flatMap((pair) => pair.rows);
+        const scored = rows.length > 0 ? (await rewards.scoreTexts({ ref: judge, rows }, { signal })).rows : [];
+        progress({ done: total, total });
+        return {
+          pairs: pairs.map(({ quality }, i) => ({
+            quality,
+            reward: [scored[2 * i]!.reward, scored[2 * i + 1]!.reward] as const,
+          })),
+          same,
+        };
+      }),
     layerNorms: ({ ref, ids }, { signal }) =>
       onDevice('reading the row', () => models.use(ref, (engine) => layerNorms(engine, ids), signal)),
     evaluate: ({ ref, metrics, cases, seed, promptStyle, dataset, template, casesOf = ref }, { progress, signal }) =>

@@ -143,3 +143,80 @@ test('KL laboratory: a model beside itself has none; rows come with their tokens
   await expect(compute.request('klLab', { ...params, prompts: [] })).rejects.toThrow('There is no prompt to answer');
   await expect(compute.request('klLab', { ...params, tensor: 'nose' })).rejects.toThrow('trains no tensor "nose"');
 });
+
+test('a group is drawn as a run would: at its start, as it trains, and from what it left; PPO with its values', async () => {
+  const made = bed();
+  const { compute } = made;
+  const asked = { recipe, index: 2, completions: 4, seed: 1 };
+  const before = await compute.request('drawGroup', asked);
+  expect(before).toMatchObject({ index: 2, prompts: 12, step: 0, klCoef: 0.05, klEstimator: 'k1' });
+  expect(before.functions).toEqual([
+    { name: 'length', weight: 1 },
+    { name: 'exact_answer', weight: 1 },
+  ]);
+  before.rows.forEach(({ ids, logps, refLogps, values, advantages, returns, rewards, score }, i) => {
+    expect(before.tokens[i]).toHaveLength(ids.length);
+    expect([logps.length, refLogps!.length]).toEqual([ids.length, ids.length]);
+    expect([values!.length, (advantages as number[]).length]).toEqual([ids.length + 1, ids.length]);
+    expect(returns!.length).toBeGreaterThanOrEqual(ids.length);
+    logps.forEach((logp, t) => {
+      expect(logp).toBeCloseTo(refLogps![t]!, 5); // nothing has been trained
+    });
+    expect(score).toBeCloseTo(rewards[0]! + rewards[1]!, 6);
+  });
+  expect((await compute.request('drawGroup', asked)).rows).toEqual(before.rows); // the same dice
+
+  const args = { ...recipe.args, max_steps: 400, learning_rate: 0.01 };
+  await compute.request('startRun', { runId: 'r', name: 'r', recipe: { ...recipe, args } });
+  await vi.waitFor(async () => expect((await run(made)).step).toBeGreaterThan(3), { timeout: 30_000, interval: 20 });
+  await compute.request('drawGroup', { ...asked, runId: 'r' }); // while it trains
+  const { step } = await compute.request('pause', { runId: 'r' });
+  const now = await compute.request('drawGroup', { ...asked, runId: 'r' });
+  expect(now.step).toBe(step);
+  expect(now.rows).not.toEqual(before.rows);
+  await compute.request('stop', { runId: 'r' });
+  expect((await compute.request('drawGroup', { ...asked, runId: 'r' })).rows).toEqual(now.rows);
+
+  const draw = (part: Partial<typeof asked>) => compute.request('drawGroup', { ...asked, ...part });
+  await expect(draw({ completions: 1 })).rejects.toThrow('A group has 2 to 16 completions, got 1');
+  await expect(draw({ index: 12 })).rejects.toThrow('There is no prompt 13: the run draws from 12');
+  await expect(draw({ recipe: tinyRecipe })).rejects.toThrow('sft trains on given answers and draws none');
+  const { num_ppo_epochs: _ofPpo, ...shared } = recipe.args;
+  const rloo = await draw({ recipe: { ...recipe, trainer: 'rloo', args: { ...shared, num_generations: 2 } } });
+  // What is left of each reward after the mean of the others sums to 0.
+  expect(rloo.rows.reduce((sum, { advantages }) => sum + (advantages as number), 0)).toBeCloseTo(0, 6);
+  expect(rloo.rows[0]!.values).toBeUndefined();
+}, 90_000);
+
+test('a group comes from the last checkpoint where the run is not on the device, with the value model of the run', async () => {
+  const made = bed();
+  await made.compute.request('startRun', { runId: 'r', name: 'r', recipe });
+  await until(made, 'finished');
+  const asked = { recipe, runId: 'r', index: 1, completions: 2, seed: 4 };
+  const here = await made.compute.request('drawGroup', asked);
+  const other = testBed({ storage: made.storage });
+  beds.push(other);
+  const there = await other.compute.request('drawGroup', asked);
+  expect(there.step).toBe(4);
+  expect(there.rows.map(({ ids }) => ids)).toEqual(here.rows.map(({ ids }) => ids));
+  there.rows.forEach(({ values }, i) => {
+    values!.forEach((value, t) => {
+      expect(value).toBeCloseTo(here.rows[i]!.values![t]!, 5);
+    });
+  });
+}, 60_000);
+
+test('looking changes nothing: a run that was drawn from on its way ends on the same numbers', async () => {
+  const losses: unknown[] = [];
+  for (const looks of [false, true]) {
+    const made = bed();
+    const { compute } = made;
+    await compute.request('startRun', { runId: 'r', name: 'r', recipe });
+    await compute.request('pause', { runId: 'r' });
+    if (looks) await compute.request('drawGroup', { recipe, runId: 'r', index: 3, completions: 3, seed: 9 });
+    await compute.request('unpause', { runId: 'r' });
+    await until(made, 'finished');
+    losses.push((await run(made)).points.map(({ step, loss, reward }) => [step, loss, reward]));
+  }
+  expect(losses[1]).toEqual(losses[0]);
+}, 60_000);

@@ -142,7 +142,7 @@ test('its report: held-out pairs of the set it was trained on, and every edit th
   await until(made, 'finished');
   const ask = (ref: string, dataset = 'builtin:pref') =>
     made.compute.request('rewardReport', { ref, dataset, pairs: 6, edited: 3, seed: 1 });
-  const { pairs, paidFor } = await ask('run:r');
+  const { pairs, judged, paidFor } = await ask('run:r');
   expect(pairs.accuracy.n).toBe(6);
   expect(pairs.margins).toHaveLength(6);
   expect(pairs.histogram.counts.reduce((a, b) => a + b)).toBe(6);
@@ -151,9 +151,34 @@ test('its report: held-out pairs of the set it was trained on, and every edit th
   const flattery = paidFor.effects.find(({ id }) => id === 'flattery')!;
   expect(flattery).toMatchObject({ n: 3, isSurface: true });
   expect(flattery.change).not.toBe(0);
-  expect(await ask('run:r')).toEqual({ pairs, paidFor });
+  // The world knows what a surface edit is worth, and in what the answers differ.
+  expect(flattery.quality).toEqual({ change: 0, low: 0, high: 0 });
+  const evidence = paidFor.effects.find(({ id }) => id === 'remove_evidence')!;
+  expect(evidence.quality!.high).toBeLessThan(0);
+  expect(pairs.byDimension.reduce((sum, { accuracy }) => sum + accuracy.n, 0)).toBe(6);
+  expect(judged).toHaveLength(6);
+  for (const { row, quality } of judged) {
+    expect(row.chosen).not.toEqual(row.rejected);
+    expect(quality!.chosen).toBeGreaterThan(quality!.rejected);
+  }
+  expect(await ask('run:r')).toEqual({ pairs, judged, paidFor });
   await expect(ask('run:r', 'builtin:sft/single')).rejects.toThrow('holds no preferences');
   await expect(ask('builtin:tiny')).rejects.toThrow('gives no rewards');
+
+  // A person's own pairs, the prompt in both conversations; the edits are still the world's.
+  const messages = (content: string) => [{ role: 'user' as const, content: 'And?' }, { role: 'assistant' as const, content }]; // biome-ignore format: one list
+  const own = (rows: DatasetRow[]) =>
+    made.compute.request('rewardReport', { ref: 'run:r', dataset: 'builtin:pref', rows, pairs: 9, edited: 3, seed: 1 });
+  const brought = await own([{ chosen: messages('Yes, by Friday.'), rejected: messages('No.') }]);
+  expect(brought.pairs).toMatchObject({ accuracy: { n: 1 }, byKind: [], byDimension: [] });
+  expect(brought.pairs.truth).toBeUndefined();
+  const [yes] = await rewards(made, 'run:r', [{ messages: messages('Yes, by Friday.') }]);
+  expectSame([brought.pairs.rewards[0]!.chosen], [yes!]);
+  expect(brought.paidFor).toEqual(paidFor);
+  const empty = { prompt: messages('').slice(0, 1), chosen: messages('Yes').slice(1), rejected: messages('').slice(1) };
+  await expect(own([{ chosen: messages('a'), rejected: messages('b') }, empty])).rejects.toThrow(
+    /^Pair 2, its rejected answer: the completion is empty/,
+  );
 });
 
 test('it is not offered as a language model: chat, inspection, evaluation, SFT and references say why', async () => {

@@ -51,7 +51,9 @@ export class Rewards {
     return rewardReport(async (rows) => {
       // Pairs, then edits: the second list is not known while the first is read.
       const told = (done: number, total: number) => onProgress?.(before + done, before + total);
-      const scores = await this.score(ref, encode(rows), 'training', { signal, onProgress: told });
+      const nameOf = (i: number) => `Pair ${Math.floor(i / 2) + 1}, its ${i % 2 ? 'rejected' : 'chosen'} answer`;
+      const encoded = encode(rows, before === 0 ? nameOf : undefined);
+      const scores = await this.score(ref, encoded, 'training', { signal, onProgress: told });
       before += rows.length;
       return scores.map((own) => own.at(-1)!);
     }, options);
@@ -63,7 +65,7 @@ export class Rewards {
     const context = await this.env.contexts.served(ref, template);
     const settings = { ...context, ...(recipe && { mask: settingsOf(recipe).mask }) };
     return {
-      encode: (rows: readonly DatasetRow[]) => encodeScored(rows, settings),
+      encode: (rows: readonly DatasetRow[], nameOf?: (i: number) => string) => encodeScored(rows, settings, nameOf),
       text: modelText(context.tokenizer),
     };
   }

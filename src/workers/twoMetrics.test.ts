@@ -88,3 +88,27 @@ test('of an online run the held-out reward is a target, by the same rule that pa
   expect(start!.now).toBeGreaterThan(0.75);
   expect(start!.now).toBeLessThan(1);
 }, 60_000);
+
+test('a reward model scores held-out answers that are longer than any row of training', async () => {
+  const made = testBed();
+  beds.push(made);
+  const { compute } = made;
+  const judge: Recipe = {
+    ...orpo,
+    trainer: 'reward',
+    args: { ...args, max_steps: 1, max_length: 384, per_device_train_batch_size: 2 },
+    two_metrics: null,
+  };
+  await compute.request('startRun', { runId: 'j', name: 'j', recipe: judge });
+  await vi.waitFor(() => expect(made.statuses('j').at(-1)).toBe('finished'), { timeout: 30_000, interval: 5 });
+  const recipe: Recipe = {
+    ...rloo,
+    args: { ...rloo.args, max_length: 300 },
+    rewards: [{ type: 'model', ref: 'run:j' }],
+  };
+  await compute.request('startRun', { runId: 'r', name: 'r', recipe });
+  await vi.waitFor(() => expect(made.statuses('r').at(-1)).toBe('finished'), { timeout: 30_000, interval: 5 });
+  const run = (await compute.request('listRuns', {})).runs.find(({ id }) => id === 'r')!;
+  const found = run.points.flatMap((point) => readingsOf(point) ?? []);
+  expect(found.filter(({ metric, now }) => metric === 'reward' && Number.isFinite(now))).toHaveLength(3);
+}, 60_000);

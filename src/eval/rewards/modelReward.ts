@@ -8,7 +8,7 @@ import type { RewardFunction } from './reward';
 export interface ModelRewardOptions {
   /** Rows scored together. */
   batchSize: number;
-  /** Tokens of the longest row that comes: prompt, completion and `closing`. */
+  /** Tokens of the longest row that training scores: prompt, completion and `closing`. A longer one, as a held-out answer may be, is read at its own length. */
   maxLength: number;
   /**
    * Ids that the template writes behind the token that ends a turn: the reward model read its own rows up to there. A completion
@@ -35,7 +35,7 @@ export function modelReward(
       const own = order.slice(at, at + batchSize);
       const batch = collate(
         own.map((i) => ({ ids: rows[i]!, mask: new Uint8Array(rows[i]!.length) })),
-        { buckets: bucketsUpTo(maxLength) },
+        { buckets: bucketsUpTo(Math.max(maxLength, ...own.map((i) => rows[i]!.length))) },
       );
       const { hidden, scores, mask, targets } = await engine.evaluate(batch, {
         want: ['hidden'],

@@ -11,7 +11,7 @@ import { useRuns } from '../../stores/runs';
 export function useModels() {
   const runs = useRuns((s) => s.runs);
   const list = Object.values(runs);
-  const newest = list.filter(hasWeights).toSorted((a, b) => b.createdAt - a.createdAt)[0];
+  const newest = list.filter((run) => hasWeights(run)).toSorted((a, b) => b.createdAt - a.createdAt)[0];
   const wanted = useModelStore((s) => s.wanted);
   const [choice, setChoice] = useState<{ since?: WantedInChat; left?: string; right?: string }>({});
   const chosen = choice.since === wanted ? choice : {};

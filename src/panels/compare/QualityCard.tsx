@@ -23,7 +23,7 @@ export function QualityCard({ rows }: { rows: readonly CompareRow[] }) {
       title="Quality and guardrails"
       note={
         first
-          ? `${first.cases} cases and ${first.refusals} about refusals, seed ${first.seed}; change since the start, paired, 95 %`
+          ? `${first.cases} cases and ${first.refusals} about refusals, seed ${first.seed}, on ${first.device}; change since the start, paired, 95 %`
           : ''
       }
       className="compare-table"
@@ -68,7 +68,7 @@ export function QualityCard({ rows }: { rows: readonly CompareRow[] }) {
                   return (
                     <td key={id} className="n compare-cell">
                       <span className="mono">{valueWords(id, reading.now)}</span>
-                      <span className="mono quiet">{changeWords(reading)}</span>
+                      <span className="mono quiet">{changeWords(reading).replace(' [', '\n[')}</span>
                       <span className={TONES[decision] ?? 'quiet'}>{decision}</span>
                     </td>
                   );

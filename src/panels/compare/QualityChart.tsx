@@ -23,13 +23,13 @@ export function QualityChart({ points, height }: { points: readonly ChartPoint[]
         The start will stand at the origin, and each measured method beside it.
       </div>
     );
-  const across = niceRange(0, Math.max(0.01, ...points.map(({ x }) => x.high)));
+  const most = Math.max(0.1, ...points.map(({ x }) => x.high));
   const up = niceRange(
     Math.min(-0.02, ...points.map(({ y }) => y.low)),
     Math.max(0.02, ...points.map(({ y }) => y.high)),
   );
-  const x = (value: number) =>
-    PAD.left + ((Math.max(value, 0) - across.low) / (across.high - across.low)) * (width - PAD.left - PAD.right);
+  // By square roots: methods that stay near the start are told apart beside one that runs off.
+  const x = (value: number) => PAD.left + Math.sqrt(Math.max(value, 0) / most) * (width - PAD.left - PAD.right);
   const y = (value: number) =>
     height - PAD.bottom - ((value - up.low) / (up.high - up.low)) * (height - PAD.top - PAD.bottom);
   const said = points
@@ -54,13 +54,13 @@ export function QualityChart({ points, height }: { points: readonly ChartPoint[]
           </g>
         ))}
         <line className="compare-zero" x1={PAD.left} x2={width - PAD.right + 8} y1={y(0)} y2={y(0)} />
-        {across.ticks.map((tick) => (
+        {rootTicks(most, x).map((tick) => (
           <text key={tick} className="axis-label" x={x(tick)} y={height - PAD.bottom + 16} textAnchor="middle">
             {tickText(tick)}
           </text>
         ))}
         <text className="axis-label" x={2} y={height - 6}>
-          KL from the start, nats an answer drawn at temperature 1
+          KL from the start, nats an answer, square-root scale
         </text>
         <rect className="compare-start" x={x(0) - 4} y={y(0) - 4} width={8} height={8} />
         <text className="axis-label" x={x(0) + 8} y={y(0) + 14}>
@@ -99,6 +99,17 @@ export function QualityChart({ points, height }: { points: readonly ChartPoint[]
       <p className="quiet compare-small">A hollow point: not decided, its interval of quality covers no change.</p>
     </div>
   );
+}
+
+/** 0 and those of 1, 2, 5, 10 … that have room for their text. */
+function rootTicks(most: number, x: (value: number) => number): number[] {
+  const out = [0];
+  for (let power = 10 ** Math.floor(Math.log10(most) - 3); power <= most; power *= 10)
+    for (const m of [1, 2, 5]) {
+      const tick = Number((m * power).toPrecision(1));
+      if (tick <= most && x(tick) - x(out.at(-1)!) >= 40) out.push(tick);
+    }
+  return out;
 }
 
 /** Heights of labels, moved apart where they would lie on each other. */

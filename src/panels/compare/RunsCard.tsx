@@ -41,7 +41,12 @@ export function RunsCard({ compare }: { compare: Compare }) {
                   <b>{run.name}</b>
                 </label>
                 <span className="quiet">
-                  {count(run.step)} steps{row && `, ${stateWords(row, (at) => sinceWords(at, Date.now()))}`}
+                  {[
+                    run.status === 'stopped' && `stopped at step ${count(run.step)}`,
+                    row && stateWords(row, (at) => sinceWords(at, Date.now())),
+                  ]
+                    .filter(Boolean)
+                    .join(', ')}
                 </span>
               </li>
             );
@@ -154,7 +159,7 @@ function Missing({ compare }: { compare: Compare }) {
         {budget.unit === 'steps'
           ? `Each takes ${plural(budget.amount, 'optimizer step')} from the same start with the same seed; a step of one method reads more tokens than a step of another, as the table shows.`
           : knowsTokens
-            ? `About ${count(budget.amount)} tokens each, by ${count(Math.round(perRow!))} tokens a row in the runs at hand: ${items.map(({ name }) => name).join('; ')}.`
+            ? `About ${count(budget.amount)} tokens each, by ${count(Math.round(perRow!))} tokens a row in the runs at hand${items.length > 0 ? `: ${items.map(({ name }) => name).join('; ')}` : ''}.`
             : 'How many tokens a row has is known after the first run from this start. Train one by steps first.'}
       </p>
       {training.live && !queue.queue && (

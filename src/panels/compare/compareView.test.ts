@@ -30,7 +30,7 @@ test('a method with two runs goes by their names; figures of other cases or step
   const rows = rowsOf(runs, 8, 1);
   expect(rows.map(({ label }) => label)).toEqual(['run a', 'run b', 'ORPO', 'KTO']);
   expect(rows.map((row) => stateWords(row, when))).toEqual([
-    'measured at 5 in a device',
+    'measured at 5',
     'measured on 40 cases',
     'measured at step 50; the run has gone on',
     'not measured',
@@ -75,5 +75,14 @@ test('the rule’s answer comes with each gain and its interval', () => {
   expect(why[0]).toMatch(/^m0 over the start: \+0\.200 \[.+\], a gain\.$/);
   expect(why[1]).toMatch(/^m1 over m0: 0\.00 .* no decided gain\.$/);
   expect(why.at(-1)).toMatch(/^Online, m2 over m0/);
+  const flat = stageWords(
+    stageRule(
+      staged.map((one) => ({ ...one, compared: measured(0, 0, 1) })),
+      false,
+    ),
+    false,
+  );
+  expect(flat.answer).toMatch(/^Stay offline, and look at the votes/);
+  expect(flat.why.join(' ')).toMatch(/room for a gain of \+0\.\d+\. More cases/); // 8 cases without a change
   expect(stageWords(stageRule([], false), false).why).toEqual(['No offline run of this start has been measured.']);
 });

@@ -4,7 +4,10 @@ import type { Gain, StageVerdict } from '../../labs/stageRule';
 import { signed } from '../../lib/words';
 import { type Compared, type Decision, decisionOf } from '../../protocol/comparison';
 import type { RunRecord } from '../../protocol/run';
-import type { Reading } from '../../protocol/twoMetrics';
+import { type Reading, WATCHED } from '../../protocol/twoMetrics';
+
+/** Least gain of quality that targets ask for. */
+const WORTH_HAVING = WATCHED.rubric!.better_by!;
 
 export interface CompareRow {
   run: RunRecord;
@@ -29,7 +32,7 @@ export function rowsOf(runs: readonly RunRecord[], cases: number, seed: number):
 
 /** Why a run has no figures in view, or when it got them. */
 export function stateWords({ run, compared }: CompareRow, when: (at: number) => string): string {
-  if (compared) return `measured ${when(compared.at)} in ${compared.device}`;
+  if (compared) return `measured ${when(compared.at)}`;
   if (!run.compared) return 'not measured';
   if (run.compared.step !== run.step) return `measured at step ${run.compared.step}; the run has gone on`;
   return `measured on ${run.compared.cases} cases`;
@@ -93,10 +96,13 @@ export function stageWords(
     'measure offline': 'Train and measure an offline method first.',
     'stay offline': 'Stay offline: it still pays.',
     'one more offline': 'Train one more offline run before you decide.',
-    'flat, stay offline': 'Offline has flattened, and nothing asks for rollouts: stay, and look at the votes.',
-    'go online': 'Go online: offline has flattened, and the product needs exploration.',
+    'flat, stay offline':
+      'Stay offline, and look at the votes: the last two offline runs bring no decided gain, and nothing asks for rollouts.',
+    'go online': 'Go online: the last two offline runs bring no decided gain, and the product needs exploration.',
   };
   const lastTwo = offline.slice(-2);
+  const room = Math.max(...lastTwo.map(({ high }) => high));
+  const isFlat = stage === 'flat, stay offline' || stage === 'go online';
   const why = [
     ...(offline.length === 0 ? ['No offline run of this start has been measured.'] : []),
     ...lastTwo.map((gain) => `${gainWords(gain)}.`),
@@ -107,6 +113,9 @@ export function stageWords(
       ? [
           'Votes on other prompts, or better ones, reach what more steps do not. Rollouts pay where the wanted answers stand in no pair.',
         ]
+      : []),
+    ...(isFlat && room > WORTH_HAVING
+      ? [`That is as far as these cases tell: they leave room for a gain of ${signed(room)}. More cases narrow it.`]
       : []),
     ...(offline.length > 0 ? [`Exploration is ${needsExploration ? '' : 'not '}needed, as you say below.`] : []),
     ...online.map((gain) => `Online, ${gainWords(gain)}.`),

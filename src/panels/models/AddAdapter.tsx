@@ -105,6 +105,8 @@ export function AddAdapter({
             <b>{reading.name}</b>: r {reading.config.r}, lora_alpha {reading.config.lora_alpha}
             {kinds.map((kind) => `, ${kind}`)}, on {plural(reading.modules, 'module')}; {count(reading.parameterCount)}{' '}
             parameters in {megabytes(reading.sizeBytes)}.
+            {reading.config.modules_to_save?.includes('score') &&
+              ' Its score head comes with it (modules_to_save), so it makes this base a reward model.'}
           </p>
           <div className={`note ${reading.base.needsConfirmation ? 'warn' : 'good'}`}>
             <div>

@@ -6,7 +6,7 @@ import type { ModelCard, StoredModel } from '../../protocol/requests';
 import { studioClient } from '../../stores/client';
 import { useDatasets } from '../../stores/datasets';
 import { builtinName } from '../../stores/modelNames';
-import { openInChat, renameModel, useModelStore, withModel } from '../../stores/models';
+import { openInChat, openInReward, renameModel, useModelStore, withModel } from '../../stores/models';
 import { saveBlob } from '../../stores/saveFile';
 import { useSession } from '../../stores/session';
 import { setNames } from '../../stores/setNames';
@@ -203,6 +203,11 @@ function CardBody({ card, stored }: { card: ModelCard; stored?: StoredModel }) {
   return (
     <>
       <div className="models-verbs">
+        {isReward && (
+          <button type="button" className="button primary" onClick={() => openInReward(info.ref)}>
+            Judge it in Reward model
+          </button>
+        )}
         {runs('chat') && (
           <button type="button" className="button primary" onClick={() => openInChat(info.ref, card.base?.ref)}>
             {card.base === undefined ? 'Chat with it' : 'Compare with its base in Chat'}
@@ -232,7 +237,8 @@ function CardBody({ card, stored }: { card: ModelCard; stored?: StoredModel }) {
       </div>
       {isReward && (
         <p className="quiet">
-          A reward model gives texts numbers and writes none, so Chat, SFT and LoRA take language models only.
+          A reward model gives texts numbers and writes none, so Chat, SFT and LoRA take language models only. Its
+          export says how AutoModelForSequenceClassification reads it.
         </p>
       )}
       {runs('full') && isBase && (

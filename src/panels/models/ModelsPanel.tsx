@@ -80,7 +80,7 @@ export function ModelsPanel() {
           <Card title="In this browser" note={storedWords(stored)}>
             {!isLoaded && <div className="skeleton-block" aria-hidden="true" />}
             <ul className="models-list" aria-label="Models">
-              {stored.map(({ id, name, sizeBytes, isImported, adapterOf }) => (
+              {stored.map(({ id, name, sizeBytes, isImported, adapterOf, head }) => (
                 <li key={id}>
                   <button
                     type="button"
@@ -90,7 +90,7 @@ export function ModelsPanel() {
                   >
                     <span className="one-line">{name}</span>
                     <small>
-                      {originWords({ adapterOf, isImported })} · {megabytes(sizeBytes)}
+                      {originWords({ adapterOf, isImported, head })} · {megabytes(sizeBytes)}
                     </small>
                   </button>
                 </li>

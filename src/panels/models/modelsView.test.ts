@@ -56,6 +56,7 @@ test('an adapter is added to the model that is open, or to the base of the adapt
   expect([storedWords([]), storedWords([mine]), storedWords([mine, adapter])]).toEqual(['3 built-in models', '1 model, 3 built-in', '1 model, 1 adapter, 3 built-in']); // biome-ignore format: one call
   const gone = { ...adapter, adapterOf: { ...adapter.adapterOf, isGone: true as const } };
   expect(baseOf('sha256:b', gone)).toBeUndefined();
+  expect(originWords({ ...adapter, head: 'score' })).toBe('reward adapter of mine');
   expect([originWords(mine), originWords(adapter), originWords(gone)]).toEqual(['imported', 'adapter of mine', 'adapter of mine (not here)']); // biome-ignore format: one call
 });
 

@@ -24,13 +24,16 @@ export function storedWords(stored: readonly StoredModel[]): string {
   const own = [models > 0 && plural(models, 'model'), adapters > 0 && plural(adapters, 'adapter')].filter(Boolean);
   return own.length > 0 ? `${own.join(', ')}, ${BUILTIN_MODELS.length} built-in` : `${BUILTIN_MODELS.length} built-in models`; // biome-ignore format: one choice
 }
-/** `adapter of tiny`, of a base that was deleted too; `imported`, `trained here`. */
-export const originWords = ({ adapterOf, isImported }: Pick<StoredModel, 'adapterOf' | 'isImported'>): string =>
-  adapterOf
-    ? `adapter of ${adapterOf.name}${adapterOf.isGone ? ' (not here)' : ''}`
-    : isImported
-      ? 'imported'
-      : 'trained here';
+/** `adapter of tiny`, of a base that was deleted too; `imported`, `trained here`; a reward model says so. */
+export function originWords({
+  adapterOf,
+  isImported,
+  head,
+}: Pick<StoredModel, 'adapterOf' | 'isImported' | 'head'>): string {
+  if (adapterOf)
+    return `${head === 'score' ? 'reward adapter' : 'adapter'} of ${adapterOf.name}${adapterOf.isGone ? ' (not here)' : ''}`;
+  return `${head === 'score' ? 'reward model, ' : ''}${isImported ? 'imported' : 'trained here'}`;
+}
 
 /** `0.20M`, `134.5M`. */
 export const millions = (parameters: number): string =>
@@ -58,6 +61,9 @@ export function adapterFacts({ info: { adapters = [] } }: ModelCard): [string, s
       ['lora_alpha', [String(alpha), ...alphas].join(', ')],
       ['target_modules', typeof targets === 'string' ? targets : targets.join(', ')],
       ...(kinds ? [['kind', kinds] as [string, string]] : []),
+      ...(config.modules_to_save?.length
+        ? [['modules_to_save', config.modules_to_save.join(', ')] as [string, string]]
+        : []),
       ['its own parameters', `${count(parameterCount)} (${millions(parameterCount)})`],
     ];
   });
@@ -76,7 +82,7 @@ export function memoryNotes(uses: readonly ModelUse[]): string[] {
 }
 
 /** The shape in words, one fact a pair. */
-export function shapeFacts({ info: { config, parameterCount } }: ModelCard): [string, string][] {
+export function shapeFacts({ info: { config, parameterCount, head } }: ModelCard): [string, string][] {
   const { num_attention_heads: heads, num_key_value_heads: kv, rope_scaling } = config;
   return [
     ['parameters', `${count(parameterCount)} (${millions(parameterCount)})`],
@@ -85,7 +91,7 @@ export function shapeFacts({ info: { config, parameterCount } }: ModelCard): [st
     ['MLP', count(config.intermediate_size)],
     [
       'vocabulary',
-      `${count(config.vocab_size)}${config.tie_word_embeddings ? ', head tied to it' : ', head of its own'}`,
+      `${count(config.vocab_size)}${head === 'score' ? ', a score head instead of one over it' : config.tie_word_embeddings ? ', head tied to it' : ', head of its own'}`,
     ],
     ['context', `${count(config.max_position_embeddings)} tokens`],
     [

@@ -5,7 +5,8 @@ import { number } from '../../lib/words';
 import type { RunRecord } from '../../protocol/run';
 import { Card } from '../../ui/Card';
 import { LineChart } from '../../ui/LineChart';
-import { curveWords, lastValue, metricSeries, progressWords } from '../../ui/runWords';
+import { curveWords, lastValue, metricSeries } from '../../ui/runWords';
+import { PaceCard } from '../shared/PaceCard';
 import { curveGroups } from './curveView';
 import { lossArgs, lossAtStart, lossesOf } from './lossView';
 
@@ -36,7 +37,7 @@ export function Curves({ preferences, run }: { preferences: Preferences; run: Ru
   const start = recipe.trainer === 'kto' ? { value: 0.5, label: 'at r = z' } : loss && lossAtStart(loss, lossArgs(recipe, loss)); // biome-ignore format: two cases
   const { points } = run;
   return (
-    <div className="pref-curves">
+    <div className="train-curves">
       {curveGroups(metrics).map(({ title, lines, heldOut }) => (
         <Card
           key={title}
@@ -61,33 +62,17 @@ export function Curves({ preferences, run }: { preferences: Preferences; run: Ru
                 : []),
             ]}
           />
-          <p className="quiet pref-meaning">{meaningOf(title, metrics)}</p>
+          <p className="quiet train-meaning">{meaningOf(title, metrics)}</p>
         </Card>
       ))}
-      <Card
-        title="pace"
-        note={progressWords(isRecovering ? 'recovering' : run.status, run.step, run.maxSteps, stats?.stepMs)}
-        className="chart-card pref-pace"
-      >
-        <div className="pref-small-curves">
-          {SMALL.map((metric) => (
-            <div key={metric} title={metrics[metric]?.meaning}>
-              <p>
-                <span>{metric}</span>
-                <span className="mono">{words(lastValue(points, metric))}</span>
-              </p>
-              <LineChart
-                title={metric}
-                height={26}
-                isSmall
-                xMax={run.maxSteps}
-                series={[{ id: metric, label: metric, points: metricSeries(points, metric) }]}
-              />
-            </div>
-          ))}
-        </div>
-        <p className="quiet pref-meaning">{metrics.entropy?.meaning}</p>
-      </Card>
+      <PaceCard
+        run={run}
+        stepMs={stats?.stepMs}
+        isRecovering={isRecovering}
+        metrics={metrics}
+        names={SMALL}
+        meaningOf="entropy"
+      />
     </div>
   );
 }

@@ -153,13 +153,15 @@ export function MarginCard({
               </label>
               <div className="pref-margin-words">
                 {found.map(({ option, points }) => (
-                  <p key={option.id} className="pref-small">
+                  <p key={option.id} className="train-small">
                     {summaryWords(option, points)} <span className="quiet">{option.loss.meaning}</span>
                   </p>
                 ))}
               </div>
               {second?.id === 'dpo/exo_pair' && (
-                <p className="quiet pref-small">exo_pair with ε = 0.001 where label_smoothing is 0, as in its paper.</p>
+                <p className="quiet train-small">
+                  exo_pair with ε = 0.001 where label_smoothing is 0, as in its paper.
+                </p>
               )}
               <SummaryTable found={found} />
             </div>

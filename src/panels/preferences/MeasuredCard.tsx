@@ -20,7 +20,7 @@ export function MeasuredCard({ run, starts }: { run: RunRecord; starts: boolean 
         words: 'Answers are drawn and read under the reference …',
       }}
       remark={
-        <p className="pref-small">
+        <p className="train-small">
           A higher win rate says which answer the rubric likes better, not that its facts are right: read it beside the
           guardrails, refusal_recall, schema_valid, mean_length and kl.
         </p>

@@ -1,5 +1,6 @@
 // One pair opened: its two answers token by token under policy and reference, what each adds to Δ, and the loss with its numbers.
 import { useCallback, useState } from 'react';
+import { argsOf } from '../../labs/trainerOf';
 import { number, signed } from '../../lib/words';
 import { ktoLosses, pullOfRow } from '../../protocol/ktoLosses';
 import type { Recipe } from '../../protocol/recipe';
@@ -15,7 +16,6 @@ import { RowStepper } from '../../ui/RowStepper';
 import { Segmented } from '../../ui/Segmented';
 import { StateSelect } from '../../ui/StateSelect';
 import { directionWords, formulaLines, type LossOption, lossArgs, lossesOf, pairUnder } from './lossView';
-import { argsOf } from './methods';
 import {
   PAIR_HEATS,
   type PairHeat,
@@ -198,7 +198,7 @@ function SideStrip({
           heat={readings && ((t) => heat(t + from))}
         />
       </div>
-      <p className="quiet pref-small pref-token">
+      <p className="quiet train-small pref-token">
         {readings && tokenWords(side, row, readings.policy[side], readings.reference[side], token)}
       </p>
     </section>

@@ -1,7 +1,7 @@
 // Preferences: training on votes, its curves, one pair opened to its tokens, pairs on the curve of a loss, sweeps.
 import { useMemo, useState } from 'react';
 import { settingsOf } from '../../labs/recipeSettings';
-import { configOf } from '../../labs/trainerOf';
+import { argsOf, configOf } from '../../labs/trainerOf';
 import type { Recipe } from '../../protocol/recipe';
 import { modelStates } from '../../stores/modelStates';
 import { openInChat } from '../../stores/models';
@@ -13,19 +13,20 @@ import { RunElsewhere } from '../../ui/RunElsewhere';
 import { RunNotice } from '../../ui/RunNotice';
 import { lastValue } from '../../ui/runWords';
 import { StartNotices } from '../../ui/StartNotices';
+import { referenceToRead } from '../shared/referenceView';
 import { TwoMetricsCard } from '../shared/TwoMetricsCard';
 import { Curves, NoRun } from './Curves';
 import { chosenFalls } from './curveView';
 import { MarginCard } from './MarginCard';
 import { MeasuredCard } from './MeasuredCard';
-import { argsOf } from './methods';
 import { PairBox, type PairPlace } from './PairBox';
 import { PinCard } from './PinCard';
 import { RecipeCard } from './RecipeCard';
-import { referenceToRead } from './referenceView';
+import { StalenessCard } from './StalenessCard';
 import { SweepCard } from './SweepCard';
 import { usePreferences } from './usePreferences';
 import '../../ui/parts.css';
+import '../shared/training.css';
 import './preferences.css';
 
 export function PreferencesPanel() {
@@ -81,12 +82,12 @@ export function PreferencesPanel() {
       {preferences.elsewhere && <RunElsewhere {...preferences.elsewhere} />}
       <StartNotices gate={preferences.gate} failure={preferences.failure} onClose={preferences.closeGate} />
       <ChosenFalls preferences={preferences} />
-      <div className="pref-top">
+      <div className="train-top">
         <RecipeCard preferences={preferences} />
         {run ? (
           <Curves preferences={preferences} run={run} />
         ) : (
-          <div className="pref-empty">
+          <div className="train-empty">
             <NoRun />
             <PinCard />
           </div>
@@ -98,6 +99,18 @@ export function PreferencesPanel() {
       <Answers key={run?.id} generations={run?.generations ?? []} isOver={run !== undefined && !isLive(run)} />
       {run && (run.status === 'finished' || run.status === 'stopped') && (
         <MeasuredCard run={run} starts={run.status === 'finished' && preferences.finishedHere && !run.group} />
+      )}
+      {run && own !== undefined && (run.status === 'paused' || run.checkpoints.length > 0) && (
+        <StalenessCard
+          key={run.id}
+          run={run}
+          recipe={shown}
+          state={states[0]!}
+          sets={pairSets}
+          datasetId={own}
+          settings={settings}
+          runs={Object.values(preferences.allRuns)}
+        />
       )}
       <SweepCard preferences={preferences} />
       {run && <PinCard />}

@@ -1,8 +1,8 @@
 // The knobs: method, model, data, reference and a few fields in sight, the rest folded. While a run is on they are locked.
 import { useState } from 'react';
-import { dataHint, dataOf, withData } from '../../labs/recipeData';
-import { configOf } from '../../labs/trainerOf';
-import { type Fields, omitFields, pickFields } from '../../lib/fields';
+import { dataHint, dataOf, fittingSets, withData } from '../../labs/recipeData';
+import { argsOf, configOf } from '../../labs/trainerOf';
+import { omitFields, pickFields } from '../../lib/fields';
 import type { Json } from '../../protocol/chat';
 import { RAW_BASES } from '../../stores/baseChoice';
 import { withModel } from '../../stores/models';
@@ -15,24 +15,15 @@ import { Knob } from '../../ui/Knob';
 import { MemoryNote } from '../../ui/MemoryNote';
 import { Segmented } from '../../ui/Segmented';
 import { TemplateSelect, withOwn } from '../../ui/TemplateSelect';
+import { NOISE_FIELD } from '../shared/noiseField';
 import { PeftFields } from '../shared/PeftFields';
-import { argsOf, fittingSets, METHODS, methodOf, withMethod } from './methods';
-import { chosenReference, referenceChoices, withReference } from './referenceView';
+import { chosenReference, referenceChoices, withReference } from '../shared/referenceView';
+import { METHODS, methodOf, withMethod } from './methods';
 import type { Preferences } from './usePreferences';
 
 const SHOWN = ['loss_type', 'beta', 'simpo_gamma', 'learning_rate', 'per_device_train_batch_size', 'max_steps'];
 const PEFT_SHOWN = ['r', 'lora_alpha'];
 const PEFT_START = { r: 8, lora_alpha: 16, target_modules: 'all-linear' };
-/** Ours: no setting of a trainer, part of the recipe's data. */
-const NOISE_FIELD: Fields = {
-  flipped_votes: {
-    type: 'number',
-    default: 0,
-    min: 0,
-    max: 1,
-    help: 'Share of the training votes that are turned round, drawn by the seed of the data. Held-out votes stay as they are.',
-  },
-};
 export function RecipeCard({ preferences }: { preferences: Preferences }) {
   const { recipe, edit, isBusy, sets, bases, stored, memory } = preferences;
   const [isOpen, setOpen] = useState(false);
@@ -55,7 +46,7 @@ export function RecipeCard({ preferences }: { preferences: Preferences }) {
   const notes = (
     <>
       {isRaw && (
-        <p className="warn-text pref-small">
+        <p className="warn-text train-small">
           A raw base has not learnt to answer: two unlikely answers are compared, and the format is not there yet. SFT
           comes first: train it under <a href="#/sft">SFT</a>, or{' '}
           <button
@@ -71,7 +62,7 @@ export function RecipeCard({ preferences }: { preferences: Preferences }) {
       )}
       <MemoryNote plan={memory.value?.plan} isLoading={memory.isLoading} isBusy={isBusy} />
       {preferences.complaints.map((complaint) => (
-        <p key={complaint} className="bad-text pref-small">
+        <p key={complaint} className="bad-text train-small">
           {complaint}
         </p>
       ))}
@@ -111,7 +102,7 @@ export function RecipeCard({ preferences }: { preferences: Preferences }) {
           value={method.id}
           onChange={(id) => edit(withMethod(recipe, METHODS.find((one) => one.id === id)!, sets))}
         />
-        <p className="quiet pref-small">{method.words}</p>
+        <p className="quiet train-small">{method.words}</p>
         <Knob name="model" help={hasHelp ? 'What it starts from: a model that has been through SFT.' : undefined}>
           <BaseSelect
             bases={bases}
@@ -137,7 +128,7 @@ export function RecipeCard({ preferences }: { preferences: Preferences }) {
             ))}
           </select>
         </Knob>
-        {dataHint(recipe) && <p className="quiet pref-small">{dataHint(recipe)}</p>}
+        {dataHint(recipe) && <p className="quiet train-small">{dataHint(recipe)}</p>}
         <Knob
           name="reference"
           help={hasHelp ? 'The anchor: rewards are log-ratios to it, and drift is measured from it.' : undefined}

@@ -68,7 +68,7 @@ export function SweepCard({ preferences }: { preferences: Preferences }) {
       queue={{ ...queue, canStart: queue.canStart && preferences.blocked === undefined }}
       hint={
         !isBeta && (
-          <p className="quiet pref-small">
+          <p className="quiet train-small">
             {isDpo
               ? 'Each training row is turned round with the chance of the share, by the seed of the data: the rows turned at 20 % are among those at 40 %. cdpo and robust are told the share as label_smoothing; sigmoid believes every vote.'
               : 'Losses that expect wrong votes are DPO’s: choose DPO above.'}
@@ -90,7 +90,7 @@ export function SweepCard({ preferences }: { preferences: Preferences }) {
         height: 200,
         series: sweepSeries(rows),
       }}
-      words={<p className="pref-small">{sweepWords(rows, kind, metric)}</p>}
+      words={<p className="train-small">{sweepWords(rows, kind, metric)}</p>}
       rows={rows}
       columns={[
         { head: 'loss', cell: ({ loss }) => loss },

@@ -1,5 +1,7 @@
 // The losses that the page can compute on a pair's log-probabilities, the one that a recipe trains, and a formula with its numbers
 // in it. Pure.
+
+import { argsOf } from '../../labs/trainerOf';
 import { numbers } from '../../lib/algebra';
 import { number } from '../../lib/words';
 import {
@@ -15,7 +17,6 @@ import {
 } from '../../protocol/pairLosses';
 import { pullOfPair, weightOfMargin } from '../../protocol/pairPulls';
 import type { Recipe } from '../../protocol/recipe';
-import { argsOf } from './methods';
 
 export interface LossOption {
   /** `dpo/sigmoid`. */

@@ -6,8 +6,8 @@ import { studioClient } from '../../stores/client';
 import { measurementOf, useMeasurements } from '../../stores/measurements';
 import { keepMeasured } from '../../stores/runs';
 import { measureRequest, startRequest } from '../shared/measureRequest';
+import { referenceToRead } from '../shared/referenceView';
 import { type SampledAnswer, sampledKl, winRate } from './measureView';
-import { referenceToRead } from './referenceView';
 
 /** Answers drawn for the KL. */
 export const SAMPLES = 24;

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
+import { fittingSets } from '../../labs/recipeData';
 import { validateRecipe } from '../../labs/validateRecipe';
 import type { DatasetInfo } from '../../protocol/requests';
-import { fittingSets, METHODS, methodOf, nextName, withMethod } from './methods';
-import { chosenReference, referenceChoices, referenceToRead, withReference } from './referenceView';
+import { chosenReference, referenceChoices, referenceToRead, withReference } from '../shared/referenceView';
+import { METHODS, methodOf, nextName, withMethod } from './methods';
 
 const set = (id: string, type: string): DatasetInfo => ({ id, type, title: id, description: '', rows: 10, splits: { train: 9 }, origin: 'builtin' }); // biome-ignore format: one set
 const SETS = [

@@ -1,8 +1,7 @@
 // The methods that the panel offers, and a recipe passed from one to another. Adding one = one line here. Pure.
 import { preferenceNano, preferenceRecipe } from '../../labs/recipes/preference';
-import { configOf } from '../../labs/trainerOf';
+import { argsOf, configOf } from '../../labs/trainerOf';
 import { fewTwoMetricsFor, twoMetricsFor } from '../../labs/twoMetrics';
-import { defaults } from '../../lib/fields';
 import type { Json } from '../../protocol/chat';
 import type { Recipe } from '../../protocol/recipe';
 import type { DatasetInfo } from '../../protocol/requests';
@@ -93,17 +92,6 @@ export function withMethod(recipe: Recipe, method: Method, sets: readonly Datase
     ...(needsReference && reference !== undefined && { reference }),
   };
 }
-
-/** Sets with rows that the method trains on, those of its first type first. */
-export function fittingSets(recipe: Pick<Recipe, 'trainer'>, sets: readonly DatasetInfo[]): DatasetInfo[] {
-  return configOf(recipe).trainsOn.flatMap((type) => sets.filter((set) => set.type === type));
-}
-
-/** All settings of a recipe, what is not given at its default. */
-export const argsOf = (recipe: Pick<Recipe, 'trainer' | 'args'>): { [key: string]: Json } => ({
-  ...(defaults(configOf(recipe).fields) as { [key: string]: Json }),
-  ...recipe.args,
-});
 
 /** `DPO sigmoid, β 0.1 · 2`: the second of its kind. */
 export function nextName(recipe: Recipe, runs: readonly { name: string }[]): string {

@@ -1,10 +1,11 @@
 // Sweeps over β and over the share of flipped votes: which runs make one, and what their points are. Pure.
+
+import { argsOf } from '../../labs/trainerOf';
 import { number, percent } from '../../lib/words';
 import type { Recipe } from '../../protocol/recipe';
 import type { RunRecord } from '../../protocol/run';
 import { lastValue } from '../../ui/runWords';
 import type { ScatterSeries } from '../../ui/ScatterChart';
-import { argsOf } from './methods';
 
 /** Groups of runs that this panel starts begin so. */
 export const BETA_SWEEP = 'preferences beta ';

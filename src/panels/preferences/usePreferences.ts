@@ -9,6 +9,7 @@ import { useSession } from '../../stores/session';
 import { SEED_FIELD, typedComplaints, useTypedFields } from '../../stores/typedFields';
 import { useTraining } from '../../stores/useTraining';
 import { fields as adapterFields } from '../../trainers/peft/config';
+import { NOISE_FIELD } from '../shared/noiseField';
 import { START, suggested, usePreferenceDraft } from './draft';
 import { nextName } from './methods';
 
@@ -21,7 +22,7 @@ export function usePreferences() {
   useWithoutMissing(chosen, edit, START);
   const sets = useDatasets().value?.datasets ?? [];
   const { typed } = useTypedFields('preferences');
-  const complaints = typedComplaints(typed, { ...configOf(recipe).fields, ...adapterFields, ...SEED_FIELD });
+  const complaints = typedComplaints(typed, { ...configOf(recipe).fields, ...adapterFields, ...SEED_FIELD, ...NOISE_FIELD }); // biome-ignore format: one call
   const training = useTraining({
     href: HREF,
     recipe,

@@ -31,31 +31,10 @@ export interface TwoMetricsCardProps {
 export function TwoMetricsCard({ run, recipe, edit, isBusy }: TwoMetricsCardProps) {
   const spec = run?.recipe.two_metrics ?? undefined;
   const measured = run && spec ? measuredOf(run.points, spec) : [];
-  const last = measured.at(-1);
   return (
-    <Card title="Two metrics" note={noteOf(run, spec, measured)} className="two-metrics">
-      {last && spec ? (
-        <div className="two-metrics-body">
-          <TwoMetricsMap path={pathOf(measured)} target={spec.targets[0]!} height={260} />
-          <div className="two-metrics-said">
-            <p className={`two-metrics-outcome ${toneOf(last.verdict.outcome)}`} role="status">
-              {last.step === 0 ? 'the start' : last.verdict.outcome}
-            </p>
-            <p className="two-metrics-small">
-              {last.step === 0
-                ? 'Every later measurement is compared with this one, case by case.'
-                : OUTCOME_WORDS[last.verdict.outcome]}
-            </p>
-            {last.step > 0 && (
-              <ul className="two-metrics-small">
-                {last.verdict.reasons.map((reason) => (
-                  <li key={reason}>{reason}</li>
-                ))}
-              </ul>
-            )}
-          </div>
-          <MetricsTable last={last} />
-        </div>
+    <Card title="Two metrics" note={twoMetricsNote(run)} className="two-metrics">
+      {run && measured.length > 0 ? (
+        <TwoMetricsOf run={run} />
       ) : (
         <p className="quiet two-metrics-idle">
           {run && !spec
@@ -72,12 +51,47 @@ function casesWords({ cases }: TwoMetrics): string {
   const { due, other } = refusalCounts(cases);
   return `${cases} cases and ${due + other} about refusals`;
 }
-function noteOf(run: RunRecord | undefined, spec: TwoMetrics | undefined, measured: readonly Measured[]): string {
-  const last = measured.at(-1);
+/** What was measured, and how long it took. */
+export function twoMetricsNote(run: RunRecord | undefined): string {
+  const spec = run?.recipe.two_metrics;
   if (!run || !spec) return '';
+  const measured = measuredOf(run.points, spec);
+  const last = measured.at(-1);
   if (!last) return run.status === 'running' ? 'measuring the start' : 'not measured yet';
   const spent = measured.reduce((sum, { seconds }) => sum + seconds, 0);
   return `measured at step ${last.step} of ${run.maxSteps} in ${duration(last.seconds)}, ${duration(spent)} in all, on ${casesWords(spec)}`;
+}
+
+/** Where a run lies, why, and its metrics; nothing before the first measurement. */
+export function TwoMetricsOf({ run }: { run: RunRecord }) {
+  const spec = run.recipe.two_metrics;
+  const measured = spec ? measuredOf(run.points, spec) : [];
+  const last = measured.at(-1);
+  if (!spec || !last) return null;
+  const { outcome, reasons } = last.verdict;
+  return (
+    <div className="two-metrics-body">
+      <TwoMetricsMap path={pathOf(measured)} target={spec.targets[0]!} height={260} />
+      <div className="two-metrics-said">
+        <p className={`two-metrics-outcome ${toneOf(outcome)}`} role="status">
+          {last.step === 0 ? 'the start' : outcome}
+        </p>
+        <p className="two-metrics-small">
+          {last.step === 0
+            ? 'Every later measurement is compared with this one, case by case.'
+            : OUTCOME_WORDS[outcome]}
+        </p>
+        {last.step > 0 && (
+          <ul className="two-metrics-small">
+            {reasons.map((reason) => (
+              <li key={reason}>{reason}</li>
+            ))}
+          </ul>
+        )}
+      </div>
+      <MetricsTable last={last} />
+    </div>
+  );
 }
 
 function MetricsTable({ last: { verdict } }: { last: Measured }) {

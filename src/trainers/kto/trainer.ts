@@ -54,7 +54,7 @@ export function loss(batch: Batch, args: KtoLossArgs): LossFn {
   const own = <X extends tf.Tensor>(x: X, side: 0 | 1): X => (size === 2 ? sideOf(x, side) : x);
   return (outputs) => {
     const sums = rowSums(outputs.logps!, outputs.mask).logps;
-    const reference = tf.tensor1d(referenceSums(batch));
+    const reference = referenceSums(batch, outputs.mask);
     const given = answers(batch.rowValues!.label!, size);
     const wanted = given.reduce((a, b) => a + b, 0);
     const rows = {

@@ -7,6 +7,7 @@ import { CancelledError, ConfigError, DataError } from '../../lib/errors';
 import { Rng } from '../../lib/rng';
 import type { DeviceScalar, ModelEngine, NamedTensorMap, OptimizerState } from '../../nn/seam';
 import type { Batch } from '../../protocol/batch';
+import type { DrawnGroup } from '../../protocol/drawnGroup';
 import type { MetricPoint, SampleGeneration } from '../../protocol/run';
 import { addUp, type LoopCheckpoint, realTokens, type StepReport, scaleOf } from '../loop';
 import { scheduleFactor, warmupSteps } from '../schedule';
@@ -189,6 +190,44 @@ export class OnlineRun {
     const { args, trainer, rewards } = this.options;
     const names = rewards.map(({ name }) => name);
     return rolloutMetrics(rows, { names, klCoef: this.klCoef, klEstimator: trainer.klEstimator(args) });
+  }
+
+  /**
+   * `completions` of one prompt, drawn, scored and shared out as in a rollout that has no others; nothing of the run changes. Throws
+   * ConfigError for a prompt that is not there, CancelledError when it is interrupted.
+   */
+  async drawGroup(
+    index: number,
+    { completions, seed, interruption }: { completions: number; seed: number; interruption: Interruption },
+  ): Promise<DrawnGroup> {
+    const { trainer, train, rewards } = this.options;
+    const prompt = train[index];
+    if (!prompt)
+      throw new ConfigError(
+        `There is no prompt ${index + 1}: the run draws from ${train.length}. Choose one of them.`,
+        {
+          where: 'index',
+        },
+      );
+    const args = { ...this.options.args, num_generations: completions };
+    const indices = new Array<number>(completions).fill(index);
+    const { rows } = await drawRollout(this.options, train, indices, { args, seed, interruption });
+    const shaped = trainer.shape({ rows, klCoef: this.klCoef }, args);
+    return {
+      prompt: prompt.text,
+      index,
+      prompts: train.length,
+      step: this.step,
+      klCoef: this.klCoef,
+      klEstimator: trainer.klEstimator(args),
+      functions: rewards.map(({ name, weight }) => ({ name, weight })),
+      rows: rows.map(({ prompt: _index, oldLogps, ...row }, i) => {
+        const { rowValues, tokenValues } = shaped.rows[i]!;
+        const { returns } = tokenValues;
+        const advantages = rowValues.advantages ?? tokenValues.advantages!;
+        return { ...row, logps: oldLogps, advantages, ...(returns && { returns }) };
+      }),
+    };
   }
 
   /** The micro-batches of the next step: a part of the buffer in the order of its pass. */

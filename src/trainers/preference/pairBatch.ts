@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Outputs } from '../../nn/seam';
 import type { Batch } from '../../protocol/batch';
-import { pairsOf, sideOf } from './sums';
+import { pairsOf, rowSums, sideOf } from './sums';
 import type { PairLogps } from './variants';
 
 /** Weight of each prediction in its completion, [B·T]: `tokenValues.completion` where a loss reads prompts too, else the mask. */
@@ -18,14 +18,12 @@ export function chosenTokens({ T }: Pick<Batch, 'T'>, mask: Float32Array): numbe
   return n;
 }
 
-/** Σ over each row's completion of log p under the reference, [B] nats. */
-export function referenceSums(batch: Batch): Float32Array {
-  const { B, T, tokenValues } = batch;
-  const mask = completionMask(batch);
-  const sums = new Float32Array(B);
-  for (let b = 0; b < B; b++)
-    for (let t = b * T; t < (b + 1) * T; t++) if (mask[t]) sums[b]! += mask[t]! * tokenValues!.refLogps![t]!;
-  return sums;
+/**
+ * Σ over each row's completion of log p under the reference, [B] nats. Added up on the device as the policy's own are, so that a
+ * policy that is its reference has margins of 0 and not of what rounding leaves.
+ */
+export function referenceSums({ B, T, tokenValues }: Batch, completion: tf.Tensor2D): tf.Tensor1D {
+  return rowSums(tf.tensor2d(tokenValues!.refLogps!, [B, T]), completion).logps;
 }
 
 export interface PairTensors {
@@ -37,7 +35,7 @@ export interface PairTensors {
 export function pairTensors(batch: Batch, { logps, mask }: Outputs): PairTensors {
   const { B, T, tokenValues } = batch;
   const completion = tokenValues?.completion ? tf.tensor2d(tokenValues.completion, [B, T]) : mask;
-  const reference = tokenValues?.refLogps ? tf.tensor1d(referenceSums(batch)) : undefined;
+  const reference = tokenValues?.refLogps ? referenceSums(batch, completion) : undefined;
   return { pair: pairsOf(logps!, completion, reference), completion };
 }
 

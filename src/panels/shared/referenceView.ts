@@ -1,10 +1,9 @@
 // What a run is anchored to, as a choice and as the model that is read. Pure.
 import { referenceOf } from '../../labs/referenceRef';
-import { configOf } from '../../labs/trainerOf';
+import { argsOf, configOf } from '../../labs/trainerOf';
 import type { Recipe } from '../../protocol/recipe';
 import type { ModelRef } from '../../protocol/requests';
 import type { RunRecord } from '../../protocol/run';
-import { argsOf } from './methods';
 
 /** `start`: what the trainer takes where nothing is said. */
 export const START = 'start';

@@ -1,0 +1,230 @@
+// The knobs: method, model, prompts, the KL brake and a few fields in sight, the rest folded. While a run is on they are locked.
+import { useState } from 'react';
+import { dataHint, dataOf, fittingSets, withData } from '../../labs/recipeData';
+import { argsOf, configOf } from '../../labs/trainerOf';
+import { omitFields, pickFields } from '../../lib/fields';
+import type { Json } from '../../protocol/chat';
+import { RAW_BASES } from '../../stores/baseChoice';
+import { withModel } from '../../stores/models';
+import { useTemplates } from '../../stores/templates';
+import { SEED_FIELD, useTypedFields } from '../../stores/typedFields';
+import { BaseSelect } from '../../ui/BaseSelect';
+import { Card } from '../../ui/Card';
+import { ConfigForm } from '../../ui/ConfigForm';
+import { Knob } from '../../ui/Knob';
+import { MemoryNote } from '../../ui/MemoryNote';
+import { Segmented } from '../../ui/Segmented';
+import { TemplateSelect, withOwn } from '../../ui/TemplateSelect';
+import { PeftFields } from '../shared/PeftFields';
+import { chosenReference, referenceChoices, withReference } from '../shared/referenceView';
+import { betaName, METHODS, methodOf, rolloutRows, withMethod } from './methods';
+import { FORM, type Rlhf } from './useRlhf';
+
+const SHOWN = [
+  'learning_rate',
+  'num_generations',
+  'per_device_train_batch_size',
+  'num_ppo_epochs',
+  'max_completion_length',
+  'max_steps',
+];
+const BRAKE = ['kl_target', 'kl_horizon'];
+/** KL that an adaptive β is steered to unless another is typed, nats a completion: Ziegler et al. 2019 took 6 to 10. */
+const FIRST_TARGET = 6;
+const PEFT_SHOWN = ['r', 'lora_alpha'];
+const PEFT_START = { r: 8, lora_alpha: 16, target_modules: 'all-linear' };
+
+export function RecipeCard({ rlhf }: { rlhf: Rlhf }) {
+  const { recipe, edit, isBusy, sets, bases, stored, memory } = rlhf;
+  const [isOpen, setOpen] = useState(false);
+  const [hasHelp, setHelp] = useState(false);
+  const [isFolded, setFolded] = useState(() => matchMedia('(max-width: 700px)').matches);
+  const { typed, type } = useTypedFields(FORM);
+  const templates = withOwn(useTemplates(), recipe.template);
+  const method = methodOf(recipe);
+  const { fields } = configOf(recipe);
+  const args = argsOf(recipe);
+  const beta = betaName(recipe);
+  const change = (part: { [key: string]: Json }) => edit({ ...recipe, args: { ...recipe.args, ...part } });
+  const fitting = fittingSets(recipe, sets);
+  const references = referenceChoices(recipe, bases);
+  const isAdaptive = Number(args.kl_target) > 0;
+  const shown = pickFields(fields, SHOWN);
+  const rest = omitFields(fields, [...SHOWN, ...BRAKE, beta, 'seed']);
+  const form = { typed, onType: type, hasHelp };
+  const rows = rolloutRows(recipe);
+  const notes = (
+    <>
+      {RAW_BASES.includes(recipe.model.ref) && (
+        <p className="warn-text rlhf-small">
+          A raw base has not learnt to answer: it can be paid for form, and hardly for content. SFT comes first: train
+          it under{' '}
+          <a className="link" href="#/sft">
+            SFT
+          </a>
+          , or{' '}
+          <button
+            type="button"
+            className="link"
+            disabled={isBusy}
+            onClick={() => edit({ ...withModel(method.recipe, 'builtin:micro-sft', undefined), seed: recipe.seed })}
+          >
+            take the recipe on micro-sft
+          </button>
+          .
+        </p>
+      )}
+      <MemoryNote plan={memory.value?.plan} isLoading={memory.isLoading} isBusy={isBusy} />
+      {rlhf.complaints.map((complaint) => (
+        <p key={complaint} className="bad-text rlhf-small">
+          {complaint}
+        </p>
+      ))}
+    </>
+  );
+  if (isFolded)
+    return (
+      <Card
+        title="Recipe"
+        note={`${method.title} · ${rlhf.nameOf(recipe.model.ref)} · β ${String(args[beta])} · ${String(args.max_steps)} steps`}
+        actions={
+          <button type="button" className="button" onClick={() => setFolded(false)}>
+            Change
+          </button>
+        }
+      >
+        {notes}
+      </Card>
+    );
+  return (
+    <Card
+      title="Recipe"
+      note="as TRL names it"
+      actions={
+        <button type="button" className="link" aria-pressed={hasHelp} onClick={() => setHelp(!hasHelp)}>
+          {hasHelp ? 'Hide meanings' : 'Meanings'}
+        </button>
+      }
+    >
+      <fieldset className="form-knobs rlhf-knobs" disabled={isBusy}>
+        <legend className="sr-only">Recipe</legend>
+        <Segmented
+          label="Method"
+          options={METHODS.map(({ id, title }) => ({ id, label: title }))}
+          value={method.id}
+          onChange={(id) => edit(withMethod(recipe, METHODS.find((one) => one.id === id)!))}
+        />
+        <p className="quiet rlhf-small">{method.words}</p>
+        <Knob name="model" help={hasHelp ? 'What it starts from: a model that has been through SFT.' : undefined}>
+          <BaseSelect
+            bases={bases}
+            value={recipe.model.ref}
+            onChange={(ref) => edit(withModel(recipe, ref, stored.find(({ id }) => id === ref)?.tokenizer))}
+          />
+        </Knob>
+        <Knob name="prompts" help={hasHelp ? 'Rows of which the prompt is read; answers in them are not.' : undefined}>
+          <select
+            className="select"
+            aria-label="prompts"
+            value={dataOf(recipe) ?? ''}
+            onChange={(event) => {
+              const info = fitting.find(({ id }) => id === event.currentTarget.value);
+              if (info) edit(withData(recipe, info));
+            }}
+          >
+            {!fitting.some(({ id }) => id === dataOf(recipe)) && <option value={dataOf(recipe) ?? ''}>…</option>}
+            {fitting.map(({ id, title }) => (
+              <option key={id} value={id}>
+                {title}
+              </option>
+            ))}
+          </select>
+        </Knob>
+        {dataHint(recipe) && <p className="quiet rlhf-small">{dataHint(recipe)}</p>}
+        <Knob
+          name="β"
+          help={hasHelp ? 'Fixed, or steered after each rollout so that the KL comes to a target.' : undefined}
+        >
+          <Segmented
+            label="β"
+            options={[
+              { id: 'fixed', label: 'fixed' },
+              { id: 'adaptive', label: 'adaptive' },
+            ]}
+            value={isAdaptive ? 'adaptive' : 'fixed'}
+            onChange={(which) => change({ kl_target: which === 'adaptive' ? FIRST_TARGET : 0 })}
+          />
+        </Knob>
+        <ConfigForm
+          fields={pickFields(fields, isAdaptive ? [beta, ...BRAKE] : [beta])}
+          value={args}
+          onChange={change}
+          {...form}
+        />
+        <Knob name="reference" help={hasHelp ? 'The anchor that the KL is measured from.' : undefined}>
+          {references ? (
+            <select
+              className="select"
+              aria-label="reference"
+              value={chosenReference(recipe)}
+              onChange={(event) => edit(withReference(recipe, event.currentTarget.value))}
+            >
+              {references.map(({ id, label }) => (
+                <option key={id} value={id}>
+                  {label}
+                </option>
+              ))}
+            </select>
+          ) : (
+            <span className="quiet">none while β is 0</span>
+          )}
+        </Knob>
+        <Knob name="train" help={hasHelp ? 'All weights, or an adapter beside the frozen model (peft).' : undefined}>
+          <Segmented
+            label="What is trained"
+            options={[
+              { id: 'all', label: 'all weights' },
+              { id: 'lora', label: 'LoRA' },
+            ]}
+            value={recipe.peft ? 'lora' : 'all'}
+            onChange={(what) => {
+              const { reference, ...others } = recipe;
+              const kept = reference === 'adapter_off' ? {} : reference !== undefined && { reference };
+              edit({ ...others, ...kept, peft: what === 'lora' ? PEFT_START : null });
+            }}
+          />
+        </Knob>
+        {recipe.peft && (
+          <PeftFields keys={PEFT_SHOWN} peft={recipe.peft} onChange={(peft) => edit({ ...recipe, peft })} {...form} />
+        )}
+        <ConfigForm fields={shown} value={args} onChange={change} {...form} />
+        <p className="quiet rlhf-small">
+          A rollout draws {rows} completions of {rows / Number(args.num_generations)} prompts.
+        </p>
+        {notes}
+        <button type="button" className="link" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
+          {isOpen ? 'Fewer settings' : `${Object.keys(rest).length + 2} more settings`}
+        </button>
+        {isOpen && (
+          <>
+            <Knob name="template">
+              <TemplateSelect
+                label="template"
+                templates={templates}
+                value={recipe.template}
+                onChange={(template) => edit({ ...recipe, template })}
+              />
+            </Knob>
+            <ConfigForm
+              fields={SEED_FIELD}
+              value={{ seed: recipe.seed }}
+              onChange={({ seed }) => edit({ ...recipe, seed: seed as number })}
+              {...form}
+            />
+            <ConfigForm fields={rest} value={args} onChange={change} {...form} />
+          </>
+        )}
+      </fieldset>
+    </Card>
+  );
+}

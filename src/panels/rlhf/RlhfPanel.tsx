@@ -1,0 +1,100 @@
+// RLHF: training on completions of the model's own, a drawn group opened to its tokens, estimators of the KL against the exact
+// one, and when an update pays.
+import { useEffect } from 'react';
+import { useLocation } from 'wouter';
+import { openInChat } from '../../stores/models';
+import { Panel } from '../../ui/Panel';
+import { RunControls } from '../../ui/RunControls';
+import { RunElsewhere } from '../../ui/RunElsewhere';
+import { RunNotice } from '../../ui/RunNotice';
+import { Segmented } from '../../ui/Segmented';
+import { StartNotices } from '../../ui/StartNotices';
+import type { ShownGroup, ShownKl } from './drawing';
+import { ExampleTab } from './ExampleTab';
+import { KlTab } from './KlTab';
+import { RolloutTab } from './RolloutTab';
+import { RunTab } from './RunTab';
+import { TABS, type TabId, useTab } from './tab';
+import { useAsked } from './useAsked';
+import { useRlhf } from './useRlhf';
+import '../../ui/parts.css';
+import './rlhf.css';
+
+const ROUTE = '/rlhf';
+
+/** The address names the tab, so that a reload, a link and the way back keep it; without a name the last one is on show. */
+function useRoutedTab(): { tab: TabId; show: (tab: TabId) => void } {
+  const { tab, show } = useTab();
+  const [path, go] = useLocation();
+  const asked = TABS.find(({ id }) => path === `${ROUTE}/${id}`)?.id;
+  useEffect(() => {
+    if (asked !== undefined && asked !== useTab.getState().tab) show(asked);
+  }, [asked, show]);
+  useEffect(() => {
+    const isHere = path === ROUTE || path.startsWith(`${ROUTE}/`); // not on the way to another panel
+    if (isHere && asked !== useTab.getState().tab) go(`${ROUTE}/${tab}`, { replace: asked === undefined });
+  }, [path, asked, tab, go]);
+  return { tab, show };
+}
+
+export function RlhfPanel() {
+  const rlhf = useRlhf();
+  const { run } = rlhf;
+  const { tab, show } = useRoutedTab();
+  // Kept over a change of tab: both take a while to be answered.
+  const drawn = useAsked<ShownGroup>();
+  const findings = useAsked<ShownKl>();
+  return (
+    <Panel
+      title="RLHF"
+      lede="First lever when a reward can say what is better and pairs of given answers no longer teach anything. Do not pull it before the reward is trusted: the model learns to be paid, and only β · KL holds it back."
+      actions={
+        <RunControls
+          status={rlhf.live?.status}
+          isStarting={rlhf.isStarting}
+          canStart={!rlhf.isBusy}
+          blocked={rlhf.isBusy ? undefined : rlhf.blocked}
+          startLabel="Start RLHF"
+          on={rlhf.on}
+        />
+      }
+    >
+      <div>
+        <Segmented label="Show" options={TABS} value={tab} onChange={show} />
+      </div>
+      {rlhf.checking !== undefined && (
+        <p className="quiet" role="status">
+          {rlhf.checking}{' '}
+          <button type="button" className="link" onClick={rlhf.cancelStart}>
+            Cancel
+          </button>
+        </p>
+      )}
+      {run && !rlhf.isRecovering && (
+        <RunNotice
+          run={run}
+          onContinue={rlhf.resume}
+          finished={
+            <>
+              Next: draw a group of it under{' '}
+              <button type="button" className="link" onClick={() => show('rollout')}>
+                Inspect a rollout
+              </button>
+              , or{' '}
+              <button type="button" className="link" onClick={() => openInChat(`run:${run.id}`, run.recipe.model.ref)}>
+                compare it with its start in Chat
+              </button>
+              .
+            </>
+          }
+        />
+      )}
+      {rlhf.elsewhere && <RunElsewhere {...rlhf.elsewhere} />}
+      <StartNotices gate={rlhf.gate} failure={rlhf.failure} onClose={rlhf.closeGate} />
+      {tab === 'run' && <RunTab rlhf={rlhf} />}
+      {tab === 'rollout' && <RolloutTab rlhf={rlhf} drawn={drawn} />}
+      {tab === 'kl' && <KlTab rlhf={rlhf} findings={findings} />}
+      {tab === 'example' && <ExampleTab run={run} />}
+    </Panel>
+  );
+}

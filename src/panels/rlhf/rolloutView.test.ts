@@ -1,0 +1,70 @@
+import { expect, test } from 'vitest';
+import type { DrawnCompletion, DrawnGroup } from '../../protocol/drawnGroup';
+import { gaeTokens, klOf, leaveOneOut, leaveOneOutFormula, rolloutHeat } from './rolloutView';
+
+const row = (score: number | null, d: number[], more: Partial<DrawnCompletion> = {}): DrawnCompletion => ({
+  ids: d.map((_, t) => t),
+  terminated: true,
+  rewards: [score],
+  score,
+  logps: d.map(() => -1),
+  refLogps: d.map((x) => -1 - x),
+  advantages: 0,
+  ...more,
+});
+const group = (rows: DrawnCompletion[], klCoef = 0.1): DrawnGroup => ({
+  prompt: '',
+  index: 0,
+  prompts: 1,
+  step: 0,
+  klCoef,
+  klEstimator: 'k1',
+  functions: [{ name: 'length', weight: 1 }],
+  rows,
+});
+
+test('the baseline of a completion is the mean of the others, KL taken from each', () => {
+  // Finals: 1 − 0.1·2 = 0.8, 0, 0.4. Advantages by hand: 0.8 − 0.2, 0 − 0.6, 0.4 − 0.4.
+  const parts = leaveOneOut(group([row(1, [1, 1]), row(0, []), row(0.5, [1])]));
+  expect(parts.map(({ baseline }) => baseline)).toEqual([
+    expect.closeTo(0.2),
+    expect.closeTo(0.6),
+    expect.closeTo(0.4),
+  ]);
+  expect(parts.map(({ advantage }) => advantage)).toEqual([
+    expect.closeTo(0.6),
+    expect.closeTo(-0.6),
+    expect.closeTo(0),
+  ]);
+  expect(leaveOneOutFormula(parts[0]!)).toBe('0.800 − (0.00 + 0.400) ∕ 2 = 0.800 − 0.200 = +0.600');
+});
+test('what nothing scores has no advantage and is in no mean; rewards are clipped before the KL is taken', () => {
+  const parts = leaveOneOut(group([row(null, [1]), row(2, []), row(0, [])]), [0, 1]);
+  expect([parts[0]!.final, parts[0]!.advantage]).toEqual([null, undefined]);
+  expect(parts[1]).toMatchObject({ final: 1, others: [0], advantage: 1 });
+  expect(leaveOneOutFormula(parts[0]!)).toBeUndefined();
+});
+
+test('GAE of a token: δ = −β·k + γ·V_next − V, and what is left of the return', () => {
+  const given = row(1, [0.5, -0.5], { values: [0.2, 0.4, 0.3], returns: [0.9, 1, 1], advantages: [1.5, -1.5] });
+  const [first, last] = gaeTokens(given, group([given]), { gamma: 0.5, T: 8, penalty: 0 })!;
+  expect(first).toMatchObject({
+    reward: expect.closeTo(-0.05),
+    delta: expect.closeTo(-0.05),
+    raw: expect.closeTo(0.7),
+  });
+  expect(last).toMatchObject({ nextValue: 0.3, delta: expect.closeTo(0.05 + 0.15 - 0.4), advantage: -1.5 });
+  // A row that is full has its score at the last token, less the penalty for not ending, and no place after it.
+  const cut = { ...given, terminated: false };
+  const full = gaeTokens(cut, group([cut]), { gamma: 1, T: 2, penalty: 0.25 })!;
+  expect(full[1]).toMatchObject({ reward: expect.closeTo(0.05 + 0.75), nextValue: 0 });
+  expect(gaeTokens(row(1, [0]), group([]), { gamma: 1, T: 8, penalty: 0 })).toBeUndefined();
+});
+
+test('colours say the sign in words too', () => {
+  const given = row(1, [0.2, -2], { advantages: [1, -0.5] });
+  expect(rolloutHeat('advantage', given, 0, 1)).toEqual({ className: 'g4', words: 'advantage +1.00' });
+  expect(rolloutHeat('advantage', given, 1, 1)).toEqual({ className: 'h2', words: 'advantage −0.500' });
+  expect(rolloutHeat('log π − log π_ref', given, 1, 1)).toEqual({ className: 'h4', words: 'log π − log π_ref −2.00 nats' }); // biome-ignore format: one case
+  expect(klOf(given, 'k1')).toBeCloseTo(-1.8, 12);
+});
