@@ -9,6 +9,8 @@ import type { CompareRow } from './compareView';
 import { NumberField } from './NumberField';
 import { isPrice, PRICE_FIELDS, usePrices } from './prices';
 
+/** The two blues of the theme would lie beside each other. */
+const COLORS = [0, 1, 2, 3, 5].map(seriesColor);
 const NAMES: Record<CostPart, string> = {
   labels: 'labels',
   'reward model': 'reward model',
@@ -57,7 +59,7 @@ export function LedgerCard({ rows, runs }: { rows: readonly CompareRow[]; runs: 
                 <i
                   key={part}
                   title={`${NAMES[part]}: ${number(cost)}`}
-                  style={{ width: `${(100 * cost) / most}%`, background: seriesColor(i) }}
+                  style={{ width: `${(100 * cost) / most}%`, background: COLORS[i] }}
                 />
               ))}
             </div>
@@ -67,7 +69,7 @@ export function LedgerCard({ rows, runs }: { rows: readonly CompareRow[]; runs: 
         <div className="chart-legend">
           {COST_PARTS.map((part, i) => (
             <span key={part}>
-              <i style={{ borderColor: seriesColor(i) }} />
+              <i style={{ borderColor: COLORS[i] }} />
               {NAMES[part]}
             </span>
           ))}

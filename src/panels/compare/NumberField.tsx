@@ -1,26 +1,25 @@
-// A number that is taken over when the field is left or Enter is pressed; what is no number goes back to what it was.
+// A number that is taken over as it is typed; what is no number yet is dropped when the field is left.
 import { useEffect, useState } from 'react';
+
+const read = (typed: string): number => (typed.trim() === '' ? Number.NaN : Number(typed));
 
 export function NumberField({
   label,
   value,
   isValid,
   onChange,
-  children,
 }: {
   label: string;
   value: number;
   isValid: (value: number) => boolean;
   onChange: (value: number) => void;
-  /** After the field, in its line. */
-  children?: React.ReactNode;
 }) {
   const [text, setText] = useState(String(value));
-  useEffect(() => setText(String(value)), [value]);
-  const take = () => {
-    const typed = text.trim() === '' ? Number.NaN : Number(text);
-    if (isValid(typed)) onChange(typed);
-    else setText(String(value));
+  // Changed from outside: what is typed and means the same stays as it is typed.
+  useEffect(() => setText((old) => (read(old) === value ? old : String(value))), [value]);
+  const type = (typed: string) => {
+    setText(typed);
+    if (isValid(read(typed))) onChange(read(typed));
   };
   return (
     <label className="inline-field">
@@ -30,11 +29,9 @@ export function NumberField({
         min={0}
         step="any"
         value={text}
-        onChange={(event) => setText(event.currentTarget.value)}
-        onBlur={take}
-        onKeyDown={(event) => event.key === 'Enter' && take()}
+        onChange={(event) => type(event.currentTarget.value)}
+        onBlur={() => setText(String(value))}
       />
-      {children}
     </label>
   );
 }

@@ -43,7 +43,7 @@ export function QualityChart({ points, height }: { points: readonly ChartPoint[]
     <div ref={frame} className="chart compare-chart">
       <svg height={height} role="img" aria-label={`Change of quality over drift, the start at the origin. ${said}`}>
         <text className="axis-label" x={2} y={10}>
-          change of rubric quality since the start, 95 % intervals
+          change of rubric quality, 95 % intervals
         </text>
         {up.ticks.map((tick) => (
           <g key={tick}>
