@@ -27,7 +27,7 @@ export interface NodeModel {
 /** Artifact ids of the models that are shipped, as they are now. */
 export async function builtinModelIds(): Promise<string[]> {
   return Promise.all(
-    ['nano', 'micro', 'micro-sft'].map(async (name) =>
+    ['nano', 'micro', 'micro-sft', 'micro-demos'].map(async (name) =>
       artifactId(await manifestOf('model', modelFiles(`builtin:${name}`))),
     ),
   );

@@ -12,6 +12,7 @@ import { bootstrapOverSeeds, mean } from '../src/eval/stats';
 import { initNodeBackend } from '../src/gpu/node';
 import { lossPair } from '../src/labs/pair';
 import { fullRecipe, loraRecipe, qloraRecipe, RANKS, TARGET_SETS, type TargetSet } from '../src/labs/recipes/lora';
+import { PREFERENCE_START } from '../src/labs/recipes/preference';
 import { sftMeasured, sftNano } from '../src/labs/recipes/sft';
 import { WHERE_EXPERIMENTS } from '../src/labs/recipes/where';
 import { wilson } from '../src/lib/agreement';
@@ -24,6 +25,7 @@ import { commitNow } from './commit';
 import { builtinModelIds, loadNodeModel, loadRenderContext, modelOf } from './nodeModels';
 import { exportFigures, fuzzFigures, loadFigures, peftFigures } from './resultsInterop';
 import { qloraGap } from './resultsLora';
+import { PREFERENCE_GROUPS } from './resultsPreference';
 import { type Figure, renderResults } from './resultsTable';
 import { TENANT_FIGURES, tenantFigures } from './resultsTenants';
 import { CACHE, train } from './resultsTraining';
@@ -179,6 +181,16 @@ const GROUPS: readonly Group[] = [
     seeds: [1],
     measure: tenantFigures,
   },
+  ...PREFERENCE_GROUPS.map(
+    ({ id, figures, seeds, measure }): Group => ({
+      id,
+      figures: Object.fromEntries(figures.map((figure) => [figure, ''])),
+      model: PREFERENCE_START,
+      cases: 0,
+      seeds,
+      measure,
+    }),
+  ),
   {
     id: 'interop/transformers',
     figures: { 'interop/logits_max_rel_error/transformers': '' },

@@ -1,11 +1,12 @@
-// Trains what ships beside the base models: micro after SFT, and the adapters of three tenants over it. Models that are cached
+// Trains what ships beside the base models: micro after SFT, the start of preferences over it, and the adapters of three tenants. Models that are cached
 // by scripts/results.ts are taken from there.
-// Usage: npm run tenants [-- --only sft | adapters | checks] [--force]
+// Usage: npm run tenants [-- --only sft | demos | adapters | checks] [--force]
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { initNodeBackend } from '../src/gpu/node';
 import { writeAdapter } from '../src/interop/peft';
+import { demosRecipe } from '../src/labs/recipes/preferenceMeasured';
 import { sftMeasured } from '../src/labs/recipes/sft';
 import { tenantsRecipe } from '../src/labs/recipes/tenants';
 import { tensorsOf } from '../src/nn/adapterSet';
@@ -43,17 +44,20 @@ const report = async (recipe: Recipe, base: string, eval_loss: number, files: Re
 });
 
 await initNodeBackend();
-if (values.only === undefined || values.only === 'sft') {
-  const model = await modelOf(sftMeasured);
-  const { eval_loss } = await train(sftMeasured, model, values.force);
+/** A whole model under public/models/<folder>. */
+async function ship(folder: string, recipe: Recipe): Promise<void> {
+  const model = await modelOf(recipe);
+  const { eval_loss } = await train(recipe, model, values.force);
   const files = {
     'model.safetensors': writeSafetensors(await model.engine.exportTrained(), { format: 'pt' }),
     'config.json': new Uint8Array(readFileSync(join(MODELS, 'micro/config.json'))),
     'generation_config.json': new Uint8Array(readFileSync(join(MODELS, 'micro/generation_config.json'))),
   };
-  write('micro-sft', { ...files, 'report.json': json(await report(sftMeasured, model.artifactId, eval_loss, files)) });
+  write(folder, { ...files, 'report.json': json(await report(recipe, model.artifactId, eval_loss, files)) });
   model.engine.dispose();
 }
+if (values.only === undefined || values.only === 'sft') await ship('micro-sft', sftMeasured);
+if (values.only === undefined || values.only === 'demos') await ship('micro-demos', demosRecipe);
 if (values.only === undefined || values.only === 'adapters') {
   const model = await modelOf(tenantsRecipe);
   const { eval_loss } = await train(tenantsRecipe, model, values.force);
@@ -68,7 +72,7 @@ if (values.only === undefined || values.only === 'adapters') {
   }
   engine.dispose();
 }
-if (values.only !== 'sft') {
+if (values.only !== 'sft' && values.only !== 'demos') {
   // The check that each needs before it serves (tenancy.ts): against the bare base, on its tenant's dev cases.
   const tenancy = tenancyOf();
   const { entries } = await tenancy.view();

@@ -68,11 +68,11 @@ async function copyOf(engine: ModelEngine, head: 'lm' | 'value', seed: number): 
 /** Reward models by ref, each with the head `score`. They belong to who prepares the run, which disposes them at its end. */
 export type RewardModels = Readonly<Record<Ref, Engine>>;
 
-/** Throws ConfigError for a reward model that was not loaded. */
-function rewardsOf(
+/** What completions are paid by, as the recipe's run pays them. Throws ConfigError for a reward model that was not loaded. */
+export function rewardsOf(
   recipe: Recipe,
-  args: OnlineOptions['args'],
-  { render, rewardModels = {}, yieldToOthers }: RecipeEnvironment,
+  args: Pick<OnlineOptions['args'], 'per_device_eval_batch_size' | 'max_length'>,
+  { render, rewardModels = {}, yieldToOthers }: Pick<RecipeEnvironment, 'render' | 'rewardModels' | 'yieldToOthers'>,
   stopIds: readonly number[],
 ): NamedReward[] {
   const closing = { stopIds, ids: closingOf(render, stopIds) };

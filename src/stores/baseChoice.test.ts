@@ -17,20 +17,21 @@ test('bases are the built-in ones and models of full runs, not adapters nor rewa
     'builtin:nano',
     'builtin:micro',
     'builtin:micro-sft',
+    'builtin:micro-demos',
     'sha256:c',
     'sha256:a',
   ]);
   // What was deleted is no choice, though its run is there.
   expect(baseChoices(runs, 'builtin:nano', String, stored.slice(0, 1)).map(({ ref }) => ref)).not.toContain('sha256:c');
   const brought = { id: 'sha256:e', name: 'brought', sizeBytes: 1, createdAt: 1, isImported: true };
-  expect(baseChoices([], 'builtin:nano', String, [brought])).toHaveLength(4);
-  expect(baseChoices([], 'builtin:nano', String, [{ ...brought, head: 'score' }])).toHaveLength(3);
+  expect(baseChoices([], 'builtin:nano', String, [brought])).toHaveLength(5);
+  expect(baseChoices([], 'builtin:nano', String, [{ ...brought, head: 'score' }])).toHaveLength(4);
   // A reward run may go on from a reward model.
   expect(baseChoices(runs, 'builtin:nano', String, stored, true)).toContainEqual({
     ref: 'sha256:d',
     label: 'reward (reward model)',
   });
-  expect(baseChoices([], 'builtin:nano', String, [{ ...brought, head: 'score' }], true)).toHaveLength(4);
+  expect(baseChoices([], 'builtin:nano', String, [{ ...brought, head: 'score' }], true)).toHaveLength(5);
   expect(baseChoices([], 'sha256:gone', () => 'tiny (deleted)', []).at(-1)).toEqual({
     ref: 'sha256:gone',
     label: 'tiny (deleted)',

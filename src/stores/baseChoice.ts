@@ -11,6 +11,7 @@ const BUILTIN: readonly BaseChoice[] = [
   { ref: 'builtin:nano', label: 'nano-base' },
   { ref: 'builtin:micro', label: 'micro-base' },
   { ref: 'builtin:micro-sft', label: 'micro-sft (after SFT)' },
+  { ref: 'builtin:micro-demos', label: 'micro-demos (SFT, before preferences)' },
 ];
 /** Pretrained on plain text only. */
 export const RAW_BASES: readonly string[] = ['builtin:nano', 'builtin:micro'];

@@ -11,6 +11,7 @@ export const BUILTIN_MODELS: readonly ModelName[] = [
   { ref: 'builtin:nano', name: 'nano-base' },
   { ref: 'builtin:micro', name: 'micro-base' },
   { ref: 'builtin:micro-sft', name: 'micro-sft' },
+  { ref: 'builtin:micro-demos', name: 'micro-demos' },
 ];
 export const builtinName = (ref: ModelRef): string | undefined =>
   BUILTIN_MODELS.find((one) => one.ref === ref)?.name ?? /^builtin:(?:adapters\/)?(.+)$/.exec(ref)?.[1];

@@ -21,11 +21,12 @@ test('the bases come first, then the newest run with the checkpoints that are no
     'builtin:nano',
     'builtin:micro',
     'builtin:micro-sft',
+    'builtin:micro-demos',
     'run:r2',
     'run:r1',
     'run:r1@50',
   ]);
-  expect(options[5]!.name).toBe('SFT 1 · checkpoint 50');
+  expect(options[6]!.name).toBe('SFT 1 · checkpoint 50');
 });
 
 test('a reward model gives numbers, not answers', () => {
@@ -34,7 +35,7 @@ test('a reward model gives numbers, not answers', () => {
   const kept = (id: string, isImported: boolean) =>
     ({ id, name: 'judge', sizeBytes: 1, createdAt: 1, isImported, head: 'score' }) as const;
   const stored = [kept('sha256:a', false), kept('sha256:b', true)];
-  expect(modelOptions([reward], stored)).toHaveLength(3);
+  expect(modelOptions([reward], stored)).toHaveLength(4);
   // And where numbers are asked for, it is what is there: the model that the run has left stands as the run.
   expect(modelOptions([run({ id: 'lm' }), reward], stored, 'score').map(({ ref }) => ref)).toEqual([
     'sha256:b',
@@ -43,7 +44,7 @@ test('a reward model gives numbers, not answers', () => {
   ]);
 });
 test('a run without weights cannot answer', () => {
-  expect(modelOptions([run({ status: 'failed', checkpoints: [] })])).toHaveLength(3);
+  expect(modelOptions([run({ status: 'failed', checkpoints: [] })])).toHaveLength(4);
 });
 
 test('a model that a run has left stands there as the run; without the run, by its own name', () => {
@@ -55,6 +56,7 @@ test('a model that a run has left stands there as the run; without the run, by i
     ['builtin:nano', 'nano-base'],
     ['builtin:micro', 'micro-base'],
     ['builtin:micro-sft', 'micro-sft'],
+    ['builtin:micro-demos', 'micro-demos'],
     ['sha256:c', 'mine'],
     ['run:r1', 'SFT 1 · step 7'],
     ['sha256:b', 'older'],

@@ -5,7 +5,7 @@ import { artifactId, manifestOf } from '../storage/hash';
 import type { ReadModelFile } from './modelFiles';
 
 /** Names under public/models; an artifact id may mean one of them. */
-export const BUILTIN = ['nano', 'micro', 'micro-sft'];
+export const BUILTIN = ['nano', 'micro', 'micro-sft', 'micro-demos'];
 /** Adapters that ship, in PEFT's files under public/models/adapters; `builtin:adapters/bank_A`. */
 export const BUILTIN_ADAPTERS = ['bank_A', 'retail_B', 'saas_C'];
 

@@ -118,7 +118,8 @@ export const DATASETS: readonly BuiltinDataset[] = [
   {
     id: 'pref/demos',
     title: 'Answers of uneven quality',
-    description: 'The questions of pref with one answer each, full or flawed: SFT before preferences are learnt.',
+    description:
+      'The questions of pref with one answer each, by people in a hurry: seldom wrong, seldom as it should be. SFT before preferences.',
     type: 'messages',
     item: demoItem,
     rows: ROWS,

@@ -7,7 +7,10 @@ export type PreferenceMethod = (typeof PREFERENCE_METHODS)[number];
 
 /** Sets by the type of rows that a method trains on first. */
 export const PAIRS = 'builtin:pref';
-const LABELLED = 'builtin:unpaired';
+export const LABELLED = 'builtin:unpaired';
+
+/** micro after SFT on demonstrations by people in a hurry (preferenceMeasured.ts): it answers these prompts, seldom as it should. */
+export const PREFERENCE_START = 'builtin:micro-demos';
 
 /** Answers to these prompts have up to 188 tokens. */
 const ANSWER_TOKENS = 208;
@@ -21,7 +24,7 @@ const OF_METHOD: Record<PreferenceMethod, { name: string; trainer: string; args:
   kto: { name: 'KTO', trainer: 'kto', args: {} },
 };
 
-/** micro after SFT, all weights. */
+/** All weights of micro after SFT. */
 export function preferenceRecipe(method: PreferenceMethod): Recipe {
   const { name, trainer, args } = OF_METHOD[method];
   const ref = method === 'kto' ? LABELLED : PAIRS;
@@ -29,7 +32,7 @@ export function preferenceRecipe(method: PreferenceMethod): Recipe {
     version: 1,
     name,
     trainer,
-    model: { ref: 'builtin:micro-sft' },
+    model: { ref: PREFERENCE_START },
     template: 'builtin:chatml',
     data: { train: [{ ref, split: 'train' }], eval: [{ ref, split: 'dev' }], rows: 2000, seed: 1 },
     args: { max_steps: 200, generation_max_new_tokens: ANSWER_TOKENS, ...args },

@@ -1,13 +1,13 @@
 // Default recipe of the reward model: on the world's pairs, from the model after SFT whose answers it is to judge.
 import type { Recipe } from '../../protocol/recipe';
-import { PAIRS } from './preference';
+import { PAIRS, PREFERENCE_START } from './preference';
 
 /** micro after SFT, all weights. */
 export const rewardRecipe: Recipe = {
   version: 1,
   name: 'Reward model',
   trainer: 'reward',
-  model: { ref: 'builtin:micro-sft' },
+  model: { ref: PREFERENCE_START },
   template: 'builtin:chatml',
   data: { train: [{ ref: PAIRS, split: 'train' }], eval: [{ ref: PAIRS, split: 'dev' }], rows: 2000, seed: 1 },
   args: { max_steps: 200 },

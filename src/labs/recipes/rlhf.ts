@@ -2,7 +2,7 @@
 // by the schema. The nano ones learn within a minute on WebAssembly: see docs/rlhf.md.
 import type { Json } from '../../protocol/chat';
 import type { Recipe, RewardSpec } from '../../protocol/recipe';
-import { PAIRS } from './preference';
+import { PAIRS, PREFERENCE_START } from './preference';
 
 export const RLHF_METHODS = ['rloo', 'reinforce', 'ppo'] as const;
 export type RlhfMethod = (typeof RLHF_METHODS)[number];
@@ -12,7 +12,7 @@ const ANSWER_TOKENS = 208;
 const OFTEN = { eval_steps: 10, generate_steps: 10 };
 /** `nano`: settings of its own. PPO counts optimizer steps, of which each rollout takes num_ppo_epochs. */
 const OF_METHOD: Record<RlhfMethod, { name: string; beta: string; args: { [key: string]: Json }; nano: { [key: string]: Json } }> = {
-  rloo: { name: 'RLOO', beta: 'beta', args: { max_steps: 100, num_generations: 4, learning_rate: 5e-4, beta: 0.02 }, nano: { max_steps: 30, ...OFTEN } },
+  rloo: { name: 'RLOO', beta: 'beta', args: { max_steps: 100, num_generations: 4, learning_rate: 3e-4 }, nano: { max_steps: 30, ...OFTEN } },
   reinforce: { name: 'REINFORCE', beta: 'kl_coef', args: { max_steps: 100 }, nano: { max_steps: 30, ...OFTEN } },
   ppo: { name: 'PPO', beta: 'kl_coef', args: { max_steps: 200 }, nano: { max_steps: 60, num_ppo_epochs: 2, eval_steps: 20, generate_steps: 20 } },
 }; // biome-ignore format: one table
@@ -28,14 +28,14 @@ const NANO_REWARDS: RewardSpec[] = [
   { type: 'rule', id: 'length', weight: 1, args: { target: 24, tolerance: 24 } },
 ];
 
-/** micro after SFT, all weights. */
+/** All weights of micro after SFT. */
 export function rlhfRecipe(method: RlhfMethod): Recipe {
   const { name, args } = OF_METHOD[method];
   return {
     version: 1,
     name,
     trainer: method,
-    model: { ref: 'builtin:micro-sft' },
+    model: { ref: PREFERENCE_START },
     template: 'builtin:chatml',
     data: { train: [{ ref: PAIRS, split: 'train' }], eval: [{ ref: PAIRS, split: 'dev' }], rows: 2000, seed: 1 },
     args: { ...args, max_completion_length: ANSWER_TOKENS, generation_max_new_tokens: ANSWER_TOKENS },

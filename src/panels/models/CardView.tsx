@@ -191,7 +191,7 @@ function CardBody({ card, stored }: { card: ModelCard; stored?: StoredModel }) {
   const sets = useDatasets().value?.datasets ?? [];
   const isReward = info.head === 'score';
   const runs = (use: string) => !isReward && uses.some((one) => one.use === use && !one.refusal);
-  const isBase = info.ref !== 'builtin:micro-sft';
+  const isBase = !['builtin:micro-sft', 'builtin:micro-demos'].includes(info.ref);
   const { openKit, bringKit } = useWorkbench();
   /** With this model in hand there; Template and Mask read with its tokenizer from then on. */
   const open = (panel: '#/sft' | '#/lora') => {

@@ -53,7 +53,7 @@ test('an adapter is added to the model that is open, or to the base of the adapt
   expect(baseOf('sha256:a', mine)).toEqual({ ref: 'sha256:a', name: 'mine' });
   expect(baseOf('sha256:b', adapter)).toEqual({ ref: 'sha256:a', name: 'mine' });
   expect(baseOf('builtin:nano', undefined)).toEqual({ ref: 'builtin:nano', name: 'nano-base' });
-  expect([storedWords([]), storedWords([mine]), storedWords([mine, adapter])]).toEqual(['3 built-in models', '1 model, 3 built-in', '1 model, 1 adapter, 3 built-in']); // biome-ignore format: one call
+  expect([storedWords([]), storedWords([mine]), storedWords([mine, adapter])]).toEqual(['4 built-in models', '1 model, 4 built-in', '1 model, 1 adapter, 4 built-in']); // biome-ignore format: one call
   const gone = { ...adapter, adapterOf: { ...adapter.adapterOf, isGone: true as const } };
   expect(baseOf('sha256:b', gone)).toBeUndefined();
   expect(originWords({ ...adapter, head: 'score' })).toBe('reward adapter of mine');

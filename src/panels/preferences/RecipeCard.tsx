@@ -1,6 +1,7 @@
 // The knobs: method, model, data, reference and a few fields in sight, the rest folded. While a run is on they are locked.
 import { useState } from 'react';
 import { dataHint, dataOf, fittingSets, withData } from '../../labs/recipeData';
+import { PREFERENCE_START } from '../../labs/recipes/preference';
 import { argsOf, configOf } from '../../labs/trainerOf';
 import { omitFields, pickFields } from '../../lib/fields';
 import type { Json } from '../../protocol/chat';
@@ -53,9 +54,9 @@ export function RecipeCard({ preferences }: { preferences: Preferences }) {
             type="button"
             className="link"
             disabled={isBusy}
-            onClick={() => edit(withModel(recipe, 'builtin:micro-sft', undefined))}
+            onClick={() => edit(withModel(recipe, PREFERENCE_START, undefined))}
           >
-            start from micro-sft
+            start from micro-demos
           </button>
           .
         </p>

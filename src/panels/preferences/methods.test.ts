@@ -55,14 +55,14 @@ test('runs are named by method, loss and β, and counted', () => {
 });
 test('the reference: the start, the adapter off, or another model; none where the loss reads none', () => {
   const models = [
-    { ref: 'builtin:micro-sft', label: 'micro-sft' },
+    { ref: 'builtin:micro-demos', label: 'micro-demos' },
     { ref: 'builtin:micro', label: 'micro-base' },
   ];
   expect(referenceChoices(dpo, models)!.map(({ label }) => label)).toEqual(['the start, frozen', 'micro-base']);
   const adapter = { ...dpo, peft: { r: 8 } };
   expect(referenceChoices(adapter, models)!.map(({ label }) => label)).toEqual([
     'adapter off',
-    'micro-sft',
+    'micro-demos',
     'micro-base',
   ]);
   expect(referenceChoices(by('orpo').recipe, models)).toBeUndefined();
@@ -71,9 +71,9 @@ test('the reference: the start, the adapter off, or another model; none where th
   expect([chosenReference(dpo), chosenReference(other)]).toEqual(['start', 'builtin:micro']);
   expect(withReference(other, 'start')).toEqual(dpo);
   const run = { id: 'r', status: 'running' as const, checkpoints: [] };
-  expect(referenceToRead(dpo, run)).toEqual({ ref: 'builtin:micro-sft', isInLoss: true });
+  expect(referenceToRead(dpo, run)).toEqual({ ref: 'builtin:micro-demos', isInLoss: true });
   expect(referenceToRead(other, run).ref).toBe('builtin:micro');
   expect(referenceToRead(adapter, run).ref).toBe('run:r#base');
-  expect(referenceToRead(adapter, undefined).ref).toBe('builtin:micro-sft');
-  expect(referenceToRead(by('orpo').recipe, run)).toEqual({ ref: 'builtin:micro-sft', isInLoss: false });
+  expect(referenceToRead(adapter, undefined).ref).toBe('builtin:micro-demos');
+  expect(referenceToRead(by('orpo').recipe, run)).toEqual({ ref: 'builtin:micro-demos', isInLoss: false });
 });

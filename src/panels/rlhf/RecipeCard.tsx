@@ -1,6 +1,8 @@
 // The knobs: method, model, prompts, the KL brake and a few fields in sight, the rest folded. While a run is on they are locked.
+
 import { useState } from 'react';
 import { dataHint, dataOf, fittingSets, withData } from '../../labs/recipeData';
+import { PREFERENCE_START } from '../../labs/recipes/preference';
 import { argsOf, configOf } from '../../labs/trainerOf';
 import { omitFields, pickFields } from '../../lib/fields';
 import type { Json } from '../../protocol/chat';
@@ -67,9 +69,9 @@ export function RecipeCard({ rlhf }: { rlhf: Rlhf }) {
             type="button"
             className="link"
             disabled={isBusy}
-            onClick={() => edit({ ...withModel(method.recipe, 'builtin:micro-sft', undefined), seed: recipe.seed })}
+            onClick={() => edit({ ...withModel(method.recipe, PREFERENCE_START, undefined), seed: recipe.seed })}
           >
-            take the recipe on micro-sft
+            take the recipe on micro-demos
           </button>
           .
         </p>

@@ -11,8 +11,8 @@ import { gradeTurn } from '../grade';
 import { type BuiltinItem, companiesOf, entitySplit, phrasingSplit, type Split } from '../item';
 import { builtinCases, builtinItems, builtinWorld, DATASETS } from '../registry';
 import { COMPANIES, REGIONS } from '../state';
-import { chapterPair, type PrefItem, prefCases, QUESTIONS } from './rows';
-import { RUBRIC, rubricOf, trueQuality } from './rubric';
+import { chapterPair, demoItem, type PrefItem, prefCases, QUESTIONS } from './rows';
+import { type DimensionId, RUBRIC, rubricOf, trueQuality } from './rubric';
 import { surfaceOf } from './surface';
 import type { RubricTruth } from './truth';
 
@@ -187,6 +187,21 @@ test('labels: the good answers have everything, the others a flaw, and length do
   expect(Math.abs(words.true.length / rows.length - 0.5)).toBeLessThan(0.067);
   const meanOf = (list: number[]) => list.reduce((a, b) => a + b, 0) / list.length;
   expect(Math.abs(meanOf(words.true) / meanOf(words.false) - 1)).toBeLessThan(0.1);
+});
+
+test('demonstrations are seldom wrong and seldom as people want them: most conclude late or order badly', () => {
+  const items = Array.from({ length: 300 }, (_, i) => demoItem(world, i, { seed: 5, split: 'train' }));
+  const grades = items.map(({ row, truth: [turn] }) =>
+    rubricOf((row.messages as { content: string }[]).at(-1)!.content, (turn as { rubric: RubricTruth }).rubric),
+  );
+  const share = (id: DimensionId) =>
+    grades.filter(({ dimensions }) => dimensions[id].score === 1).length / grades.length;
+  expect(share('truthful')).toBeGreaterThan(0.8);
+  expect(share('conclusion')).toBeLessThan(0.5);
+  expect(share('actions')).toBeLessThan(0.5);
+  const full = grades.filter(({ quality }) => quality === 1).length / grades.length;
+  expect(full).toBeGreaterThan(0.02); // what is wanted is there to be found
+  expect(full).toBeLessThan(0.25);
 });
 
 test('cases: a prompt and its truth, of rows no training run draws; the full answer passes every check', () => {

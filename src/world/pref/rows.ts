@@ -230,15 +230,26 @@ export function unpairedItem(world: World, i: number, { seed, split }: RowOption
   return itemOf(drawn, { prompt, completion: said(text), label }, { quality: rounded(trueQuality(text, truth)) });
 }
 
+/** How often a demonstration has each flaw that its question allows. */
+const HURRIED: Record<Flaw, number> = {
+  conclusion: 0.6,
+  evidence: 0.4,
+  actions: 0.6,
+  truthful: 0.1,
+  calibrated: 0.2,
+  compliant: 0.2,
+};
+
 /**
- * Demonstrations of uneven quality: what an assistant is tuned on before anyone has compared answers. Either answer of a pair, as it
- * comes.
+ * Demonstrations by people in a hurry: not wrong as a rule, and seldom the answer that people want. What an assistant is tuned on
+ * before anyone has compared answers, so that what the comparisons then teach can be seen.
  */
 export function demoItem(world: World, i: number, { seed, split }: RowOptions): BuiltinItem {
   const rng = new Rng(seed, hashString(`pref/demos/${split}`)).fork(i);
   const drawn = drawQuestion(world, rng, split, `pref_demos-${split}-${seed}-${i}`);
-  const text = dressed(rng.pick(drawAnswers(drawn, rng)), rng);
-  const { prompt, truth } = drawn;
+  const { asked, prompt, truth } = drawn;
+  const flaws = flawsFor(asked).filter((flaw) => rng.bool(HURRIED[flaw]));
+  const text = dressed(finalText(answerOf(asked, flaws, rng)), rng);
   return itemOf(drawn, { messages: [...prompt, ...said(text)] }, { quality: rounded(trueQuality(text, truth)) });
 }
 
