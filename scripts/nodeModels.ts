@@ -1,9 +1,9 @@
 // Models, tokenizer and template for scripts that run in Node: `builtin:nano`, or `file:<folder>` with HF files.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { rewardRefs } from '../src/labs/besideModels';
 import { recipeAdapters } from '../src/labs/recipeAdapters';
 import { referenceModel } from '../src/labs/reference';
+import { rewardRefs } from '../src/labs/rewardRefs';
 import { requireLanguageModel, startFiles } from '../src/labs/startModel';
 import { ConfigError, DataError } from '../src/lib/errors';
 import { parseConfig } from '../src/lib/fields';

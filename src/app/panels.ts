@@ -52,6 +52,12 @@ export const PANELS: readonly PanelEntry[] = [
     async () => (await import('../panels/hacking/HackingPanel')).HackingPanel,
   ),
   panel(
+    'compare',
+    'Compare methods',
+    'Train',
+    async () => (await import('../panels/compare/ComparePanel')).ComparePanel,
+  ),
+  panel(
     'adapters',
     'Adapters',
     'Serve and judge',

@@ -3,6 +3,7 @@ import type { Recipe } from '../protocol/recipe';
 import { type TrainerId, trainers } from '../trainers/registry';
 import type { TrainerConfig } from '../trainers/trainerConfig';
 import { referenceModel } from './reference';
+import { rewardRefs } from './rewardRefs';
 
 export interface BesideModels {
   /** Only read: the reference, and reward models. */
@@ -28,7 +29,3 @@ export function besideModels(recipe: Recipe, args: { [key: string]: unknown }): 
     completionTokens: isOnline ? Number(args.max_completion_length) : 0,
   };
 }
-
-/** Reward models that the recipe names. */
-export const rewardRefs = ({ rewards = [] }: Recipe): string[] =>
-  rewards.flatMap((spec) => (spec.type === 'model' ? [spec.ref] : []));

@@ -23,6 +23,7 @@ import type {
   ToolSchema,
   TruncationMode,
 } from './chat';
+import type { Compared } from './comparison';
 import type {
   DatasetFacets,
   DatasetOperation,
@@ -645,6 +646,15 @@ export interface ComputeRequests {
     };
     reply: { metrics: MetricResult[]; cases: GradedCase[] };
     progress: { done: number; total: number };
+  };
+  /**
+   * Runs of one start beside that start, on the same held-out cases of preferences. What was measured is kept with each run when it is
+   * done (`finished`). Throws ConfigError for runs of several starts or templates.
+   */
+  compareRuns: {
+    params: { runIds: string[]; cases: number; seed: number };
+    reply: { measured: Record<string, Compared> };
+    progress: { done: number; total: number; name: string; finished?: { runId: string; compared: Compared } };
   };
   /**
    * Completions of one training prompt, drawn, scored and given advantages as a rollout of the recipe would be. `runId`: under the

@@ -1,5 +1,6 @@
 // What a run leaves behind: status, metric points, sample generations, checkpoints, lineage (design §3).
 import type { ErrorData } from '../lib/errors';
+import type { Compared } from './comparison';
 import type { BackendInfo } from './model';
 import type { Recipe } from './recipe';
 import type { MetricResult } from './requests';
@@ -66,6 +67,8 @@ export interface RunRecord {
   group?: string;
   /** Held-out metrics measured by generation, of the run and of the base beside it, by what was asked (stores/measurements). */
   measured?: Record<string, MetricResult[]>;
+  /** The last comparison with other runs of its start. */
+  compared?: Compared;
   /** A log of another program: curves without weights, and a recipe that only holds what the log says. */
   imported?: {
     fileName: string;

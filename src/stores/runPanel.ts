@@ -11,6 +11,7 @@ const LORA: RunPanel = { href: '#/lora', name: 'LoRA' };
 const ADAPTERS: RunPanel = { href: '#/adapters', name: 'Adapters' };
 const HACKING: RunPanel = { href: '#/hacking', name: 'Reward hacking' };
 const PREFERENCES: RunPanel = { href: '#/preferences', name: 'Preferences' };
+const COMPARE: RunPanel = { href: '#/compare', name: 'Compare methods' };
 const REWARD: RunPanel = { href: '#/reward', name: 'Reward model' };
 const RLHF: RunPanel = { href: '#/rlhf', name: 'RLHF' };
 /** Methods whose page is not named after them, and keeps their adapters too. */
@@ -29,6 +30,7 @@ const GROUPS: readonly [prefix: string, panel: RunPanel][] = [
   ['tenants', ADAPTERS],
   ['lora ', LORA],
   ['loss pair ', SFT],
+  ['compare ', COMPARE],
   ['hacking ', HACKING],
 ];
 

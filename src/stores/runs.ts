@@ -1,6 +1,7 @@
 // All runs as the page knows them: records from storage, kept current by the worker's events. Verbs send one request.
 import { create } from 'zustand';
 import { count } from '../lib/words';
+import type { Compared } from '../protocol/comparison';
 import type { ComputeEvent } from '../protocol/events';
 import type { Recipe } from '../protocol/recipe';
 import type { MetricResult } from '../protocol/requests';
@@ -213,3 +214,5 @@ export async function importRun(bytes: ArrayBuffer, fileName: string): Promise<{
   return imported;
 }
 export const exportRun = (runId: string) => studioClient().compute.request('exportRun', { runId });
+/** What the worker has kept with the run already. */
+export const showCompared = (runId: string, compared: Compared): void => patch(runId, () => ({ compared }));

@@ -37,6 +37,7 @@ import { builtinWorld } from '../world/registry';
 import { AdapterArithmetic } from './adapterArithmetic';
 import { AdapterImports } from './adapterImports';
 import { ArtifactHolds } from './artifactHolds';
+import { compareRuns } from './compareRuns';
 import { DeviceQueue, yieldToMessages } from './deviceQueue';
 import { EndedRuns } from './endedRuns';
 import { GroupDrawing } from './groupDrawing';
@@ -517,6 +518,18 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
         const result = await (routed ? evaluateCases(routed, options, context) : evaluate(options, context));
         return { metrics: result.metrics, cases: result.cases };
       }),
+    compareRuns: (params, { progress, signal }) =>
+      onDevice('comparing the runs', () =>
+        compareRuns(
+          params,
+          {
+            ...{ models, contexts, queue, now, runs: stores.runs, clock: env.clock },
+            alone: (task, given) => tenancy.serving.alone(task, given),
+            device: () => backendInfo!.adapter,
+          },
+          { signal, onProgress: progress },
+        ),
+      ),
     conformance: (_, { progress, signal }) =>
       onDevice('comparing', async () => {
         const results: ConformanceResult[] = [];

@@ -3,7 +3,7 @@
 import { KERNEL_FORMS } from '../gpu/kernels/forms';
 import { adaptersOf, configOf } from '../labs/bench/profile';
 import { besideModels } from '../labs/besideModels';
-import { WATCH_BATCH, WATCH_TOKENS } from '../labs/guardrailWatch';
+import { WATCH_BATCH, WATCH_TOKENS } from '../labs/caseValues';
 import { recipeAdapters } from '../labs/recipeAdapters';
 import { fixedPrompts } from '../labs/runRecipe';
 import { ConfigError } from '../lib/errors';

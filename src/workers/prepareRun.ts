@@ -1,8 +1,9 @@
 // From a recipe to something that trains: rows from the text worker, an engine of its own, the loop.
-import { rewardRefs } from '../labs/besideModels';
+
 import { gateFindings, passGate } from '../labs/preflight';
 import { recipeAdapters } from '../labs/recipeAdapters';
 import { referenceModel } from '../labs/reference';
+import { rewardRefs } from '../labs/rewardRefs';
 import { prepareRecipe } from '../labs/runRecipe';
 import { requireLanguageModel } from '../labs/startModel';
 import { validateRecipe } from '../labs/validateRecipe';

@@ -9,6 +9,7 @@ import type { Batch } from '../../protocol/batch';
 import { reinforceAdvantages, returnsToGo } from '../online/advantages';
 import type { OnlineTrainer, Rollout, Shaped } from '../online/onlineTrainer';
 import type { fields } from './config';
+import { reinforcePlan } from './plan';
 
 type ReinforceArgs = ConfigOf<typeof fields>;
 
@@ -55,11 +56,7 @@ export function loss(batch: Batch): LossFn {
 export const trainer: OnlineTrainer = {
   id: 'reinforce',
   want: ['logps', 'entropies'],
-  plan: (args) => {
-    const { per_device_train_batch_size: microRows, gradient_accumulation_steps: accumulated } =
-      args as unknown as ReinforceArgs;
-    return { rows: microRows * accumulated, passes: 1, stepsPerPass: 1, microRows, reshuffles: false };
-  },
+  plan: (args) => reinforcePlan(args as unknown as ReinforceArgs),
   klCoef: (args) => args.kl_coef as number,
   klEstimator: () => 'k1',
   shape: (rollout, args) => shape(rollout, args as ReinforceArgs),

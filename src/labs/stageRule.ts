@@ -1,0 +1,69 @@
+// When to leave offline preference methods for online ones: offline first, and on to rollouts only once the offline methods have
+// flattened and the product needs answers that no pair holds. Computed from runs that were compared with one start.
+import { mean, pairedChange } from '../eval/stats';
+import { Rng } from '../lib/rng';
+import type { Compared } from '../protocol/comparison';
+
+export interface StagedRun {
+  name: string;
+  isOnline: boolean;
+  /** Runs are taken in this order. */
+  createdAt: number;
+  compared: Compared;
+}
+/** How much better by the rubric a run answers than the best before it, case by case. */
+export interface Gain {
+  name: string;
+  /** `the start` where no run before was better. */
+  over: string;
+  value: number;
+  low: number;
+  high: number;
+  isDecided: boolean;
+}
+export type Stage = 'measure offline' | 'stay offline' | 'one more offline' | 'flat, stay offline' | 'go online';
+export interface StageVerdict {
+  stage: Stage;
+  /** Of the offline runs, in their order; the rule reads the last two. */
+  offline: Gain[];
+  /** Of the online runs, over the best offline one. */
+  online: Gain[];
+}
+
+interface Candidate {
+  name: string;
+  rubric: readonly (number | null)[];
+}
+const meanOf = ({ rubric }: Candidate): number => {
+  const known = rubric.filter((value) => value !== null);
+  return known.length > 0 ? mean(known) : Number.NEGATIVE_INFINITY;
+};
+const bestOf = (all: readonly Candidate[]): Candidate =>
+  all.reduce((best, one) => (meanOf(one) > meanOf(best) ? one : best));
+function gainOf(run: Candidate, over: Candidate): Gain {
+  const { low, high } = pairedChange(over.rubric, run.rubric, new Rng(1, 'stage rule'), 'share');
+  const value = meanOf(run) - meanOf(over);
+  return { name: run.name, over: over.name, value, low, high, isDecided: low > 0 };
+}
+
+/** `runs` were all measured on the same cases. `needsExploration` is the person's to say: no run can. */
+export function stageRule(runs: readonly StagedRun[], needsExploration: boolean): StageVerdict {
+  const inOrder = [...runs].sort((a, b) => a.createdAt - b.createdAt);
+  const candidates = (isOnline: boolean): Candidate[] =>
+    inOrder.filter((run) => run.isOnline === isOnline).map(({ name, compared }) => ({ name, rubric: compared.rubric }));
+  const [first] = inOrder;
+  if (!first) return { stage: 'measure offline', offline: [], online: [] };
+  const start: Candidate = { name: 'the start', rubric: first.compared.startRubric };
+  const offlineRuns = candidates(false);
+  const offline = offlineRuns.map((run, i) => gainOf(run, bestOf([start, ...offlineRuns.slice(0, i)])));
+  const best = bestOf([start, ...offlineRuns]);
+  const online = candidates(true).map((run) => gainOf(run, best));
+  return { stage: stageOf(offline, needsExploration), offline, online };
+}
+function stageOf(offline: readonly Gain[], needsExploration: boolean): Stage {
+  const lastTwo = offline.slice(-2);
+  if (lastTwo.length === 0) return 'measure offline';
+  if (lastTwo.some(({ isDecided }) => isDecided)) return 'stay offline';
+  if (lastTwo.length < 2) return 'one more offline';
+  return needsExploration ? 'go online' : 'flat, stay offline';
+}

@@ -1,0 +1,53 @@
+// Compare methods: runs from one start on one budget, side by side in quality, drift, compute and the cost of the whole chain.
+import { Card } from '../../ui/Card';
+import { Panel } from '../../ui/Panel';
+import { RunElsewhere } from '../../ui/RunElsewhere';
+import { progressWords } from '../../ui/runWords';
+import { ComputeCard } from './ComputeCard';
+import { chartPoints, chartWords } from './compareView';
+import { LedgerCard } from './LedgerCard';
+import { QualityCard } from './QualityCard';
+import { QualityChart } from './QualityChart';
+import { RunsCard } from './RunsCard';
+import { StageCard } from './StageCard';
+import { useCompare } from './useCompare';
+import '../../ui/parts.css';
+import './compare.css';
+
+export function ComparePanel() {
+  const compare = useCompare();
+  const { rows, training, list } = compare;
+  const { live, stats } = training;
+  const points = chartPoints(rows);
+  return (
+    <Panel
+      title="Compare methods"
+      lede="Which method to adopt, from numbers: the same start, the same budget, the same held-out cases. Not a ranking of methods in general: another model or other votes can turn it."
+    >
+      {training.elsewhere && <RunElsewhere {...training.elsewhere} />}
+      {live && (
+        <p className="quiet" role="status">
+          {live.name}: {progressWords(live.status, live.step, live.maxSteps, stats?.stepMs)}
+        </p>
+      )}
+      <div className="compare-top">
+        <RunsCard compare={compare} />
+        <Card
+          title="Quality against drift"
+          note={points.length > 0 ? `${points.length} of ${rows.length} measured` : ''}
+        >
+          <QualityChart points={points} height={300} />
+          <p className="compare-small">{chartWords(points)}</p>
+        </Card>
+      </div>
+      {rows.length > 0 && (
+        <>
+          <QualityCard rows={rows} />
+          <StageCard rows={rows} />
+          <ComputeCard rows={rows} start={compare.start} />
+          <LedgerCard rows={rows} runs={list} />
+        </>
+      )}
+    </Panel>
+  );
+}

@@ -1,0 +1,124 @@
+// Rows, points and sentences of the comparison, from the runs and what was measured of them. Pure.
+import { type ComparedMethod, comparedMethod } from '../../labs/compareMethods';
+import type { Gain, StageVerdict } from '../../labs/stageRule';
+import { signed } from '../../lib/words';
+import { type Compared, type Decision, decisionOf } from '../../protocol/comparison';
+import type { RunRecord } from '../../protocol/run';
+import { type Reading, WATCHED } from '../../protocol/twoMetrics';
+
+/** Least gain of quality that targets ask for. */
+const WORTH_HAVING = WATCHED.rubric!.better_by!;
+
+export interface CompareRow {
+  run: RunRecord;
+  method: ComparedMethod;
+  /** `DPO`, and the run's name where there are several of a method. */
+  label: string;
+  /** Only where it was measured on the cases in view, and the run is at that step still. */
+  compared: Compared | undefined;
+}
+export function rowsOf(runs: readonly RunRecord[], cases: number, seed: number): CompareRow[] {
+  const of = runs.flatMap((run) => {
+    const method = comparedMethod(run.recipe);
+    return method ? [{ run, method }] : [];
+  });
+  return of.map(({ run, method }) => {
+    const isAlone = of.filter((one) => one.method.id === method.id).length === 1;
+    const { compared } = run;
+    const isCurrent = compared?.cases === cases && compared.seed === seed && compared.step === run.step;
+    return { run, method, label: isAlone ? method.title : run.name, compared: isCurrent ? compared : undefined };
+  });
+}
+
+/** Why a run has no figures in view, or when it got them. */
+export function stateWords({ run, compared }: CompareRow, when: (at: number) => string): string {
+  if (compared) return `measured ${when(compared.at)}`;
+  if (!run.compared) return 'not measured';
+  if (run.compared.step !== run.step) return `measured at step ${run.compared.step}; the run has gone on`;
+  return `measured on ${run.compared.cases} cases`;
+}
+
+export const readingOf = (compared: Compared | undefined, metric: string): Reading | undefined =>
+  compared?.readings.find((one) => one.metric === metric);
+
+export interface ChartPoint {
+  id: string;
+  label: string;
+  isOnline: boolean;
+  /** Drift in nats, and the change of quality, each with its 95 % interval. */
+  x: Interval;
+  y: Interval;
+  decision: Decision;
+}
+interface Interval {
+  at: number;
+  low: number;
+  high: number;
+}
+const changeOf = ({ before, now, low, high }: Reading): Interval => ({ at: now - before, low, high });
+export function chartPoints(rows: readonly CompareRow[]): ChartPoint[] {
+  return rows.flatMap(({ run, method, label, compared }) => {
+    const [rubric, kl] = [readingOf(compared, 'rubric'), readingOf(compared, 'kl')];
+    if (!rubric || !kl) return [];
+    const [x, y] = [changeOf(kl), changeOf(rubric)];
+    if (![...Object.values(x), ...Object.values(y)].every(Number.isFinite)) return [];
+    return [{ id: run.id, label, isOnline: method.isOnline, x, y, decision: decisionOf(rubric) }];
+  });
+}
+
+/** What the chart says: who is decidedly better than the start, who drifted furthest, and that the rest is open. */
+export function chartWords(points: readonly ChartPoint[]): string {
+  if (points.length === 0) return '';
+  const names = (all: readonly ChartPoint[]) => all.map(({ label }) => label).join(', ');
+  const better = points.filter(({ decision }) => decision === 'better');
+  const worse = points.filter(({ decision }) => decision === 'worse');
+  const open = points.filter(({ decision }) => decision === 'not decided');
+  const far = points.reduce((a, b) => (b.x.at > a.x.at ? b : a));
+  return [
+    better.length > 0 && `Better than the start: ${names(better)}.`,
+    worse.length > 0 && `Worse than the start: ${names(worse)}.`,
+    open.length > 0 &&
+      `Not decided: ${names(open)}; ${open.length === 1 ? 'its interval covers' : 'their intervals cover'} no change, so more cases or more steps have to say.`,
+    points.length > 1 && `${far.label} has drifted furthest, ${signed(far.x.at)} nats an answer.`,
+  ]
+    .filter(Boolean)
+    .join(' ');
+}
+
+const gainWords = ({ name, over, value, low, high, isDecided }: Gain): string =>
+  `${name} over ${over}: ${signed(value)} [${signed(low)}, ${signed(high)}], ${isDecided ? 'a gain' : high < 0 ? 'worse' : 'no decided gain'}`;
+/** The rule's answer, and why, a sentence each. */
+export function stageWords(
+  { stage, offline, online }: StageVerdict,
+  needsExploration: boolean,
+): { answer: string; why: string[] } {
+  const answers: Record<StageVerdict['stage'], string> = {
+    'measure offline': 'Train and measure an offline method first.',
+    'stay offline': 'Stay offline: it still pays.',
+    'one more offline': 'Train one more offline run before you decide.',
+    'flat, stay offline':
+      'Stay offline, and look at the votes: the last two offline runs bring no decided gain, and nothing asks for rollouts.',
+    'go online': 'Go online: the last two offline runs bring no decided gain, and the product needs exploration.',
+  };
+  const lastTwo = offline.slice(-2);
+  const room = Math.max(...lastTwo.map(({ high }) => high));
+  const isFlat = stage === 'flat, stay offline' || stage === 'go online';
+  const why = [
+    ...(offline.length === 0 ? ['No offline run of this start has been measured.'] : []),
+    ...lastTwo.map((gain) => `${gainWords(gain)}.`),
+    ...(stage === 'one more offline'
+      ? ['One run without a decided gain may be its settings; two in a row are a plateau.']
+      : []),
+    ...(stage === 'flat, stay offline'
+      ? [
+          'Votes on other prompts, or better ones, reach what more steps do not. Rollouts pay where the wanted answers stand in no pair.',
+        ]
+      : []),
+    ...(isFlat && room > WORTH_HAVING
+      ? [`That is as far as these cases tell: they leave room for a gain of ${signed(room)}. More cases narrow it.`]
+      : []),
+    ...(offline.length > 0 ? [`Exploration is ${needsExploration ? '' : 'not '}needed, as you say below.`] : []),
+    ...online.map((gain) => `Online, ${gainWords(gain)}.`),
+  ];
+  return { answer: answers[stage], why };
+}
