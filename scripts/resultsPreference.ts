@@ -1,12 +1,19 @@
 // The figures pref/* of docs/results.json: every method on preferences from one start, the reward model, and a policy that games one.
 // Chained: reward models are trained first and lie under .checkpoints/results, where the runs that they pay find them.
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { countedValues, type Graded } from '../src/eval/metric';
-import { findMetrics } from '../src/eval/registry';
 import { bootstrapMean, bootstrapOverSeeds, mean } from '../src/eval/stats';
+import { RUBRIC_CASES } from '../src/labs/casesOf';
+import { type CaseValues, caseValues, heldOutCases, readingOf } from '../src/labs/caseValues';
 import { settingsOf } from '../src/labs/recipeSettings';
 import { PREFERENCE_START } from '../src/labs/recipes/preference';
-import { demosRecipe, hackingMeasured, offlineMeasured, onlineMeasured, rewardMeasured } from '../src/labs/recipes/preferenceMeasured'; // biome-ignore format: one import
+import {
+  demosRecipe,
+  hackingMeasured,
+  offlineMeasured,
+  onlineMeasured,
+  rewardMeasured,
+} from '../src/labs/recipes/preferenceMeasured';
+import { frozenReference } from '../src/labs/reference';
 import { rewardReport } from '../src/labs/rewardReport';
 import { encodeScored } from '../src/labs/scoredRows';
 import { wilson } from '../src/lib/agreement';
@@ -14,23 +21,30 @@ import { Rng } from '../src/lib/rng';
 import { scoreRows } from '../src/nn/scoreRows';
 import type { ModelEngine } from '../src/nn/seam';
 import type { Recipe } from '../src/protocol/recipe';
+import { WATCHED } from '../src/protocol/twoMetrics';
 import { writeSafetensors } from '../src/storage/safetensors';
+import { builtinWorld } from '../src/world/registry';
 import { loadNodeModel, loadRenderContext, modelOf, type NodeModel } from './nodeModels';
-import { type Answers, answersOf, type PolicyCases, paidFor, policyFigures, wins } from './policyFigures';
+import { type Answers, answersOf, paidFor } from './policyFigures';
 import type { Measured } from './results';
 import { CACHE, train } from './resultsTraining';
 
 const SEEDS = [1, 2, 3];
-const CASES: PolicyCases = { split: 'heldout', quality: 160, guardrail: 240, drawn: 96 };
+/** Held-out prompts with a rubric, as many requests that must or must not be refused, and answers drawn for the chain of rewards. */
+const CASES = { n: 160, seed: 1 };
+const DRAWN = 160;
 const PAIRS_JUDGED = 400;
 const METHODS = ['sft', 'dpo', 'orpo', 'kto', 'simpo', 'rloo', 'ppo'] as const;
 type Method = (typeof METHODS)[number];
-const FIGURES = { rubric: 'share', rubric_sampled: 'share', win_rate: 'share', kl: 'nats', refusal_recall: 'share', schema_valid: 'share', mean_length: 'tokens' } as const; // biome-ignore format: one table
+/** As the two-metric method and the comparison on screen count them. */
+const METRICS = ['rubric', 'win_rate', 'kl', 'refusal_recall', 'refusal_precision', 'schema_valid', 'mean_length'].map(
+  (id) => WATCHED[id]!,
+);
 
 export const PREFERENCE_GROUPS = [
   ...METHODS.map((method) => ({
     id: `pref/${method}`,
-    figures: Object.keys(FIGURES).map((figure) => `pref/${method}/${figure}`),
+    figures: METRICS.map(({ id }) => `pref/${method}/${id}`),
     seeds: SEEDS,
     measure: (isForced: boolean) => methodFigures(method, isForced),
   })),
@@ -79,34 +93,41 @@ async function policyOf(method: Method, seed: number, isForced: boolean): Promis
   return model.engine;
 }
 
-const valuesOf = (id: string, graded: readonly Graded[]): number[] => countedValues(findMetrics([id])[0]!, graded);
 /**
- * The start against itself would win half and have no KL: of SFT, wins and KL are those of the other trainings against it, which is
+ * The start against itself wins half the time and has no KL: of SFT, wins and KL are those of its other trainings against it, which is
  * what chance alone comes to.
  */
 async function methodFigures(method: Method, isForced: boolean): Promise<Measured[]> {
   const render = loadRenderContext(demosRecipe.template);
   const { engine: from } = await start();
-  const before = await policyFigures(from, undefined, render, { ...CASES, guardrail: 0, drawn: 0 });
-  const runs: Record<keyof typeof FIGURES, number[][]> = { rubric: [], rubric_sampled: [], win_rate: [], kl: [], refusal_recall: [], schema_valid: [], mean_length: [] }; // biome-ignore format: one table
+  const cases = heldOutCases(METRICS, builtinWorld(), RUBRIC_CASES, CASES);
+  const given = {
+    route: -1,
+    world: builtinWorld(),
+    render,
+    seed: CASES.seed,
+    rewards: [],
+    driftFrom: frozenReference(from),
+  };
+  const measured = (engine: ModelEngine, before?: CaseValues) =>
+    caseValues(METRICS, cases, { ...given, engine, start: before, signal: new AbortController().signal, giveWay: async () => undefined }); // biome-ignore format: one call
+  const before = await measured(from);
+  const runs: Record<string, number[][]> = Object.fromEntries(METRICS.map(({ id }) => [id, []]));
   for (const seed of SEEDS) {
     const engine = await policyOf(method, seed, isForced);
-    const isStart = method === 'sft' && seed === 1;
-    const found = await policyFigures(engine, from, render, CASES);
+    const values = await measured(engine, before);
     engine.dispose();
-    runs.rubric.push(valuesOf('rubric', found.quality));
-    runs.rubric_sampled.push(found.drawn.map(({ rubric }) => rubric));
-    if (!isStart) runs.win_rate.push(wins(found.quality, before.quality));
-    if (!isStart) runs.kl.push(found.drawn.map(({ kl }) => kl));
-    for (const id of ['refusal_recall', 'schema_valid'] as const) runs[id].push(valuesOf(id, found.guardrail));
-    runs.mean_length.push(valuesOf('mean_length', found.quality));
-    keep(`pref-${method}-${seed}`, [...found.quality, ...found.guardrail]);
-    console.error(`pref/${method}, seed ${seed}: rubric ${mean(runs.rubric.at(-1)!).toFixed(3)}`);
+    const isStart = method === 'sft' && seed === 1;
+    for (const { id } of METRICS)
+      if (!isStart || !['win_rate', 'kl'].includes(id)) runs[id]!.push(values[id]!.filter((value) => value !== null));
+    const read = METRICS.map((metric) => {
+      const { before: was, now, low, high } = readingOf(metric, before, values, new Rng(seed, metric.id));
+      return `${metric.id} ${was.toFixed(3)} → ${now.toFixed(3)} [${low.toFixed(3)}, ${high.toFixed(3)}]`;
+    });
+    console.error(`pref/${method}, seed ${seed}: ${read.join('; ')}`);
   }
   from.dispose();
-  return Object.entries(runs).map(([figure, values]) =>
-    figureOf(`pref/${method}/${figure}`, values, FIGURES[figure as keyof typeof FIGURES]),
-  );
+  return METRICS.map(({ id, unit }) => figureOf(`pref/${method}/${id}`, runs[id]!, unit));
 }
 function figureOf(id: string, runs: readonly number[][], unit: string): Measured {
   const values = runs.flat();
@@ -115,13 +136,6 @@ function figureOf(id: string, runs: readonly number[][], unit: string): Measured
     ? wilson(values[0] ? values.length : 0, values.length)
     : bootstrapOverSeeds(runs, new Rng(1, id));
   return { id, value: mean(values), ...interval, n: values.length, unit };
-}
-function keep(name: string, graded: readonly Graded[]): void {
-  const lines = graded.map(({ case: c, output, verdicts }) =>
-    JSON.stringify({ kind: c.kind, prompt: c.lastUser, expected: c.expected, output, ...verdicts }),
-  );
-  mkdirSync(CACHE, { recursive: true });
-  writeFileSync(`${CACHE}/${name}.jsonl`, `${lines.join('\n')}\n`);
 }
 
 async function rewardFigures(isForced: boolean): Promise<Measured[]> {
@@ -159,7 +173,7 @@ async function hackingFigures(id: 'hacking' | 'hacking_fixed', isForced: boolean
     const model = await modelOf(recipe);
     await train(recipe, model, isForced);
     const { engine: judge } = await loadNodeModel(ref);
-    const [before, after] = [await answersOf(from, render, CASES), await answersOf(model.engine, render, CASES)];
+    const [before, after] = [await answersOf(from, render, DRAWN), await answersOf(model.engine, render, DRAWN)];
     const [paid, earned] = [await paidFor(judge, render, before), await paidFor(judge, render, after)];
     const spread = Math.sqrt(mean(paid.map((r) => (r - mean(paid)) ** 2)));
     const gain = (of: (answers: Answers[number]) => number) => after.map((one, i) => of(one) - of(before[i]!));
@@ -167,8 +181,8 @@ async function hackingFigures(id: 'hacking' | 'hacking_fixed', isForced: boolean
     runs.true_quality_gain.push(gain(({ rubric }) => rubric));
     runs.length_gain.push(gain(({ ids }) => ids.length));
     for (const one of [model.engine, judge]) one.dispose();
-    const [interval] = [bootstrapMean(runs.true_quality_gain.at(-1)!, new Rng(1))];
-    console.error(`pref/${id}, seed ${seed}: reward +${mean(runs.reward_gain.at(-1)!).toFixed(2)} sd, quality ${mean(runs.true_quality_gain.at(-1)!).toFixed(3)} [${interval!.low.toFixed(3)}, ${interval!.high.toFixed(3)}]`); // biome-ignore format: one sentence
+    const interval = bootstrapMean(runs.true_quality_gain.at(-1)!, new Rng(1));
+    console.error(`pref/${id}, seed ${seed}: reward +${mean(runs.reward_gain.at(-1)!).toFixed(2)} sd, quality ${mean(runs.true_quality_gain.at(-1)!).toFixed(3)} [${interval.low.toFixed(3)}, ${interval.high.toFixed(3)}]`); // biome-ignore format: one sentence
   }
   from.dispose();
   const units = { reward_gain: 'deviations', true_quality_gain: 'of 1', length_gain: 'tokens' };

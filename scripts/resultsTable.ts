@@ -56,6 +56,31 @@ const TITLES: Record<string, string> = {
   'served/one_space/tool_call_correct': 'the same: right tool with right arguments',
 };
 
+const METHODS: Record<string, string> = {
+  sft: 'micro-demos (SFT), where the others start',
+  dpo: 'DPO',
+  orpo: 'ORPO',
+  kto: 'KTO',
+  simpo: 'SimPO',
+  rloo: 'RLOO on the reward model',
+  ppo: 'PPO on the reward model',
+  reward_model: 'reward model',
+  hacking: 'RLOO paid by biased votes',
+  hacking_fixed: 'the same, paid by votes that follow the rubric',
+};
+const OF_POLICY: Record<string, string> = {
+  rubric: 'quality by the rubric',
+  win_rate: 'wins against the start, ties half',
+  kl: 'KL from the start, whole answers',
+  refusal_recall: 'due refusals that were given',
+  refusal_precision: 'refusals given that were due',
+  schema_valid: 'schema-valid turns',
+  mean_length: 'length of an answer',
+  accuracy: 'held-out pairs decided as the votes are',
+  reward_gain: 'reward after less reward before',
+  true_quality_gain: 'true quality after less before',
+  length_gain: 'length after less length before',
+};
 const SETS: Record<string, string> = { attention: 'attention', all: 'attention + MLP' };
 const TASKS: Record<string, string> = {
   constraints: 'constraints and arguments',
@@ -85,6 +110,8 @@ function titleOf(id: string): string {
   if (lora) return `micro, LoRA r ${lora[1]}, ${SETS[lora[2]!]}: ${WHAT[lora[3]!]}`;
   const where = /^where\/(\w+)\/(\w+)\/(\w+)$/.exec(id);
   if (where) return `micro-sft, ${TASKS[where[1]!]}, ${ARMS[where[2]!]}: ${WHAT[where[3]!]}`;
+  const pref = /^pref\/(\w+)\/(\w+)$/.exec(id);
+  if (pref) return `${METHODS[pref[1]!]}: ${OF_POLICY[pref[2]!]}`;
   const full = /^full\/(\w+)$/.exec(id);
   if (full) return `micro, all weights, as many steps: ${WHAT[full[1]!]}`;
   const cell = /^tenants\/matrix\/(\d+)\/(\w+)$/.exec(id);
@@ -121,6 +148,9 @@ What the metrics count:
 - *schema-valid*: the turn is one JSON object by the published answer schema, or one tool call whose arguments obey the tool's schema. It says nothing about being right.
 - *right tool call*: the tool that is due, with exactly the right arguments.
 - *refusals*: status \`refused\`, against the requests that must be refused.
+- *quality by the rubric*: six dimensions that the simulated company computes (docs/world.md), of greedy answers to held-out questions.
+- *wins and KL of SFT*: those of two other trainings of the same recipe against the one that ships: what chance alone comes to.
+- *reward after less before*: in standard deviations of the start's rewards, of answers drawn at temperature 1 with the same dice; lengths and true quality are of the same answers.
 - *prompt echo*: the turn repeats 24 or more characters of the user's last message, more than the right answer repeats.
 
 ## Where each figure comes from

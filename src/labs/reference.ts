@@ -34,7 +34,7 @@ async function logpsOf(engine: Engine, batch: Batch, options?: { temperature: nu
 }
 
 /** An engine without its adapters: a frozen one, or the one under training where that has adapters, or before its first step. */
-const frozenReference =
+export const frozenReference =
   (engine: Engine): Reference =>
   (batch, options) =>
     logpsOf(engine, { ...batch, rowAdapter: new Int32Array(batch.B).fill(-1) }, options);

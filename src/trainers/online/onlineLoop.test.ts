@@ -14,7 +14,6 @@ import { loadOnlineTrainer, type OnlineId } from '../load';
 import type { Reference } from '../loop';
 import { trainers } from '../registry';
 import type { TrainerConfig } from '../trainerConfig';
-import { nextKlCoef } from './klControl';
 import { type OnlineOptions, OnlineRun, type OnlineState, restoreValues } from './onlineLoop';
 import type { OnlinePrompt } from './onlineTrainer';
 
@@ -377,14 +376,6 @@ describe('PPO', () => {
     for (const [ended, value] of await score(2)) expect(value).toBeCloseTo(ended ? 0 : -2, 6);
     for (const [, value] of await score(0)) expect(value).toBeCloseTo(0, 6);
   });
-});
-
-test('β by hand: a KL half above its target counts as a fifth', () => {
-  const of = (kl: number) => nextKlCoef(0.1, kl, { kl_target: 2, kl_horizon: 100, rows: 10 });
-  expect(of(3)).toBeCloseTo(0.1 * (1 + 0.2 * 0.1), 12);
-  expect(of(2.2)).toBeCloseTo(0.1 * (1 + 0.1 * 0.1), 12);
-  expect(of(0)).toBeCloseTo(0.1 * (1 - 0.2 * 0.1), 12);
-  expect(nextKlCoef(0.1, 9, { kl_target: 0, kl_horizon: 100, rows: 10 })).toBe(0.1);
 });
 
 test('held-out prompts are answered with the same dice each time, and the run is not moved by it', async () => {

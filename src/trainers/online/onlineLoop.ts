@@ -11,7 +11,7 @@ import type { DrawnGroup } from '../../protocol/drawnGroup';
 import type { MetricPoint, SampleGeneration } from '../../protocol/run';
 import { addUp, type LoopCheckpoint, realTokens, type StepReport, scaleOf } from '../loop';
 import { scheduleFactor, warmupSteps } from '../schedule';
-import { nextKlCoef } from './klControl';
+import { nextKlCoef } from './klController';
 import type { BufferRow, OnlineArgs, OnlinePrompt, OnlineTrainer } from './onlineTrainer';
 import { addRollout, addStep, emptyPending, type Pending, pendingPoint } from './pendingPoint';
 import { drawRollout, Interruption, type RolloutContext } from './rollout';
@@ -177,7 +177,8 @@ export class OnlineRun {
       this.iteration++;
       addRollout(this.pending, { ...metrics, ...shaped.metrics, episode: this.episodes }, time);
       const kl = metrics['objective/kl'];
-      if (kl !== undefined) this.klCoef = nextKlCoef(this.klCoef, kl, { ...args, rows: rows.length });
+      const { kl_target: target, kl_horizon: horizon } = args;
+      if (kl !== undefined && target > 0) this.klCoef = nextKlCoef(this.klCoef, kl, rows.length, { target, horizon });
     } catch (error) {
       this.sampler = this.samplerAt(before);
       throw error;
