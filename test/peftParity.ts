@@ -217,7 +217,7 @@ export function peftParityTests(read: ReadFixture): void {
     const refused: [object, string][] = [
       [{ peft_type: 'IA3' }, 'only "LORA" adapters'],
       [{ task_type: 'TOKEN_CLS' }, 'only "CAUSAL_LM"'],
-      [{ task_type: 'SEQ_CLS' }, 'lacks the tensor base_model.model.score.weight (1×32)'],
+      [{ task_type: 'SEQ_CLS' }, 'lacks base_model.model.score.weight (1×32), the head that gives the rewards'],
       [{ modules_to_save: ['lm_head'] }, 'modules_to_save asks for whole modules'],
       [{ r: 8 }, 'must be 8×32 by its config and the base, got 4×32'],
       [{ target_modules: ['q_proj'] }, 'which its config does not ask for'],

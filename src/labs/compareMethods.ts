@@ -73,7 +73,9 @@ const ALL = [...COMPARED_METHODS, ...OTHERS];
 /** Undefined for what is no method on preferences or rewards. */
 export function comparedMethod(recipe: Pick<Recipe, 'trainer' | 'args'>): ComparedMethod | undefined {
   const { trainer } = recipe;
-  const id = trainer === 'cpo' && argsOf(recipe).loss_type === 'simpo' ? 'simpo' : trainer;
+  const { loss_type, cpo_alpha } = argsOf(recipe);
+  // With the NLL of the chosen answer beside it, it is CPO-SimPO, which is held in place.
+  const id = trainer === 'cpo' && loss_type === 'simpo' && cpo_alpha === 0 ? 'simpo' : trainer;
   return ALL.find((method) => method.id === id);
 }
 

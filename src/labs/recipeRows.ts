@@ -2,13 +2,13 @@
 import { DataError } from '../lib/errors';
 import { parseConfig } from '../lib/fields';
 import { Rng } from '../lib/rng';
-import type { DatasetRow, EncodedRow, RowSource } from '../protocol/chat';
+import type { DatasetRow, EncodedRow, Finding, RowSource } from '../protocol/chat';
 import { DEFAULT_ADAPTER } from '../protocol/peft';
 import type { DataRef, Recipe } from '../protocol/recipe';
 import type { RowPlace } from '../protocol/requests';
 import { type DatasetType, typeOfRow } from '../protocol/rowTypes';
 import { sidesOf } from '../text/preferences';
-import { render, renderPair } from '../text/render';
+import { isEmptyAnswer, render, renderPair } from '../text/render';
 import type { RenderContext, RenderSettings } from '../text/renderContext';
 import { renderPrompt } from '../text/renderPrompt';
 import { type TrainerId, trainers } from '../trainers/registry';
@@ -129,10 +129,13 @@ interface EncodedItem {
 }
 type Encode = (named: NamedRow, settings: RenderSettings) => EncodedItem;
 const whole = (row: EncodedRow): EncodedItem => ({ rows: [row], findings: row.findings });
-const labelled = (row: DatasetRow, label: boolean, ...rest: [string, RenderSettings]): EncodedRow => ({
-  ...render(row, ...rest),
-  values: { label: label ? 1 : 0 },
-});
+const labelled = (row: DatasetRow, label: boolean, ...rest: [string, RenderSettings]): EncodedRow => {
+  const rendered = render(row, ...rest);
+  const empty: Finding[] = isEmptyAnswer(row)
+    ? [{ kind: 'empty_completion', blocking: true, gate: true, message: 'Its completion is empty: it says nothing that could be good or bad. Write the answer, or leave the row out.' }]
+    : []; // biome-ignore format: one finding
+  return { ...rendered, findings: [...empty, ...(rendered.findings ?? [])], values: { label: label ? 1 : 0 } };
+};
 /** How each type of row is encoded for a method that wants prompts, rows, pairs, or answers with a label. */
 function encoderOf({ trainsOn, isOnline }: TrainerConfig, args: { [key: string]: unknown }): Encode {
   const [first] = trainsOn;

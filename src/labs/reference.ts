@@ -3,8 +3,8 @@
 import { bucketsUpTo } from '../data/buckets';
 import { collate, type TokenRow } from '../data/collate';
 import { ConfigError } from '../lib/errors';
+import { readLogps } from '../nn/readLogps';
 import type { Engine, ModelEngine } from '../nn/seam';
-import type { Batch } from '../protocol/batch';
 import type { Recipe, Ref } from '../protocol/recipe';
 import { watchedMetrics } from '../protocol/twoMetrics';
 import type { Reference } from '../trainers/loop';
@@ -24,20 +24,11 @@ const watchesKl = ({ two_metrics: watch }: Recipe): boolean =>
 const isOwnStart = (recipe: Recipe, reference: Ref | undefined): boolean =>
   !recipe.peft && reference === recipe.model.ref;
 
-async function logpsOf(engine: Engine, batch: Batch, options?: { temperature: number }): Promise<Float32Array> {
-  const { logps } = await engine.evaluate(batch, { want: ['logps'], ...(options && { options }) });
-  try {
-    return (await logps!.data()) as Float32Array;
-  } finally {
-    logps!.dispose();
-  }
-}
-
 /** An engine without its adapters: a frozen one, or the one under training where that has adapters, or before its first step. */
 export const frozenReference =
   (engine: Engine): Reference =>
   (batch, options) =>
-    logpsOf(engine, { ...batch, rowAdapter: new Int32Array(batch.B).fill(-1) }, options);
+    readLogps(engine, { ...batch, rowAdapter: new Int32Array(batch.B).fill(-1) }, options?.temperature);
 
 export interface PrecomputeOptions {
   maxLength: number;

@@ -89,8 +89,13 @@ export async function prepareRecipe(
       generate,
       resumeFrom,
     );
-    const watch = watchOf(recipe, environment, online.rewards, resumeFrom);
-    return new RecipeRun(recipe, args, online.run, environment, { made: online.made, watch });
+    try {
+      const watch = watchOf(recipe, environment, online.rewards, resumeFrom);
+      return new RecipeRun(recipe, args, online.run, environment, { made: online.made, watch });
+    } catch (error) {
+      for (const model of online.made) model.dispose();
+      throw error;
+    }
   }
   const trainer = await loadTrainer(id);
   const reference = referenceFor(recipe, args, engine, environment.reference);

@@ -76,8 +76,8 @@ function pairFault(
 /** A completion that says nothing and calls nothing. */
 export const isEmptyAnswer = ({ completion }: DatasetRow): boolean =>
   typeof completion === 'string'
-    ? completion === ''
-    : !completion?.some(({ content, tool_calls }) => content !== '' || tool_calls?.length);
+    ? completion.trim() === ''
+    : !completion?.some(({ content, tool_calls }) => content.trim() !== '' || tool_calls?.length);
 
 function renderRow(given: DatasetRow, rowId: string, settings: RenderSettings): EncodedRow {
   const { mode, max_length } = settings;

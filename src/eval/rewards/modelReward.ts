@@ -41,11 +41,14 @@ export function modelReward(
         want: ['hidden'],
         options: { head: 'score' },
       });
-      const values = await scores!.data();
-      for (const tensor of [hidden, scores, mask, targets]) tensor?.dispose();
-      own.forEach((i, b) => {
-        out[i] = values[b * batch.T + rows[i]!.length - 1]!;
-      });
+      try {
+        const values = await scores!.data();
+        own.forEach((i, b) => {
+          out[i] = values[b * batch.T + rows[i]!.length - 1]!;
+        });
+      } finally {
+        for (const tensor of [hidden, scores, mask, targets]) tensor?.dispose();
+      }
       await yieldToOthers?.();
     }
     return out;

@@ -73,7 +73,7 @@ export const offlineMeasured = {
     loss_type: 'simpo',
     beta: 2,
     simpo_gamma: 0.5,
-    cpo_alpha: 1,
+    cpo_alpha: 0,
   }),
 } as const satisfies Record<string, Recipe>;
 

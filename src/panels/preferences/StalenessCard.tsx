@@ -58,7 +58,7 @@ export function StalenessCard({
   return (
     <Card
       title="Staleness"
-      note="votes were cast on answers of an older model: what they still have to teach"
+      note="pairs whose order the policy has already, and a reward model on answers that it never saw"
       actions={
         <>
           <Segmented label="Pairs" options={COUNTS} value={n} onChange={setN} />
@@ -88,8 +88,9 @@ export function StalenessCard({
       ) : (
         !read.isLoading && (
           <p className="quiet">
-            A pair whose chosen answer the policy prefers by far moves it no more: the training pairs are read under the
-            start and under {state.label}, and those that are decided are counted.
+            The training pairs are read under the start and under {state.label}, and those whose chosen answer is the
+            likelier one are counted. How hard a pair still pulls is the loss’s to say: see the pairs on its curve
+            above.
           </p>
         )
       )}
@@ -154,8 +155,8 @@ function Judge({
   if (choices.length === 0)
     return (
       <p className="quiet">
-        A reward model grows stale as well: it was trained on answers of the start. Train one, and it can be tried here
-        on fresh answers of the run.
+        A reward model grows stale as well: the run writes answers that it was not trained on. Train one, and it can be
+        tried here on fresh answers of the run.
       </p>
     );
   return (

@@ -11,12 +11,12 @@ test('the margin counts the answers’ tokens alone', () => {
   expect(marginOf(pair, { chosen: read([-9, -1, -2]), rejected: read([-9, -9, -7]) })).toBe(4);
 });
 
-test('words say what is left to learn', () => {
+test('words say how many have their order, and claim nothing of what the loss still pulls', () => {
   expect(decidedWords({ n: 32, before: 10, now: 32, newly: 22 }, 0)).toMatch(
-    /32 of 32 pairs are decided now, 10 .*None is left/,
+    /32 of 32 pairs are decided now, 10 .*the order of all of them/,
   );
-  expect(decidedWords({ n: 32, before: 10, now: 30, newly: 20 }, 5)).toMatch(/by more than 5 nats.*Only 2 are left/);
-  expect(decidedWords({ n: 32, before: 10, now: 12, newly: 3 }, 0)).toMatch(/20 are left to learn/);
+  expect(decidedWords({ n: 32, before: 10, now: 30, newly: 20 }, 5)).toMatch(/by more than 5 nats.*2 are not: few/);
+  expect(decidedWords({ n: 32, before: 10, now: 12, newly: 3 }, 0)).toMatch(/20 are not\./);
 });
 
 test('a reward model’s fall is said when it is sure, and what could not be judged is said too', () => {

@@ -19,10 +19,10 @@ export function decidedWords({ n, before, now, newly }: Decided, above: number):
   const left = n - now;
   const rest =
     left === 0
-      ? 'None is left to learn an order from: collect new pairs, from answers of the model as it is.'
+      ? 'It has the order of all of them: what they can still teach is a wider margin. New pairs should come from the model as it is.'
       : left / n < 0.25
-        ? `Only ${left} are left to learn an order from: what the method gains from here is small, and new pairs should come from the model as it is.`
-        : `${left} are left to learn an order from.`;
+        ? `${left} are not: few, so that an order is learnt from new pairs rather, from answers of the model as it is.`
+        : `${left} are not.`;
   return `${now} of ${plural(n, 'pair')} are ${what} now, ${before} were before the update; ${newly} are newly so. ${rest}`;
 }
 

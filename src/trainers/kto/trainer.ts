@@ -43,7 +43,17 @@ function mismatched(prompt: ArrangedRow, answer: ArrangedRow, maxLength: number)
 export function arrange(rows: readonly ArrangedRow[], args: KtoLossArgs): TokenRow[] {
   if (sizeOf(args) === 1) return [...rows];
   const size = args.per_device_train_batch_size;
-  return rows.flatMap((row, i) => [row, mismatched(row, rows[mismatchedRow(i, size, rows.length)]!, args.max_length)]);
+  return rows.flatMap((row, i) => {
+    // Two answers to one prompt may stand together, as those of a pair do: what answers the prompt is no mismatch.
+    let other = mismatchedRow(i, size, rows.length);
+    for (let tried = 1; tried < size && hasPromptOf(row, rows[other]!); tried++)
+      other = mismatchedRow(other, size, rows.length);
+    return [row, mismatched(row, rows[other]!, args.max_length)];
+  });
+}
+function hasPromptOf(row: ArrangedRow, other: ArrangedRow): boolean {
+  const length = row.promptLength ?? 0;
+  return other.promptLength === length && row.ids.subarray(0, length).every((id, t) => id === other.ids[t]);
 }
 
 const answers = (x: Float32Array, size: number): Float32Array => x.filter((_, row) => row % size === 0);

@@ -3,6 +3,7 @@
 import { type NamedReward, type Rewarded, reward } from '../../eval/rewards/reward';
 import { CancelledError } from '../../lib/errors';
 import { generate } from '../../nn/generate';
+import { readLogps } from '../../nn/readLogps';
 import type { Engine, GeneratedRow, ModelEngine } from '../../nn/seam';
 import type { Batch } from '../../protocol/batch';
 import type { Reference } from '../loop';
@@ -105,7 +106,7 @@ async function readModels(
   for (let start = 0; start < order.length; start += size) {
     const own = order.slice(start, start + size);
     const batch = rolloutBatch(own, prompts, { maxLength: max_length, route });
-    const policy = await logpsOf(engine, batch, temperature);
+    const policy = await readLogps(engine, batch, temperature);
     const frozen = await reference?.(batch, { temperature });
     const value = values && (await valuesOf(values, batch));
     own.forEach((row, b) => {
@@ -118,12 +119,6 @@ async function readModels(
     await interruption.check();
   }
 }
-async function logpsOf(engine: Engine, batch: Batch, temperature: number): Promise<Float32Array> {
-  const { logps, mask, targets } = await engine.evaluate(batch, { want: ['logps'], options: { temperature } });
-  const read = (await logps!.data()) as Float32Array;
-  for (const tensor of [logps, mask, targets]) tensor?.dispose();
-  return read;
-}
 /** The value model has no adapters. */
 async function valuesOf(engine: Engine, batch: Batch): Promise<Float32Array> {
   const plain = { ...batch, rowAdapter: new Int32Array(batch.B).fill(-1) };
@@ -131,7 +126,9 @@ async function valuesOf(engine: Engine, batch: Batch): Promise<Float32Array> {
     want: ['hidden'],
     options: { head: 'value' },
   });
-  const read = (await scores!.data()) as Float32Array;
-  for (const tensor of [hidden, scores, mask, targets]) tensor?.dispose();
-  return read;
+  try {
+    return (await scores!.data()) as Float32Array;
+  } finally {
+    for (const tensor of [hidden, scores, mask, targets]) tensor?.dispose();
+  }
 }

@@ -3,6 +3,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, expect, test } from 'vitest';
 import { initNodeBackend } from '../../gpu/node';
 import { type KtoLossId, ktoLosses, mismatchedRow, pullOfRow } from '../../protocol/ktoLosses';
+import { arrange } from '../kto/trainer';
+import type { ArrangedRow } from '../trainer';
 import { klBaseline, ktoMetrics, ktoTerms } from './kto';
 
 beforeAll(async () => {
@@ -93,4 +95,24 @@ test('metrics are means over the rows of each label; a label without rows has no
 test('each prompt gets the completion before it in its batch; the last batch may be short, one row is its own', () => {
   expect([0, 1, 2, 3, 4, 5, 6].map((row) => mismatchedRow(row, 3, 7))).toEqual([2, 0, 1, 5, 3, 4, 6]);
   expect([0, 1].map((row) => mismatchedRow(row, 8, 2))).toEqual([1, 0]);
+});
+test('two answers to one prompt that stand together are mismatched with others; with nothing else, with each other', () => {
+  const row = (prompt: number, answer: number): ArrangedRow => ({
+    ids: Int32Array.from([prompt, prompt, answer]),
+    mask: Uint8Array.from([0, 0, 1]),
+    promptLength: 2,
+  });
+  const args = { beta: 0.1, loss_type: 'kto', desirable_weight: 1, undesirable_weight: 1, per_device_train_batch_size: 4, max_length: 8 } as const; // biome-ignore format: one list
+  const answersOf = (rows: ArrangedRow[]) =>
+    arrange(rows, args).flatMap(({ ids }, i) => (i % 2 === 1 ? [[ids[0], ids[2]]] : []));
+  expect(answersOf([row(1, 10), row(1, 11), row(2, 20), row(2, 21)])).toEqual([
+    [1, 21],
+    [1, 21],
+    [2, 11],
+    [2, 11],
+  ]);
+  expect(answersOf([row(1, 10), row(1, 11)])).toEqual([
+    [1, 10],
+    [1, 11],
+  ]);
 });
