@@ -1,6 +1,6 @@
 // The knobs: method, model, data, reference and a few fields in sight, the rest folded. While a run is on they are locked.
 import { useState } from 'react';
-import { dataHint, dataOf, fittingSets, withData } from '../../labs/recipeData';
+import { dataHint, fittingSets } from '../../labs/recipeData';
 import { PREFERENCE_START } from '../../labs/recipes/preference';
 import { argsOf, configOf } from '../../labs/trainerOf';
 import { omitFields, pickFields } from '../../lib/fields';
@@ -18,13 +18,13 @@ import { Segmented } from '../../ui/Segmented';
 import { TemplateSelect, withOwn } from '../../ui/TemplateSelect';
 import { NOISE_FIELD } from '../shared/noiseField';
 import { PeftFields } from '../shared/PeftFields';
-import { chosenReference, referenceChoices, withReference } from '../shared/referenceView';
+import { DataSelect, ReferenceSelect, TrainedChoice } from '../shared/RecipeKnobs';
+import { referenceChoices } from '../shared/referenceView';
 import { METHODS, methodOf, withMethod } from './methods';
 import type { Preferences } from './usePreferences';
 
 const SHOWN = ['loss_type', 'beta', 'simpo_gamma', 'learning_rate', 'per_device_train_batch_size', 'max_steps'];
 const PEFT_SHOWN = ['r', 'lora_alpha'];
-const PEFT_START = { r: 8, lora_alpha: 16, target_modules: 'all-linear' };
 export function RecipeCard({ preferences }: { preferences: Preferences }) {
   const { recipe, edit, isBusy, sets, bases, stored, memory } = preferences;
   const [isOpen, setOpen] = useState(false);
@@ -112,59 +112,17 @@ export function RecipeCard({ preferences }: { preferences: Preferences }) {
           />
         </Knob>
         <Knob name="data" help={hasHelp ? 'Pairs, or labelled answers; bring your own on the Data page.' : undefined}>
-          <select
-            className="select"
-            aria-label="data"
-            value={dataOf(recipe) ?? ''}
-            onChange={(event) => {
-              const info = fitting.find(({ id }) => id === event.currentTarget.value);
-              if (info) edit(withData(recipe, info));
-            }}
-          >
-            {!fitting.some(({ id }) => id === dataOf(recipe)) && <option value={dataOf(recipe) ?? ''}>…</option>}
-            {fitting.map(({ id, title }) => (
-              <option key={id} value={id}>
-                {title}
-              </option>
-            ))}
-          </select>
+          <DataSelect label="data" sets={fitting} recipe={recipe} edit={edit} />
         </Knob>
         {dataHint(recipe) && <p className="quiet train-small">{dataHint(recipe)}</p>}
         <Knob
           name="reference"
           help={hasHelp ? 'The anchor: rewards are log-ratios to it, and drift is measured from it.' : undefined}
         >
-          {references ? (
-            <select
-              className="select"
-              aria-label="reference"
-              value={chosenReference(recipe)}
-              onChange={(event) => edit(withReference(recipe, event.currentTarget.value))}
-            >
-              {references.map(({ id, label }) => (
-                <option key={id} value={id}>
-                  {label}
-                </option>
-              ))}
-            </select>
-          ) : (
-            <span className="quiet">none in this loss</span>
-          )}
+          <ReferenceSelect references={references} none="none in this loss" recipe={recipe} edit={edit} />
         </Knob>
         <Knob name="train" help={hasHelp ? 'All weights, or an adapter beside the frozen model (peft).' : undefined}>
-          <Segmented
-            label="What is trained"
-            options={[
-              { id: 'all', label: 'all weights' },
-              { id: 'lora', label: 'LoRA' },
-            ]}
-            value={recipe.peft ? 'lora' : 'all'}
-            onChange={(what) => {
-              const { reference, ...others } = recipe;
-              const kept = reference === 'adapter_off' ? {} : reference !== undefined && { reference };
-              edit({ ...others, ...kept, peft: what === 'lora' ? PEFT_START : null });
-            }}
-          />
+          <TrainedChoice recipe={recipe} edit={edit} />
         </Knob>
         {recipe.peft && (
           <PeftFields keys={PEFT_SHOWN} peft={recipe.peft} onChange={(peft) => edit({ ...recipe, peft })} {...form} />

@@ -1,6 +1,6 @@
 // The knobs: model, votes, and a few fields in sight, the rest folded. While a run is on they are locked.
 import { useState } from 'react';
-import { dataHint, dataOf, withData } from '../../labs/recipeData';
+import { dataHint, dataOf } from '../../labs/recipeData';
 import { configOf } from '../../labs/trainerOf';
 import { omitFields, pickFields } from '../../lib/fields';
 import type { Json } from '../../protocol/chat';
@@ -14,16 +14,15 @@ import { Card } from '../../ui/Card';
 import { ConfigForm } from '../../ui/ConfigForm';
 import { Knob } from '../../ui/Knob';
 import { MemoryNote } from '../../ui/MemoryNote';
-import { Segmented } from '../../ui/Segmented';
 import { TemplateSelect, withOwn } from '../../ui/TemplateSelect';
 import { NOISE_FIELD } from '../shared/noiseField';
 import { PeftFields } from '../shared/PeftFields';
+import { DataSelect, TrainedChoice } from '../shared/RecipeKnobs';
 import { argsOf, marginWords } from './recipeView';
 import type { Reward } from './useReward';
 
 const SHOWN = ['learning_rate', 'per_device_train_batch_size', 'max_steps', 'center_rewards_coefficient'];
 const PEFT_SHOWN = ['r', 'lora_alpha'];
-const PEFT_START = { r: 8, lora_alpha: 16, target_modules: 'all-linear' };
 
 export function RecipeCard({ reward }: { reward: Reward }) {
   const { recipe, edit, isBusy, sets, bases, stored, memory } = reward;
@@ -89,35 +88,12 @@ export function RecipeCard({ reward }: { reward: Reward }) {
           />
         </Knob>
         <Knob name="data" help={hasHelp ? 'Pairs with a vote each; bring your own on the Data page.' : undefined}>
-          <select
-            className="select"
-            aria-label="data"
-            value={data ?? ''}
-            onChange={(event) => {
-              const info = sets.find(({ id }) => id === event.currentTarget.value);
-              if (info) edit(withData(recipe, info));
-            }}
-          >
-            {!sets.some(({ id }) => id === data) && <option value={data ?? ''}>…</option>}
-            {sets.map(({ id, title }) => (
-              <option key={id} value={id}>
-                {title}
-              </option>
-            ))}
-          </select>
+          <DataSelect label="data" sets={sets} recipe={recipe} edit={edit} />
         </Knob>
         {dataHint(recipe) && <p className="quiet train-small">{dataHint(recipe)}</p>}
         {margin && <p className="quiet train-small">{margin}</p>}
         <Knob name="train" help={hasHelp ? 'All weights, or an adapter beside the frozen model (peft).' : undefined}>
-          <Segmented
-            label="What is trained"
-            options={[
-              { id: 'all', label: 'all weights' },
-              { id: 'lora', label: 'LoRA' },
-            ]}
-            value={recipe.peft ? 'lora' : 'all'}
-            onChange={(what) => edit({ ...recipe, peft: what === 'lora' ? PEFT_START : null })}
-          />
+          <TrainedChoice recipe={recipe} edit={edit} />
         </Knob>
         {recipe.peft && (
           <>

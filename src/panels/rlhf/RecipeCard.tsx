@@ -1,7 +1,7 @@
 // The knobs: method, model, prompts, the KL brake and a few fields in sight, the rest folded. While a run is on they are locked.
 
 import { useState } from 'react';
-import { dataHint, dataOf, fittingSets, withData } from '../../labs/recipeData';
+import { dataHint, fittingSets } from '../../labs/recipeData';
 import { PREFERENCE_START } from '../../labs/recipes/preference';
 import { argsOf, configOf } from '../../labs/trainerOf';
 import { omitFields, pickFields } from '../../lib/fields';
@@ -18,7 +18,8 @@ import { MemoryNote } from '../../ui/MemoryNote';
 import { Segmented } from '../../ui/Segmented';
 import { TemplateSelect, withOwn } from '../../ui/TemplateSelect';
 import { PeftFields } from '../shared/PeftFields';
-import { chosenReference, referenceChoices, withReference } from '../shared/referenceView';
+import { DataSelect, ReferenceSelect, TrainedChoice } from '../shared/RecipeKnobs';
+import { referenceChoices } from '../shared/referenceView';
 import { betaName, METHODS, methodOf, rolloutRows, withMethod } from './methods';
 import { FORM, type Rlhf } from './useRlhf';
 
@@ -34,7 +35,6 @@ const BRAKE = ['kl_target', 'kl_horizon'];
 /** KL that an adaptive β is steered to unless another is typed, nats a completion: Ziegler et al. 2019 took 6 to 10. */
 const FIRST_TARGET = 6;
 const PEFT_SHOWN = ['r', 'lora_alpha'];
-const PEFT_START = { r: 8, lora_alpha: 16, target_modules: 'all-linear' };
 
 export function RecipeCard({ rlhf }: { rlhf: Rlhf }) {
   const { recipe, edit, isBusy, sets, bases, stored, memory } = rlhf;
@@ -125,22 +125,7 @@ export function RecipeCard({ rlhf }: { rlhf: Rlhf }) {
           />
         </Knob>
         <Knob name="prompts" help={hasHelp ? 'Rows of which the prompt is read; answers in them are not.' : undefined}>
-          <select
-            className="select"
-            aria-label="prompts"
-            value={dataOf(recipe) ?? ''}
-            onChange={(event) => {
-              const info = fitting.find(({ id }) => id === event.currentTarget.value);
-              if (info) edit(withData(recipe, info));
-            }}
-          >
-            {!fitting.some(({ id }) => id === dataOf(recipe)) && <option value={dataOf(recipe) ?? ''}>…</option>}
-            {fitting.map(({ id, title }) => (
-              <option key={id} value={id}>
-                {title}
-              </option>
-            ))}
-          </select>
+          <DataSelect label="prompts" sets={fitting} recipe={recipe} edit={edit} />
         </Knob>
         {dataHint(recipe) && <p className="quiet rlhf-small">{dataHint(recipe)}</p>}
         <Knob
@@ -164,37 +149,10 @@ export function RecipeCard({ rlhf }: { rlhf: Rlhf }) {
           {...form}
         />
         <Knob name="reference" help={hasHelp ? 'The anchor that the KL is measured from.' : undefined}>
-          {references ? (
-            <select
-              className="select"
-              aria-label="reference"
-              value={chosenReference(recipe)}
-              onChange={(event) => edit(withReference(recipe, event.currentTarget.value))}
-            >
-              {references.map(({ id, label }) => (
-                <option key={id} value={id}>
-                  {label}
-                </option>
-              ))}
-            </select>
-          ) : (
-            <span className="quiet">none while β is 0</span>
-          )}
+          <ReferenceSelect references={references} none="none while β is 0" recipe={recipe} edit={edit} />
         </Knob>
         <Knob name="train" help={hasHelp ? 'All weights, or an adapter beside the frozen model (peft).' : undefined}>
-          <Segmented
-            label="What is trained"
-            options={[
-              { id: 'all', label: 'all weights' },
-              { id: 'lora', label: 'LoRA' },
-            ]}
-            value={recipe.peft ? 'lora' : 'all'}
-            onChange={(what) => {
-              const { reference, ...others } = recipe;
-              const kept = reference === 'adapter_off' ? {} : reference !== undefined && { reference };
-              edit({ ...others, ...kept, peft: what === 'lora' ? PEFT_START : null });
-            }}
-          />
+          <TrainedChoice recipe={recipe} edit={edit} />
         </Knob>
         {recipe.peft && (
           <PeftFields keys={PEFT_SHOWN} peft={recipe.peft} onChange={(peft) => edit({ ...recipe, peft })} {...form} />

@@ -1,0 +1,84 @@
+// Selects of a recipe that panels of training share: its data, its reference, and what is trained.
+import { dataOf, withData } from '../../labs/recipeData';
+import type { Recipe } from '../../protocol/recipe';
+import type { DatasetInfo } from '../../protocol/requests';
+import { Segmented } from '../../ui/Segmented';
+import { chosenReference, type referenceChoices, withReference } from './referenceView';
+
+const PEFT_START = { r: 8, lora_alpha: 16, target_modules: 'all-linear' };
+
+interface RecipeKnob {
+  recipe: Recipe;
+  edit: (recipe: Recipe) => void;
+}
+
+/** `sets`: those that fit. A recipe of several sets, or of one that is gone, is none of them. */
+export function DataSelect({
+  label,
+  sets,
+  recipe,
+  edit,
+}: RecipeKnob & { label: string; sets: readonly DatasetInfo[] }) {
+  const data = dataOf(recipe) ?? '';
+  return (
+    <select
+      className="select"
+      aria-label={label}
+      value={data}
+      onChange={(event) => {
+        const info = sets.find(({ id }) => id === event.currentTarget.value);
+        if (info) edit(withData(recipe, info));
+      }}
+    >
+      {!sets.some(({ id }) => id === data) && <option value={data}>…</option>}
+      {sets.map(({ id, title }) => (
+        <option key={id} value={id}>
+          {title}
+        </option>
+      ))}
+    </select>
+  );
+}
+
+/** `none`: said where the method reads no reference. */
+export function ReferenceSelect({
+  references,
+  none,
+  recipe,
+  edit,
+}: RecipeKnob & { references: ReturnType<typeof referenceChoices>; none: string }) {
+  if (!references) return <span className="quiet">{none}</span>;
+  return (
+    <select
+      className="select"
+      aria-label="reference"
+      value={chosenReference(recipe)}
+      onChange={(event) => edit(withReference(recipe, event.currentTarget.value))}
+    >
+      {references.map(({ id, label }) => (
+        <option key={id} value={id}>
+          {label}
+        </option>
+      ))}
+    </select>
+  );
+}
+
+/** All weights, or an adapter; with either the reference that only the other has is dropped. */
+export function TrainedChoice({ recipe, edit }: RecipeKnob) {
+  return (
+    <Segmented
+      label="What is trained"
+      options={[
+        { id: 'all', label: 'all weights' },
+        { id: 'lora', label: 'LoRA' },
+      ]}
+      value={recipe.peft ? 'lora' : 'all'}
+      onChange={(what) => {
+        const { reference, ...others } = recipe;
+        const kept = reference === 'adapter_off' ? {} : reference !== undefined && { reference };
+        edit({ ...others, ...kept, peft: what === 'lora' ? PEFT_START : null });
+      }}
+    />
+  );
+}
