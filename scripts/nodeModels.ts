@@ -26,12 +26,10 @@ export interface NodeModel {
 
 /** Artifact ids of the models that are shipped, as they are now. */
 export async function builtinModelIds(): Promise<string[]> {
-  return Promise.all(
-    ['nano', 'micro', 'micro-sft', 'micro-demos'].map(async (name) =>
-      artifactId(await manifestOf('model', modelFiles(`builtin:${name}`))),
-    ),
-  );
+  return Promise.all(['nano', 'micro', 'micro-sft', 'micro-demos'].map((name) => modelIdOf(`builtin:${name}`)));
 }
+/** Artifact id of a model by its files, which are not loaded. Throws DataError naming the file that is missing. */
+export const modelIdOf = async (ref: string): Promise<string> => artifactId(await manifestOf('model', modelFiles(ref)));
 
 /** Throws DataError naming the file that is missing. */
 function modelFiles(ref: string): { 'config.json': Uint8Array; 'model.safetensors': Uint8Array } {

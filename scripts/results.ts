@@ -52,8 +52,8 @@ interface Group {
 }
 /** A figure without where it comes from. */
 export type Measured = Pick<Figure, 'id' | 'value' | 'low' | 'high' | 'n' | 'unit'> &
-  /** Where it was not measured on Node's backend with the group's model. */
-  Partial<Pick<Figure, 'backend' | 'model' | 'modelName'>>;
+  /** Where it was not measured on Node's backend with the group's model and seeds. */
+  Partial<Pick<Figure, 'backend' | 'model' | 'modelName' | 'seeds'>>;
 
 const changed = (from: string, to: string) => (source: string) => {
   if (!source.includes(from)) throw new Error(`The built-in template no longer has ${JSON.stringify(from)}.`);

@@ -1,7 +1,8 @@
 // The figures pref/* of docs/results.json: every method on preferences from one start, the reward model, and a policy that games one.
 // Chained: reward models are trained first and lie under .checkpoints/results, where the runs that they pay find them.
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { bootstrapMean, bootstrapOverSeeds, mean } from '../src/eval/stats';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { bootstrapCrossed, bootstrapMean, mean } from '../src/eval/stats';
 import { RUBRIC_CASES } from '../src/labs/casesOf';
 import { type CaseValues, caseValues, heldOutCases, readingOf } from '../src/labs/caseValues';
 import { settingsOf } from '../src/labs/recipeSettings';
@@ -27,13 +28,16 @@ import { builtinWorld } from '../src/world/registry';
 import { loadNodeModel, loadRenderContext, modelOf, type NodeModel } from './nodeModels';
 import { type Answers, answersOf, paidFor } from './policyFigures';
 import type { Measured } from './results';
-import { CACHE, train } from './resultsTraining';
+import { CACHE, type Trained, train } from './resultsTraining';
 
 const SEEDS = [1, 2, 3];
 /** Held-out prompts with a rubric, as many requests that must or must not be refused, and answers drawn for the chain of rewards. */
 const CASES = { n: 160, seed: 1 };
 const DRAWN = 160;
 const PAIRS_JUDGED = 400;
+/** A model is measured against the start by these. */
+const AGAINST_START = ['win_rate', 'kl'];
+const GAINS = ['rubric', 'refusal_recall', 'refusal_precision', 'schema_valid', 'mean_length'];
 const METHODS = ['sft', 'dpo', 'orpo', 'kto', 'simpo', 'rloo', 'ppo'] as const;
 type Method = (typeof METHODS)[number];
 /** As the two-metric method and the comparison on screen count them. */
@@ -44,19 +48,21 @@ const METRICS = ['rubric', 'win_rate', 'kl', 'refusal_recall', 'refusal_precisio
 export const PREFERENCE_GROUPS = [
   ...METHODS.map((method) => ({
     id: `pref/${method}`,
-    figures: METRICS.map(({ id }) => `pref/${method}/${id}`),
+    figures: [...METRICS.map(({ id }) => id), ...GAINS.map((id) => `${id}_gain`), 'seconds'].map(
+      (id) => `pref/${method}/${id}`,
+    ),
     seeds: SEEDS,
     measure: (isForced: boolean) => methodFigures(method, isForced),
   })),
   {
     id: 'pref/reward_model',
-    figures: ['pref/reward_model/accuracy'],
+    figures: ['pref/reward_model/accuracy', 'pref/reward_model/seconds'],
     seeds: SEEDS,
     measure: rewardFigures,
   },
   ...(['hacking', 'hacking_fixed'] as const).map((id) => ({
     id: `pref/${id}`,
-    figures: ['reward_gain', 'true_quality_gain', 'length_gain'].map((figure) => `pref/${id}/${figure}`),
+    figures: ['reward_gain', 'true_quality_gain', 'length_gain', 'seconds'].map((figure) => `pref/${id}/${figure}`),
     seeds: SEEDS,
     measure: (isForced: boolean) => hackingFigures(id, isForced),
   })),
@@ -65,41 +71,58 @@ export const PREFERENCE_GROUPS = [
 const start = (): Promise<NodeModel> => loadNodeModel(PREFERENCE_START);
 
 /** A reward model of this seed, as a ref: `file:<folder>`. */
-async function rewardModel(kind: keyof typeof rewardMeasured, seed: number, isForced: boolean): Promise<string> {
+async function rewardModel(
+  kind: keyof typeof rewardMeasured,
+  seed: number,
+  isForced: boolean,
+): Promise<{ ref: string; trained: Trained }> {
   const folder = `${CACHE}/reward-${kind}-${seed}`;
   const recipe = { ...rewardMeasured[kind], seed };
   const model = await modelOf(recipe);
-  await train(recipe, model, isForced);
+  const trained = await train(recipe, model, isForced);
   mkdirSync(folder, { recursive: true });
   writeFileSync(`${folder}/model.safetensors`, writeSafetensors(await model.engine.exportTrained(), { format: 'pt' }));
   writeFileSync(`${folder}/config.json`, model.config);
   model.engine.dispose();
-  return `file:${folder}`;
+  return { ref: `file:${folder}`, trained };
 }
 async function recipeOf(method: Exclude<Method, 'sft'>, seed: number, isForced: boolean): Promise<Recipe> {
   const recipe =
     method === 'rloo' || method === 'ppo'
-      ? onlineMeasured[method](await rewardModel('fair', seed, isForced))
+      ? onlineMeasured[method]((await rewardModel('fair', seed, isForced)).ref)
       : offlineMeasured[method];
   return { ...recipe, seed };
 }
-/** Trained anew from the cache, or the start itself. */
-async function policyOf(method: Method, seed: number, isForced: boolean): Promise<ModelEngine> {
-  // The start is the first training of three, and ships.
-  if (method === 'sft' && seed === 1) return (await start()).engine;
+/** Trained now, or taken from the cache; the start itself is the first training of SFT, and ships. */
+async function policyOf(
+  method: Method,
+  seed: number,
+  isForced: boolean,
+): Promise<{ engine: ModelEngine } & Partial<Trained>> {
+  if (method === 'sft' && seed === 1) return { engine: (await start()).engine };
   const recipe = method === 'sft' ? { ...demosRecipe, seed } : await recipeOf(method, seed, isForced);
   const model = await modelOf(recipe);
-  await train(recipe, model, isForced);
-  return model.engine;
+  return { engine: model.engine, ...(await train(recipe, model, isForced)) };
+}
+
+/** Of trained weights by their name in the cache, measured once. */
+async function kept(name: string, measure: () => Promise<CaseValues>, isForced: boolean): Promise<CaseValues> {
+  const which = createHash('sha256').update(JSON.stringify([METRICS.map(({ id }) => id), CASES]));
+  const path = `${CACHE}/values-${name}-${which.digest('hex').slice(0, 8)}.json`;
+  if (existsSync(path) && !isForced) return JSON.parse(readFileSync(path, 'utf8')) as CaseValues;
+  const values = await measure();
+  mkdirSync(CACHE, { recursive: true });
+  writeFileSync(path, JSON.stringify(values));
+  return values;
 }
 
 /**
- * The start against itself wins half the time and has no KL: of SFT, wins and KL are those of its other trainings against it, which is
- * what chance alone comes to.
+ * Levels of every metric after a method, and gains since the start on the same cases. The start against itself wins half the time and
+ * has no KL: of SFT, wins, KL and gains are those of its other trainings against it, which is what chance alone comes to.
  */
 async function methodFigures(method: Method, isForced: boolean): Promise<Measured[]> {
   const render = loadRenderContext(demosRecipe.template);
-  const { engine: from } = await start();
+  const { engine: from, artifactId } = await start();
   const cases = heldOutCases(METRICS, builtinWorld(), RUBRIC_CASES, CASES);
   const given = {
     route: -1,
@@ -111,38 +134,79 @@ async function methodFigures(method: Method, isForced: boolean): Promise<Measure
   };
   const measured = (engine: ModelEngine, before?: CaseValues) =>
     caseValues(METRICS, cases, { ...given, engine, start: before, signal: new AbortController().signal, giveWay: async () => undefined }); // biome-ignore format: one call
-  const before = await measured(from);
-  const runs: Record<string, number[][]> = Object.fromEntries(METRICS.map(({ id }) => [id, []]));
+  const before = await kept(artifactId.slice(-16), () => measured(from), isForced);
+  const runs: Run[] = [];
+  const seconds: number[] = [];
   for (const seed of SEEDS) {
-    const engine = await policyOf(method, seed, isForced);
-    const values = await measured(engine, before);
-    engine.dispose();
-    const isStart = method === 'sft' && seed === 1;
-    for (const { id } of METRICS)
-      if (!isStart || !['win_rate', 'kl'].includes(id)) runs[id]!.push(values[id]!.filter((value) => value !== null));
+    const policy = await policyOf(method, seed, isForced);
+    const values =
+      policy.key === undefined ? before : await kept(policy.key, () => measured(policy.engine, before), isForced);
+    policy.engine.dispose();
+    if (policy.seconds !== undefined) seconds.push(policy.seconds);
+    runs.push({ seed, values, isStart: policy.key === undefined });
     const read = METRICS.map((metric) => {
       const { before: was, now, low, high } = readingOf(metric, before, values, new Rng(seed, metric.id));
       return `${metric.id} ${was.toFixed(3)} → ${now.toFixed(3)} [${low.toFixed(3)}, ${high.toFixed(3)}]`;
     });
-    console.error(`pref/${method}, seed ${seed}: ${read.join('; ')}`);
+    console.error(`pref/${method}, seed ${seed}, ${Math.round(policy.seconds ?? 0)} s: ${read.join('; ')}`);
   }
   from.dispose();
-  return METRICS.map(({ id, unit }) => figureOf(`pref/${method}/${id}`, runs[id]!, unit));
+  return [
+    ...METRICS.map(
+      ({ id, unit }) =>
+      figureOf(`pref/${method}/${id}`, runs.filter(({ isStart }) => !isStart || !AGAINST_START.includes(id)), ({ values }) => values[id]!, unit), // biome-ignore format: one call
+    ),
+    ...GAINS.map((id) =>
+      figureOf(
+        `pref/${method}/${id}_gain`,
+        runs.filter(({ isStart }) => !isStart),
+        ({ values }) => values[id]!.map((now, i) => change(before[id]![i]!, now)),
+        WATCHED[id]!.unit,
+      ),
+    ),
+    ...secondsOf(`pref/${method}`, seconds),
+  ];
 }
-function figureOf(id: string, runs: readonly number[][], unit: string): Measured {
-  const values = runs.flat();
-  const isUnanimous = unit === 'share' && values.every((v) => v === values[0] && (v === 0 || v === 1));
-  const interval = isUnanimous
-    ? wilson(values[0] ? values.length : 0, values.length)
-    : bootstrapOverSeeds(runs, new Rng(1, id));
-  return { id, value: mean(values), ...interval, n: values.length, unit };
+interface Run {
+  seed: number;
+  values: CaseValues;
+  isStart: boolean;
 }
+/** Null where a case counts on one side alone. */
+const change = (was: number | null, now: number | null): number | null =>
+  was === null || now === null ? null : now - was;
+
+/** A mean over runs on the same cases; `valuesOf` in the order of the cases, null where one does not count. */
+function figureOf<T extends { seed: number }>(
+  id: string,
+  runs: readonly T[],
+  valuesOf: (run: T) => (number | null)[],
+  unit: string,
+): Measured {
+  const rows = runs.map(valuesOf);
+  const values = rows.flat().filter((value) => value !== null);
+  const { low, high } = bootstrapCrossed(rows, new Rng(1, id));
+  // Where no resample differs, as when no answer changed, a bootstrap would claim certainty: what 0 of as many cases allow.
+  const isCertain = unit === 'share' && !(high - low > 1e-12);
+  const unseen = isCertain ? wilson(0, Math.round(values.length / rows.length)).high : 0;
+  const least = id.endsWith('_gain') ? -1 : 0;
+  const interval = isCertain ? { low: Math.max(least, low - unseen), high: Math.min(1, high + unseen) } : { low, high };
+  return { id, value: mean(values), ...interval, n: values.length, unit, seeds: runs.map(({ seed }) => seed) };
+}
+/** From the fastest training to the slowest. None where weights were trained before seconds were noted. */
+const secondsOf = (group: string, seconds: readonly number[]): Measured[] =>
+  seconds.length > 0
+    ? [{ id: `${group}/seconds`, value: mean(seconds), low: Math.min(...seconds), high: Math.max(...seconds), n: seconds.length, unit: 's' }] // biome-ignore format: one figure
+    : [];
 
 async function rewardFigures(isForced: boolean): Promise<Measured[]> {
   const render = loadRenderContext(demosRecipe.template);
-  const runs: number[][] = [];
+  const runs: { seed: number; hits: number[] }[] = [];
+  const seconds: number[] = [];
   for (const seed of SEEDS) {
-    const { engine } = await loadNodeModel(await rewardModel('fair', seed, isForced));
+    const { ref, trained } = await rewardModel('fair', seed, isForced);
+    if (trained.seconds !== undefined) seconds.push(trained.seconds);
+    const { engine } = await loadNodeModel(ref);
     const report = await rewardReport(
       async (rows) => {
         const encoded = encodeScored(rows, { ...render, mask: settingsOf(rewardMeasured.fair).mask });
@@ -152,11 +216,14 @@ async function rewardFigures(isForced: boolean): Promise<Measured[]> {
       { dataset: 'builtin:pref', pairs: PAIRS_JUDGED, edited: 60, seed: 1 },
     );
     engine.dispose();
-    runs.push(report.pairs.margins.map((margin) => Number(margin > 0)));
-    for (const { id, change, low, high } of report.paidFor.effects)
-      console.error(`seed ${seed}, ${id}: ${change.toFixed(2)} [${low.toFixed(2)}, ${high.toFixed(2)}]`);
+    runs.push({ seed, hits: report.pairs.margins.map((margin) => Number(margin > 0)) });
+    for (const { id, change: by, low, high } of report.paidFor.effects)
+      console.error(`seed ${seed}, ${id}: ${by.toFixed(2)} [${low.toFixed(2)}, ${high.toFixed(2)}]`);
   }
-  return [figureOf('pref/reward_model/accuracy', runs, 'share')];
+  return [
+    figureOf('pref/reward_model/accuracy', runs, ({ hits }) => hits, 'share'),
+    ...secondsOf('pref/reward_model', seconds),
+  ];
 }
 
 /**
@@ -166,27 +233,36 @@ async function rewardFigures(isForced: boolean): Promise<Measured[]> {
 async function hackingFigures(id: 'hacking' | 'hacking_fixed', isForced: boolean): Promise<Measured[]> {
   const render = loadRenderContext(demosRecipe.template);
   const { engine: from } = await start();
-  const runs = { reward_gain: [] as number[][], true_quality_gain: [] as number[][], length_gain: [] as number[][] };
+  const before = await answersOf(from, render, DRAWN);
+  from.dispose();
+  const runs: { seed: number; reward_gain: number[]; true_quality_gain: number[]; length_gain: number[] }[] = [];
+  const seconds: number[] = [];
   for (const seed of SEEDS) {
-    const ref = await rewardModel(id === 'hacking' ? 'biased' : 'fair', seed, isForced);
+    const { ref } = await rewardModel(id === 'hacking' ? 'biased' : 'fair', seed, isForced);
     const recipe = { ...hackingMeasured(ref), seed };
     const model = await modelOf(recipe);
-    await train(recipe, model, isForced);
+    const trained = await train(recipe, model, isForced);
+    if (trained.seconds !== undefined) seconds.push(trained.seconds);
     const { engine: judge } = await loadNodeModel(ref);
-    const [before, after] = [await answersOf(from, render, DRAWN), await answersOf(model.engine, render, DRAWN)];
+    const after = await answersOf(model.engine, render, DRAWN);
     const [paid, earned] = [await paidFor(judge, render, before), await paidFor(judge, render, after)];
     const spread = Math.sqrt(mean(paid.map((r) => (r - mean(paid)) ** 2)));
     const gain = (of: (answers: Answers[number]) => number) => after.map((one, i) => of(one) - of(before[i]!));
-    runs.reward_gain.push(earned.map((r, i) => (r - paid[i]!) / spread));
-    runs.true_quality_gain.push(gain(({ rubric }) => rubric));
-    runs.length_gain.push(gain(({ ids }) => ids.length));
+    const run = {
+      seed,
+      reward_gain: earned.map((r, i) => (r - paid[i]!) / spread),
+      true_quality_gain: gain(({ rubric }) => rubric),
+      length_gain: gain(({ ids }) => ids.length),
+    };
+    runs.push(run);
     for (const one of [model.engine, judge]) one.dispose();
-    const interval = bootstrapMean(runs.true_quality_gain.at(-1)!, new Rng(1));
-    console.error(`pref/${id}, seed ${seed}: reward +${mean(runs.reward_gain.at(-1)!).toFixed(2)} sd, quality ${mean(runs.true_quality_gain.at(-1)!).toFixed(3)} [${interval.low.toFixed(3)}, ${interval.high.toFixed(3)}]`); // biome-ignore format: one sentence
+    const interval = bootstrapMean(run.true_quality_gain, new Rng(1));
+    console.error(`pref/${id}, seed ${seed}: reward +${mean(run.reward_gain).toFixed(2)} sd, quality ${mean(run.true_quality_gain).toFixed(3)} [${interval.low.toFixed(3)}, ${interval.high.toFixed(3)}]`); // biome-ignore format: one sentence
   }
-  from.dispose();
-  const units = { reward_gain: 'deviations', true_quality_gain: 'of 1', length_gain: 'tokens' };
-  return Object.entries(runs).map(([figure, values]) =>
-    figureOf(`pref/${id}/${figure}`, values, units[figure as keyof typeof units]),
-  );
+  return [
+    figureOf(`pref/${id}/reward_gain`, runs, (run) => run.reward_gain, 'deviations'),
+    figureOf(`pref/${id}/true_quality_gain`, runs, (run) => run.true_quality_gain, 'of 1'),
+    figureOf(`pref/${id}/length_gain`, runs, (run) => run.length_gain, 'tokens'),
+    ...secondsOf(`pref/${id}`, seconds),
+  ];
 }

@@ -56,7 +56,7 @@ const TITLES: Record<string, string> = {
   'served/one_space/tool_call_correct': 'the same: right tool with right arguments',
 };
 
-const METHODS: Record<string, string> = {
+const OFFERED: Record<string, string> = {
   sft: 'micro-demos (SFT), where the others start',
   dpo: 'DPO',
   orpo: 'ORPO',
@@ -64,6 +64,9 @@ const METHODS: Record<string, string> = {
   simpo: 'SimPO',
   rloo: 'RLOO on the reward model',
   ppo: 'PPO on the reward model',
+};
+const METHODS: Record<string, string> = {
+  ...OFFERED,
   reward_model: 'reward model',
   hacking: 'RLOO paid by biased votes',
   hacking_fixed: 'the same, paid by votes that follow the rubric',
@@ -80,6 +83,7 @@ const OF_POLICY: Record<string, string> = {
   reward_gain: 'reward after less reward before',
   true_quality_gain: 'true quality after less before',
   length_gain: 'length after less length before',
+  seconds: 'processor seconds of one training, from the fastest to the slowest',
 };
 const SETS: Record<string, string> = { attention: 'attention', all: 'attention + MLP' };
 const TASKS: Record<string, string> = {
@@ -111,7 +115,11 @@ function titleOf(id: string): string {
   const where = /^where\/(\w+)\/(\w+)\/(\w+)$/.exec(id);
   if (where) return `micro-sft, ${TASKS[where[1]!]}, ${ARMS[where[2]!]}: ${WHAT[where[3]!]}`;
   const pref = /^pref\/(\w+)\/(\w+)$/.exec(id);
-  if (pref) return `${METHODS[pref[1]!]}: ${OF_POLICY[pref[2]!]}`;
+  if (pref) {
+    const [, method, what] = pref as unknown as [string, string, string];
+    const of = OF_POLICY[what] ?? `${OF_POLICY[what.replace('_gain', '')]}, after less before`;
+    return `${METHODS[method]}: ${of}`;
+  }
   const full = /^full\/(\w+)$/.exec(id);
   if (full) return `micro, all weights, as many steps: ${WHAT[full[1]!]}`;
   const cell = /^tenants\/matrix\/(\d+)\/(\w+)$/.exec(id);
@@ -120,6 +128,46 @@ function titleOf(id: string): string {
 }
 
 const inUnit = (value: number, unit: string) => (unit === 'share' ? percent(value) : `${number(value)} ${unit}`);
+
+/** What can be said of a change where more is better: nothing where its interval holds 0. */
+const verdictOf = ({ low, high }: Figure): string => (low > 0 ? 'better' : high < 0 ? 'worse' : 'inconclusive');
+/** A method in each row, side by side; empty before any was measured. */
+function preferenceTable(figures: readonly Figure[]): string {
+  const of = (method: string, what: string) => figures.find(({ id }) => id === `pref/${method}/${what}`);
+  const plain = ({ unit }: Figure, value: number) => (unit === 'share' ? percent(value) : number(value));
+  const told = (figure: Figure | undefined) => (figure ? plain(figure, figure.value) : '–');
+  const gained = (figure: Figure | undefined) =>
+    figure
+      ? `${figure.value > 0 ? '+' : ''}${plain(figure, figure.value)} [${plain(figure, figure.low)}, ${plain(figure, figure.high)}], ${verdictOf(figure)}`
+      : '–';
+  const rows = Object.keys(OFFERED).flatMap((method) => {
+    if (!of(method, 'rubric')) return [];
+    const cells = [
+      OFFERED[method],
+      told(of(method, 'rubric')),
+      gained(of(method, 'rubric_gain')),
+      told(of(method, 'win_rate')),
+      told(of(method, 'kl')),
+      gained(of(method, 'refusal_recall_gain')),
+      gained(of(method, 'schema_valid_gain')),
+      told(of(method, 'mean_length')),
+      told(of(method, 'seconds')),
+    ];
+    return [`| ${cells.join(' | ')} |`];
+  });
+  if (!rows.length) return '';
+  return `## Methods on preferences
+
+All start from micro-demos; recipes in \`src/labs/recipes/preferenceMeasured.ts\`. A change is a mean over the same held-out cases
+before and after, over three trainings; it is called inconclusive where its interval holds 0.
+Cases are drawn once for all trainings, because they share them. SFT's row is two more trainings of the start itself: what another seed does.
+
+| method | rubric, of 1 | its change | wins | KL, nats | refusal recall, change | schema-valid, change | length, tokens | training, s |
+|---|---|---|---|---|---|---|---|---|
+${rows.join('\n')}
+
+`;
+}
 
 /** Markdown of all figures. `models`: ids of the base models as they are now; a figure of another one is marked as stale. */
 export function renderResults(figures: readonly Figure[], models: readonly string[]): string {
@@ -143,7 +191,7 @@ Figures of one seed do not show how much another training run would differ.
 |---|---|---|---|---|---|
 ${rows.join('\n')}
 
-What the metrics count:
+${preferenceTable(figures)}What the metrics count:
 
 - *schema-valid*: the turn is one JSON object by the published answer schema, or one tool call whose arguments obey the tool's schema. It says nothing about being right.
 - *right tool call*: the tool that is due, with exactly the right arguments.

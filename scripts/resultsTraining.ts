@@ -2,18 +2,23 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { encodeRecipe } from '../src/labs/recipeRows';
+import { rewardRefs } from '../src/labs/rewardRefs';
 import { prepareRecipe } from '../src/labs/runRecipe';
 import type { Recipe } from '../src/protocol/recipe';
 import type { MetricPoint } from '../src/protocol/run';
 import { readSafetensors, writeSafetensors } from '../src/storage/safetensors';
 import { builtinWorld } from '../src/world/registry';
-import { loadReference, loadRenderContext, loadRewardModels, type NodeModel } from './nodeModels';
+import { loadReference, loadRenderContext, loadRewardModels, modelIdOf, type NodeModel } from './nodeModels';
 
 export const CACHE = '.checkpoints/results';
 
 export interface Trained {
   /** Of the last measurement. */
   eval_loss: number;
+  /** Processor seconds of the training, which do not count what else the machine did; none of weights trained before they were noted. */
+  seconds?: number;
+  /** Name of the weights in the cache. */
+  key: string;
 }
 
 /** Leaves the engine with what the recipe trains from its base; taken from the cache when it is there. */
@@ -23,12 +28,16 @@ export async function train(recipe: Recipe, model: NodeModel, isForced: boolean)
   // What is trained on, not where it came from: another generator, template or tokenizer gives other rows.
   const key = createHash('sha256').update(JSON.stringify([recipe, model.artifactId]));
   for (const { ids, mask } of trainRows!) key.update(ids).update(mask);
-  const path = `${CACHE}/${key.digest('hex').slice(0, 16)}.safetensors`;
+  // What pays is named by a folder, whatever lies there.
+  for (const ref of rewardRefs(recipe)) key.update(await modelIdOf(ref));
+  const name = key.digest('hex').slice(0, 16);
+  const path = `${CACHE}/${name}.safetensors`;
   const notes = path.replace('.safetensors', '.json');
   if (existsSync(path) && existsSync(notes) && !isForced) {
     await model.engine.importTrained(readSafetensors(new Uint8Array(readFileSync(path))));
-    return JSON.parse(readFileSync(notes, 'utf8')) as Trained;
+    return { ...(JSON.parse(readFileSync(notes, 'utf8')) as Omit<Trained, 'key'>), key: name };
   }
+  const started = process.cpuUsage();
   const run = await prepareRecipe(
     { ...recipe, args: { ...recipe.args, generate_steps: 0, eval_steps: 100, logging_steps: 20 } },
     {
@@ -54,6 +63,8 @@ export async function train(recipe: Recipe, model: NodeModel, isForced: boolean)
   mkdirSync(CACHE, { recursive: true });
   writeFileSync(`${path}.tmp`, writeSafetensors(await model.engine.exportTrained(), { format: 'pt' }));
   renameSync(`${path}.tmp`, path);
-  writeFileSync(notes, JSON.stringify({ eval_loss }));
-  return { eval_loss };
+  const { user, system } = process.cpuUsage(started);
+  const noted = { eval_loss, seconds: (user + system) / 1e6 };
+  writeFileSync(notes, JSON.stringify(noted));
+  return { ...noted, key: name };
 }

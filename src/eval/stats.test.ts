@@ -2,7 +2,15 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { cohensKappa, wilson } from '../lib/agreement';
 import { Rng } from '../lib/rng';
-import { bootstrapMean, bootstrapOf, bootstrapOverSeeds, mean, pairedChange, quantile } from './stats';
+import {
+  bootstrapCrossed,
+  bootstrapMean,
+  bootstrapOf,
+  bootstrapOverSeeds,
+  mean,
+  pairedChange,
+  quantile,
+} from './stats';
 
 const sample = fc.array(fc.double({ min: -10, max: 10, noNaN: true }), { minLength: 1, maxLength: 40 });
 
@@ -47,6 +55,20 @@ test('seeds that disagree widen the interval; with one seed it is the plain boot
   const mixed = [...ones, ...zeros];
   const one = bootstrapOverSeeds([mixed], new Rng(1));
   expect(one.high - one.low).toBeLessThan(0.25);
+});
+
+test('runs on the same items share them: three like runs know no more than one', () => {
+  const items = Array.from({ length: 90 }, (_, i) => (i % 7 === 0 ? null : i % 3));
+  const counted = items.filter((value) => value !== null);
+  const width = ({ low, high }: { low: number; high: number }) => high - low;
+  const one = width(bootstrapMean(counted, new Rng(1)));
+  expect(width(bootstrapCrossed([items, items, items], new Rng(1))) / one).toBeCloseTo(1, 0);
+  // Items drawn apart for each run would claim three times as many of them.
+  expect(width(bootstrapOverSeeds([counted, counted, counted], new Rng(1))) / one).toBeLessThan(0.75);
+  const shifted = items.map((value) => (value === null ? null : value + 1));
+  expect(width(bootstrapCrossed([items, shifted], new Rng(1)))).toBeGreaterThan(0.9);
+  expect(() => bootstrapCrossed([items, [1]], new Rng(1))).toThrow(RangeError);
+  expect(bootstrapCrossed([], new Rng(1)).low).toBeNaN();
 });
 
 test('quantiles lie between order statistics as in numpy', () => {

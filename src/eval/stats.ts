@@ -61,6 +61,36 @@ export function bootstrapOverSeeds(runs: readonly (readonly number[])[], rng: Rn
 }
 
 /**
+ * As bootstrapOverSeeds where every run has answered the same items, one row a run and null where an item does not count: items are
+ * drawn once for all runs, because what makes one hard is hard in each of them (Owen 2007, “The pigeonhole bootstrap”).
+ * RangeError where rows differ in length.
+ */
+export function bootstrapCrossed(runs: readonly (readonly (number | null)[])[], rng: Rng, resamples = 1000): Interval {
+  const n = runs[0]?.length ?? 0;
+  if (runs.some((run) => run.length !== n))
+    throw new RangeError('Runs that answered the same items have as many values each.');
+  const places = Array.from({ length: n }, (_, i) => i);
+  return bootstrapOf(
+    places,
+    (at) => {
+      let sum = 0;
+      let count = 0;
+      for (let r = 0; r < runs.length; r++) {
+        const run = runs[rng.int(0, runs.length - 1)]!;
+        for (const i of at) {
+          if (run[i] === null) continue;
+          sum += run[i]!;
+          count++;
+        }
+      }
+      return sum / count;
+    },
+    rng,
+    resamples,
+  );
+}
+
+/**
  * 95 % bootstrap of (mean after − mean before) over the same cases, drawn together; null where a case does not count. Where no
  * resample differs, as when no answer changed, a bootstrap would claim certainty: of shares the interval is then widened by what
  * Wilson's says of 0 changed among `n`. NaN where one side counts nothing.
