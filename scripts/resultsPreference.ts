@@ -14,6 +14,7 @@ import {
   onlineMeasured,
   rewardMeasured,
 } from '../src/labs/recipes/preferenceMeasured';
+import { RLHF_METHODS, rlhfNano } from '../src/labs/recipes/rlhf';
 import { frozenReference } from '../src/labs/reference';
 import { rewardReport } from '../src/labs/rewardReport';
 import { encodeScored } from '../src/labs/scoredRows';
@@ -28,7 +29,7 @@ import { builtinWorld } from '../src/world/registry';
 import { loadNodeModel, loadRenderContext, modelOf, type NodeModel } from './nodeModels';
 import { type Answers, answersOf, paidFor } from './policyFigures';
 import type { Measured } from './results';
-import { CACHE, type Trained, train } from './resultsTraining';
+import { CACHE, type Trained, train, trainRun } from './resultsTraining';
 
 const SEEDS = [1, 2, 3];
 /** Held-out prompts with a rubric, as many requests that must or must not be refused, and answers drawn for the chain of rewards. */
@@ -44,6 +45,8 @@ type Method = (typeof METHODS)[number];
 const METRICS = ['rubric', 'win_rate', 'kl', 'refusal_recall', 'refusal_precision', 'schema_valid', 'mean_length'].map(
   (id) => WATCHED[id]!,
 );
+
+const NANO_FIGURES = ['reward_gain', 'kl'];
 
 export const PREFERENCE_GROUPS = [
   ...METHODS.map((method) => ({
@@ -66,6 +69,12 @@ export const PREFERENCE_GROUPS = [
     seeds: SEEDS,
     measure: (isForced: boolean) => hackingFigures(id, isForced),
   })),
+  {
+    id: 'rlhf_nano',
+    figures: RLHF_METHODS.flatMap((method) => NANO_FIGURES.map((figure) => `rlhf_nano/${method}/${figure}`)),
+    seeds: SEEDS,
+    measure: nanoFigures,
+  },
 ];
 
 const start = (): Promise<NodeModel> => loadNodeModel(PREFERENCE_START);
@@ -265,4 +274,29 @@ async function hackingFigures(id: 'hacking' | 'hacking_fixed', isForced: boolean
     figureOf(`pref/${id}/length_gain`, runs, (run) => run.length_gain, 'tokens'),
     ...secondsOf(`pref/${id}`, seconds),
   ];
+}
+
+/** The nano recipes of RLHF from end to end, by their own held-out measurements; the interval goes from the lowest seed to the highest. */
+async function nanoFigures(): Promise<Measured[]> {
+  const out: Measured[] = [];
+  for (const method of RLHF_METHODS) {
+    const found = { reward_gain: [] as number[], kl: [] as number[] };
+    let artifact = '';
+    for (const seed of SEEDS) {
+      const recipe = { ...rlhfNano(method), seed };
+      const model = await modelOf(recipe);
+      artifact = model.artifactId;
+      const ends = (await trainRun({ ...recipe, args: { ...recipe.args, eval_steps: 1000, generate_steps: 0 } }, model)).filter((point) => 'eval_reward' in point); // biome-ignore format: one run
+      model.engine.dispose();
+      found.reward_gain.push(ends.at(-1)!.eval_reward! - ends[0]!.eval_reward!);
+      found.kl.push(ends.at(-1)!['eval_objective/kl']!);
+    }
+    for (const [figure, values] of Object.entries(found))
+      out.push({
+        id: `rlhf_nano/${method}/${figure}`,
+        ...{ value: mean(values), low: Math.min(...values), high: Math.max(...values), n: values.length },
+        ...{ unit: figure === 'kl' ? 'nats' : 'of 2', model: artifact },
+      });
+  }
+  return out;
 }

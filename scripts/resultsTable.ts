@@ -85,6 +85,10 @@ const OF_POLICY: Record<string, string> = {
   length_gain: 'length after less length before',
   seconds: 'processor seconds of one training, from the fastest to the slowest',
 };
+const OF_NANO: Record<string, string> = {
+  reward_gain: 'held-out reward after less before, from the lowest seed to the highest',
+  kl: 'held-out KL at the end, from the lowest seed to the highest',
+};
 const SETS: Record<string, string> = { attention: 'attention', all: 'attention + MLP' };
 const TASKS: Record<string, string> = {
   constraints: 'constraints and arguments',
@@ -120,6 +124,8 @@ function titleOf(id: string): string {
     const of = OF_POLICY[what] ?? `${OF_POLICY[what.replace('_gain', '')]}, after less before`;
     return `${METHODS[method]}: ${of}`;
   }
+  const nano = /^rlhf_nano\/(\w+)\/(\w+)$/.exec(id);
+  if (nano) return `nano by ${nano[1]!.toUpperCase()}: ${OF_NANO[nano[2]!]}`;
   const full = /^full\/(\w+)$/.exec(id);
   if (full) return `micro, all weights, as many steps: ${WHAT[full[1]!]}`;
   const cell = /^tenants\/matrix\/(\d+)\/(\w+)$/.exec(id);

@@ -24,10 +24,10 @@ export interface Trained {
 /** Leaves the engine with what the recipe trains from its base; taken from the cache when it is there. */
 export async function train(recipe: Recipe, model: NodeModel, isForced: boolean): Promise<Trained> {
   const render = loadRenderContext(recipe.template);
-  const [trainRows, evalRows] = (['train', 'eval'] as const).map((part) => encodeRecipe(recipe, part, render).rows);
+  const { rows } = encodeRecipe(recipe, 'train', render);
   // What is trained on, not where it came from: another generator, template or tokenizer gives other rows.
   const key = createHash('sha256').update(JSON.stringify([recipe, model.artifactId]));
-  for (const { ids, mask } of trainRows!) key.update(ids).update(mask);
+  for (const { ids, mask } of rows) key.update(ids).update(mask);
   // What pays is named by a folder, whatever lies there.
   for (const ref of rewardRefs(recipe)) key.update(await modelIdOf(ref));
   const name = key.digest('hex').slice(0, 16);
@@ -38,28 +38,11 @@ export async function train(recipe: Recipe, model: NodeModel, isForced: boolean)
     return { ...(JSON.parse(readFileSync(notes, 'utf8')) as Omit<Trained, 'key'>), key: name };
   }
   const started = process.cpuUsage();
-  const run = await prepareRecipe(
+  const points = await trainRun(
     { ...recipe, args: { ...recipe.args, generate_steps: 0, eval_steps: 100, logging_steps: 20 } },
-    {
-      engine: model.engine,
-      reference: await loadReference(recipe),
-      rewardModels: await loadRewardModels(recipe),
-      train: trainRows!,
-      eval: evalRows!,
-      world: builtinWorld(),
-      render,
-      now: () => performance.now(),
-    },
+    model,
   );
-  let eval_loss = Number.NaN;
-  const log = (points: readonly MetricPoint[]) => {
-    for (const point of points) {
-      eval_loss = point.eval_loss ?? eval_loss;
-      console.error(JSON.stringify(point));
-    }
-  };
-  while (run.step < run.maxSteps) log((await run.trainStep()).points);
-  log((await run.finish()).points);
+  const eval_loss = points.findLast((point) => point.eval_loss !== undefined)?.eval_loss ?? Number.NaN;
   mkdirSync(CACHE, { recursive: true });
   writeFileSync(`${path}.tmp`, writeSafetensors(await model.engine.exportTrained(), { format: 'pt' }));
   renameSync(`${path}.tmp`, path);
@@ -67,4 +50,28 @@ export async function train(recipe: Recipe, model: NodeModel, isForced: boolean)
   const noted = { eval_loss, seconds: (user + system) / 1e6 };
   writeFileSync(notes, JSON.stringify(noted));
   return { ...noted, key: name };
+}
+
+/** Every point of a run from its first step to its last, which are printed as they come. */
+export async function trainRun(recipe: Recipe, { engine }: NodeModel): Promise<MetricPoint[]> {
+  const render = loadRenderContext(recipe.template);
+  const [train, held] = (['train', 'eval'] as const).map((part) => encodeRecipe(recipe, part, render).rows);
+  const run = await prepareRecipe(recipe, {
+    engine,
+    reference: await loadReference(recipe),
+    rewardModels: await loadRewardModels(recipe),
+    train: train!,
+    eval: held!,
+    world: builtinWorld(),
+    render,
+    now: () => performance.now(),
+  });
+  const points: MetricPoint[] = [];
+  const keep = (found: readonly MetricPoint[]) => {
+    points.push(...found);
+    for (const point of found) console.error(JSON.stringify(point));
+  };
+  while (run.step < run.maxSteps) keep((await run.trainStep()).points);
+  keep((await run.finish()).points);
+  return points;
 }

@@ -51,7 +51,7 @@ export const labs: readonly Lab[] = [
     (method): Lab => ({
       id: `${method}-nano`,
       title: `Paid for form: ${rlhfNano(method).name}`,
-      finding: 'A raw base learns to stop, and some JSON, from two rules alone; docs/rlhf.md has what came of it.',
+      finding: 'A raw base learns to stop, and some JSON, from two rules alone; docs/results.md has what came of it.',
       recipe: rlhfNano(method),
     }),
   ),
