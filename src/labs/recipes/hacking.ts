@@ -1,10 +1,9 @@
 // Reward hacking on demand, as a chain of real runs: twice a reward model and a policy that is paid by it, from one start. In the first
-// pair the votes like length and flattery; in the second they follow the rubric, β brakes, and a guardrail may end the run.
-import type { Json } from '../../protocol/chat';
+// pair the votes like length and flattery; in the second they follow the rubric, and a guardrail may end the run.
 import type { Recipe, Ref } from '../../protocol/recipe';
 import { queueRef } from '../queueRefs';
 import { twoMetricsFor } from '../twoMetrics';
-import { PAIRS, PREFERENCE_START } from './preference';
+import { hackingMeasured, rewardMeasured } from './preferenceMeasured';
 
 /** Groups of runs that belong to one chain begin so. */
 export const HACKING_GROUP = 'hacking ';
@@ -13,58 +12,32 @@ export type HackingArm = (typeof HACKING_ARMS)[number];
 export const HACKING_STAGES = ['biased reward', 'biased policy', 'fair reward', 'fair policy'] as const;
 export type HackingStage = (typeof HACKING_STAGES)[number];
 
-/** Votes of annotators who like length and flattery; the true quality stands on each row, unread. */
-const BIASED_PAIRS = 'builtin:pref/biased';
 /** The four runs; each policy reads what the run before it has left. */
 export function hackingChain(): Recipe[] {
   return HACKING_ARMS.flatMap((arm) => [hackingReward(arm), hackingPolicy(arm, queueRef(`${arm} reward`))]);
 }
 
-/** Twice what the start writes: room to grow, which is what length-loving votes pay for. */
-const ANSWER_TOKENS = 208;
+/** What the policy of an arm writes is shown now and then. */
+const SHOWN = { generation_max_new_tokens: 208, generate_steps: 0 };
 
-const recipe = (name: string, trainer: string, ref: Ref, args: { [key: string]: Json }): Recipe => ({
-  version: 1,
-  name,
-  trainer,
-  model: { ref: PREFERENCE_START },
-  template: 'builtin:chatml',
-  data: { train: [{ ref, split: 'train' }], eval: [{ ref, split: 'dev' }], rows: 2000, seed: 1 },
-  args: { generation_max_new_tokens: ANSWER_TOKENS, generate_steps: 0, ...args },
-  peft: null,
-  evaluation: ['rubric', 'schema_valid', 'mean_length'],
-  seed: 1,
-});
-
-export const hackingReward = (arm: HackingArm): Recipe =>
-  recipe(`${arm} reward`, 'reward', arm === 'biased' ? BIASED_PAIRS : PAIRS, {
-    max_steps: 80,
-    per_device_train_batch_size: 6,
-    max_eval_samples: 64,
-    eval_steps: 0,
-    // Rewards have a zero: what the curve of rewards rises from.
-    center_rewards_coefficient: 0.01,
-  });
-/** `judge`: the arm's reward model. The rubric has no weight: it is what is really wanted, and is only watched. */
+/** As measured for docs/results.md. */
+export function hackingReward(arm: HackingArm): Recipe {
+  const recipe = rewardMeasured[arm];
+  return { ...recipe, name: `${arm} reward`, args: { ...recipe.args, ...SHOWN, max_eval_samples: 64, eval_steps: 0 } };
+}
+/**
+ * `judge`: the arm's reward model; the arms differ in it, and in that a guardrail may end the fair one. The rubric has no weight: it is
+ * what is really wanted, and is only watched.
+ */
 export function hackingPolicy(arm: HackingArm, judge: Ref): Recipe {
-  const made = recipe(`${arm} policy`, 'rloo', PAIRS, {
-    max_steps: 40,
-    per_device_train_batch_size: 16,
-    num_generations: 4,
-    max_completion_length: ANSWER_TOKENS,
-    // Even fair votes are gamed by a policy in a hurry.
-    learning_rate: arm === 'biased' ? 3e-4 : 1e-4,
-    beta: arm === 'biased' ? 0.05 : 0.2,
-    eval_steps: 0,
-    max_eval_samples: 8,
-  });
-  const watch = twoMetricsFor(made);
+  const recipe = hackingMeasured(judge);
+  const watch = twoMetricsFor(recipe);
   return {
-    ...made,
-    rewards: [
-      { type: 'model', ref: judge },
-      { type: 'rule', id: 'rubric', weight: 0 },
-    ],
+    ...recipe,
+    name: `${arm} policy`,
+    args: { ...recipe.args, ...SHOWN, eval_steps: 0, max_eval_samples: 8 },
+    evaluation: ['rubric', 'schema_valid', 'mean_length'],
+    rewards: [...recipe.rewards!, { type: 'rule', id: 'rubric', weight: 0 }],
     two_metrics: {
       ...watch,
       every: 10,
