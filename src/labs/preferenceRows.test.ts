@@ -61,6 +61,15 @@ test.each([
   ['an empty answer', { ...good, chosen: [assistant('')] }, /chosen says nothing/],
   ['no prompt in common', { chosen: 'Yes, it is.', rejected: 'No, it is not.' }, /no prompt in common/],
   [
+    'different questions behind one system message',
+    {
+      chosen: [{ role: 'system', content: 'Be brief.' }, user('Budget?'), assistant('12')],
+      rejected: [{ role: 'system', content: 'Be brief.' }, user('Balance?'), assistant('13')],
+    },
+    /part before the answer: chosen goes on with a user turn \(“Budget\?”\)/,
+  ],
+  ['a question within the answer', { ...good, rejected: [user('And?'), assistant('No.')] }, /rejected has a user turn/],
+  [
     'cut to equality',
     { ...good, chosen: [assistant(`${'word '.repeat(200)}A`)], rejected: [assistant(`${'word '.repeat(200)}B`)] },
     /same up to max_length/,
@@ -70,6 +79,17 @@ test.each([
   const { rows, dropped } = encode([good, row as DatasetRow]);
   expect(rows).toHaveLength(2);
   expect(dropped).toEqual([{ rowId: 'mine/1', reason: expect.stringMatching(reason) }]);
+});
+
+test('text that hardly begins alike is named by the gate and trained by who overrides it; online a prompt must be shared too', () => {
+  const { rows, dropped, findings } = encode([good, { chosen: 'They have 12.', rejected: 'The budget is 12.' }]);
+  expect([rows.length, dropped]).toEqual([4, []]);
+  expect(findings).toMatchObject([{ kind: 'prompt_not_shared', rowIds: ['mine/1'] }]);
+  const unlike = { chosen: [user('Budget?'), assistant('12')], rejected: [user('Balance?'), assistant('13')] };
+  const rloo = recipeOf('rloo', { args: { max_completion_length: 8 }, rewards: [{ type: 'rule', id: 'length' }] });
+  const online = encode([good, unlike], rloo);
+  expect(online.rows).toHaveLength(1);
+  expect(online.dropped).toMatchObject([{ rowId: 'mine/1', reason: expect.stringMatching(/no prompt in common/) }]);
 });
 
 test('rows of another type are refused in words, and each method says what it trains on', () => {
