@@ -9,6 +9,7 @@ import type { DatasetRow, Message } from '../protocol/chat';
 import type { Recipe } from '../protocol/recipe';
 import { BUILTIN_TEMPLATE } from '../text/builtinTemplate';
 import { compileTemplate } from '../text/chatTemplate';
+import { parseRow } from '../text/parseRow';
 import type { RenderContext } from '../text/renderContext';
 import { Tokenizer } from '../text/tokenizer';
 import { builtinWorld } from '../world/registry';
@@ -97,10 +98,24 @@ test('rows of another type are refused in words, and each method says what it tr
     /DPO does not train on conversations.*chosen and rejected/,
   );
   const kto = recipeOf('kto');
-  expect(() => encode([{ prompt: 'a', completion: 'b' }], kto)).toThrow(
-    /KTO does not train on prompt and completion.*label/,
+  expect(() => encode([{ messages: [user('a'), assistant('b')] }], kto)).toThrow(
+    /KTO does not train on conversations.*answers with a label/,
   );
   expect(() => encode([good], recipeOf('sft'))).toThrow(/does not train on preferences/);
+});
+
+test('a row whose label is missing, empty or no truth value is named as that, and the others are trained', () => {
+  const kto = recipeOf('kto');
+  const labelled = { prompt: 'Q', completion: ' A', label: true };
+  const lacking = [{}, { label: null }, { label: 'good' }].map((more) => parseRow({ prompt: 'Q', completion: ' B', ...more })); // biome-ignore format: one list
+  const { rows, dropped, findings } = encode([labelled, ...lacking], kto);
+  expect(rows.map(({ values }) => values?.label)).toEqual([1]);
+  expect(dropped.map(({ rowId }) => rowId)).toEqual(['mine/1', 'mine/2', 'mine/3']);
+  expect(dropped[0]!.reason).toBe(
+    'Its label is missing, or is neither true nor false: KTO learns from answers that are marked good (label: true) or bad (label: false). Add the label, or leave the row out.',
+  );
+  expect(findings).toMatchObject([{ kind: 'label_missing', rows: 3, rowIds: ['mine/1', 'mine/2', 'mine/3'] }]);
+  expect(() => encode(lacking, kto)).toThrow('None of the 3 rows can be trained on. Its label is missing');
 });
 
 test('KTO takes a pair as two answers with a label, and labels of rows as they are', () => {

@@ -109,6 +109,7 @@ export const KIND_WORDS: Record<MaskRowKind, string> = {
   chosen_is_rejected: 'chosen = rejected',
   empty_completion: 'empty answer',
   prompt_not_shared: 'no common prompt',
+  label_missing: 'no label',
   eval_masked_otherwise: 'masked unlike training rows',
   too_long: 'too long, left out',
   truncated: 'context cut',
