@@ -8,7 +8,6 @@ import { TfEngine } from '../../nn/engine';
 import { generate } from '../../nn/generate';
 import { initWeights } from '../../nn/init';
 import { PRESETS } from '../../nn/presets';
-import { exactKl } from '../../protocol/klEstimators';
 import type { KlLabResult } from '../../protocol/klLab';
 import { clusteredMean, compareGradients, exactRows, klLab } from './klLab';
 
@@ -27,7 +26,6 @@ test('π = ¾, ¼ and π_ref = ½, ½: both directions and the log-probabilities
   expect(kl.arraySync()[1]).toBeCloseTo(0, 6);
   expect(logps.arraySync()[0]).toBeCloseTo(Math.log(0.25), 6);
   expect(refLogps.arraySync()[0]).toBeCloseTo(Math.log(0.5), 6);
-  expect(forward).toBeCloseTo(exactKl([Math.log(3), 0], [1, 1]).kl, 12);
 });
 test('large logits stay finite', () => {
   const { kl } = exactRows(tf.tensor2d([[900, -900]]), tf.tensor2d([[890, -900]]), tf.tensor1d([0], 'int32'));
