@@ -27,7 +27,7 @@ export const GATE_TITLES: Record<FindingKind, string> = {
   pad_is_eos: 'the padding token is the end-of-text token',
   chosen_is_rejected: 'chosen and rejected are the same',
   empty_completion: 'an answer is empty',
-  prompt_not_shared: 'chosen and rejected have no prompt in common',
+  prompt_not_shared: 'chosen and rejected do not answer one prompt',
   label_missing: 'an answer has no label',
   eval_masked_otherwise: 'held-out rows are masked unlike training rows',
   too_long: 'the row is longer than max_length',

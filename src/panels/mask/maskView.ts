@@ -108,7 +108,7 @@ export const KIND_WORDS: Record<MaskRowKind, string> = {
   pad_is_eos: 'pad = eos',
   chosen_is_rejected: 'chosen = rejected',
   empty_completion: 'empty answer',
-  prompt_not_shared: 'no common prompt',
+  prompt_not_shared: 'not one prompt',
   label_missing: 'no label',
   eval_masked_otherwise: 'masked unlike training rows',
   too_long: 'too long, left out',
