@@ -84,6 +84,52 @@ test.each([
   },
 );
 
+const lora = { r: 2, lora_alpha: 4, target_modules: ['q_proj', 'v_proj'] };
+const two = ['a', 'b'].map((name) => ({ name, config: lora }));
+test.each([
+  ['in tf ops', () => new TfEngine(config, initWeights(config, 1)), [-1]],
+  ['recorded', () => new RecordedEngine(gpuContext(true), config, initWeights(config, 1)), [-1]],
+  ['two adapters in tf ops', () => new TfEngine(config, initWeights(config, 1), 'lm', two), [0, 1]],
+  [
+    'two adapters, recorded',
+    () => new RecordedEngine(gpuContext(true), config, initWeights(config, 1), 'lm', two),
+    [0, 1],
+  ],
+] as const)(
+  '%s: the norm before an update is the one that the update tells, and changes nothing',
+  async (_, make, routes) => {
+    // biome-ignore format: one title
+    const engine: ModelEngine = make();
+    const step = async (scale: number, loss = nll) => {
+      for (const route of routes) {
+        const given = { ...batch, rowAdapter: Int32Array.from([route]) };
+        await engine.read((await engine.step(given, loss, { want: ['logps'], scale: { loss: scale } })).sums);
+      }
+    };
+    const norm = async () => (await engine.read({ gradNorm: await engine.gradientNorm() })).gradNorm!;
+    const all = () => Promise.all([engine.exportTrained(), engine.exportOptimizer(), engine.readGradients()]);
+    expect(await norm()).toBe(0);
+    await step(1 / 6);
+    const before = await all();
+    const told = await norm();
+    expect(told).toBeGreaterThan(0);
+    expect(await all()).toEqual(before);
+    const { gradNorm } = await engine.applyGradients(options);
+    expect((await engine.read({ gradNorm })).gradNorm).toBe(told);
+    expect(await norm()).toBe(0); // nothing was gathered since
+    for (const [scale, loss] of [
+      [Number.NaN, nll],
+      [1 / 6, spoilt],
+    ] as const) {
+      // biome-ignore format: two
+      await step(scale, loss);
+      expect(Number.isFinite(await norm())).toBe(false);
+      engine.clearGradients();
+    }
+    engine.dispose();
+  },
+);
+
 test('recorded: a run that diverges keeps its last good weights, also with the next step sent ahead', async () => {
   const rows = Array.from({ length: 8 }, (_, i) => [
     { ids: Int32Array.from({ length: 6 }, (_, t) => (i * 7 + t * 3) % 23), mask: Uint8Array.from([0, 0, 1, 1, 1, 1]) },

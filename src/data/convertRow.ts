@@ -44,8 +44,7 @@ export function findForm(columns: readonly string[], sample: readonly Columns[])
     // These differ in their values only.
     if (form === 'sharegpt') return isShareGpt(first('conversations'));
     if (form === 'messages') return isThere(first('messages'));
-    if (form === 'unpaired-preference')
-      return columns.includes('label') && sample.every(({ label }) => !isThere(label) || flagOf(label) !== undefined);
+    if (form === 'unpaired-preference') return columns.includes('label') && areFlags(sample.map(({ label }) => label));
     return true;
   };
   const named = ROW_FORMS.map(({ id }) => id).filter(
@@ -126,6 +125,13 @@ function flagOf(value: unknown): boolean | undefined {
   return undefined;
 }
 
+/** Whether a column says good or bad: all that is there can be read so, or most of it is true or false and the rest is a mistake. */
+function areFlags(column: readonly unknown[]): boolean {
+  const values = column.filter(isThere);
+  const plain = values.filter((value) => flagOf(value) !== undefined && !/^[\d.]+$/.test(String(value).trim()));
+  return values.every((value) => flagOf(value) !== undefined) || 2 * plain.length > values.length;
+}
+
 const show = (value: unknown) =>
   value === undefined ? 'nothing' : (JSON.stringify(value) ?? String(value)).slice(0, 60);
 function wrong(field: string, column: string, what: string): DataError {
@@ -185,6 +191,13 @@ export const isBlankPrompt = (field: string, value: unknown): boolean =>
   (field === 'prompt' || field === 'instruction') && typeof value === 'string' && value.trim() === '';
 export const EMPTY_PROMPT = 'is empty. Write what is asked, or give the rows as text.';
 
+function missingWords({ kind }: FormField, value: unknown): string {
+  const what = `is ${value === null ? 'empty' : 'missing'} in this row`;
+  return kind === 'flag'
+    ? `${what}. Write true for a good answer, false for a bad one, or leave the row out.`
+    : `${what}.`;
+}
+
 /**
  * One row under a mapping. Throws DataError naming the field, and the column where that has another name.
  * `isText`: the file has text cells only.
@@ -195,8 +208,7 @@ export function convertRow(given: Columns, { form, columns }: RowMapping, isText
     const column = columns[field.name];
     if (column === undefined) continue;
     const value = fieldValue(field, column, given[column], isText);
-    if (value === undefined && field.isRequired)
-      throw wrong(field.name, column, `is ${given[column] === null ? 'empty' : 'missing'} in this row.`);
+    if (value === undefined && field.isRequired) throw wrong(field.name, column, missingWords(field, given[column]));
     if (field.isRequired && isBlankPrompt(field.name, value)) throw wrong(field.name, column, EMPTY_PROMPT);
     if (value !== undefined) values[field.name] = value;
   }

@@ -490,6 +490,20 @@ describe('forms', () => {
       'l.csv, line 3: label (column good) must be true or false, got "maybe".',
     );
   });
+  test('an answer whose label is missing, empty or no truth value is a fault of its row, with the remedy', async () => {
+    const rows = [{ label: true }, { label: null }, {}, { label: 'maybe' }, { label: false }, { label: true }];
+    const text = rows.map((one) => line({ prompt: 'q', completion: 'a', ...one })).join('\n');
+    const { details } = await problemsOf(text, 'x.jsonl');
+    const remedy = 'Write true for a good answer, false for a bad one, or leave the row out.';
+    expect(details.problems).toEqual([
+      { line: 2, message: `label is empty in this row. ${remedy}` },
+      { line: 3, message: `label is missing in this row. ${remedy}` },
+      { line: 4, message: 'label must be true or false, got "maybe".' },
+    ]);
+    // Classes in a column of the person's own are no labels.
+    const classes = [0, 1, 2, 1].map((label) => line({ prompt: 'q', completion: 'a', label })).join('\n');
+    expect((await read(classes, 'c.jsonl')).good).toHaveLength(4);
+  });
   test('a number for an answer and a prompt without a word are faults of their rows, under TRL’s names', async () => {
     const text = [
       line({ prompt: 'a', completion: 'b' }),

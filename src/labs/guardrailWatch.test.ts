@@ -154,6 +154,41 @@ describe('a run with targets and guardrails', () => {
   }, 90_000);
 });
 
+test('drift is measured from the start also where nobody has brought a frozen copy of it', async () => {
+  const figures = async (change: Partial<Recipe>, more: Partial<Parameters<typeof prepareRecipe>[1]>) => {
+    const recipe = recipeOf({ ...watch, every: 0, guardrails: [{ metric: 'kl', worse_by: 0.5 }] }, change);
+    const run = await prepareRecipe(recipe, {
+      engine: new TfEngine(SHAPE, initWeights(SHAPE, 1)),
+      train: encodeRecipe(recipe, 'train', render).rows,
+      eval: [],
+      world: builtinWorld(),
+      render,
+      now: () => 0,
+      ...more,
+    });
+    const found = measured(await trainAll(run));
+    run.dispose();
+    return found.map(({ readings }) => of(readings, 'kl').now);
+  };
+  const { args } = recipeOf(null);
+  const online = { max_completion_length: 4, per_device_train_batch_size: 4, num_generations: 2 };
+  for (const change of [
+    { args: { ...args, precompute_ref_log_probs: true } },
+    { args },
+    {
+      trainer: 'rloo',
+      args: { ...args, ...online },
+      rewards: [{ type: 'rule' as const, id: 'length', args: { target: 4 } }],
+    },
+  ]) {
+    const alone = await figures(change, {});
+    expect(alone[0]).toBeCloseTo(0, 4);
+    expect(alone[1]).toBeGreaterThan(1e-4);
+    const brought = { reference: new TfEngine(SHAPE, initWeights(SHAPE, 1)) };
+    expect(await figures(change, brought)).toEqual(alone);
+  }
+}, 120_000);
+
 test('a recipe names known metrics of their group, each once, that its run can count', () => {
   const given = (change: Partial<TwoMetrics>, recipe: Partial<Recipe> = {}) =>
     validateRecipe(recipeOf({ ...watch, ...change }, recipe));

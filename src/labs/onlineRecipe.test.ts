@@ -112,6 +112,32 @@ test('a reward model scores what the policy writes; without it the run does not 
   run.dispose();
 });
 
+test('the time of rollout, scoring and update is the run’s own: what others do in its pauses is left out', async () => {
+  const recipe = recipeOf('rloo', {
+    rewards: [{ type: 'model', ref: 'sha256:abc' }],
+    args: { max_steps: 1, gradient_accumulation_steps: 2 },
+    data: { train: [{ ref: 'builtin:pref', split: 'train' }], eval: [], rows: 12, seed: 1 },
+  });
+  const times = async (others: number) => {
+    let time = 0;
+    const score = { shape: [1, 16], data: Float32Array.from({ length: 16 }, (_, i) => Math.cos(i)) };
+    const model = new TfEngine(SHAPE, { ...initWeights(SHAPE, 2), 'score.weight': score }, 'score');
+    const run = await prepare(recipe, undefined, {
+      rewardModels: { 'sha256:abc': model },
+      now: () => (time += 10),
+      yieldToOthers: async () => {
+        time += others;
+      },
+    });
+    const point = (await run.trainStep()).points.find((one) => 'loss' in one)!;
+    run.dispose();
+    return ['time/rollout', 'time/scoring', 'time/update'].map((name) => point[name]!);
+  };
+  const alone = await times(0);
+  expect(alone.every((seconds) => seconds > 0)).toBe(true);
+  expect(await times(1e6)).toEqual(alone);
+});
+
 describe('prompts', () => {
   const encoded = (ref: string, args: Recipe['args'] = {}) =>
     encodeRecipe(recipeOf('rloo', { data: { train: [{ ref }], eval: [], rows: 6, seed: 1 }, args }), 'train', render);

@@ -20,7 +20,6 @@ import type { OnlinePrompt } from '../trainers/online/onlineTrainer';
 import { caseOf } from '../world/cases';
 import { builtinItem } from '../world/registry';
 import { referenceFor } from './reference';
-import { referenceOf } from './referenceRef';
 import type { RecipeEnvironment, ResumePoint } from './runRecipe';
 
 /** A prompt of an encoded row. The truth of a built-in row is made when a reward asks for it. */
@@ -55,11 +54,10 @@ function closingOf(render: RenderContext, stopIds: readonly number[]): number[] 
   return end < 0 ? [] : Array.from(ids.subarray(end + 1));
 }
 
-/** A frozen or a second model of the shape of the policy, from its weights as they are. */
-async function copyOf(engine: ModelEngine, head: 'lm' | 'value', seed: number): Promise<ModelEngine> {
+/** A second model of the shape of the policy, from its weights as they are, with a head of its own. */
+async function valueModel(engine: ModelEngine, seed: number): Promise<ModelEngine> {
   const weights = await engine.exportWeights();
   const { config } = engine;
-  if (head === 'lm') return createEngine(config, weights);
   const rng = new Rng(seed, 'value.weight');
   const data = Float32Array.from({ length: config.hidden_size }, () => config.initializer_range * rng.normal());
   return createEngine(config, { ...weights, 'value.weight': { shape: [1, config.hidden_size], data } }, 'value');
@@ -114,14 +112,9 @@ export async function prepareOnline(
   const { stopIds } = encodePrompt([{ role: 'user', content: 'a' }], render);
   const made: ModelEngine[] = [];
   try {
+    const reference = referenceFor(recipe, args, engine, environment.reference);
     // Before the checkpoint is read: the weights are still those that the run began with.
-    let frozen = environment.reference;
-    if (referenceOf(recipe, args) === recipe.model.ref && !frozen) {
-      frozen = await copyOf(engine, 'lm', recipe.seed);
-      made.push(frozen);
-    }
-    const reference = referenceFor(recipe, args, engine, frozen);
-    const values = trainer.value && (await copyOf(engine, 'value', recipe.seed));
+    const values = trainer.value && (await valueModel(engine, recipe.seed));
     if (values) made.push(values);
     const state = resumeFrom?.state as OnlineState | undefined;
     if (resumeFrom) {

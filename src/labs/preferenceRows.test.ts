@@ -9,6 +9,7 @@ import type { DatasetRow, Message } from '../protocol/chat';
 import type { Recipe } from '../protocol/recipe';
 import { BUILTIN_TEMPLATE } from '../text/builtinTemplate';
 import { compileTemplate } from '../text/chatTemplate';
+import { parseRow } from '../text/parseRow';
 import type { RenderContext } from '../text/renderContext';
 import { Tokenizer } from '../text/tokenizer';
 import { builtinWorld } from '../world/registry';
@@ -61,6 +62,15 @@ test.each([
   ['an empty answer', { ...good, chosen: [assistant('')] }, /chosen says nothing/],
   ['no prompt in common', { chosen: 'Yes, it is.', rejected: 'No, it is not.' }, /no prompt in common/],
   [
+    'different questions behind one system message',
+    {
+      chosen: [{ role: 'system', content: 'Be brief.' }, user('Budget?'), assistant('12')],
+      rejected: [{ role: 'system', content: 'Be brief.' }, user('Balance?'), assistant('13')],
+    },
+    /part before the answer: chosen goes on with a user turn \(“Budget\?”\)/,
+  ],
+  ['a question within the answer', { ...good, rejected: [user('And?'), assistant('No.')] }, /rejected has a user turn/],
+  [
     'cut to equality',
     { ...good, chosen: [assistant(`${'word '.repeat(200)}A`)], rejected: [assistant(`${'word '.repeat(200)}B`)] },
     /same up to max_length/,
@@ -72,15 +82,40 @@ test.each([
   expect(dropped).toEqual([{ rowId: 'mine/1', reason: expect.stringMatching(reason) }]);
 });
 
+test('text that hardly begins alike is named by the gate and trained by who overrides it; online a prompt must be shared too', () => {
+  const { rows, dropped, findings } = encode([good, { chosen: 'They have 12.', rejected: 'The budget is 12.' }]);
+  expect([rows.length, dropped]).toEqual([4, []]);
+  expect(findings).toMatchObject([{ kind: 'prompt_not_shared', rowIds: ['mine/1'] }]);
+  const unlike = { chosen: [user('Budget?'), assistant('12')], rejected: [user('Balance?'), assistant('13')] };
+  const rloo = recipeOf('rloo', { args: { max_completion_length: 8 }, rewards: [{ type: 'rule', id: 'length' }] });
+  const online = encode([good, unlike], rloo);
+  expect(online.rows).toHaveLength(1);
+  expect(online.dropped).toMatchObject([{ rowId: 'mine/1', reason: expect.stringMatching(/no prompt in common/) }]);
+});
+
 test('rows of another type are refused in words, and each method says what it trains on', () => {
   expect(() => encode([{ messages: [user('a'), assistant('b')] }])).toThrow(
     /DPO does not train on conversations.*chosen and rejected/,
   );
   const kto = recipeOf('kto');
-  expect(() => encode([{ prompt: 'a', completion: 'b' }], kto)).toThrow(
-    /KTO does not train on prompt and completion.*label/,
+  expect(() => encode([{ messages: [user('a'), assistant('b')] }], kto)).toThrow(
+    /KTO does not train on conversations.*answers with a label/,
   );
   expect(() => encode([good], recipeOf('sft'))).toThrow(/does not train on preferences/);
+});
+
+test('a row whose label is missing, empty or no truth value is named as that, and the others are trained', () => {
+  const kto = recipeOf('kto');
+  const labelled = { prompt: 'Q', completion: ' A', label: true };
+  const lacking = [{}, { label: null }, { label: 'good' }].map((more) => parseRow({ prompt: 'Q', completion: ' B', ...more })); // biome-ignore format: one list
+  const { rows, dropped, findings } = encode([labelled, ...lacking], kto);
+  expect(rows.map(({ values }) => values?.label)).toEqual([1]);
+  expect(dropped.map(({ rowId }) => rowId)).toEqual(['mine/1', 'mine/2', 'mine/3']);
+  expect(dropped[0]!.reason).toBe(
+    'Its label is missing, or is neither true nor false: KTO learns from answers that are marked good (label: true) or bad (label: false). Add the label, or leave the row out.',
+  );
+  expect(findings).toMatchObject([{ kind: 'label_missing', rows: 3, rowIds: ['mine/1', 'mine/2', 'mine/3'] }]);
+  expect(() => encode(lacking, kto)).toThrow('None of the 3 rows can be trained on. Its label is missing');
 });
 
 test('KTO takes a pair as two answers with a label, and labels of rows as they are', () => {

@@ -136,8 +136,17 @@ const labelled = (row: DatasetRow, label: boolean, ...rest: [string, RenderSetti
     : []; // biome-ignore format: one finding
   return { ...rendered, findings: [...empty, ...(rendered.findings ?? [])], values: { label: label ? 1 : 0 } };
 };
+/** A row of an answer that nobody has marked: nothing of it can be trained by a method that learns from marks. */
+const unlabelled = (title: string, ...given: Parameters<typeof render>): EncodedItem => {
+  const message = `Its label is missing, or is neither true nor false: ${title} learns from answers that are marked good (label: true) or bad (label: false). Add the label, or leave the row out.`;
+  return { rows: [render(...given)], findings: [{ kind: 'label_missing', blocking: true, gate: true, message }] };
+};
+/** Whether a row is all that a method on labelled answers wants, but for its label. */
+const lacksLabel = ({ trainsOn }: TrainerConfig, row: DatasetRow): boolean =>
+  trainsOn[0] === 'unpaired-preference' && typeOfRow(row) === 'prompt-completion';
 /** How each type of row is encoded for a method that wants prompts, rows, pairs, or answers with a label. */
-function encoderOf({ trainsOn, isOnline }: TrainerConfig, args: { [key: string]: unknown }): Encode {
+function encoderOf(config: TrainerConfig, args: { [key: string]: unknown }): Encode {
+  const { trainsOn, isOnline, title } = config;
   const [first] = trainsOn;
   if (isOnline)
     return ({ row, rowId, builtin }, settings) => {
@@ -158,6 +167,7 @@ function encoderOf({ trainsOn, isOnline }: TrainerConfig, args: { [key: string]:
     };
   if (first === 'unpaired-preference')
     return ({ row, rowId }, settings) => {
+      if (lacksLabel(config, row)) return unlabelled(title, row, rowId, settings);
       if (row.chosen === undefined) return whole(labelled(row, row.label!, rowId, settings));
       // A pair is two answers with a label, as TRL's unpair_preference_dataset has it.
       const { findings } = renderPair(row, rowId, settings);
@@ -180,7 +190,7 @@ export function* encodeRecipeSteps(
   const given = recipeRows(recipe, part, imported);
   const config: TrainerConfig = trainers[recipe.trainer as TrainerId];
   const { trainsOn, title } = config;
-  const foreign = given.find(({ row }) => !trainsOn.includes(typeOfRow(row)));
+  const foreign = given.find(({ row }) => !trainsOn.includes(typeOfRow(row)) && !lacksLabel(config, row));
   if (foreign)
     throw new DataError(
       `${title} does not train on ${ROW_WORDS[typeOfRow(foreign.row)]}. Choose rows of ${trainsOn.map((type) => ROW_WORDS[type]).join(', or of ')}.`,

@@ -7,7 +7,9 @@ import { findMetrics } from '../eval/registry';
 import type { NamedReward } from '../eval/rewards/reward';
 import { greedySampler } from '../eval/sampler';
 import { ConfigError } from '../lib/errors';
-import { parseConfig } from '../lib/fields';
+import { type ConfigOf, parseConfig } from '../lib/fields';
+import { ownTime } from '../lib/ownTime';
+import { createEngine } from '../nn/createEngine';
 import type { ModelEngine } from '../nn/seam';
 import type { EncodedRow } from '../protocol/chat';
 import type { DrawnGroup } from '../protocol/drawnGroup';
@@ -20,7 +22,7 @@ import { isOnline, loadTrainer } from '../trainers/load';
 import { type LoopCheckpoint, type LoopState, type RowGroup, type StepReport, TrainingRun } from '../trainers/loop';
 import { type OnlineOptions, OnlineRun, type OnlineState } from '../trainers/online/onlineLoop';
 import { Interruption } from '../trainers/online/rollout';
-import { trainedHead, trainers } from '../trainers/registry';
+import { type TrainerId, trainedHead, trainers } from '../trainers/registry';
 import { evaluationCases } from '../world/cases';
 import { builtinCases } from '../world/registry';
 import type { World } from '../world/state';
@@ -30,7 +32,7 @@ import { casesOf, RUBRIC_CASES } from './casesOf';
 import { GuardrailWatch, type WatchState } from './guardrailWatch';
 import { prepareOnline, type RewardModels } from './onlineRecipe';
 import { ownPrompts } from './ownPrompts';
-import { driftFrom, precomputed, referenceFor } from './reference';
+import { driftFrom, precomputed, referenceFor, referenceModel } from './reference';
 import { validateRecipe } from './validateRecipe';
 
 export interface RecipeEnvironment {
@@ -43,7 +45,7 @@ export interface RecipeEnvironment {
   render: RenderContext;
   now: () => number;
   yieldToOthers?: () => Promise<void>;
-  /** The frozen model of referenceModel(recipe); the run disposes it at the end. */
+  /** The frozen model of referenceModel(recipe), a copy of `engine` where that is its start; the run disposes it at the end. */
   reference?: ModelEngine;
   /** Those of recipe.rewards; the run disposes them at the end. */
   rewardModels?: RewardModels;
@@ -72,13 +74,33 @@ const FIXED_SEED = 5;
 /** Throws ConfigError for a bad recipe and DataError when there is nothing to train on. */
 export async function prepareRecipe(
   given: Recipe,
-  environment: RecipeEnvironment,
+  surroundings: RecipeEnvironment,
   resumeFrom?: ResumePoint,
 ): Promise<RecipeRun> {
   const recipe = validateRecipe(given);
   findMetrics(recipe.evaluation); // now, not after the last step
-  const id = recipe.trainer as keyof typeof trainers;
-  const args = parseConfig(trainers[id].fields, recipe.args);
+  const args = parseConfig(trainers[recipe.trainer as TrainerId].fields, recipe.args);
+  const environment = { ...surroundings, ...ownTime(surroundings) };
+  const { engine, reference } = environment;
+  if (reference || referenceModel(recipe, args) !== recipe.model.ref)
+    return prepared(recipe, args, environment, resumeFrom);
+  // Nobody has brought the model that the run starts from. Before the checkpoint is read the engine still is that model.
+  const start = createEngine(engine.config, await engine.exportWeights());
+  try {
+    return await prepared(recipe, args, { ...environment, reference: start }, resumeFrom);
+  } catch (error) {
+    start.dispose();
+    throw error;
+  }
+}
+
+async function prepared(
+  recipe: Recipe,
+  args: ConfigOf<(typeof trainers)[TrainerId]['fields']>,
+  environment: RecipeEnvironment,
+  resumeFrom: ResumePoint | undefined,
+): Promise<RecipeRun> {
+  const id = recipe.trainer as TrainerId;
   const { engine, yieldToOthers } = environment;
   const generate = (step: number) => answerFixedPrompts(step, recipe, environment, args.generation_max_new_tokens);
   if (isOnline(id)) {

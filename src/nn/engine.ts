@@ -447,9 +447,10 @@ export class TfEngine implements ModelEngine {
     return grads;
   }
 
-  async applyGradients(o: AdamWOptions): Promise<{ gradNorm: tf.Scalar; gradNorms?: Record<string, tf.Scalar> }> {
+  /** Groups with something to update, their flat gradients and norms; `gradNorm` as applyGradients tells it. */
+  private gathered() {
     const groups = this.isWhole ? this.trained : this.trained.filter((_, slot) => this.present.has(slot));
-    const { gs, gradNorm, norms } = tf.tidy(() => {
+    const found = tf.tidy(() => {
       const gs = groups.map(({ set }) => {
         const parts = set.parameters.map(({ name, size }) => {
           const g = this.grads[name];
@@ -465,6 +466,15 @@ export class TfEngine implements ModelEngine {
       const gradNorm = lossSum ? (tf.where(tf.isFinite(lossSum), norm, lossSum) as tf.Scalar) : tf.clone(norm);
       return { gs, gradNorm, norms };
     });
+    return { groups, ...found };
+  }
+  async gradientNorm(): Promise<tf.Scalar> {
+    const { gs, norms, gradNorm } = this.gathered();
+    tf.dispose([gs, norms]);
+    return gradNorm;
+  }
+  async applyGradients(o: AdamWOptions): Promise<{ gradNorm: tf.Scalar; gradNorms?: Record<string, tf.Scalar> }> {
+    const { groups, gs, gradNorm, norms } = this.gathered();
     this.clearGradients();
     const told =
       this.trained.length > 1

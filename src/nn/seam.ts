@@ -141,6 +141,11 @@ export interface Engine {
    * of each that had a row. Where a norm or a loss is NaN or infinite, all weights and moments stay untouched and `gradNorm` is not finite.
    */
   applyGradients(options: AdamWOptions): Promise<{ gradNorm: DeviceScalar; gradNorms?: Record<string, DeviceScalar> }>;
+  /**
+   * What applyGradients would tell of the gradients gathered so far, as a device scalar: the norm before clipping, not finite where a
+   * gradient or a loss behind them is not. Nothing changes, so that two models can be updated both or neither.
+   */
+  gradientNorm(): Promise<DeviceScalar>;
   /** Drops gradients gathered so far, e.g. after a cancelled step. */
   clearGradients(): void;
   /** One readback for many scalars; disposes them. */

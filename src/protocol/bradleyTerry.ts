@@ -1,6 +1,6 @@
 // The reward model's loss on a pair (Bradley and Terry 1952; Ouyang et al. 2022, arXiv:2203.02155, eq. 1), as TRL's
 // RewardTrainer: an optional margin (Llama 2, arXiv:2307.09288, eq. 2) and centring (arXiv:2312.09244, eq. 2).
-import { type Algebra, duals } from '../lib/algebra';
+import type { Algebra } from '../lib/algebra';
 import type { Sides } from './pairLosses';
 
 export interface RewardLossArgs {
@@ -18,16 +18,4 @@ export function bradleyTerry<T>(
   const lead = ops.sub(chosen, rejected);
   const loss = ops.mul(ops.logSigmoid(margin === undefined ? lead : ops.sub(lead, margin)), -1);
   return coefficient === 0 ? loss : ops.add(loss, ops.mul(ops.square(ops.add(chosen, rejected)), coefficient));
-}
-
-/** What one pair costs the reward model, and ∂L/∂ of both rewards. For the page. */
-export function pullOfRewards(
-  { chosen, rejected }: Sides<number>,
-  margin: number | undefined,
-  args: RewardLossArgs,
-): Sides<number> & { loss: number } {
-  const sides = { chosen: { value: chosen, slopes: [1, 0] }, rejected: { value: rejected, slopes: [0, 1] } };
-  const by = margin === undefined ? undefined : { value: margin, slopes: [0, 0] };
-  const { value, slopes } = bradleyTerry(duals, sides, by, args);
-  return { loss: value, chosen: slopes[0]!, rejected: slopes[1]! };
 }

@@ -108,6 +108,7 @@ export const FINDING_KINDS = [
   'chosen_is_rejected',
   'empty_completion',
   'prompt_not_shared',
+  'label_missing',
   'eval_masked_otherwise',
   'too_long',
   'truncated',

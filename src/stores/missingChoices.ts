@@ -6,12 +6,7 @@ import { studioClient } from './client';
 import { loadModels, tokenizerOf, useModelStore } from './models';
 import { useRuns } from './runs';
 import { tellGone } from './session';
-import { withoutMissing } from './withoutMissing';
-
-const isStored = (ref: string): boolean => ref.startsWith('sha256:') || ref.startsWith('run:');
-/** What a recipe names beside built-in things. */
-const storedRefs = ({ model, template, data }: Recipe): string[] =>
-  [model.ref, template, ...[...data.train, ...data.eval].map(({ ref }) => ref)].filter(isStored);
+import { storedRefs, withoutMissing } from './withoutMissing';
 
 /** Looks whenever the recipe names other stored things; a notice tells what was changed. */
 export function useWithoutMissing<R extends Recipe>(recipe: R, edit: (recipe: R) => void, fallback: Recipe): void {

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { defaultSftRecipe } from '../labs/registry';
 import type { Recipe } from '../protocol/recipe';
 import type { DatasetInfo } from '../protocol/requests';
-import { withoutMissing } from './withoutMissing';
+import { storedRefs, withoutMissing } from './withoutMissing';
 
 const recipe: Recipe = {
   ...defaultSftRecipe,
@@ -49,4 +49,22 @@ test('of a mixture only what is missing goes', () => {
   const { recipe: fixed, words } = withoutMissing(mixed, [{ id: 'sha256:bb', name: 'mine' }], remaining);
   expect(fixed).toEqual({ ...mixed, data: { ...mixed.data, train: train.slice(1), eval: [] } });
   expect(words).toEqual(['The dataset “mine” is not in this browser any more: the recipe goes on without it.']);
+});
+test('a missing reward model leaves what else pays; without any the studio’s own rewards are taken; a reference goes back to the start', () => {
+  const rule = { type: 'rule' as const, id: 'length', weight: 0.5 };
+  const [judge, other] = ['run:judge', 'sha256:dd'].map((ref) => ({ type: 'model' as const, ref })) as [{ type: 'model'; ref: string }, { type: 'model'; ref: string }]; // biome-ignore format: two
+  const paid: Recipe = { ...recipe, trainer: 'rloo', rewards: [rule, judge, other], reference: 'sha256:ee' };
+  expect(storedRefs(paid)).toEqual(['sha256:aa', 'sha256:bb', 'sha256:bb', 'run:judge', 'sha256:dd', 'sha256:ee']);
+  expect(storedRefs({ ...paid, reference: 'adapter_off', rewards: [rule] })).toEqual(['sha256:aa', 'sha256:bb', 'sha256:bb']); // biome-ignore format: one call
+  const on = { ...remaining, fallback: { ...defaultSftRecipe, rewards: [{ type: 'rule' as const, id: 'rubric' }] } };
+  const one = withoutMissing(paid, [{ id: 'run:judge', name: 'RM' }], on);
+  expect(one.recipe).toEqual({ ...paid, rewards: [rule, other] });
+  expect(one.words).toEqual(['The reward model “RM” is not in this browser any more: its other rewards pay.']);
+  const all = withoutMissing({ ...paid, rewards: [judge, other] }, [{ id: 'run:judge' }, { id: 'sha256:dd', name: 'B' }, { id: 'sha256:ee' }], on); // biome-ignore format: one call
+  expect(all.recipe).toEqual({ ...paid, rewards: on.fallback.rewards, reference: null });
+  expect(all.words).toEqual([
+    'The reward model of this recipe is not in this browser: the rewards that the studio starts with are taken.',
+    'The reward model “B” is not in this browser any more: the rewards that the studio starts with are taken.',
+    'The reference of this recipe is not in this browser: what the run starts from is taken.',
+  ]);
 });

@@ -1,5 +1,6 @@
 // A recipe that names what is not in this browser, put on what is here, and how that is said. Pure.
 import { withSet } from '../labs/recipeData';
+import { rewardRefs } from '../labs/rewardRefs';
 import { MODEL_TEMPLATE, type Recipe } from '../protocol/recipe';
 import type { DatasetInfo } from '../protocol/requests';
 import { builtinName } from './modelNames';
@@ -18,6 +19,14 @@ export interface Remaining {
   /** Artifact id of the tokenizer that the recipe's model reads with; undefined for the studio's own. */
   tokenizer?: string;
 }
+const isStored = (ref: string): boolean => ref.startsWith('sha256:') || ref.startsWith('run:');
+/** What a recipe names beside built-in things. */
+export function storedRefs(recipe: Recipe): string[] {
+  const { model, template, data, reference } = recipe;
+  const sets = [...data.train, ...data.eval].map(({ ref }) => ref);
+  return [model.ref, template, ...sets, ...rewardRefs(recipe), ...(reference ? [reference] : [])].filter(isStored);
+}
+
 /** The recipe without what is missing, and what was put in its place, a sentence each. */
 export function withoutMissing<R extends Recipe>(
   recipe: R,
@@ -57,6 +66,18 @@ export function withoutMissing<R extends Recipe>(
     }
     const instead = rest.train.length > 0 ? 'the recipe goes on without it' : 'the rows that the studio starts with are taken'; // biome-ignore format: one choice
     words.push(`${said('dataset', set)}: ${instead}.`);
+  }
+  const judges = rewardRefs(recipe).flatMap((ref) => gone(ref) ?? []);
+  if (judges.length > 0) {
+    const rest = recipe.rewards!.filter((spec) => spec.type === 'rule' || !gone(spec.ref));
+    out = { ...out, rewards: rest.length > 0 ? rest : (fallback.rewards ?? []) };
+    const instead = rest.length > 0 ? 'its other rewards pay' : 'the rewards that the studio starts with are taken';
+    for (const judge of judges) words.push(`${said('reward model', judge)}: ${instead}.`);
+  }
+  const reference = typeof recipe.reference === 'string' && gone(recipe.reference);
+  if (reference) {
+    out = { ...out, reference: null };
+    words.push(`${said('reference', reference)}: what the run starts from is taken.`);
   }
   return { recipe: out, words };
 }

@@ -3,15 +3,19 @@
 import { DataError } from '../lib/errors';
 import type { DatasetRow, Message } from '../protocol/chat';
 
+/** Whether the row names the prompt of its sides: one of strings beside lists of messages counts for none. */
+export const isPromptGiven = ({ prompt, chosen }: DatasetRow): boolean =>
+  prompt !== undefined && typeof prompt === typeof chosen;
+
 /**
- * What chosen and rejected have in common at their start is the prompt, where the row names none; one of strings beside lists
- * of messages counts for none. Of a side that the other begins with, the last item or character is still the answer.
+ * What chosen and rejected have in common at their start is the prompt, where the row names none. Of a side that the other begins
+ * with, the last item or character is still the answer.
  */
 export function sidesOf(row: DatasetRow): { chosen: DatasetRow; rejected: DatasetRow } {
   const { prompt, chosen, rejected, ...rest } = row;
   if (chosen === undefined || rejected === undefined)
     throw new DataError('The row is no preference: it needs chosen and rejected.', { where: 'chosen' });
-  if (prompt !== undefined && typeof prompt === typeof chosen)
+  if (isPromptGiven(row))
     return { chosen: { ...rest, prompt, completion: chosen }, rejected: { ...rest, prompt, completion: rejected } };
   if (typeof chosen === 'string' || typeof rejected === 'string') {
     const [a, b] = [String(chosen), String(rejected)];
@@ -37,4 +41,11 @@ function sharedStart(a: number, b: number, isEqual: (i: number) => boolean): num
   for (let i = 0; i < shorter; i++) if (!isEqual(i)) return i;
   return Math.max(0, shorter - 1);
 }
-const isSame = (a: Message, b: Message): boolean => JSON.stringify(a) === JSON.stringify(b);
+/** As Python compares dicts: the order of the keys says nothing. */
+const isSame = (a: Message, b: Message): boolean => inOrder(a) === inOrder(b);
+const inOrder = (message: Message): string =>
+  JSON.stringify(message, (_, value: unknown) =>
+    typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : value,
+  );

@@ -7,10 +7,11 @@ import type { Rendered } from './chatTemplate';
 import { asPromptCompletion, encodeParts } from './encodeRow';
 import { eosOf } from './encodeText';
 import { buildMask, type MaskInput, TRL_MASK } from './masks';
-import { sidesOf } from './preferences';
+import { isPromptGiven, sidesOf } from './preferences';
 import { type RenderSettings, renderMessages } from './renderContext';
 import { checkPrefixes, checkRow } from './rowChecks';
 import { tooLong, whyNothing } from './rowWords';
+import { promptFault } from './sharedPrompt';
 import { turnEnds, turnTokens } from './turnEnds';
 
 /**
@@ -41,8 +42,8 @@ export function renderPair(
   for (const finding of other.findings ?? [])
     if (!findings.some(({ kind }) => kind === finding.kind))
       findings.push({ ...finding, message: `${hidden}: ${finding.message}` });
-  const fault = pairFault(sides, shown, other, typeof given.prompt === typeof given.chosen);
-  if (fault) findings.unshift({ ...fault, blocking: true, gate: true });
+  const fault = pairFault(sides, shown, other, isPromptGiven(given));
+  if (fault) findings.unshift({ blocking: true, ...fault, gate: true });
   return { ...(side === 'chosen' ? { chosen: shown, rejected: other } : { chosen: other, rejected: shown }), findings };
 }
 /** Why a pair teaches no preference. */
@@ -50,20 +51,16 @@ function pairFault(
   sides: ReturnType<typeof sidesOf>,
   shown: EncodedRow,
   other: EncodedRow,
-  isPromptGiven: boolean,
-): Pick<Finding, 'kind' | 'message'> | undefined {
+  isGiven: boolean,
+): (Pick<Finding, 'kind' | 'message'> & { blocking?: boolean }) | undefined {
   const empty = (['chosen', 'rejected'] as const).find((side) => isEmptyAnswer(sides[side]));
   if (empty)
     return {
       kind: 'empty_completion',
       message: `${empty} says nothing: its completion is empty. Write the answer, or leave the row out.`,
     };
-  if (!sides.chosen.prompt?.length && !isPromptGiven)
-    return {
-      kind: 'prompt_not_shared',
-      message:
-        'chosen and rejected have no prompt in common: they answer different questions. Give both the same prompt, or leave the row out.',
-    };
+  const { message, isGuess } = promptFault(sides, isGiven) ?? {};
+  if (message !== undefined) return { kind: 'prompt_not_shared', message, blocking: !isGuess };
   if (firstDifference(shown.ids, other.ids) >= 0) return undefined;
   const isCut = shown.truncated > 0 && other.truncated > 0;
   return {

@@ -2,8 +2,9 @@
 // prompt-only type, and the prompts of rows that have an answer too.
 import type { DatasetRow, EncodedRow, Finding, Message } from '../protocol/chat';
 import { encodePlainPrompt, encodePrompt } from './encodePrompt';
-import { sidesOf } from './preferences';
+import { isPromptGiven, sidesOf } from './preferences';
 import type { RenderSettings } from './renderContext';
+import { promptFault } from './sharedPrompt';
 
 /** What comes before the answer: of a preference what both sides share, of a conversation all before its last answer. */
 export function promptOf(row: DatasetRow): string | Message[] {
@@ -16,8 +17,8 @@ export function promptOf(row: DatasetRow): string | Message[] {
 }
 
 /**
- * A row with nothing but its prompt; nothing of it is trained. `room`: tokens of the longest answer. A prompt that is empty, or that
- * leaves no room within max_length, comes back with a blocking finding. Throws TemplateError from the template.
+ * A row with nothing but its prompt; nothing of it is trained. `room`: tokens of the longest answer. A prompt that is empty, that the
+ * sides of a preference do not share, or that leaves no room within max_length, comes back with a finding. Throws TemplateError from the template.
  */
 export function renderPrompt(
   row: DatasetRow,
@@ -32,7 +33,7 @@ export function renderPrompt(
         ? plain({ text: '', ids: new Int32Array(0), spanStart: new Int32Array(0), spanEnd: new Int32Array(0) })
         : encodePrompt(prompt, { ...settings, tools: row.tools, kwargs: row.chat_template_kwargs });
   const { text, ids, spanStart, spanEnd, role, origin } = encoded;
-  const finding = fault(ids.length, room, settings.max_length);
+  const finding = unshared(row) ?? fault(ids.length, room, settings.max_length);
   return {
     rowId,
     text,
@@ -57,6 +58,11 @@ const plain = <E extends { ids: Int32Array }>(encoded: E) => ({
   origin: new Uint8Array(encoded.ids.length).fill(1),
 });
 
+/** Of a preference the prompt is what both sides answer, where they answer one. */
+function unshared(row: DatasetRow): Finding | undefined {
+  const found = row.chosen === undefined ? undefined : promptFault(sidesOf(row), isPromptGiven(row));
+  return found && { kind: 'prompt_not_shared', blocking: !found.isGuess, gate: true, message: found.message };
+}
 function fault(tokens: number, room: number, maxLength: number): Finding | undefined {
   if (tokens === 0)
     return {

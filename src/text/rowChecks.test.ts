@@ -32,9 +32,10 @@ const swapped = (from: string, to: string) => {
   return BUILTIN_TEMPLATE.replaceAll(from, to);
 };
 
-/** Of `eval_masked_otherwise` the gate of a whole run knows: see preflight.test.ts. */
+/** What the gate of a whole run knows, and what its method wants: see preflight.test.ts and preferenceRows.test.ts. */
+const OF_RUNS = ['eval_masked_otherwise', 'label_missing'] as const;
 const cases: Record<
-  Exclude<FindingKind, 'eval_masked_otherwise'>,
+  Exclude<FindingKind, (typeof OF_RUNS)[number]>,
   { has: () => FindingKind[]; control?: () => FindingKind[] }
 > = {
   nothing_trained: {
@@ -145,7 +146,7 @@ const cases: Record<
 
 describe('findings of a row', () => {
   test('all kinds are here', () => {
-    expect([...Object.keys(cases), 'eval_masked_otherwise'].sort()).toEqual([...FINDING_KINDS].sort());
+    expect([...Object.keys(cases), ...OF_RUNS].sort()).toEqual([...FINDING_KINDS].sort());
   });
   test.each(Object.entries(cases))('%s', (kind, { has, control = () => kinds(chat) }) => {
     expect(has()).toContain(kind);

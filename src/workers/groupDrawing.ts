@@ -75,7 +75,8 @@ export class GroupDrawing {
     try {
       return await queue.run('training', () => task(driver as RecipeRun), signal);
     } finally {
-      await queue.run('training', async () => driver.dispose());
+      // Refused where the device is lost, and its memory with it: what the drawing itself threw says more.
+      await queue.run('training', async () => driver.dispose()).catch(() => undefined);
     }
   }
 }

@@ -165,6 +165,8 @@ test('a group is drawn as a run would: at its start, as it trains, and from what
     expect(score).toBeCloseTo(rewards[0]! + rewards[1]!, 6);
   });
   expect((await compute.request('drawGroup', asked)).rows).toEqual(before.rows); // the same dice
+  // What is prepared for a look is no run: nobody hears of its rows.
+  expect(made.events.filter(({ kind }) => ['preparing', 'status', 'warning'].includes(kind))).toEqual([]);
 
   const args = { ...recipe.args, max_steps: 400, learning_rate: 0.01 };
   await compute.request('startRun', { runId: 'r', name: 'r', recipe: { ...recipe, args } });

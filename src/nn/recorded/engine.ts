@@ -220,6 +220,8 @@ export class RecordedEngine implements ModelEngine {
   captureBytes = 64 * 2 ** 20;
   private readonly captured = new Map<string, Promise<Captured>>();
   private update?: Replay<AdamWOptions>;
+  /** The norm alone, without an update. */
+  private measure?: Replay<Pick<AdamWOptions, 'max_grad_norm'>>;
   private heads?: HeadReplay;
   /** Makes what follows from the adapters' values: the columns of B that are biases, DoRA's g. */
   private derivation?: Replay<null>;
@@ -512,6 +514,8 @@ export class RecordedEngine implements ModelEngine {
     for (const buffer of own) runner.release(buffer);
     this.update?.dispose();
     this.update = undefined;
+    this.measure?.dispose();
+    this.measure = undefined;
     this.derivation?.dispose();
     this.derivation = undefined;
     if (this.gpu.idle.owner === this) releaseIdle(this.gpu.idle);
@@ -1238,20 +1242,49 @@ export class RecordedEngine implements ModelEngine {
     );
   }
 
-  private async updateReplay(): Promise<Replay<AdamWOptions>> {
-    if (this.update) return this.update;
-    const recording = new Recording<AdamWOptions>();
-    const { segments, decayed, weights } = this.trained;
-    const { grads, m, v } = this.training();
-    const { owners } = this.training();
-    const norm = this.fixed(this.norm);
-    const clip = (parts: number) => (o: AdamWOptions) => ({
-      parts,
+  /** Records the norm of the gradients, of each adapter that there is, and whether they and the losses behind them are finite. */
+  private recordNorm<S extends Pick<AdamWOptions, 'max_grad_norm'>>(recording: Recording<S>): void {
+    const { segments } = this.trained;
+    const { grads, owners } = this.training();
+    const own = segments.map(squareParts);
+    const groups = owners ? this.set.residents.length : 1;
+    const total = own.reduce((a, b) => a + b, 0);
+    const parts = recording.floats('squares', groups * total);
+    if (owners) {
+      const table = this.fixed(owners);
+      for (let owner = 0; owner < groups; owner++)
+        recording.call(squares(true), [this.fixed(grads[0]!), parts, table], () => ({
+          floats: segments[0]!,
+          first: owner * total,
+          owner,
+        }));
+    } else {
+      let first = 0;
+      segments.forEach((floats, s) => {
+        const from = first;
+        recording.call(squares(), [this.fixed(grads[s]!), parts], () => ({ floats, first: from }));
+        first += own[s]!;
+      });
+    }
+    recording.call(gradientNorm(groups), [parts, this.fixed(this.totals), this.fixed(this.norm)], (o) => ({
+      parts: total,
       maxNorm: o.max_grad_norm,
       firstLoss: this.losses.first,
       losses: this.hasGradients ? this.losses.count : 0,
       places: TOTALS,
-    });
+    }));
+  }
+  private async replayOf<S>(recording: Recording<S>): Promise<Replay<S>> {
+    const replay = new Replay(this.gpu.pipelines, this.gpu.pool, recording);
+    await this.gpu.pipelines.compile(replay.kernels);
+    return replay;
+  }
+  private async updateReplay(): Promise<Replay<AdamWOptions>> {
+    if (this.update) return this.update;
+    const recording = new Recording<AdamWOptions>();
+    const { segments, decayed, weights } = this.trained;
+    const { grads, m, v, owners } = this.training();
+    const norm = this.fixed(this.norm);
     const adam = (o: AdamWOptions, updates: number) => ({
       first: 0,
       rate: o.learning_rate / (1 - o.adam_beta1 ** updates),
@@ -1262,36 +1295,17 @@ export class RecordedEngine implements ModelEngine {
       root2: Math.sqrt(1 - o.adam_beta2 ** updates),
     });
     const operands = (s: number) => [weights[s]!, grads[s]!, m[s]!, v[s]!].map((buffer) => this.fixed(buffer));
+    this.recordNorm(recording);
     if (owners) {
-      const adapters = this.set.residents.map((_, owner) => owner);
-      const [floats, table] = [segments[0]!, this.fixed(owners)];
-      const count = squareParts(floats);
-      const parts = recording.floats('squares', count * adapters.length);
-      for (const owner of adapters)
-        recording.call(squares(true), [this.fixed(grads[0]!), parts, table], () => ({
-          floats,
-          first: owner * count,
-          owner,
-        }));
-      recording.call(gradientNorm(adapters.length), [parts, this.fixed(this.totals), norm], clip(count));
-      for (const owner of adapters)
+      const table = this.fixed(owners);
+      for (const owner of this.set.residents.keys())
         recording.call(adamw(true), [...operands(0), norm, table], (o) => ({
           ...adam(o, this.steps[owner]!),
-          floats: this.moved.includes(owner) ? floats : 0,
+          floats: this.moved.includes(owner) ? segments[0]! : 0,
           decayed: decayed[0]!,
           owner,
         }));
-    } else {
-      const counts = segments.map(squareParts);
-      const total = counts.reduce((a, b) => a + b, 0);
-      const parts = recording.floats('squares', total);
-      let first = 0;
-      segments.forEach((floats, s) => {
-        const from = first;
-        recording.call(squares(), [this.fixed(grads[s]!), parts], () => ({ floats, first: from }));
-        first += counts[s]!;
-      });
-      recording.call(gradientNorm(), [parts, this.fixed(this.totals), norm], clip(total));
+    } else
       segments.forEach((floats, s) => {
         recording.call(adamw(), [...operands(s), norm], (o) => ({
           ...adam(o, this.updates),
@@ -1299,11 +1313,8 @@ export class RecordedEngine implements ModelEngine {
           decayed: decayed[s]!,
         }));
       });
-    }
-    const replay = new Replay(this.gpu.pipelines, this.gpu.pool, recording);
-    await this.gpu.pipelines.compile(replay.kernels);
-    this.update = replay;
-    return replay;
+    this.update = await this.replayOf(recording);
+    return this.update;
   }
 
   /** Adapters without a row since the last update: nothing is updated. */
@@ -1315,7 +1326,7 @@ export class RecordedEngine implements ModelEngine {
   ): Promise<{ gradNorm: DeviceScalar; gradNorms?: Record<string, DeviceScalar> }> {
     const { runner } = this.gpu;
     const replay = await this.updateReplay();
-    if (!this.hasGradients) for (const buffer of this.training().grads) runner.clear(buffer);
+    this.emptyGradients();
     this.moved = [...this.present];
     this.present.clear();
     for (const slot of this.moved) this.steps[slot]!++;
@@ -1327,14 +1338,37 @@ export class RecordedEngine implements ModelEngine {
     this.hasGradients = false;
     this.dropTensors();
     const { residents } = this.set;
-    const scalar = (row: number): GpuScalar => ({ buffer: this.norm, offset: 16 * row, scale: 1 });
-    const gradNorm = scalar(residents.length > 1 ? residents.length : 0);
+    const gradNorm = this.normOfAll();
     this.unreadNorm = gradNorm;
     if (residents.length <= 1) return { gradNorm };
-    return {
-      gradNorm,
-      gradNorms: Object.fromEntries(this.moved.map((slot) => [residents[slot]!.adapter.name, scalar(slot)])),
-    };
+    const norms = this.moved.map((slot) => [residents[slot]!.adapter.name, this.normScalar(slot)]);
+    return { gradNorm, gradNorms: Object.fromEntries(norms) };
+  }
+  async gradientNorm(): Promise<GpuScalar> {
+    const { runner } = this.gpu;
+    if (!this.measure) {
+      const recording = new Recording<Pick<AdamWOptions, 'max_grad_norm'>>();
+      this.recordNorm(recording);
+      this.measure = await this.replayOf(recording);
+    }
+    this.emptyGradients();
+    runner.submit();
+    this.measure.prepare();
+    this.measure.write({ max_grad_norm: 0 });
+    await runner.send(this.measure, '');
+    return this.normOfAll();
+  }
+  /** Nothing was gathered since the last update: what lies there is of before. */
+  private emptyGradients(): void {
+    if (!this.hasGradients) for (const buffer of this.training().grads) this.gpu.runner.clear(buffer);
+  }
+  private normScalar(row: number): GpuScalar {
+    return { buffer: this.norm, offset: 16 * row, scale: 1 };
+  }
+  /** Of several adapters the row behind theirs. */
+  private normOfAll(): GpuScalar {
+    const { length } = this.set.residents;
+    return this.normScalar(length > 1 ? length : 0);
   }
 
   async read(scalars: Record<string, DeviceScalar>): Promise<Record<string, number>> {

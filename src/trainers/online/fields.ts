@@ -83,7 +83,7 @@ export function onlineFields(defaults: {
         min: 0,
         max: 1000,
         unit: 'nats a completion',
-        help: 'KL that the coefficient is steered to after each rollout; 0 leaves it as it is. TRL no longer has it.',
+        help: 'KL that the coefficient is steered to after each rollout, from where it starts, above 0; 0 leaves it as it is. TRL no longer has it.',
       },
       kl_horizon: {
         type: 'number',
@@ -120,6 +120,15 @@ export function checkLengths({ max_completion_length, max_length }: { [key: stri
     throw new ConfigError(
       `max_completion_length must be below max_length, got ${max_completion_length} and ${max_length}: there is no room for a prompt. Lower it, or raise max_length.`,
       { where: 'max_completion_length' },
+    );
+}
+
+/** Throws ConfigError where a KL is aimed at with a coefficient of 0: it is steered by shares of itself, and so stays 0. */
+export function checkKlTarget(args: { [key: string]: unknown }, coefficient: 'beta' | 'kl_coef'): void {
+  if (Number(args.kl_target) > 0 && args[coefficient] === 0)
+    throw new ConfigError(
+      `kl_target is ${args.kl_target} and ${coefficient} is 0: the target is reached by raising and lowering ${coefficient} by a share of itself, and a share of 0 is 0. Start from a ${coefficient} above 0, or set kl_target to 0.`,
+      { where: 'kl_target' },
     );
 }
 
@@ -172,7 +181,10 @@ export function onlineMetrics(penalty: string, more: TrainerConfig['metrics']): 
     ...more,
     ...loopMetrics,
     episode: { unit: 'completions', meaning: 'Completions drawn since the start.' },
-    'time/rollout': { unit: 's', meaning: 'Time spent on drawing completions since the last point.' },
+    'time/rollout': {
+      unit: 's',
+      meaning: 'Time spent on drawing completions since the last point; turns of others in between are not counted.',
+    },
     'time/scoring': { unit: 's', meaning: 'Time spent on rewards, old and reference log-probabilities, and values.' },
     'time/update': { unit: 's', meaning: 'Time spent on optimizer steps.' },
   };

@@ -139,14 +139,16 @@ export async function klLab(
 
   const gradient = async (lossOf: (batch: Batch) => LossFn, request: Omit<StepRequest, 'scale'>) => {
     policy.clearGradients();
-    for (const { batch } of parts) {
-      const { sums, metrics } = await policy.step(batch, lossOf(batch), { ...request, scale: { loss: 1 / tokens } });
-      await policy.read({ ...sums, ...metrics });
-      await turn();
+    try {
+      for (const { batch } of parts) {
+        const { sums, metrics } = await policy.step(batch, lossOf(batch), { ...request, scale: { loss: 1 / tokens } });
+        await policy.read({ ...sums, ...metrics });
+        await turn();
+      }
+      return await policy.readGradients();
+    } finally {
+      policy.clearGradients();
     }
-    const gathered = await policy.readGradients();
-    policy.clearGradients();
-    return gathered;
   };
   const exact = await gradient(exactLoss, {
     want: ['divergences'],
@@ -208,8 +210,10 @@ async function readBatch(policy: ModelEngine, reference: ModelEngine, batch: Bat
   const empty = () => new Float32Array(batch.mask.length);
   const out: Read = { logps: empty(), refLogps: empty(), kl: empty(), reverseKl: empty() };
   const plain = { ...batch, rowAdapter: new Int32Array(batch.B).fill(-1) };
-  const [own, other] = [await hiddenOf(policy, batch), await hiddenOf(reference, plain)];
+  const hidden: tf.Tensor2D[] = [];
   try {
+    for (const [engine, read] of [[policy, batch], [reference, plain]] as const) hidden.push(await hiddenOf(engine, read)); // biome-ignore format: two models
+    const [own, other] = hidden as [tf.Tensor2D, tf.Tensor2D];
     for (let at = 0; at < places.length; at += CHUNK) {
       const chunk = places.slice(at, at + CHUNK);
       const found = tf.tidy(() => {
@@ -223,16 +227,19 @@ async function readBatch(policy: ModelEngine, reference: ModelEngine, batch: Bat
         const exact = exactRows(logits(own, policy.tensors()), logits(other, reference.tensors()), targets);
         return exact as unknown as tf.TensorContainerObject;
       }) as unknown as ExactRows;
-      for (const name of Object.keys(out) as (keyof Read)[]) {
-        const values = await found[name].data();
-        chunk.forEach((n, i) => {
-          out[name][n] = values[i]!;
-        });
-        found[name].dispose();
+      try {
+        for (const name of Object.keys(out) as (keyof Read)[]) {
+          const values = await found[name].data();
+          chunk.forEach((n, i) => {
+            out[name][n] = values[i]!;
+          });
+        }
+      } finally {
+        tf.dispose(Object.values(found));
       }
     }
   } finally {
-    tf.dispose([own, other]);
+    tf.dispose(hidden);
   }
   return out;
 }

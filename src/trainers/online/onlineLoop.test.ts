@@ -281,6 +281,21 @@ describe('bad input', () => {
     await refused({ id: 'ppo', args: { whiten_rewards: true, num_mini_batches: 2 } }, 'minibatches of at least 8');
     await refused({ id: 'reinforce', args: { num_generations: 3 } }, 'must be a multiple of num_generations');
   });
+  test('a KL to be held with a coefficient of 0, which steering cannot raise, is refused by its names', async () => {
+    for (const [id, coefficient] of [
+      ['rloo', 'beta'],
+      ['reinforce', 'kl_coef'],
+      ['ppo', 'kl_coef'],
+    ] as const) {
+      // biome-ignore format: three
+      const args = { [coefficient]: 0, kl_target: 2 };
+      await expect(makeRun({ id, args })).rejects.toThrow(
+        `kl_target is 2 and ${coefficient} is 0: the target is reached by raising and lowering ${coefficient} by a share of itself`,
+      );
+      await makeRun({ id, args: { ...args, kl_target: 0 } });
+      await makeRun({ id, args: { ...args, [coefficient]: 0.01 } });
+    }
+  });
   test('a completion that nothing scores is left out by RLOO, and refused by methods without groups', async () => {
     const none: NamedReward = { name: 'none', weight: 1, of: ({ rows }) => rows.map(() => null) };
     const { run } = await makeRun({ rewards: [none] });
@@ -338,6 +353,54 @@ describe('learning', () => {
     expect(bound[0]!['objective/kl_coef']).toBe(0.01);
     expect(late(bound, 'objective/kl_coef')).toBeGreaterThan(0.05);
   }, 20_000);
+});
+
+describe('a step that fails', () => {
+  /** An engine whose n-th step gathers what is not finite. */
+  const spoilt = (engine: ModelEngine, n: number): ModelEngine => {
+    const step = engine.step.bind(engine);
+    let steps = 0;
+    engine.step = (batch, loss, request) =>
+      step(batch, loss, ++steps === n ? { ...request, scale: { loss: Number.NaN } } : request);
+    return engine;
+  };
+  test.each(['policy', 'value model'])(
+    'where the numbers of the %s are no good, PPO moves neither model, and could go on',
+    async (which) => {
+      const engine = which === 'policy' ? spoilt(makeEngine(), 2) : makeEngine();
+      const values = which === 'policy' ? makeValues() : spoilt(makeValues(), 2);
+      const { run } = await makeRun({ id: 'ppo', engine, options: { values }, args: { num_ppo_epochs: 4 } });
+      await run.trainStep();
+      const all = async () => [
+        ...(await Promise.all([engine, values].flatMap((one) => [one.exportTrained(), one.exportOptimizer()]))),
+        run.state().valueUpdates,
+      ];
+      const before = await all();
+      const whose = which === 'policy' ? 'The grad_norm is NaN' : 'The value model’s grad_norm is NaN';
+      await expect(run.trainStep()).rejects.toThrow(`${whose} at step 2: training has diverged`);
+      expect(await all()).toEqual(before);
+      expect([run.step, await engine.readGradients(), await values.readGradients()]).toEqual([1, {}, {}]);
+      await run.trainStep();
+      expect([run.step, run.state().valueUpdates]).toEqual([2, 2]);
+      expect(await values.exportTrained()).not.toEqual(before[2]);
+    },
+  );
+  test('tells the first error, whatever fails in clearing up after it', async () => {
+    const engine = makeEngine();
+    const step = engine.step.bind(engine);
+    let steps = 0;
+    engine.step = async (...given) => {
+      if (++steps === 2) throw new Error('the first');
+      return step(...given);
+    };
+    engine.read = async () => {
+      throw new Error('the second');
+    };
+    const args = { per_device_train_batch_size: 4, gradient_accumulation_steps: 2 };
+    const { run } = await makeRun({ args, engine });
+    await expect(run.trainStep()).rejects.toThrow('the first');
+    expect(await engine.readGradients()).toEqual({});
+  });
 });
 
 describe('PPO', () => {

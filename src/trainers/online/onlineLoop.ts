@@ -274,19 +274,28 @@ export class OnlineRun {
         gather(value, i, valued);
       }
     } catch (error) {
-      // Read what is on the device, as reading also frees it; the step is begun anew.
-      this.dropAhead();
-      await engine.read(policy);
-      await values?.read(value);
+      // Read what is on the device, as reading also frees it; the step is begun anew. Where that fails too, the first error says why.
+      const drop = async () => this.dropAhead();
+      await Promise.allSettled([drop(), engine.read(policy), values?.read(value)]);
       throw error;
     }
     const learning_rate =
       args.learning_rate * scheduleFactor(args.lr_scheduler_type, this.step, this.warmup, this.maxSteps);
-    // The value model first: where its numbers are no good, the policy has not moved.
-    const valueRead = values && trainer.value ? await applied(values, value, { ...args, learning_rate }) : undefined;
-    if (valueRead) this.checkFinite(valueRead, valueCounts, 'value model’s ');
-    const read = await applied(engine, policy, { ...args, learning_rate });
-    const loss = this.checkFinite(read, counts, '') + (valueRead ? lossOf(valueRead, valueCounts) : 0);
+    const adamw = { ...args, learning_rate };
+    let read: Record<string, number>;
+    let valueRead: Record<string, number> | undefined;
+    if (trainer.value && values) {
+      // Both models move, or neither: what either update would find is known before the first of them.
+      read = await measured(engine, policy);
+      valueRead = await measured(values, value);
+      this.checkFinite(valueRead, valueCounts, 'value model’s ');
+      this.checkFinite(read, counts, '');
+      for (const model of [engine, values]) await applied(model, {}, adamw);
+    } else {
+      read = await applied(engine, policy, adamw);
+      this.checkFinite(read, counts, '');
+    }
+    const loss = lossOf(read, counts) + (valueRead ? lossOf(valueRead, valueCounts) : 0);
     report.tokens = batches.reduce((sum, batch) => sum + realTokens(batch), 0);
     this.step++;
     this.used++;
@@ -304,10 +313,10 @@ export class OnlineRun {
     }
     this.due = this.dueAfter(this.step);
   }
-  /** The loss of the step. Throws ConfigError where it or the gradient is not finite. */
-  private checkFinite(read: Record<string, number>, counts: Record<string, number>, whose: string): number {
+  /** Throws ConfigError where a model's loss or gradient is not finite; the gradients of all are then dropped. */
+  private checkFinite(read: Record<string, number>, counts: Record<string, number>, whose: string): void {
     const loss = lossOf(read, counts);
-    if (Number.isFinite(loss) && Number.isFinite(read.gradNorm)) return loss;
+    if (Number.isFinite(loss) && Number.isFinite(read.gradNorm)) return;
     this.dropAhead();
     const what = Number.isFinite(loss) ? `grad_norm is ${read.gradNorm}` : `loss is ${loss}`;
     throw new ConfigError(
@@ -391,6 +400,10 @@ interface Stepped {
 function gather(into: Record<string, DeviceScalar>, i: number, { sums, metrics }: Stepped): void {
   for (const [name, sum] of Object.entries(sums)) into[`${i}/sums/${name}`] = sum;
   for (const [name, metric] of Object.entries(metrics)) into[`${i}/metrics/${name}`] = metric;
+}
+/** Numbers of a step and the norm of its gradients, before anything moves. */
+async function measured(engine: ModelEngine, scalars: Record<string, DeviceScalar>): Promise<Record<string, number>> {
+  return engine.read({ ...scalars, gradNorm: await engine.gradientNorm() });
 }
 async function applied(
   engine: ModelEngine,

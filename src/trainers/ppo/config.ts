@@ -2,7 +2,7 @@
 // release to have; max_completion_length is its response_length.
 import { ConfigError } from '../../lib/errors';
 import type { Fields } from '../../lib/fields';
-import { checkLengths, onlineFields, onlineMetrics } from '../online/fields';
+import { checkKlTarget, checkLengths, onlineFields, onlineMetrics } from '../online/fields';
 import type { TrainerConfig } from '../trainerConfig';
 import { type PpoPlanArgs, ppoPlan } from './plan';
 
@@ -115,6 +115,7 @@ export const config = {
   needsReference: () => true,
   check: (args) => {
     checkLengths(args);
+    checkKlTarget(args, 'kl_coef');
     const { rows, stepsPerPass } = ppoPlan(args as unknown as PpoPlanArgs);
     if (args.whiten_rewards === true && rows / stepsPerPass < 8)
       throw new ConfigError(

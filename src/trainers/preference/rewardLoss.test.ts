@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, expect, test } from 'vitest';
 import { initNodeBackend } from '../../gpu/node';
 import { numbers } from '../../lib/algebra';
-import { bradleyTerry, pullOfRewards } from '../../protocol/bradleyTerry';
+import { bradleyTerry } from '../../protocol/bradleyTerry';
 import { rewardMetrics, rewardsAtEnd, rewardTerms } from './rewardLoss';
 
 beforeAll(async () => {
@@ -24,7 +24,7 @@ test('1.2 against 0.3 costs 0.341154, centred by 0.01 another 0.0225, with a mar
   expect(cost(0.9)).toBeCloseTo(Math.LN2, 6);
   expect(rewardTerms(sides([2], [2]), undefined, {}).arraySync()[0]).toBeCloseTo(Math.LN2, 6);
 });
-test('tensors’ and exact slopes agree with finite differences', () => {
+test('tensors’ slopes agree with finite differences of the same formula on numbers', () => {
   const args = { center_rewards_coefficient: 0.05 };
   const chosen = [1.2, -0.4, 3];
   const rejected = [0.3, 0.9, 3];
@@ -39,9 +39,6 @@ test('tensors’ and exact slopes agree with finite differences', () => {
       bradleyTerry(numbers, { chosen: c + dc, rejected: rejected[i]! + dr }, margins[i], args);
     const h = 1e-5;
     const expected = [(at(h, 0) - at(-h, 0)) / (2 * h), (at(0, h) - at(0, -h)) / (2 * h)];
-    const pull = pullOfRewards({ chosen: c, rejected: rejected[i]! }, margins[i], args);
-    expect(pull.chosen).toBeCloseTo(expected[0]!, 8);
-    expect(pull.rejected).toBeCloseTo(expected[1]!, 8);
     expect(found[0]![i]).toBeCloseTo(expected[0]!, 5);
     expect(found[1]![i]).toBeCloseTo(expected[1]!, 5);
   });

@@ -1,7 +1,7 @@
 // REINFORCE with a KL penalty in the reward: settings and metrics, data only. Names are RLOO's and OpenRLHF's where they have them.
 import { ConfigError } from '../../lib/errors';
 import type { Fields } from '../../lib/fields';
-import { checkLengths, onlineFields, onlineMetrics } from '../online/fields';
+import { checkKlTarget, checkLengths, onlineFields, onlineMetrics } from '../online/fields';
 import type { TrainerConfig } from '../trainerConfig';
 
 const { first, rest } = onlineFields({ learning_rate: 1e-4, max_steps: 100, num_generations: 1, temperature: 1 });
@@ -46,6 +46,7 @@ export const config = {
   needsReference: () => true,
   check: (args) => {
     checkLengths(args);
+    checkKlTarget(args, 'kl_coef');
     const { per_device_train_batch_size, gradient_accumulation_steps, num_generations } = args;
     const rows = Number(per_device_train_batch_size) * Number(gradient_accumulation_steps);
     if (rows % Number(num_generations) !== 0)

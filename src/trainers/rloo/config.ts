@@ -1,7 +1,7 @@
 // REINFORCE leave-one-out: settings and metrics, data only. Names are TRL's (RLOOConfig).
 import { ConfigError } from '../../lib/errors';
 import type { Fields } from '../../lib/fields';
-import { checkLengths, onlineFields, onlineMetrics } from '../online/fields';
+import { checkKlTarget, checkLengths, onlineFields, onlineMetrics } from '../online/fields';
 import type { TrainerConfig } from '../trainerConfig';
 import { type RlooPlanArgs, rlooPlan } from './plan';
 
@@ -97,6 +97,7 @@ export const config = {
         { where: 'reward_clip_range' },
       );
     checkLengths(args);
+    checkKlTarget(args, 'beta');
     rlooPlan(args as unknown as RlooPlanArgs);
   },
   fields,
