@@ -26,11 +26,12 @@ import { builtinCases } from '../world/registry';
 import type { World } from '../world/state';
 import { adapterCases } from './adapterCases';
 import { adapterNames } from './adapterNames';
+import type { KnownModels } from './besideModels';
 import { casesOf, RUBRIC_CASES } from './casesOf';
 import { GuardrailWatch, type WatchState } from './guardrailWatch';
 import { prepareOnline, type RewardModels } from './onlineRecipe';
 import { ownPrompts } from './ownPrompts';
-import { driftFrom, precomputed, referenceFor } from './reference';
+import { driftFrom, precomputed, referenceFor, referenceModel } from './reference';
 import { validateRecipe } from './validateRecipe';
 
 export interface RecipeEnvironment {
@@ -252,7 +253,7 @@ const said = ({ ids, terminated }: { ids: number[]; terminated: boolean }, { tok
 export class RecipeRun {
   constructor(
     readonly recipe: Recipe,
-    readonly args: { save_steps: number },
+    readonly args: { save_steps: number; [key: string]: unknown },
     private readonly run: TrainingRun | OnlineRun,
     private readonly environment: RecipeEnvironment,
     private readonly beside: {
@@ -263,6 +264,15 @@ export class RecipeRun {
   ) {}
   get engine(): ModelEngine {
     return this.environment.engine;
+  }
+  /** The models that it reads, by their refs. */
+  get known(): KnownModels {
+    const { reference, rewardModels = {} } = this.environment;
+    const ref = referenceModel(this.recipe, this.args);
+    return new Map([
+      ...(reference && ref !== undefined ? [[ref, { name: ref, config: reference.config }] as const] : []),
+      ...Object.entries(rewardModels).map(([name, { config }]) => [name, { name, config }] as const),
+    ]);
   }
   get step(): number {
     return this.run.step;

@@ -205,14 +205,25 @@ export interface ConformanceResult {
   message?: string;
 }
 
+/** A model beside the one that is trained, as memory is planned for it. */
+export interface PlannedModel {
+  what: 'reference' | 'reward model';
+  name: string;
+  /** Of its weights. */
+  bytes: number;
+  /** Nothing is known of it here: counted as large as the model that is trained. */
+  isAssumed?: boolean;
+}
 /** What a run takes of the device's memory, by the engine's plan (GPU) or by its count (WebAssembly). */
 export interface MemoryPlan {
   /** Rows and tokens of the largest micro step. */
   B: number;
   T: number;
-  /** Bytes: weights, gradients and moments; activations and gradients on the way. */
+  /** Bytes: weights, gradients and moments, those of models beside it too; activations and gradients on the way. */
   weights: number;
   activations: number;
+  /** Models that are only read. */
+  beside?: PlannedModel[];
   /** The largest single tensor, bytes, and what the GPU binds at once; none on WASM. */
   largest?: number;
   largestBuffer?: number;
@@ -221,8 +232,8 @@ export interface MemoryPlan {
   isOver: boolean;
   /** The GPU's memory unless given. */
   place?: 'wasm';
-  /** B × T are those of a held-out batch, which takes more than a step. */
-  isHeldOut?: boolean;
+  /** What takes most and has B × T tokens, where it is no step: `a held-out batch`. */
+  peak?: string;
   /** Why it is over, with settings that fit: what starting the run would answer. */
   refusal?: string;
 }

@@ -2,19 +2,20 @@
 // allocation fails; what failed is remembered for the adapter, and the next run is refused before it starts.
 import { KERNEL_FORMS } from '../gpu/kernels/forms';
 import { adaptersOf, configOf } from '../labs/bench/profile';
-import { besideModels } from '../labs/besideModels';
+import { besideModels, type KnownModels } from '../labs/besideModels';
 import { WATCH_BATCH, WATCH_TOKENS } from '../labs/caseValues';
 import { recipeAdapters } from '../labs/recipeAdapters';
 import { fixedPrompts } from '../labs/runRecipe';
 import { ConfigError } from '../lib/errors';
 import { parseConfig } from '../lib/fields';
 import { parameterCount } from '../nn/presets';
-import { type RunShapes, runMemory, type StepMemory, stepMemory } from '../nn/recorded/stepMemory';
+import { type RunShapes, readingMemory, runMemory, type StepMemory, stepMemory } from '../nn/recorded/stepMemory';
 import { tfChatMemory } from '../nn/tfStepMemory';
+import { besideWords } from '../protocol/besideWords';
 import { SIZE_NAMES, type SizeKey, type StepMemoryPlan, type StepShape, sizeLimits } from '../protocol/engineReport';
 import type { BackendInfo, LlamaConfig } from '../protocol/model';
 import type { Recipe } from '../protocol/recipe';
-import type { MemoryPlan } from '../protocol/requests';
+import type { MemoryPlan, PlannedModel } from '../protocol/requests';
 import type { Storage } from '../storage/storage';
 import { type TrainerId, trainedHead, trainers } from '../trainers/registry';
 import type { TrainerConfig } from '../trainers/trainerConfig';
@@ -35,11 +36,11 @@ const fits = (memory: StepMemory, budget: number, { largestBuffer = Number.POSIT
   total(memory) <= budget && memory.largest <= largestBuffer;
 
 /** What the recipe's run takes at most: its longest rows, in training and in measurements, and its answers on the way. */
-export function recipeMemory(recipe: Recipe, config: LlamaConfig, backend: BackendInfo) {
+export function recipeMemory(recipe: Recipe, config: LlamaConfig, backend: BackendInfo, known?: KnownModels) {
   const trainer: TrainerConfig = trainers[recipe.trainer as TrainerId];
   const args = parseConfig(trainers[recipe.trainer as TrainerId].fields, recipe.args);
   const rowsPerItem = trainer.rowsPerItem?.(args) ?? 1;
-  const beside = besideModels(recipe, args);
+  const beside = besideModels(recipe, args, config, known);
   const { largestBuffer = Number.POSITIVE_INFINITY } = backend;
   const head = trainedHead(recipe.trainer);
   // Batches in items, as the settings say; the plan alone is told of rows.
@@ -65,18 +66,27 @@ export function recipeMemory(recipe: Recipe, config: LlamaConfig, backend: Backe
     const rows = { ...items, B: items.B * rowsPerItem, evaluationRows: items.evaluationRows * rowsPerItem };
     const forms = KERNEL_FORMS(backend.isFallbackAdapter);
     const memory = runMemory(model, rows, forms, largestBuffer);
-    const frozen = beside.frozen * 4 * parameterCount(config);
-    if (beside.trained === 0) return { ...memory, weights: memory.weights + frozen };
-    // A value model: trained whole, beside adapters too, and by turns with the policy, so that both share their activations.
-    const own = { ...rows, head: 'score' as const, adapters: [], quantization: null };
-    const value = runMemory({ ...model, tie_word_embeddings: true }, own, forms, largestBuffer);
+    const reading = beside.frozen.map(({ what, head: own, config: shape }) => {
+      const read = what === 'reference' ? Math.max(rows.B, rows.evaluationRows) : items.evaluationRows;
+      return readingMemory(shape, read, rows.T, forms, own);
+    });
+    // A value model: trained whole, beside adapters too.
+    const shape = { ...rows, head: 'score' as const, adapters: [], quantization: null };
+    const value =
+      beside.trained > 0 ? [runMemory({ ...model, tie_word_embeddings: true }, shape, forms, largestBuffer)] : [];
+    // They take turns with the policy in one pool: what counts of activations is the largest.
+    const turns = [memory, ...reading, ...value];
     return {
-      weights: memory.weights + frozen + value.weights,
-      activations: Math.max(memory.activations, value.activations),
-      largest: Math.max(memory.largest, value.largest),
+      weights: turns.reduce((sum, { weights }) => sum + weights, 0),
+      activations: Math.max(...turns.map(({ activations }) => activations)),
+      largest: Math.max(...turns.map((one) => one.largest)),
     };
   };
-  return { shapes, rowsPerItem, memory: of({}), of };
+  const read = beside.frozen.map(({ what, name, head: own, config: shape, isAssumed }): PlannedModel => {
+    const bytes = 4 * (parameterCount(shape) + (own === 'score' ? shape.hidden_size : 0));
+    return { what, name, bytes, ...(isAssumed && { isAssumed }) };
+  });
+  return { shapes, rowsPerItem, memory: of({}), of, beside: read };
 }
 
 /** The first half, quarter … of a setting that is enough. */
@@ -144,22 +154,31 @@ export class MemoryBudget {
   }
 
   /** Undefined where the recorded engine does not run: tfjs plans nothing. */
-  async plan(recipe: Recipe, config: LlamaConfig, backend: BackendInfo): Promise<MemoryPlan | undefined> {
+  async plan(
+    recipe: Recipe,
+    config: LlamaConfig,
+    backend: BackendInfo,
+    known?: KnownModels,
+  ): Promise<MemoryPlan | undefined> {
     if (backend.backend !== 'webgpu') return undefined;
-    const { shapes, rowsPerItem, memory } = recipeMemory(recipe, config, backend);
+    const { shapes, rowsPerItem, memory, beside } = recipeMemory(recipe, config, backend, known);
     const { T } = shapes;
     const B = shapes.B * rowsPerItem;
     const budget = await this.bytes(backend.adapter);
     const { weights, activations, largest } = memory;
     const { largestBuffer } = backend;
-    return { B, T, weights, activations, largest, largestBuffer, budget, isOver: !fits(memory, budget, backend) };
+    const isOver = !fits(memory, budget, backend);
+    return { B, T, weights, activations, ...(beside.length > 0 && { beside }), largest, largestBuffer, budget, isOver };
   }
 
-  /** Throws ConfigError, with what would fit, for a run above the budget or with a tensor that the GPU cannot bind. */
-  async check(recipe: Recipe, config: LlamaConfig, backend: BackendInfo): Promise<void> {
-    const plan = await this.plan(recipe, config, backend);
+  /**
+   * Throws ConfigError, with what would fit, for a run above the budget or with a tensor that the GPU cannot bind. `known`: the
+   * models that it reads.
+   */
+  async check(recipe: Recipe, config: LlamaConfig, backend: BackendInfo, known?: KnownModels): Promise<void> {
+    const plan = await this.plan(recipe, config, backend, known);
     if (!plan?.isOver) return;
-    const { shapes, of } = recipeMemory(recipe, config, backend);
+    const { shapes, of } = recipeMemory(recipe, config, backend, known);
     const { B, T, checkpointing, evaluationRows: E } = shapes;
     const isFit = (changed: Partial<RunShapes>) => fits(of(changed), plan.budget, backend);
     const items = halved(B, 1, (v) => isFit({ B: v }));
@@ -174,12 +193,14 @@ export class MemoryBudget {
         `per_device_train_batch_size to ${bothOf(both, B, E).B} and per_device_eval_batch_size to ${bothOf(both, B, E).evaluationRows}`,
       tokens && `max_length to ${tokens}`,
     ].filter(Boolean);
-    const remedy = remedies.length > 0 ? `Set ${remedies.join(' or ')}.` : 'Choose a smaller model.';
+    const smaller = plan.beside ? 'Choose a smaller model, or smaller ones beside it.' : 'Choose a smaller model.';
+    const remedy = remedies.length > 0 ? `Set ${remedies.join(' or ')}.` : smaller;
+    const read = plan.beside ? `, ${besideWords(plan.beside)}` : '';
     const { largest = 0, largestBuffer = Number.POSITIVE_INFINITY } = plan;
     const what =
       largest > largestBuffer
         ? `One tensor of this run, at ${plan.B} × ${T} tokens, takes ${size(largest)}, and ${backend.adapter} binds at most ${size(largestBuffer)} at once.`
-        : `This run needs up to ${size(plan.weights + plan.activations)} on the GPU (weights and moments ${size(plan.weights)}, activations of ${plan.B} × ${T} tokens, measurements and answers ${size(plan.activations)}), above the ${size(plan.budget)} that ${backend.adapter} is trusted with.`;
+        : `This run needs up to ${size(plan.weights + plan.activations)} on the GPU (weights and moments ${size(plan.weights)}${read}, activations of ${plan.B} × ${T} tokens, measurements and answers ${size(plan.activations)}), above the ${size(plan.budget)} that ${backend.adapter} is trusted with.`;
     throw new ConfigError(`${what} ${remedy}`, { where: 'per_device_train_batch_size' });
   }
 }
