@@ -47,7 +47,7 @@ import { EndedRuns } from './endedRuns';
 import { GroupDrawing } from './groupDrawing';
 import { gpuErrorWords, inWords, isOutOfMemory, isWasmAbort, lossWords } from './inWords';
 import { klLabRequest } from './klLab';
-import { MemoryBudget, recipeMemory } from './memoryBudget';
+import { MemoryBudget, type PairCheck, recipeMemory } from './memoryBudget';
 import { isImportedAdapter, isRewardModel, kindOfFiles, ModelAdapters } from './modelAdapters';
 import { baseOf, modelCard } from './modelCards';
 import { exportMerged, exportModel, exportOwnFiles, exportPeft, exportStored } from './modelExports';
@@ -327,6 +327,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     progress: (done: number, total: number, name?: string) => progress({ done, total, ...(name && { name }) }),
   });
 
+  const checkPair = async (check: PairCheck) => budget.checkPair(check, await ready());
   /** Of the models that a recipe's run reads beside its own, those that are here. */
   async function knownModels(recipe: Recipe): Promise<KnownModels> {
     const args = parseConfig(trainers[recipe.trainer as TrainerId].fields, recipe.args);
@@ -438,7 +439,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       onDevice('comparing', () =>
         klLabRequest(
           params,
-          { models, contexts, queue, alone: (task, given) => tenancy.serving.alone(task, given) },
+          { models, contexts, queue, checkPair, alone: (task, given) => tenancy.serving.alone(task, given) },
           { signal, onProgress: (done, total) => progress({ done, total }) },
         ),
       ),
@@ -540,7 +541,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
         compareRuns(
           params,
           {
-            ...{ models, contexts, queue, now, runs: stores.runs, clock: env.clock },
+            ...{ models, contexts, queue, now, checkPair, runs: stores.runs, clock: env.clock },
             alone: (task, given) => tenancy.serving.alone(task, given),
             device: () => backendInfo!.adapter,
           },

@@ -19,6 +19,7 @@ import type { MemoryPlan, PlannedModel } from '../protocol/requests';
 import type { Storage } from '../storage/storage';
 import { type TrainerId, trainedHead, trainers } from '../trainers/registry';
 import type { TrainerConfig } from '../trainers/trainerConfig';
+import { type PairTask, pairMemory } from './pairMemory';
 import { WASM_BUDGET } from './wasmBudget';
 
 const TABLE = 'memory-budgets';
@@ -100,6 +101,16 @@ function shapeMemory(shape: StepShape, { isFallbackAdapter }: BackendInfo): Step
   return stepMemory(configOf(shape), shape.B, shape.T, KERNEL_FORMS(isFallbackAdapter), false, adaptersOf(shape));
 }
 
+export interface PairCheck {
+  what: string;
+  task: PairTask;
+  /** A setting with its value, and what of the task is another at `at(value)`. */
+  smaller?: readonly { setting: string; value: number; at: (value: number) => Partial<PairTask> }[];
+  otherwise: string;
+}
+const pairWords = ({ weights, activations }: StepMemory): string =>
+  `weights of two models ${size(weights)}, answers and reading them ${size(activations)}`;
+
 const bothOf = (v: number, B: number, E: number) => ({ B: Math.min(B, v), evaluationRows: Math.min(E, v) });
 
 export class MemoryBudget {
@@ -125,6 +136,30 @@ export class MemoryBudget {
       throw new ConfigError(
         `This model takes ${size(bytes)} of weights, and ${backend.adapter} is trusted with ${size(budget)}. Choose a smaller model; the Models page says what fits.`,
       );
+  }
+
+  /**
+   * Throws ConfigError for a measurement with two models that the device has no room for, before either is read. `what` begins its
+   * sentence (`This comparison`); `smaller` are tasks that would do, each as its setting says it, `otherwise` is the remedy where none fits.
+   */
+  async checkPair({ what, task, smaller = [], otherwise }: PairCheck, backend: BackendInfo): Promise<void> {
+    const isWasm = backend.backend === 'wasm';
+    if (!isWasm && backend.backend !== 'webgpu') return;
+    const budget = isWasm ? WASM_BUDGET : await this.bytes(backend.adapter);
+    const isFit = (one: PairTask) => fits(pairMemory(one, backend), budget, backend);
+    if (isFit(task)) return;
+    const memory = pairMemory(task, backend);
+    const settings = smaller.flatMap(({ setting, value, at }) => {
+      const enough = halved(value, 1, (v) => isFit({ ...task, ...at(v) }));
+      return enough === undefined ? [] : [`${setting} to ${enough}`];
+    });
+    const remedy = settings.length > 0 ? `Set ${settings.join(' or ')}.` : otherwise;
+    const room = isWasm
+      ? `of memory (${pairWords(memory)}), and WebAssembly has 4 GiB, of which ${size(budget)} can be used`
+      : memory.largest > (backend.largestBuffer ?? Number.POSITIVE_INFINITY)
+        ? `on the GPU, with a tensor of ${size(memory.largest)}, and ${backend.adapter} binds at most ${size(backend.largestBuffer!)} at once`
+        : `on the GPU (${pairWords(memory)}), above the ${size(budget)} that ${backend.adapter} is trusted with`;
+    throw new ConfigError(`${what} needs up to ${size(total(memory))} ${room}. ${remedy}`);
   }
 
   /** Of a step that is to be measured. Throws ConfigError for an impossible shape. */

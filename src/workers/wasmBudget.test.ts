@@ -1,5 +1,8 @@
 import { expect, test } from 'vitest';
+import { PREFERENCE_METHODS, preferenceRecipe } from '../labs/recipes/preference';
+import { rlhfNano, rlhfRecipe } from '../labs/recipes/rlhf';
 import { sftDefault } from '../labs/recipes/sft';
+import { twoMetricsFor } from '../labs/twoMetrics';
 import { PRESETS, parameterCount } from '../nn/presets';
 import { tfAnswerBytes } from '../nn/tfStepMemory';
 import { DEFAULT_TWO_METRICS } from '../protocol/twoMetrics';
@@ -120,4 +123,14 @@ test('two metrics answers 32 cases together, and a run that only this makes too 
   const heads = { ...PRESETS.mini, num_attention_heads: 32, num_key_value_heads: 32, head_dim: 32 };
   expect(wasmPlan(dpo, heads).isOver).toBe(false);
   expect(wasmPlan(watched, heads).refusal).toMatch(/answers of two metrics of 32 × 528 tokens .* Train without two metrics\.$/); // biome-ignore format: one claim
+});
+
+test('what the studio starts from fits, with two metrics beside it', () => {
+  for (const method of ['rloo', 'reinforce', 'ppo'] as const)
+    for (const made of [rlhfRecipe(method), rlhfNano(method)])
+      expect(wasmPlan({ ...made, two_metrics: twoMetricsFor(made) }, PRESETS.micro).refusal).toBeUndefined();
+  for (const method of PREFERENCE_METHODS) {
+    const made = preferenceRecipe(method);
+    expect(wasmPlan({ ...made, two_metrics: twoMetricsFor(made) }, PRESETS.micro).refusal).toBeUndefined();
+  }
 });
