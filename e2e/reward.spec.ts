@@ -53,6 +53,12 @@ test('train on votes, measure, look into the worst pair, score texts of one’s 
   await expect(paid.getByRole('row', { name: /^Flattery added n 24/ })).toContainText('none'); // in true quality
   await expect(paid.getByRole('row', { name: /^Evidence removed/ })).toContainText(/−0\.\d+/);
 
+  // The report lies beside its run: a reload shows it, with the number of pairs that was asked.
+  await page.reload();
+  await expect(held.locator('.card-note')).toHaveText('32 pairs of Preference pairs, 95 % intervals');
+  await expect(judge.getByRole('button', { name: 'Measure again' })).toBeVisible();
+  await expect(paid.getByRole('row', { name: /^Evidence removed/ })).toContainText(/−0\.\d+/);
+
   // The worst pair is opened below, under the model that was measured.
   const tokens = card(page, 'Reward by token');
   await held

@@ -45,7 +45,7 @@ import type {
 import type { KlLabResult } from './klLab';
 import type { BackendInfo, BackendName, LlamaConfig, LoraConfig, SamplingOptions } from './model';
 import type { Recipe } from './recipe';
-import type { RewardReport } from './rewardReport';
+import type { KeptRewardReport, RewardReport } from './rewardReport';
 import type { RowMapping } from './rowForms';
 import type { RunRecord } from './run';
 import type {
@@ -861,6 +861,14 @@ export interface ComputeRequests {
     reply: Record<string, never>;
     progress: never;
   };
+  /** Keeps a report beside the run whose reward model was judged, in place of one that was asked the same. */
+  keepRewardReport: {
+    params: { runId: string; kept: KeptRewardReport };
+    reply: Record<string, never>;
+    progress: never;
+  };
+  /** Those that were kept, oldest first. */
+  keptRewardReports: { params: { runId: string }; reply: { reports: KeptRewardReport[] }; progress: never };
   deleteRun: { params: { runId: string }; reply: { freedBytes: number }; progress: never };
   /** One file: record, curves, final checkpoint (zip). */
   exportRun: { params: { runId: string }; reply: { fileName: string; bytes: ArrayBuffer }; progress: never };

@@ -744,6 +744,11 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       await stores.runs.keepMeasured(runId, key, metrics);
       return {};
     },
+    async keepRewardReport({ runId, kept }) {
+      await stores.runs.keepRewardReport(runId, kept);
+      return {};
+    },
+    keptRewardReports: async ({ runId }) => ({ reports: await stores.runs.rewardReports(runId) }),
     async deleteRun({ runId }) {
       const freedBytes = await holds.whileUnread(`run:${runId}`, () => training.remove(runId));
       ended.drop(runId);

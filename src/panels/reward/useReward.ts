@@ -45,7 +45,7 @@ export function useReward() {
     stored,
     bases: baseChoices(runs, recipe.model.ref, nameOf, stored, true),
     nameOf,
-    models: judgedModels(modelOptions(runs, stored, 'score'), training.run, { ...choice, ...(wanted && { judged: wanted }) }), // biome-ignore format: one call
+    models: judgedModels(modelOptions(runs, stored, 'score'), training.run, { ...choice, ...(wanted && { judged: wanted }) }, runs), // biome-ignore format: one call
     /** An explicit choice ends what another page has asked for. */
     judge: (change: { judged?: ModelRef; beside?: ModelRef }) => {
       if ('judged' in change) useModelStore.setState({ wantedReward: undefined });
