@@ -120,6 +120,8 @@ test('two metrics answers 32 cases together, and a run that only this makes too 
   expect(counted).toMatchObject({ B: 32, T: 528, peak: 'answers of two metrics' });
   expect(counted.activations).toBe(tfAnswerBytes(PRESETS.micro, 32, 320, 208));
   expect(counted.activations).toBeGreaterThan(5 * plain.activations);
+  const few = { ...dpo, two_metrics: { ...DEFAULT_TWO_METRICS, cases: 4 } };
+  expect(wasmPlan(few, PRESETS.micro).activations).toBe(tfAnswerBytes(PRESETS.micro, 9, 320, 208)); // 4, and 5 about refusals
   const heads = { ...PRESETS.mini, num_attention_heads: 32, num_key_value_heads: 32, head_dim: 32 };
   expect(wasmPlan(dpo, heads).isOver).toBe(false);
   expect(wasmPlan(watched, heads).refusal).toMatch(/answers of two metrics of 32 × 528 tokens .* Train without two metrics\.$/); // biome-ignore format: one claim

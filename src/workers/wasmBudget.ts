@@ -14,6 +14,7 @@ import { besideWords } from '../protocol/besideWords';
 import type { LlamaConfig } from '../protocol/model';
 import type { Recipe } from '../protocol/recipe';
 import type { MemoryPlan, PlannedModel } from '../protocol/requests';
+import { refusalCounts } from '../protocol/twoMetrics';
 import { type TrainerId, trainedHead, trainers } from '../trainers/registry';
 import type { TrainerConfig } from '../trainers/trainerConfig';
 import { WASM_HEAP_BYTES } from './inWords';
@@ -91,9 +92,15 @@ function sizes(recipe: Recipe, config: LlamaConfig, known: KnownModels) {
   }
   if (recipe.two_metrics) {
     const tokens = Math.min(context, WATCH_PROMPT_TOKENS + WATCH_TOKENS);
+    const { cases } = recipe.two_metrics;
+    const { due, other } = refusalCounts(cases);
+    const together = Math.min(WATCH_BATCH, cases + due + other);
     turns.push({
-      ...{ what: 'answers of two metrics', B: WATCH_BATCH, T: tokens },
-      bytes: Math.max(most(WATCH_BATCH, WATCH_PROMPT_TOKENS, WATCH_TOKENS), reading('reference', WATCH_READ, tokens)),
+      ...{ what: 'answers of two metrics', B: together, T: tokens },
+      bytes: Math.max(
+        most(together, WATCH_PROMPT_TOKENS, WATCH_TOKENS),
+        reading('reference', Math.min(WATCH_READ, cases), tokens),
+      ),
     });
   }
   const beside = frozen.map(({ what, name, head: own, config: shape, isAssumed }): PlannedModel => {
