@@ -103,6 +103,17 @@ test('five votes by keyboard, with reveal, note, scores and undo; they survive a
     lines.filter(({ choice }) => choice !== 'tie').map((line) => line[line.choice]),
   );
   expect(rows[2]).toMatchObject({ share: 1, margin: 1, chosen_scores: { conclusion: 5 }, rejected_scores: { conclusion: 2 } }); // biome-ignore format: one claim
+
+  // Votes feed both: each page opens with the set as the data of its recipe.
+  for (const [link, heading] of [
+    ['Train on it in Preferences', 'Preferences'],
+    ['Train a reward model on it', 'Reward model'],
+  ] as const) {
+    await page.getByRole('navigation').first().getByRole('link', { name: 'Annotate' }).click();
+    await page.getByRole('button', { name: link }).click();
+    await expect(page.getByRole('heading', { level: 1 })).toHaveText(heading);
+    await expect(page.getByLabel('data', { exact: true }).locator('option:checked')).toHaveText('My five');
+  }
 });
 
 test('a new session by name, without reveals; the share of a pair by many; renamed and deleted', async ({ page }) => {

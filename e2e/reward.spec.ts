@@ -86,4 +86,11 @@ test('train on votes, measure, look into the worst pair, score texts of one’s 
   await expect(
     page.getByText(/Reward on pref, LoRA · 1 \(finished, 12 steps\) is a run of Reward model\./),
   ).toBeVisible();
+
+  // The report lies beside its run: a reload shows it, with the number of pairs that was asked.
+  await showPanel(page, '#/reward');
+  await page.reload();
+  await expect(held.locator('.card-note')).toHaveText('32 pairs of Preference pairs, 95 % intervals');
+  await expect(judge.getByRole('button', { name: 'Measure again' })).toBeVisible();
+  await expect(paid.getByRole('row', { name: /^Evidence removed/ })).toContainText(/−0\.\d+/);
 });

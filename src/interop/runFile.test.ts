@@ -140,3 +140,23 @@ test('an import that does not fit leaves nothing behind', async () => {
   expect((await problem(importRun(to, file.bytes, () => 'new')))?.kind).toBe('storage');
   expect(await to.runs.list()).toEqual([]);
 });
+
+test('reports of its reward model go out and come back, under another id too; a line that is none is named', async () => {
+  const from = stores();
+  await from.runs.create(record);
+  const report = { pairs: { margins: [1], loss: Number.NaN }, judged: [{ row: { chosen: 'a' } }], paidFor: { effects: [], spread: 1 } }; // biome-ignore format: one report
+  const kept = { of: '', dataset: 'builtin:pref', pairs: 1, seed: 1, version: 'at 4', report: report as never };
+  await from.runs.keepRewardReport(record.id, kept);
+  const { bytes } = await exportRun(from, record.id);
+  const back = await importRun(from, bytes, () => 'another');
+  expect(back.id).toBe('another');
+  expect(await from.runs.rewardReports('another')).toEqual([kept]);
+  const bad = tampered(bytes, (files) => {
+    delete files['manifest.json'];
+    files['reward_reports.jsonl'] = strToU8('{"of":""}\n');
+    files['manifest.json'] = strToU8(JSON.stringify({ format: 'posttrain-studio-run', version: 1, files: {} }));
+  });
+  await expect(importRun(stores(), bad, () => 'x')).rejects.toThrow(
+    /reward_reports\.jsonl:1 .* is no report of a reward model/,
+  );
+});

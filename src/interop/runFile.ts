@@ -1,7 +1,9 @@
-// A run as one file: a zip with the record, curves, generations, the last checkpoint, and a manifest of their hashes.
+// A run as one file: a zip with the record, curves, generations, reports of its reward model, the last checkpoint, and a manifest of
+// their hashes.
 import { strFromU8, strToU8, unzipSync, type Zippable, zipSync } from 'fflate';
 import { DataError } from '../lib/errors';
 import { megabytes } from '../lib/words';
+import type { KeptRewardReport } from '../protocol/rewardReport';
 import type { MetricPoint, RunRecord, RunStatus, SampleGeneration } from '../protocol/run';
 import type { CheckpointStore } from '../storage/checkpoints';
 import { hashBytes } from '../storage/hash';
@@ -9,6 +11,7 @@ import { type RunStore, runDirectory } from '../storage/runs';
 import { readSafetensors, writeSafetensors } from '../storage/safetensors';
 
 const FORMAT = 'posttrain-studio-run';
+const REPORTS = 'reward_reports.jsonl';
 const MAX_BYTES = 2e9;
 const STATUSES: readonly RunStatus[] = ['queued', 'running', 'paused', 'finished', 'stopped', 'failed', 'interrupted'];
 
@@ -33,6 +36,8 @@ export async function exportRun(stores: Stores, runId: string): Promise<{ fileNa
     'points.jsonl': jsonLines(points),
     'generations.jsonl': jsonLines(generations),
   };
+  const reports = await stores.runs.rewardReports(runId);
+  if (reports.length > 0) files[REPORTS] = jsonLines(reports);
   if (checkpoint?.optimizer) {
     const { step, weights, optimizer, state } = checkpoint;
     files['checkpoint/model.safetensors'] = writeSafetensors(weights, { format: 'pt' });
@@ -72,6 +77,10 @@ export async function importRun(stores: Stores, bytes: Uint8Array, newId: () => 
   const head = checkedHead(parseJson(files, 'run.json'));
   const points = parseLines<MetricPoint>(files, 'points.jsonl');
   const generations = parseLines<SampleGeneration>(files, 'generations.jsonl');
+  const reports = parseLines<KeptRewardReport>(files, REPORTS);
+  for (const [i, kept] of reports.entries())
+    if (!kept?.report?.pairs?.margins || !kept.report.paidFor?.effects || !kept.report.judged)
+      throw problem(`${REPORTS}:${i + 1}`, 'is no report of a reward model. Export the run again.');
   for (const [i, point] of points.entries())
     if (typeof point?.step !== 'number') throw problem(`points.jsonl:${i + 1}`, 'has no step. Export the run again.');
 
@@ -93,6 +102,7 @@ export async function importRun(stores: Stores, bytes: Uint8Array, newId: () => 
   try {
     if (checkpoint) record.checkpoints = [await stores.checkpoints.save(id, checkpoint, { isMilestone: true })];
     await stores.runs.patch(id, { checkpoints: record.checkpoints });
+    for (const kept of reports) await stores.runs.keepRewardReport(id, kept);
   } catch (error) {
     await stores.runs.remove(id); // half an import is worse than none
     throw error;

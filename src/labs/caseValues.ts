@@ -30,6 +30,10 @@ const REFUSALS = 'builtin:sft/safety';
 export const WATCH_BATCH = 32;
 /** Longest answer: that of the longest kind of case. */
 export const WATCH_TOKENS = 208;
+/** What a plan of memory counts for a prompt: the longest of 1,400 cases has 259 tokens under the studio's tokenizer. */
+export const WATCH_PROMPT_TOKENS = 320;
+/** Drawn answers that the reference reads together. */
+export const WATCH_READ = 8;
 
 export interface HeldOutCases {
   own: readonly EvaluationCase[];
@@ -198,9 +202,8 @@ async function drift(
   });
   const out = new Array<number>(rows.length);
   const order = rows.map((_, i) => i).sort((a, b) => rows[a]!.ids.length - rows[b]!.ids.length);
-  const size = 8;
-  for (let start = 0; start < order.length; start += size) {
-    const part = order.slice(start, start + size);
+  for (let start = 0; start < order.length; start += WATCH_READ) {
+    const part = order.slice(start, start + WATCH_READ);
     const buckets = bucketsUpTo(engine.config.max_position_embeddings);
     const batch = collate(
       part.map((i) => rows[i]!),
@@ -211,7 +214,7 @@ async function drift(
       const first = b * batch.T + prompts[i]!.length - 1;
       out[i] = drawn[i]!.logps.reduce((sum, logp, t) => sum + klEstimators.k3.of(numbers, logp - read[first + t]!), 0);
     });
-    onProgress(Math.min(start + size, order.length));
+    onProgress(Math.min(start + WATCH_READ, order.length));
     await giveWay();
     if (signal.aborted) throw new CancelledError('The measurement was stopped.', { cause: signal.reason });
   }

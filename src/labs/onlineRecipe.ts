@@ -6,7 +6,7 @@ import type { NamedReward } from '../eval/rewards/reward';
 import { ConfigError, DataError } from '../lib/errors';
 import { Rng } from '../lib/rng';
 import { createEngine } from '../nn/createEngine';
-import type { Engine, ModelEngine } from '../nn/seam';
+import type { ModelEngine } from '../nn/seam';
 import type { EncodedRow, Message } from '../protocol/chat';
 import type { Recipe, Ref } from '../protocol/recipe';
 import { rewardName } from '../protocol/rewardRules';
@@ -64,7 +64,7 @@ async function valueModel(engine: ModelEngine, seed: number): Promise<ModelEngin
 }
 
 /** Reward models by ref, each with the head `score`. They belong to who prepares the run, which disposes them at its end. */
-export type RewardModels = Readonly<Record<Ref, Engine>>;
+export type RewardModels = Readonly<Record<Ref, ModelEngine>>;
 
 /** What completions are paid by, as the recipe's run pays them. Throws ConfigError for a reward model that was not loaded. */
 export function rewardsOf(

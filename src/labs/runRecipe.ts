@@ -28,6 +28,7 @@ import { builtinCases } from '../world/registry';
 import type { World } from '../world/state';
 import { adapterCases } from './adapterCases';
 import { adapterNames } from './adapterNames';
+import type { KnownModels } from './besideModels';
 import { casesOf, RUBRIC_CASES } from './casesOf';
 import { GuardrailWatch, type WatchState } from './guardrailWatch';
 import { prepareOnline, type RewardModels } from './onlineRecipe';
@@ -274,7 +275,7 @@ const said = ({ ids, terminated }: { ids: number[]; terminated: boolean }, { tok
 export class RecipeRun {
   constructor(
     readonly recipe: Recipe,
-    readonly args: { save_steps: number },
+    readonly args: { save_steps: number; [key: string]: unknown },
     private readonly run: TrainingRun | OnlineRun,
     private readonly environment: RecipeEnvironment,
     private readonly beside: {
@@ -285,6 +286,15 @@ export class RecipeRun {
   ) {}
   get engine(): ModelEngine {
     return this.environment.engine;
+  }
+  /** The models that it reads, by their refs. */
+  get known(): KnownModels {
+    const { reference, rewardModels = {} } = this.environment;
+    const ref = referenceModel(this.recipe, this.args);
+    return new Map([
+      ...(reference && ref !== undefined ? [[ref, { name: ref, config: reference.config }] as const] : []),
+      ...Object.entries(rewardModels).map(([name, { config }]) => [name, { name, config }] as const),
+    ]);
   }
   get step(): number {
     return this.run.step;

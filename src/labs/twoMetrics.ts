@@ -6,6 +6,7 @@ import {
   GUARDRAILS,
   TARGETS,
   type TwoMetrics,
+  WATCHED,
   type Watched,
 } from '../protocol/twoMetrics';
 import { type TrainerId, trainers } from '../trainers/registry';
@@ -28,11 +29,31 @@ export const guardrailsFor = (recipe: Recipe): Watched[] => counted(recipe, GUAR
 
 /** The defaults, with task success where the run's prompts have no rubric. */
 export function twoMetricsFor(recipe: Recipe): TwoMetrics {
-  const ids = casesOf(recipe) === RUBRIC_CASES ? DEFAULT_TARGETS : ['turn_correct'];
+  const ids = casesOf(recipe) === RUBRIC_CASES ? DEFAULT_TARGETS : [INSTEAD];
   return {
     ...DEFAULT_TWO_METRICS,
     targets: TARGETS.flatMap(({ id, better_by }) => (ids.includes(id) ? [{ metric: id, better_by: better_by! }] : [])),
   };
 }
-/** The same for the smallest model, where there is no graphics card: both ends alone, on few cases. */
+/** What every run can count: task success stands in for a quality that only prompts with a rubric have. */
+const INSTEAD = 'turn_correct';
+/**
+ * The recipe with targets and guardrails that its run can count. One that it cannot, as after a change to prompts without a rubric,
+ * gives its place to task success, whose bound is where a form starts; the others stay as they were set.
+ */
+export function withCounted<R extends Recipe>(recipe: R): R {
+  const { two_metrics: watch } = recipe;
+  if (!watch) return recipe;
+  const counting = <S extends { metric: string }>(chosen: S[], instead: S): S[] => {
+    const kept = chosen.filter(({ metric }) => uncounted(recipe, metric) === undefined);
+    if (kept.length === chosen.length) return chosen;
+    return kept.some(({ metric }) => metric === INSTEAD) ? kept : [instead, ...kept];
+  };
+  const { better_by, worse_by } = WATCHED[INSTEAD]!;
+  const targets = counting(watch.targets, { metric: INSTEAD, better_by: better_by! });
+  const guardrails = counting(watch.guardrails, { metric: INSTEAD, worse_by: worse_by! });
+  const isSame = targets === watch.targets && guardrails === watch.guardrails;
+  return isSame ? recipe : { ...recipe, two_metrics: { ...watch, targets, guardrails } };
+}
+/** twoMetricsFor, for the smallest model, where there is no graphics card: both ends alone, on few cases. */
 export const fewTwoMetricsFor = (recipe: Recipe): TwoMetrics => ({ ...twoMetricsFor(recipe), every: 0, cases: 8 });

@@ -20,17 +20,17 @@ import {
   w2,
 } from './llama';
 import { batchMatMul } from './products';
-import { checkAllowed, checkChoice, emptyRow, newTokens, sampleToken } from './sampling';
+import { checkAllowed, checkChoice, DECODED_TOGETHER, emptyRow, newTokens, sampleToken } from './sampling';
 import type { GeneratedRow, GenerateRequest, ModelEngine } from './seam';
 
 export type { GeneratedRow, GenerateRequest } from './seam';
 
 /** Cache lengths come in steps, so that WebGPU's buffer sizes repeat. */
-const SLOT_STEP = 64;
+export const SLOT_STEP = 64;
 
 /** Completions in the order of the prompts. Throws ConfigError when a prompt leaves no room in the context. */
 export async function generate(engine: ModelEngine, request: GenerateRequest): Promise<GeneratedRow[]> {
-  const { prompts, sampling, maxBatch = 64 } = request;
+  const { prompts, sampling, maxBatch = DECODED_TOGETHER } = request;
   const context = engine.config.max_position_embeddings;
   prompts.forEach((p, i) => {
     if (p.length === 0) throw new ConfigError(`Prompt ${i + 1} is empty: give the model at least one token.`);

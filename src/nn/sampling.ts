@@ -15,6 +15,9 @@ export interface Choice {
   entropy: number;
 }
 
+/** Rows that are decoded together where a request does not say. */
+export const DECODED_TOGETHER = 64;
+
 /** Whether a bit set of ids, 32 a word, has the id. */
 export const isAllowed = (allowed: Uint32Array, id: number): boolean => ((allowed[id >>> 5]! >>> (id & 31)) & 1) === 1;
 /** A bit set of ids for GenerateRequest.allowed. */

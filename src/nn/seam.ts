@@ -189,7 +189,7 @@ export interface GenerateRequest {
    * Asked before each token of each row, so it costs a readback a token.
    */
   allowed?: (index: number, ids: readonly number[]) => Uint32Array | undefined;
-  /** Rows decoded together; more are done in turns. */
+  /** Rows decoded together, DECODED_TOGETHER unless given; more are done in turns. */
   maxBatch?: number;
 }
 export interface GeneratedRow {

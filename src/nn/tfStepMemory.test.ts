@@ -4,9 +4,10 @@ import { beforeAll, expect, test } from 'vitest';
 import { initNodeBackend } from '../gpu/node';
 import type { Batch } from '../protocol/batch';
 import { TfEngine } from './engine';
+import { generate } from './generate';
 import { initWeights } from './init';
 import { PRESETS, parameterCount } from './presets';
-import { tfChatMemory, tfEvaluationBytes, tfStepMemory } from './tfStepMemory';
+import { tfAnswerBytes, tfChatMemory, tfEvaluationBytes, tfStepMemory } from './tfStepMemory';
 
 beforeAll(() => initNodeBackend('wasm'));
 
@@ -95,6 +96,26 @@ test('a held-out batch', async () => {
   const found = await peakBytes(async () => tf.dispose((await engine.evaluate(batchOf(4, 256), { want: ['logps'] })) as unknown as tf.TensorContainer)); // biome-ignore format: one call
   const counted = tfStepMemory(config, 4, 256).weights + tfEvaluationBytes(config, 4, 256);
   expect((found - before) / counted).toBeGreaterThan(0.8);
+  expect((found - before) / counted).toBeLessThan(1.1);
+  engine.dispose();
+});
+
+// Long prompts, and a cache that is most of it: of the second, rows next to the context's end leave early.
+test.each([
+  [8, 128, 16, 0],
+  [16, 32, 96, 0],
+  [16, 32, 224, 8],
+])('%i answers to prompts of %i tokens, up to %i new ones; %i of them end at once', async (B, T, newTokens, short) => {
+  const before = tf.memory().numBytes;
+  const context = T + newTokens;
+  const engine = new TfEngine({ ...config, max_position_embeddings: context }, initWeights(config, 1));
+  engine.tensors(); // makes the transposes
+  const prompts = Array.from({ length: B }, (_, i) => new Array<number>(i < short ? context - 1 : T).fill(i));
+  const sampling = { temperature: 1, top_k: 0, top_p: 1, max_new_tokens: newTokens, seed: 1 };
+  const found = await peakBytes(() => generate(engine, { prompts, sampling, stopIds: [] }));
+  const longest = short > 0 ? context - 1 : T;
+  const counted = tfChatMemory(config, 1).weights + tfAnswerBytes(engine.config, B, longest, newTokens);
+  expect((found - before) / counted).toBeGreaterThan(0.7);
   expect((found - before) / counted).toBeLessThan(1.1);
   engine.dispose();
 });

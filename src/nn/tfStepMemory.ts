@@ -1,6 +1,7 @@
 // What a training step of the tfjs engine takes at its peak: its own tensors, counted as engine.ts, llama.ts and head.ts make
 // them. Known before anything is allocated; a test holds it to what tfjs reports.
 import type { LlamaConfig, LoraConfig } from '../protocol/model';
+import { SLOT_STEP } from './generate';
 import { loraParameterCount, targetModules } from './lora';
 import { parameterCount } from './presets';
 import type { LoraAdapter } from './seam';
@@ -70,6 +71,25 @@ export function tfEvaluationBytes(config: LlamaConfig, B: number, T: number, hea
   const { ND, NI, q, kv, p, logits, constants } = parts(config, B, T, head);
   const inLayer = 14 * ND + 6 * NI + 8 * q + 9 * kv + 6 * p;
   return 4 * (constants + Math.max(inLayer, 3 * ND + 6 * logits));
+}
+
+/**
+ * Answers to B prompts of T tokens, decoded together, of `newTokens` at most: bytes beside the weights, as generate.ts makes them. The
+ * prompts' pass holds their keys and values once as read and once in the cache's length; later the cache is there twice while rows
+ * that have ended leave it, a quarter at least.
+ */
+export function tfAnswerBytes(config: LlamaConfig, B: number, T: number, newTokens: number): number {
+  const width = Math.min(Math.ceil(T / 16) * 16, config.max_position_embeddings);
+  const slots = Math.ceil((width + newTokens) / SLOT_STEP) * SLOT_STEP;
+  const { ND, NI, q, kv, p, constants } = parts(config, B, width);
+  const { num_hidden_layers: L, num_attention_heads: H, num_key_value_heads: Hk, head_dim: hd } = config;
+  const logits = B * config.vocab_size;
+  const read = 2 * L * kv;
+  const cache = 2 * L * B * Hk * slots * hd;
+  const inLayer = 14 * ND + 6 * NI + 8 * q + 9 * kv + 6 * p;
+  const prompts = constants + read + Math.max(inLayer, cache + 3 * ND + logits);
+  const token = cache + Math.max(0.75 * cache, 6 * B * H * slots + B * slots + 2 * logits);
+  return 4 * Math.max(prompts, token);
 }
 
 /** A model that only answers, to a prompt of T tokens: its weights in one piece, by tensor, and transposed. */

@@ -45,7 +45,7 @@ import type {
 import type { KlLabResult } from './klLab';
 import type { BackendInfo, BackendName, LlamaConfig, LoraConfig, SamplingOptions } from './model';
 import type { Recipe } from './recipe';
-import type { RewardReport } from './rewardReport';
+import type { KeptRewardReport, RewardReport } from './rewardReport';
 import type { RowMapping } from './rowForms';
 import type { RunRecord } from './run';
 import type {
@@ -205,14 +205,25 @@ export interface ConformanceResult {
   message?: string;
 }
 
+/** A model beside the one that is trained, as memory is planned for it. */
+export interface PlannedModel {
+  what: 'reference' | 'reward model';
+  name: string;
+  /** Of its weights. */
+  bytes: number;
+  /** Nothing is known of it here: counted as large as the model that is trained. */
+  isAssumed?: boolean;
+}
 /** What a run takes of the device's memory, by the engine's plan (GPU) or by its count (WebAssembly). */
 export interface MemoryPlan {
   /** Rows and tokens of the largest micro step. */
   B: number;
   T: number;
-  /** Bytes: weights, gradients and moments; activations and gradients on the way. */
+  /** Bytes: weights, gradients and moments, those of models beside it too; activations and gradients on the way. */
   weights: number;
   activations: number;
+  /** Models that are only read. */
+  beside?: PlannedModel[];
   /** The largest single tensor, bytes, and what the GPU binds at once; none on WASM. */
   largest?: number;
   largestBuffer?: number;
@@ -221,8 +232,8 @@ export interface MemoryPlan {
   isOver: boolean;
   /** The GPU's memory unless given. */
   place?: 'wasm';
-  /** B × T are those of a held-out batch, which takes more than a step. */
-  isHeldOut?: boolean;
+  /** What takes most and has B × T tokens, where it is no step: `a held-out batch`. */
+  peak?: string;
   /** Why it is over, with settings that fit: what starting the run would answer. */
   refusal?: string;
 }
@@ -850,6 +861,14 @@ export interface ComputeRequests {
     reply: Record<string, never>;
     progress: never;
   };
+  /** Keeps a report beside the run whose reward model was judged, in place of one that was asked the same. */
+  keepRewardReport: {
+    params: { runId: string; kept: KeptRewardReport };
+    reply: Record<string, never>;
+    progress: never;
+  };
+  /** Those that were kept, oldest first. */
+  keptRewardReports: { params: { runId: string }; reply: { reports: KeptRewardReport[] }; progress: never };
   deleteRun: { params: { runId: string }; reply: { freedBytes: number }; progress: never };
   /** One file: record, curves, final checkpoint (zip). */
   exportRun: { params: { runId: string }; reply: { fileName: string; bytes: ArrayBuffer }; progress: never };

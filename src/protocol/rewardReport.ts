@@ -83,3 +83,16 @@ export interface RewardReport {
   judged: JudgedPair[];
   paidFor: PaidFor;
 }
+
+/** A report with what was asked, as it is kept beside the run whose model was judged. */
+export interface KeptRewardReport {
+  /** What stands behind `run:<id>` in the model's ref: `@50`, or nothing for its last weights. An imported run has another id. */
+  of: string;
+  /** Id of the set that held the pairs. */
+  dataset: string;
+  pairs: number;
+  seed: number;
+  /** Which weights were read: a run that goes on has others. */
+  version: string;
+  report: RewardReport;
+}

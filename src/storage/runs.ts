@@ -1,6 +1,8 @@
-// Run records. The small part is one value; points and generations grow in files beside the run's checkpoints.
+// Run records. The small part is one value; points and generations grow in files beside the run's checkpoints, where reports of a
+// reward model lie too.
 import { CheckpointError } from '../lib/errors';
 import type { MetricResult } from '../protocol/requests';
+import type { KeptRewardReport, RewardReport } from '../protocol/rewardReport';
 import type { MetricPoint, RunRecord, SampleGeneration } from '../protocol/run';
 import { rememberRemoved } from './artifacts';
 import { appendJsonLines, readJsonLines, writeJsonLines } from './jsonLines';
@@ -10,6 +12,8 @@ import { KeyedQueue, type Storage } from './storage';
 export type RunHead = Omit<RunRecord, 'points' | 'generations'>;
 
 const TABLE = 'runs';
+/** Of a run's reports on its reward model, the newest: each holds its pairs with their texts. */
+const REPORTS_KEPT = 12;
 
 export class RunStore {
   private readonly queue = new KeyedQueue();
@@ -66,6 +70,18 @@ export class RunStore {
       if (head) await this.storage.setValue(TABLE, id, { ...head, measured: { ...head.measured, [key]: metrics } });
     });
   }
+  /** Puts a report in the place of the one that was asked the same; nothing where the run was deleted meanwhile. */
+  keepRewardReport(id: string, kept: KeptRewardReport): Promise<void> {
+    return this.queue.run(id, async () => {
+      if (!(await this.head(id))) return;
+      const others = (await this.rewardReports(id)).filter((other) => askedOf(other) !== askedOf(kept));
+      await writeJsonLines(this.storage, reportsPath(id), [...others, kept].slice(-REPORTS_KEPT));
+    });
+  }
+  /** Oldest first. */
+  async rewardReports(id: string): Promise<KeptRewardReport[]> {
+    return (await readJsonLines<KeptRewardReport>(this.storage, reportsPath(id))).map(withGaps);
+  }
   appendPoints(id: string, points: readonly MetricPoint[]): Promise<void> {
     return appendJsonLines(this.storage, pointsPath(id), points);
   }
@@ -95,4 +111,12 @@ export function runDirectory(id: string): string {
   return `runs/${id}`;
 }
 const pointsPath = (id: string) => `${runDirectory(id)}/points.jsonl`;
+const reportsPath = (id: string) => `${runDirectory(id)}/reward_reports.jsonl`;
+const askedOf = ({ of, dataset, pairs, seed }: KeptRewardReport): string => JSON.stringify([of, dataset, pairs, seed]);
+/** Figures of nothing (an empty bin) are NaN, which JSON writes as null; rows of pairs may hold nulls of their own. */
+function withGaps(kept: KeptRewardReport): KeptRewardReport {
+  const { pairs, paidFor } = kept.report;
+  const filled = JSON.parse(JSON.stringify({ pairs, paidFor }), (_, value: unknown) => value ?? Number.NaN);
+  return { ...kept, report: { ...kept.report, ...(filled as Pick<RewardReport, 'pairs' | 'paidFor'>) } };
+}
 const generationsPath = (id: string) => `${runDirectory(id)}/generations.jsonl`;

@@ -174,10 +174,10 @@ function useMemoryPlan(recipe: Recipe, isWanted: boolean) {
   const backend = useSession((s) => s.backend);
   const restarts = useSession((s) => s.restarts);
   const isReady = isWanted && backend !== undefined && backend.backend !== 'cpu';
-  const { model, trainer, args, peft, reference, rewards, teacher, data } = recipe;
+  const { model, trainer, args, peft, reference, rewards, teacher, data, two_metrics: watch } = recipe;
   return useLoaded(
     isReady
-      ? JSON.stringify([model, trainer, args, peft, reference, rewards, teacher, data.eval, restarts])
+      ? JSON.stringify([model, trainer, args, peft, reference, rewards, teacher, data.eval, watch, restarts])
       : undefined,
     (signal) => studioClient().compute.request('memoryPlan', { recipe }, { signal }),
     100, // ms: typing settles first

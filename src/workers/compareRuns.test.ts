@@ -1,7 +1,8 @@
 // Runs of one start compared through the workers: figures, what is kept with the runs, what a stop leaves, and what is refused.
 import { afterEach, expect, test, vi } from 'vitest';
 import type { Recipe } from '../protocol/recipe';
-import { type TestBed, testBed, tinyRecipe } from './testBed';
+import { Models } from './models';
+import { countEngines, type TestBed, testBed, tinyGpu, tinyRecipe } from './testBed';
 
 const beds: TestBed[] = [];
 afterEach(async () => {
@@ -77,4 +78,19 @@ test('runs of another start, and no run at all, are refused in words', async () 
     /b did not start from the model that a started from/,
   );
   await expect(compute.request('compareRuns', asked())).rejects.toThrow(/There is no run to compare/);
+}, 60_000);
+
+test('models that the device has no room for are refused before either is read', async () => {
+  const { storage } = await bedWith({ a: recipeOf(0.01) });
+  const read = vi.spyOn(Models.prototype, 'whole');
+  const engines = countEngines();
+  const small = testBed({ storage, environment: await tinyGpu(storage, 2 ** 20) });
+  beds.push(small);
+  await expect(small.compute.request('compareRuns', asked('a'))).rejects.toThrow(
+    /^Comparing runs of tiny-base holds two models at once and needs up to \d+ MiB on the GPU \(weights of two models 1 MiB, answers and reading them \d+ MiB\), above the 1 MiB that a small card is trusted with\. Compare runs of a smaller model\.$/,
+  );
+  expect(read).not.toHaveBeenCalled();
+  expect(engines.found.built).toBe(0);
+  engines.end();
+  read.mockRestore();
 }, 60_000);

@@ -1,8 +1,18 @@
 // The request compareRuns: several runs and the model that all of them started from, on the same held-out cases. Each run that is
 // done is kept with its record at once, so that a stop loses only the one under way.
 
+import { encodeCase } from '../eval/evaluate';
 import { RUBRIC_CASES } from '../labs/casesOf';
-import { answersOf, type CaseValues, caseValues, heldOutCases, readingOf } from '../labs/caseValues';
+import {
+  answersOf,
+  type CaseValues,
+  caseValues,
+  heldOutCases,
+  readingOf,
+  WATCH_BATCH,
+  WATCH_READ,
+  WATCH_TOKENS,
+} from '../labs/caseValues';
 import { driftFrom } from '../labs/reference';
 import { requireLanguageModel } from '../labs/startModel';
 import { ConfigError } from '../lib/errors';
@@ -13,6 +23,7 @@ import type { ComputeRequests } from '../protocol/requests';
 import type { RunStore } from '../storage/runs';
 import { builtinWorld } from '../world/registry';
 import type { DeviceQueue } from './deviceQueue';
+import type { PairCheck } from './memoryBudget';
 import type { Models } from './models';
 import type { RenderContexts } from './renderContexts';
 
@@ -23,6 +34,8 @@ interface CompareEnvironment {
   queue: Pick<DeviceQueue, 'giveWay'>;
   /** Runs a task on the device when nothing else has memory there that can be freed. */
   alone: <T>(task: () => Promise<T>, signal?: AbortSignal) => Promise<T>;
+  /** Throws ConfigError for what the device has no room for. */
+  checkPair: (check: PairCheck) => Promise<void>;
   /** Name of the device. */
   device: () => string;
   /** Milliseconds since the epoch, and monotonic. */
@@ -37,7 +50,10 @@ interface CompareOptions {
 /** What the start is compared by: against itself its drift and its wins are known. */
 const OF_START = COMPARED_METRICS.filter(({ id }) => id !== 'kl' && id !== 'win_rate');
 
-/** Throws ConfigError without a run, for runs of several starts or templates, and for a start that is another model by now. */
+/**
+ * Throws ConfigError without a run, for runs of several starts or templates, for a start that is another model by now, and for models
+ * that the device has no room for.
+ */
 export async function compareRuns(
   { runIds, cases: n, seed }: ComputeRequests['compareRuns']['params'],
   env: CompareEnvironment,
@@ -60,13 +76,28 @@ export async function compareRuns(
   }
   const world = builtinWorld();
   const held = heldOutCases(COMPARED_METRICS, world, RUBRIC_CASES, { n, seed });
+  const { context: render } = await env.contexts.ofRecipe(first.recipe);
+  const context = { world, render, sampler: async () => [] };
+  const prompts = [...held.own, ...held.refusals].map((c) => encodeCase(c, 'plain', seed, context).ids.length);
+  // Runs of one start have its shape, each of them.
+  const { name, config } = await env.models.about(first.recipe.model.ref);
+  await env.checkPair({
+    what: `Comparing runs of ${name} holds two models at once and`,
+    task: {
+      models: [config, config],
+      rows: Math.min(WATCH_BATCH, prompts.length),
+      promptTokens: Math.max(...prompts),
+      newTokens: WATCH_TOKENS,
+      read: WATCH_READ,
+    },
+    otherwise: 'Compare runs of a smaller model.',
+  });
   const start = await env.models.whole(first.recipe.model.ref, signal);
   if (start.info.artifactId !== first.parents.model)
     throw new ConfigError(
       `${start.info.name} is not the model any more that ${first.name} started from: it was trained further. Compare runs that start from a model that stays.`,
       { where: first.recipe.model.ref },
     );
-  const { context: render } = await env.contexts.ofRecipe(first.recipe);
   const shared = { world, render, seed, rewards: [], route: -1, signal, giveWay: () => env.queue.giveWay() };
   const total = answersOf(held, OF_START) + runs.length * answersOf(held, COMPARED_METRICS);
   let before = 0;

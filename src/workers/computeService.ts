@@ -10,11 +10,13 @@ import { autotune, kernelVersion, withTuned } from '../labs/bench/autotune';
 import { compareEngines, NAMES } from '../labs/bench/compare';
 import { profileStep } from '../labs/bench/profile';
 import { compareWithWasm } from '../labs/bench/wasmComparison';
+import { besideRefs, type KnownModels } from '../labs/besideModels';
 import { runVector, VECTORS } from '../labs/conformance/registry';
 import { freshPairs } from '../labs/freshPairs';
 import { RecipeRun } from '../labs/runRecipe';
 import { validateRecipe } from '../labs/validateRecipe';
-import { CheckpointError, ConfigError, DeviceError } from '../lib/errors';
+import { CheckpointError, ConfigError, DataError, DeviceError } from '../lib/errors';
+import { parseConfig } from '../lib/fields';
 import { adapterPicture, updateMap } from '../nn/adapterPicture';
 import { generate } from '../nn/generate';
 import { inspect } from '../nn/inspect';
@@ -28,11 +30,13 @@ import type { Calibration, StepShape, TunedForms, WasmComparison } from '../prot
 import type { ComputeEvent } from '../protocol/events';
 import type { BackendInfo, BackendName } from '../protocol/model';
 import { parseLoraConfig } from '../protocol/peft';
+import type { Recipe } from '../protocol/recipe';
 import type { ComputeRequests, ConformanceResult, Handlers, StoredModel, TextRequests } from '../protocol/requests';
 import { type ArtifactInfo, ArtifactStore, allRemoved, removedFrom, shortId } from '../storage/artifacts';
 import { CheckpointStore } from '../storage/checkpoints';
 import { RunStore } from '../storage/runs';
 import type { Storage } from '../storage/storage';
+import { type TrainerId, trainers } from '../trainers/registry';
 import { builtinWorld } from '../world/registry';
 import { AdapterArithmetic } from './adapterArithmetic';
 import { AdapterImports } from './adapterImports';
@@ -43,7 +47,7 @@ import { EndedRuns } from './endedRuns';
 import { GroupDrawing } from './groupDrawing';
 import { gpuErrorWords, inWords, isOutOfMemory, isWasmAbort, lossWords } from './inWords';
 import { klLabRequest } from './klLab';
-import { MemoryBudget, recipeMemory } from './memoryBudget';
+import { MemoryBudget, type PairCheck, recipeMemory } from './memoryBudget';
 import { isImportedAdapter, isRewardModel, kindOfFiles, ModelAdapters } from './modelAdapters';
 import { baseOf, modelCard } from './modelCards';
 import { exportMerged, exportModel, exportOwnFiles, exportPeft, exportStored } from './modelExports';
@@ -147,10 +151,10 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
   const preparing: PrepareEnvironment = {
     ...{ ...env, models, contexts, queue },
     alone: (task, signal) => tenancy.serving.alone(task, signal),
-    async checkMemory(recipe, config) {
+    async checkMemory(recipe, config, known) {
       const info = await ready();
-      if (info.backend === 'wasm') checkWasm(recipe, config);
-      else await budget.check(recipe, config, info);
+      if (info.backend === 'wasm') checkWasm(recipe, config, known);
+      else await budget.check(recipe, config, info, known);
     },
     sendAhead: () => backendInfo?.backend === 'webgpu' && !backendInfo.isFallbackAdapter,
   };
@@ -163,7 +167,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       // With the base beside it, it says nothing of what fits without.
       if (tenancy.serving.isHeld) return void tenancy.serving.release();
       if (!(driver instanceof RecipeRun) || backendInfo?.backend !== 'webgpu') return;
-      const { memory } = recipeMemory(driver.recipe, driver.engine.config, backendInfo);
+      const { memory } = recipeMemory(driver.recipe, driver.engine.config, backendInfo, driver.known);
       void budget.remember(backendInfo.adapter, memory.weights + memory.activations);
     },
     failed: (cause) => endIfAborted(cause),
@@ -323,6 +327,20 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
     progress: (done: number, total: number, name?: string) => progress({ done, total, ...(name && { name }) }),
   });
 
+  const checkPair = async (check: PairCheck) => budget.checkPair(check, await ready());
+  /** Of the models that a recipe's run reads beside its own, those that are here. */
+  async function knownModels(recipe: Recipe): Promise<KnownModels> {
+    const args = parseConfig(trainers[recipe.trainer as TrainerId].fields, recipe.args);
+    const found = besideRefs(recipe, args).map(async (ref) => {
+      try {
+        return [[ref, await models.about(ref)] as const];
+      } catch (error) {
+        if (error instanceof DataError || error instanceof CheckpointError) return []; // starting the run says so
+        throw error;
+      }
+    });
+    return new Map((await Promise.all(found)).flat());
+  }
   /** The base of an adapter; one that was deleted keeps its name. */
   async function besideWhat(ref: string | undefined): Promise<NonNullable<StoredModel['adapterOf']>> {
     if (ref === undefined) return { ref: '', name: 'a base that its files do not name', isGone: true };
@@ -421,7 +439,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       onDevice('comparing', () =>
         klLabRequest(
           params,
-          { models, contexts, queue, alone: (task, given) => tenancy.serving.alone(task, given) },
+          { models, contexts, queue, checkPair, alone: (task, given) => tenancy.serving.alone(task, given) },
           { signal, onProgress: (done, total) => progress({ done, total }) },
         ),
       ),
@@ -523,7 +541,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
         compareRuns(
           params,
           {
-            ...{ models, contexts, queue, now, runs: stores.runs, clock: env.clock },
+            ...{ models, contexts, queue, now, checkPair, runs: stores.runs, clock: env.clock },
             alone: (task, given) => tenancy.serving.alone(task, given),
             device: () => backendInfo!.adapter,
           },
@@ -547,10 +565,11 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       if (info.backend === 'cpu') return {};
       const { config } = (await models.source(recipe.model.ref, undefined, signal)).info;
       const checked = validateRecipe(recipe);
-      if (info.backend === 'wasm') return { plan: wasmPlan(checked, config) };
-      const plan = await budget.plan(checked, config, info);
+      const known = await knownModels(checked);
+      if (info.backend === 'wasm') return { plan: wasmPlan(checked, config, known) };
+      const plan = await budget.plan(checked, config, info, known);
       if (!plan?.isOver) return { plan };
-      const refusal = await budget.check(checked, config, info).then(
+      const refusal = await budget.check(checked, config, info, known).then(
         () => undefined,
         (error: Error) => error.message,
       );
@@ -725,6 +744,11 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       await stores.runs.keepMeasured(runId, key, metrics);
       return {};
     },
+    async keepRewardReport({ runId, kept }) {
+      await stores.runs.keepRewardReport(runId, kept);
+      return {};
+    },
+    keptRewardReports: async ({ runId }) => ({ reports: await stores.runs.rewardReports(runId) }),
     async deleteRun({ runId }) {
       const freedBytes = await holds.whileUnread(`run:${runId}`, () => training.remove(runId));
       ended.drop(runId);

@@ -1,11 +1,14 @@
 import { describe, expect, test } from 'vitest';
-import { PRESETS } from '../nn/presets';
+import { initWeights } from '../nn/init';
+import { PRESETS, parameterCount } from '../nn/presets';
 import type { Json } from '../protocol/chat';
 import type { BackendInfo } from '../protocol/model';
 import type { Recipe } from '../protocol/recipe';
+import { ArtifactStore } from '../storage/artifacts';
 import { MemoryStorage } from '../storage/memoryStorage';
+import { writeSafetensors } from '../storage/safetensors';
 import { MemoryBudget } from './memoryBudget';
-import { tinyRecipe } from './testBed';
+import { testBed, tinyRecipe } from './testBed';
 
 const gpu: BackendInfo = { backend: 'webgpu', adapter: 'a card', isFallbackAdapter: false };
 const recipe = (args: Record<string, number>) => ({ ...tinyRecipe, args: { ...tinyRecipe.args, ...args } });
@@ -49,6 +52,28 @@ describe('the plan of a run', () => {
     // Weights, gradients and two moments of the value model.
     expect((ppo.weights - rloo.weights) / P).toBeCloseTo(4, 1);
     expect((await of('rloo', { gradient_accumulation_steps: 8 })).activations).toBeGreaterThan(rloo.activations);
+  });
+  test('models beside it count at their own size where that is known, in weights and in what they read', async () => {
+    const budget = new MemoryBudget(new MemoryStorage());
+    const rewards = [{ type: 'model' as const, ref: 'run:judge' }];
+    const args = { per_device_train_batch_size: 4, per_device_eval_batch_size: 64, max_length: 128, max_completion_length: 32, beta: 0 }; // biome-ignore format: one list
+    const given = { ...tinyRecipe, trainer: 'rloo', rewards, args };
+    const of = (config?: typeof PRESETS.micro) =>
+      budget.plan(given, PRESETS.micro, gpu, new Map(config ? [['run:judge', { name: 'Judge', config }]] : []));
+    const [unknown, nano, mini] = [(await of())!, (await of(PRESETS.nano))!, (await of(PRESETS.mini))!];
+    expect(unknown.beside).toEqual([{ what: 'reward model', name: 'run:judge', bytes: 4 * (parameterCount(PRESETS.micro) + 128), isAssumed: true }]); // biome-ignore format: one model
+    expect(nano.beside).toEqual([
+      { what: 'reward model', name: 'Judge', bytes: 4 * (parameterCount(PRESETS.nano) + 64) },
+    ]);
+    const more = 4 * (parameterCount(PRESETS.mini) - parameterCount(PRESETS.nano));
+    expect((mini.weights - nano.weights) / more).toBeCloseTo(1, 2);
+    const wide = (await of({ ...PRESETS.mini, hidden_size: 1024, intermediate_size: 4096 }))!;
+    expect(wide.activations).toBeGreaterThan(1.5 * nano.activations);
+    await budget.remember(gpu.adapter, mini.weights + mini.activations);
+    const known = new Map([['run:judge', { name: 'Judge', config: PRESETS.mini }]]);
+    await expect(budget.check(given, PRESETS.micro, gpu, known)).rejects.toThrow(
+      /of them reward model Judge 18 MiB\)?,/,
+    );
   });
   test('tfjs plans nothing, so nothing is refused there', async () => {
     const budget = new MemoryBudget(new MemoryStorage());
@@ -197,4 +222,24 @@ describe('a step of the Engine panel', () => {
     expect(refusal).toMatch(/^One tensor of this step takes \d+ MiB, and a card binds at most 1 MiB at once\./);
     expect((await budget.stepPlan(shape, gpu)).refusal).toBeUndefined();
   });
+});
+
+test('a form that knows only refs: sizes of the store where it has them, the policy’s where not, and it says which', async () => {
+  const storage = new MemoryStorage();
+  const config = { ...PRESETS.nano, num_hidden_layers: 1, hidden_size: 32, intermediate_size: 96, head_dim: 16 };
+  const files = {
+    'config.json': new TextEncoder().encode(JSON.stringify({ model_type: 'llama', ...config })),
+    'model.safetensors': writeSafetensors(initWeights(config, 1)),
+  };
+  const { id } = await new ArtifactStore(storage, () => 1).put('model', files, { name: 'Anchor' });
+  const bed = testBed({ storage });
+  const rewards = [{ type: 'model' as const, ref: 'run:gone' }];
+  const recipe = { ...tinyRecipe, trainer: 'rloo', rewards, reference: id, args: { max_steps: 1 } };
+  const { plan } = await bed.compute.request('memoryPlan', { recipe });
+  expect(plan!.beside).toEqual([
+    { what: 'reference', name: 'Anchor', bytes: 12 * parameterCount(config) },
+    { what: 'reward model', name: 'run:gone', bytes: expect.any(Number), isAssumed: true },
+  ]);
+  expect(plan!.beside![1]!.bytes).not.toBe(plan!.beside![0]!.bytes);
+  bed.close();
 });

@@ -134,6 +134,26 @@ export class Models {
     return { ref, name, artifactId: `run:${runId}@${live.step}`, config, ...sizes(config, isReward), ...adapters };
   }
 
+  /** What a model is called and its shape, without its weights where they need not be read. Throws as `source` does. */
+  async about(ref: ModelRef): Promise<{ name: string; config: ModelInfo['config'] }> {
+    const { runId, step } = runOf(ref);
+    const head = runId === undefined ? undefined : await this.env.runs.head(runId);
+    // What a run trains has the shape of what it starts from.
+    if (head) {
+      const name = step === undefined ? head.name : `${head.name} · step ${step}`;
+      return { ...(await this.about(head.recipe.model.ref)), name };
+    }
+    const known = ref.startsWith('sha256:') ? await this.artifacts.get(ref) : undefined;
+    if (known?.manifest.kind === 'adapter' && known.manifest.parents.base !== undefined)
+      return { ...(await this.about(known.manifest.parents.base)), name: known.name };
+    if (known?.manifest.kind === 'model') {
+      const json = new TextDecoder().decode(await this.artifacts.file(ref, 'config.json'));
+      return { name: known.name, config: parseLlamaConfig(JSON.parse(json)) };
+    }
+    const { name, config } = (await this.source(ref)).info;
+    return { name, config };
+  }
+
   /** Throws DataError or CheckpointError, in words, when the ref means nothing here. */
   async source(ref: ModelRef, onProgress?: OnProgress, signal?: AbortSignal): Promise<ModelSource> {
     if (ref.startsWith('builtin:')) return this.builtinSource(ref.slice('builtin:'.length), onProgress, signal);

@@ -1,5 +1,6 @@
 // From a recipe to something that trains: rows from the text worker, an engine of its own, the loop.
 
+import type { KnownModels } from '../labs/besideModels';
 import { gateFindings, passGate } from '../labs/preflight';
 import { recipeAdapters } from '../labs/recipeAdapters';
 import { referenceModel } from '../labs/reference';
@@ -35,8 +36,8 @@ export interface PrepareEnvironment {
   /** Runs a task on the device when nothing else has memory there that can be freed. */
   alone: <T>(task: () => Promise<T>, signal?: AbortSignal) => Promise<T>;
   emit: (event: ComputeEvent) => void;
-  /** Throws ConfigError for a run that the device has no room for. */
-  checkMemory: (recipe: Recipe, config: LlamaConfig) => Promise<void>;
+  /** Throws ConfigError for a run that the device has no room for; `known` are the models that it reads. */
+  checkMemory: (recipe: Recipe, config: LlamaConfig, known: KnownModels) => Promise<void>;
   /** Whether the device works while the host waits: a GPU that is one. */
   sendAhead: () => boolean;
   /** Milliseconds, monotonic. */
@@ -73,7 +74,11 @@ export function recipePreparer(env: PrepareEnvironment): PrepareRun {
       rewardRefs(recipe).map(async (ref) => ({ ref, source: await env.models.whole(ref, signal) })),
     );
     for (const { source: given } of rewarding) checkRewardModel(source.info, given.info);
-    await env.checkMemory(recipe, source.info.config);
+    const known: KnownModels = new Map([
+      ...(frozen ? [[referenceRef!, frozen.info] as const] : []),
+      ...rewarding.map(({ ref, source: given }) => [ref, given.info] as const),
+    ]);
+    await env.checkMemory(recipe, source.info.config, known);
     const { context, templateId, tokenizerId } = await env.contexts.ofRecipe(recipe);
     const train = await encode(recipe, 'train', runId, signal);
     const held = await encode(recipe, 'eval', runId, signal);

@@ -162,6 +162,20 @@ test('its report: held-out pairs of the set it was trained on, and every edit th
     expect(quality!.chosen).toBeGreaterThan(quality!.rejected);
   }
   expect(await ask('run:r')).toEqual({ pairs, judged, paidFor });
+  // Kept beside the run, whole: another tab or a reload reads it, empty bins and all.
+  expect(pairs.calibration.bins.some(({ n, won }) => n === 0 && Number.isNaN(won))).toBe(true);
+  const kept = {
+    of: '',
+    dataset: 'builtin:pref',
+    pairs: 6,
+    seed: 1,
+    version: 'at 2',
+    report: { pairs, judged, paidFor },
+  };
+  await made.compute.request('keepRewardReport', { runId: 'r', kept });
+  const later = testBed({ storage: made.storage });
+  expect(await later.compute.request('keptRewardReports', { runId: 'r' })).toEqual({ reports: [kept] });
+  later.close();
   await expect(ask('run:r', 'builtin:sft/single')).rejects.toThrow('holds no preferences');
   await expect(ask('builtin:tiny')).rejects.toThrow('gives no rewards');
 

@@ -135,6 +135,17 @@ export function testBed(
   };
 }
 
+/** A device that says it is a GPU with this much room; nothing runs on it. */
+export async function tinyGpu(storage: Storage, bytes: number): Promise<Partial<ComputeEnvironment>> {
+  await storage.setValue('memory-budgets', 'a small card', { bytes });
+  return {
+    async startBackend() {
+      await initNodeBackend('wasm');
+      return { backend: 'webgpu', adapter: 'a small card', isFallbackAdapter: false };
+    },
+  };
+}
+
 /** Follows engines from here on: how many were on the device at most at once. */
 export function countEngines() {
   const make = Models.prototype.newEngine;

@@ -3,7 +3,7 @@ import { DECODE_WORDS } from '../../gpu/kernels/decodeState';
 import { logitStride } from '../../gpu/kernels/head';
 import { CHOICE_FLOATS } from '../../gpu/kernels/sample';
 import type { LlamaConfig } from '../../protocol/model';
-import { newTokens } from '../sampling';
+import { DECODED_TOGETHER, newTokens } from '../sampling';
 import type { GenerateRequest } from '../seam';
 
 /** Bytes that caches and shared prompts of one batch may take together: a quarter of what an adapter is trusted with at first. */
@@ -55,7 +55,7 @@ export function decodeBatches(
   config: LlamaConfig,
   maxBytes: number,
 ): { rows: number[]; groupOf: number[]; shape: DecodeShape }[] {
-  const { prompts, sampling, maxBatch = 64 } = request;
+  const { prompts, sampling, maxBatch = DECODED_TOGETHER } = request;
   const order = prompts.map((_, i) => i).sort((a, b) => prompts[a]!.length - prompts[b]!.length || a - b);
   const routeOf = (row: number) => request.rowAdapter?.[row] ?? -1;
   const keyOf = (row: number) => [routeOf(row), ...Array.from(prompts[row]!)].join();

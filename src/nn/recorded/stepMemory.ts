@@ -131,6 +131,47 @@ export function stepMemory(
   return { weights: weightBytes(config, layout), activations: plan.bytes, largest: Math.max(...plan.slots) };
 }
 
+/** A pass over rows that are read and not trained on, and what it keeps of its own. */
+function evaluationPlan(
+  config: LlamaConfig,
+  rows: number,
+  T: number,
+  forms: KernelForms,
+  head: RunShapes['head'] = 'lm',
+  adapters?: AdapterLayout,
+): { plan: Plan; own: number } {
+  const recorder = recorderOf(config, rows, T, forms, false, adapters);
+  recorder.forward(false);
+  const N = rows * T;
+  if (head === 'score') recorder.hiddenStates(nowhere('hidden'), nowhere('all rows'));
+  else {
+    const stats = recorder.headStatistics();
+    for (const stat of ['logp', 'argmax', 'entropy'] as const) recorder.spread(stats, stat, nowhere(stat));
+  }
+  const statistics = head === 'score' ? headBytes(config, N, 2) : 3 * 4 * N;
+  return { plan: planMemory(recorder.recording), own: inputLayout(N).bytes + statistics };
+}
+/** A loss in tf ops has the hidden states, a copy and their gradient beside the recording, and the numbers of all rows. */
+const headBytes = ({ hidden_size }: LlamaConfig, N: number, copies: number): number =>
+  4 * N * (copies * hidden_size + 1);
+
+/** Of a model that only reads `rows` of T tokens. */
+export function readingMemory(
+  config: LlamaConfig,
+  rows: number,
+  T: number,
+  forms: KernelForms,
+  head: RunShapes['head'] = 'lm',
+): StepMemory {
+  const { plan, own } = evaluationPlan(config, rows, T, forms, head);
+  const floats = layoutOf(config, HEAD_PARAMETERS[head](config.hidden_size), Number.POSITIVE_INFINITY).segments.reduce((sum, one) => sum + one, 0); // biome-ignore format: one sum
+  return {
+    weights: 4 * floats,
+    activations: own + tableBytes(config, T) + plan.bytes,
+    largest: Math.max(0, ...plan.slots),
+  };
+}
+
 /**
  * Of a whole SFT run: one pool serves its steps, measurements and answers in turn (SlotPool: the i-th largest slot fits the i-th
  * largest of each), and what each keeps of its own is added. `maxBytes`: see decodeBatches.
@@ -140,22 +181,13 @@ export function runMemory(config: LlamaConfig, shapes: RunShapes, forms: KernelF
   const adapters = layoutFor(config, shapes.adapters);
   const isReward = shapes.head === 'score';
   const plans = [stepPlan(config, B, T, forms, checkpointing, adapters, shapes.head)];
-  // A loss in tf ops has the hidden states, a copy and their gradient beside the recording, and the numbers of all rows.
-  const beside = (rows: number, copies: number) => (isReward ? 4 * rows * (copies * config.hidden_size + 1) : 0);
   const table = tableBytes(config, prompts > 0 ? T + maxNewTokens : T);
-  let own = inputLayout(B * T).bytes + table + beside(B * T, 4);
+  let own = inputLayout(B * T).bytes + table + (isReward ? headBytes(config, B * T, 4) : 0);
   let largest = 0;
   if (evaluationRows > 0) {
-    const recorder = recorderOf(config, evaluationRows, T, forms, false, adapters);
-    recorder.forward(false);
-    if (isReward) recorder.hiddenStates(nowhere('hidden'), nowhere('all rows'));
-    else {
-      const stats = recorder.headStatistics();
-      for (const stat of ['logp', 'argmax', 'entropy'] as const) recorder.spread(stats, stat, nowhere(stat));
-    }
-    plans.push(planMemory(recorder.recording));
-    const statistics = isReward ? beside(evaluationRows * T, 2) : 3 * 4 * evaluationRows * T;
-    own += inputLayout(evaluationRows * T).bytes + statistics;
+    const evaluation = evaluationPlan(config, evaluationRows, T, forms, shapes.head, adapters);
+    plans.push(evaluation.plan);
+    own += evaluation.own;
   }
   if (!isReward) {
     const answers = answerMemory(config, prompts, T, maxNewTokens, forms, maxBytes);
@@ -178,15 +210,16 @@ export function runMemory(config: LlamaConfig, shapes: RunShapes, forms: KernelF
   };
 }
 
-/** Of a model that only answers: one prompt of `promptTokens`, and so many new tokens. */
+/** Of a model that only answers: `prompts` of `promptTokens` together, one unless given, and so many new tokens each. */
 export function chatMemory(
   config: LlamaConfig,
   promptTokens: number,
   newTokens: number,
   forms: KernelForms,
   maxBytes: number,
+  prompts = 1,
 ): StepMemory {
-  const { plans, own, largest } = answerMemory(config, 1, promptTokens, newTokens, forms, maxBytes);
+  const { plans, own, largest } = answerMemory(config, prompts, promptTokens, newTokens, forms, maxBytes);
   const floats = layoutOf(config, [], Number.POSITIVE_INFINITY).segments.reduce((sum, one) => sum + one, 0);
   // Prefill and tokens take turns in one pool.
   const table = tableBytes(config, promptTokens + newTokens);

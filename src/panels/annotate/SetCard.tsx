@@ -1,13 +1,19 @@
 // The votes as a preference set, at once: what counts, what becomes of ties, and where the set is used.
-import { useState } from 'react';
+import { Fragment, useState } from 'react';
 import { plural } from '../../lib/words';
 import type { AnnotationHead } from '../../protocol/annotations';
 import { hasPanel } from '../../stores/knownPanels';
+import { trainOn } from '../../stores/trainOn';
 import { useWorkbench } from '../../stores/workbench';
 import { Card } from '../../ui/Card';
 import { Segmented } from '../../ui/Segmented';
 import { exportVotes, makeSet, useAnnotations } from './annotations';
 
+/** What votes are for: a policy at once, or a number that stands in for the voters. */
+const TRAINED = [
+  { panel: 'preferences', words: 'Train on it in Preferences' },
+  { panel: 'reward', words: 'Train a reward model on it' },
+] as const;
 const TIES = [
   { id: 'leave_out', label: 'leave ties out' },
   { id: 'keep', label: 'keep ties' },
@@ -30,10 +36,10 @@ export function SetCard() {
   const name = title ?? `${session.name} · votes`;
   const others = sessions.filter((one) => one.id !== session.id && one.voted > 0 && isOverSame(one, session));
   const isMade = made?.sessionId === session.id;
-  const open = (panel: string) => {
+  const seeOnData = () => {
     if (!made) return;
     openDataset(made.info.id, 'train', made.info.type);
-    location.hash = `#/${panel}`;
+    location.hash = '#/data';
   };
   return (
     <Card
@@ -86,17 +92,17 @@ export function SetCard() {
           <span>
             {plural(made.info.rows, 'row')} in {made.info.title}
             {made.undecided > 0 && `, ${plural(made.undecided, 'tie')} left out`}.{' '}
-            <button type="button" className="link" onClick={() => open('data')}>
+            <button type="button" className="link" onClick={seeOnData}>
               See it on Data
             </button>
-            {hasPanel('preferences') && (
-              <>
+            {TRAINED.filter(({ panel }) => hasPanel(panel)).map(({ panel, words }) => (
+              <Fragment key={panel}>
                 {' · '}
-                <button type="button" className="link" onClick={() => open('preferences')}>
-                  Train on it in Preferences
+                <button type="button" className="link" onClick={() => trainOn(`#/${panel}`, made.info)}>
+                  {words}
                 </button>
-              </>
-            )}
+              </Fragment>
+            ))}
           </span>
         </p>
       )}

@@ -11,7 +11,7 @@ import { useWithoutMissing } from '../../stores/missingChoices';
 import { useModelName, useModelStore, useStoredModels, withModel } from '../../stores/models';
 import { isSlow } from '../../stores/recipeDraft';
 import { useSession } from '../../stores/session';
-import { useWantedSet } from '../../stores/trainOn';
+import { useBroughtSet } from '../../stores/trainOn';
 import { SEED_FIELD, useTypedFields } from '../../stores/typedFields';
 import { type Loaded, useLoaded } from '../../stores/useLoaded';
 import { useTraining } from '../../stores/useTraining';
@@ -39,12 +39,7 @@ export function useLora() {
     useModelStore.setState({ wantedBase: undefined });
     edit(withModel(chosen, wanted.ref, wanted.tokenizer));
   }, [wanted, edit, chosen]);
-  const wantedSet = useWantedSet((s) => s.wanted);
-  useEffect(() => {
-    if (!wantedSet) return;
-    useWantedSet.setState({ wanted: undefined });
-    edit(withSet(chosen, wantedSet.info, wantedSet.sets));
-  }, [wantedSet, edit, chosen]);
+  useBroughtSet('#/lora', ({ info, sets }) => edit(withSet(chosen, info, sets)));
   const plan: Loaded<LoraPlan> = useLoaded(
     backend && JSON.stringify(['plan', recipe.model.ref, recipe.peft]),
     (signal) => studioClient().compute.request('loraPlan', { ref: recipe.model.ref, peft: recipe.peft }, { signal }),

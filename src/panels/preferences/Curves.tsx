@@ -7,7 +7,7 @@ import { Card } from '../../ui/Card';
 import { LineChart } from '../../ui/LineChart';
 import { curveWords, lastValue, metricSeries } from '../../ui/runWords';
 import { PaceCard } from '../shared/PaceCard';
-import { curveGroups } from './curveView';
+import { curveGroups, type KlCurve, klCurve } from './curveView';
 import { lossArgs, lossAtStart, lossesOf } from './lossView';
 
 import type { Preferences } from './usePreferences';
@@ -36,6 +36,7 @@ export function Curves({ preferences, run }: { preferences: Preferences; run: Ru
   const [loss] = lossesOf(recipe);
   const start = recipe.trainer === 'kto' ? { value: 0.5, label: 'at r = z' } : loss && lossAtStart(loss, lossArgs(recipe, loss)); // biome-ignore format: two cases
   const { points } = run;
+  const kl = klCurve(run);
   return (
     <div className="train-curves">
       {curveGroups(metrics).map(({ title, lines, heldOut }) => (
@@ -65,6 +66,7 @@ export function Curves({ preferences, run }: { preferences: Preferences; run: Ru
           <p className="quiet train-meaning">{meaningOf(title, metrics)}</p>
         </Card>
       ))}
+      {kl && <KlCard kl={kl} height={height} xMax={run.maxSteps} />}
       <PaceCard
         run={run}
         stepMs={stats?.stepMs}
@@ -74,6 +76,23 @@ export function Curves({ preferences, run }: { preferences: Preferences; run: Ru
         meaningOf="entropy"
       />
     </div>
+  );
+}
+
+function KlCard({ kl: { points, note, words: said }, height, xMax }: { kl: KlCurve; height: number; xMax: number }) {
+  const title = 'KL of drawn answers';
+  return (
+    <Card title={title} note={note} className="chart-card">
+      {points && (
+        <LineChart
+          title={title}
+          height={height}
+          xMax={xMax}
+          series={[{ id: 'kl', label: 'kl', points, isHeldOut: true }]}
+        />
+      )}
+      <p className="quiet train-meaning">{said}</p>
+    </Card>
   );
 }
 

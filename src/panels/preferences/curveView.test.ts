@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest';
 import type { MetricPoint } from '../../protocol/run';
+import { pointOf } from '../../protocol/twoMetrics';
 import { trainers } from '../../trainers/registry';
-import { chosenFalls, curveGroups } from './curveView';
+import { chosenFalls, curveGroups, klCurve } from './curveView';
+import { METHODS } from './methods';
 
 const points = (n: number, at: (i: number) => Record<string, number>): MetricPoint[] =>
   Array.from({ length: n }, (_, i) => ({ step: i + 1, epoch: 0, ...at(i) }));
@@ -38,4 +40,31 @@ test('held-out pairs count for more than batches', () => {
     /^On held-out pairs logps\/chosen fell from −62\.0 to −64\.0 nats while rewards\/margins rose to 20\.0/,
   );
   expect(chosenFalls(held(-0.2), 0.1)).toBeUndefined();
+});
+
+test('KL is that of the answers which two metrics has drawn, at its steps; a run that drew none says how to get it', () => {
+  const of = (id: string) => METHODS.find((method) => method.id === id)!.recipe;
+  const at = (step: number, now: number): MetricPoint => ({
+    ...{ step, epoch: 0, loss: 0.6 },
+    ...pointOf([{ metric: 'kl', before: 0, now, low: now - 1, high: now + 1 }]),
+    'two_metrics/seconds': 1,
+  });
+  const measured = [at(0, 0), { step: 1, epoch: 0, loss: 0.7, 'rewards/chosen': -3 }, at(50, 4.25)];
+  const dpo = klCurve({ recipe: of('dpo'), points: measured })!;
+  expect(dpo.points).toEqual([
+    { step: 0, value: 0 },
+    { step: 50, value: 4.25 },
+  ]);
+  expect(dpo.note).toBe('4.25 nats an answer, +4.25 [3.25, 5.25] since the start');
+  expect(dpo.words).toMatch(/^Drift from the reference: .* draws at temperature 1/);
+  expect(klCurve({ recipe: of('dpo'), points: [] })).toMatchObject({ points: [], note: 'measuring the start' });
+  // Without a reference it is measured from where the run began.
+  expect(klCurve({ recipe: of('orpo'), points: measured })!.words).toMatch(/^Drift from the start/);
+  const unwatched = (id: string) => klCurve({ recipe: { ...of(id), two_metrics: null }, points: measured });
+  expect(unwatched('dpo')).toMatchObject({
+    note: 'not measured',
+    words: expect.stringContaining('among the guardrails'),
+  });
+  expect(unwatched('dpo')).not.toHaveProperty('points');
+  expect(unwatched('orpo')).toBeUndefined();
 });

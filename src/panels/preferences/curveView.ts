@@ -1,6 +1,8 @@
 // What the curves say: which are drawn for a method, and the well-known fall of the chosen answers put in words. Pure.
+import { argsOf, configOf } from '../../labs/trainerOf';
 import { number } from '../../lib/words';
-import type { MetricPoint } from '../../protocol/run';
+import type { MetricPoint, RunRecord } from '../../protocol/run';
+import { changeWords, PREFIX, readingsOf, valueWords, watchedMetrics } from '../../protocol/twoMetrics';
 import { metricSeries } from '../../ui/runWords';
 
 export interface CurveGroup {
@@ -44,6 +46,39 @@ export function curveGroups(metrics: Readonly<Record<string, unknown>>): CurveGr
     const { heldOut, ...rest } = group;
     return [{ ...rest, lines, ...(heldOut !== undefined && heldOut in metrics && { heldOut }) }];
   });
+}
+
+export interface KlCurve {
+  /** Of the run's measurements; undefined where it was trained without. */
+  points?: { step: number; value: number }[];
+  /** The last reading, and how it has changed since the start. */
+  note: string;
+  words: string;
+}
+const KL = `${PREFIX}kl`;
+/**
+ * KL from the reference, which no batch can tell: it is a mean over what the policy itself writes, and the answers of a batch were
+ * given. So it is that of the two-metric method, which draws answers. Undefined for a run that has no reference and measures no KL.
+ */
+export function klCurve({ recipe, points }: Pick<RunRecord, 'recipe' | 'points'>): KlCurve | undefined {
+  const { two_metrics: watch } = recipe;
+  const isAnchored = configOf(recipe).needsReference?.(argsOf(recipe)) ?? false;
+  if (!watch || !watchedMetrics(watch).some(({ id }) => id === 'kl'))
+    return isAnchored
+      ? {
+          note: 'not measured',
+          words:
+            'KL is a mean over answers that the policy draws, and a batch has only the votes’. This run drew none: have kl measured for the next one, among the guardrails of Two metrics.',
+        }
+      : undefined;
+  const last = points.flatMap((point) => readingsOf(point)?.filter(({ metric }) => metric === 'kl') ?? []).at(-1);
+  return {
+    points: metricSeries(points, KL),
+    note: last
+      ? `${valueWords('kl', last.now)} nats an answer, ${changeWords(last)} since the start`
+      : 'measuring the start',
+    words: `Drift from ${isAnchored ? 'the reference' : 'the start, as the method reads no reference'}: Σ k3 over held-out answers that the policy draws at temperature 1, at the steps of Two metrics. Log-ratios on the votes’ answers, which it did not draw, are no KL.`,
+  };
 }
 
 /** Least movement in nats that is told. */

@@ -1,11 +1,13 @@
 // The panel's state: the recipe being edited, the run in view, and the verbs on them.
 import { useMemo } from 'react';
+import { withData } from '../../labs/recipeData';
 import { configOf } from '../../labs/trainerOf';
 import { baseChoices } from '../../stores/baseChoice';
 import { useDatasets } from '../../stores/datasets';
 import { useWithoutMissing } from '../../stores/missingChoices';
 import { useModelName, useStoredModels } from '../../stores/models';
 import { useSession } from '../../stores/session';
+import { useBroughtSet } from '../../stores/trainOn';
 import { SEED_FIELD, typedComplaints, useTypedFields } from '../../stores/typedFields';
 import { useTraining } from '../../stores/useTraining';
 import { fields as adapterFields } from '../../trainers/peft/config';
@@ -20,6 +22,7 @@ export function usePreferences() {
   const backend = useSession((s) => s.backend);
   const recipe = useMemo(() => suggested(chosen, isUntouched, backend), [chosen, isUntouched, backend]);
   useWithoutMissing(chosen, edit, START);
+  useBroughtSet('#/preferences', ({ info }) => edit(withData(recipe, info)));
   const sets = useDatasets().value?.datasets ?? [];
   const { typed } = useTypedFields('preferences');
   const complaints = typedComplaints(typed, { ...configOf(recipe).fields, ...adapterFields, ...SEED_FIELD, ...NOISE_FIELD }); // biome-ignore format: one call

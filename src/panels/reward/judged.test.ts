@@ -26,6 +26,13 @@ test('a live model is another one every ten steps, a kept one never', () => {
   expect(judgedModels(options, run, kept).judged?.version).toBe(judgedModels(options, { ...run, step: 90 }, kept).judged?.version); // biome-ignore format: one call
 });
 
+test('a run that is not in view has the version of its weights too, so that what was measured of them is found again', () => {
+  const done = testRun({ id: 'r0', status: 'finished', step: 80 });
+  const all = [{ ref: 'run:r0', name: 'before' }, ...options];
+  const beside = judgedModels(all, run, { beside: 'run:r0' }, [done, run]).beside;
+  expect(beside).toMatchObject({ version: 'at 80', isLive: false });
+  expect(judgedModels(all, done, {}, [done, run]).judged?.version).toBe('at 80');
+});
 test('an adapter is told by its run, or by the base that it lies beside', () => {
   const adapter = testRun({ id: 'r2', recipe: { peft: { r: 4 } } });
   const runs = { r1: run, r2: adapter };

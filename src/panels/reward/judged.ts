@@ -17,17 +17,20 @@ export interface JudgedModels {
 /** A live model is read again after this many steps: often enough to watch, rare enough to train on. */
 const REREAD_STEPS = 10;
 
+/** `run`: in view; `runs`: all that there are. */
 export function judgedModels(
   options: readonly ModelOption[],
   run: RunRecord | undefined,
   choice: { judged?: string; beside?: string },
+  runs: readonly RunRecord[] = run ? [run] : [],
 ): JudgedModels {
   const find = (ref: string | undefined) => options.find((option) => option.ref === ref);
   const of = (option: ModelOption | undefined): JudgedModel | undefined => {
     if (!option) return undefined;
-    if (run?.id === undefined || option.ref !== `run:${run.id}`) return { ...option, version: 'kept', isLive: false };
-    const isLive = run.status === 'running';
-    return { ...option, isLive, version: String(isLive ? Math.floor(run.step / REREAD_STEPS) : `at ${run.step}`) };
+    const own = runs.find(({ id }) => option.ref === `run:${id}`);
+    if (!own) return { ...option, version: 'kept', isLive: false };
+    const isLive = own.status === 'running';
+    return { ...option, isLive, version: String(isLive ? Math.floor(own.step / REREAD_STEPS) : `at ${own.step}`) };
   };
   const judged = of(find(choice.judged) ?? find(run && `run:${run.id}`) ?? options[0]);
   const beside = of(find(choice.beside));

@@ -1,14 +1,15 @@
 // What is measured of the models in view: which pairs, the reports that are there, and the verbs.
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 import { PAIRS } from '../../labs/recipes/preference';
 import type { DatasetInfo } from '../../protocol/requests';
 import type { RewardReport } from '../../protocol/rewardReport';
 import type { JudgedModel } from './judged';
 import {
-  type KeptReport,
   makeReport,
   type ReportRequest,
   reportKey,
+  restoreReports,
+  type ShownReport,
   stopReport,
   useReports as useKept,
 } from './reports';
@@ -23,16 +24,23 @@ export interface ReportOf {
   report: RewardReport;
 }
 export function useReports({ models, run, sets }: Pick<Reward, 'models' | 'run' | 'sets'>) {
-  const [count, setCount] = useState<Count>('64');
+  const [chosenCount, setCount] = useState<Count>();
   const [wanted, setWanted] = useState<string>();
-  const byKey = useKept((s) => s.byKey);
-  const own = run?.recipe.data.train[0]?.ref;
-  const set = [wanted, own, PAIRS].flatMap((id) => sets.find((one) => one.id === id) ?? [])[0];
+  const { byKey, latest } = useKept();
   const asked = [models.judged, models.beside].flatMap((model) => model ?? []);
+  const refs = asked.map(({ ref }) => ref).join(' ');
+  useEffect(() => {
+    for (const ref of refs.split(' ')) restoreReports(ref).catch(() => {}); // without it, it is measured anew
+  }, [refs]);
+  // Until the person chooses: what the judged model was last measured on.
+  const last = models.judged && latest[models.judged.ref];
+  const count = chosenCount ?? COUNTS.find((one) => Number(one) === last?.pairs) ?? '64';
+  const own = run?.recipe.data.train[0]?.ref;
+  const set = [wanted, last?.dataset, own, PAIRS].flatMap((id) => sets.find((one) => one.id === id) ?? [])[0];
   const items = asked.flatMap((model) => {
     if (!set) return [];
     const request: ReportRequest = { ref: model.ref, dataset: set.id, pairs: Number(count), seed: 1 };
-    const kept: KeptReport | undefined = byKey[reportKey(request)];
+    const kept: ShownReport | undefined = byKey[reportKey(request)];
     return [{ model, request, kept }];
   });
   const isMeasuring = items.some(({ kept }) => kept?.isMeasuring);
@@ -54,7 +62,7 @@ export function useReports({ models, run, sets }: Pick<Reward, 'models' | 'run' 
       : [],
     /** One after the other: the device is one. */
     measure: async () => {
-      for (const { request, model } of due.length > 0 ? due : items) await makeReport(request, model.version);
+      for (const { request, model } of due.length > 0 ? due : items) await makeReport(request, model);
     },
     stop: () => {
       for (const { request } of items) stopReport(reportKey(request));

@@ -1,6 +1,7 @@
 // The panel's state: the recipe being edited, the run in view and the verbs on them, and which reward models are judged.
 import { useMemo } from 'react';
 import { create } from 'zustand';
+import { withData } from '../../labs/recipeData';
 import { configOf } from '../../labs/trainerOf';
 import type { ModelRef } from '../../protocol/requests';
 import { baseChoices } from '../../stores/baseChoice';
@@ -9,6 +10,7 @@ import { useWithoutMissing } from '../../stores/missingChoices';
 import { modelOptions } from '../../stores/modelOptions';
 import { useModelName, useModelStore, useStoredModels } from '../../stores/models';
 import { useSession } from '../../stores/session';
+import { useBroughtSet } from '../../stores/trainOn';
 import { SEED_FIELD, typedComplaints, useTypedFields } from '../../stores/typedFields';
 import { useTraining } from '../../stores/useTraining';
 import { fields as adapterFields } from '../../trainers/peft/config';
@@ -25,6 +27,7 @@ export function useReward() {
   const backend = useSession((s) => s.backend);
   const recipe = useMemo(() => suggested(chosen, isUntouched, backend), [chosen, isUntouched, backend]);
   useWithoutMissing(chosen, edit, START);
+  useBroughtSet('#/reward', ({ info }) => edit(withData(recipe, info)));
   const sets = useDatasets().value?.datasets ?? [];
   const { typed } = useTypedFields('reward');
   const complaints = typedComplaints(typed, { ...configOf(recipe).fields, ...adapterFields, ...SEED_FIELD, ...NOISE_FIELD }); // biome-ignore format: one call
@@ -42,7 +45,7 @@ export function useReward() {
     stored,
     bases: baseChoices(runs, recipe.model.ref, nameOf, stored, true),
     nameOf,
-    models: judgedModels(modelOptions(runs, stored, 'score'), training.run, { ...choice, ...(wanted && { judged: wanted }) }), // biome-ignore format: one call
+    models: judgedModels(modelOptions(runs, stored, 'score'), training.run, { ...choice, ...(wanted && { judged: wanted }) }, runs), // biome-ignore format: one call
     /** An explicit choice ends what another page has asked for. */
     judge: (change: { judged?: ModelRef; beside?: ModelRef }) => {
       if ('judged' in change) useModelStore.setState({ wantedReward: undefined });

@@ -1,5 +1,6 @@
 // The recipe being edited outlives the panel and the page: neither going to another panel and back nor a reload loses it.
 import { create } from 'zustand';
+import { withCounted } from '../../labs/twoMetrics';
 import type { BackendInfo } from '../../protocol/model';
 import type { Recipe } from '../../protocol/recipe';
 import { isSlow, keepRecipe, keptRecipe } from '../../stores/recipeDraft';
@@ -19,7 +20,9 @@ const kept = found && METHODS.some(({ id }) => id === found.trainer) ? found : u
 export const useRlhfDraft = create<Draft>()((set) => ({
   recipe: kept ?? START,
   isUntouched: kept === undefined,
-  edit: (recipe) => {
+  // Whoever changes the prompts: what their cases cannot count is not left in the form.
+  edit: (given) => {
+    const recipe = withCounted(given);
     keepRecipe(KEY, recipe);
     set({ recipe, isUntouched: false });
   },

@@ -20,13 +20,14 @@ export interface KlLabInput {
 export interface KlLabOptions {
   /** Name of the one tensor whose gradient is compared; all unless given. */
   tensor?: string;
-  /** Rows read together. */
+  /** Rows read together, READ_TOGETHER unless given. */
   batchSize?: number;
   yieldToOthers?: () => Promise<void>;
   signal?: AbortSignal;
   onProgress?: (done: number, total: number) => void;
 }
 
+export const READ_TOGETHER = 8;
 const IDS = Object.keys(klEstimators) as KlEstimatorId[];
 
 export interface ExactRows {
@@ -96,7 +97,7 @@ export async function klLab(
   policy: ModelEngine,
   reference: ModelEngine,
   rows: readonly KlLabInput[],
-  { tensor, batchSize = 8, yieldToOthers, signal, onProgress }: KlLabOptions = {},
+  { tensor, batchSize = READ_TOGETHER, yieldToOthers, signal, onProgress }: KlLabOptions = {},
 ): Promise<KlLabResult> {
   const sorted = rows.map((_, i) => i).sort((a, b) => rows[a]!.ids.length - rows[b]!.ids.length);
   const parts: { own: number[]; batch: Batch }[] = [];
@@ -202,7 +203,7 @@ function batchOf(rows: readonly KlLabInput[], { config, adapters }: ModelEngine)
 }
 
 /** Predictions whose logits of both models are on the device at once. */
-const CHUNK = 256;
+export const CHUNK = 256;
 type Read = Record<keyof ExactRows, Float32Array>;
 /** Each [B·T]; 0 where nothing is predicted. */
 async function readBatch(policy: ModelEngine, reference: ModelEngine, batch: Batch): Promise<Read> {
