@@ -121,7 +121,7 @@ async function methodFigures(method: Method, isForced: boolean): Promise<Measure
     for (const { id } of METRICS)
       if (!isStart || !['win_rate', 'kl'].includes(id)) runs[id]!.push(values[id]!.filter((value) => value !== null));
     const read = METRICS.map((metric) => {
-      const { before: was, now, low, high } = readingOf(metric, before, values, new Rng(seed, metric.id));
+      const { before: was, now, low, high } = readingOf(metric, before, values, { rng: new Rng(seed, metric.id) });
       return `${metric.id} ${was.toFixed(3)} → ${now.toFixed(3)} [${low.toFixed(3)}, ${high.toFixed(3)}]`;
     });
     console.error(`pref/${method}, seed ${seed}: ${read.join('; ')}`);

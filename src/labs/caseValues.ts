@@ -7,7 +7,7 @@ import type { Graded } from '../eval/metric';
 import { findMetrics } from '../eval/registry';
 import { type NamedReward, reward } from '../eval/rewards/reward';
 import { greedySampler } from '../eval/sampler';
-import { mean, pairedChange } from '../eval/stats';
+import { mean, pairedChange, pairedInterval } from '../eval/stats';
 import { numbers } from '../lib/algebra';
 import { CancelledError, ConfigError } from '../lib/errors';
 import type { Rng } from '../lib/rng';
@@ -129,8 +129,17 @@ export async function caseValues(
   return out;
 }
 
-/** The mean over cases that count, and how it has changed since `start`, case by case. */
-export function readingOf({ id, unit }: Watched, start: CaseValues, now: CaseValues, rng: Rng): Reading {
+/**
+ * The mean over cases that count, and how it has changed since `start`, case by case: by a bootstrap at 95 % for one look at a model, or
+ * at the level at which many looks hold together.
+ */
+export function readingOf(
+  { id, unit }: Watched,
+  start: CaseValues,
+  now: CaseValues,
+  by: { rng: Rng } | { level: number },
+): Reading {
+  const kind = unit === 'share' ? 'share' : 'other';
   const values = now[id]!;
   // Against itself a model wins half the time.
   const before = id === 'win_rate' ? values.map((value) => (value === null ? null : 0.5)) : start[id]!;
@@ -138,7 +147,7 @@ export function readingOf({ id, unit }: Watched, start: CaseValues, now: CaseVal
     metric: id,
     before: meanOf(before),
     now: meanOf(values),
-    ...pairedChange(before, values, rng, unit === 'share' ? 'share' : 'other'),
+    ...('level' in by ? pairedInterval(before, values, kind, by.level) : pairedChange(before, values, by.rng, kind)),
   };
 }
 const meanOf = (all: readonly (number | null)[]): number => mean(all.filter((value) => value !== null));

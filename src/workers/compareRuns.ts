@@ -103,7 +103,7 @@ export async function compareRuns(
           cases: held.own.length,
           refusals: held.refusals.length,
           seed,
-          readings: COMPARED_METRICS.map((metric, i) => readingOf(metric, startValues!, now, rng.fork(i))),
+          readings: COMPARED_METRICS.map((metric, i) => readingOf(metric, startValues!, now, { rng: rng.fork(i) })),
           rubric: now.rubric!,
           startRubric: startValues.rubric!,
         };
