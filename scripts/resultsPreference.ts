@@ -2,8 +2,9 @@
 // Chained: reward models are trained first and lie under .checkpoints/results, where the runs that they pay find them.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { bootstrapMean, bootstrapOverSeeds, mean } from '../src/eval/stats';
+import { type CaseValues, readingOf } from '../src/labs/caseCounts';
 import { RUBRIC_CASES } from '../src/labs/casesOf';
-import { type CaseValues, caseValues, heldOutCases, readingOf } from '../src/labs/caseValues';
+import { caseValues, heldOutCases } from '../src/labs/caseValues';
 import { settingsOf } from '../src/labs/recipeSettings';
 import { PREFERENCE_START } from '../src/labs/recipes/preference';
 import {

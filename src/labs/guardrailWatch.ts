@@ -21,8 +21,9 @@ import type { RenderContext } from '../text/renderContext';
 import type { Reference } from '../trainers/loop';
 import { Interruption } from '../trainers/online/rollout';
 import type { World } from '../world/state';
+import { type CaseValues, readingOf } from './caseCounts';
 import { casesOf } from './casesOf';
-import { type CaseValues, caseValues, type HeldOutCases, heldOutCases, readingOf } from './caseValues';
+import { caseValues, type HeldOutCases, heldOutCases } from './caseValues';
 
 export interface WatchOptions {
   recipe: Recipe & { two_metrics: TwoMetrics };

@@ -1,8 +1,9 @@
 // The request compareRuns: several runs and the model that all of them started from, on the same held-out cases. Each run that is
 // done is kept with its record at once, so that a stop loses only the one under way.
 
+import { type CaseValues, readingOf } from '../labs/caseCounts';
 import { RUBRIC_CASES } from '../labs/casesOf';
-import { answersOf, type CaseValues, caseValues, heldOutCases, readingOf } from '../labs/caseValues';
+import { answersOf, caseValues, heldOutCases } from '../labs/caseValues';
 import { driftFrom } from '../labs/reference';
 import { requireLanguageModel } from '../labs/startModel';
 import { ConfigError } from '../lib/errors';

@@ -1,8 +1,8 @@
-// What is told of a run after many looks: how often simulated runs in which nothing has changed are stopped, or told a change.
+// Wins and drift by hand; and how often simulated runs in which nothing has changed are stopped, or told a change, over many looks.
 import { expect, test } from 'vitest';
 import { Rng } from '../lib/rng';
 import { levelOf, looksOf, outcomeOf, type TwoMetrics, watchedMetrics } from '../protocol/twoMetrics';
-import { type CaseValues, readingOf } from './caseValues';
+import { type CaseValues, driftOf, readingOf, winsOf } from './caseCounts';
 
 /** Hardest to hold: nothing is allowed, so that every chance counts. Drift cannot be below 0, and is at its limit in truth. */
 const NOTHING = 1e-9;
@@ -72,3 +72,11 @@ test.each([8, 40, 80])(
     expect(simulated(cases, 100, 0.95).stopped).toBeGreaterThan(0.05 + 2 * MONTE_CARLO);
   },
 );
+
+test('wins: ties count half, and a case without quality on a side does not count', () => {
+  expect(winsOf([1, 0.5, 0.2, null, 0.3], [0.5, 0.5, 0.6, 1])).toEqual([1, 0.5, 0, null, null]);
+});
+test('drift: k3 of each token, e^(−d) − 1 + d, over the answer and no further', () => {
+  const d = Math.log(2); // k3 = 1/2 − 1 + ln 2
+  expect(driftOf([-1, -1 + d], [-1, -1, -50])).toBeCloseTo(Math.log(2) - 0.5, 12);
+});
