@@ -37,6 +37,7 @@ export function PreferencesPanel() {
   const states = modelStates(shown.model.ref, run);
   const reference = referenceToRead(shown, run);
   const pairs = { recipe: shown, reference, sets: pairSets, settings, place, onPlace: setPlace };
+  const twoMetrics = <TwoMetricsCard run={run} recipe={recipe} edit={preferences.edit} isBusy={preferences.isBusy} />;
   return (
     <TrainingPanel
       training={preferences}
@@ -64,10 +65,11 @@ export function PreferencesPanel() {
           <div className="train-empty">
             <NoRun />
             <PinCard />
+            {twoMetrics}
           </div>
         )}
       </div>
-      <TwoMetricsCard run={run} recipe={recipe} edit={preferences.edit} isBusy={preferences.isBusy} />
+      {run && twoMetrics}
       <PairBox {...pairs} states={states} z={(run && lastValue(run.points, 'kl')) ?? 0} />
       <MarginCard {...pairs} state={states[0]!} />
       <Answers key={run?.id} generations={run?.generations ?? []} isOver={run !== undefined && !isLive(run)} />

@@ -40,7 +40,11 @@ export function RecipeCard({ preferences }: { preferences: Preferences }) {
       {isRaw && (
         <p className="warn-text train-small">
           A raw base has not learnt to answer: two unlikely answers are compared, and the format is not there yet. SFT
-          comes first: train it under <a href="#/sft">SFT</a>, or{' '}
+          comes first: train it under{' '}
+          <a className="link" href="#/sft">
+            SFT
+          </a>
+          , or{' '}
           <button
             type="button"
             className="link"

@@ -113,19 +113,19 @@ function MetricsTable({ last: { verdict, level = 0.95 } }: { last: Measured }) {
         <thead>
           <tr>
             <th scope="col">metric</th>
-            <th scope="col" className="n">
-              start
-            </th>
-            <th scope="col" className="n">
-              now
-            </th>
+            <th scope="col">state</th>
             <th scope="col" className="n">
               change [{levelWords(level)}]
             </th>
             <th scope="col" className="n">
               limit
             </th>
-            <th scope="col">state</th>
+            <th scope="col" className="n">
+              start
+            </th>
+            <th scope="col" className="n">
+              now
+            </th>
           </tr>
         </thead>
         <tbody>
@@ -140,11 +140,11 @@ function MetricsTable({ last: { verdict, level = 0.95 } }: { last: Measured }) {
               )}
               <tr title={WATCHED[reading.metric]?.meaning}>
                 <td className="mono">{reading.metric}</td>
-                <td className="n">{valueWords(reading.metric, reading.before)}</td>
-                <td className="n">{valueWords(reading.metric, reading.now)}</td>
+                <td className={STATE_WORDS[state].className}>{STATE_WORDS[state].words}</td>
                 <td className="n mono">{changeWords(reading)}</td>
                 <td className="n quiet">{`${sign}${boundWords(reading.metric, group, limit)}`}</td>
-                <td className={STATE_WORDS[state].className}>{STATE_WORDS[state].words}</td>
+                <td className="n">{valueWords(reading.metric, reading.before)}</td>
+                <td className="n">{valueWords(reading.metric, reading.now)}</td>
               </tr>
             </Fragment>
           ))}
