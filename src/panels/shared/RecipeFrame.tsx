@@ -70,7 +70,7 @@ export function RecipeFrame({
       className={className}
     >
       <fieldset className={`form-knobs ${knobs}`} disabled={isBusy}>
-        <legend className="sr-only">{title}</legend>
+        <legend className="sr-only">{title} settings</legend>
         {children}
       </fieldset>
     </Card>
