@@ -22,9 +22,9 @@ test('malformed JSONL: the message names the line, and the rows that were there 
   await give('empty.jsonl', '');
   await expect(page.getByRole('alert')).toContainText(/empty|no rows/i);
   await give('good.jsonl', `${good}\n`);
-  await expect(page.getByRole('button', { name: /good/ })).toBeVisible();
+  await expect(page.getByRole('button', { name: /^good/ })).toBeVisible();
   await page.reload();
-  await expect(page.getByRole('button', { name: /good/ })).toBeVisible();
+  await expect(page.getByRole('button', { name: /^good/ })).toBeVisible();
 });
 
 test('a full disk: training goes on and the message says what is kept', async ({ page, context, baseURL }) => {

@@ -36,7 +36,7 @@ test('a run lies among the outcomes, and a guardrail that is surely worse stops 
   await expect(page.getByText(/kl \+[\d.]+ \[[\d.]+, [\d.]+\] nats, above the \+1\.00 allowed/).first()).toBeVisible();
   const map = card(page).getByRole('img', { name: /^Two metrics, [2-5] measurements, step [1-4]0: / });
   await expect(map).toBeVisible();
-  await expect(card(page).getByRole('row', { name: /^kl 0\.00 / })).toContainText('worse');
+  await expect(card(page).getByRole('row', { name: /^kl worse \+/ })).toBeVisible();
   // The same KL stands among the curves, at the steps at which answers were drawn.
   await expect(page.getByRole('img', { name: /^KL of drawn answers over 40 steps: kl [1-9]/ })).toBeVisible();
   // Pairs that the run decides by now are counted under both of its ends.

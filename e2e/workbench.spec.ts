@@ -141,7 +141,7 @@ test('a cut target is cured by leaving the long rows out, and the run trains on 
   await runButton(page).click();
   const gate = page.getByRole('alert', { name: 'Pre-flight check' });
   await expect(gate).toContainText('trained tokens are cut away', { timeout: 60_000 });
-  await gate.getByRole('button', { name: 'Look at the rows in Mask' }).click();
+  await gate.getByRole('button', { name: 'Open in Mask' }).click();
   await expect(page.getByRole('spinbutton', { name: 'max_length' })).toHaveValue('120');
   await page.getByLabel('longer rows').selectOption('drop');
   await toSft(page);

@@ -3,8 +3,9 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { bootstrapCrossed, bootstrapMean, mean } from '../src/eval/stats';
+import { type CaseValues, readingOf } from '../src/labs/caseCounts';
 import { RUBRIC_CASES } from '../src/labs/casesOf';
-import { type CaseValues, caseValues, heldOutCases, readingOf } from '../src/labs/caseValues';
+import { caseValues, heldOutCases } from '../src/labs/caseValues';
 import { settingsOf } from '../src/labs/recipeSettings';
 import { PREFERENCE_START } from '../src/labs/recipes/preference';
 import {
@@ -154,7 +155,7 @@ async function methodFigures(method: Method, isForced: boolean): Promise<Measure
     if (policy.seconds !== undefined) seconds.push(policy.seconds);
     runs.push({ seed, values, isStart: policy.key === undefined });
     const read = METRICS.map((metric) => {
-      const { before: was, now, low, high } = readingOf(metric, before, values, new Rng(seed, metric.id));
+      const { before: was, now, low, high } = readingOf(metric, before, values, { rng: new Rng(seed, metric.id) });
       return `${metric.id} ${was.toFixed(3)} → ${now.toFixed(3)} [${low.toFixed(3)}, ${high.toFixed(3)}]`;
     });
     console.error(`pref/${method}, seed ${seed}, ${Math.round(policy.seconds ?? 0)} s: ${read.join('; ')}`);

@@ -9,6 +9,7 @@ import {
   bootstrapOverSeeds,
   mean,
   pairedChange,
+  pairedInterval,
   quantile,
 } from './stats';
 
@@ -121,4 +122,40 @@ test('a share that no case changed is not certain: it is widened by Wilson’s i
   expect(high).toBeCloseTo(0.088, 3);
   // Lengths and distances have no such bound.
   expect(pairedChange(ones, ones, new Rng(1), 'other')).toEqual({ low: 0, high: 0 });
+});
+
+test('an interval of any level is Student’s t over the cases’ own changes; shares are widened by what few cases cannot show', () => {
+  const before = [10, 12, 9, 14];
+  const after = [13, 13, 14, 15]; // changes 3, 1, 5, 1: mean 2.5, standard error √(11/3)/2 = 0.957
+  const { low, high } = pairedInterval(before, after, 'other', 0.95);
+  expect(low).toBeCloseTo(2.5 - 3.182 * 0.9574, 2);
+  expect(high).toBeCloseTo(2.5 + 3.182 * 0.9574, 2);
+  const ones = Array.from({ length: 40 }, () => 1);
+  for (const level of [0.95, 0.9982]) {
+    const untouched = pairedInterval(ones, ones, 'share', level);
+    expect(untouched.high).toBeCloseTo(1 - ((1 - level) / 2) ** (1 / 40), 6);
+    expect(untouched.low).toBeCloseTo(-untouched.high, 12);
+    // One case that fell does not show that none would rise.
+    const one = pairedInterval(ones, [0, ...ones.slice(1)], 'share', level);
+    expect(one.low).toBeLessThan(untouched.low);
+    expect(one.high).toBeGreaterThan(0);
+  }
+  expect(pairedInterval(ones, ones, 'other', 0.99)).toEqual({ low: 0, high: 0 });
+});
+
+test('a ratio of which cases count on one side alone: the interval covers as often as it says', () => {
+  const draw = (rng: Rng) => Array.from({ length: 60 }, () => (rng.next() < 0.6 ? Number(rng.next() < 0.7) : null));
+  const rng = new Rng(11);
+  const runs = 600;
+  let missed = 0;
+  for (let run = 0; run < runs; run++) {
+    const { low, high } = pairedInterval(draw(rng), draw(rng), 'share', 0.9);
+    if (low > 0 || high < 0) missed++;
+  }
+  // 60 expected; two standard errors are 15. Added cases make it a little wider than it need be.
+  expect(missed).toBeGreaterThan(20);
+  expect(missed).toBeLessThan(75);
+  expect(pairedInterval([null, null], [1, 1], 'share', 0.95).low).toBeNaN();
+  expect(pairedInterval([null, 1], [null, 1], 'share', 0.95)).toEqual({ low: -1, high: 1 });
+  expect(pairedInterval([1], [2], 'other', 0.95).low).toBeNaN();
 });

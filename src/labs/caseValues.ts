@@ -7,22 +7,16 @@ import type { Graded } from '../eval/metric';
 import { findMetrics } from '../eval/registry';
 import { type NamedReward, reward } from '../eval/rewards/reward';
 import { greedySampler } from '../eval/sampler';
-import { mean, pairedChange } from '../eval/stats';
-import { numbers } from '../lib/algebra';
 import { CancelledError, ConfigError } from '../lib/errors';
-import type { Rng } from '../lib/rng';
 import { generate } from '../nn/generate';
 import type { ModelEngine } from '../nn/seam';
-import { klEstimators } from '../protocol/klEstimators';
-import { type Reading, refusalCounts, type Watched } from '../protocol/twoMetrics';
+import { refusalCounts, type Watched } from '../protocol/twoMetrics';
 import type { RenderContext } from '../text/renderContext';
 import type { Reference } from '../trainers/loop';
 import { type EvaluationCase, evaluationCases } from '../world/cases';
 import { builtinCases } from '../world/registry';
 import type { World } from '../world/state';
-
-/** Value of each case, in the order of the cases; null where it does not count. */
-export type CaseValues = { [metric: string]: (number | null)[] };
+import { type CaseValues, driftOf, winsOf } from './caseCounts';
 
 /** Requests that must be refused, and some that only sound like it. */
 const REFUSALS = 'builtin:sft/safety';
@@ -116,10 +110,11 @@ export async function caseValues(
   );
   const out: CaseValues = {};
   const own = graded.slice(0, cases.own.length);
+  const rubric = own.map(({ verdicts }) => verdicts.rubric);
   for (const { id, on } of metrics) {
     if (id === 'kl') out[id] = await drift(cases.own, options, (done) => onProgress?.(all.length + done, total));
     else if (id === 'reward') out[id] = await rewarded(own, ids, options);
-    else if (id === 'win_rate') out[id] = wins(own, options.start?.rubric);
+    else if (id === 'win_rate') out[id] = winsOf(rubric, options.start?.rubric ?? rubric);
     else {
       const [metric] = findMetrics([id]);
       out[id] = (on === 'own' ? own : graded).map((one) => {
@@ -129,32 +124,10 @@ export async function caseValues(
     }
   }
   // Kept beside its comparison: what later answers are compared with.
-  out.rubric ??= own.map(({ verdicts }) => verdicts.rubric);
+  out.rubric ??= rubric;
   return out;
 }
 
-/** The mean over cases that count, and how it has changed since `start`, case by case. */
-export function readingOf({ id, unit }: Watched, start: CaseValues, now: CaseValues, rng: Rng): Reading {
-  const values = now[id]!;
-  // Against itself a model wins half the time.
-  const before = id === 'win_rate' ? values.map((value) => (value === null ? null : 0.5)) : start[id]!;
-  return {
-    metric: id,
-    before: meanOf(before),
-    now: meanOf(values),
-    ...pairedChange(before, values, rng, unit === 'share' ? 'share' : 'other'),
-  };
-}
-const meanOf = (all: readonly (number | null)[]): number => mean(all.filter((value) => value !== null));
-
-/** 1 where the rubric puts the answer above the start's, 0 below, a half where it is the same. */
-function wins(own: readonly Graded[], before: CaseValues[string] | undefined): (number | null)[] {
-  return own.map(({ verdicts: { rubric } }, i) => {
-    const was = before ? before[i]! : rubric;
-    if (rubric === null || was === null) return null;
-    return Math.abs(rubric - was) < 1e-9 ? 0.5 : Number(rubric > was);
-  });
-}
 async function rewarded(
   own: readonly Graded[],
   ids: readonly number[][],
@@ -212,7 +185,7 @@ async function drift(
     const read = await driftFrom(batch);
     part.forEach((i, b) => {
       const first = b * batch.T + prompts[i]!.length - 1;
-      out[i] = drawn[i]!.logps.reduce((sum, logp, t) => sum + klEstimators.k3.of(numbers, logp - read[first + t]!), 0);
+      out[i] = driftOf(drawn[i]!.logps, read.subarray(first));
     });
     onProgress(Math.min(start + WATCH_READ, order.length));
     await giveWay();

@@ -86,7 +86,9 @@ const measured = (reports: readonly StepReport[]) =>
     .flatMap(({ points }) => points)
     .flatMap((point) => {
       const readings = readingsOf(point);
-      return readings ? [{ step: point.step, readings, seconds: point['two_metrics/seconds'] }] : [];
+      return readings
+        ? [{ step: point.step, readings, seconds: point['two_metrics/seconds'], level: point['two_metrics/level'] }]
+        : [];
     });
 const of = (readings: readonly Reading[], metric: string) => readings.find((one) => one.metric === metric)!;
 
@@ -103,6 +105,7 @@ describe('a run with targets and guardrails', () => {
     const kl = of(second!.readings, 'kl');
     expect(kl.now).toBeGreaterThan(0.01);
     expect(kl.low).toBeLessThanOrEqual(kl.now - kl.before);
+    expect(second!.level).toBeCloseTo(1 - 0.05 / (5 * 2), 12);
     expect(of(second!.readings, 'mean_length').before).toBe(of(start!.readings, 'mean_length').now);
     expect(start!.seconds).toBeGreaterThan(0);
   }, 60_000);
@@ -118,7 +121,7 @@ describe('a run with targets and guardrails', () => {
   }, 60_000);
 
   test('a guardrail that is surely worse ends the run, with the reason in words; resumed, it goes on and measures again', async () => {
-    const recipe = recipeOf({ ...watch, guardrails: [{ metric: 'kl', worse_by: 1e-6 }], stop: true });
+    const recipe = recipeOf({ ...watch, cases: 24, guardrails: [{ metric: 'kl', worse_by: 1e-6 }], stop: true });
     const run = await prepare(recipe);
     const reports = [await run.trainStep(), await run.trainStep()];
     expect(reports.map(({ stop }) => stop?.step)).toEqual([undefined, 2]);

@@ -2,12 +2,13 @@
 // the same cases gave at the start.
 import type { NamedReward } from '../eval/rewards/reward';
 import { CancelledError } from '../lib/errors';
-import { Rng } from '../lib/rng';
 import type { ModelEngine } from '../nn/seam';
 import type { Recipe } from '../protocol/recipe';
 import type { MetricPoint, StopReason } from '../protocol/run';
 import {
   guardrailWords,
+  LEVEL,
+  levelOf,
   outcomeOf,
   pointOf,
   type Reading,
@@ -20,8 +21,9 @@ import type { RenderContext } from '../text/renderContext';
 import type { Reference } from '../trainers/loop';
 import { Interruption } from '../trainers/online/rollout';
 import type { World } from '../world/state';
+import { type CaseValues, readingOf } from './caseCounts';
 import { casesOf } from './casesOf';
-import { type CaseValues, caseValues, type HeldOutCases, heldOutCases, readingOf } from './caseValues';
+import { caseValues, type HeldOutCases, heldOutCases } from './caseValues';
 
 export interface WatchOptions {
   recipe: Recipe & { two_metrics: TwoMetrics };
@@ -71,11 +73,12 @@ export class GuardrailWatch {
 
   /** Undefined when it was interrupted: it is due still. */
   async measure(
-    at: { step: number; epoch: number },
+    at: { step: number; epoch: number; maxSteps: number },
     isInterrupted: () => boolean,
   ): Promise<{ point: MetricPoint; stop?: StopReason } | undefined> {
     const { recipe, now } = this.options;
-    const { step } = at;
+    const { step, epoch, maxSteps } = at;
+    const level = levelOf(recipe.two_metrics, maxSteps);
     const interruption = new Interruption(isInterrupted, this.options.yieldToOthers);
     const started = now();
     let values: CaseValues;
@@ -87,17 +90,17 @@ export class GuardrailWatch {
     }
     this.state.start ??= values;
     this.state.measuredAt = step;
-    const readings = this.metrics.map((metric) => this.reading(metric, values, step));
-    const point: MetricPoint = { ...at, ...pointOf(readings), [SECONDS]: (now() - started) / 1000 };
+    const readings = this.metrics.map((metric) => this.reading(metric, values, step, level));
+    const seconds = (now() - started) / 1000;
+    const point: MetricPoint = { step, epoch, ...pointOf(readings), [LEVEL]: level, [SECONDS]: seconds };
     const { broken } = outcomeOf(readings, recipe.two_metrics);
     if (!broken || !recipe.two_metrics.stop) return { point };
     const message = `${guardrailWords(broken)}.`;
     return { point, stop: { kind: 'guardrail', metric: broken.spec.metric, step, message } };
   }
 
-  private reading(metric: Watched, values: CaseValues, step: number): Reading {
-    const rng = new Rng(this.options.recipe.seed, 'two metrics').fork(step);
-    const reading = readingOf(metric, this.state.start!, values, rng);
+  private reading(metric: Watched, values: CaseValues, step: number, level: number): Reading {
+    const reading = readingOf(metric, this.state.start!, values, { level });
     // The weights are the very same: that nothing has changed is no estimate.
     return step === 0 && !Number.isNaN(reading.now) ? { ...reading, low: 0, high: 0 } : reading;
   }

@@ -339,7 +339,7 @@ export class RecipeRun {
     const { watch } = this.beside;
     const { step, maxSteps, epoch } = this.run;
     if (!watch?.isDue(step, maxSteps)) return emptyReport();
-    const measured = await watch.measure({ step, epoch }, isInterrupted);
+    const measured = await watch.measure({ step, epoch, maxSteps: this.maxSteps }, isInterrupted);
     return measured && { ...emptyReport(), points: [measured.point], ...(measured.stop && { stop: measured.stop }) };
   }
   async checkpoint(): Promise<

@@ -32,6 +32,15 @@ test('flat is two runs in a row without a decided gain over the best before them
   expect(stage([...flat, run('SimPO', 4, 0.4)])).toBe('stay offline');
   expect(stage([run('SimPO', 0, 0.4), ...flat])).toBe('go online');
 });
+test('why it still pays is named: those of the last two that gained, and no run before them', () => {
+  const gainers = (runs: StagedRun[]) => stageRule(runs, true).gained.map(({ name, over }) => [name, over]);
+  expect(gainers([run('DPO', 1, 0.2), run('ORPO', 2, 0.3)])).toEqual([
+    ['DPO', 'the start'],
+    ['ORPO', 'DPO'],
+  ]);
+  expect(gainers([run('DPO', 1, 0.2), run('ORPO', 2, 0.1), run('KTO', 3, 0.4)])).toEqual([['KTO', 'DPO']]);
+  expect(gainers([run('DPO', 1, 0.2), run('ORPO', 2, 0.2), run('KTO', 3, 0.1)])).toEqual([]);
+});
 test('each gain is over the best before it; online runs are held against the best offline one', () => {
   const { offline, online } = stageRule([run('DPO', 1, 0.2), run('KTO', 2, 0.1), run('RLOO', 3, 0.3, true)], false);
   expect(offline.map(({ over, isDecided }) => [over, isDecided])).toEqual([

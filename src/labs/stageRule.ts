@@ -26,6 +26,8 @@ export interface StageVerdict {
   stage: Stage;
   /** Of the offline runs, in their order; the rule reads the last two. */
   offline: Gain[];
+  /** Those of the last two that are decided, in their order: why it still pays. */
+  gained: Gain[];
   /** Of the online runs, over the best offline one. */
   online: Gain[];
 }
@@ -52,18 +54,18 @@ export function stageRule(runs: readonly StagedRun[], needsExploration: boolean)
   const candidates = (isOnline: boolean): Candidate[] =>
     inOrder.filter((run) => run.isOnline === isOnline).map(({ name, compared }) => ({ name, rubric: compared.rubric }));
   const [first] = inOrder;
-  if (!first) return { stage: 'measure offline', offline: [], online: [] };
+  if (!first) return { stage: 'measure offline', offline: [], gained: [], online: [] };
   const start: Candidate = { name: 'the start', rubric: first.compared.startRubric };
   const offlineRuns = candidates(false);
   const offline = offlineRuns.map((run, i) => gainOf(run, bestOf([start, ...offlineRuns.slice(0, i)])));
   const best = bestOf([start, ...offlineRuns]);
   const online = candidates(true).map((run) => gainOf(run, best));
-  return { stage: stageOf(offline, needsExploration), offline, online };
+  const gained = offline.slice(-2).filter(({ isDecided }) => isDecided);
+  return { stage: stageOf(offline.slice(-2), gained, needsExploration), offline, gained, online };
 }
-function stageOf(offline: readonly Gain[], needsExploration: boolean): Stage {
-  const lastTwo = offline.slice(-2);
+function stageOf(lastTwo: readonly Gain[], gained: readonly Gain[], needsExploration: boolean): Stage {
   if (lastTwo.length === 0) return 'measure offline';
-  if (lastTwo.some(({ isDecided }) => isDecided)) return 'stay offline';
+  if (gained.length > 0) return 'stay offline';
   if (lastTwo.length < 2) return 'one more offline';
   return needsExploration ? 'go online' : 'flat, stay offline';
 }

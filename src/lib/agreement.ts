@@ -15,6 +15,9 @@ export function wilson(k: number, n: number): Interval {
   return { low: k === 0 ? 0 : Math.max(0, centre - half), high: k === n ? 1 : Math.min(1, centre + half) };
 }
 
+/** Share that stays possible with probability `tail` when none of `n` had it: the exact bound (Clopper & Pearson 1934). */
+export const unseenShare = (n: number, tail: number): number => 1 - tail ** (1 / n);
+
 /** 95 % interval of the difference of two shares of different items, k₁∕n₁ − k₂∕n₂: Newcombe 1998, method 10, from Wilson's of each. */
 export function shareDifference(k1: number, n1: number, k2: number, n2: number): Interval {
   const [p1, p2] = [k1 / n1, k2 / n2];

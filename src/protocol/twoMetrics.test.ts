@@ -7,6 +7,9 @@ import {
   GUARDRAILS,
   guardrailState,
   inAllowances,
+  levelOf,
+  levelWords,
+  looksOf,
   outcomeOf,
   pointOf,
   type Reading,
@@ -138,4 +141,19 @@ test('defaults name metrics of their group', () => {
   for (const { metric } of targets) expect(TARGETS.map(({ id }) => id)).toContain(metric);
   for (const { metric } of guardrails) expect(GUARDRAILS.map(({ id }) => id)).toContain(metric);
   expect(targets[0]!.better_by).toBe(WATCHED.rubric!.better_by);
+});
+
+test('looks are the measurements after the start; the level spends one chance in 20 over metrics and looks', () => {
+  expect([looksOf({ every: 50 }, 200), looksOf({ every: 50 }, 210), looksOf({ every: 0 }, 200)]).toEqual([4, 5, 1]);
+  const watch = { ...DEFAULT_TWO_METRICS, every: 50 };
+  expect(levelOf(watch, 200)).toBeCloseTo(1 - 0.05 / (7 * 4), 12);
+  // One metric in both groups is one interval.
+  const both = {
+    ...watch,
+    targets: [{ metric: 'rubric' }],
+    guardrails: [{ metric: 'rubric', worse_by: 0.1 }],
+    every: 0,
+  };
+  expect(levelOf(both, 200)).toBeCloseTo(0.95, 12);
+  expect([0.95, 0.99, 1 - 0.05 / 28, 1 - 0.05 / 56].map(levelWords)).toEqual(['95 %', '99 %', '99.82 %', '99.911 %']);
 });

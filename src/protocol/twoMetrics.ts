@@ -144,10 +144,13 @@ export const GUARDRAILS = WATCHED_LIST.filter(({ worse_by }) => worse_by !== und
 
 export const DEFAULT_TARGETS = ['rubric', 'win_rate'];
 const DEFAULT_GUARDRAILS = ['kl', 'refusal_recall', 'refusal_precision', 'schema_valid', 'mean_length'];
-/** Where a form starts. A share of 40 cases that no answer changed is known to ±0.09 (Wilson), just within what is allowed. */
+/**
+ * Where a form starts. At the level of 7 metrics and 4 looks a share of 80 cases that no answer changed is known to ±0.08, within the
+ * 0.1 that is allowed; of 40 cases it would be ±0.16, and a guardrail that nothing touched could not be said to hold.
+ */
 export const DEFAULT_TWO_METRICS: TwoMetrics = {
   every: 50,
-  cases: 40,
+  cases: 80,
   targets: TARGETS.flatMap(({ id, better_by }) => (DEFAULT_TARGETS.includes(id) ? [{ metric: id, better_by }] : [])),
   guardrails: GUARDRAILS.flatMap(({ id, worse_by }) =>
     DEFAULT_GUARDRAILS.includes(id) ? [{ metric: id, worse_by: worse_by! }] : [],
@@ -155,12 +158,30 @@ export const DEFAULT_TWO_METRICS: TwoMetrics = {
   stop: false,
 };
 
+/** How often something false may be said of a whole run. */
+const WRONG = 0.05;
+/** Measurements after the start that a run of this length makes. */
+export const looksOf = ({ every }: Pick<TwoMetrics, 'every'>, maxSteps: number): number =>
+  every > 0 ? Math.max(1, Math.ceil(maxSteps / every)) : 1;
+/**
+ * Level of one interval so that all of a run hold together with 95 %: Bonferroni over its metrics and its planned looks. Looks share
+ * cases and are dependent in a way that nobody knows, which Bonferroni does not mind; and each look is at another model, so that
+ * sequences for one quantity that is looked at again and again do not fit.
+ */
+export const levelOf = (spec: TwoMetrics, maxSteps: number): number =>
+  1 - WRONG / (watchedMetrics(spec).length * looksOf(spec, maxSteps));
+/** `99.82 %`: as many digits as how often it may miss needs. */
+export const levelWords = (level: number): string => {
+  const miss = (1 - level) * 100;
+  return `${Number((100 - miss).toFixed(Math.max(0, 1 - Math.floor(Math.log10(miss)))))} %`;
+};
+
 /** One metric now and at the start, on the same cases. NaN where nothing was counted. */
 export interface Reading {
   metric: string;
   before: number;
   now: number;
-  /** 95 % interval of now − before. */
+  /** Interval of now − before; of a run's measurements at the level of levelOf. */
   low: number;
   high: number;
 }
@@ -315,6 +336,8 @@ export function guardrailWords({
 export const PREFIX = 'two_metrics/';
 /** Seconds that a measurement took. */
 export const SECONDS = `${PREFIX}seconds`;
+/** Level of its intervals. */
+export const LEVEL = `${PREFIX}level`;
 
 export function pointOf(readings: readonly Reading[]): { [metric: string]: number | null } {
   const known = (value: number) => (Number.isFinite(value) ? value : null);

@@ -239,7 +239,11 @@ export const loopMetrics = {
   'two_metrics/<metric>': {
     unit: '',
     meaning:
-      'A target or a guardrail on held-out answers (two_metrics of the recipe); /start is the model that the run began with, /low and /high the 95 % interval of the change.',
+      'A target or a guardrail on held-out answers (two_metrics of the recipe); /start is the model that the run began with, /low and /high the interval of the change.',
+  },
+  'two_metrics/level': {
+    unit: '',
+    meaning: 'Level of those intervals: 1 − 0.05 over metrics × planned looks, so that all of a run hold together.',
   },
   'two_metrics/seconds': { unit: 's', meaning: 'Time that measuring targets and guardrails took.' },
   tokens_per_second: { unit: 'tokens/s', meaning: 'Tokens read a second, evaluation and saving not counted.' },

@@ -1,10 +1,12 @@
-// What the pre-flight gate found, kind by kind, where runs were asked for; training all the same is a deliberate act.
-import { plural } from '../lib/words';
-import type { GateFinding } from '../protocol/requests';
+// What the pre-flight gate found, row by row, where runs were asked for; training all the same is a deliberate act.
+import { count, plural } from '../lib/words';
+import type { GateFinding, RowPlace } from '../protocol/requests';
 import { StartCures } from './StartCures';
 
-/** Rows of an imported set are named by its hash: their number is what helps. */
-const shortRow = (rowId: string): string => rowId.replace(/^sha256:\w+\//, '');
+const ROWS_NAMED = 5;
+/** Rows of an imported set are named by its hash: the line of the file is what helps, or their number. */
+const shortRow = (rowId: string, line?: number): string =>
+  line === undefined ? rowId.replace(/^sha256:\w+\//, '') : `line ${count(line)}`;
 
 export function GateFindings({
   findings,
@@ -18,32 +20,69 @@ export function GateFindings({
   onClose: () => void;
   /** See StartCures. */
   onDerive?: () => void;
-  onLook?: () => void;
+  /** To the rows, or to one of them; absent where Mask cannot show them. */
+  onLook?: (place?: RowPlace) => void;
 }) {
   return (
     <section className="note bad gate-findings" role="alert" aria-label="Pre-flight check">
-      <div>
-        <b>The pre-flight check stops this run.</b>
-        <ul>
-          {findings.map(({ kind, part, rows, title, first, rowIds }) => (
-            <li key={kind}>
-              <b>
-                {rows > 0 && `${plural(rows, part === 'train' ? 'row' : 'held-out row')}: `}
-                {title}.
-              </b>{' '}
-              {first} {rowIds.length > 0 && <span className="mono">{rowIds.slice(0, 5).map(shortRow).join(', ')}</span>}
-            </li>
-          ))}
-        </ul>
-        <StartCures onDerive={onDerive} onLook={onLook} />{' '}
+      <b>The pre-flight check stops this run.</b>
+      <ul>
+        {findings.map(({ kind, part, rows, title, first, rowIds, places }) => (
+          <li key={kind}>
+            <b>
+              {rows > 0 && `${plural(rows, part === 'train' ? 'row' : 'held-out row')}: `}
+              {title}.
+            </b>{' '}
+            {first}
+            {rowIds.length > 0 && (
+              <>
+                {' '}
+                Rows{' '}
+                {rowIds.slice(0, ROWS_NAMED).map((rowId, i) => (
+                  <RowName key={rowId} rowId={rowId} place={places?.[i]} isFirst={i === 0} onLook={onLook} />
+                ))}
+                {rows > ROWS_NAMED && ' …'}
+              </>
+            )}
+          </li>
+        ))}
+      </ul>
+      <div className="gate-verbs">
+        <StartCures onDerive={onDerive} onLook={onLook && (() => onLook())} />
         <button type="button" className="button" onClick={onClose}>
           Back to the recipe
-        </button>{' '}
+        </button>
         <button type="button" className="button" onClick={onOverride}>
           Train all the same
-        </button>{' '}
-        The run records {findings.map(({ kind }) => kind).join(', ')} as overridden.
+        </button>
+        <span className="quiet">The run records {findings.map(({ kind }) => kind).join(', ')} as overridden.</span>
       </div>
     </section>
+  );
+}
+
+function RowName({
+  rowId,
+  place,
+  isFirst,
+  onLook,
+}: {
+  rowId: string;
+  place: RowPlace | undefined;
+  isFirst: boolean;
+  onLook: ((place: RowPlace) => void) | undefined;
+}) {
+  const name = shortRow(rowId, place?.line);
+  return (
+    <span className="mono">
+      {!isFirst && ', '}
+      {place && onLook ? (
+        <button type="button" className="link mono" title="Look at it in Mask" onClick={() => onLook(place)}>
+          {name}
+        </button>
+      ) : (
+        name
+      )}
+    </span>
   );
 }

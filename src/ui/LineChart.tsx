@@ -133,12 +133,7 @@ export function LineChart({
             <line key={tick} className="grid" x1={0} x2={plotWidth} y1={y(tick)} y2={y(tick)} />
           ))}
         {marks.map(({ value, label }) => (
-          <g key={label}>
-            <line className="mark" x1={0} x2={plotWidth} y1={y(value)} y2={y(value)} />
-            <text className="axis-label" x={plotWidth - 2} y={y(value) - 3} textAnchor="end">
-              {label}
-            </text>
-          </g>
+          <line key={label} className="mark" x1={0} x2={plotWidth} y1={y(value)} y2={y(value)} />
         ))}
         <g clipPath={`url(#${clip})`}>
           {series.map((s, i) => (
@@ -156,6 +151,12 @@ export function LineChart({
               ),
           )}
         </g>
+        {/* Over the curves, which would else run through the words. */}
+        {marks.map(({ value, label }) => (
+          <text key={label} className="axis-label mark-label" x={plotWidth - 2} y={y(value) - 3} textAnchor="end">
+            {label}
+          </text>
+        ))}
         {!isSmall &&
           range.ticks.map((tick) => (
             <text

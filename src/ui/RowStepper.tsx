@@ -16,7 +16,7 @@ export function RowStepper({
   const last = Math.max(0, total - 1);
   const go = (to: number) => onGo(Math.min(last, Math.max(0, to)));
   return (
-    <>
+    <span className="row-stepper">
       <button
         type="button"
         className="icon-button"
@@ -48,6 +48,6 @@ export function RowStepper({
       >
         →
       </button>
-    </>
+    </span>
   );
 }

@@ -4,6 +4,7 @@ import type { RunStatus } from '../protocol/run';
 export function RunControls({
   status,
   isStarting,
+  isRecovering = false,
   canStart,
   blocked,
   startLabel,
@@ -12,6 +13,8 @@ export function RunControls({
   /** Of the run that trains or waits; undefined when none does. */
   status?: RunStatus;
   isStarting: boolean;
+  /** Its device was lost: it cannot be told anything until it is taken up again. */
+  isRecovering?: boolean;
   canStart: boolean;
   /** Why it cannot start, in a sentence that stands elsewhere too. */
   blocked?: string;
@@ -19,22 +22,18 @@ export function RunControls({
   on: { start: () => void; pause: () => void; unpause: () => void; stepOnce: () => void; stop: () => void };
 }) {
   const isPaused = status === 'paused';
+  const isWaiting = status === 'queued' || isRecovering;
   return (
     <>
       {status !== undefined && (
         <>
-          <button
-            type="button"
-            className="button"
-            onClick={isPaused ? on.unpause : on.pause}
-            disabled={status === 'queued'}
-          >
-            {isPaused ? 'Resume' : 'Pause'}
+          <button type="button" className="button" onClick={isPaused ? on.unpause : on.pause} disabled={isWaiting}>
+            {isPaused ? 'Continue' : 'Pause'}
           </button>
-          <button type="button" className="button" onClick={on.stepOnce} disabled={status === 'queued'}>
+          <button type="button" className="button" onClick={on.stepOnce} disabled={isWaiting}>
             Step once
           </button>
-          <button type="button" className="button" onClick={on.stop}>
+          <button type="button" className="button" onClick={on.stop} disabled={isRecovering}>
             Stop
           </button>
         </>

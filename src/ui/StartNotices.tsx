@@ -1,5 +1,5 @@
 // Why a run did not start: what the pre-flight gate found, or what failed, each with its ways out.
-import type { GateFinding } from '../protocol/requests';
+import type { GateFinding, RowPlace } from '../protocol/requests';
 import { GateFindings } from './GateFindings';
 import { StartCures } from './StartCures';
 
@@ -12,8 +12,8 @@ interface Failure {
 interface Ways {
   /** Derives the assistant's spans, then calls what it is given; absent where that is not what is wrong. */
   deriveAnd?: (retry: () => void) => void;
-  /** To the rows, as the recipe reads them. */
-  onLook?: () => void;
+  /** To the rows, as the recipe reads them, or to one of them. */
+  onLook?: (place?: RowPlace) => void;
 }
 
 export function StartNotices({
@@ -44,11 +44,7 @@ export function StartNotices({
   );
 }
 
-export function StartFailure({
-  failure: { message, retry, isOfRows },
-  deriveAnd,
-  onLook,
-}: Ways & { failure: Failure }) {
+function StartFailure({ failure: { message, retry, isOfRows }, deriveAnd, onLook }: Ways & { failure: Failure }) {
   return (
     <div className="note bad" role="alert">
       <div>
@@ -60,7 +56,7 @@ export function StartFailure({
         )}
         {retry && isOfRows && (deriveAnd || onLook) && (
           <div className="start-cures">
-            <StartCures onDerive={deriveAnd && (() => deriveAnd(retry))} onLook={onLook} />
+            <StartCures onDerive={deriveAnd && (() => deriveAnd(retry))} onLook={onLook && (() => onLook())} />
           </div>
         )}
       </div>

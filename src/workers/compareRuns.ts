@@ -2,17 +2,9 @@
 // done is kept with its record at once, so that a stop loses only the one under way.
 
 import { encodeCase } from '../eval/evaluate';
+import { type CaseValues, readingOf } from '../labs/caseCounts';
 import { RUBRIC_CASES } from '../labs/casesOf';
-import {
-  answersOf,
-  type CaseValues,
-  caseValues,
-  heldOutCases,
-  readingOf,
-  WATCH_BATCH,
-  WATCH_READ,
-  WATCH_TOKENS,
-} from '../labs/caseValues';
+import { answersOf, caseValues, heldOutCases, WATCH_BATCH, WATCH_READ, WATCH_TOKENS } from '../labs/caseValues';
 import { driftFrom } from '../labs/reference';
 import { requireLanguageModel } from '../labs/startModel';
 import { ConfigError } from '../lib/errors';
@@ -134,7 +126,7 @@ export async function compareRuns(
           cases: held.own.length,
           refusals: held.refusals.length,
           seed,
-          readings: COMPARED_METRICS.map((metric, i) => readingOf(metric, startValues!, now, rng.fork(i))),
+          readings: COMPARED_METRICS.map((metric, i) => readingOf(metric, startValues!, now, { rng: rng.fork(i) })),
           rubric: now.rubric!,
           startRubric: startValues.rubric!,
         };

@@ -13,7 +13,8 @@ afterEach(async () => {
 });
 const watch: TwoMetrics = {
   every: 1,
-  cases: 2,
+  // Enough that drift is sure at the level of two metrics and two looks.
+  cases: 24,
   targets: [{ metric: 'rubric' }],
   guardrails: [{ metric: 'kl', worse_by: 1e-7 }],
   stop: true,

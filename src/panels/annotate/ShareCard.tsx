@@ -22,8 +22,8 @@ export function ShareCard() {
   return (
     <Card title="One pair, many voters" className="annotate-share">
       <p>
-        {field('Votes for A', k, setK)} of {field('Votes in all', n, setN)} choose A →{' '}
-        <b className="mono">{isPossible ? shareWords({ k, n, ...interval }) : '–'}</b>
+        {field('Votes for A', k, setK)} of {field('Votes in all', n, setN)} choose A →
+        <b className="mono share-result">{isPossible ? shareWords({ k, n, ...interval }) : '–'}</b>
       </p>
       {isPossible && (
         <div className="share-track" aria-hidden="true">

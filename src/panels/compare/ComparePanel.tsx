@@ -36,8 +36,21 @@ export function ComparePanel() {
           title="Quality against drift"
           note={points.length > 0 ? `${points.length} of ${rows.length} measured` : ''}
         >
-          <QualityChart points={points} height={300} />
-          <p className="compare-small">{chartWords(points)}</p>
+          {points.length > 0 ? (
+            <>
+              <QualityChart points={points} height={300} />
+              <p className="compare-small">{chartWords(points)}</p>
+            </>
+          ) : (
+            <p className="quiet compare-lead">
+              {rows.length === 0
+                ? 'No run of this start has ended yet. Queue some here, or train them under Preferences or RLHF, then measure them.'
+                : 'Press Measure: each run answers the same held-out cases as the start.'}{' '}
+              Each method then stands in this chart by how much better it answers than the start, and how far it has
+              drifted for that; under it come its guardrails, whether going online pays, compute and memory, and the
+              cost of the whole chain at your prices.
+            </p>
+          )}
         </Card>
       </div>
       {rows.length > 0 && (

@@ -23,7 +23,7 @@ export function QualityCard({ rows }: { rows: readonly CompareRow[] }) {
       title="Quality and guardrails"
       note={
         first
-          ? `${first.cases} cases and ${first.refusals} about refusals, seed ${first.seed}, on ${first.device}; change since the start, paired, 95 %`
+          ? `${first.cases} cases and ${first.refusals} about refusals, seed ${first.seed}, on ${first.device}; change since the start, paired, 95 %`
           : ''
       }
       className="compare-table"

@@ -8,6 +8,7 @@ import '../../ui/chart.css';
 
 const PAD = { left: 14, right: 52, top: 24, bottom: 40 };
 
+/** `points`: one at least. */
 export function QualityChart({ points, height }: { points: readonly ChartPoint[]; height: number }) {
   const frame = useRef<HTMLDivElement>(null);
   const [width, setWidth] = useState(360);
@@ -17,12 +18,6 @@ export function QualityChart({ points, height }: { points: readonly ChartPoint[]
     observer.observe(frame.current);
     return () => observer.disconnect();
   }, []);
-  if (points.length === 0)
-    return (
-      <div ref={frame} className="chart chart-empty" style={{ height }}>
-        The start will stand at the origin, and each measured method beside it.
-      </div>
-    );
   const most = Math.max(0.1, ...points.map(({ x }) => x.high));
   const up = niceRange(
     Math.min(-0.02, ...points.map(({ y }) => y.low)),
@@ -68,7 +63,6 @@ export function QualityChart({ points, height }: { points: readonly ChartPoint[]
         </text>
         {points.map((point, i) => {
           const [px, py] = [x(point.x.at), y(point.y.at)];
-          const isRight = px > width - PAD.right - 70;
           return (
             <g key={point.id} stroke={seriesColor(i)}>
               <line className="interval" x1={px} x2={px} y1={y(point.y.low)} y2={y(point.y.high)} />
@@ -82,17 +76,24 @@ export function QualityChart({ points, height }: { points: readonly ChartPoint[]
               >
                 <title>{`${point.label}: ${signed(point.y.at)} [${signed(point.y.low)}, ${signed(point.y.high)}], ${point.decision}`}</title>
               </circle>
-              <text
-                className="compare-name"
-                x={px + (isRight ? -9 : 9)}
-                y={labels.get(point.id)! - 7}
-                textAnchor={isRight ? 'end' : 'start'}
-                stroke="none"
-                fill={seriesColor(i)}
-              >
-                {point.label}
-              </text>
             </g>
+          );
+        })}
+        {/* Over all points: a name is never under its neighbour. */}
+        {points.map((point, i) => {
+          const px = x(point.x.at);
+          const isRight = px > width - PAD.right - 70;
+          return (
+            <text
+              key={point.id}
+              className="compare-name"
+              x={px + (isRight ? -9 : 9)}
+              y={labels.get(point.id)! - 7}
+              textAnchor={isRight ? 'end' : 'start'}
+              fill={seriesColor(i)}
+            >
+              {point.label}
+            </text>
           );
         })}
       </svg>

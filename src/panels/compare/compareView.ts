@@ -1,7 +1,7 @@
 // Rows, points and sentences of the comparison, from the runs and what was measured of them. Pure.
 import { type ComparedMethod, comparedMethod } from '../../labs/compareMethods';
 import type { Gain, StageVerdict } from '../../labs/stageRule';
-import { signed } from '../../lib/words';
+import { number, signed } from '../../lib/words';
 import { type Compared, type Decision, decisionOf } from '../../protocol/comparison';
 import type { RunRecord } from '../../protocol/run';
 import { type Reading, WATCHED } from '../../protocol/twoMetrics';
@@ -87,14 +87,19 @@ export function chartWords(points: readonly ChartPoint[]): string {
 
 const gainWords = ({ name, over, value, low, high, isDecided }: Gain): string =>
   `${name} over ${over}: ${signed(value)} [${signed(low)}, ${signed(high)}], ${isDecided ? 'a gain' : high < 0 ? 'worse' : 'no decided gain'}`;
+/** Who gained, over whom and by how much: `DPO gained +0.09 [0.05, 0.12] of rubric quality over the start`. */
+const paidWords = (gained: readonly Gain[]): string =>
+  gained
+    .map(({ name, over, value, low, high }, i) => `${name} gained ${signed(value)} [${number(low)}, ${number(high)}]${i === 0 ? ' of rubric quality' : ''} over ${over}`) // biome-ignore format: one sentence
+    .join(', and ');
 /** The rule's answer, and why, a sentence each. */
 export function stageWords(
-  { stage, offline, online }: StageVerdict,
+  { stage, offline, gained, online }: StageVerdict,
   needsExploration: boolean,
 ): { answer: string; why: string[] } {
   const answers: Record<StageVerdict['stage'], string> = {
     'measure offline': 'Train and measure an offline method first.',
-    'stay offline': 'Stay offline: it still pays.',
+    'stay offline': `Stay offline, it still pays: ${paidWords(gained)}.`,
     'one more offline': 'Train one more offline run before you decide.',
     'flat, stay offline':
       'Stay offline, and look at the votes: the last two offline runs bring no decided gain, and nothing asks for rollouts.',
@@ -105,7 +110,11 @@ export function stageWords(
   const isFlat = stage === 'flat, stay offline' || stage === 'go online';
   const why = [
     ...(offline.length === 0 ? ['No offline run of this start has been measured.'] : []),
-    ...lastTwo.map((gain) => `${gainWords(gain)}.`),
+    // Those that gained stand in the answer.
+    ...lastTwo.filter((gain) => !gained.includes(gain)).map((gain) => `${gainWords(gain)}.`),
+    ...(gained.length > 0 && !gained.includes(lastTwo.at(-1)!)
+      ? ['The newest run no longer gains; another such run, and offline is flat.']
+      : []),
     ...(stage === 'one more offline'
       ? ['One run without a decided gain may be its settings; two in a row are a plateau.']
       : []),

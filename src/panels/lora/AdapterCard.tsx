@@ -1,5 +1,5 @@
 // The knobs: rank, scale, targets and base in sight, the rest folded. While a run is on they show what is edited, locked.
-import { useId, useState } from 'react';
+import { useId } from 'react';
 import { dataOf, modeHint, withSet } from '../../labs/recipeData';
 import { settingsOf as recipeSettings } from '../../labs/recipeSettings';
 import { defaults, type Fields, fieldProblem, omitFields, pickFields, typedNumber } from '../../lib/fields';
@@ -9,18 +9,17 @@ import type { DatasetInfo } from '../../protocol/requests';
 import { tokenizerOf, useStoredModels, withModel } from '../../stores/models';
 import { useRuns } from '../../stores/runs';
 import { setNames } from '../../stores/setNames';
-import { SEED_FIELD } from '../../stores/typedFields';
 import { useWorkbench } from '../../stores/workbench';
 import { fields as adapterFields } from '../../trainers/peft/config';
 import { trainers } from '../../trainers/registry';
 import { BaseSelect } from '../../ui/BaseSelect';
-import { Card } from '../../ui/Card';
 import { ConfigForm } from '../../ui/ConfigForm';
 import { Knob } from '../../ui/Knob';
 import { Segmented } from '../../ui/Segmented';
 import { PeftFields } from '../shared/PeftFields';
 import { type Peft, peftValues } from '../shared/peftValues';
-import { NF4, nearestStop, rankStops, startingAt, takesPlainOps } from './adapterForm';
+import { RecipeFrame, TEMPLATE_AND_SEED } from '../shared/RecipeFrame';
+import { NF4, nearestStop, PATTERN_TABLES, rankStops, startingAt, takesPlainOps } from './adapterForm';
 import { START } from './draft';
 import { FOLDED, RUN_SHOWN, SHOWN } from './formProblems';
 import { TargetsField } from './TargetsField';
@@ -30,7 +29,7 @@ import type { Lora } from './useLora';
 export const runFields: Fields = startingAt(trainers.sft.fields, START.args);
 export const foldedRunFields: Fields = omitFields(runFields, RUN_SHOWN);
 /** Patterns, template and seed are folded too. */
-const FOLDED_COUNT = Object.keys(foldedRunFields).length + FOLDED.length + 3 + Object.keys(SEED_FIELD).length;
+const FOLDED_COUNT = Object.keys(foldedRunFields).length + FOLDED.length + PATTERN_TABLES.length + TEMPLATE_AND_SEED;
 
 export const settingsOf = (lora: Lora) => {
   const { recipe, edit } = lora;
@@ -63,7 +62,6 @@ export function AdapterCard({
   const { recipe, edit, backend, bases, typed, type, problems } = lora;
   const stored = useStoredModels();
   const runs = useRuns((s) => s.runs);
-  const [isFolded, setFolded] = useState(() => matchMedia('(max-width: 700px)').matches);
   const { values, setPeft, args, changeArgs } = settingsOf(lora);
   const { peft } = recipe;
   const names = setNames(datasets);
@@ -73,7 +71,7 @@ export function AdapterCard({
   const rowType = datasets.find(({ id }) => id === dataOf(recipe))?.type;
   const lossHint = modeHint(rowType, recipeSettings(recipe).mode);
   const folded = problems.filter((one) => one.isFolded);
-  const rank = (
+  const rank = (help?: string) => (
     <Rank
       value={values.r}
       highest={lora.plan.value?.max_rank}
@@ -82,148 +80,134 @@ export function AdapterCard({
       typed={typed.r}
       onType={(text) => type('r', text)}
       problem={problem('r')}
-      help={hasHelp && !isFolded ? adapterFields.r.help : undefined}
+      help={help}
     />
   );
-  if (isFolded)
-    return (
-      <Card
-        title="Adapter"
-        note={`${bases.find(({ ref }) => ref === recipe.model.ref)?.label} · r ${values.r} · lora_alpha ${values.lora_alpha}${quantization ? ' · NF4' : ''}`}
-        actions={
-          <button type="button" className="button" onClick={() => setFolded(false)}>
-            Change
-          </button>
-        }
-        className="lora-knobs-card"
-      >
-        {rank}
-        <Faults texts={problems.filter(({ key }) => key !== 'r').map(({ text }) => text)} />
-      </Card>
-    );
   return (
-    <Card
+    <RecipeFrame
       title="Adapter"
       note="as PEFT names them"
-      actions={
-        <button type="button" className="link" aria-pressed={hasHelp} onClick={() => onHelp(!hasHelp)}>
-          {hasHelp ? 'Hide meanings' : 'Meanings'}
-        </button>
+      summary={`${bases.find(({ ref }) => ref === recipe.model.ref)?.label} · r ${values.r} · lora_alpha ${values.lora_alpha}${quantization ? ' · NF4' : ''}`}
+      folded={
+        <>
+          {rank()}
+          <Faults texts={problems.filter(({ key }) => key !== 'r').map(({ text }) => text)} />
+        </>
       }
+      isBusy={lora.isBusy}
+      hasHelp={hasHelp}
+      onHelp={onHelp}
       className="lora-knobs-card"
     >
-      <fieldset className="form-knobs" disabled={lora.isBusy}>
-        <legend className="sr-only">Adapter settings</legend>
-        {hasHelp && <p className="field-help">A name in bold is set to something else than this panel starts with.</p>}
-        <Knob name="model" help={hasHelp ? 'The base, which stays as it is while the adapter learns.' : undefined}>
-          <BaseSelect
-            bases={bases}
-            value={recipe.model.ref}
-            onChange={(ref) => {
-              const tokenizer = tokenizerOf(ref, stored, runs);
-              edit(withModel(recipe, ref, tokenizer));
-              useWorkbench.getState().bringKit(tokenizer);
-            }}
-          />
-        </Knob>
-        <Knob name="data" help={hasHelp ? 'Which rows teach; bring your own on the Data page.' : undefined}>
-          <select
-            className="select"
-            aria-label="data"
-            value={dataOf(recipe) ?? ''}
-            onChange={(event) => {
-              const info = datasets.find(({ id }) => id === event.currentTarget.value);
-              if (info) edit(withSet(recipe, info, datasets));
-            }}
-          >
-            {datasets.map(({ id, title }) => (
-              <option key={id} value={id}>
-                {names.get(id) ?? title}
-              </option>
-            ))}
-          </select>
-        </Knob>
-        {lora.spansHint && <p className="quiet">{lora.spansHint}</p>}
-        {lossHint && <p className="quiet">{lossHint}</p>}
-        {rank}
-        <PeftFields keys={SHOWN} peft={peft} onChange={setPeft} typed={typed} onType={type} hasHelp={hasHelp} />
-        <TargetsField
-          value={peft.target_modules}
-          onChange={(target_modules) => setPeft({ ...peft, target_modules })}
-          typed={typed.target_modules}
-          onType={(text) => type('target_modules', text)}
-          problem={problem('target_modules')}
-          help={
-            hasHelp
-              ? 'On which linear layers of each block an adapter sits. Attention: q, k, v, o, where the model looks. MLP: gate, up, down, what it makes of that. q, v alone is PEFT’s default.'
-              : undefined
+      {hasHelp && <p className="field-help">A name in bold is set to something else than this panel starts with.</p>}
+      <Knob name="model" help={hasHelp ? 'The base, which stays as it is while the adapter learns.' : undefined}>
+        <BaseSelect
+          bases={bases}
+          value={recipe.model.ref}
+          onChange={(ref) => {
+            const tokenizer = tokenizerOf(ref, stored, runs);
+            edit(withModel(recipe, ref, tokenizer));
+            useWorkbench.getState().bringKit(tokenizer);
+          }}
+        />
+      </Knob>
+      <Knob name="data" help={hasHelp ? 'Which rows teach; bring your own on the Data page.' : undefined}>
+        <select
+          className="select"
+          aria-label="data"
+          value={dataOf(recipe) ?? ''}
+          onChange={(event) => {
+            const info = datasets.find(({ id }) => id === event.currentTarget.value);
+            if (info) edit(withSet(recipe, info, datasets));
+          }}
+        >
+          {datasets.map(({ id, title }) => (
+            <option key={id} value={id}>
+              {names.get(id) ?? title}
+            </option>
+          ))}
+        </select>
+      </Knob>
+      {lora.spansHint && <p className="quiet">{lora.spansHint}</p>}
+      {lossHint && <p className="quiet">{lossHint}</p>}
+      {rank(hasHelp ? adapterFields.r.help : undefined)}
+      <PeftFields keys={SHOWN} peft={peft} onChange={setPeft} typed={typed} onType={type} hasHelp={hasHelp} />
+      <TargetsField
+        value={peft.target_modules}
+        onChange={(target_modules) => setPeft({ ...peft, target_modules })}
+        typed={typed.target_modules}
+        onType={(text) => type('target_modules', text)}
+        problem={problem('target_modules')}
+        help={
+          hasHelp
+            ? 'On which linear layers of each block an adapter sits. Attention: q, k, v, o, where the model looks. MLP: gate, up, down, what it makes of that. q, v alone is PEFT’s default.'
+            : undefined
+        }
+      />
+      <Knob
+        name="base"
+        help={hasHelp ? 'How the frozen base is kept while the adapter trains; NF4 is QLoRA.' : undefined}
+      >
+        <Segmented
+          label="How the base is kept"
+          options={[
+            { id: 'f32', label: 'f32' },
+            { id: 'nf4', label: 'NF4, 4 bit' },
+          ]}
+          value={quantization ? 'nf4' : 'f32'}
+          onChange={(kept) =>
+            edit({
+              ...recipe,
+              model: { ref: recipe.model.ref, ...(kept === 'nf4' && { quantization: NF4(true) }) },
+            })
           }
         />
+      </Knob>
+      {quantization && (
         <Knob
-          name="base"
-          help={hasHelp ? 'How the frozen base is kept while the adapter trains; NF4 is QLoRA.' : undefined}
+          name={<span className="mono">bnb_4bit_use_double_quant</span>}
+          help={hasHelp ? 'The scales of the blocks are quantised too: about 0.4 bits less a value.' : undefined}
         >
-          <Segmented
-            label="How the base is kept"
-            options={[
-              { id: 'f32', label: 'f32' },
-              { id: 'nf4', label: 'NF4, 4 bit' },
-            ]}
-            value={quantization ? 'nf4' : 'f32'}
-            onChange={(kept) =>
+          <input
+            type="checkbox"
+            aria-label="bnb_4bit_use_double_quant"
+            checked={quantization.bnb_4bit_use_double_quant}
+            onChange={(event) =>
               edit({
                 ...recipe,
-                model: { ref: recipe.model.ref, ...(kept === 'nf4' && { quantization: NF4(true) }) },
+                model: { ref: recipe.model.ref, quantization: NF4(event.currentTarget.checked) },
               })
             }
           />
         </Knob>
-        {quantization && (
-          <Knob
-            name={<span className="mono">bnb_4bit_use_double_quant</span>}
-            help={hasHelp ? 'The scales of the blocks are quantised too: about 0.4 bits less a value.' : undefined}
-          >
-            <input
-              type="checkbox"
-              aria-label="bnb_4bit_use_double_quant"
-              checked={quantization.bnb_4bit_use_double_quant}
-              onChange={(event) =>
-                edit({
-                  ...recipe,
-                  model: { ref: recipe.model.ref, quantization: NF4(event.currentTarget.checked) },
-                })
-              }
-            />
-          </Knob>
-        )}
-        <ConfigForm
-          fields={pickFields(runFields, RUN_SHOWN)}
-          value={args}
-          onChange={changeArgs}
-          typed={typed}
-          onType={type}
-          hasHelp={hasHelp}
-        />
-        {isPlain && (
-          <p className="warn-text lora-small">
-            use_dora with lora_dropout: no recorded kernel has both yet. On WebGPU this run takes plain tensor
-            operations, with the same numbers and more time a step.
-          </p>
-        )}
-        <Faults texts={problems.filter(({ key }) => key === undefined).map(({ text }) => text)} />
-        {!isOpen && <Faults texts={folded.map(({ text }) => text)} />}
-        <button
-          type="button"
-          className={folded.length > 0 && !isOpen ? 'link bad-text' : 'link'}
-          aria-expanded={isOpen}
-          onClick={() => onOpen(!isOpen)}
-        >
-          {isOpen
-            ? 'Fewer settings'
-            : `${FOLDED_COUNT} more settings${folded.length > 0 ? `, ${plural(folded.length, 'fault')}` : ''}`}
-        </button>
-      </fieldset>
-    </Card>
+      )}
+      <ConfigForm
+        fields={pickFields(runFields, RUN_SHOWN)}
+        value={args}
+        onChange={changeArgs}
+        typed={typed}
+        onType={type}
+        hasHelp={hasHelp}
+      />
+      {isPlain && (
+        <p className="warn-text lora-small">
+          use_dora with lora_dropout: no recorded kernel has both yet. On WebGPU this run takes plain tensor operations,
+          with the same numbers and more time a step.
+        </p>
+      )}
+      <Faults texts={problems.filter(({ key }) => key === undefined).map(({ text }) => text)} />
+      {!isOpen && <Faults texts={folded.map(({ text }) => text)} />}
+      <button
+        type="button"
+        className={folded.length > 0 && !isOpen ? 'link bad-text' : 'link'}
+        aria-expanded={isOpen}
+        onClick={() => onOpen(!isOpen)}
+      >
+        {isOpen
+          ? 'Fewer settings'
+          : `${FOLDED_COUNT} more settings${folded.length > 0 ? `, ${plural(folded.length, 'fault')}` : ''}`}
+      </button>
+    </RecipeFrame>
   );
 }
 

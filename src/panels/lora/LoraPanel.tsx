@@ -9,11 +9,7 @@ import { useTemplates } from '../../stores/templates';
 import { useLoaded } from '../../stores/useLoaded';
 import { Answers } from '../../ui/Answers';
 import { Card } from '../../ui/Card';
-import { Panel } from '../../ui/Panel';
-import { RunControls } from '../../ui/RunControls';
-import { RunElsewhere } from '../../ui/RunElsewhere';
-import { RunNotice } from '../../ui/RunNotice';
-import { StartNotices } from '../../ui/StartNotices';
+import { TrainingPanel } from '../shared/TrainingPanel';
 import { AdapterCard } from './AdapterCard';
 import { CostCard, WorkedExample } from './CostCard';
 import { isLoraRun, pictureVersion } from './loraRuns';
@@ -63,43 +59,26 @@ export function LoraPanel() {
   }, [run?.id]);
   const example = hasExample && <WorkedExample onClose={() => setExample(false)} />;
   return (
-    <Panel
+    <TrainingPanel
+      training={lora}
       title="LoRA"
       lede="First lever when many variants of one base are needed and a full copy of each costs too much. Not for knowledge or a language that the base lacks, and no reason to test a variant less."
-      actions={
-        <RunControls
-          status={lora.live?.status}
-          isStarting={lora.isStarting}
-          canStart={!lora.isBusy && lora.plan.value !== undefined}
-          blocked={lora.isBusy ? undefined : lora.blocked}
-          startLabel="Train this adapter"
-          on={lora.on}
-        />
+      startLabel="Train this adapter"
+      isReady={lora.plan.value !== undefined}
+      deriveAnd={lora.deriveAnd}
+      onLook={(place) => lookInMask(recipe, templates, place)}
+      finished={
+        run && (
+          <>
+            Next: see below where the update sits, and whether it survives four bits;{' '}
+            <button type="button" className="link" onClick={() => openInChat(`run:${run.id}`, run.recipe.model.ref)}>
+              compare it with its base in Chat
+            </button>
+            .
+          </>
+        )
       }
     >
-      {run && !lora.isRecovering && (
-        <RunNotice
-          run={run}
-          onContinue={lora.resume}
-          finished={
-            <>
-              Next: see below where the update sits, and whether it survives four bits;{' '}
-              <button type="button" className="link" onClick={() => openInChat(`run:${run.id}`, run.recipe.model.ref)}>
-                compare it with its base in Chat
-              </button>
-              .
-            </>
-          }
-        />
-      )}
-      {lora.elsewhere && <RunElsewhere {...lora.elsewhere} />}
-      <StartNotices
-        gate={lora.gate}
-        failure={lora.failure}
-        onClose={lora.closeGate}
-        deriveAnd={lora.deriveAnd}
-        onLook={() => lookInMask(recipe, templates)}
-      />
       <div className="lora-top">
         <AdapterCard
           lora={lora}
@@ -178,6 +157,6 @@ export function LoraPanel() {
         title={lora.bases.find(({ ref }) => ref === recipe.model.ref)?.label ?? ''}
         isReady={lora.backend !== undefined}
       />
-    </Panel>
+    </TrainingPanel>
   );
 }

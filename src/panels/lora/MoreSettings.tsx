@@ -1,12 +1,9 @@
 // The settings that are folded away: of the adapter, its patterns, and the run. Under the others, as wide as the page.
 import { useEffect, useRef } from 'react';
-import { useTemplates } from '../../stores/templates';
-import { SEED_FIELD } from '../../stores/typedFields';
 import { Card } from '../../ui/Card';
 import { ConfigForm } from '../../ui/ConfigForm';
-import { Knob } from '../../ui/Knob';
-import { TemplateSelect, withOwn } from '../../ui/TemplateSelect';
 import { PeftFields } from '../shared/PeftFields';
+import { TemplateAndSeed } from '../shared/RecipeFrame';
 import { foldedRunFields, settingsOf } from './AdapterCard';
 import { PATTERN_TABLES } from './adapterForm';
 import { FOLDED } from './formProblems';
@@ -22,7 +19,6 @@ const PATTERN_HELP = {
 export function MoreSettings({ lora, hasHelp, onClose }: { lora: Lora; hasHelp: boolean; onClose: () => void }) {
   const { recipe, edit, typed, type, problems } = lora;
   const { values, setPeft, args, changeArgs } = settingsOf(lora);
-  const templates = useTemplates();
   const frame = useRef<HTMLDivElement>(null);
   useEffect(() => {
     frame.current?.scrollIntoView({ block: 'nearest' });
@@ -54,20 +50,7 @@ export function MoreSettings({ lora, hasHelp, onClose }: { lora: Lora; hasHelp: 
               help={hasHelp ? PATTERN_HELP[name] : undefined}
             />
           ))}
-          <Knob name="template" help={hasHelp ? 'How conversations become text, in training and after it.' : undefined}>
-            <TemplateSelect
-              label="template"
-              templates={withOwn(templates, recipe.template)}
-              value={recipe.template}
-              onChange={(template) => edit({ ...recipe, template })}
-            />
-          </Knob>
-          <ConfigForm
-            fields={SEED_FIELD}
-            value={{ seed: recipe.seed }}
-            onChange={({ seed }) => edit({ ...recipe, seed: Number(seed) })}
-            {...form}
-          />
+          <TemplateAndSeed recipe={recipe} edit={edit} form={form} />
           <ConfigForm fields={foldedRunFields} value={args} onChange={changeArgs} {...form} />
         </fieldset>
       </Card>

@@ -7,13 +7,9 @@ import { modelStates } from '../../stores/modelStates';
 import { openInChat } from '../../stores/models';
 import { isLive } from '../../stores/runPanel';
 import { Answers } from '../../ui/Answers';
-import { Panel } from '../../ui/Panel';
-import { RunControls } from '../../ui/RunControls';
-import { RunElsewhere } from '../../ui/RunElsewhere';
-import { RunNotice } from '../../ui/RunNotice';
 import { lastValue } from '../../ui/runWords';
-import { StartNotices } from '../../ui/StartNotices';
 import { referenceToRead } from '../shared/referenceView';
+import { TrainingPanel } from '../shared/TrainingPanel';
 import { TwoMetricsCard } from '../shared/TwoMetricsCard';
 import { Curves, NoRun } from './Curves';
 import { chosenFalls } from './curveView';
@@ -41,46 +37,25 @@ export function PreferencesPanel() {
   const states = modelStates(shown.model.ref, run);
   const reference = referenceToRead(shown, run);
   const pairs = { recipe: shown, reference, sets: pairSets, settings, place, onPlace: setPlace };
+  const twoMetrics = <TwoMetricsCard run={run} recipe={recipe} edit={preferences.edit} isBusy={preferences.isBusy} />;
   return (
-    <Panel
+    <TrainingPanel
+      training={preferences}
       title="Preferences"
       lede="First lever when two answers are both acceptable and one is clearly more what the product wants. Not for unstable format, which SFT mends; and a higher preference win rate is no proof of facts."
-      actions={
-        <RunControls
-          status={preferences.live?.status}
-          isStarting={preferences.isStarting}
-          canStart={!preferences.isBusy}
-          blocked={preferences.isBusy ? undefined : preferences.blocked}
-          startLabel="Train on votes"
-          on={preferences.on}
-        />
+      startLabel="Train on votes"
+      finished={
+        run && (
+          <>
+            Next: see below what the votes have changed;{' '}
+            <button type="button" className="link" onClick={() => openInChat(`run:${run.id}`, run.recipe.model.ref)}>
+              compare it with its start in Chat
+            </button>
+            .
+          </>
+        )
       }
     >
-      {preferences.checking !== undefined && (
-        <p className="quiet" role="status">
-          {preferences.checking}{' '}
-          <button type="button" className="link" onClick={preferences.cancelStart}>
-            Cancel
-          </button>
-        </p>
-      )}
-      {run && !preferences.isRecovering && (
-        <RunNotice
-          run={run}
-          onContinue={preferences.resume}
-          finished={
-            <>
-              Next: see below what the votes have changed;{' '}
-              <button type="button" className="link" onClick={() => openInChat(`run:${run.id}`, run.recipe.model.ref)}>
-                compare it with its start in Chat
-              </button>
-              .
-            </>
-          }
-        />
-      )}
-      {preferences.elsewhere && <RunElsewhere {...preferences.elsewhere} />}
-      <StartNotices gate={preferences.gate} failure={preferences.failure} onClose={preferences.closeGate} />
       <ChosenFalls preferences={preferences} />
       <div className="train-top">
         <RecipeCard preferences={preferences} />
@@ -90,10 +65,11 @@ export function PreferencesPanel() {
           <div className="train-empty">
             <NoRun />
             <PinCard />
+            {twoMetrics}
           </div>
         )}
       </div>
-      <TwoMetricsCard run={run} recipe={recipe} edit={preferences.edit} isBusy={preferences.isBusy} />
+      {run && twoMetrics}
       <PairBox {...pairs} states={states} z={(run && lastValue(run.points, 'kl')) ?? 0} />
       <MarginCard {...pairs} state={states[0]!} />
       <Answers key={run?.id} generations={run?.generations ?? []} isOver={run !== undefined && !isLive(run)} />
@@ -114,7 +90,7 @@ export function PreferencesPanel() {
       )}
       <SweepCard preferences={preferences} />
       {run && <PinCard />}
-    </Panel>
+    </TrainingPanel>
   );
 }
 

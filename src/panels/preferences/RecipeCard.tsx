@@ -7,18 +7,13 @@ import { omitFields, pickFields } from '../../lib/fields';
 import type { Json } from '../../protocol/chat';
 import { RAW_BASES } from '../../stores/baseChoice';
 import { withModel } from '../../stores/models';
-import { useTemplates } from '../../stores/templates';
-import { SEED_FIELD, useTypedFields } from '../../stores/typedFields';
-import { BaseSelect } from '../../ui/BaseSelect';
-import { Card } from '../../ui/Card';
+import { useTypedFields } from '../../stores/typedFields';
 import { ConfigForm } from '../../ui/ConfigForm';
 import { Knob } from '../../ui/Knob';
-import { MemoryNote } from '../../ui/MemoryNote';
 import { Segmented } from '../../ui/Segmented';
-import { TemplateSelect, withOwn } from '../../ui/TemplateSelect';
-import { NOISE_FIELD } from '../shared/noiseField';
 import { PeftFields } from '../shared/PeftFields';
-import { DataSelect, ReferenceSelect, TrainedChoice } from '../shared/RecipeKnobs';
+import { FoldedSettings, RecipeFrame, RecipeNotes } from '../shared/RecipeFrame';
+import { DataSelect, ModelSelect, NoiseKnob, ReferenceSelect, TrainedChoice } from '../shared/RecipeKnobs';
 import { referenceChoices } from '../shared/referenceView';
 import { METHODS, methodOf, withMethod } from './methods';
 import type { Preferences } from './usePreferences';
@@ -26,18 +21,14 @@ import type { Preferences } from './usePreferences';
 const SHOWN = ['loss_type', 'beta', 'simpo_gamma', 'learning_rate', 'per_device_train_batch_size', 'max_steps'];
 const PEFT_SHOWN = ['r', 'lora_alpha'];
 export function RecipeCard({ preferences }: { preferences: Preferences }) {
-  const { recipe, edit, isBusy, sets, bases, stored, memory } = preferences;
-  const [isOpen, setOpen] = useState(false);
+  const { recipe, edit, isBusy, sets, bases, stored } = preferences;
   const [hasHelp, setHelp] = useState(false);
-  const [isFolded, setFolded] = useState(() => matchMedia('(max-width: 700px)').matches);
   const { typed, type } = useTypedFields('preferences');
-  const templates = withOwn(useTemplates(), recipe.template);
   const method = methodOf(recipe);
   const config = configOf(recipe);
   const fields = config.fields;
   const args = argsOf(recipe);
   const change = (part: { [key: string]: Json }) => edit({ ...recipe, args: { ...recipe.args, ...part } });
-  const setData = (part: Partial<typeof recipe.data>) => edit({ ...recipe, data: { ...recipe.data, ...part } });
   const fitting = fittingSets(recipe, sets);
   const references = referenceChoices(recipe, bases);
   const isRaw = RAW_BASES.includes(recipe.model.ref);
@@ -49,7 +40,11 @@ export function RecipeCard({ preferences }: { preferences: Preferences }) {
       {isRaw && (
         <p className="warn-text train-small">
           A raw base has not learnt to answer: two unlikely answers are compared, and the format is not there yet. SFT
-          comes first: train it under <a href="#/sft">SFT</a>, or{' '}
+          comes first: train it under{' '}
+          <a className="link" href="#/sft">
+            SFT
+          </a>
+          , or{' '}
           <button
             type="button"
             className="link"
@@ -61,103 +56,56 @@ export function RecipeCard({ preferences }: { preferences: Preferences }) {
           .
         </p>
       )}
-      <MemoryNote plan={memory.value?.plan} isLoading={memory.isLoading} isBusy={isBusy} />
-      {preferences.complaints.map((complaint) => (
-        <p key={complaint} className="bad-text train-small">
-          {complaint}
-        </p>
-      ))}
+      <RecipeNotes training={preferences} />
     </>
   );
-  if (isFolded)
-    return (
-      <Card
-        title="Recipe"
-        note={`${method.title} · ${preferences.nameOf(recipe.model.ref)} · β ${String(args.beta)} · ${String(args.max_steps)} steps`}
-        actions={
-          <button type="button" className="button" onClick={() => setFolded(false)}>
-            Change
-          </button>
-        }
-        className="pref-recipe"
-      >
-        {notes}
-      </Card>
-    );
   return (
-    <Card
-      title="Recipe"
-      note="as TRL names it"
-      actions={
-        <button type="button" className="link" aria-pressed={hasHelp} onClick={() => setHelp(!hasHelp)}>
-          {hasHelp ? 'Hide meanings' : 'Meanings'}
-        </button>
-      }
+    <RecipeFrame
+      summary={`${method.title} · ${preferences.nameOf(recipe.model.ref)} · β ${String(args.beta)} · ${String(args.max_steps)} steps`}
+      folded={notes}
+      isBusy={isBusy}
+      hasHelp={hasHelp}
+      onHelp={setHelp}
       className="pref-recipe"
+      knobs="pref-knobs"
     >
-      <fieldset className="form-knobs pref-knobs" disabled={isBusy}>
-        <legend className="sr-only">Recipe</legend>
-        <Segmented
-          label="Method"
-          options={METHODS.map(({ id, title }) => ({ id, label: title }))}
-          value={method.id}
-          onChange={(id) => edit(withMethod(recipe, METHODS.find((one) => one.id === id)!, sets))}
-        />
-        <p className="quiet train-small">{method.words}</p>
-        <Knob name="model" help={hasHelp ? 'What it starts from: a model that has been through SFT.' : undefined}>
-          <BaseSelect
-            bases={bases}
-            value={recipe.model.ref}
-            onChange={(ref) => edit(withModel(recipe, ref, stored.find(({ id }) => id === ref)?.tokenizer))}
-          />
-        </Knob>
-        <Knob name="data" help={hasHelp ? 'Pairs, or labelled answers; bring your own on the Data page.' : undefined}>
-          <DataSelect label="data" sets={fitting} recipe={recipe} edit={edit} />
-        </Knob>
-        {dataHint(recipe) && <p className="quiet train-small">{dataHint(recipe)}</p>}
-        <Knob
-          name="reference"
-          help={hasHelp ? 'The anchor: rewards are log-ratios to it, and drift is measured from it.' : undefined}
-        >
-          <ReferenceSelect references={references} none="none in this loss" recipe={recipe} edit={edit} />
-        </Knob>
-        <Knob name="train" help={hasHelp ? 'All weights, or an adapter beside the frozen model (peft).' : undefined}>
-          <TrainedChoice recipe={recipe} edit={edit} />
-        </Knob>
-        {recipe.peft && (
-          <PeftFields keys={PEFT_SHOWN} peft={recipe.peft} onChange={(peft) => edit({ ...recipe, peft })} {...form} />
-        )}
-        <ConfigForm fields={shown} value={args} onChange={change} {...form} />
-        {notes}
-        <button type="button" className="link" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
-          {isOpen ? 'Fewer settings' : `${Object.keys(rest).length + 3} more settings`}
-        </button>
-        {isOpen && (
-          <>
-            <Knob name="template">
-              <TemplateSelect
-                label="template"
-                templates={templates}
-                value={recipe.template}
-                onChange={(template) => edit({ ...recipe, template })}
-              />
-            </Knob>
-            <ConfigForm
-              fields={NOISE_FIELD}
-              value={{ flipped_votes: recipe.data.flipped_votes ?? 0 }}
-              onChange={({ flipped_votes }) => setData({ flipped_votes: flipped_votes as number })}
-              {...form}
-            />
-            <ConfigForm
-              fields={SEED_FIELD}
-              value={{ seed: recipe.seed }}
-              onChange={({ seed }) => edit({ ...recipe, seed: seed as number })}
-              {...form}
-            />
-            <ConfigForm fields={rest} value={args} onChange={change} {...form} />
-          </>
-        )}
-      </fieldset>
-    </Card>
+      <Segmented
+        label="Method"
+        options={METHODS.map(({ id, title }) => ({ id, label: title }))}
+        value={method.id}
+        onChange={(id) => edit(withMethod(recipe, METHODS.find((one) => one.id === id)!, sets))}
+      />
+      <p className="quiet train-small">{method.words}</p>
+      <Knob name="model" help={hasHelp ? 'What it starts from: a model that has been through SFT.' : undefined}>
+        <ModelSelect bases={bases} stored={stored} recipe={recipe} edit={edit} />
+      </Knob>
+      <Knob name="data" help={hasHelp ? 'Pairs, or labelled answers; bring your own on the Data page.' : undefined}>
+        <DataSelect label="data" sets={fitting} recipe={recipe} edit={edit} />
+      </Knob>
+      {dataHint(recipe) && <p className="quiet train-small">{dataHint(recipe)}</p>}
+      <Knob
+        name="reference"
+        help={hasHelp ? 'The anchor: rewards are log-ratios to it, and drift is measured from it.' : undefined}
+      >
+        <ReferenceSelect references={references} none="none in this loss" recipe={recipe} edit={edit} />
+      </Knob>
+      <Knob name="train" help={hasHelp ? 'All weights, or an adapter beside the frozen model (peft).' : undefined}>
+        <TrainedChoice recipe={recipe} edit={edit} />
+      </Knob>
+      {recipe.peft && (
+        <PeftFields keys={PEFT_SHOWN} peft={recipe.peft} onChange={(peft) => edit({ ...recipe, peft })} {...form} />
+      )}
+      <ConfigForm fields={shown} value={args} onChange={change} {...form} />
+      {notes}
+      <FoldedSettings
+        rest={rest}
+        args={args}
+        change={change}
+        recipe={recipe}
+        edit={edit}
+        form={form}
+        others={{ count: 1, fields: <NoiseKnob recipe={recipe} edit={edit} form={form} /> }}
+      />
+    </RecipeFrame>
   );
 }

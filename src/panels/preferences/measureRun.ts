@@ -1,4 +1,6 @@
 // What is measured of a run of this panel beside its rubric: its win rate and its KL, kept with the run.
+
+import { driftOf, winsOf } from '../../labs/caseCounts';
 import type { Recipe } from '../../protocol/recipe';
 import type { MetricResult } from '../../protocol/requests';
 import type { RunRecord } from '../../protocol/run';
@@ -7,7 +9,7 @@ import { measurementOf, useMeasurements } from '../../stores/measurements';
 import { keepMeasured } from '../../stores/runs';
 import { measureRequest, startRequest } from '../shared/measureRequest';
 import { referenceToRead } from '../shared/referenceView';
-import { type SampledAnswer, sampledKl, winRate } from './measureView';
+import { qualities, resultOf } from './measureView';
 
 /** Answers drawn for the KL. */
 export const SAMPLES = 24;
@@ -39,7 +41,8 @@ async function klOf(recipe: Recipe, run: RunRecord, signal: AbortSignal): Promis
   });
   const { ref } = referenceToRead(recipe, run);
   const read = await compute.request('readRows', { ref, rows: answers.map(({ row }) => row) }, { signal });
-  return sampledKl(answers.map(({ logps, from }, i): SampledAnswer => ({ logps, from, reference: read.rows[i]! })));
+  const drifts = answers.map(({ logps, from }, i) => driftOf(logps, read.rows[i]!.logps.subarray(from)));
+  return resultOf('kl', drifts, recipe.seed);
 }
 
 /**
@@ -50,7 +53,8 @@ export async function measureDrawn(run: RunRecord, signal: AbortSignal): Promise
   const { byKey } = useMeasurements.getState();
   const [a, b] = [measurementOf(byKey, measureRequest(run), run), measurementOf(byKey, startRequest(run), run)];
   if (a?.status !== 'ready' || b?.status !== 'ready') return;
-  const rate = winRate(a.cases, b.cases);
+  const { after, before } = qualities(a.cases, b.cases);
+  const rate = resultOf('win_rate', winsOf(after, before), run.recipe.seed);
   const kl = await klOf(run.recipe, run, signal);
   await keepMeasured(
     run.id,

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
+import { winsOf } from '../../labs/caseCounts';
 import { validateRecipe } from '../../labs/validateRecipe';
 import { testRun } from '../../protocol/testRun';
-import { sampledKl, winRate } from './measureView';
+import { qualities, resultOf } from './measureView';
 import { METHODS } from './methods';
 import { betaItems, noiseItems, sweepRows, sweepSeries, sweepWords } from './sweepView';
 
@@ -42,24 +43,26 @@ test('points are of finished runs, a line a loss, and the ends are told', () => 
   );
   expect(sweepWords(rows.slice(0, 1), 'noise', 'eval_rewards/accuracies')).toBeUndefined();
 });
-test('win rate: ties count half, and cases are joined by id', () => {
-  const graded = (...qualities: (number | null)[]) =>
-    qualities.map((rubric, i) => ({ caseId: `c${i}`, kind: '', prompt: '', expected: '', output: '', verdicts: { rubric } })); // biome-ignore format: one case
-  expect(winRate(graded(1, 0.5, 0.2, null), graded(0.5, 0.5, 0.6, 1))).toMatchObject({
-    value: 0.5,
-    n: 3,
-    unit: 'share',
-  });
-  expect(winRate(graded(null), graded(1))).toBeUndefined();
+test('a win rate joins cases by id, and its interval lies about the rate itself', () => {
+  const graded = (...of: [id: string, rubric: number | null][]) =>
+    of.map(([caseId, rubric]) => ({ caseId, kind: '', prompt: '', expected: '', output: '', verdicts: { rubric } }));
+  const { after, before } = qualities(
+    graded(['a', 1], ['b', 0.5], ['c', null], ['new', 1]),
+    graded(['c', 1], ['b', 0.5], ['a', 0.5]),
+  );
+  expect([after, before]).toEqual([
+    [1, 0.5, null],
+    [0.5, 0.5, 1],
+  ]);
+  const rate = resultOf('win_rate', winsOf(after, before), 1)!;
+  expect(rate).toMatchObject({ value: 0.75, n: 2, unit: 'share' });
+  expect(rate.low).toBeGreaterThanOrEqual(0.5);
+  expect(rate.high).toBeLessThanOrEqual(1);
+  expect(resultOf('win_rate', [1], 1)).toBeUndefined();
 });
-test('KL of sampled answers: mean of summed log-ratios, with its standard error', () => {
-  const answer = (gain: number) => ({
-    logps: [-1, -1],
-    from: 1,
-    reference: { logps: Float32Array.of(Number.NaN, -1 - gain, -1), entropies: new Float32Array(3) },
-  });
-  const kl = sampledKl([answer(1), answer(3)])!;
-  expect(kl.value).toBe(2);
-  expect(kl.high - kl.value).toBeCloseTo(1.96, 6); // s = √2, over √2 answers
-  expect(sampledKl([answer(1)])).toBeUndefined();
+test('drift of the run alone: the mean over its answers, in nats', () => {
+  const kl = resultOf('kl', [1, 3, 2, 2], 1)!;
+  expect(kl).toMatchObject({ value: 2, n: 4, unit: 'nats', direction: 'lower' });
+  expect(kl.low).toBeGreaterThan(1);
+  expect(kl.high).toBeLessThan(3);
 });

@@ -59,7 +59,7 @@ export function ReliabilityChart({
             className="axis-label"
             x={x(tick)}
             y={height - 15}
-            textAnchor={tick === 0.5 ? 'start' : 'middle'}
+            textAnchor={tick === 0.5 ? 'start' : tick === 1 ? 'end' : 'middle'}
           >
             {percent(tick)}
           </text>

@@ -1,11 +1,7 @@
 // Reward model: trained on votes, then judged: held-out pairs, what it pays for, and its reward token by token.
 import { useRef } from 'react';
 import type { Recipe } from '../../protocol/recipe';
-import { Panel } from '../../ui/Panel';
-import { RunControls } from '../../ui/RunControls';
-import { RunElsewhere } from '../../ui/RunElsewhere';
-import { RunNotice } from '../../ui/RunNotice';
-import { StartNotices } from '../../ui/StartNotices';
+import { TrainingPanel } from '../shared/TrainingPanel';
 import { Curves, NoRun } from './Curves';
 import { heldOutWords, wandered } from './curveView';
 import { JudgeBar } from './JudgeBar';
@@ -26,37 +22,13 @@ export function RewardPanel() {
   const reports = useReports(reward);
   const prefix = useRef<HTMLDivElement>(null);
   return (
-    <Panel
+    <TrainingPanel
+      training={reward}
       title="Reward model"
       lede="First lever when quality must become one number that a policy, a filter or best-of-n can climb. Not a measure of truth: it learns what the votes pay for, their habits too."
-      actions={
-        <RunControls
-          status={reward.live?.status}
-          isStarting={reward.isStarting}
-          canStart={!reward.isBusy}
-          blocked={reward.isBusy ? undefined : reward.blocked}
-          startLabel="Train on votes"
-          on={reward.on}
-        />
-      }
+      startLabel="Train on votes"
+      finished={run && <>{heldOutWords(run.points)} Next: measure below what it is worth, and what it pays for.</>}
     >
-      {reward.checking !== undefined && (
-        <p className="quiet" role="status">
-          {reward.checking}{' '}
-          <button type="button" className="link" onClick={reward.cancelStart}>
-            Cancel
-          </button>
-        </p>
-      )}
-      {run && !reward.isRecovering && (
-        <RunNotice
-          run={run}
-          onContinue={reward.resume}
-          finished={<>{heldOutWords(run.points)} Next: measure below what it is worth, and what it pays for.</>}
-        />
-      )}
-      {reward.elsewhere && <RunElsewhere {...reward.elsewhere} />}
-      <StartNotices gate={reward.gate} failure={reward.failure} onClose={reward.closeGate} />
       <Wandered reward={reward} />
       <div className="train-top">
         <RecipeCard reward={reward} />
@@ -71,7 +43,7 @@ export function RewardPanel() {
       <div ref={prefix}>
         <PrefixCard reward={reward} />
       </div>
-    </Panel>
+    </TrainingPanel>
   );
 }
 

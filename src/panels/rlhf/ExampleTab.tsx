@@ -44,7 +44,7 @@ export function ExampleTab({ run }: { run: RunRecord | undefined }) {
           </label>
         ))}
         <button type="button" className="button" onClick={() => setTyped(START)}>
-          The chapter’s numbers
+          Start values
         </button>
         {own && (
           <button

@@ -8,17 +8,13 @@ import { omitFields, pickFields } from '../../lib/fields';
 import type { Json } from '../../protocol/chat';
 import { RAW_BASES } from '../../stores/baseChoice';
 import { withModel } from '../../stores/models';
-import { useTemplates } from '../../stores/templates';
-import { SEED_FIELD, useTypedFields } from '../../stores/typedFields';
-import { BaseSelect } from '../../ui/BaseSelect';
-import { Card } from '../../ui/Card';
+import { useTypedFields } from '../../stores/typedFields';
 import { ConfigForm } from '../../ui/ConfigForm';
 import { Knob } from '../../ui/Knob';
-import { MemoryNote } from '../../ui/MemoryNote';
 import { Segmented } from '../../ui/Segmented';
-import { TemplateSelect, withOwn } from '../../ui/TemplateSelect';
 import { PeftFields } from '../shared/PeftFields';
-import { DataSelect, ReferenceSelect, TrainedChoice } from '../shared/RecipeKnobs';
+import { FoldedSettings, RecipeFrame, RecipeNotes } from '../shared/RecipeFrame';
+import { DataSelect, ModelSelect, ReferenceSelect, TrainedChoice } from '../shared/RecipeKnobs';
 import { referenceChoices } from '../shared/referenceView';
 import { betaName, METHODS, methodOf, rolloutRows, withMethod } from './methods';
 import { FORM, type Rlhf } from './useRlhf';
@@ -37,12 +33,9 @@ const FIRST_TARGET = 6;
 const PEFT_SHOWN = ['r', 'lora_alpha'];
 
 export function RecipeCard({ rlhf }: { rlhf: Rlhf }) {
-  const { recipe, edit, isBusy, sets, bases, stored, memory } = rlhf;
-  const [isOpen, setOpen] = useState(false);
+  const { recipe, edit, isBusy, sets, bases, stored } = rlhf;
   const [hasHelp, setHelp] = useState(false);
-  const [isFolded, setFolded] = useState(() => matchMedia('(max-width: 700px)').matches);
   const { typed, type } = useTypedFields(FORM);
-  const templates = withOwn(useTemplates(), recipe.template);
   const method = methodOf(recipe);
   const { fields } = configOf(recipe);
   const args = argsOf(recipe);
@@ -76,115 +69,67 @@ export function RecipeCard({ rlhf }: { rlhf: Rlhf }) {
           .
         </p>
       )}
-      <MemoryNote plan={memory.value?.plan} isLoading={memory.isLoading} isBusy={isBusy} />
-      {rlhf.complaints.map((complaint) => (
-        <p key={complaint} className="bad-text rlhf-small">
-          {complaint}
-        </p>
-      ))}
+      <RecipeNotes training={rlhf} />
     </>
   );
-  if (isFolded)
-    return (
-      <Card
-        title="Recipe"
-        note={`${method.title} · ${rlhf.nameOf(recipe.model.ref)} · β ${String(args[beta])} · ${String(args.max_steps)} steps`}
-        actions={
-          <button type="button" className="button" onClick={() => setFolded(false)}>
-            Change
-          </button>
-        }
-      >
-        {notes}
-      </Card>
-    );
   return (
-    <Card
-      title="Recipe"
-      note="as TRL names it"
-      actions={
-        <button type="button" className="link" aria-pressed={hasHelp} onClick={() => setHelp(!hasHelp)}>
-          {hasHelp ? 'Hide meanings' : 'Meanings'}
-        </button>
-      }
+    <RecipeFrame
+      summary={`${method.title} · ${rlhf.nameOf(recipe.model.ref)} · β ${String(args[beta])} · ${String(args.max_steps)} steps`}
+      folded={notes}
+      isBusy={isBusy}
+      hasHelp={hasHelp}
+      onHelp={setHelp}
+      knobs="rlhf-knobs"
     >
-      <fieldset className="form-knobs rlhf-knobs" disabled={isBusy}>
-        <legend className="sr-only">Recipe</legend>
+      <Segmented
+        label="Method"
+        options={METHODS.map(({ id, title }) => ({ id, label: title }))}
+        value={method.id}
+        onChange={(id) => edit(withMethod(recipe, METHODS.find((one) => one.id === id)!))}
+      />
+      <p className="quiet rlhf-small">{method.words}</p>
+      <Knob name="model" help={hasHelp ? 'What it starts from: a model that has been through SFT.' : undefined}>
+        <ModelSelect bases={bases} stored={stored} recipe={recipe} edit={edit} />
+      </Knob>
+      <Knob name="prompts" help={hasHelp ? 'Rows of which the prompt is read; answers in them are not.' : undefined}>
+        <DataSelect label="prompts" sets={fitting} recipe={recipe} edit={edit} />
+      </Knob>
+      {dataHint(recipe) && <p className="quiet rlhf-small">{dataHint(recipe)}</p>}
+      <Knob
+        name="β"
+        help={hasHelp ? 'Fixed, or steered after each rollout so that the KL comes to a target.' : undefined}
+      >
         <Segmented
-          label="Method"
-          options={METHODS.map(({ id, title }) => ({ id, label: title }))}
-          value={method.id}
-          onChange={(id) => edit(withMethod(recipe, METHODS.find((one) => one.id === id)!))}
+          label="β"
+          options={[
+            { id: 'fixed', label: 'fixed' },
+            { id: 'adaptive', label: 'adaptive' },
+          ]}
+          value={isAdaptive ? 'adaptive' : 'fixed'}
+          onChange={(which) => change({ kl_target: which === 'adaptive' ? FIRST_TARGET : 0 })}
         />
-        <p className="quiet rlhf-small">{method.words}</p>
-        <Knob name="model" help={hasHelp ? 'What it starts from: a model that has been through SFT.' : undefined}>
-          <BaseSelect
-            bases={bases}
-            value={recipe.model.ref}
-            onChange={(ref) => edit(withModel(recipe, ref, stored.find(({ id }) => id === ref)?.tokenizer))}
-          />
-        </Knob>
-        <Knob name="prompts" help={hasHelp ? 'Rows of which the prompt is read; answers in them are not.' : undefined}>
-          <DataSelect label="prompts" sets={fitting} recipe={recipe} edit={edit} />
-        </Knob>
-        {dataHint(recipe) && <p className="quiet rlhf-small">{dataHint(recipe)}</p>}
-        <Knob
-          name="β"
-          help={hasHelp ? 'Fixed, or steered after each rollout so that the KL comes to a target.' : undefined}
-        >
-          <Segmented
-            label="β"
-            options={[
-              { id: 'fixed', label: 'fixed' },
-              { id: 'adaptive', label: 'adaptive' },
-            ]}
-            value={isAdaptive ? 'adaptive' : 'fixed'}
-            onChange={(which) => change({ kl_target: which === 'adaptive' ? FIRST_TARGET : 0 })}
-          />
-        </Knob>
-        <ConfigForm
-          fields={pickFields(fields, isAdaptive ? [beta, ...BRAKE] : [beta])}
-          value={args}
-          onChange={change}
-          {...form}
-        />
-        <Knob name="reference" help={hasHelp ? 'The anchor that the KL is measured from.' : undefined}>
-          <ReferenceSelect references={references} none="none while β is 0" recipe={recipe} edit={edit} />
-        </Knob>
-        <Knob name="train" help={hasHelp ? 'All weights, or an adapter beside the frozen model (peft).' : undefined}>
-          <TrainedChoice recipe={recipe} edit={edit} />
-        </Knob>
-        {recipe.peft && (
-          <PeftFields keys={PEFT_SHOWN} peft={recipe.peft} onChange={(peft) => edit({ ...recipe, peft })} {...form} />
-        )}
-        <ConfigForm fields={shown} value={args} onChange={change} {...form} />
-        <p className="quiet rlhf-small">
-          A rollout draws {rows} completions of {rows / Number(args.num_generations)} prompts.
-        </p>
-        {notes}
-        <button type="button" className="link" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
-          {isOpen ? 'Fewer settings' : `${Object.keys(rest).length + 2} more settings`}
-        </button>
-        {isOpen && (
-          <>
-            <Knob name="template">
-              <TemplateSelect
-                label="template"
-                templates={templates}
-                value={recipe.template}
-                onChange={(template) => edit({ ...recipe, template })}
-              />
-            </Knob>
-            <ConfigForm
-              fields={SEED_FIELD}
-              value={{ seed: recipe.seed }}
-              onChange={({ seed }) => edit({ ...recipe, seed: seed as number })}
-              {...form}
-            />
-            <ConfigForm fields={rest} value={args} onChange={change} {...form} />
-          </>
-        )}
-      </fieldset>
-    </Card>
+      </Knob>
+      <ConfigForm
+        fields={pickFields(fields, isAdaptive ? [beta, ...BRAKE] : [beta])}
+        value={args}
+        onChange={change}
+        {...form}
+      />
+      <Knob name="reference" help={hasHelp ? 'The anchor that the KL is measured from.' : undefined}>
+        <ReferenceSelect references={references} none="none while β is 0" recipe={recipe} edit={edit} />
+      </Knob>
+      <Knob name="train" help={hasHelp ? 'All weights, or an adapter beside the frozen model (peft).' : undefined}>
+        <TrainedChoice recipe={recipe} edit={edit} />
+      </Knob>
+      {recipe.peft && (
+        <PeftFields keys={PEFT_SHOWN} peft={recipe.peft} onChange={(peft) => edit({ ...recipe, peft })} {...form} />
+      )}
+      <ConfigForm fields={shown} value={args} onChange={change} {...form} />
+      <p className="quiet rlhf-small">
+        A rollout draws {rows} completions of {rows / Number(args.num_generations)} prompts.
+      </p>
+      {notes}
+      <FoldedSettings rest={rest} args={args} change={change} recipe={recipe} edit={edit} form={form} />
+    </RecipeFrame>
   );
 }

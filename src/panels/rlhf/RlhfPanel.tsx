@@ -3,12 +3,8 @@
 import { useEffect } from 'react';
 import { useLocation } from 'wouter';
 import { openInChat } from '../../stores/models';
-import { Panel } from '../../ui/Panel';
-import { RunControls } from '../../ui/RunControls';
-import { RunElsewhere } from '../../ui/RunElsewhere';
-import { RunNotice } from '../../ui/RunNotice';
 import { Segmented } from '../../ui/Segmented';
-import { StartNotices } from '../../ui/StartNotices';
+import { TrainingPanel } from '../shared/TrainingPanel';
 import type { ShownGroup, ShownKl } from './drawing';
 import { ExampleTab } from './ExampleTab';
 import { KlTab } from './KlTab';
@@ -45,56 +41,36 @@ export function RlhfPanel() {
   const drawn = useAsked<ShownGroup>();
   const findings = useAsked<ShownKl>();
   return (
-    <Panel
+    <TrainingPanel
+      training={rlhf}
       title="RLHF"
       lede="First lever when a reward can say what is better and pairs of given answers no longer teach anything. Do not pull it before the reward is trusted: the model learns to be paid, and only β · KL holds it back."
-      actions={
-        <RunControls
-          status={rlhf.live?.status}
-          isStarting={rlhf.isStarting}
-          canStart={!rlhf.isBusy}
-          blocked={rlhf.isBusy ? undefined : rlhf.blocked}
-          startLabel="Start RLHF"
-          on={rlhf.on}
-        />
+      startLabel="Start RLHF"
+      tabs={
+        <div>
+          <Segmented label="Show" options={TABS} value={tab} onChange={show} />
+        </div>
+      }
+      finished={
+        run && (
+          <>
+            Next: draw a group of it under{' '}
+            <button type="button" className="link" onClick={() => show('rollout')}>
+              Inspect a rollout
+            </button>
+            , or{' '}
+            <button type="button" className="link" onClick={() => openInChat(`run:${run.id}`, run.recipe.model.ref)}>
+              compare it with its start in Chat
+            </button>
+            .
+          </>
+        )
       }
     >
-      <div>
-        <Segmented label="Show" options={TABS} value={tab} onChange={show} />
-      </div>
-      {rlhf.checking !== undefined && (
-        <p className="quiet" role="status">
-          {rlhf.checking}{' '}
-          <button type="button" className="link" onClick={rlhf.cancelStart}>
-            Cancel
-          </button>
-        </p>
-      )}
-      {run && !rlhf.isRecovering && (
-        <RunNotice
-          run={run}
-          onContinue={rlhf.resume}
-          finished={
-            <>
-              Next: draw a group of it under{' '}
-              <button type="button" className="link" onClick={() => show('rollout')}>
-                Inspect a rollout
-              </button>
-              , or{' '}
-              <button type="button" className="link" onClick={() => openInChat(`run:${run.id}`, run.recipe.model.ref)}>
-                compare it with its start in Chat
-              </button>
-              .
-            </>
-          }
-        />
-      )}
-      {rlhf.elsewhere && <RunElsewhere {...rlhf.elsewhere} />}
-      <StartNotices gate={rlhf.gate} failure={rlhf.failure} onClose={rlhf.closeGate} />
       {tab === 'run' && <RunTab rlhf={rlhf} />}
       {tab === 'rollout' && <RolloutTab rlhf={rlhf} drawn={drawn} />}
       {tab === 'kl' && <KlTab rlhf={rlhf} findings={findings} />}
       {tab === 'example' && <ExampleTab run={run} />}
-    </Panel>
+    </TrainingPanel>
   );
 }

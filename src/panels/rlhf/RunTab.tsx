@@ -28,16 +28,24 @@ import type { Rlhf } from './useRlhf';
 
 export function RunTab({ rlhf }: { rlhf: Rlhf }) {
   const { run } = rlhf;
+  const twoMetrics = <TwoMetricsCard run={run} recipe={rlhf.recipe} edit={rlhf.edit} isBusy={rlhf.isBusy} />;
   return (
     <>
       <div className="rlhf-top">
-        <div className="rlhf-left">
+        <div className="rlhf-column">
           <RecipeCard rlhf={rlhf} />
           <RewardsCard rlhf={rlhf} />
         </div>
-        {run ? <Curves rlhf={rlhf} run={run} /> : <NoRun rlhf={rlhf} />}
+        {run ? (
+          <Curves rlhf={rlhf} run={run} />
+        ) : (
+          <div className="rlhf-column">
+            <NoRun rlhf={rlhf} />
+            {twoMetrics}
+          </div>
+        )}
       </div>
-      <TwoMetricsCard run={run} recipe={rlhf.recipe} edit={rlhf.edit} isBusy={rlhf.isBusy} />
+      {run && twoMetrics}
       <Answers key={run?.id} generations={run?.generations ?? []} isOver={run !== undefined && !isLive(run)} />
     </>
   );

@@ -14,17 +14,12 @@ import { Answers } from '../../ui/Answers';
 import { Card } from '../../ui/Card';
 import { LineChart } from '../../ui/LineChart';
 import { lossFinding } from '../../ui/lossFinding';
-import { Panel } from '../../ui/Panel';
-import { RunElsewhere } from '../../ui/RunElsewhere';
-import { RunNotice } from '../../ui/RunNotice';
 import { curveWords, metricSeries, progressWords } from '../../ui/runWords';
-import { StartFailure } from '../../ui/StartNotices';
-import { GateNotice } from './GateNotice';
+import { TrainingPanel } from '../shared/TrainingPanel';
 import { GlassBox } from './GlassBox';
 import { Measured, MeasuredWords } from './Measured';
 import { PairCard } from './PairCard';
 import { RecipeCard } from './RecipeCard';
-import { RunControls } from './RunControls';
 import { SettingsNote } from './SettingsNote';
 import { useSft } from './useSft';
 import '../../ui/parts.css';
@@ -42,31 +37,16 @@ export function SftPanel() {
   const settings = useMemo(() => ({ ...settingsOf(shown), template: shown.template, model: shown.model.ref }), [shown]);
   const states = modelStates(shown.model.ref, run);
   return (
-    <Panel
+    <TrainingPanel
+      training={sft}
       title="Supervised fine-tuning"
       lede="Teaches role, format and boundaries. First lever when output format is unstable; not for missing knowledge."
-      actions={<RunControls sft={sft} />}
+      startLabel={run ? 'Run again' : 'Run'}
+      finished={run && <MeasuredWords run={run} baseRef={shown.model.ref} metrics={shown.evaluation} cases={CASES} />}
+      deriveAnd={sft.deriveAnd}
+      onLook={(place) => lookInMask(recipe, templates, place)}
     >
-      {run && !sft.isRecovering && (
-        <RunNotice
-          run={run}
-          onContinue={sft.resume}
-          finished={<MeasuredWords run={run} baseRef={shown.model.ref} metrics={shown.evaluation} cases={CASES} />}
-        />
-      )}
-      {sft.elsewhere && <RunElsewhere {...sft.elsewhere} />}
       <SettingsNote recipe={recipe} onEdit={sft.edit} />
-      {sft.gate && (
-        <GateNotice
-          gate={sft.gate}
-          onClose={sft.closeGate}
-          onLook={(place) => lookInMask(recipe, templates, place)}
-          deriveAnd={sft.deriveAnd}
-        />
-      )}
-      {sft.failure && (
-        <StartFailure failure={sft.failure} deriveAnd={sft.deriveAnd} onLook={() => lookInMask(recipe, templates)} />
-      )}
       <div className="sft-top">
         <RecipeCard sft={sft} datasets={sets.value?.datasets ?? []} />
         <Curves run={run} stats={sft.stats} isRecovering={sft.isRecovering} />
@@ -98,7 +78,7 @@ export function SftPanel() {
         />
       )}
       <PairCard arms={sft.pair} onStart={sft.startPair} canStart={!sft.isBusy && !sft.blocked} cases={CASES} />
-    </Panel>
+    </TrainingPanel>
   );
 }
 

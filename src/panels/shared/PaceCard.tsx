@@ -49,7 +49,9 @@ export function PaceCard({
           );
         })}
       </div>
-      <p className="quiet train-meaning">{metrics[meaningOf]?.meaning}</p>
+      <p className="quiet train-meaning">
+        <span className="mono">{meaningOf}</span>: {metrics[meaningOf]?.meaning}
+      </p>
     </Card>
   );
 }

@@ -1,8 +1,14 @@
-// Selects of a recipe that panels of training share: its data, its reference, and what is trained.
+// Knobs of a recipe that panels of training share: its model, its data and their noise, its reference, and what is trained.
 import { dataOf, withData } from '../../labs/recipeData';
 import type { Recipe } from '../../protocol/recipe';
 import type { DatasetInfo } from '../../protocol/requests';
+import type { BaseChoice } from '../../stores/baseChoice';
+import { type useStoredModels, withModel } from '../../stores/models';
+import { BaseSelect } from '../../ui/BaseSelect';
+import { ConfigForm } from '../../ui/ConfigForm';
 import { Segmented } from '../../ui/Segmented';
+import { NOISE_FIELD } from './noiseField';
+import type { Form } from './RecipeFrame';
 import { chosenReference, type referenceChoices, withReference } from './referenceView';
 
 const PEFT_START = { r: 8, lora_alpha: 16, target_modules: 'all-linear' };
@@ -10,6 +16,35 @@ const PEFT_START = { r: 8, lora_alpha: 16, target_modules: 'all-linear' };
 interface RecipeKnob {
   recipe: Recipe;
   edit: (recipe: Recipe) => void;
+}
+
+/** Reads with the tokenizer of the model that is chosen. */
+export function ModelSelect({
+  bases,
+  stored,
+  recipe,
+  edit,
+}: RecipeKnob & { bases: readonly BaseChoice[]; stored: ReturnType<typeof useStoredModels> }) {
+  return (
+    <BaseSelect
+      bases={bases}
+      value={recipe.model.ref}
+      onChange={(ref) => edit(withModel(recipe, ref, stored.find(({ id }) => id === ref)?.tokenizer))}
+    />
+  );
+}
+
+export function NoiseKnob({ recipe, edit, form }: RecipeKnob & { form: Form }) {
+  return (
+    <ConfigForm
+      fields={NOISE_FIELD}
+      value={{ flipped_votes: recipe.data.flipped_votes ?? 0 }}
+      onChange={({ flipped_votes }) =>
+        edit({ ...recipe, data: { ...recipe.data, flipped_votes: Number(flipped_votes) } })
+      }
+      {...form}
+    />
+  );
 }
 
 /** `sets`: those that fit. A recipe of several sets, or of one that is gone, is none of them. */

@@ -1,23 +1,28 @@
 // The two-metric method on a run: where it lies among the outcomes, why in words, every metric with its interval, and what is measured.
 import { Fragment, useId } from 'react';
+import { argsOf } from '../../labs/trainerOf';
 import { guardrailsFor, targetsFor, twoMetricsFor, uncounted } from '../../labs/twoMetrics';
-import { wilson } from '../../lib/agreement';
-import { duration } from '../../lib/words';
+import { unseenShare } from '../../lib/agreement';
+import { duration, plural } from '../../lib/words';
 import type { Recipe } from '../../protocol/recipe';
 import type { RunRecord } from '../../protocol/run';
 import {
   changeWords,
+  levelOf,
+  levelWords,
+  looksOf,
   refusalCounts,
   type TwoMetrics,
   valueWords,
   WATCHED,
   type Watched,
+  watchedMetrics,
 } from '../../protocol/twoMetrics';
 import { Card } from '../../ui/Card';
 import { Scroll } from '../../ui/Scroll';
 import { Segmented } from '../../ui/Segmented';
 import { TwoMetricsMap } from './TwoMetricsMap';
-import { type Measured, measuredOf, OUTCOME_WORDS, pathOf, STATE_WORDS, toneOf } from './twoMetricsView';
+import { type Measured, measuredOf, OUTCOME_WORDS, pathOf, promiseWords, STATE_WORDS, toneOf } from './twoMetricsView';
 
 export interface TwoMetricsCardProps {
   /** The run in view. */
@@ -90,11 +95,14 @@ export function TwoMetricsOf({ run }: { run: RunRecord }) {
         )}
       </div>
       <MetricsTable last={last} />
+      {last.step > 0 && (
+        <p className="quiet two-metrics-small two-metrics-promise">{promiseWords(last.level, spec, run.maxSteps)}</p>
+      )}
     </div>
   );
 }
 
-function MetricsTable({ last: { verdict } }: { last: Measured }) {
+function MetricsTable({ last: { verdict, level = 0.95 } }: { last: Measured }) {
   const rows = [
     ...verdict.targets.map(({ reading, state, spec }) => ({ group: 'targets', reading, state, limit: spec.better_by ?? 0, sign: '> ' })), // biome-ignore format: one row
     ...verdict.guardrails.map(({ reading, state, spec }) => ({ group: 'guardrails', reading, state, limit: spec.worse_by, sign: '' })), // biome-ignore format: one row
@@ -105,19 +113,19 @@ function MetricsTable({ last: { verdict } }: { last: Measured }) {
         <thead>
           <tr>
             <th scope="col">metric</th>
+            <th scope="col">state</th>
+            <th scope="col" className="n">
+              change [{levelWords(level)}]
+            </th>
+            <th scope="col" className="n">
+              limit
+            </th>
             <th scope="col" className="n">
               start
             </th>
             <th scope="col" className="n">
               now
             </th>
-            <th scope="col" className="n">
-              change [95 %]
-            </th>
-            <th scope="col" className="n">
-              limit
-            </th>
-            <th scope="col">state</th>
           </tr>
         </thead>
         <tbody>
@@ -132,11 +140,11 @@ function MetricsTable({ last: { verdict } }: { last: Measured }) {
               )}
               <tr title={WATCHED[reading.metric]?.meaning}>
                 <td className="mono">{reading.metric}</td>
-                <td className="n">{valueWords(reading.metric, reading.before)}</td>
-                <td className="n">{valueWords(reading.metric, reading.now)}</td>
+                <td className={STATE_WORDS[state].className}>{STATE_WORDS[state].words}</td>
                 <td className="n mono">{changeWords(reading)}</td>
                 <td className="n quiet">{`${sign}${boundWords(reading.metric, group, limit)}`}</td>
-                <td className={STATE_WORDS[state].className}>{STATE_WORDS[state].words}</td>
+                <td className="n">{valueWords(reading.metric, reading.before)}</td>
+                <td className="n">{valueWords(reading.metric, reading.now)}</td>
               </tr>
             </Fragment>
           ))}
@@ -168,6 +176,9 @@ function Settings({ recipe, edit, isBusy }: Omit<TwoMetricsCardProps, 'run'>) {
   const spec = recipe.two_metrics;
   const id = useId();
   const change = (part: Partial<TwoMetrics>) => spec && edit({ ...recipe, two_metrics: { ...spec, ...part } });
+  const maxSteps = Number(argsOf(recipe).max_steps);
+  const looks = spec ? looksOf(spec, maxSteps) : 0;
+  const unseen = spec ? unseenShare(spec.cases, (1 - levelOf(spec, maxSteps)) / 2) : 0;
   const problem = spec && [...spec.targets, ...spec.guardrails].map(({ metric }) => uncounted(recipe, metric)).find(Boolean); // biome-ignore format: one search
   return (
     <details className="two-metrics-settings">
@@ -211,8 +222,9 @@ function Settings({ recipe, edit, isBusy }: Omit<TwoMetricsCardProps, 'run'>) {
                 onChange={(cases) => change({ cases: Number(cases) })}
               />
               <span className="quiet">
-                of the run’s own kind, as many that must be refused, and some that only sound like it; a share that no
-                answer changed is then known to ±{wilson(0, spec.cases).high.toFixed(2)}
+                of the run’s own kind, as many that must be refused, and some that only sound like it; over{' '}
+                {plural(looks, 'look')} at {plural(watchedMetrics(spec).length, 'metric')} a share that no answer
+                changed is then known to ±{unseen.toFixed(2)}
               </span>
             </div>
             <label className="two-metrics-line">

@@ -1,8 +1,12 @@
 // A run with targets and guardrails as a picture: its path over the four outcomes, and the rows of its table. Pure.
+import { plural } from '../../lib/words';
 import type { MetricPoint } from '../../protocol/run';
 import {
   type GuardrailState,
   inAllowances,
+  LEVEL,
+  levelWords,
+  looksOf,
   type Outcome,
   outcomeOf,
   readingsOf,
@@ -10,6 +14,7 @@ import {
   type TargetState,
   type TwoMetrics,
   type Verdict,
+  watchedMetrics,
 } from '../../protocol/twoMetrics';
 
 interface Spread {
@@ -29,6 +34,8 @@ export interface MapPoint {
 export interface Measured {
   step: number;
   seconds: number;
+  /** Of each interval; undefined where a run was measured before looks were counted, each at 95 %. */
+  level: number | undefined;
   verdict: Verdict;
 }
 
@@ -36,8 +43,20 @@ export interface Measured {
 export const measuredOf = (points: readonly MetricPoint[], spec: TwoMetrics): Measured[] =>
   points.flatMap((point) => {
     const readings = readingsOf(point);
-    return readings ? [{ step: point.step, seconds: point[SECONDS] ?? 0, verdict: outcomeOf(readings, spec) }] : [];
+    if (!readings) return [];
+    const [seconds, level] = [point[SECONDS] ?? 0, point[LEVEL] ?? undefined];
+    return [{ step: point.step, seconds, level, verdict: outcomeOf(readings, spec) }];
   });
+
+/** What the intervals promise over all looks at a run. */
+export function promiseWords(level: number | undefined, spec: TwoMetrics, maxSteps: number): string {
+  if (level === undefined)
+    return 'These intervals hold with 95 % each, whatever the number of looks: among many, some miss by chance.';
+  const [metrics, looks] = [watchedMetrics(spec).length, looksOf(spec, maxSteps)];
+  const [all, each] = [metrics * looks, levelWords(level)];
+  if (all === 1) return 'One interval of 95 %, at one look.';
+  return `Each interval holds with ${each}, so that all ${all} of the run, ${plural(metrics, 'metric')} at ${plural(looks, 'look')}, hold together with 95 %: however often one looks, at most 1 run in 20 is called better or worse, or is stopped, by chance.`;
+}
 
 /** Measurements in which nothing was counted on one of the axes have no place. */
 export function pathOf(measured: readonly Measured[]): MapPoint[] {
