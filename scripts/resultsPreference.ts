@@ -10,6 +10,8 @@ import { settingsOf } from '../src/labs/recipeSettings';
 import { PREFERENCE_START } from '../src/labs/recipes/preference';
 import {
   demosRecipe,
+  HACKING_ROUTES,
+  type HackingRoute,
   hackingMeasured,
   offlineMeasured,
   onlineMeasured,
@@ -64,7 +66,7 @@ export const PREFERENCE_GROUPS = [
     seeds: SEEDS,
     measure: rewardFigures,
   },
-  ...(['hacking', 'hacking_fixed'] as const).map((id) => ({
+  ...(Object.keys(HACKING_ROUTES) as HackingRoute[]).map((id) => ({
     id: `pref/${id}`,
     figures: ['reward_gain', 'true_quality_gain', 'length_gain', 'seconds'].map((figure) => `pref/${id}/${figure}`),
     seeds: SEEDS,
@@ -238,9 +240,9 @@ async function rewardFigures(isForced: boolean): Promise<Measured[]> {
 
 /**
  * A policy paid by a reward model, before and after, on the same held-out prompts and dice: what it is paid, in deviations of the
- * start's rewards, what its answers are worth by the rubric, and their length. `hacking_fixed` differs in the votes alone.
+ * start's rewards, what its answers are worth by the rubric, and their length.
  */
-async function hackingFigures(id: 'hacking' | 'hacking_fixed', isForced: boolean): Promise<Measured[]> {
+async function hackingFigures(id: HackingRoute, isForced: boolean): Promise<Measured[]> {
   const render = loadRenderContext(demosRecipe.template);
   const { engine: from } = await start();
   const before = await answersOf(from, render, DRAWN);
@@ -248,8 +250,8 @@ async function hackingFigures(id: 'hacking' | 'hacking_fixed', isForced: boolean
   const runs: { seed: number; reward_gain: number[]; true_quality_gain: number[]; length_gain: number[] }[] = [];
   const seconds: number[] = [];
   for (const seed of SEEDS) {
-    const { ref } = await rewardModel(id === 'hacking' ? 'biased' : 'fair', seed, isForced);
-    const recipe = { ...hackingMeasured(ref), seed };
+    const { ref } = await rewardModel(HACKING_ROUTES[id].votes, seed, isForced);
+    const recipe = { ...hackingMeasured(id, ref), seed };
     const model = await modelOf(recipe);
     const trained = await train(recipe, model, isForced);
     if (trained.seconds !== undefined) seconds.push(trained.seconds);

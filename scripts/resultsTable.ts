@@ -69,7 +69,8 @@ const METHODS: Record<string, string> = {
   ...OFFERED,
   reward_model: 'reward model',
   hacking: 'RLOO paid by biased votes',
-  hacking_fixed: 'the same, paid by votes that follow the rubric',
+  votes_alone: 'the same, paid by votes that follow the rubric',
+  hacking_fixed: 'paid by those votes, with smaller steps and a higher β',
 };
 const OF_POLICY: Record<string, string> = {
   rubric: 'quality by the rubric',

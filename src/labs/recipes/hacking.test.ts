@@ -14,14 +14,17 @@ test('the chain is four valid recipes from one start, each named after its stage
   expect(fairPolicy!.rewards![0]).toEqual({ type: 'model', ref: 'run:id of fair reward' });
 });
 
-test('the two arms differ in the votes and the stop alone; true quality is watched and not paid', () => {
+test('the two arms differ in the votes, the step, the brake and the stop alone; true quality is watched and not paid', () => {
   const [biasedReward, biased, fairReward, fair] = chain();
   expect([biasedReward, fairReward].map((recipe) => recipe!.data.train[0]!.ref)).toEqual([
     'builtin:pref/biased',
     'builtin:pref',
   ]);
   expect(biasedReward!.args).toEqual(fairReward!.args);
-  expect(biased!.args).toEqual(fair!.args);
+  const apart = { beta: 0, learning_rate: 0 };
+  expect({ ...biased!.args, ...apart }).toEqual({ ...fair!.args, ...apart });
+  expect(Number(fair!.args.beta)).toBeGreaterThan(Number(biased!.args.beta));
+  expect(Number(fair!.args.learning_rate)).toBeLessThan(Number(biased!.args.learning_rate));
   expect([biased, fair].map((recipe) => recipe!.two_metrics!.stop)).toEqual([false, true]);
   expect({ ...biased!.two_metrics, stop: true }).toEqual(fair!.two_metrics);
   for (const recipe of [biased, fair]) expect(recipe!.rewards![1]).toEqual({ type: 'rule', id: 'rubric', weight: 0 });

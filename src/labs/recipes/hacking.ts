@@ -1,9 +1,9 @@
 // Reward hacking on demand, as a chain of real runs: twice a reward model and a policy that is paid by it, from one start. In the first
-// pair the votes like length and flattery; in the second they follow the rubric, and a guardrail may end the run.
+// pair the votes like length and flattery; in the second they follow the rubric, steps are smaller, β brakes, and a guardrail may end the run.
 import type { Recipe, Ref } from '../../protocol/recipe';
 import { queueRef } from '../queueRefs';
 import { twoMetricsFor } from '../twoMetrics';
-import { hackingMeasured, rewardMeasured } from './preferenceMeasured';
+import { type HackingRoute, hackingMeasured, rewardMeasured } from './preferenceMeasured';
 
 /** Groups of runs that belong to one chain begin so. */
 export const HACKING_GROUP = 'hacking ';
@@ -17,6 +17,7 @@ export function hackingChain(): Recipe[] {
   return HACKING_ARMS.flatMap((arm) => [hackingReward(arm), hackingPolicy(arm, queueRef(`${arm} reward`))]);
 }
 
+const ROUTE_OF = { biased: 'hacking', fair: 'hacking_fixed' } as const satisfies Record<HackingArm, HackingRoute>;
 /** What the policy of an arm writes is shown now and then. */
 const SHOWN = { generation_max_new_tokens: 208, generate_steps: 0 };
 
@@ -25,12 +26,9 @@ export function hackingReward(arm: HackingArm): Recipe {
   const recipe = rewardMeasured[arm];
   return { ...recipe, name: `${arm} reward`, args: { ...recipe.args, ...SHOWN, max_eval_samples: 64, eval_steps: 0 } };
 }
-/**
- * `judge`: the arm's reward model; the arms differ in it, and in that a guardrail may end the fair one. The rubric has no weight: it is
- * what is really wanted, and is only watched.
- */
+/** `judge`: the arm's reward model. The rubric has no weight: it is what is really wanted, and is only watched. */
 export function hackingPolicy(arm: HackingArm, judge: Ref): Recipe {
-  const recipe = hackingMeasured(judge);
+  const recipe = hackingMeasured(ROUTE_OF[arm], judge);
   const watch = twoMetricsFor(recipe);
   return {
     ...recipe,

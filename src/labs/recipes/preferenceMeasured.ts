@@ -85,7 +85,7 @@ export const rewardMeasured = {
   biased: rewardOn('Reward model of biased votes, measured', BIASED),
 } as const;
 
-const ROLLOUT = { per_device_train_batch_size: 32, max_completion_length: 160 };
+const ROLLOUT = { per_device_train_batch_size: 32, max_completion_length: 160, max_eval_samples: 32 };
 /** 60 rollouts of 32 completions, paid by the reward model `ref`. */
 export const onlineMeasured = {
   rloo: (ref: string): Recipe =>
@@ -105,12 +105,21 @@ export const onlineMeasured = {
       [{ type: 'model', ref }],
     ),
 };
-/** The same RLOO in a hurry: three times the step, longer answers allowed. On biased votes it is paid for being long and flattering. */
-export const hackingMeasured = (ref: string): Recipe =>
+/**
+ * RLOO paid by a reward model alone, with room for longer answers. In a hurry it games one of biased votes; the fix has one of fair votes
+ * and a brake: smaller steps, a higher β. `votes_alone` is in as great a hurry and has the fair votes: what they mend by themselves.
+ */
+export const HACKING_ROUTES = {
+  hacking: { votes: 'biased', args: { learning_rate: 3e-4, beta: 0.05 } },
+  votes_alone: { votes: 'fair', args: { learning_rate: 3e-4, beta: 0.05 } },
+  hacking_fixed: { votes: 'fair', args: { learning_rate: 1e-4, beta: 0.2 } },
+} as const satisfies Record<string, { votes: keyof typeof rewardMeasured; args: { [key: string]: Json } }>;
+export type HackingRoute = keyof typeof HACKING_ROUTES;
+export const hackingMeasured = (route: HackingRoute, ref: string): Recipe =>
   after(
-    'Reward hacking, measured',
+    `${route.replace('_', ' ')}, measured`,
     'rloo',
     PAIRS,
-    { max_steps: 40, learning_rate: 3e-4, num_generations: 4, beta: 0.05, ...ROLLOUT, max_completion_length: 208 },
+    { max_steps: 40, num_generations: 4, ...ROLLOUT, max_completion_length: 208, ...HACKING_ROUTES[route].args },
     [{ type: 'model', ref }],
   );

@@ -21,7 +21,7 @@ const STAGE_WORDS: Record<(typeof HACKING_STAGES)[number], string> = {
   'biased reward': 'reward model on votes that like length and flattery',
   'biased policy': 'RLOO paid by that reward model',
   'fair reward': 'reward model on votes that follow the rubric',
-  'fair policy': 'the same RLOO, paid by that one, with guardrails that may end it',
+  'fair policy': 'RLOO paid by that one, with smaller steps, a higher β and guardrails that may end it',
 };
 
 export function HackingPanel() {

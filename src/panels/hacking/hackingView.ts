@@ -20,11 +20,11 @@ export const chainOf = (runs: readonly RunRecord[], group: string | undefined): 
 export const ARM_WORDS: Record<HackingArm, { title: string; note: string }> = {
   biased: {
     title: 'Paid by biased votes',
-    note: 'the votes like length and flattery, and nothing stops the run',
+    note: 'the votes like length and flattery, steps are large, β is low, and nothing stops the run',
   },
   fair: {
     title: 'The fix',
-    note: 'the votes follow the rubric; all else is the same, but a guardrail that is surely worse ends the run',
+    note: 'the votes follow the rubric, steps are a third, β is four times as high, and a guardrail that is surely worse ends the run',
   },
 };
 
