@@ -41,7 +41,8 @@ const DRAWN = 160;
 const PAIRS_JUDGED = 400;
 /** A model is measured against the start by these. */
 const AGAINST_START = ['win_rate', 'kl'];
-const GAINS = ['rubric', 'refusal_recall', 'refusal_precision', 'schema_valid', 'mean_length'];
+/** `drawn_rubric`: of answers drawn at temperature 1, which is what a method on its own completions raises first. */
+const GAINS = ['rubric', 'drawn_rubric', 'refusal_recall', 'refusal_precision', 'schema_valid', 'mean_length'];
 const METHODS = ['sft', 'dpo', 'orpo', 'kto', 'simpo', 'rloo', 'ppo'] as const;
 type Method = (typeof METHODS)[number];
 /** As the two-metric method and the comparison on screen count them. */
@@ -98,13 +99,14 @@ async function rewardModel(
   model.engine.dispose();
   return { ref: `file:${folder}`, trained };
 }
-async function recipeOf(method: Exclude<Method, 'sft'>, seed: number, isForced: boolean): Promise<Recipe> {
-  const recipe =
-    method === 'rloo' || method === 'ppo'
-      ? onlineMeasured[method]((await rewardModel('fair', seed, isForced)).ref)
-      : offlineMeasured[method];
-  return { ...recipe, seed };
-}
+const recipeOf = (method: Method, seed: number): Recipe => ({
+  ...(method === 'sft'
+    ? demosRecipe
+    : method === 'rloo' || method === 'ppo'
+      ? onlineMeasured(method)
+      : offlineMeasured(method)),
+  seed,
+});
 /** Trained now, or taken from the cache; the start itself is the first training of SFT, and ships. */
 async function policyOf(
   method: Method,
@@ -112,7 +114,7 @@ async function policyOf(
   isForced: boolean,
 ): Promise<{ engine: ModelEngine } & Partial<Trained>> {
   if (method === 'sft' && seed === 1) return { engine: (await start()).engine };
-  const recipe = method === 'sft' ? { ...demosRecipe, seed } : await recipeOf(method, seed, isForced);
+  const recipe = recipeOf(method, seed);
   const model = await modelOf(recipe);
   return { engine: model.engine, ...(await train(recipe, model, isForced)) };
 }
@@ -144,8 +146,10 @@ async function methodFigures(method: Method, isForced: boolean): Promise<Measure
     rewards: [],
     driftFrom: frozenReference(from),
   };
-  const measured = (engine: ModelEngine, before?: CaseValues) =>
-    caseValues(METRICS, cases, { ...given, engine, start: before, signal: new AbortController().signal, giveWay: async () => undefined }); // biome-ignore format: one call
+  const measured = async (engine: ModelEngine, before?: CaseValues): Promise<CaseValues> => ({
+    ...(await caseValues(METRICS, cases, { ...given, engine, start: before, signal: new AbortController().signal, giveWay: async () => undefined })),
+    drawn_rubric: (await answersOf(engine, render, DRAWN)).map(({ rubric }) => rubric),
+  }); // biome-ignore format: one call
   const before = await kept(artifactId.slice(-16), () => measured(from), isForced);
   const runs: Run[] = [];
   const seconds: number[] = [];
@@ -173,7 +177,7 @@ async function methodFigures(method: Method, isForced: boolean): Promise<Measure
         `pref/${method}/${id}_gain`,
         runs.filter(({ isStart }) => !isStart),
         ({ values }) => values[id]!.map((now, i) => change(before[id]![i]!, now)),
-        WATCHED[id]!.unit,
+        (WATCHED[id] ?? WATCHED.rubric!).unit,
       ),
     ),
     ...secondsOf(`pref/${method}`, seconds),

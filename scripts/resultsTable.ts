@@ -62,8 +62,8 @@ const OFFERED: Record<string, string> = {
   orpo: 'ORPO',
   kto: 'KTO',
   simpo: 'SimPO',
-  rloo: 'RLOO on the reward model',
-  ppo: 'PPO on the reward model',
+  rloo: 'RLOO paid by rubric and schema',
+  ppo: 'PPO paid by rubric and schema',
 };
 const METHODS: Record<string, string> = {
   ...OFFERED,
@@ -74,6 +74,7 @@ const METHODS: Record<string, string> = {
 };
 const OF_POLICY: Record<string, string> = {
   rubric: 'quality by the rubric',
+  drawn_rubric: 'quality of answers drawn at temperature 1',
   win_rate: 'wins against the start, ties half',
   kl: 'KL from the start, whole answers',
   refusal_recall: 'due refusals that were given',
@@ -153,6 +154,7 @@ function preferenceTable(figures: readonly Figure[]): string {
       OFFERED[method],
       told(of(method, 'rubric')),
       gained(of(method, 'rubric_gain')),
+      gained(of(method, 'drawn_rubric_gain')),
       told(of(method, 'win_rate')),
       told(of(method, 'kl')),
       gained(of(method, 'refusal_recall_gain')),
@@ -169,8 +171,8 @@ All start from micro-demos; recipes in \`src/labs/recipes/preferenceMeasured.ts\
 before and after, over three trainings; it is called inconclusive where its interval holds 0.
 Cases are drawn once for all trainings, because they share them. SFT's row is two more trainings of the start itself: what another seed does.
 
-| method | rubric, of 1 | its change | wins | KL, nats | refusal recall, change | schema-valid, change | length, tokens | training, s |
-|---|---|---|---|---|---|---|---|---|
+| method | rubric, of 1 | its change | of answers drawn | wins | KL, nats | refusal recall, change | schema-valid, change | length, tokens | training, s |
+|---|---|---|---|---|---|---|---|---|---|
 ${rows.join('\n')}
 
 `;
