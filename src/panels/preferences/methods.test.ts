@@ -43,6 +43,13 @@ test('what fits stays: rows, model, adapter, steps; learning_rate and loss_type 
   const back = withMethod(by('kto').recipe, by('dpo'), SETS);
   expect(back.data.train).toEqual([{ ref: 'builtin:pref', split: 'train' }]);
 });
+test('what nobody has changed becomes what the next method starts with', () => {
+  const kto = withMethod(dpo, by('kto'), SETS);
+  expect(kto.args).toEqual(by('kto').recipe.args);
+  expect(withMethod(kto, by('dpo'), SETS).args).toEqual(dpo.args);
+  const mine = withMethod({ ...kto, args: { ...kto.args, per_device_train_batch_size: 12 } }, by('dpo'), SETS);
+  expect(mine.args).toEqual({ ...dpo.args, per_device_train_batch_size: 12 });
+});
 test('sets are those that a method trains on', () => {
   expect(fittingSets(dpo, SETS).map(({ id }) => id)).toEqual(['builtin:pref', 'sha256:mine']);
   expect(fittingSets(by('kto').recipe, SETS).map(({ id }) => id)).toEqual(['builtin:unpaired', 'builtin:pref', 'sha256:mine']); // biome-ignore format: one list

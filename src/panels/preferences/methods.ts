@@ -73,12 +73,16 @@ const lossType = ({ trainer, args }: Pick<Recipe, 'trainer' | 'args'>): Json | u
 /** Settings that mean something else in each method, and so start anew. */
 const OWN = ['learning_rate', 'loss_type'];
 
-/** The recipe under another method: model, data, rows, template, adapter and the loop's settings stay where they fit. */
+/**
+ * The recipe under another method: model, data, rows, template, adapter and the loop's settings stay where they fit. What still is as
+ * the method before starts it becomes what the next one starts with.
+ */
 export function withMethod(recipe: Recipe, method: Method, sets: readonly DatasetInfo[]): Recipe {
   const next = method.recipe;
   const { fields, trainsOn, needsReference } = configOf(next);
+  const untouched = methodOf(recipe).recipe.args;
   const kept = Object.entries(recipe.args).filter(
-    ([key]) => key in fields && key in trainers.sft.fields && !OWN.includes(key),
+    ([key, value]) => key in fields && key in trainers.sft.fields && !OWN.includes(key) && value !== untouched[key],
   );
   const type = sets.find(({ id }) => id === recipe.data.train[0]?.ref)?.type;
   const fits = recipe.data.train.length === 1 && trainsOn.some((one) => one === type);
