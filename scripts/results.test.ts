@@ -40,11 +40,18 @@ test('the page is what the measured figures render to', async () => {
 });
 
 test('methods on preferences stand side by side, and what does not exclude 0 is inconclusive', () => {
-  const of = (what: string, value: number, low: number, high: number, unit = 'of 1'): Figure => ({ ...figure, id: `pref/dpo/${what}`, value, low, high, unit }); // biome-ignore format: one figure
+  const of = (what: string, value: number, low: number, high: number, unit = 'share'): Figure => ({ ...figure, id: `pref/dpo/${what}`, value, low, high, unit }); // biome-ignore format: one figure
   const page = renderResults(
-    [of('rubric', 0.7, 0.6, 0.8), of('rubric_gain', 0.1, 0.05, 0.15), of('refusal_recall_gain', -0.1, -0.2, -0.01, 'share'), of('schema_valid_gain', 0.01, -0.02, 0.03, 'share')],
+    [
+      of('rubric', 0.7, 0.6, 0.8),
+      of('rubric_gain', 0.1, 0.05, 0.15),
+      of('win_rate', 0.6, 0.55, 0.65),
+      of('kl', 3.91, 3.3, 4.6, 'nats'),
+      of('refusal_recall_gain', -0.1, -0.2, -0.01),
+      of('schema_valid_gain', 0.01, -0.02, 0.03),
+    ],
     [figure.model],
-  ); // biome-ignore format: one page
-  expect(page).toContain('| DPO | 0.700 | +0.100 [0.050, 0.150], better |');
+  );
+  expect(page).toContain('| DPO | 70 % | +10 % [5 %, 15 %], better | – | 60 % [55 %, 65 %] | 3.91 [3.30, 4.60] |');
   expect(page).toContain('| −10 % [−20 %, −1 %], worse | +1 % [−2 %, 3 %], inconclusive |');
 });

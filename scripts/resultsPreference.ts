@@ -1,11 +1,11 @@
 // The figures pref/* of docs/results.json: every method on preferences from one start, the reward model, and a policy that games one.
-// Chained: reward models are trained first and lie under .checkpoints/results, where the runs that they pay find them.
+// Chained: a reward model is trained by the first figure that needs it and lies under .checkpoints/results, where the others find it.
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { bootstrapCrossed, bootstrapMean, mean } from '../src/eval/stats';
 import { type CaseValues, readingOf } from '../src/labs/caseCounts';
 import { RUBRIC_CASES } from '../src/labs/casesOf';
-import { caseValues, heldOutCases } from '../src/labs/caseValues';
+import { caseValues, type HeldOutCases, heldOutCases } from '../src/labs/caseValues';
 import { settingsOf } from '../src/labs/recipeSettings';
 import { PREFERENCE_START } from '../src/labs/recipes/preference';
 import {
@@ -52,7 +52,15 @@ const METRICS = ['rubric', 'win_rate', 'kl', 'refusal_recall', 'refusal_precisio
 
 const NANO_FIGURES = ['reward_gain', 'kl'];
 
-export const PREFERENCE_GROUPS = [
+interface PreferenceGroup {
+  id: string;
+  figures: string[];
+  seeds: number[];
+  measure: (isForced: boolean) => Promise<Measured[]>;
+  /** The start of the others unless given. */
+  model?: string;
+}
+export const PREFERENCE_GROUPS: readonly PreferenceGroup[] = [
   ...METHODS.map((method) => ({
     id: `pref/${method}`,
     figures: [...METRICS.map(({ id }) => id), ...GAINS.map((id) => `${id}_gain`), 'seconds'].map(
@@ -75,6 +83,7 @@ export const PREFERENCE_GROUPS = [
   })),
   {
     id: 'rlhf_nano',
+    model: rlhfNano('rloo').model.ref,
     figures: RLHF_METHODS.flatMap((method) => NANO_FIGURES.map((figure) => `rlhf_nano/${method}/${figure}`)),
     seeds: SEEDS,
     measure: nanoFigures,
@@ -94,8 +103,15 @@ async function rewardModel(
   const model = await modelOf(recipe);
   const trained = await train(recipe, model, isForced);
   mkdirSync(folder, { recursive: true });
-  writeFileSync(`${folder}/model.safetensors`, writeSafetensors(await model.engine.exportTrained(), { format: 'pt' }));
-  writeFileSync(`${folder}/config.json`, model.config);
+  const weights = writeSafetensors(await model.engine.exportTrained(), { format: 'pt' });
+  for (const [name, data] of [
+    ['config.json', model.config],
+    ['model.safetensors', weights],
+  ] as const) {
+    // Another job may be reading it.
+    writeFileSync(`${folder}/${name}.${process.pid}`, data);
+    renameSync(`${folder}/${name}.${process.pid}`, `${folder}/${name}`);
+  }
   model.engine.dispose();
   return { ref: `file:${folder}`, trained };
 }
@@ -119,9 +135,18 @@ async function policyOf(
   return { engine: model.engine, ...(await train(recipe, model, isForced)) };
 }
 
-/** Of trained weights by their name in the cache, measured once. */
-async function kept(name: string, measure: () => Promise<CaseValues>, isForced: boolean): Promise<CaseValues> {
-  const which = createHash('sha256').update(JSON.stringify([METRICS.map(({ id }) => id), CASES]));
+/**
+ * Of trained weights by their name in the cache, measured once from `start`: for another start, other cases or another truth of them they
+ * are measured anew. What grades an answer is not told apart: delete the files after a change there.
+ */
+async function kept(
+  name: string,
+  start: string,
+  cases: HeldOutCases,
+  measure: () => Promise<CaseValues>,
+  isForced: boolean,
+): Promise<CaseValues> {
+  const which = createHash('sha256').update(JSON.stringify([METRICS.map(({ id }) => id), CASES, DRAWN, start, cases]));
   const path = `${CACHE}/values-${name}-${which.digest('hex').slice(0, 8)}.json`;
   if (existsSync(path) && !isForced) return JSON.parse(readFileSync(path, 'utf8')) as CaseValues;
   const values = await measure();
@@ -150,15 +175,17 @@ async function methodFigures(method: Method, isForced: boolean): Promise<Measure
     ...(await caseValues(METRICS, cases, { ...given, engine, start: before, signal: new AbortController().signal, giveWay: async () => undefined })),
     drawn_rubric: (await answersOf(engine, render, DRAWN)).map(({ rubric }) => rubric),
   }); // biome-ignore format: one call
-  const before = await kept(artifactId.slice(-16), () => measured(from), isForced);
+  const before = await kept('start', artifactId, cases, () => measured(from), isForced);
   const runs: Run[] = [];
-  const seconds: number[] = [];
+  const seconds: { seed: number; seconds?: number | undefined }[] = [];
   for (const seed of SEEDS) {
     const policy = await policyOf(method, seed, isForced);
     const values =
-      policy.key === undefined ? before : await kept(policy.key, () => measured(policy.engine, before), isForced);
+      policy.key === undefined
+        ? before
+        : await kept(policy.key, artifactId, cases, () => measured(policy.engine, before), isForced);
     policy.engine.dispose();
-    if (policy.seconds !== undefined) seconds.push(policy.seconds);
+    seconds.push({ seed, seconds: policy.seconds });
     runs.push({ seed, values, isStart: policy.key === undefined });
     const read = METRICS.map((metric) => {
       const { before: was, now, low, high } = readingOf(metric, before, values, { rng: new Rng(seed, metric.id) });
@@ -176,8 +203,9 @@ async function methodFigures(method: Method, isForced: boolean): Promise<Measure
       figureOf(
         `pref/${method}/${id}_gain`,
         runs.filter(({ isStart }) => !isStart),
-        ({ values }) => values[id]!.map((now, i) => change(before[id]![i]!, now)),
+        ({ values }) => values[id]!,
         (WATCHED[id] ?? WATCHED.rubric!).unit,
+        before[id]!,
       ),
     ),
     ...secondsOf(`pref/${method}`, seconds),
@@ -188,40 +216,51 @@ interface Run {
   values: CaseValues;
   isStart: boolean;
 }
-/** Null where a case counts on one side alone. */
-const change = (was: number | null, now: number | null): number | null =>
-  was === null || now === null ? null : now - was;
-
-/** A mean over runs on the same cases; `valuesOf` in the order of the cases, null where one does not count. */
+/**
+ * A mean over runs on the same cases; `valuesOf` in the order of the cases, null where one does not count. Less the mean `before`, where
+ * that is given.
+ */
 function figureOf<T extends { seed: number }>(
   id: string,
   runs: readonly T[],
   valuesOf: (run: T) => (number | null)[],
   unit: string,
+  before?: (number | null)[],
 ): Measured {
   const rows = runs.map(valuesOf);
-  const values = rows.flat().filter((value) => value !== null);
-  const { low, high } = bootstrapCrossed(rows, new Rng(1, id));
+  const counted = (all: readonly (number | null)[]) => all.filter((value) => value !== null);
+  const values = counted(rows.flat());
+  const { low, high } = bootstrapCrossed(rows, new Rng(1, id), before);
   // Where no resample differs, as when no answer changed, a bootstrap would claim certainty: what 0 of as many cases allow.
   const isCertain = unit === 'share' && !(high - low > 1e-12);
   const unseen = isCertain ? wilson(0, Math.round(values.length / rows.length)).high : 0;
-  const least = id.endsWith('_gain') ? -1 : 0;
+  const least = before ? -1 : 0;
   const interval = isCertain ? { low: Math.max(least, low - unseen), high: Math.min(1, high + unseen) } : { low, high };
-  return { id, value: mean(values), ...interval, n: values.length, unit, seeds: runs.map(({ seed }) => seed) };
+  return {
+    id,
+    value: mean(values) - (before ? mean(counted(before)) : 0),
+    ...interval,
+    n: values.length,
+    unit,
+    seeds: runs.map(({ seed }) => seed),
+  };
 }
 /** From the fastest training to the slowest. None where weights were trained before seconds were noted. */
-const secondsOf = (group: string, seconds: readonly number[]): Measured[] =>
-  seconds.length > 0
-    ? [{ id: `${group}/seconds`, value: mean(seconds), low: Math.min(...seconds), high: Math.max(...seconds), n: seconds.length, unit: 's' }] // biome-ignore format: one figure
-    : [];
+function secondsOf(group: string, trained: readonly { seed: number; seconds?: number | undefined }[]): Measured[] {
+  const known = trained.filter(({ seconds }) => seconds !== undefined);
+  if (known.length === 0) return [];
+  const seconds = known.map((one) => one.seconds!);
+  const range = { value: mean(seconds), low: Math.min(...seconds), high: Math.max(...seconds) };
+  return [{ id: `${group}/seconds`, ...range, n: seconds.length, unit: 's', seeds: known.map(({ seed }) => seed) }];
+}
 
 async function rewardFigures(isForced: boolean): Promise<Measured[]> {
   const render = loadRenderContext(demosRecipe.template);
   const runs: { seed: number; hits: number[] }[] = [];
-  const seconds: number[] = [];
+  const seconds: { seed: number; seconds?: number | undefined }[] = [];
   for (const seed of SEEDS) {
     const { ref, trained } = await rewardModel('fair', seed, isForced);
-    if (trained.seconds !== undefined) seconds.push(trained.seconds);
+    seconds.push({ seed, seconds: trained.seconds });
     const { engine } = await loadNodeModel(ref);
     const report = await rewardReport(
       async (rows) => {
@@ -252,13 +291,13 @@ async function hackingFigures(id: HackingRoute, isForced: boolean): Promise<Meas
   const before = await answersOf(from, render, DRAWN);
   from.dispose();
   const runs: { seed: number; reward_gain: number[]; true_quality_gain: number[]; length_gain: number[] }[] = [];
-  const seconds: number[] = [];
+  const seconds: { seed: number; seconds?: number | undefined }[] = [];
   for (const seed of SEEDS) {
     const { ref } = await rewardModel(HACKING_ROUTES[id].votes, seed, isForced);
     const recipe = { ...hackingMeasured(id, ref), seed };
     const model = await modelOf(recipe);
     const trained = await train(recipe, model, isForced);
-    if (trained.seconds !== undefined) seconds.push(trained.seconds);
+    seconds.push({ seed, seconds: trained.seconds });
     const { engine: judge } = await loadNodeModel(ref);
     const after = await answersOf(model.engine, render, DRAWN);
     const [paid, earned] = [await paidFor(judge, render, before), await paidFor(judge, render, after)];

@@ -144,10 +144,10 @@ function preferenceTable(figures: readonly Figure[]): string {
   const of = (method: string, what: string) => figures.find(({ id }) => id === `pref/${method}/${what}`);
   const plain = ({ unit }: Figure, value: number) => (unit === 'share' ? percent(value) : number(value));
   const told = (figure: Figure | undefined) => (figure ? plain(figure, figure.value) : '–');
+  const between = (figure: Figure) => `[${plain(figure, figure.low)}, ${plain(figure, figure.high)}]`;
+  const sure = (figure: Figure | undefined) => (figure ? `${told(figure)} ${between(figure)}` : '–');
   const gained = (figure: Figure | undefined) =>
-    figure
-      ? `${figure.value > 0 ? '+' : ''}${plain(figure, figure.value)} [${plain(figure, figure.low)}, ${plain(figure, figure.high)}], ${verdictOf(figure)}`
-      : '–';
+    figure ? `${figure.value > 0 ? '+' : ''}${told(figure)} ${between(figure)}, ${verdictOf(figure)}` : '–';
   const rows = Object.keys(OFFERED).flatMap((method) => {
     if (!of(method, 'rubric')) return [];
     const cells = [
@@ -155,8 +155,8 @@ function preferenceTable(figures: readonly Figure[]): string {
       told(of(method, 'rubric')),
       gained(of(method, 'rubric_gain')),
       gained(of(method, 'drawn_rubric_gain')),
-      told(of(method, 'win_rate')),
-      told(of(method, 'kl')),
+      sure(of(method, 'win_rate')),
+      sure(of(method, 'kl')),
       gained(of(method, 'refusal_recall_gain')),
       gained(of(method, 'schema_valid_gain')),
       told(of(method, 'mean_length')),
@@ -171,7 +171,7 @@ All start from micro-demos; recipes in \`src/labs/recipes/preferenceMeasured.ts\
 before and after, over three trainings; it is called inconclusive where its interval holds 0.
 Cases are drawn once for all trainings, because they share them. SFT's row is two more trainings of the start itself: what another seed does.
 
-| method | rubric, of 1 | its change | of answers drawn | wins | KL, nats | refusal recall, change | schema-valid, change | length, tokens | training, s |
+| method | rubric | its change | of answers drawn | wins | KL, nats | refusal recall, change | schema-valid, change | length, tokens | training, s |
 |---|---|---|---|---|---|---|---|---|---|
 ${rows.join('\n')}
 

@@ -44,8 +44,8 @@ export async function train(recipe: Recipe, model: NodeModel, isForced: boolean)
   );
   const eval_loss = points.findLast((point) => point.eval_loss !== undefined)?.eval_loss ?? Number.NaN;
   mkdirSync(CACHE, { recursive: true });
-  writeFileSync(`${path}.tmp`, writeSafetensors(await model.engine.exportTrained(), { format: 'pt' }));
-  renameSync(`${path}.tmp`, path);
+  writeFileSync(`${path}.${process.pid}`, writeSafetensors(await model.engine.exportTrained(), { format: 'pt' }));
+  renameSync(`${path}.${process.pid}`, path);
   const { user, system } = process.cpuUsage(started);
   const noted = { eval_loss, seconds: (user + system) / 1e6 };
   writeFileSync(notes, JSON.stringify(noted));

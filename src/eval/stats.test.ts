@@ -63,13 +63,25 @@ test('runs on the same items share them: three like runs know no more than one',
   const counted = items.filter((value) => value !== null);
   const width = ({ low, high }: { low: number; high: number }) => high - low;
   const one = width(bootstrapMean(counted, new Rng(1)));
-  expect(width(bootstrapCrossed([items, items, items], new Rng(1))) / one).toBeCloseTo(1, 0);
+  expect(width(bootstrapCrossed([items, items, items], new Rng(1))) / one).toBeGreaterThan(0.85);
+  expect(width(bootstrapCrossed([items, items, items], new Rng(1))) / one).toBeLessThan(1.15);
   // Items drawn apart for each run would claim three times as many of them.
   expect(width(bootstrapOverSeeds([counted, counted, counted], new Rng(1))) / one).toBeLessThan(0.75);
   const shifted = items.map((value) => (value === null ? null : value + 1));
   expect(width(bootstrapCrossed([items, shifted], new Rng(1)))).toBeGreaterThan(0.9);
   expect(() => bootstrapCrossed([items, [1]], new Rng(1))).toThrow(RangeError);
   expect(bootstrapCrossed([], new Rng(1)).low).toBeNaN();
+});
+
+test('a change over runs counts each side’s own items: a precision falls by refusals that nobody gave before', () => {
+  // 60 refusals that were due before; after, in each of three runs, 20 more that were not.
+  const before = Array.from({ length: 200 }, (_, i) => (i < 60 ? 1 : null));
+  const after = before.map((value, i) => (i >= 60 && i < 80 ? 0 : value));
+  const { low, high } = bootstrapCrossed([after, after, after], new Rng(1), before);
+  expect(low).toBeLessThan(-0.25);
+  expect(high).toBeLessThan(-0.15);
+  const same = bootstrapCrossed([before, before], new Rng(1), before);
+  expect(same).toEqual({ low: 0, high: 0 });
 });
 
 test('quantiles lie between order statistics as in numpy', () => {

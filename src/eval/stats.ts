@@ -63,29 +63,38 @@ export function bootstrapOverSeeds(runs: readonly (readonly number[])[], rng: Rn
 
 /**
  * As bootstrapOverSeeds where every run has answered the same items, one row a run and null where an item does not count: items are
- * drawn once for all runs, because what makes one hard is hard in each of them (Owen 2007, “The pigeonhole bootstrap”).
- * RangeError where rows differ in length.
+ * drawn once for all runs, because what makes one hard is hard in each of them (Owen 2007, “The pigeonhole bootstrap”). With `before`,
+ * what the same items gave before any run, it is the interval of (mean of the runs − mean before): an item counts on each side by itself,
+ * as in a precision, which is a mean over other items after than before. RangeError where rows differ in length.
  */
-export function bootstrapCrossed(runs: readonly (readonly (number | null)[])[], rng: Rng, resamples = 1000): Interval {
+export function bootstrapCrossed(
+  runs: readonly (readonly (number | null)[])[],
+  rng: Rng,
+  before?: readonly (number | null)[],
+  resamples = 1000,
+): Interval {
   const n = runs[0]?.length ?? 0;
-  if (runs.some((run) => run.length !== n))
+  if ([...runs, ...(before ? [before] : [])].some((row) => row.length !== n))
     throw new RangeError('Runs that answered the same items have as many values each.');
   const places = Array.from({ length: n }, (_, i) => i);
-  return bootstrapOf(
-    places,
-    (at) => {
-      let sum = 0;
-      let count = 0;
-      for (let r = 0; r < runs.length; r++) {
-        const run = runs[rng.int(0, runs.length - 1)]!;
-        for (const i of at) {
-          if (run[i] === null) continue;
-          sum += run[i]!;
+  const meanAt = (rows: readonly (readonly (number | null)[])[], at: readonly number[]) => {
+    let sum = 0;
+    let count = 0;
+    for (const row of rows)
+      for (const i of at)
+        if (row[i] !== null) {
+          sum += row[i]!;
           count++;
         }
-      }
-      return sum / count;
-    },
+    return sum / count;
+  };
+  return bootstrapOf(
+    places,
+    (at) =>
+      meanAt(
+        runs.map(() => rng.pick(runs)),
+        at,
+      ) - (before ? meanAt([before], at) : 0),
     rng,
     resamples,
   );
