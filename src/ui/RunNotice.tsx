@@ -83,7 +83,12 @@ export function RunNotice({
       <div className={`note ${tone}`} role="status">
         <div>
           <b>
-            {hasDiverged ? 'Finished, but diverged' : 'Finished'}: {run.name}, {plural(run.step, 'step')}.
+            {hasDiverged
+              ? 'Finished, but diverged'
+              : finding?.kind === 'drifted'
+                ? 'Finished, far from its start'
+                : 'Finished'}
+            : {run.name}, {plural(run.step, 'step')}.
           </b>{' '}
           {finding?.words} {finished}
         </div>
@@ -95,7 +100,7 @@ export function RunNotice({
 
 /** The loss of an online method is about 0 whatever it learns: its objective is what tells. */
 const findingOf = ({ recipe, points }: RunRecord) =>
-  hasRewards(points) ? objectiveFinding(points) : lossFinding(points, recipe.trainer === 'sft');
+  hasRewards(points) ? objectiveFinding(points) : lossFinding(points, recipe.trainer === 'sft', recipe.args);
 
 /** What to do beside what the error says. */
 function remedy({ error }: RunRecord): string {

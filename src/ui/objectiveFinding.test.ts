@@ -25,3 +25,19 @@ test('without a reference it is the reward; a loss says nothing', () => {
   );
   expect(objectiveFinding(points('loss', [1e-8, 1e-8, 1, 1]))).toBeUndefined();
 });
+
+test('an objective that rose by leaving the reference is no success: KL and length are told beside it', () => {
+  const of = (kl: number, before: number, after: number) =>
+    objectiveFinding([
+      { step: 0, epoch: 0, 'eval_objective/rlhf_reward': 0.032, 'eval_objective/kl': 0, 'eval_completions/mean_length': before, 'objective/rlhf_reward': 0 }, // biome-ignore format: one point
+      { step: 9, epoch: 0, 'eval_objective/rlhf_reward': 1.41, 'eval_objective/kl': kl, 'eval_completions/mean_length': after }, // biome-ignore format: one point
+    ])!;
+  const collapsed = of(64, 144, 5);
+  expect(collapsed.kind).toBe('drifted');
+  expect(collapsed.words).toContain('KL is 64.0 nats an answer, answers went from 144 to 5.00 tokens');
+  expect(collapsed.words).toContain('28.8 times as short');
+  expect([of(64, 100, 100).kind, of(2, 20, 100).kind, of(2, 100, 60).kind]).toEqual(['drifted', 'drifted', 'learned']);
+  expect(of(2, 100, 60).words).toMatch(
+    /from 0\.032 to 1\.41; KL is 2\.00 nats an answer, answers went from 100 to 60 tokens\.$/,
+  );
+});

@@ -27,7 +27,7 @@ export function SurvivalCard({
   adapter: string;
   modules: readonly ModulePicture[];
 }) {
-  const survival = survivalOf(modules, lossFinding(run.points));
+  const survival = survivalOf(modules, lossFinding(run.points, true, run.recipe.args));
   const { bars, low, high, one } = ratioBars(modules);
   return (
     <Card title="Would this update survive merging into 4 bit?" note={title} className="lora-survival">

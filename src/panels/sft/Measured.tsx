@@ -140,7 +140,7 @@ export function MeasuredWords({
 
 /** The next lever by what is still missing, format first. */
 function nextStep(metrics: readonly MetricResult[], finding: LossFinding | undefined): string {
-  if (finding?.kind === 'diverged')
+  if (finding?.kind === 'diverged' || finding?.kind === 'unstable')
     return 'Next: steady the training first, as said above. What it answers now says nothing about its data.';
   const value = (id: string) => metrics.find((m) => m.id.endsWith(id))?.value;
   const valid = value('schema_valid');

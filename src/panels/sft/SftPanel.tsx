@@ -72,7 +72,7 @@ export function SftPanel() {
           cases={CASES}
           seed={shown.seed}
           template={shown.template}
-          finding={lossFinding(run.points)}
+          finding={lossFinding(run.points, true, run.recipe.args)}
           isOwn={hasOwnRows(shown)}
           starts={run.status === 'finished' && sft.finishedHere && !run.group && !hasOwnRows(shown)}
         />
