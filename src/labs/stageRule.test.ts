@@ -3,7 +3,8 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type StagedRun, stageRule } from './stageRule';
 
-const CASES = 40;
+/** So many that answers which did not change rule out the least gain worth having. */
+const CASES = 400;
 const startRubric = Array.from({ length: CASES }, (_, i) => 0.3 + (i % 5) * 0.02);
 /** Each answer `by` better than the start's; half of them by twice as much and half not at all where it is `mixed`. */
 const run = (name: string, createdAt: number, by: number, isOnline = false): StagedRun => ({
@@ -31,6 +32,14 @@ test('flat is two runs in a row without a decided gain over the best before them
   // The order is that of time, and one gain among the last two is enough to stay.
   expect(stage([...flat, run('SimPO', 4, 0.4)])).toBe('stay offline');
   expect(stage([run('SimPO', 0, 0.4), ...flat])).toBe('go online');
+});
+test('an interval that leaves room for a gain worth having is no plateau, with need of exploration or without', () => {
+  const few = [run('DPO', 1, 0.2), run('ORPO', 2, 0.2), run('KTO', 3, 0.1)].map((one) => ({
+    ...one,
+    compared: { ...one.compared, rubric: one.compared.rubric.slice(0, 8), startRubric: startRubric.slice(0, 8) },
+  }));
+  // KTO is worse on each case; ORPO's 8 cases say nothing either way.
+  expect([stage(few), stage(few, false)]).toEqual(['too few cases', 'too few cases']);
 });
 test('why it still pays is named: those of the last two that gained, and no run before them', () => {
   const gainers = (runs: StagedRun[]) => stageRule(runs, true).gained.map(({ name, over }) => [name, over]);

@@ -3,6 +3,10 @@
 import { mean, pairedChange } from '../eval/stats';
 import { Rng } from '../lib/rng';
 import type { Compared } from '../protocol/comparison';
+import { WATCHED } from '../protocol/twoMetrics';
+
+/** Least gain of quality that targets ask for. */
+export const WORTH_HAVING = WATCHED.rubric!.better_by!;
 
 export interface StagedRun {
   name: string;
@@ -21,7 +25,13 @@ export interface Gain {
   high: number;
   isDecided: boolean;
 }
-export type Stage = 'measure offline' | 'stay offline' | 'one more offline' | 'flat, stay offline' | 'go online';
+export type Stage =
+  | 'measure offline'
+  | 'stay offline'
+  | 'one more offline'
+  | 'too few cases'
+  | 'flat, stay offline'
+  | 'go online';
 export interface StageVerdict {
   stage: Stage;
   /** Of the offline runs, in their order; the rule reads the last two. */
@@ -67,5 +77,7 @@ function stageOf(lastTwo: readonly Gain[], gained: readonly Gain[], needsExplora
   if (lastTwo.length === 0) return 'measure offline';
   if (gained.length > 0) return 'stay offline';
   if (lastTwo.length < 2) return 'one more offline';
+  // A gain that these cases cannot see is not ruled out: flat is what they rule out.
+  if (lastTwo.some(({ high }) => high > WORTH_HAVING)) return 'too few cases';
   return needsExploration ? 'go online' : 'flat, stay offline';
 }

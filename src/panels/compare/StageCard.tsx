@@ -25,8 +25,8 @@ export function StageCard({ rows }: { rows: readonly CompareRow[] }) {
         The product needs answers that stand in no pair
       </label>
       <p className="quiet compare-small">
-        Flat: neither of the last two offline runs is decidedly better than the best before it, answer by answer on the
-        same cases. A wide interval looks flat too; more cases narrow it.
+        Flat: the intervals of the last two offline runs over the best before them, answer by answer on the same cases,
+        rule out a gain worth having. A wide interval rules nothing out; more cases narrow it.
       </p>
     </Card>
   );

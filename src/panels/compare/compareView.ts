@@ -1,13 +1,10 @@
 // Rows, points and sentences of the comparison, from the runs and what was measured of them. Pure.
 import { type ComparedMethod, comparedMethod } from '../../labs/compareMethods';
-import type { Gain, StageVerdict } from '../../labs/stageRule';
+import { type Gain, type StageVerdict, WORTH_HAVING } from '../../labs/stageRule';
 import { number, signed } from '../../lib/words';
 import { type Compared, type Decision, decisionOf } from '../../protocol/comparison';
 import type { RunRecord } from '../../protocol/run';
-import { type Reading, WATCHED } from '../../protocol/twoMetrics';
-
-/** Least gain of quality that targets ask for. */
-const WORTH_HAVING = WATCHED.rubric!.better_by!;
+import type { Reading } from '../../protocol/twoMetrics';
 
 export interface CompareRow {
   run: RunRecord;
@@ -101,19 +98,19 @@ export function stageWords(
     'measure offline': 'Train and measure an offline method first.',
     'stay offline': `Stay offline, it still pays: ${paidWords(gained)}.`,
     'one more offline': 'Train one more offline run before you decide.',
+    'too few cases': `Too few cases to say: the last two offline runs bring no decided gain, but a gain above the ${signed(WORTH_HAVING)} worth having is not ruled out.`,
     'flat, stay offline':
       'Stay offline, and look at the votes: the last two offline runs bring no decided gain, and nothing asks for rollouts.',
     'go online': 'Go online: the last two offline runs bring no decided gain, and the product needs exploration.',
   };
   const lastTwo = offline.slice(-2);
   const room = Math.max(...lastTwo.map(({ high }) => high));
-  const isFlat = stage === 'flat, stay offline' || stage === 'go online';
   const why = [
     ...(offline.length === 0 ? ['No offline run of this start has been measured.'] : []),
     // Those that gained stand in the answer.
     ...lastTwo.filter((gain) => !gained.includes(gain)).map((gain) => `${gainWords(gain)}.`),
     ...(gained.length > 0 && !gained.includes(lastTwo.at(-1)!)
-      ? ['The newest run no longer gains; another such run, and offline is flat.']
+      ? ['The newest run no longer gains; another such run, and offline may be flat.']
       : []),
     ...(stage === 'one more offline'
       ? ['One run without a decided gain may be its settings; two in a row are a plateau.']
@@ -123,10 +120,16 @@ export function stageWords(
           'Votes on other prompts, or better ones, reach what more steps do not. Rollouts pay where the wanted answers stand in no pair.',
         ]
       : []),
-    ...(isFlat && room > WORTH_HAVING
-      ? [`That is as far as these cases tell: they leave room for a gain of ${signed(room)}. More cases narrow it.`]
+    ...(stage === 'too few cases'
+      ? [`These cases leave room for a gain of ${signed(room)}. More cases narrow it.`]
       : []),
-    ...(offline.length > 0 ? [`Exploration is ${needsExploration ? '' : 'not '}needed, as you say below.`] : []),
+    ...(offline.length > 0
+      ? [
+          needsExploration
+            ? 'Exploration is needed, as you say below.'
+            : 'Whether the product needs answers that stand in no pair, no run can tell: tick it below if so.',
+        ]
+      : []),
     ...online.map((gain) => `Online, ${gainWords(gain)}.`),
   ];
   return { answer: answers[stage], why };
