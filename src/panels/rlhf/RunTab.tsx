@@ -113,7 +113,7 @@ function Curves({ rlhf, run }: { rlhf: Rlhf; run: RunRecord }) {
       </Card>
       <Card
         title="rewards"
-        note={functions.map((name) => `${name} ${words(points, `rewards/${name}/mean`)}`).join(' · ')}
+        note={functions.map((name) => `${titles[name] ?? name} ${words(points, `rewards/${name}/mean`)}`).join(' · ')}
         className="chart-card"
       >
         <LineChart
