@@ -28,6 +28,11 @@ export function number(value: number): string {
   return minus(value.toExponential(1));
 }
 
+/** For sums to be checked by hand: always two decimals, and `of` whole hundredths, so that what is written adds up. */
+export const hundredths = (value: number): number => Math.round(value * 100) / 100;
+const twoDecimals = new Intl.NumberFormat('en-US', { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+export const decimal = (value: number): string => (Number.isFinite(value) ? minus(twoDecimals.format(value).replace(/^-0\.00$/, '0.00')) : '–'); // biome-ignore format: one choice
+
 /** As a setting is written: 0.02, 1.2, 2.4; three significant digits. */
 export const setting = (value: number): string => minus(String(Number(value.toPrecision(3))));
 

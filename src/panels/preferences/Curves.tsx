@@ -8,7 +8,7 @@ import { LineChart } from '../../ui/LineChart';
 import { curveWords, lastValue, metricSeries } from '../../ui/runWords';
 import { PaceCard } from '../shared/PaceCard';
 import { curveGroups, type KlCurve, klCurve } from './curveView';
-import { lossArgs, lossAtStart, lossesOf } from './lossView';
+import { addedLosses, lossMark } from './lossView';
 
 import type { Preferences } from './usePreferences';
 
@@ -33,8 +33,7 @@ export function Curves({ preferences, run }: { preferences: Preferences; run: Ru
   const { metrics } = configOf(recipe);
   // Beside the recipe two rows of charts are as high as it; on a phone each leaves room for the next.
   const [height] = useState(() => (matchMedia('(min-width: 1101px)').matches ? 128 : 150));
-  const [loss] = lossesOf(recipe);
-  const start = recipe.trainer === 'kto' ? { value: 0.5, label: 'at r = z' } : loss && lossAtStart(loss, lossArgs(recipe, loss)); // biome-ignore format: two cases
+  const [start, added] = [lossMark(recipe), addedLosses(recipe)];
   const { points } = run;
   const kl = klCurve(run);
   return (
@@ -63,7 +62,11 @@ export function Curves({ preferences, run }: { preferences: Preferences; run: Ru
                 : []),
             ]}
           />
-          <p className="quiet train-meaning">{meaningOf(title, metrics)}</p>
+          <p className="quiet train-meaning">
+            {title === 'loss' && added
+              ? `Mean loss of a pair, the sum ${added}: it has no one value where policy and reference agree.`
+              : meaningOf(title, metrics)}
+          </p>
         </Card>
       ))}
       {kl && <KlCard kl={kl} height={height} xMax={run.maxSteps} />}

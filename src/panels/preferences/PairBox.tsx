@@ -17,6 +17,7 @@ import { Segmented } from '../../ui/Segmented';
 import { StateSelect } from '../../ui/StateSelect';
 import { directionWords, formulaLines, type LossOption, lossArgs, lossesOf, pairUnder } from './lossView';
 import {
+  deltaLine,
   PAIR_HEATS,
   type PairHeat,
   pairHeat,
@@ -224,16 +225,13 @@ function PairNumbers({
   const [chosen, rejected] = SIDES.map((side) =>
     sumsOf(rowToRead(pair.sides[side].encoded), readings.policy[side], readings.reference[side]),
   ) as [SideSums, SideSums];
-  const delta = chosen.logps - rejected.logps;
-  const refDelta = chosen.refLogps - rejected.refLogps;
+  const { delta, refDelta, difference } = deltaLine(chosen, rejected);
   const losses = lossesOf(recipe);
   return (
     <div className="pref-numbers">
       <div className="pref-formulas mono">
         <p>
-          Δ = {number(chosen.logps)} − ({number(rejected.logps)}) = <b>{number(delta)}</b> · Δ_ref ={' '}
-          {number(chosen.refLogps)} − ({number(rejected.refLogps)}) = {number(refDelta)} · Δ − Δ_ref ={' '}
-          <b>{signed(delta - refDelta)}</b>
+          Δ = {delta} · Δ_ref = {refDelta} · Δ − Δ_ref = <b>{difference}</b>
         </p>
       </div>
       {losses.map((option) => (

@@ -72,13 +72,18 @@ export function PreferencesPanel() {
       {run && twoMetrics}
       <PairBox {...pairs} states={states} z={(run && lastValue(run.points, 'kl')) ?? 0} />
       <MarginCard {...pairs} state={states[0]!} />
-      <Answers key={run?.id} generations={run?.generations ?? []} isOver={run !== undefined && !isLive(run)} />
+      {/* Two siblings with one key are kept twice when the run changes: each has its own. */}
+      <Answers
+        key={`answers ${run?.id}`}
+        generations={run?.generations ?? []}
+        isOver={run !== undefined && !isLive(run)}
+      />
       {run && (run.status === 'finished' || run.status === 'stopped') && (
         <MeasuredCard run={run} starts={run.status === 'finished' && preferences.finishedHere && !run.group} />
       )}
       {run && own !== undefined && (run.status === 'paused' || run.checkpoints.length > 0) && (
         <StalenessCard
-          key={run.id}
+          key={`staleness ${run.id}`}
           run={run}
           recipe={shown}
           state={states[0]!}
@@ -100,13 +105,17 @@ function anchorOf(recipe: Recipe): number | undefined {
   return configOf(recipe).needsReference?.(args) ? Number(args.beta) : undefined;
 }
 
+/** From this β on more of it is no remedy: papers go from 0.01 to 0.5. */
+const STRONG = 0.5;
+
 /** What the curves say of the chosen answers, and what can be done in the next run. */
 function ChosenFalls({
   preferences: { run, recipe, edit, isBusy },
 }: {
   preferences: ReturnType<typeof usePreferences>;
 }) {
-  const words = run && chosenFalls(run.points, anchorOf(run.recipe));
+  const anchor = run && anchorOf(run.recipe);
+  const words = run && chosenFalls(run.points, anchor);
   if (!words) return null;
   const args = argsOf(recipe);
   const types = [args.loss_type ?? []].flat() as string[];
@@ -116,7 +125,7 @@ function ChosenFalls({
     <div className="note warn" role="status">
       <div>
         <b>The chosen answers have become less likely too.</b> {words} Remedies: add the mean −log p of the chosen
-        tokens to the loss, lower learning_rate or raise beta, or stop earlier.{' '}
+        tokens to the loss, lower learning_rate{(anchor ?? STRONG) < STRONG && ' or raise beta'}, or stop earlier.{' '}
         {recipe.trainer === 'dpo' &&
           (types.includes('sft') ? (
             'The recipe has sft in its loss_type: it holds from the next run on.'

@@ -1,11 +1,13 @@
 import { expect, test } from 'vitest';
 import {
+  addedLosses,
   directionWords,
   formulaLines,
   LOSSES,
   lossArgs,
   lossAtStart,
   lossesOf,
+  lossMark,
   lossOption,
   pairUnder,
 } from './lossView';
@@ -83,4 +85,17 @@ test('pairs lie on the curve, and the summary says who is pulled', () => {
   const apo = lossOption('dpo/apo_zero');
   expect(curveOf(apo, args, [-2, 2])).toEqual([]);
   expect(pairsUnder(apo, [{ index: 0, pair }], args)[0]!.x).toBe(3);
+});
+
+test('of a sum the chart marks no ln 2, and says what is added', () => {
+  const dpo = (args: { [key: string]: string[] | number[] }) => ({
+    ...by('dpo'),
+    args: { ...by('dpo').args, ...args },
+  });
+  expect([lossMark(by('dpo'))?.label, addedLosses(by('dpo'))]).toEqual(['ln 2', undefined]);
+  const withSft = dpo({ loss_type: ['sigmoid', 'sft'], loss_weights: [1, 0.5] });
+  expect([lossMark(withSft), addedLosses(withSft)]).toEqual([undefined, 'sigmoid + 0.5 · sft']);
+  // A weight alone moves the value too.
+  expect(lossMark(dpo({ loss_weights: [2] }))).toBeUndefined();
+  expect(lossMark(by('kto'))).toEqual({ value: 0.5, label: 'at r = z' });
 });

@@ -55,6 +55,25 @@ export function lossesOf(recipe: Pick<Recipe, 'trainer' | 'args'>): LossOption[]
   return ids.flatMap((id) => LOSSES.find((one) => one.id === id) ?? []);
 }
 
+/**
+ * What a run's loss is where policy and reference agree. Of several that are added no one number says it: `sft` in the sum, or
+ * another loss, or a weight moves it.
+ */
+export function lossMark(recipe: Pick<Recipe, 'trainer' | 'args'>): { value: number; label: string } | undefined {
+  if (recipe.trainer === 'kto') return { value: 0.5, label: 'at r = z' };
+  if (addedLosses(recipe)) return undefined;
+  const [loss] = lossesOf(recipe);
+  return loss && lossAtStart(loss, lossArgs(recipe, loss));
+}
+/** What the loss of a run adds up, where it is more than one plain loss: `sigmoid + 0.5 · sft`. */
+export function addedLosses(recipe: Pick<Recipe, 'trainer' | 'args'>): string | undefined {
+  const args = argsOf(recipe);
+  const types = [args.loss_type ?? []].flat().map(String);
+  const weights = (args.loss_weights ?? []) as number[];
+  if (recipe.trainer !== 'dpo' || (types.length < 2 && (weights[0] ?? 1) === 1)) return undefined;
+  return types.map((type, i) => ((weights[i] ?? 1) === 1 ? type : `${weights[i]} · ${type}`)).join(' + ');
+}
+
 /** What one pair does under a loss. */
 export interface PairUnder {
   loss: number;

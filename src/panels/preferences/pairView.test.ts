@@ -1,5 +1,6 @@
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { pairHeat, pairOf, pinOf, sumsOf, tellingToken, termOf, tokenWords } from './pairView';
+import { deltaLine, pairHeat, pairOf, pinOf, sumsOf, tellingToken, termOf, tokenWords } from './pairView';
 
 const reading = (...logps: number[]) => ({
   logps: Float32Array.from(logps),
@@ -41,4 +42,28 @@ test('the chapter’s pin: .6 against .2 is ln 3, and DPO pulls with σ(−β ln
   expect(pin.refDelta).toBe(0);
   expect(pin.loss).toBeCloseTo(Math.log(4 / 3), 12); // −log σ(ln 3) = −log ¾
   expect(pin.weight).toBeCloseTo(0.25, 12);
+});
+
+test('the line of Δ adds up as it is written, thousands too', () => {
+  const side = (logps: number, refLogps: number) => ({ logps, refLogps, length: 9 });
+  expect(deltaLine(side(-1049.6, -1049.556), side(-612.3, -612.114))).toEqual({
+    delta: '−1,049.60 − (−612.30) = −437.30',
+    refDelta: '−1,049.56 − (−612.11) = −437.45',
+    difference: '+0.15',
+  });
+  const read = (text: string) => Number(text.replaceAll(',', '').replaceAll('−', '-').replace(/[()]/g, ''));
+  const sum = fc.double({ min: -2000, max: 0, noNaN: true });
+  fc.assert(
+    fc.property(sum, sum, sum, sum, (a, b, c, d) => {
+      const { delta, refDelta, difference } = deltaLine(side(a, c), side(b, d));
+      const results = [delta, refDelta].map((line) => {
+        const [left, right] = line.split(' = ') as [string, string];
+        const [x, y] = left.split(' − ').map(read) as [number, number];
+        expect(x - y).toBeCloseTo(read(right), 6);
+        return read(right);
+      });
+      expect(results[0]! - results[1]!).toBeCloseTo(read(difference), 6);
+      expect(Math.abs(read(difference) - (a - b - c + d))).toBeLessThanOrEqual(0.02 + 1e-9);
+    }),
+  );
 });

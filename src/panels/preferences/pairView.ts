@@ -1,6 +1,6 @@
 // One pair, token by token: log-probabilities under policy and reference, what each token adds to Δ, sums, lengths. Pure.
 import { numbers } from '../../lib/algebra';
-import { number, plural, signed } from '../../lib/words';
+import { decimal, hundredths, number, plural, signed } from '../../lib/words';
 import type { EncodedRow } from '../../protocol/chat';
 import type { Pair } from '../../protocol/pairLosses';
 import type { RowReading, RowToRead } from '../../protocol/requests';
@@ -29,6 +29,28 @@ export function sumsOf(row: RowToRead, policy: RowReading, reference: RowReading
     }
   return out;
 }
+/**
+ * `Δ = …`, `Δ_ref = …` and their difference, to be checked by hand: the sums are rounded first and the rest is reckoned from what is
+ * written, so that the line adds up to the last digit; it lies within 0.02 of the exact one.
+ */
+export function deltaLine(
+  chosen: SideSums,
+  rejected: SideSums,
+): { delta: string; refDelta: string; difference: string } {
+  const less = (a: number, b: number) => {
+    const [x, y] = [hundredths(a), hundredths(b)];
+    return { value: hundredths(x - y), words: `${decimal(x)} − ${y < 0 ? `(${decimal(y)})` : decimal(y)}` };
+  };
+  const delta = less(chosen.logps, rejected.logps);
+  const reference = less(chosen.refLogps, rejected.refLogps);
+  const difference = hundredths(delta.value - reference.value);
+  return {
+    delta: `${delta.words} = ${decimal(delta.value)}`,
+    refDelta: `${reference.words} = ${decimal(reference.value)}`,
+    difference: `${difference > 0 ? '+' : ''}${decimal(difference)}`,
+  };
+}
+
 /** The sums as the losses take them. */
 export const pairOf = (chosen: SideSums, rejected: SideSums): Pair<number> => ({
   chosenLogps: chosen.logps,

@@ -113,14 +113,14 @@ export const OUTCOME_WORDS: Record<Outcome, string> = {
   'real improvement':
     'The target has risen and every guardrail holds: what is measured is better, not only what is paid for.',
   'reward gaming or drift':
-    'The target has risen at the cost of something that was to stay. Raise beta, stop earlier, or mend what is paid for.',
+    'The target has risen at the cost of something that was to stay. Stop earlier, lower learning_rate, or mend what is paid for; a beta that is small may be raised.',
   'pointless drift':
     'The model has moved away without getting better. Lower learning_rate or stop; more steps only add distance.',
   regression:
     'The target is below the start. Go back to the checkpoint before, and look at the data and learning_rate.',
   'no change': 'Neither group has moved by more than what counts.',
   'guardrail broken':
-    'A guardrail is surely worse than allowed. Whether the target has risen is open, but either way this is no improvement: it would be gaming or drift, pointless drift, or regression. Raise beta, lower learning_rate, or stop earlier.',
+    'A guardrail is surely worse than allowed. Whether the target has risen is open, but either way this is no improvement: it would be gaming or drift, pointless drift, or regression. Stop earlier or lower learning_rate; a beta that is small may be raised.',
   'not decided yet': 'An interval covers its threshold, so either could be true: more cases or more steps decide.',
 };
 export const STATE_WORDS: Record<TargetState | GuardrailState, { words: string; className: string }> = {
