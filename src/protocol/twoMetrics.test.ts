@@ -3,10 +3,12 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import {
   changeWords,
+  countedOn,
   DEFAULT_TWO_METRICS,
   GUARDRAILS,
   guardrailState,
   inAllowances,
+  klAllowed,
   levelOf,
   levelWords,
   looksOf,
@@ -168,4 +170,13 @@ test('looks are the measurements after the start; the level spends one chance in
   };
   expect(levelOf(both, 200)).toBeCloseTo(0.95, 12);
   expect([0.95, 0.99, 1 - 0.05 / 28, 1 - 0.05 / 56].map(levelWords)).toEqual(['95 %', '99 %', '99.82 %', '99.911 %']);
+});
+
+test('a metric says on which cases it is counted, and KL what its guardrail allows', () => {
+  expect([countedOn('kl', { cases: 80 }), countedOn('refusal_recall', { cases: 80 })]).toEqual([
+    '80 own',
+    '80 own + 100 on refusals',
+  ]);
+  expect(klAllowed({ guardrails: [{ metric: 'kl', worse_by: 3 }] })).toBe(3);
+  expect([klAllowed(null), klAllowed({ guardrails: [] })]).toEqual([10, 10]);
 });

@@ -142,6 +142,16 @@ export const WATCHED: { readonly [id: string]: Watched | undefined } = Object.fr
 export const TARGETS = WATCHED_LIST.filter(({ better_by }) => better_by !== undefined);
 export const GUARDRAILS = WATCHED_LIST.filter(({ worse_by }) => worse_by !== undefined);
 
+/** Drift that a run's guardrail on KL allows, nats; what a form starts from where it has none. */
+export const klAllowed = (spec: Pick<TwoMetrics, 'guardrails'> | null | undefined): number =>
+  spec?.guardrails.find(({ metric }) => metric === 'kl')?.worse_by ?? WATCHED.kl!.worse_by!;
+/** On which cases a metric of a run is counted, and how many: `80 own`, `80 own + 100 on refusals`. */
+export function countedOn(metric: string, { cases }: Pick<TwoMetrics, 'cases'>): string {
+  if (WATCHED[metric]?.on !== 'all') return `${cases} own`;
+  const { due, other } = refusalCounts(cases);
+  return `${cases} own + ${due + other} on refusals`;
+}
+
 export const DEFAULT_TARGETS = ['rubric', 'win_rate'];
 const DEFAULT_GUARDRAILS = ['kl', 'refusal_recall', 'refusal_precision', 'schema_valid', 'mean_length'];
 /**

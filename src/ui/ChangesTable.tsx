@@ -39,7 +39,7 @@ export function ChangesTable({
           </tr>
         </thead>
         <tbody>
-          {changes.map(({ id, before, after, isClear, isBetter }) => (
+          {changes.map(({ id, before, after, isClear, isBetter, finding }) => (
             <tr key={id}>
               <td className="mono flow-row">{id}</td>
               <td className="n" data-label={labels[0]}>
@@ -54,11 +54,11 @@ export function ChangesTable({
               <td className="n" data-label="n">
                 {after ? count(after.n) : '–'}
               </td>
-              <td className={isClear ? (isBetter ? 'ok-text' : 'bad-text') : 'quiet'}>
+              <td className={finding?.tone ?? (isClear ? (isBetter ? 'ok-text' : 'bad-text') : 'quiet')}>
                 {after?.n === 0
                   ? 'no case to count'
                   : !before
-                    ? ''
+                    ? (finding?.words ?? '')
                     : isClear
                       ? isBetter
                         ? 'better'

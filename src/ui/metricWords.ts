@@ -10,6 +10,27 @@ export interface MetricChange {
   isClear: boolean;
   /** The change is in the metric's good direction. */
   isBetter?: boolean;
+  /** Of a metric that has no figure before: held against what is even, or allowed. */
+  finding?: { words: string; tone: 'ok-text' | 'bad-text' | 'quiet' };
+}
+
+/** A win rate against the start is held against a half; KL against what its guardrail allows, nats. */
+export function ownChange(after: MetricResult, klAllowed: number): MetricChange {
+  const { id, low, high } = after;
+  const finding = (): MetricChange['finding'] => {
+    if (id === 'win_rate') {
+      if (low > 0.5) return { words: 'above 50 %: better', tone: 'ok-text' };
+      if (high < 0.5) return { words: 'below 50 %: worse', tone: 'bad-text' };
+      return { words: 'within chance of 50 %', tone: 'quiet' };
+    }
+    if (id !== 'kl') return undefined;
+    const allowed = `the ${number(klAllowed)} nats allowed`;
+    if (low > klAllowed) return { words: `above ${allowed}`, tone: 'bad-text' };
+    if (high <= klAllowed) return { words: `within ${allowed}`, tone: 'ok-text' };
+    return { words: `its interval covers ${allowed}`, tone: 'quiet' };
+  };
+  const told = Number.isFinite(low) && Number.isFinite(high) ? finding() : undefined;
+  return { id, after, isClear: false, ...(told && { finding: told }) };
 }
 /** Metrics before and after, joined by id in the order of `after`. */
 export function metricChanges(before: readonly MetricResult[], after: readonly MetricResult[]): MetricChange[] {

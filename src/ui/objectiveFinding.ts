@@ -2,7 +2,7 @@
 // the answers have moved for it. Pure.
 import { count, number } from '../lib/words';
 import type { MetricPoint } from '../protocol/run';
-import { WATCHED } from '../protocol/twoMetrics';
+import { klAllowed } from '../protocol/twoMetrics';
 import type { LossFinding } from './lossFinding';
 import { metricSeries } from './runWords';
 
@@ -14,7 +14,7 @@ const LENGTH = 'completions/mean_length';
 /** Rollouts that are averaged at each end: single ones are noisy. */
 const END = 5;
 /** Nats of a completion that the guardrail on KL allows where nobody has said otherwise. */
-const FAR = WATCHED.kl!.worse_by!;
+const FAR = klAllowed(undefined);
 /** Answers that many times as long, or as short, are other answers. */
 const SEVERALFOLD = 3;
 const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;

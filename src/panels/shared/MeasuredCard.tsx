@@ -4,11 +4,12 @@ import { CancelledError } from '../../lib/errors';
 import { count } from '../../lib/words';
 import type { MetricResult } from '../../protocol/requests';
 import type { RunRecord } from '../../protocol/run';
+import { klAllowed } from '../../protocol/twoMetrics';
 import { cancelMeasurement, measure, measurementOf, useMeasurements } from '../../stores/measurements';
 import { Card } from '../../ui/Card';
 import { ChangesTable } from '../../ui/ChangesTable';
 import { Fault } from '../../ui/Fault';
-import { metricChanges } from '../../ui/metricWords';
+import { metricChanges, ownChange } from '../../ui/metricWords';
 import { measureRequest, startRequest } from './measureRequest';
 
 /** What is measured of the run alone, after both models have answered. */
@@ -84,7 +85,7 @@ export function MeasuredCard({
   }, [starts, run.id]);
   const changes = a?.status === 'ready' ? metricChanges(b?.status === 'ready' ? b.metrics : [], a.metrics) : [];
   // Of the run alone: they compare it with its start and its reference already.
-  const own = (besides?.metrics ?? []).map((metric) => ({ id: metric.id, after: metric, isClear: false }));
+  const own = (besides?.metrics ?? []).map((metric) => ownChange(metric, klAllowed(run.recipe.two_metrics)));
   return (
     <Card
       title="What changed"

@@ -8,6 +8,7 @@ import type { Recipe } from '../../protocol/recipe';
 import type { RunRecord } from '../../protocol/run';
 import {
   changeWords,
+  countedOn,
   levelOf,
   levelWords,
   looksOf,
@@ -94,7 +95,7 @@ export function TwoMetricsOf({ run }: { run: RunRecord }) {
           </ul>
         )}
       </div>
-      <MetricsTable last={last} />
+      <MetricsTable last={last} spec={spec} />
       {last.step > 0 && (
         <p className="quiet two-metrics-small two-metrics-promise">{promiseWords(last.level, spec, run.maxSteps)}</p>
       )}
@@ -102,7 +103,7 @@ export function TwoMetricsOf({ run }: { run: RunRecord }) {
   );
 }
 
-function MetricsTable({ last: { verdict, level = 0.95 } }: { last: Measured }) {
+function MetricsTable({ last: { verdict, level = 0.95 }, spec: watch }: { last: Measured; spec: TwoMetrics }) {
   const rows = [
     ...verdict.targets.map(({ reading, state, spec }) => ({ group: 'targets', reading, state, limit: spec.better_by ?? 0, sign: '> ' })), // biome-ignore format: one row
     ...verdict.guardrails.map(({ reading, state, spec }) => ({ group: 'guardrails', reading, state, limit: spec.worse_by, sign: '' })), // biome-ignore format: one row
@@ -126,6 +127,9 @@ function MetricsTable({ last: { verdict, level = 0.95 } }: { last: Measured }) {
             <th scope="col" className="n">
               now
             </th>
+            <th scope="col" className="n">
+              cases
+            </th>
           </tr>
         </thead>
         <tbody>
@@ -133,7 +137,7 @@ function MetricsTable({ last: { verdict, level = 0.95 } }: { last: Measured }) {
             <Fragment key={`${group} ${reading.metric}`}>
               {rows[i - 1]?.group !== group && (
                 <tr>
-                  <th scope="rowgroup" colSpan={6} className="two-metrics-group">
+                  <th scope="rowgroup" colSpan={7} className="two-metrics-group">
                     {group}
                   </th>
                 </tr>
@@ -145,6 +149,7 @@ function MetricsTable({ last: { verdict, level = 0.95 } }: { last: Measured }) {
                 <td className="n quiet">{`${sign}${boundWords(reading.metric, group, limit)}`}</td>
                 <td className="n">{valueWords(reading.metric, reading.before)}</td>
                 <td className="n">{valueWords(reading.metric, reading.now)}</td>
+                <td className="n quiet">{countedOn(reading.metric, watch)}</td>
               </tr>
             </Fragment>
           ))}
