@@ -90,6 +90,13 @@ test('DPO on the world’s pairs: curves, one pair to its tokens, another loss, 
   await expect
     .poll(() => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth))
     .toBeLessThanOrEqual(0);
+
+  // A second run takes the place of the first: the cards of that one are gone.
+  await expect(card(page, 'Answers')).toHaveCount(1);
+  await page.getByRole('button', { name: 'Train on votes' }).click();
+  await expect(page.getByText(/^You stopped the run at step/)).toBeHidden({ timeout: 60_000 });
+  await expect(page.getByRole('button', { name: 'Pause', exact: true })).toBeVisible();
+  await expect(card(page, 'Answers')).toHaveCount(1);
 });
 
 test('methods change what the recipe asks for; faults are told, and rows that do not fit are not offered', async ({
