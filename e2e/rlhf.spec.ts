@@ -61,7 +61,7 @@ test('RLOO for two rules: objective, a drawn group, KL laboratory, worked exampl
   await expect(page.getByRole('img', { name: /^objective over 6 steps: / })).toBeVisible();
   await expect(page.getByRole('img', { name: /^kl over 6 steps: kl \(k1\) .*, kl\/k2 .*, kl\/k3 / })).toBeVisible();
   await expect(card(page, 'Time of an iteration')).toContainText('mean of 6');
-  await expect(card(page, 'rewards')).toContainText(/length [\d.]+ · schema_valid/);
+  await expect(card(page, 'rewards')).toContainText(/Length [\d.]+ · Valid JSON by the schema/);
 
   await tab(page, 'Inspect a rollout');
   await page.getByRole('button', { name: 'Draw', exact: true }).click();
