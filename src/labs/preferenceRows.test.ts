@@ -82,6 +82,20 @@ test.each([
   expect(dropped).toEqual([{ rowId: 'mine/1', reason: expect.stringMatching(reason) }]);
 });
 
+test.each<[string, DatasetRow, RegExp]>([
+  ['a word', { chosen: 'Yes', rejected: 'Yes' }, /give the same tokens/],
+  ['a sentence', { chosen: 'No.', rejected: 'No.' }, /give the same tokens/],
+  ['a number', { chosen: '12.5', rejected: '12.5' }, /give the same tokens/],
+  ['two words', { chosen: 'OK then', rejected: 'OK then' }, /give the same tokens/],
+  ['a long word up to the cut', { chosen: `${'ab'.repeat(200)}1`, rejected: `${'ab'.repeat(200)}2` }, /same up to max_length/], // biome-ignore format: one row
+])('%s that both sides say without a prompt is no guess: the pair is never trained', (_, row, reason) => {
+  const { rows, dropped, findings } = encode([good, row]);
+  expect(rows).toHaveLength(2);
+  expect(dropped).toEqual([{ rowId: 'mine/1', reason: expect.stringMatching(reason) }]);
+  const kinds = findings.map(({ kind }) => kind);
+  expect(kinds).toContain('chosen_is_rejected');
+  expect(kinds).not.toContain('prompt_not_shared');
+});
 test('text that hardly begins alike is named by the gate and trained by who overrides it; online a prompt must be shared too', () => {
   const { rows, dropped, findings } = encode([good, { chosen: 'They have 12.', rejected: 'The budget is 12.' }]);
   expect([rows.length, dropped]).toEqual([4, []]);

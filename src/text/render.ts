@@ -59,9 +59,10 @@ function pairFault(
       kind: 'empty_completion',
       message: `${empty} says nothing: its completion is empty. Write the answer, or leave the row out.`,
     };
-  const { message, isGuess } = promptFault(sides, isGiven) ?? {};
-  if (message !== undefined) return { kind: 'prompt_not_shared', message, blocking: !isGuess };
-  if (firstDifference(shown.ids, other.ids) >= 0) return undefined;
+  const fault = promptFault(sides, isGiven);
+  const prompt = fault && ({ kind: 'prompt_not_shared', message: fault.message, blocking: !fault.isGuess } as const);
+  // A guess of what both answer says nothing of two that are one.
+  if (firstDifference(shown.ids, other.ids) >= 0 || prompt?.blocking) return prompt;
   const isCut = shown.truncated > 0 && other.truncated > 0;
   return {
     kind: 'chosen_is_rejected',
