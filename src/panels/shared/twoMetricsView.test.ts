@@ -30,7 +30,9 @@ test('the level of a point is told with what it is for; without one each interva
 
 test('what the intervals do not promise is named: rare and large changes of metrics without bounds', () => {
   const words = promiseWords(levelOf(DEFAULT_TWO_METRICS, 200), DEFAULT_TWO_METRICS, 200);
-  expect(words).toMatch(/ That kl and mean_length held is said as far as the cases show it: a rare and large change /);
+  expect(words).toMatch(
+    / What is said of kl and mean_length goes as far as the cases show it: a rare and large change /,
+  );
   expect(promiseWords(levelOf(spec, 200), spec, 200)).not.toContain('rare');
 });
 test('which outcomes so many cases can reach, and how many the others take', () => {

@@ -52,6 +52,7 @@ export const measuredOf = (points: readonly MetricPoint[], spec: TwoMetrics): Me
     return [{ step: point.step, seconds, level, verdict: outcomeOf(readings, spec) }];
   });
 
+const LIST = new Intl.ListFormat('en-GB');
 /** What the intervals promise over all looks at a run. */
 export function promiseWords(level: number | undefined, spec: TwoMetrics, maxSteps: number): string {
   if (level === undefined)
@@ -61,7 +62,7 @@ export function promiseWords(level: number | undefined, spec: TwoMetrics, maxSte
   const unbounded = watchedMetrics(spec).flatMap(({ id, unit }) => (unit === 'share' ? [] : [id]));
   const rare =
     unbounded.length > 0
-      ? ` That ${unbounded.join(' and ')} held is said as far as the cases show it: a rare and large change of which none of them shows anything is in no interval of a metric without bounds.`
+      ? ` What is said of ${LIST.format(unbounded)} goes as far as the cases show it: a rare and large change of which none of them shows anything is in no interval of a metric without bounds.`
       : '';
   if (all === 1) return `One interval of 95 %, at one look.${rare}`;
   return `Each interval holds with ${each}, so that all ${all} of the run, ${plural(metrics, 'metric')} at ${plural(looks, 'look')}, hold together with 95 %: however often one looks, at most 1 run in 20 is called better or worse, or is stopped, by chance.${rare}`;
