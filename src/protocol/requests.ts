@@ -160,7 +160,7 @@ export interface LayerNorms {
   gate_up: Float32Array[];
 }
 
-/** One measured metric: value with a 95 % bootstrap interval and the rows that it counted. */
+/** One measured metric: value with a 95 % interval and the rows that it counted. */
 export interface MetricResult {
   id: string;
   value: number;
