@@ -43,7 +43,7 @@ test.each([
   ['no change', [-0.01, 0.01], [-0.04, 0.02]],
   ['not decided yet', [-0.01, 0.08], [-0.04, 0.02]], // the target's interval covers what is worth having
   ['not decided yet', [0.04, 0.18], [-0.2, 0.02]], // the guardrail's covers what is allowed
-  ['not decided yet', [-0.01, 0.08], [-0.31, -0.09]],
+  ['guardrail broken', [-0.01, 0.08], [-0.31, -0.09]], // whatever the target does
 ] as const)('%s: rubric %j, refusal recall %j', (outcome, rubric, recall) => {
   expect(judge([...rubric], [...recall]).outcome).toBe(outcome);
 });
@@ -97,7 +97,7 @@ test('the four outcomes are those of the two groups, and an open one says so', (
       expect(outcome === 'reward gaming or drift').toBe(target === 'improved' && rail === 'worse');
       expect(outcome === 'pointless drift').toBe(target === 'flat' && rail === 'worse');
       expect(outcome === 'regression').toBe(target === 'fallen');
-      if (target === 'undecided') expect(outcome).toBe('not decided yet');
+      if (target === 'undecided') expect(outcome).toBe(rail === 'worse' ? 'guardrail broken' : 'not decided yet');
       expect(reasons.length).toBeGreaterThan(0);
     }),
   );
@@ -113,9 +113,21 @@ test('more cases, that is a narrower interval inside the old one, never turn a d
       const [wide, close] = [judge(rubric, recall).outcome, judge(narrow(rubric), narrow(recall)).outcome];
       // What was flat may turn out to have fallen: both are no improvement.
       const worsens = ['pointless drift', 'no change'].includes(wide) && close === 'regression';
-      if (wide !== 'not decided yet' && !worsens) expect(close).toBe(wide);
+      if (wide === 'guardrail broken')
+        expect(['guardrail broken', 'reward gaming or drift', 'pointless drift', 'regression']).toContain(close);
+      else if (wide !== 'not decided yet' && !worsens) expect(close).toBe(wide);
     }),
   );
+});
+
+test('a run stopped by kl is headed so while its targets are open, and kl is the first reason', () => {
+  const watch = { targets: [{ metric: 'rubric', better_by: 0.02 }], guardrails: [{ metric: 'kl', worse_by: 10 }] };
+  const { outcome, reasons } = outcomeOf([reading('rubric', -0.1, 0.1), reading('kl', 12, 14, 0)], watch);
+  expect(outcome).toBe('guardrail broken');
+  expect(reasons[0]).toContain('kl +13.00 [12.00, 14.00] nats, above');
+  expect(reasons[1]).toContain('rubric');
+  // No target was measured: the guardrail alone decides the heading.
+  expect(outcomeOf([reading('kl', 12, 14, 0)], { ...watch, targets: [] }).outcome).toBe('guardrail broken');
 });
 
 test('turning a metric round turns its direction: lower is better is higher is better of its negative', () => {

@@ -221,13 +221,17 @@ export function inAllowances(
   return { change: change / worse_by, low: low / worse_by, high: high / worse_by };
 }
 
-/** The four, in the words of the method, and two more that it does not name: nothing has moved, and it is too early to say. */
+/**
+ * The four, in the words of the method, and three more that it does not name: nothing has moved; it is too early to say; and a
+ * guardrail has surely gone while the targets are open, which is bad whichever way they turn out.
+ */
 export type Outcome =
   | 'real improvement'
   | 'reward gaming or drift'
   | 'pointless drift'
   | 'regression'
   | 'no change'
+  | 'guardrail broken'
   | 'not decided yet';
 export interface Judged<Spec, State> {
   spec: Spec;
@@ -270,16 +274,18 @@ export function outcomeOf(
     if (rises && falls) return 'reward gaming or drift';
     if (falls) return 'regression';
     if (rises) return broken ? 'reward gaming or drift' : railsOpen ? 'not decided yet' : 'real improvement';
-    if (isOpen || ups.length === 0) return 'not decided yet';
+    if (isOpen || ups.length === 0) return broken ? 'guardrail broken' : 'not decided yet';
     return broken ? 'pointless drift' : railsOpen ? 'not decided yet' : 'no change';
   };
   const outcome = decided();
+  const isUnsettled = outcome === 'not decided yet' || outcome === 'guardrail broken';
   const told = {
-    targets: outcome === 'not decided yet' ? (rises ? up('improved') : isOpen ? up('undecided') : ups) : ups.filter(({ state }) => state !== 'undecided'), // biome-ignore format: two cases
-    guardrails:
-      outcome === 'not decided yet' ? [...rail('worse'), ...rail('undecided')] : broken ? rail('worse') : rails,
+    targets: isUnsettled ? (rises ? up('improved') : isOpen ? up('undecided') : ups) : ups.filter(({ state }) => state !== 'undecided'), // biome-ignore format: two cases
+    guardrails: broken ? rail('worse') : outcome === 'not decided yet' ? rail('undecided') : rails,
   };
-  const reasons = [...told.targets.map(targetWords), ...told.guardrails.map(guardrailWords)];
+  const [ofTargets, ofRails] = [told.targets.map(targetWords), told.guardrails.map(guardrailWords)];
+  // What the heading says comes first.
+  const reasons = outcome === 'guardrail broken' ? [...ofRails, ...ofTargets] : [...ofTargets, ...ofRails];
   return { outcome, targets: ups, guardrails: rails, reasons, ...(broken && { broken }) };
 }
 

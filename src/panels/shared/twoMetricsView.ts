@@ -154,6 +154,7 @@ const TONE: Record<Outcome, 'good' | 'bad' | 'warn' | ''> = {
   'pointless drift': 'warn',
   regression: 'bad',
   'no change': '',
+  'guardrail broken': 'bad',
   'not decided yet': '',
 };
 export const toneOf = (outcome: Outcome): (typeof TONE)[Outcome] => TONE[outcome];
@@ -169,6 +170,8 @@ export const OUTCOME_WORDS: Record<Outcome, string> = {
   regression:
     'The target is below the start. Go back to the checkpoint before, and look at the data and learning_rate.',
   'no change': 'Neither group has moved by more than what counts.',
+  'guardrail broken':
+    'A guardrail is surely worse than allowed. Whether the target has risen is open, but either way this is no improvement: it would be gaming or drift, pointless drift, or regression. Raise beta, lower learning_rate, or stop earlier.',
   'not decided yet': 'An interval covers its threshold, so either could be true: more cases or more steps decide.',
 };
 export const STATE_WORDS: Record<TargetState | GuardrailState, { words: string; className: string }> = {
