@@ -170,7 +170,8 @@ function encoderOf(config: TrainerConfig, args: { [key: string]: unknown }): Enc
       if (lacksLabel(config, row)) return unlabelled(title, row, rowId, settings);
       if (row.chosen === undefined) return whole(labelled(row, row.label!, rowId, settings));
       // A pair is two answers with a label, as TRL's unpair_preference_dataset has it.
-      const { findings } = renderPair(row, rowId, settings);
+      const { findings, ...pair } = renderPair(row, rowId, settings);
+      if (findings.some((finding) => finding.blocking)) return { rows: [pair.chosen, pair.rejected], findings };
       const { chosen, rejected } = sidesOf(row);
       const rows = [labelled(chosen, true, rowId, settings), labelled(rejected, false, rowId, settings)];
       return { rows, findings };
