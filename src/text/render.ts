@@ -57,10 +57,10 @@ function behindItsQuestion(side: DatasetRow): DatasetRow {
   return at < 0 ? side : { ...side, prompt: [...prompt, ...completion.slice(0, at)], completion: completion.slice(at) };
 }
 /** Why a pair teaches no preference. */
-function pairFault(
+export function pairFault(
   sides: ReturnType<typeof sidesOf>,
-  shown: EncodedRow,
-  other: EncodedRow,
+  shown: Pick<EncodedRow, 'ids' | 'truncated'>,
+  other: Pick<EncodedRow, 'ids' | 'truncated'>,
   isGiven: boolean,
 ): (Pick<Finding, 'kind' | 'message'> & { blocking?: boolean }) | undefined {
   const empty = (['chosen', 'rejected'] as const).find((side) => isEmptyAnswer(sides[side]));

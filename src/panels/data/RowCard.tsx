@@ -4,8 +4,10 @@ import type { DatasetInfo, DatasetRowView } from '../../protocol/requests';
 import { typeOfRow } from '../../protocol/rowTypes';
 import { studioClient } from '../../stores/client';
 import { useDatasets } from '../../stores/datasets';
-import { isTrainable, trainOn } from '../../stores/trainOn';
+import { trainingPages } from '../../stores/trainingPages';
+import { trainOn } from '../../stores/trainOn';
 import { useWorkbench } from '../../stores/workbench';
+import { answerFault } from '../../text/answerFaults';
 import { Card } from '../../ui/Card';
 import { CodeEditor } from '../../ui/CodeEditor';
 import { Conversation } from './Conversation';
@@ -41,6 +43,7 @@ export function RowCard({
   }, [isEditing, onEditing]);
   const { place, fault, edited } = view;
   const truth = truthOf(view.row);
+  const teachesNot = fault === undefined ? answerFault(view.row) : undefined;
   const attempt = (task: Promise<unknown>, then: () => void) =>
     void task.then(
       () => {
@@ -101,18 +104,17 @@ export function RowCard({
                 See its mask
               </button>
             )}
-            {isTrainable(info) &&
-              (['#/sft', '#/lora'] as const).map((page) => (
-                <button
-                  key={page}
-                  type="button"
-                  className="button"
-                  title={`${info.title}, all of its training rows`}
-                  onClick={() => trainOn(page, info, sets.value?.datasets ?? [info])}
-                >
-                  {page === '#/sft' ? 'Train on the set in SFT' : 'in LoRA'}
-                </button>
-              ))}
+            {trainingPages(info).map(({ page, words }) => (
+              <button
+                key={page}
+                type="button"
+                className="button"
+                title={`${info.title}, all of its training rows`}
+                onClick={() => trainOn(page, info, sets.value?.datasets ?? [info])}
+              >
+                {words}
+              </button>
+            ))}
           </>
         )
       }
@@ -122,6 +124,16 @@ export function RowCard({
         <div className="note bad">
           <div>
             <b>Left out of training.</b> {fault}
+          </div>
+        </div>
+      )}
+      {teachesNot && (
+        <div className={`note ${teachesNot.blocking ? 'bad' : 'warn'}`}>
+          <div>
+            <b>
+              {teachesNot.blocking ? 'Methods on answers leave it out.' : 'Methods on answers ask before they start.'}
+            </b>{' '}
+            {teachesNot.message}
           </div>
         </div>
       )}
