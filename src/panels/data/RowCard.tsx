@@ -7,7 +7,6 @@ import { useDatasets } from '../../stores/datasets';
 import { trainingPages } from '../../stores/trainingPages';
 import { trainOn } from '../../stores/trainOn';
 import { useWorkbench } from '../../stores/workbench';
-import { answerFault } from '../../text/answerFaults';
 import { Card } from '../../ui/Card';
 import { CodeEditor } from '../../ui/CodeEditor';
 import { Conversation } from './Conversation';
@@ -41,9 +40,8 @@ export function RowCard({
     onEditing(isEditing);
     return () => onEditing(false);
   }, [isEditing, onEditing]);
-  const { place, fault, edited } = view;
+  const { place, fault, edited, answerFault: teachesNot } = view;
   const truth = truthOf(view.row);
-  const teachesNot = fault === undefined ? answerFault(view.row) : undefined;
   const attempt = (task: Promise<unknown>, then: () => void) =>
     void task.then(
       () => {

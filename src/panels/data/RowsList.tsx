@@ -2,7 +2,6 @@
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { useEffect, useRef } from 'react';
 import { count } from '../../lib/words';
-import { answerFault } from '../../text/answerFaults';
 import { preview } from './dataView';
 import type { Pages } from './usePages';
 
@@ -58,7 +57,7 @@ export function RowsList({
         {items.map((item) => {
           const view = pages.rowAt(item.index);
           const words = view && (view.fault ? { asked: view.raw ?? '', answered: view.fault } : preview(view.row));
-          const teachesNot = view && !view.fault ? answerFault(view.row) : undefined;
+          const teachesNot = view?.answerFault;
           const tone = view?.fault || teachesNot?.blocking ? 'bad-text' : teachesNot ? 'warn-text' : 'quiet';
           return (
             // biome-ignore lint/a11y/useKeyWithClickEvents: keys are handled by the list
