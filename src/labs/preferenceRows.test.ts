@@ -107,6 +107,39 @@ test('text that hardly begins alike is named by the gate and trained by who over
   expect(online.dropped).toMatchObject([{ rowId: 'mine/1', reason: expect.stringMatching(/no prompt in common/) }]);
 });
 
+// This template wants a question, as many published ones do: it can print neither no message nor a system message alone.
+const STRICT = `{%- if not messages | selectattr('role', 'equalto', 'user') | list %}{{ raise_exception('No user query found.') }}{% endif %}{{ messages[0].role }}:${BUILTIN_TEMPLATE}`;
+const system: Message = { role: 'system', content: 'Be brief.' };
+test.each<[string, Message[], string, Partial<Recipe>]>([
+  ['no turn in common', [], 'dpo', {}],
+  ['a system turn in common', [system], 'dpo', {}],
+  ['no turn in common', [], 'kto', {}],
+  ['a system turn in common', [system], 'kto', {}],
+  ['a system turn in common', [system], 'rloo', { args: { max_completion_length: 8 }, rewards: [{ type: 'rule', id: 'length' }] }], // biome-ignore format: one row
+])(
+  'conversations with other questions and %s (%#, %s, %s) are told once, as that, and the others are trained',
+  (_, shared, trainer, more) => {
+    const unlike = {
+      chosen: [...shared, user('Budget?'), assistant('It is 12.')],
+      rejected: [...shared, user('Balance?'), assistant('It is 13.')],
+    };
+    const like = {
+      chosen: [user('Budget?'), assistant('It is 12.')],
+      rejected: [user('Budget?'), assistant('No.')],
+    };
+    for (const template of [BUILTIN_TEMPLATE, STRICT]) {
+      const context = { ...render, template: compileTemplate(template) };
+      const { rows, dropped, findings } = encodeRecipe(recipeOf(trainer, more), 'train', context, {
+        imported: () => ({ rows: [like, unlike] }),
+      });
+      expect(rows.length).toBe(trainer === 'rloo' ? 1 : 2);
+      expect(dropped.map(({ rowId }) => rowId)).toEqual(['mine/1']);
+      const ofRow = findings.filter(({ rowIds }) => rowIds.includes('mine/1'));
+      expect(ofRow).toMatchObject([{ kind: 'prompt_not_shared', rows: 1 }]);
+    }
+  },
+);
+
 test('rows of another type are refused in words, and each method says what it trains on', () => {
   expect(() => encode([{ messages: [user('a'), assistant('b')] }])).toThrow(
     /DPO does not train on conversations.*chosen and rejected/,
