@@ -16,7 +16,7 @@ test('five votes by keyboard, with reveal, note, scores and undo; they survive a
   await title(page, 1);
   await expect(page.getByRole('region', { name: 'Prompt' })).toContainText('cash-flow risk');
   const card = page.locator('.annotate-pair');
-  await expect(card).not.toContainText('of the chapter');
+  await expect(card).not.toContainText('of the worked example');
   await isAccessible(page, 'Annotate before a vote');
   const answer = (name: 'A' | 'B') => page.getByRole('region', { name: `Answer ${name}` });
   const isAGood = !(await answer('A').innerText()).includes('Management should be strengthened');
@@ -24,7 +24,7 @@ test('five votes by keyboard, with reveal, note, scores and undo; they survive a
   const reveal = page.getByRole('region', { name: 'Reveal' });
   const good = isAGood ? 'A' : 'B';
   await expect(reveal).toContainText(`You chose ${good}; the rubric prefers ${good}, 1.00 to`);
-  await expect(answer(good)).toContainText('answer A of the chapter');
+  await expect(answer(good)).toContainText('first answer of the worked example');
   await expect(reveal).toContainText('The conclusion stands at the beginning.');
   await expect(reveal).toContainText('careful');
   await page.getByLabel('Annotators in the crowd').fill('100');

@@ -12,22 +12,32 @@ test('a run lies among the outcomes, and a guardrail that is surely worse stops 
   await showPanel(page, '#/preferences');
   await expect(page.getByLabel('model', { exact: true })).toHaveValue('builtin:nano');
   await page.getByRole('button', { name: /more settings/ }).click();
-  const args = { max_steps: 40, per_device_train_batch_size: 2, eval_steps: 0, generate_steps: 0, max_eval_samples: 4 };
+  const args = {
+    learning_rate: 0.001,
+    max_steps: 40,
+    per_device_train_batch_size: 2,
+    eval_steps: 0,
+    generate_steps: 0,
+    max_eval_samples: 4,
+  };
   for (const [name, value] of Object.entries(args)) {
     await page.getByLabel(name, { exact: true }).fill(String(value));
     await page.getByLabel(name, { exact: true }).press('Tab');
   }
   // What is measured is chosen, not typed.
   await card(page).getByText('Settings of the next run').click();
+  await expect(card(page).getByText(/enough to say that untouched guardrails hold/)).toBeVisible();
   await card(page)
     .getByRole('radiogroup', { name: 'Steps between measurements' })
     .getByText('10', { exact: true })
     .click();
+  await card(page).getByRole('radiogroup', { name: 'Cases' }).getByText('16', { exact: true }).click();
+  await expect(card(page).getByText(/too few to say that untouched guardrails hold/)).toBeVisible();
   await card(page)
     .getByRole('checkbox', { name: /Stop the run once a guardrail/ })
     .check();
   await card(page).getByRole('combobox', { name: 'kl: bound' }).selectOption('1');
-  await expect(card(page).getByText(/every 10 steps, 8 cases and 10 about refusals, stops itself/)).toBeVisible();
+  await expect(card(page).getByText(/every 10 steps, 16 cases and 20 about refusals, stops itself/)).toBeVisible();
   await isAccessible(page, 'settings of two metrics');
 
   await page.getByRole('button', { name: 'Train on votes' }).click();

@@ -188,7 +188,7 @@ async function methodFigures(method: Method, isForced: boolean): Promise<Measure
     seconds.push({ seed, seconds: policy.seconds });
     runs.push({ seed, values, isStart: policy.key === undefined });
     const read = METRICS.map((metric) => {
-      const { before: was, now, low, high } = readingOf(metric, before, values, { rng: new Rng(seed, metric.id) });
+      const { before: was, now, low, high } = readingOf(metric, before, values, 0.95);
       return `${metric.id} ${was.toFixed(3)} → ${now.toFixed(3)} [${low.toFixed(3)}, ${high.toFixed(3)}]`;
     });
     console.error(`pref/${method}, seed ${seed}, ${Math.round(policy.seconds ?? 0)} s: ${read.join('; ')}`);

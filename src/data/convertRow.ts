@@ -9,6 +9,7 @@ import {
   ROW_FORMS,
   type RowMapping,
   suggestMapping,
+  titleOf,
 } from '../protocol/rowForms';
 import { SHARED_COLUMNS } from '../protocol/rowTypes';
 import { parseMessages, parseRow, parseShareGpt } from '../text/parseRow';
@@ -24,6 +25,8 @@ export interface FoundForm {
   isExact: boolean;
   /** Other forms whose own columns are all there too: the person may have meant one of them. */
   others: FormId[];
+  /** The two texts of a column that is called label: marks in the person's own words, or two classes. */
+  textLabels?: [string, string];
 }
 
 /** Forms in the order in which columns of other names are guessed: the plainest first. Those left out would be a guess too many. */
@@ -68,7 +71,10 @@ export function findForm(columns: readonly string[], sample: readonly Columns[])
         !required(id).every((name) => own.includes(name)),
     );
     const mapping = { form, columns: Object.fromEntries(used.map((name) => [name, name])) };
-    return { mapping, isExact: true, others };
+    const textLabels = form === 'prompt-completion' ? twoTexts(sample.map(({ label }) => label)) : undefined;
+    return textLabels
+      ? { mapping, isExact: true, others: [...others, 'unpaired-preference'], textLabels }
+      : { mapping, isExact: true, others };
   }
   for (const id of GUESSED) {
     const mapping = suggestMapping(id, columns);
@@ -82,18 +88,25 @@ export function findForm(columns: readonly string[], sample: readonly Columns[])
 }
 
 /** Why rows are read under a form, in a sentence or two, with the columns that are left beside the row. */
-export function formReason({ mapping, isExact, others }: FoundForm, columns: readonly string[]): string {
+export function formReason(
+  { mapping, isExact, others: all, textLabels }: FoundForm,
+  columns: readonly string[],
+): string {
   const { form } = mapping;
+  const others = textLabels ? all.filter((id) => id !== 'unpaired-preference') : all;
   const used = Object.values(mapping.columns);
   const beside = columns.filter((name) => !used.includes(name) && !SHARED_COLUMNS.includes(name));
   const found = isExact
-    ? `Read as ${formOf(form).title}: the columns have these names.`
+    ? `Read as ${titleOf(mapping)}: the columns have these names.`
     : `${formOf(form).title} is a guess from the names of the columns.`;
   const before =
     others.length > 0
       ? ` ${others.map((id) => formOf(id).title).join(' and ')} would fit too; TRL reads ${required(form).join(', ')} first. Choose the other form where you mean it.`
       : '';
-  return `${found}${before}${beside.length > 0 ? ` Kept beside the row: ${listed(beside)}.` : ''}`;
+  const marks = textLabels
+    ? ` label is text (${textLabels.map((text) => JSON.stringify(text)).join(' and ')}): methods on marked answers (KTO) read true or false. If it marks good and bad answers, write true or false there; as it is, SFT would learn all answers alike, the bad ones too.`
+    : '';
+  return `${found}${before}${marks}${beside.length > 0 ? ` Kept beside the row: ${listed(beside)}.` : ''}`;
 }
 const required = (form: FormId): string[] =>
   formOf(form).fields.flatMap(({ name, isRequired }) => (isRequired ? [name] : []));
@@ -123,6 +136,17 @@ function flagOf(value: unknown): boolean | undefined {
   if (text === true || text === 1 || text === 'true' || text === '1' || text === '1.0') return true;
   if (text === false || text === 0 || text === 'false' || text === '0' || text === '0.0') return false;
   return undefined;
+}
+
+const MOST_IN_LABEL = 40;
+/** The texts of a column that has two, neither of them a truth value; undefined for any other column. */
+function twoTexts(column: readonly unknown[]): [string, string] | undefined {
+  const texts = [...new Set(column.filter(isThere))];
+  const isMark = (value: unknown) =>
+    typeof value === 'string' && value.length <= MOST_IN_LABEL && flagOf(value) === undefined;
+  return texts.length === 2 && texts.every((text) => isMark(text) && !/^[\d.+-]*$/.test(text as string))
+    ? (texts as [string, string])
+    : undefined;
 }
 
 /** Whether a column says good or bad: all that is there can be read so, or most of it is true or false and the rest is a mistake. */

@@ -490,6 +490,44 @@ describe('forms', () => {
       'l.csv, line 3: label (column good) must be true or false, got "maybe".',
     );
   });
+  test('labels of two texts are asked about, with both; how truth values were spelled is told', async () => {
+    const marks = ['good', 'bad', 'good'].map((label) => line({ prompt: 'q', completion: 'a', label })).join('\n');
+    const found = await preview(marks, 'm.jsonl');
+    expect(found).toMatchObject({ mapping: { form: 'prompt-completion' }, others: ['unpaired-preference'] });
+    expect(found.reason).toContain(
+      'label is text ("good" and "bad"): methods on marked answers (KTO) read true or false.',
+    );
+    expect(found.reason).not.toContain('would fit too');
+    expect((await read(marks, 'm.jsonl')).notes.join(' ')).toContain('label is text ("good" and "bad")');
+    const mapping = { form: 'unpaired-preference' as const, columns: { prompt: 'prompt', completion: 'completion', label: 'label' } }; // biome-ignore format: one mapping
+    expect((await problemsOf(marks, 'm.jsonl', { mapping })).message).toContain(
+      'label must be true or false, got "good".',
+    );
+    // Three classes and more are a column of the person's own, a number too.
+    for (const labels of [
+      ['a', 'b', 'c'],
+      ['tax', 'tax'],
+      ['2', '3'],
+    ]) {
+      const classes = labels.map((label) => line({ prompt: 'q', completion: 'a', label })).join('\n');
+      expect(await preview(classes, 'c.jsonl')).toMatchObject({ mapping: { form: 'prompt-completion' }, others: [] });
+    }
+    const spelled = ['True', 'False', 'True'].map((label) => line({ prompt: 'q', completion: 'a', label })).join('\n');
+    expect((await read(spelled, 's.jsonl')).notes).toEqual([
+      'label was written as "True", "False": read as true or false.',
+    ]);
+    expect((await read(csv('prompt,completion,label', 'a,b,true', 'a,b,false'), 's.csv')).notes).toEqual([]);
+    expect((await read(line({ prompt: 'q', completion: 'a', label: true }), 't.jsonl')).notes).toEqual([]);
+  });
+  test('a file of pairs without a column for the prompt is not said to have one', async () => {
+    const reason = async (row: object) => (await preview(line(row), 'p.jsonl')).reason;
+    expect(await reason({ chosen: 'Q a', rejected: 'Q b' })).toBe(
+      'Read as chosen and rejected, whose common start is the prompt: the columns have these names.',
+    );
+    expect(await reason({ prompt: 'Q', chosen: 'a', rejected: 'b' })).toBe(
+      'Read as prompt, chosen and rejected: the columns have these names.',
+    );
+  });
   test('an answer whose label is missing, empty or no truth value is a fault of its row, with the remedy', async () => {
     const rows = [{ label: true }, { label: null }, {}, { label: 'maybe' }, { label: false }, { label: true }];
     const text = rows.map((one) => line({ prompt: 'q', completion: 'a', ...one })).join('\n');

@@ -148,12 +148,16 @@ export async function importRows(source: ByteSource, options: ImportOptions = {}
   const splits: number[] = [];
   const faults: ImportedRows['faults'] = [];
   const where: (string | undefined)[] = [];
+  const spellings = new Set<unknown>();
+  const marked = mapping?.form === 'unpaired-preference' ? mapping.columns.label : undefined;
   for await (const piece of opened.rows(options.pause)) {
     const out: string[] = [];
     for (const given of piece.rows) {
       const result = mapping && given.columns ? attempt(given.columns, mapping, opened.isText) : undefined;
-      if (result?.row) out.push(rowText(result.row, given.columns!, mapping!));
-      else {
+      if (result?.row) {
+        out.push(rowText(result.row, given.columns!, mapping!));
+        if (marked !== undefined) spellings.add(given.columns![marked]);
+      } else {
         out.push(faultyText(given));
         faults.push([lines.length, result?.problem ?? given.problem ?? 'not a row.']);
         where.push(result?.where);
@@ -198,9 +202,19 @@ export async function importRows(source: ByteSource, options: ImportOptions = {}
     notes: [
       ...(found && found.others.length > 0 ? [formReason(found, sample.columns)] : []),
       ...(conversion ? [conversion] : []),
+      ...spelledNote([...spellings], opened.isText),
       ...opened.notes,
     ],
   };
+}
+
+/** Labels that were written otherwise than as true or false; in a file of text cells those words are the plain way. */
+function spelledNote(values: readonly unknown[], isText: boolean): string[] {
+  const others = values.filter(
+    (value) => typeof value !== 'boolean' && !(isText && /^(true|false)$/.test(String(value))),
+  );
+  const shown = others.slice(0, 4).map((value) => JSON.stringify(value));
+  return others.length > 0 ? [`label was written as ${shown.join(', ')}${others.length > 4 ? ' and otherwise' : ''}: read as true or false.`] : []; // biome-ignore format: one sentence
 }
 
 /** The form of a file whose columns have a form's own names. Undefined when no record has columns: each then has its own fault. */

@@ -1,6 +1,6 @@
-// Intervals by the percentile bootstrap, over items and over training runs. Wilson's interval of a share is in lib/agreement.
-// Changes are measured on the same items before and after, so that what makes an item hard does not count as chance.
-import { type Interval, unseenShare, wilson } from '../lib/agreement';
+// Intervals by the percentile bootstrap, over items and over training runs, and by Student's t of changes that are measured on the same
+// items before and after, so that what makes an item hard does not count as chance. Wilson's interval of a share is in lib/agreement.
+import { type Interval, unseenShare } from '../lib/agreement';
 import type { Rng } from '../lib/rng';
 import { studentT } from '../lib/studentT';
 
@@ -101,36 +101,18 @@ export function bootstrapCrossed(
 }
 
 /**
- * 95 % bootstrap of (mean after − mean before) over the same cases, drawn together; null where a case does not count. Where no
- * resample differs, as when no answer changed, a bootstrap would claim certainty: of shares the interval is then widened by what
- * Wilson's says of 0 changed among `n`. NaN where one side counts nothing.
- */
-export function pairedChange(
-  before: readonly (number | null)[],
-  after: readonly (number | null)[],
-  rng: Rng,
-  unit: 'share' | 'other',
-): Interval {
-  const known = (values: readonly (number | null)[]) => values.filter((value) => value !== null);
-  const n = Math.min(known(before).length, known(after).length);
-  if (n === 0) return { low: Number.NaN, high: Number.NaN };
-  const places = before.map((_, i) => i);
-  const of = (values: readonly (number | null)[], at: readonly number[]) => mean(known(at.map((i) => values[i]!)));
-  const { low, high } = bootstrapOf(places, (at) => of(after, at) - of(before, at), rng);
-  // Sums of the same numbers in another order differ in their last bits.
-  if (unit !== 'share' || high - low > 1e-12) return { low, high };
-  const unseen = wilson(0, n).high;
-  return { low: Math.max(-1, low - unseen), high: Math.min(1, high + unseen) };
-}
-
-/**
- * The same change with an interval of any level, without chance: Student's t over the changes of the cases. Where many intervals are to
- * hold together each reaches far into its tail, and there resampling few cases is too sure: it cannot leave the range of what was seen.
- * A metric that is a ratio, of which a case may count on one side alone, goes by its influence values (infinitesimal jackknife, Efron 1982).
+ * Interval of (mean after − mean before) over the same cases, of any level and without chance: Student's t over the changes of the cases.
+ * Null where a case does not count. Where many intervals are to hold together each reaches far into its tail, and there resampling few
+ * cases is too sure: it cannot leave the range of what was seen. A metric that is a ratio, of which a case may count on one side alone,
+ * goes by its influence values (infinitesimal jackknife, Efron 1982), and is known no better than the side that counts fewer cases: that
+ * many give degrees of freedom and what is unseen.
  *
  * Shares that few cases changed are known no better than by the rule of zero: cases that rose and as many that fell are added
- * (Bonett & Price 2012 add one of each), of the size of the largest change seen and of the weight with which cases that are all
- * unchanged give the exact bound of 0 among n, 1 − tail^(1∕n). NaN where one side counts nothing.
+ * (Bonett & Price 2012 add one of each), of the weight with which cases that are all unchanged give the exact bound of 0 among n,
+ * 1 − tail^(1∕n), and as far as a case can go from its start (root mean square). What was seen to change says nothing of that: many
+ * values that moved a little do not exclude a few that move all the way.
+ *
+ * NaN where one side counts nothing, and for a metric without bounds of which a side counts one case.
  */
 export function pairedInterval(
   before: readonly (number | null)[],
@@ -138,43 +120,54 @@ export function pairedInterval(
   unit: 'share' | 'other',
   level: number,
 ): Interval {
-  const changes = changesOf(before, after);
-  const n = changes.length;
+  const { n, change, variance } = changeOf(before, after);
   if (n < 2) return n === 1 && unit === 'share' ? { low: -1, high: 1 } : { low: Number.NaN, high: Number.NaN };
   const tail = (1 - level) / 2;
   const t = studentT(n - 1, tail);
-  const centre = mean(changes);
-  const squares = changes.reduce((sum, change) => sum + (change - centre) ** 2, 0);
+  // As of n cases that each have a change of their own.
+  const squares = variance * n * n;
   if (unit === 'other') {
     const half = t * Math.sqrt(squares / (n - 1) / n);
-    return { low: centre - half, high: centre + half };
+    return { low: change - half, high: change + half };
   }
   const unseen = unseenShare(n, tail);
   // The root of t·√w = unseen·(n + w); where there is none, the w at which the two come nearest.
   const added = ((t - Math.sqrt(Math.max(0, t * t - 4 * unseen * unseen * n))) / (2 * unseen)) ** 2;
-  const size = Math.max(...changes.map(Math.abs)) || 1;
   const all = n + added;
-  const at = (centre * n) / all;
-  const spread = squares + n * (centre - at) ** 2 + added * (size * size + at * at);
+  const at = (change * n) / all;
+  const spread = squares + n * (change - at) ** 2 + added * (meanSquareRoom(before, after) + at * at);
   const half = (t * Math.sqrt(spread)) / all;
   return { low: Math.max(-1, at - half), high: Math.min(1, at + half) };
 }
 /**
- * A value for each case that counts on either side, whose mean is mean after − mean before and whose spread is that of the mean times
- * the number of cases; where all count on both sides, each case's own change. Empty where one side counts nothing.
+ * Change of the mean and its variance, before the correction of small samples, by the influence of each case on both means; where all
+ * cases count on both sides that is the mean square of their changes about their mean, over n. `n`: cases of the side that counts fewer.
  */
-function changesOf(before: readonly (number | null)[], after: readonly (number | null)[]): number[] {
-  const places = before.flatMap((value, i) => (value === null && after[i] === null ? [] : [i]));
+function changeOf(
+  before: readonly (number | null)[],
+  after: readonly (number | null)[],
+): { n: number; change: number; variance: number } {
   const side = (values: readonly (number | null)[]) => {
     const known = values.filter((value) => value !== null);
     const centre = mean(known);
-    // Of the mean of this side: 0 for a case that it does not count.
-    const influence = (i: number) => (values[i] === null ? 0 : (places.length / known.length) * (values[i]! - centre));
+    // 0 for a case that this side does not count.
+    const influence = (value: number | null) => (value === null ? 0 : (value - centre) / known.length);
     return { n: known.length, centre, influence };
   };
   const [a, b] = [side(after), side(before)];
-  if (a.n === 0 || b.n === 0) return [];
-  return places.map((i) => a.centre - b.centre + a.influence(i) - b.influence(i));
+  return {
+    n: Math.min(a.n, b.n),
+    change: a.centre - b.centre,
+    variance: before.reduce<number>((sum, value, i) => sum + (a.influence(after[i]!) - b.influence(value)) ** 2, 0),
+  };
+}
+/** How far a share can go from where it starts, squared: 1 from 0 or 1, ¼ from a half, and 1 for cases that only one side counts. */
+function meanSquareRoom(before: readonly (number | null)[], after: readonly (number | null)[]): number {
+  const rooms = before.flatMap((value, i) => {
+    if (value === null && after[i] === null) return [];
+    return value === null || after[i] === null ? 1 : Math.max(value, 1 - value) ** 2;
+  });
+  return mean(rooms);
 }
 
 export const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;

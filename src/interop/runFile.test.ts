@@ -1,6 +1,7 @@
 import { strFromU8, strToU8, unzipSync, zipSync } from 'fflate';
-import { expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { DataError } from '../lib/errors';
+import type { KeptRewardReport } from '../protocol/rewardReport';
 import { testRun } from '../protocol/testRun';
 import { CheckpointStore } from '../storage/checkpoints';
 import { MemoryStorage } from '../storage/memoryStorage';
@@ -141,22 +142,88 @@ test('an import that does not fit leaves nothing behind', async () => {
   expect(await to.runs.list()).toEqual([]);
 });
 
-test('reports of its reward model go out and come back, under another id too; a line that is none is named', async () => {
+const interval = { low: -1, high: 1 };
+const accuracy = { value: 1, n: 1, ...interval };
+const kept: KeptRewardReport = {
+  ...{ of: '', dataset: 'builtin:pref', pairs: 1, seed: 1, version: 'at 4' },
+  report: {
+    pairs: {
+      accuracy,
+      ties: 0,
+      rewards: [{ chosen: 2, rejected: 1 }],
+      margins: [1],
+      margin: { mean: 1, ...interval },
+      histogram: { edges: [0, 1, 2], counts: [0, 1] },
+      loss: 0.3,
+      calibration: {
+        bins: [{ from: 0.5, to: 1, n: 0, predicted: Number.NaN, won: Number.NaN, ...interval }],
+        ece: 0.1,
+      },
+      byKind: [{ name: 'cash', accuracy, meanMargin: 1 }],
+      byDimension: [],
+    },
+    judged: [{ row: { prompt: 'q', chosen: 'a', rejected: 'b' }, kind: 'cash', share: 0.7 }],
+    paidFor: { effects: [{ id: 'long', title: 'Longer', isSurface: true, n: 1, change: 0.2, raised: 1, ...interval }], spread: 1 }, // biome-ignore format: one report
+  },
+};
+/** The file of a run with these reports, and hashes that are right. */
+async function fileWith(...reports: unknown[]): Promise<Uint8Array> {
   const from = stores();
   await from.runs.create(record);
-  const report = { pairs: { margins: [1], loss: Number.NaN }, judged: [{ row: { chosen: 'a' } }], paidFor: { effects: [], spread: 1 } }; // biome-ignore format: one report
-  const kept = { of: '', dataset: 'builtin:pref', pairs: 1, seed: 1, version: 'at 4', report: report as never };
-  await from.runs.keepRewardReport(record.id, kept);
-  const { bytes } = await exportRun(from, record.id);
-  const back = await importRun(from, bytes, () => 'another');
-  expect(back.id).toBe('another');
-  expect(await from.runs.rewardReports('another')).toEqual([kept]);
-  const bad = tampered(bytes, (files) => {
-    delete files['manifest.json'];
-    files['reward_reports.jsonl'] = strToU8('{"of":""}\n');
+  return tampered((await exportRun(from, record.id)).bytes, (files) => {
+    files['reward_reports.jsonl'] = strToU8(reports.map((report) => `${JSON.stringify(report)}\n`).join(''));
     files['manifest.json'] = strToU8(JSON.stringify({ format: 'posttrain-studio-run', version: 1, files: {} }));
   });
-  await expect(importRun(stores(), bad, () => 'x')).rejects.toThrow(
-    /reward_reports\.jsonl:1 .* is no report of a reward model/,
-  );
+}
+describe('reports of its reward model', () => {
+  test('go out and come back, under another id too', async () => {
+    const from = stores();
+    await from.runs.create(record);
+    await from.runs.keepRewardReports(record.id, [kept]);
+    const back = await importRun(from, (await exportRun(from, record.id)).bytes, () => 'another');
+    expect(back.id).toBe('another');
+    expect(await from.runs.rewardReports('another')).toEqual([kept]);
+  });
+  test('of many the newest twelve are kept, one for what was asked twice, and written once', async () => {
+    const storage = new MemoryStorage();
+    const written = vi.spyOn(storage, 'write');
+    const to = { runs: new RunStore(storage, () => 1), checkpoints: new CheckpointStore(storage, () => 1) };
+    const seeds = [...Array.from({ length: 40 }, (_, i) => i), 35];
+    await importRun(to, await fileWith(...seeds.map((seed) => ({ ...kept, seed }))), () => 'new');
+    const found = (await to.runs.rewardReports(record.id)).map(({ seed }) => seed);
+    expect(found).toEqual([28, 29, 30, 31, 32, 33, 34, 36, 37, 38, 39, 35]);
+    expect(written.mock.calls.filter(([path]) => path.endsWith('reward_reports.jsonl'))).toHaveLength(1);
+  });
+  test.each<[string, (report: ReturnType<typeof structuredClone<typeof kept>>) => unknown]>([
+    ['of', (x) => ({ ...x, of: undefined })],
+    ['seed', (x) => ({ ...x, seed: '1' })],
+    ['report', (x) => ({ ...x, report: null })],
+    ['report.pairs.margin', (x) => Object.assign(x.report.pairs, { margin: undefined })],
+    ['report.pairs.rewards', (x) => x.report.pairs.rewards.pop()],
+    ['report.pairs.truth.n', (x) => Object.assign(x.report.pairs, { truth: { ...accuracy, n: null } })],
+    ['report.pairs.calibration.bins[0].n', (x) => Object.assign(x.report.pairs.calibration.bins[0]!, { n: 'one' })],
+    ['report.pairs.histogram.edges', (x) => x.report.pairs.histogram.edges.pop()],
+    ['report.pairs.byKind[0].name', (x) => Object.assign(x.report.pairs.byKind[0]!, { name: 1 })],
+    ['report.judged', (x) => x.report.judged.pop()],
+    ['report.judged[0].row', (x) => Object.assign(x.report.judged[0]!, { row: { chosen: 'a' } })],
+    ['report.judged[0].row', (x) => Object.assign(x.report.judged[0]!, { row: { text: 'a' } })],
+    ['report.judged[0].dimension', (x) => Object.assign(x.report.judged[0]!, { dimension: [] })],
+    ['report.paidFor.effects[0].title', (x) => Object.assign(x.report.paidFor.effects[0]!, { title: undefined })],
+    ['report.paidFor.effects[0].quality', (x) => Object.assign(x.report.paidFor.effects[0]!, { quality: null })],
+  ])('a wrong %s is named by its line, and nothing is stored', async (path, change) => {
+    const bad = structuredClone(kept);
+    const given = change(bad);
+    const to = stores();
+    const line = given instanceof Object && 'report' in given ? given : bad;
+    const error = await problem(importRun(to, await fileWith(kept, line), () => 'x'));
+    expect(error?.message).toBe(
+      `reward_reports.jsonl:2 in the run file is no report of a reward model: its "${path}" is missing or wrong. Export the run again.`,
+    );
+    expect(await to.runs.list()).toEqual([]);
+  });
+  test('a line that is no record is named', async () => {
+    await expect(importRun(stores(), await fileWith(3), () => 'x')).rejects.toThrow(
+      'reward_reports.jsonl:1 in the run file is no report of a reward model. Export the run again.',
+    );
+  });
 });

@@ -9,6 +9,7 @@ import type { CheckpointStore } from '../storage/checkpoints';
 import { hashBytes } from '../storage/hash';
 import { type RunStore, runDirectory } from '../storage/runs';
 import { readSafetensors, writeSafetensors } from '../storage/safetensors';
+import { wrongInReport } from './rewardReportShape';
 
 const FORMAT = 'posttrain-studio-run';
 const REPORTS = 'reward_reports.jsonl';
@@ -78,9 +79,12 @@ export async function importRun(stores: Stores, bytes: Uint8Array, newId: () => 
   const points = parseLines<MetricPoint>(files, 'points.jsonl');
   const generations = parseLines<SampleGeneration>(files, 'generations.jsonl');
   const reports = parseLines<KeptRewardReport>(files, REPORTS);
-  for (const [i, kept] of reports.entries())
-    if (!kept?.report?.pairs?.margins || !kept.report.paidFor?.effects || !kept.report.judged)
-      throw problem(`${REPORTS}:${i + 1}`, 'is no report of a reward model. Export the run again.');
+  for (const [i, kept] of reports.entries()) {
+    const wrong = wrongInReport(kept);
+    if (wrong === undefined) continue;
+    const what = wrong && `: its "${wrong}" is missing or wrong`;
+    throw problem(`${REPORTS}:${i + 1}`, `is no report of a reward model${what}. Export the run again.`);
+  }
   for (const [i, point] of points.entries())
     if (typeof point?.step !== 'number') throw problem(`points.jsonl:${i + 1}`, 'has no step. Export the run again.');
 
@@ -102,7 +106,7 @@ export async function importRun(stores: Stores, bytes: Uint8Array, newId: () => 
   try {
     if (checkpoint) record.checkpoints = [await stores.checkpoints.save(id, checkpoint, { isMilestone: true })];
     await stores.runs.patch(id, { checkpoints: record.checkpoints });
-    for (const kept of reports) await stores.runs.keepRewardReport(id, kept);
+    if (reports.length > 0) await stores.runs.keepRewardReports(id, reports);
   } catch (error) {
     await stores.runs.remove(id); // half an import is worse than none
     throw error;

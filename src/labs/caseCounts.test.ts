@@ -1,7 +1,7 @@
 // Wins and drift by hand; and how often simulated runs in which nothing has changed are stopped, or told a change, over many looks.
 import { expect, test } from 'vitest';
 import { Rng } from '../lib/rng';
-import { levelOf, looksOf, outcomeOf, type TwoMetrics, watchedMetrics } from '../protocol/twoMetrics';
+import { levelOf, looksOf, outcomeOf, type TwoMetrics, WATCHED, watchedMetrics } from '../protocol/twoMetrics';
 import { type CaseValues, driftOf, readingOf, winsOf } from './caseCounts';
 
 /** Hardest to hold: nothing is allowed, so that every chance counts. Drift cannot be below 0, and is at its limit in truth. */
@@ -25,12 +25,13 @@ const normal = (rng: Rng) => Math.sqrt(-2 * Math.log(1 - rng.next())) * Math.cos
 /** Held-out values of a model that answers as well as the start on the average, and differently case by case. */
 function looked(n: number, rng: Rng): CaseValues {
   const each = (value: () => number | null) => Array.from({ length: n }, value);
+  const refuses = rng.pick([0.04, 0.2, 0.6, 1]);
   return {
     rubric: each(() => Math.min(1, Math.max(0, 0.6 + 0.2 * normal(rng)))),
     kl: each(() => -Math.log(1 - rng.next())),
     refusal_recall: each(() => Number(rng.next() < 0.8)),
-    // Counts where it refused, and on other cases at each look.
-    refusal_precision: each(() => (rng.next() < 0.6 ? Number(rng.next() < 0.7) : null)),
+    // Counts where it refused: on other cases at each look, and on many at one and few at another.
+    refusal_precision: each(() => (rng.next() < refuses ? Number(rng.next() < 0.7) : null)),
     schema_valid: each(() => Number(rng.next() < 0.5)),
     mean_length: each(() => 80 + 30 * normal(rng)),
   };
@@ -46,7 +47,7 @@ function simulated(cases: number, runs: number, level: number): { stopped: numbe
     const verdicts = Array.from({ length: looksOf(watch, STEPS) }, () => {
       const now = looked(cases, rng);
       return outcomeOf(
-        metrics.map((metric) => readingOf(metric, start, now, { level })),
+        metrics.map((metric) => readingOf(metric, start, now, level)),
         watch,
       );
     });
@@ -73,6 +74,11 @@ test.each([8, 40, 80])(
   },
 );
 
+test('a rate of wins leaves neither 0 nor 1: the half that it starts from is no estimate', () => {
+  const rate = (win: number) => readingOf(WATCHED.win_rate!, {}, { win_rate: Array<number>(40).fill(win) }, 0.998);
+  expect([rate(1).high, rate(0).low]).toEqual([0.5, -0.5]);
+  expect([rate(1).low, rate(0).high].every((bound) => Math.abs(bound) < 0.45 && Math.abs(bound) > 0.3)).toBe(true);
+});
 test('wins: ties count half, and a case without quality on a side does not count', () => {
   expect(winsOf([1, 0.5, 0.2, null, 0.3], [0.5, 0.5, 0.6, 1])).toEqual([1, 0.5, 0, null, null]);
 });

@@ -1,8 +1,7 @@
 // How the two-metric method counts: wins over the start, drift of one answer, and a metric's change from the values of its cases. A
 // run's own measurements, the comparison of methods and the page's card of what votes changed all count by it. Pure.
-import { mean, pairedChange, pairedInterval } from '../eval/stats';
+import { mean, pairedInterval } from '../eval/stats';
 import { numbers } from '../lib/algebra';
-import type { Rng } from '../lib/rng';
 import { klEstimators } from '../protocol/klEstimators';
 import type { Reading, Watched } from '../protocol/twoMetrics';
 
@@ -10,24 +9,23 @@ import type { Reading, Watched } from '../protocol/twoMetrics';
 export type CaseValues = { [metric: string]: (number | null)[] };
 
 /**
- * The mean over cases that count, and how it has changed since `start`, case by case: by a bootstrap at 95 % for one look at a model, or
- * at the level at which many looks hold together.
+ * The mean over cases that count, and how it has changed since `start`, case by case, with an interval of `level`: 0.95 for one look at a
+ * model, or that at which many looks hold together.
  */
-export function readingOf(
-  { id, unit }: Watched,
-  start: CaseValues,
-  now: CaseValues,
-  by: { rng: Rng } | { level: number },
-): Reading {
-  const kind = unit === 'share' ? 'share' : 'other';
+export function readingOf({ id, unit }: Watched, start: CaseValues, now: CaseValues, level: number): Reading {
   const values = now[id]!;
+  const isRate = id === 'win_rate';
   // Against itself a model wins half the time.
-  const before = id === 'win_rate' ? values.map((value) => (value === null ? null : 0.5)) : start[id]!;
+  const before = isRate ? values.map((value) => (value === null ? null : 0.5)) : start[id]!;
+  const { low, high } = pairedInterval(before, values, unit === 'share' ? 'share' : 'other', level);
+  // That half is no estimate, so the rate itself cannot leave [0, 1].
+  const most = isRate ? 0.5 : Number.POSITIVE_INFINITY;
   return {
     metric: id,
     before: meanOf(before),
     now: meanOf(values),
-    ...('level' in by ? pairedInterval(before, values, kind, by.level) : pairedChange(before, values, by.rng, kind)),
+    low: Math.max(-most, low),
+    high: Math.min(most, high),
   };
 }
 const meanOf = (all: readonly (number | null)[]): number => mean(all.filter((value) => value !== null));

@@ -100,7 +100,7 @@ export class GuardrailWatch {
   }
 
   private reading(metric: Watched, values: CaseValues, step: number, level: number): Reading {
-    const reading = readingOf(metric, this.state.start!, values, { level });
+    const reading = readingOf(metric, this.state.start!, values, level);
     // The weights are the very same: that nothing has changed is no estimate.
     return step === 0 && !Number.isNaN(reading.now) ? { ...reading, low: 0, high: 0 } : reading;
   }

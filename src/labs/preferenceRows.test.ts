@@ -82,6 +82,20 @@ test.each([
   expect(dropped).toEqual([{ rowId: 'mine/1', reason: expect.stringMatching(reason) }]);
 });
 
+test.each<[string, DatasetRow, RegExp]>([
+  ['a word', { chosen: 'Yes', rejected: 'Yes' }, /give the same tokens/],
+  ['a sentence', { chosen: 'No.', rejected: 'No.' }, /give the same tokens/],
+  ['a number', { chosen: '12.5', rejected: '12.5' }, /give the same tokens/],
+  ['two words', { chosen: 'OK then', rejected: 'OK then' }, /give the same tokens/],
+  ['a long word up to the cut', { chosen: `${'ab'.repeat(200)}1`, rejected: `${'ab'.repeat(200)}2` }, /same up to max_length/], // biome-ignore format: one row
+])('%s that both sides say without a prompt is no guess: the pair is never trained', (_, row, reason) => {
+  const { rows, dropped, findings } = encode([good, row]);
+  expect(rows).toHaveLength(2);
+  expect(dropped).toEqual([{ rowId: 'mine/1', reason: expect.stringMatching(reason) }]);
+  const kinds = findings.map(({ kind }) => kind);
+  expect(kinds).toContain('chosen_is_rejected');
+  expect(kinds).not.toContain('prompt_not_shared');
+});
 test('text that hardly begins alike is named by the gate and trained by who overrides it; online a prompt must be shared too', () => {
   const { rows, dropped, findings } = encode([good, { chosen: 'They have 12.', rejected: 'The budget is 12.' }]);
   expect([rows.length, dropped]).toEqual([4, []]);
@@ -92,6 +106,39 @@ test('text that hardly begins alike is named by the gate and trained by who over
   expect(online.rows).toHaveLength(1);
   expect(online.dropped).toMatchObject([{ rowId: 'mine/1', reason: expect.stringMatching(/no prompt in common/) }]);
 });
+
+// This template wants a question, as many published ones do: it can print neither no message nor a system message alone.
+const STRICT = `{%- if not messages | selectattr('role', 'equalto', 'user') | list %}{{ raise_exception('No user query found.') }}{% endif %}{{ messages[0].role }}:${BUILTIN_TEMPLATE}`;
+const system: Message = { role: 'system', content: 'Be brief.' };
+test.each<[string, Message[], string, Partial<Recipe>]>([
+  ['no turn in common', [], 'dpo', {}],
+  ['a system turn in common', [system], 'dpo', {}],
+  ['no turn in common', [], 'kto', {}],
+  ['a system turn in common', [system], 'kto', {}],
+  ['a system turn in common', [system], 'rloo', { args: { max_completion_length: 8 }, rewards: [{ type: 'rule', id: 'length' }] }], // biome-ignore format: one row
+])(
+  'conversations with other questions and %s (%#, %s, %s) are told once, as that, and the others are trained',
+  (_, shared, trainer, more) => {
+    const unlike = {
+      chosen: [...shared, user('Budget?'), assistant('It is 12.')],
+      rejected: [...shared, user('Balance?'), assistant('It is 13.')],
+    };
+    const like = {
+      chosen: [user('Budget?'), assistant('It is 12.')],
+      rejected: [user('Budget?'), assistant('No.')],
+    };
+    for (const template of [BUILTIN_TEMPLATE, STRICT]) {
+      const context = { ...render, template: compileTemplate(template) };
+      const { rows, dropped, findings } = encodeRecipe(recipeOf(trainer, more), 'train', context, {
+        imported: () => ({ rows: [like, unlike] }),
+      });
+      expect(rows.length).toBe(trainer === 'rloo' ? 1 : 2);
+      expect(dropped.map(({ rowId }) => rowId)).toEqual(['mine/1']);
+      const ofRow = findings.filter(({ rowIds }) => rowIds.includes('mine/1'));
+      expect(ofRow).toMatchObject([{ kind: 'prompt_not_shared', rows: 1 }]);
+    }
+  },
+);
 
 test('rows of another type are refused in words, and each method says what it trains on', () => {
   expect(() => encode([{ messages: [user('a'), assistant('b')] }])).toThrow(

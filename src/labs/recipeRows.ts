@@ -2,11 +2,12 @@
 import { DataError } from '../lib/errors';
 import { parseConfig } from '../lib/fields';
 import { Rng } from '../lib/rng';
-import type { DatasetRow, EncodedRow, Finding, RowSource } from '../protocol/chat';
+import type { DatasetRow, EncodedRow, RowSource } from '../protocol/chat';
 import { DEFAULT_ADAPTER } from '../protocol/peft';
 import type { DataRef, Recipe } from '../protocol/recipe';
 import type { RowPlace } from '../protocol/requests';
 import { type DatasetType, typeOfRow } from '../protocol/rowTypes';
+import { EMPTY_LABELLED } from '../text/answerFaults';
 import { sidesOf } from '../text/preferences';
 import { isEmptyAnswer, render, renderPair } from '../text/render';
 import type { RenderContext, RenderSettings } from '../text/renderContext';
@@ -131,9 +132,7 @@ type Encode = (named: NamedRow, settings: RenderSettings) => EncodedItem;
 const whole = (row: EncodedRow): EncodedItem => ({ rows: [row], findings: row.findings });
 const labelled = (row: DatasetRow, label: boolean, ...rest: [string, RenderSettings]): EncodedRow => {
   const rendered = render(row, ...rest);
-  const empty: Finding[] = isEmptyAnswer(row)
-    ? [{ kind: 'empty_completion', blocking: true, gate: true, message: 'Its completion is empty: it says nothing that could be good or bad. Write the answer, or leave the row out.' }]
-    : []; // biome-ignore format: one finding
+  const empty = isEmptyAnswer(row) ? [EMPTY_LABELLED] : [];
   return { ...rendered, findings: [...empty, ...(rendered.findings ?? [])], values: { label: label ? 1 : 0 } };
 };
 /** A row of an answer that nobody has marked: nothing of it can be trained by a method that learns from marks. */
@@ -170,7 +169,8 @@ function encoderOf(config: TrainerConfig, args: { [key: string]: unknown }): Enc
       if (lacksLabel(config, row)) return unlabelled(title, row, rowId, settings);
       if (row.chosen === undefined) return whole(labelled(row, row.label!, rowId, settings));
       // A pair is two answers with a label, as TRL's unpair_preference_dataset has it.
-      const { findings } = renderPair(row, rowId, settings);
+      const { findings, ...pair } = renderPair(row, rowId, settings);
+      if (findings.some((finding) => finding.blocking)) return { rows: [pair.chosen, pair.rejected], findings };
       const { chosen, rejected } = sidesOf(row);
       const rows = [labelled(chosen, true, rowId, settings), labelled(rejected, false, rowId, settings)];
       return { rows, findings };

@@ -1,7 +1,6 @@
 // When to leave offline preference methods for online ones: offline first, and on to rollouts only once the offline methods have
 // flattened and the product needs answers that no pair holds. Computed from runs that were compared with one start.
-import { mean, pairedChange } from '../eval/stats';
-import { Rng } from '../lib/rng';
+import { mean, pairedInterval } from '../eval/stats';
 import type { Compared } from '../protocol/comparison';
 import { WATCHED } from '../protocol/twoMetrics';
 
@@ -53,7 +52,7 @@ const meanOf = ({ rubric }: Candidate): number => {
 const bestOf = (all: readonly Candidate[]): Candidate =>
   all.reduce((best, one) => (meanOf(one) > meanOf(best) ? one : best));
 function gainOf(run: Candidate, over: Candidate): Gain {
-  const { low, high } = pairedChange(over.rubric, run.rubric, new Rng(1, 'stage rule'), 'share');
+  const { low, high } = pairedInterval(over.rubric, run.rubric, 'share', 0.95);
   const value = meanOf(run) - meanOf(over);
   return { name: run.name, over: over.name, value, low, high, isDecided: low > 0 };
 }

@@ -1,8 +1,10 @@
 import { expect, test } from 'vitest';
+import { levelOf, outcomeOf, refusalCounts, watchedMetrics } from '../protocol/twoMetrics';
+import { readingOf } from './caseCounts';
 import { withData } from './recipeData';
 import { preferenceNano } from './recipes/preference';
 import { rlhfNano } from './recipes/rlhf';
-import { twoMetricsFor, withCounted } from './twoMetrics';
+import { fewTwoMetricsFor, twoMetricsFor, withCounted } from './twoMetrics';
 import { validateRecipe } from './validateRecipe';
 
 const onRubric = rlhfNano('rloo');
@@ -44,4 +46,26 @@ test('task success that was chosen already keeps its bound, and what can be coun
   // Whoever cast the votes, a method on pairs is measured by the rubric.
   const pairs = withData({ ...preferenceNano('dpo'), two_metrics: watched.two_metrics }, without);
   expect(withCounted(pairs)).toBe(pairs);
+});
+
+test('what a machine without a graphics card starts with can tell an improvement whose guardrails nothing touched', () => {
+  const spec = fewTwoMetricsFor(onRubric);
+  const refusals = [...Array<null>(spec.cases).fill(null), ...Array<number>(refusalCounts(spec.cases).due).fill(1)];
+  const own = (value: (i: number) => number) => Array.from({ length: spec.cases }, (_, i) => value(i));
+  const start = { rubric: own((i) => 0.2 + 0.1 * (i % 3)), kl: own(() => 0), refusal_recall: refusals };
+  const outcome = (rise: number) => {
+    const now = {
+      rubric: own((i) => start.rubric[i]! + (i % 2) * 2 * rise),
+      kl: own((i) => 0.2 * (i % 4)),
+      refusal_recall: refusals,
+    };
+    return outcomeOf(
+      watchedMetrics(spec).map((metric) => readingOf(metric, start, now, levelOf(spec, 40))),
+      spec,
+    ).outcome;
+  };
+  expect(outcome(0.2)).toBe('real improvement');
+  expect(outcome(0)).toBe('not decided yet');
+  // Without a rubric it is task success that is to rise.
+  expect(fewTwoMetricsFor(withData(onRubric, without)).targets).toEqual([{ metric: 'turn_correct', better_by: 0.02 }]);
 });

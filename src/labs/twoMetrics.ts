@@ -55,5 +55,13 @@ export function withCounted<R extends Recipe>(recipe: R): R {
   const isSame = targets === watch.targets && guardrails === watch.guardrails;
   return isSame ? recipe : { ...recipe, two_metrics: { ...watch, targets, guardrails } };
 }
-/** twoMetricsFor, for the smallest model, where there is no graphics card: both ends alone, on few cases. */
-export const fewTwoMetricsFor = (recipe: Recipe): TwoMetrics => ({ ...twoMetricsFor(recipe), every: 0, cases: 8 });
+/**
+ * twoMetricsFor, for the smallest model, where there is no graphics card: both ends alone, one target and two guardrails, so that few
+ * cases do. Over their 3 intervals a recall of 48 cases that no answer changed is known to ±0.095, within the 0.1 that is allowed.
+ */
+export function fewTwoMetricsFor(recipe: Recipe): TwoMetrics {
+  const { targets, guardrails, ...rest } = twoMetricsFor(recipe);
+  const kept = guardrails.filter(({ metric }) => FEW_GUARDRAILS.includes(metric));
+  return { ...rest, every: 0, cases: 48, targets: targets.slice(0, 1), guardrails: kept };
+}
+const FEW_GUARDRAILS = ['kl', 'refusal_recall'];

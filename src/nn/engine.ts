@@ -500,7 +500,7 @@ export class TfEngine implements ModelEngine {
   }
 
   async read(given: Record<string, DeviceScalar>): Promise<Record<string, number>> {
-    const scalars = given as Record<string, tf.Scalar>; // this engine makes no others
+    const scalars = given as Record<string, tf.Scalar>; // canRead: no others
     const names = Object.keys(scalars);
     if (!names.length) return {};
     const stacked = tf.tidy(() => tf.stack(names.map((name) => tf.cast(tf.reshape(scalars[name]!, []), 'float32'))));
@@ -517,6 +517,12 @@ export class TfEngine implements ModelEngine {
     }
     tf.dispose([stacked, scalars]);
     return Object.fromEntries(names.map((name, i) => [name, values[i]!]));
+  }
+  canRead(scalar: DeviceScalar): boolean {
+    return scalar instanceof tf.Tensor;
+  }
+  drop(scalars: Record<string, DeviceScalar>): void {
+    tf.dispose(scalars as Record<string, tf.Scalar>); // this engine makes no others
   }
 
   /** Drops gradients gathered so far, e.g. after a cancelled step. */

@@ -148,8 +148,11 @@ export interface Engine {
   gradientNorm(): Promise<DeviceScalar>;
   /** Drops gradients gathered so far, e.g. after a cancelled step. */
   clearGradients(): void;
-  /** One readback for many scalars; disposes them. */
+  /** One readback for many scalars, also of another model, where `canRead` says so; disposes them. */
   read(scalars: Record<string, DeviceScalar>): Promise<Record<string, number>>;
+  canRead(scalar: DeviceScalar): boolean;
+  /** Disposes scalars unread. Of an update only where its norm is known to be finite: else `read` says that it was none. */
+  drop(scalars: Record<string, DeviceScalar>): void;
   /** Weights of the base under HF names. */
   exportWeights(): Promise<NamedTensorMap>;
   /** What is trained: the weights, or the tensors of the adapters as `<adapter>/<PEFT's name>`. */

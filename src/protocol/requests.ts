@@ -14,6 +14,7 @@ import type {
 import type {
   DatasetRow,
   EncodedRow,
+  Finding,
   FindingKind,
   Json,
   LintFinding,
@@ -160,7 +161,7 @@ export interface LayerNorms {
   gate_up: Float32Array[];
 }
 
-/** One measured metric: value with a 95 % bootstrap interval and the rows that it counted. */
+/** One measured metric: value with a 95 % interval and the rows that it counted. */
 export interface MetricResult {
   id: string;
   value: number;
@@ -994,6 +995,8 @@ export interface DatasetRowView {
   raw?: string;
   /** Columns that are kept beside those of the row's type, each with its value as text; in pages only. */
   beside?: [column: string, value: string][];
+  /** Why methods that compare or mark answers learn nothing from it, as their start tells it; imported sets, in pages only. */
+  answerFault?: Finding;
   /** Edited and not saved yet, or otherwise than in an earlier version. */
   edited?: 'draft' | 'saved';
 }

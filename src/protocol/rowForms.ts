@@ -124,6 +124,12 @@ export function formOf(id: FormId): RowForm {
   return ROW_FORMS.find((form) => form.id === id)!;
 }
 
+/** What the rows of a file are, in words: conversations or texts that are compared may hold their prompt themselves. */
+export const titleOf = ({ form, columns }: RowMapping): string =>
+  form === 'preference' && columns.prompt === undefined
+    ? 'chosen and rejected, whose common start is the prompt'
+    : formOf(form).title;
+
 /** Fields that rows need and no column gives yet. */
 export const missingFields = ({ form, columns }: RowMapping): string[] =>
   formOf(form)

@@ -70,12 +70,19 @@ export class RunStore {
       if (head) await this.storage.setValue(TABLE, id, { ...head, measured: { ...head.measured, [key]: metrics } });
     });
   }
-  /** Puts a report in the place of the one that was asked the same; nothing where the run was deleted meanwhile. */
-  keepRewardReport(id: string, kept: KeptRewardReport): Promise<void> {
+  /**
+   * Adds reports, oldest first, each in the place of the one that was asked the same; the newest few stay. One write. Nothing where the
+   * run was deleted meanwhile.
+   */
+  keepRewardReports(id: string, kept: readonly KeptRewardReport[]): Promise<void> {
     return this.queue.run(id, async () => {
       if (!(await this.head(id))) return;
-      const others = (await this.rewardReports(id)).filter((other) => askedOf(other) !== askedOf(kept));
-      await writeJsonLines(this.storage, reportsPath(id), [...others, kept].slice(-REPORTS_KEPT));
+      const byAsked = new Map<string, KeptRewardReport>();
+      for (const report of [...(await this.rewardReports(id)), ...kept]) {
+        byAsked.delete(askedOf(report)); // what is set anew stands last
+        byAsked.set(askedOf(report), report);
+      }
+      await writeJsonLines(this.storage, reportsPath(id), [...byAsked.values()].slice(-REPORTS_KEPT));
     });
   }
   /** Oldest first. */

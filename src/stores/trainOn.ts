@@ -1,13 +1,12 @@
 // From a set to training: SFT's recipe takes it at once, that of another page when it opens, because its draft lives there.
 import { useEffect } from 'react';
 import { create } from 'zustand';
-import { modeFor, withSet } from '../labs/recipeData';
+import { withSet } from '../labs/recipeData';
 import type { DatasetInfo } from '../protocol/requests';
 import { useSession } from './session';
 import { suggested, useSftDraft } from './sftDraft';
+import type { DraftPage } from './trainingPages';
 
-/** Pages that keep their draft to themselves. */
-type DraftPage = '#/lora' | '#/preferences' | '#/reward';
 interface WantedSet {
   info: DatasetInfo;
   /** All sets: what the recipe trained on before is found among them. */
@@ -23,10 +22,6 @@ export function useBroughtSet(page: DraftPage, take: (set: WantedSet) => void): 
     take(wanted);
   }, [wanted, take]);
 }
-
-/** SFT and LoRA have a loss for rows of this type. */
-export const isTrainable = ({ type, splits }: Pick<DatasetInfo, 'type' | 'splits'>): boolean =>
-  modeFor(type) !== undefined && 'train' in splits;
 
 /** `sets`: of a page that trains on rows of several types. */
 export function trainOn(page: '#/sft' | DraftPage, info: DatasetInfo, sets: readonly DatasetInfo[] = []): void {

@@ -90,8 +90,11 @@ export function encodeParts(
   } else {
     messages = [...row.prompt, ...row.completion];
     rendered = renderMessages(messages, row, context, false);
-    const prompt = renderMessages(row.prompt, row, context, true);
-    promptIds = encodeRendered(prompt, row.prompt, tokenizer, specials).ids;
+    // Templates read the first message: of no messages there is nothing to print.
+    promptIds =
+      row.prompt.length === 0
+        ? new Int32Array(0)
+        : encodeRendered(renderMessages(row.prompt, row, context, true), row.prompt, tokenizer, specials).ids;
     encoded = encodeRendered(rendered, messages, tokenizer, specials);
     findings.push(...doubleEncodedFinding(messages, rendered.text));
   }

@@ -36,21 +36,31 @@ export function renderPair(
   const sides = sidesOf(given);
   const mode = settings.mode === 'full' ? 'default' : settings.mode;
   const hidden = side === 'chosen' ? 'rejected' : 'chosen';
-  const shown = renderRow(sides[side], rowId, { ...settings, mode });
-  const other = renderRow(sides[hidden], rowId, { ...settings, mode });
-  const findings = [...(shown.findings ?? [])];
-  for (const finding of other.findings ?? [])
+  const isParted = promptFault(sides, isPromptGiven(given))?.isGuess === false;
+  const one = (of: DatasetRow) => renderRow(isParted ? behindItsQuestion(of) : of, rowId, { ...settings, mode });
+  const shown = one(sides[side]);
+  const other = one(sides[hidden]);
+  // What else would be told of sides that answer different questions comes of that, and names another cause.
+  const findings = isParted ? [] : [...(shown.findings ?? [])];
+  for (const finding of isParted ? [] : (other.findings ?? []))
     if (!findings.some(({ kind }) => kind === finding.kind))
       findings.push({ ...finding, message: `${hidden}: ${finding.message}` });
   const fault = pairFault(sides, shown, other, isPromptGiven(given));
   if (fault) findings.unshift({ blocking: true, ...fault, gate: true });
   return { ...(side === 'chosen' ? { chosen: shown, rejected: other } : { chosen: other, rejected: shown }), findings };
 }
+/** A side as the answer to what is asked in it alone: what it shares with the other may be nothing, or no prompt that a template prints. */
+function behindItsQuestion(side: DatasetRow): DatasetRow {
+  const { prompt, completion } = side;
+  if (!Array.isArray(prompt) || !Array.isArray(completion)) return side;
+  const at = completion.findIndex(({ role }) => role === 'assistant');
+  return at < 0 ? side : { ...side, prompt: [...prompt, ...completion.slice(0, at)], completion: completion.slice(at) };
+}
 /** Why a pair teaches no preference. */
-function pairFault(
+export function pairFault(
   sides: ReturnType<typeof sidesOf>,
-  shown: EncodedRow,
-  other: EncodedRow,
+  shown: Pick<EncodedRow, 'ids' | 'truncated'>,
+  other: Pick<EncodedRow, 'ids' | 'truncated'>,
   isGiven: boolean,
 ): (Pick<Finding, 'kind' | 'message'> & { blocking?: boolean }) | undefined {
   const empty = (['chosen', 'rejected'] as const).find((side) => isEmptyAnswer(sides[side]));
@@ -59,9 +69,10 @@ function pairFault(
       kind: 'empty_completion',
       message: `${empty} says nothing: its completion is empty. Write the answer, or leave the row out.`,
     };
-  const { message, isGuess } = promptFault(sides, isGiven) ?? {};
-  if (message !== undefined) return { kind: 'prompt_not_shared', message, blocking: !isGuess };
-  if (firstDifference(shown.ids, other.ids) >= 0) return undefined;
+  const fault = promptFault(sides, isGiven);
+  const prompt = fault && ({ kind: 'prompt_not_shared', message: fault.message, blocking: !fault.isGuess } as const);
+  // A guess of what both answer says nothing of two that are one.
+  if (firstDifference(shown.ids, other.ids) >= 0 || prompt?.blocking) return prompt;
   const isCut = shown.truncated > 0 && other.truncated > 0;
   return {
     kind: 'chosen_is_rejected',

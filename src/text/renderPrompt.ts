@@ -25,7 +25,9 @@ export function renderPrompt(
   rowId: string,
   { room, ...settings }: RenderSettings & { room: number },
 ): EncodedRow {
-  const prompt = promptOf(row);
+  const parted = unshared(row);
+  // What sides share that answer different questions is no prompt, and may be none that a template prints.
+  const prompt = parted?.blocking && !isPromptGiven(row) ? '' : promptOf(row);
   const encoded =
     typeof prompt === 'string'
       ? plain(encodePlainPrompt(prompt, settings))
@@ -33,7 +35,7 @@ export function renderPrompt(
         ? plain({ text: '', ids: new Int32Array(0), spanStart: new Int32Array(0), spanEnd: new Int32Array(0) })
         : encodePrompt(prompt, { ...settings, tools: row.tools, kwargs: row.chat_template_kwargs });
   const { text, ids, spanStart, spanEnd, role, origin } = encoded;
-  const finding = unshared(row) ?? fault(ids.length, room, settings.max_length);
+  const finding = parted ?? fault(ids.length, room, settings.max_length);
   return {
     rowId,
     text,

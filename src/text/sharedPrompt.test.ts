@@ -109,6 +109,17 @@ describe('plain text', () => {
     ['Yes.', 'Yes. It is 12.', '"Yes"'],
     ['12.5 million', '12.7 million', '"12."'],
     ['是的，可以', '是否可以', '"是"'],
+    ['User\nWhat is the budget? 12', 'User\nWho pays? Li', '"User\\nWh"'],
+    ['## User\n\nBudget? 12', '## User\n\nWho pays? Li', '"## User\\n\\n"'],
+    ['Question: What is due? 12', 'Question: Who pays? Li', '"Question: Wh"'],
+    ['Human: A\n\nAssistant: x\n\nHuman: What? 1', 'Human: A\n\nAssistant: x\n\nHuman: Who? Li', 'Human: Wh"'],
+    ['Yes\nIt is.', 'Yes it is.', '"Yes"'],
+    [
+      '<|start_header_id|>user<|end_header_id|>\n\nWhat? 12',
+      '<|start_header_id|>user<|end_header_id|>\n\nWho? Li',
+      'end_header_id|>\\n\\nWh"',
+    ],
+    ['\nThe budget is fine.', '\nThey have none.', '"\\nThe"'],
   ])('%j and %j: a word in common is no prompt', (chosen, rejected, shared) => {
     expect(told({ chosen, rejected })).toMatchObject({ message: expect.stringContaining(shared), isGuess: true });
   });
@@ -123,6 +134,8 @@ describe('plain text', () => {
       '\n\nHuman: A\n\nAssistant: B\n\nHuman: D\n\nAssistant: y',
     ],
     ['[INST] What? [/INST] 12', '[INST] Who? [/INST] Li'],
+    ['User\nWhat is due?\n\nAssistant\n12', 'User\nWho is due?\n\nAssistant\nLi'],
+    ['### Question\nWhat is the budget?\n### Answer\n12', '### Question\nWhat is the balance?\n### Answer\n13'],
   ])('%j and %j part within the question', (chosen, rejected) => {
     // biome-ignore format: one title
     expect(told({ chosen, rejected })?.message).toMatch(/part before the answer, within what is asked/);
@@ -134,6 +147,13 @@ describe('plain text', () => {
     ['Q: 2 A: 3', 'Q: 2 A: 4'],
     ['2 + 2 = 4', '2 + 2 = 5'],
     ['What is due?\nSure, 12', 'What is due?\nSure, 13'],
+    ['Budget\n12', 'Budget\n13'],
+    ['Hello\n\nHi there', 'Hello\n\nHey'],
+    ['User\nBudget\n12', 'User\nBudget\n13'],
+    ['User\nWhat is due?\nAssistant\n12', 'User\nWhat is due?\nAssistant\n13'],
+    ['User\nWhat is due? 12', 'User\nWhat is due? 13'],
+    ['Translate this\nInput\ndog\nOutput\nHund', 'Translate this\nInput\ndog\nOutput\nKatze'],
+    ['Q: Budget\nA: 12', 'Q: Budget\nA: 13'],
     ['天空是蓝色的', '天空是绿色的'],
     ['预算？十二', '预算？十三'],
     ['Human: What is due?\n\nAssistant: It is 12', 'Human: What is due?\n\nAssistant: It is 13'],

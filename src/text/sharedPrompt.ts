@@ -56,9 +56,9 @@ const BEGINS_IN_WORD = /^[\p{L}\p{M}\p{N}]/u;
 const CLOSED = /[.?!:;=>→|\])}]["'”’]*\s|[。？！：；]/u;
 /** The shortest of TRL's own examples of a prompt without a column has so many: “The sky is” blue, or green. */
 const FEWEST_WORDS = 3;
-/** Marks of whose turn begins, in the formats of common data sets; who asks is told by ASKS. */
+/** Marks of whose turn begins, in the formats of common data sets: also a name alone on its line. Who asks is told by ASKS. */
 const TURN =
-  /(?:^|\n)[ \t#*]*(human|user|question|q|instruction|input|assistant|ai|bot|gpt|model|answer|a|response|output)[ \t*]*:|<\|?(?:im_start|start_header_id|start_of_turn)\|?>\s*(system|user|assistant|model)|<\|(system|user|assistant)\|>|\[(\/?INST)\]/gi;
+  /(?:^|\n)[ \t#*]*(?:(human|user|question|q|instruction|input|assistant|ai|bot|gpt|model|answer|a|response|output)[ \t*]*:|(human|user|question|instruction|assistant|answer|response)[ \t#*]*(?=\n))|<\|?(?:im_start|start_header_id|start_of_turn)\|?>\s*(system|user|assistant|model)(?:<\|(?:end_header_id|im_sep)\|>)?|<\|(system|user|assistant)\|>|\[(\/?INST)\]/gi;
 const ASKS = /^(human|user|question|q|instruction|input|system|inst)$/i;
 const isAsking = ([, ...names]: RegExpMatchArray): boolean => ASKS.test(names.find((name) => name !== undefined)!);
 
@@ -72,7 +72,8 @@ function textFault(shared: string, rests: (string | Message[])[]): PromptFault |
       message: `chosen and rejected part before the answer, within what is asked behind “${last[0].trim()}”, so they answer different questions. Give both the same prompt, or leave the row out.`,
       isGuess: true,
     };
-  const text = shared.trimStart();
+  // The mark of the turn that asks neither counts nor closes: nothing of the question stands before it.
+  const text = (last && isAsking(last) ? shared.slice(last.index + last[0].length) : shared).trimStart();
   if (text.includes('\n') || CLOSED.test(text + a.charAt(0)) || CLOSED.test(text + b.charAt(0))) return undefined;
   const words = text.match(WORDS)?.length ?? 0;
   const isCut = ENDS_IN_WORD.test(text) && (BEGINS_IN_WORD.test(a) || BEGINS_IN_WORD.test(b));

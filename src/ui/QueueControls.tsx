@@ -41,7 +41,12 @@ export function QueueControls({
           Continue all
         </button>
       )}
-      <button type="button" className="button" onClick={on.stop}>
+      <button
+        type="button"
+        className="button"
+        title="Ends the run that trains, which can be continued under Runs, and drops those that have not begun. Starting again trains all of them anew; Pause all keeps the place."
+        onClick={on.stop}
+      >
         Stop all
       </button>
       <span className="quiet" role="status">

@@ -29,12 +29,12 @@ test('the chapter’s pair comes first, the others are drawn without repeats, an
   expect(shown[0]!.prompt.at(-1)!.text).toContain('cash-flow risk');
   expect([shown[0]!.left.text, shown[0]!.right.text].some((text) => text.includes('Management should be strengthened'))).toBe(true); // biome-ignore format: one sentence
   expect(new Set(shown.map((pair) => JSON.stringify(pair.prompt))).size).toBeGreaterThan(25);
-  expect(JSON.stringify(shown)).not.toMatch(/chapter|chosen in|quality/);
+  expect(JSON.stringify(shown)).not.toMatch(/chapter|worked example|chosen in|quality/);
   await expect(on.text.request('revealPair', { id, pair: 0, crowd: CROWD })).rejects.toThrow('once you have voted');
   await act(on, id, { do: 'vote', pair: 0, choice: 'left', ms: 10 });
   const reveal = await on.text.request('revealPair', { id, pair: 0, crowd: CROWD });
-  expect([reveal.left.origin, reveal.right.origin].sort()).toEqual(['answer A of the chapter', 'answer B of the chapter']); // biome-ignore format: one comparison
-  const a = reveal.left.origin.includes('answer A') ? reveal.left : reveal.right;
+  expect([reveal.left.origin, reveal.right.origin].sort()).toEqual(['first answer of the worked example', 'second answer of the worked example']); // biome-ignore format: one comparison
+  const a = reveal.left.origin.includes('first answer') ? reveal.left : reveal.right;
   expect(a.quality).toBe(1);
 });
 

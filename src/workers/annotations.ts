@@ -281,7 +281,7 @@ function chapterCompared(): ComparedPair {
   return {
     key: keyOf(CHAPTER, 'train', 0),
     ...sidesOf(item.row),
-    origins: ['answer A of the chapter', 'answer B of the chapter'],
+    origins: ['first answer of the worked example', 'second answer of the worked example'],
     truth: rubricTruth(item),
   };
 }

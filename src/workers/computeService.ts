@@ -745,7 +745,7 @@ export function createComputeService(env: ComputeEnvironment): ComputeService {
       return {};
     },
     async keepRewardReport({ runId, kept }) {
-      await stores.runs.keepRewardReport(runId, kept);
+      await stores.runs.keepRewardReports(runId, [kept]);
       return {};
     },
     keptRewardReports: async ({ runId }) => ({ reports: await stores.runs.rewardReports(runId) }),

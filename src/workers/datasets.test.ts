@@ -68,6 +68,13 @@ describe('faulty rows', () => {
       undefined,
     ]);
   });
+  test('a pair or a marked answer that teaches nothing is told with its page, a good one is not', async () => {
+    const text = bed();
+    const pairs = ['No.', 'Yes.', ' '].map((rejected) => JSON.stringify({ prompt: 'Q', chosen: 'Yes.', rejected }));
+    const { id } = await load(text, pairs);
+    const kinds = (await pageOf(text, id)).rows.map(({ answerFault: fault }) => fault?.kind);
+    expect(kinds).toEqual([undefined, 'chosen_is_rejected', 'empty_completion']);
+  });
   test('can be put right in place: a mark, saving, undoing, each where it is kept', async () => {
     const storage = new MemoryStorage();
     const text = bed(storage);

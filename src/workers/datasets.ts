@@ -8,9 +8,10 @@ import { megabytes, plural } from '../lib/words';
 import type { DatasetFacets, ImportPreview, RowQuery, WorkProgress } from '../protocol/datasets';
 import type { DataRef, Recipe } from '../protocol/recipe';
 import type { DatasetInfo, DatasetRowView } from '../protocol/requests';
-import { formOf, type RowMapping } from '../protocol/rowForms';
+import { type RowMapping, titleOf } from '../protocol/rowForms';
 import { columnsOfType, typeOfRow } from '../protocol/rowTypes';
 import { fullError, type Storage } from '../storage/storage';
+import { answerFault } from '../text/answerFaults';
 import type { Split } from '../world/item';
 import { builtinDataset, builtinItem, builtinItems, DATASETS } from '../world/registry';
 import { besideOf, codesOf, countSplits, matches, placesIn, queryKey, rolesIn, viewAt, viewOf } from './datasetViews';
@@ -148,7 +149,7 @@ export class Datasets {
     return this.sets.add({
       parts,
       title: name.replace(/\.(jsonl?|ndjson|csv|tsv|parquet)$/i, ''),
-      description: `Imported from ${name} as ${formOf(read.mapping.form).title}; it stays in this browser.${held}${left}`,
+      description: `Imported from ${name} as ${titleOf(read.mapping)}; it stays in this browser.${held}${left}`,
       type: read.type,
       operation: { op: 'import', fileName: name, format, form: read.mapping.form },
       notes: read.notes,
@@ -195,7 +196,8 @@ export class Datasets {
       const shown = view(found ? found[offset + i]! : offset + i);
       const text = shown.fault === undefined ? (drafts.get(shown.place!) ?? file.text(shown.place!)) : undefined;
       const beside = text === undefined ? undefined : besideOf(columnsOf(text), shown.row);
-      rows.push(beside ? { ...shown, beside } : shown);
+      const fault = answerFault(shown.row);
+      rows.push({ ...shown, ...(beside && { beside }), ...(fault && { answerFault: fault }) });
       if (i % SEARCHED_A_STEP !== SEARCHED_A_STEP - 1) continue;
       await yieldToMessages();
       signal?.throwIfAborted();

@@ -2,6 +2,7 @@
 // from language models wherever those are asked for.
 import { unzipSync } from 'fflate';
 import { afterEach, expect, test, vi } from 'vitest';
+import { wrongInReport } from '../interop/rewardReportShape';
 import type { DatasetRow } from '../protocol/chat';
 import type { Recipe } from '../protocol/recipe';
 import { ArtifactStore } from '../storage/artifacts';
@@ -176,6 +177,8 @@ test('its report: held-out pairs of the set it was trained on, and every edit th
   const later = testBed({ storage: made.storage });
   expect(await later.compute.request('keptRewardReports', { runId: 'r' })).toEqual({ reports: [kept] });
   later.close();
+  // A run's file is read by one who does not trust it: a report as it is made must pass.
+  expect(wrongInReport(JSON.parse(JSON.stringify(kept)))).toBeUndefined();
   await expect(ask('run:r', 'builtin:sft/single')).rejects.toThrow('holds no preferences');
   await expect(ask('builtin:tiny')).rejects.toThrow('gives no rewards');
 

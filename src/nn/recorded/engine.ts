@@ -1391,8 +1391,15 @@ export class RecordedEngine implements ModelEngine {
         this.unreadNorm = undefined;
       }
     });
-    tf.dispose(entries.flatMap(([, scalar]) => (scalar instanceof tf.Tensor ? [scalar] : [])));
+    this.drop(scalars);
     return out;
+  }
+  /** Also of tf ops and of another model's kernels: all are on tfjs' device. */
+  canRead(): boolean {
+    return true;
+  }
+  drop(scalars: Record<string, DeviceScalar>): void {
+    for (const scalar of Object.values(scalars)) if (scalar instanceof tf.Tensor) scalar.dispose();
   }
 
   clearGradients(): void {

@@ -5,14 +5,15 @@ import type { Compared } from '../../protocol/comparison';
 import { testRun } from '../../protocol/testRun';
 import { chartPoints, chartWords, rowsOf, stageWords, stateWords } from './compareView';
 
+const CASES = 40;
 const measured = (low: number, high: number, kl: number, change: Partial<Compared> = {}): Compared => ({
-  ...{ at: 5, device: 'a device', seconds: 3, step: 100, cases: 8, refusals: 10, seed: 1 },
+  ...{ at: 5, device: 'a device', seconds: 3, step: 100, cases: CASES, refusals: 50, seed: 1 },
   readings: [
     { metric: 'rubric', before: 0.4, now: 0.4 + (low + high) / 2, low, high },
     { metric: 'kl', before: 0, now: kl, low: kl / 2, high: kl * 2 },
   ],
-  rubric: Array.from({ length: 8 }, (_, i) => 0.4 + ((low + high) / 2) * (i % 2 === 0 ? 1.1 : 0.9)),
-  startRubric: Array.from({ length: 8 }, () => 0.4),
+  rubric: Array.from({ length: CASES }, (_, i) => 0.4 + ((low + high) / 2) * (i % 2 === 0 ? 1.1 : 0.9)),
+  startRubric: Array.from({ length: CASES }, () => 0.4),
   ...change,
 });
 const run = (id: string, trainer: string, compared?: Compared) =>
@@ -22,16 +23,16 @@ const when = (at: number) => `at ${at}`;
 test('a method with two runs goes by their names; figures of other cases or steps are not shown beside', () => {
   const runs = [
     run('a', 'dpo', measured(0.1, 0.2, 3)),
-    run('b', 'dpo', measured(0.1, 0.2, 3, { cases: 40 })),
+    run('b', 'dpo', measured(0.1, 0.2, 3, { cases: 80 })),
     run('c', 'orpo', measured(0.1, 0.2, 3, { step: 50 })),
     run('d', 'kto'),
     run('e', 'sft'),
   ];
-  const rows = rowsOf(runs, 8, 1);
+  const rows = rowsOf(runs, CASES, 1);
   expect(rows.map(({ label }) => label)).toEqual(['run a', 'run b', 'ORPO', 'KTO']);
   expect(rows.map((row) => stateWords(row, when))).toEqual([
     'measured at 5',
-    'measured on 40 cases',
+    'measured on 80 cases',
     'measured at step 50; the run has gone on',
     'not measured',
   ]);
@@ -45,7 +46,7 @@ test('the chart says who is better, what is not decided, and who drifted furthes
       run('b', 'orpo', measured(-0.05, 0.1, 7)),
       run('c', 'kto', measured(-0.2, -0.1, 1)),
     ],
-    8,
+    CASES,
     1,
   );
   const points = chartPoints(rows);
@@ -60,7 +61,7 @@ test('the chart says who is better, what is not decided, and who drifted furthes
 
 test('a reading that a file has turned into null is no point', () => {
   const broken = JSON.parse(JSON.stringify(measured(Number.NaN, Number.NaN, 1))) as Compared;
-  expect(chartPoints(rowsOf([run('a', 'dpo', broken)], 8, 1))).toEqual([]);
+  expect(chartPoints(rowsOf([run('a', 'dpo', broken)], CASES, 1))).toEqual([]);
 });
 
 test('the rule’s answer comes with each gain and its interval', () => {
@@ -85,7 +86,7 @@ test('the rule’s answer comes with each gain and its interval', () => {
     ),
     false,
   );
-  expect(flat.answer).toMatch(/^Too few cases to say/); // 8 cases without a change
+  expect(flat.answer).toMatch(/^Too few cases to say/); // 40 cases without a change
   expect(flat.why.join(' ')).toMatch(/room for a gain of \+0\.\d+\. More cases/);
   // An unticked box is nobody's word.
   expect(flat.why.join(' ')).not.toContain('as you say');

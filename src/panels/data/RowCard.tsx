@@ -4,7 +4,8 @@ import type { DatasetInfo, DatasetRowView } from '../../protocol/requests';
 import { typeOfRow } from '../../protocol/rowTypes';
 import { studioClient } from '../../stores/client';
 import { useDatasets } from '../../stores/datasets';
-import { isTrainable, trainOn } from '../../stores/trainOn';
+import { trainingPages } from '../../stores/trainingPages';
+import { trainOn } from '../../stores/trainOn';
 import { useWorkbench } from '../../stores/workbench';
 import { Card } from '../../ui/Card';
 import { CodeEditor } from '../../ui/CodeEditor';
@@ -39,7 +40,7 @@ export function RowCard({
     onEditing(isEditing);
     return () => onEditing(false);
   }, [isEditing, onEditing]);
-  const { place, fault, edited } = view;
+  const { place, fault, edited, answerFault: teachesNot } = view;
   const truth = truthOf(view.row);
   const attempt = (task: Promise<unknown>, then: () => void) =>
     void task.then(
@@ -101,18 +102,17 @@ export function RowCard({
                 See its mask
               </button>
             )}
-            {isTrainable(info) &&
-              (['#/sft', '#/lora'] as const).map((page) => (
-                <button
-                  key={page}
-                  type="button"
-                  className="button"
-                  title={`${info.title}, all of its training rows`}
-                  onClick={() => trainOn(page, info, sets.value?.datasets ?? [info])}
-                >
-                  {page === '#/sft' ? 'Train on the set in SFT' : 'in LoRA'}
-                </button>
-              ))}
+            {trainingPages(info).map(({ page, words }) => (
+              <button
+                key={page}
+                type="button"
+                className="button"
+                title={`${info.title}, all of its training rows`}
+                onClick={() => trainOn(page, info, sets.value?.datasets ?? [info])}
+              >
+                {words}
+              </button>
+            ))}
           </>
         )
       }
@@ -122,6 +122,16 @@ export function RowCard({
         <div className="note bad">
           <div>
             <b>Left out of training.</b> {fault}
+          </div>
+        </div>
+      )}
+      {teachesNot && (
+        <div className={`note ${teachesNot.blocking ? 'bad' : 'warn'}`}>
+          <div>
+            <b>
+              {teachesNot.blocking ? 'Methods on answers leave it out.' : 'Methods on answers ask before they start.'}
+            </b>{' '}
+            {teachesNot.message}
           </div>
         </div>
       )}

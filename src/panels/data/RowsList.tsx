@@ -57,6 +57,8 @@ export function RowsList({
         {items.map((item) => {
           const view = pages.rowAt(item.index);
           const words = view && (view.fault ? { asked: view.raw ?? '', answered: view.fault } : preview(view.row));
+          const teachesNot = view?.answerFault;
+          const tone = view?.fault || teachesNot?.blocking ? 'bad-text' : teachesNot ? 'warn-text' : 'quiet';
           return (
             // biome-ignore lint/a11y/useKeyWithClickEvents: keys are handled by the list
             <div
@@ -77,9 +79,7 @@ export function RowsList({
               {view && words ? (
                 <span className="rows-text">
                   <span className="one-line">{words.asked}</span>
-                  <span className={`one-line ${view.fault ? 'bad-text' : 'quiet'}`}>
-                    {words.answered || view.shape}
-                  </span>
+                  <span className={`one-line ${tone}`}>{teachesNot?.message ?? (words.answered || view.shape)}</span>
                 </span>
               ) : (
                 <span className="skeleton-line" />

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { DatasetRow } from '../../protocol/chat';
+import type { DatasetRow, Message } from '../../protocol/chat';
 import {
   faultyWords,
   isPromptLeft,
@@ -123,4 +123,13 @@ test('a prompt column beside compared conversations is said to stay unread; besi
   expect(isPromptLeft({ chosen: [...chosen], rejected: [...chosen] }, { prompt: 'question' })).toBe(true);
   expect(isPromptLeft({ chosen: [...chosen], rejected: [...chosen] }, {})).toBe(false);
   expect(isPromptLeft({ prompt: 'Q', chosen: 'a', rejected: 'b' }, { prompt: 'question' })).toBe(false);
+});
+
+test('of a pair whose sides ask different questions the question shown is that of the answer shown', () => {
+  const pair = (question: string, answer: string): Message[] => [
+    { role: 'user', content: question },
+    { role: 'assistant', content: answer },
+  ];
+  const row = { chosen: pair('Budget?', '12'), rejected: pair('Balance?', '13') };
+  expect(preview(row)).toEqual({ asked: 'Budget?', answered: '12' });
 });

@@ -71,8 +71,10 @@ export function turnsOf(row: DatasetRow): Turn[] {
 /** One line for the table: what is asked, and what is answered. */
 export function preview(row: DatasetRow): { asked: string; answered: string } {
   const turns = turnsOf(row);
-  const asked = turns.findLast((t) => t.role === 'user') ?? turns[0];
-  const answer = turns.findLast((t) => t.part !== 'rejected');
+  // Of sides that differ in what is asked, the question stands over its own answer.
+  const own = turns.filter((t) => t.part !== 'rejected');
+  const asked = own.findLast((t) => t.role === 'user') ?? own[0];
+  const answer = own.at(-1);
   const text = (t: Turn | undefined) =>
     !t ? '' : t.content || t.calls.map((c) => `${c.name}(${c.arguments})`).join(' ');
   return { asked: oneLine(text(asked)), answered: answer === asked ? '' : oneLine(text(answer)) };

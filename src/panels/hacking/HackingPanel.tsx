@@ -142,7 +142,9 @@ function Stages({ chain, statsOf }: { chain: Chain; statsOf: (run: RunRecord) =>
           <li key={stage}>
             <span className="mono">{stage}</span>
             <span className="quiet">
-              {run ? progressWords(run.status, run.step, run.maxSteps, statsOf(run)) : 'to come'}
+              {run
+                ? `${progressWords(run.status, run.step, run.maxSteps, statsOf(run))}${run.status === 'running' && run.step > 0 && statsOf(run) !== undefined ? ' for this run' : ''}`
+                : 'to come'}
             </span>
             <span className="hacking-small">{STAGE_WORDS[stage]}</span>
             {run?.error && <span className="bad-text hacking-small">{run.error.message}</span>}

@@ -31,12 +31,20 @@ export function PreferencesPanel() {
   const shown = run?.recipe ?? recipe;
   const pairSets = sets.filter(({ type }) => type === 'preference');
   const own = pairSets.find(({ id }) => id === shown.data.train[0]?.ref)?.id ?? pairSets[0]?.id;
-  const [wanted, setPlace] = useState<PairPlace>();
-  const place = wanted ?? { datasetId: own ?? '', split: 'train', index: 0 };
+  const [wanted, setPlace] = useState<{ of?: string; place: PairPlace }>();
+  // The pair on show follows the data of the run, until a person takes another while that run is on show.
+  const place = (wanted?.of === own ? wanted?.place : undefined) ?? { datasetId: own ?? '', split: 'train', index: 0 };
   const settings = useMemo(() => ({ ...settingsOf(shown), template: shown.template, model: shown.model.ref }), [shown]);
   const states = modelStates(shown.model.ref, run);
   const reference = referenceToRead(shown, run);
-  const pairs = { recipe: shown, reference, sets: pairSets, settings, place, onPlace: setPlace };
+  const pairs = {
+    recipe: shown,
+    reference,
+    sets: pairSets,
+    settings,
+    place,
+    onPlace: (next: PairPlace) => setPlace({ of: own, place: next }),
+  };
   const twoMetrics = <TwoMetricsCard run={run} recipe={recipe} edit={preferences.edit} isBusy={preferences.isBusy} />;
   return (
     <TrainingPanel

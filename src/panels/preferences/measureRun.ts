@@ -42,7 +42,7 @@ async function klOf(recipe: Recipe, run: RunRecord, signal: AbortSignal): Promis
   const { ref } = referenceToRead(recipe, run);
   const read = await compute.request('readRows', { ref, rows: answers.map(({ row }) => row) }, { signal });
   const drifts = answers.map(({ logps, from }, i) => driftOf(logps, read.rows[i]!.logps.subarray(from)));
-  return resultOf('kl', drifts, recipe.seed);
+  return resultOf('kl', drifts);
 }
 
 /**
@@ -54,7 +54,7 @@ export async function measureDrawn(run: RunRecord, signal: AbortSignal): Promise
   const [a, b] = [measurementOf(byKey, measureRequest(run), run), measurementOf(byKey, startRequest(run), run)];
   if (a?.status !== 'ready' || b?.status !== 'ready') return;
   const { after, before } = qualities(a.cases, b.cases);
-  const rate = resultOf('win_rate', winsOf(after, before), run.recipe.seed);
+  const rate = resultOf('win_rate', winsOf(after, before));
   const kl = await klOf(run.recipe, run, signal);
   await keepMeasured(
     run.id,

@@ -1,7 +1,6 @@
 // What is measured at the end of a run beside its rubric: how often its answer beats the starting model's, and how far it has moved
 // from its reference, each counted as on the way of a run. Pure.
 import { type CaseValues, readingOf } from '../../labs/caseCounts';
-import { Rng } from '../../lib/rng';
 import type { GradedCase, MetricResult } from '../../protocol/requests';
 import { WATCHED } from '../../protocol/twoMetrics';
 
@@ -19,15 +18,15 @@ export function qualities(
   };
 }
 
-/** A metric of the run alone, with the bootstrap interval over its cases. Undefined for fewer than two that count. */
-export function resultOf(metric: 'win_rate' | 'kl', values: (number | null)[], seed: number): MetricResult | undefined {
+/** A metric of the run alone, with its 95 % interval over the cases. Undefined for fewer than two that count. */
+export function resultOf(metric: 'win_rate' | 'kl', values: (number | null)[]): MetricResult | undefined {
   const n = values.filter((value) => value !== null).length;
   if (n < 2) return undefined;
   const watched = WATCHED[metric]!;
   const { unit, direction, meaning } = watched;
   // Against itself a model has not moved; what it wins is known to readingOf.
   const start: CaseValues = { [metric]: values.map(() => 0) };
-  const by = { rng: new Rng(seed, metric) };
-  const { before, now, low, high } = readingOf(watched, start, { [metric]: values }, by);
-  return { id: metric, value: now, low: before + low, high: before + high, n, unit, direction, meaning };
+  const { before, now, low, high } = readingOf(watched, start, { [metric]: values }, 0.95);
+  // Neither a share of wins nor a KL is below 0.
+  return { id: metric, value: now, low: Math.max(0, before + low), high: before + high, n, unit, direction, meaning };
 }

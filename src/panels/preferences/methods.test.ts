@@ -3,7 +3,7 @@ import { fittingSets } from '../../labs/recipeData';
 import { validateRecipe } from '../../labs/validateRecipe';
 import type { DatasetInfo } from '../../protocol/requests';
 import { chosenReference, referenceChoices, referenceToRead, withReference } from '../shared/referenceView';
-import { METHODS, methodOf, nextName, withMethod } from './methods';
+import { METHODS, methodOf, nextName, onSet, withMethod } from './methods';
 
 const set = (id: string, type: string): DatasetInfo => ({ id, type, title: id, description: '', rows: 10, splits: { train: 9 }, origin: 'builtin' }); // biome-ignore format: one set
 const SETS = [
@@ -83,4 +83,15 @@ test('the reference: the start, the adapter off, or another model; none where th
   expect(referenceToRead(adapter, run).ref).toBe('run:r#base');
   expect(referenceToRead(adapter, undefined).ref).toBe('builtin:micro-demos');
   expect(referenceToRead(by('orpo').recipe, run)).toEqual({ ref: 'builtin:micro-demos', isInLoss: false });
+});
+
+test('a set that another page sends is trained on by a method that takes its rows', () => {
+  const marks = set('sha256:marks', 'unpaired-preference');
+  const pairs = SETS[3]!;
+  const kto = onSet(dpo, marks, [...SETS, marks]);
+  expect([methodOf(kto).id, kto.data.train]).toEqual(['kto', [{ ref: 'sha256:marks', split: 'train' }]]);
+  expect(validateRecipe(kto)).toBe(kto);
+  const simpo = onSet(by('simpo').recipe, pairs, SETS);
+  expect([methodOf(simpo).id, simpo.data.train[0]!.ref]).toEqual(['simpo', 'sha256:mine']);
+  expect(methodOf(onSet(kto, pairs, SETS)).id).toBe('kto');
 });

@@ -1,4 +1,5 @@
 // The methods that the panel offers, and a recipe passed from one to another. Adding one = one line here. Pure.
+import { withData } from '../../labs/recipeData';
 import { preferenceNano, preferenceRecipe } from '../../labs/recipes/preference';
 import { argsOf, configOf } from '../../labs/trainerOf';
 import { fewTwoMetricsFor, twoMetricsFor } from '../../labs/twoMetrics';
@@ -95,6 +96,13 @@ export function withMethod(recipe: Recipe, method: Method, sets: readonly Datase
     data: fits ? recipe.data : { ...recipe.data, train: next.data.train, eval: next.data.eval },
     ...(needsReference && reference !== undefined && { reference }),
   };
+}
+
+/** The recipe on a set that another page sends: under its method where that trains on such rows, else under the first that does. */
+export function onSet(recipe: Recipe, info: DatasetInfo, sets: readonly DatasetInfo[]): Recipe {
+  const takes = (one: Pick<Recipe, 'trainer'>) => configOf(one).trainsOn.some((type) => type === info.type);
+  const other = takes(recipe) ? undefined : METHODS.find((method) => takes(method.recipe));
+  return withData(other ? withMethod(recipe, other, sets) : recipe, info);
 }
 
 /** `DPO sigmoid, β 0.1 · 2`: the second of its kind. */

@@ -54,15 +54,22 @@ test('a win rate joins cases by id, and its interval lies about the rate itself'
     [1, 0.5, null],
     [0.5, 0.5, 1],
   ]);
-  const rate = resultOf('win_rate', winsOf(after, before), 1)!;
+  const rate = resultOf('win_rate', winsOf(after, before))!;
   expect(rate).toMatchObject({ value: 0.75, n: 2, unit: 'share' });
-  expect(rate.low).toBeGreaterThanOrEqual(0.5);
+  expect(rate.low).toBeGreaterThanOrEqual(0);
   expect(rate.high).toBeLessThanOrEqual(1);
-  expect(resultOf('win_rate', [1], 1)).toBeUndefined();
+  // Every answer won: what is not known lies below.
+  const all = resultOf('win_rate', Array<number>(40).fill(1))!;
+  expect(all.high).toBe(1);
+  expect(all.low).toBeGreaterThan(0.85);
+  expect(all.low).toBeLessThan(0.97);
+  expect(resultOf('win_rate', [1])).toBeUndefined();
 });
 test('drift of the run alone: the mean over its answers, in nats', () => {
-  const kl = resultOf('kl', [1, 3, 2, 2], 1)!;
+  const kl = resultOf('kl', [1, 3, 2, 2])!;
   expect(kl).toMatchObject({ value: 2, n: 4, unit: 'nats', direction: 'lower' });
-  expect(kl.low).toBeGreaterThan(1);
-  expect(kl.high).toBeLessThan(3);
+  // Standard error √(2/3)/2, and t of 3 degrees of freedom 3.182.
+  expect(kl.low).toBeCloseTo(2 - 3.182 * 0.4082, 2);
+  expect(kl.high).toBeCloseTo(2 + 3.182 * 0.4082, 2);
+  expect(resultOf('kl', [0, 0.5])!.low).toBe(0);
 });

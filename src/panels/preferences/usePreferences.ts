@@ -1,6 +1,5 @@
 // The panel's state: the recipe being edited, the run in view, and the verbs on them.
 import { useMemo } from 'react';
-import { withData } from '../../labs/recipeData';
 import { configOf } from '../../labs/trainerOf';
 import { baseChoices } from '../../stores/baseChoice';
 import { useDatasets } from '../../stores/datasets';
@@ -13,7 +12,7 @@ import { useTraining } from '../../stores/useTraining';
 import { fields as adapterFields } from '../../trainers/peft/config';
 import { NOISE_FIELD } from '../shared/noiseField';
 import { START, suggested, usePreferenceDraft } from './draft';
-import { nextName } from './methods';
+import { nextName, onSet } from './methods';
 
 const HREF = '#/preferences';
 
@@ -22,7 +21,7 @@ export function usePreferences() {
   const backend = useSession((s) => s.backend);
   const recipe = useMemo(() => suggested(chosen, isUntouched, backend), [chosen, isUntouched, backend]);
   useWithoutMissing(chosen, edit, START);
-  useBroughtSet('#/preferences', ({ info }) => edit(withData(recipe, info)));
+  useBroughtSet('#/preferences', ({ info, sets: all }) => edit(onSet(recipe, info, all)));
   const sets = useDatasets().value?.datasets ?? [];
   const { typed } = useTypedFields('preferences');
   const complaints = typedComplaints(typed, { ...configOf(recipe).fields, ...adapterFields, ...SEED_FIELD, ...NOISE_FIELD }); // biome-ignore format: one call

@@ -12,7 +12,10 @@ export function PaidForCard({ reports: { reports } }: { reports: Reports }) {
   const [first] = reports;
   if (!first || first.report.paidFor.effects.length === 0) return null;
   const all = reports.map(({ report }) => report.paidFor);
-  const ids = first.report.paidFor.effects.map(({ id }) => id);
+  // A report of another version of the studio may know other edits: what both know is compared.
+  const ids = first.report.paidFor.effects
+    .map(({ id }) => id)
+    .filter((id) => all.every(({ effects }) => effects.some((effect) => effect.id === id)));
   const of = (id: string) => all.map(({ effects }) => effects.find((effect) => effect.id === id)!);
   const rewards = rangeOf(all.flatMap(({ effects, spread }) => effects.map((effect) => inSpread(effect, spread))));
   const truths = rangeOf(first.report.paidFor.effects.flatMap(({ quality }) => quality ?? []));

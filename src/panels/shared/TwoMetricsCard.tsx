@@ -2,28 +2,33 @@
 import { Fragment, useId } from 'react';
 import { argsOf } from '../../labs/trainerOf';
 import { guardrailsFor, targetsFor, twoMetricsFor, uncounted } from '../../labs/twoMetrics';
-import { unseenShare } from '../../lib/agreement';
-import { duration, plural } from '../../lib/words';
+import { duration } from '../../lib/words';
 import type { Recipe } from '../../protocol/recipe';
 import type { RunRecord } from '../../protocol/run';
 import {
   changeWords,
   countedOn,
-  levelOf,
   levelWords,
-  looksOf,
   refusalCounts,
   type TwoMetrics,
   valueWords,
   WATCHED,
   type Watched,
-  watchedMetrics,
 } from '../../protocol/twoMetrics';
 import { Card } from '../../ui/Card';
 import { Scroll } from '../../ui/Scroll';
 import { Segmented } from '../../ui/Segmented';
 import { TwoMetricsMap } from './TwoMetricsMap';
-import { type Measured, measuredOf, OUTCOME_WORDS, pathOf, promiseWords, STATE_WORDS, toneOf } from './twoMetricsView';
+import {
+  type Measured,
+  measuredOf,
+  OUTCOME_WORDS,
+  pathOf,
+  promiseWords,
+  reachWords,
+  STATE_WORDS,
+  toneOf,
+} from './twoMetricsView';
 
 export interface TwoMetricsCardProps {
   /** The run in view. */
@@ -182,8 +187,6 @@ function Settings({ recipe, edit, isBusy }: Omit<TwoMetricsCardProps, 'run'>) {
   const id = useId();
   const change = (part: Partial<TwoMetrics>) => spec && edit({ ...recipe, two_metrics: { ...spec, ...part } });
   const maxSteps = Number(argsOf(recipe).max_steps);
-  const looks = spec ? looksOf(spec, maxSteps) : 0;
-  const unseen = spec ? unseenShare(spec.cases, (1 - levelOf(spec, maxSteps)) / 2) : 0;
   const problem = spec && [...spec.targets, ...spec.guardrails].map(({ metric }) => uncounted(recipe, metric)).find(Boolean); // biome-ignore format: one search
   return (
     <details className="two-metrics-settings">
@@ -227,9 +230,8 @@ function Settings({ recipe, edit, isBusy }: Omit<TwoMetricsCardProps, 'run'>) {
                 onChange={(cases) => change({ cases: Number(cases) })}
               />
               <span className="quiet">
-                of the run’s own kind, as many that must be refused, and some that only sound like it; over{' '}
-                {plural(looks, 'look')} at {plural(watchedMetrics(spec).length, 'metric')} a share that no answer
-                changed is then known to ±{unseen.toFixed(2)}
+                of the run’s own kind, as many that must be refused, and some that only sound like it;{' '}
+                {reachWords(spec, maxSteps)}
               </span>
             </div>
             <label className="two-metrics-line">

@@ -1,19 +1,23 @@
 // A run with targets and guardrails as a picture: its path over the four outcomes, and the rows of its table. Pure.
+import { unseenShare } from '../../lib/agreement';
 import { plural } from '../../lib/words';
 import type { MetricPoint } from '../../protocol/run';
 import {
   type GuardrailState,
   inAllowances,
   LEVEL,
+  levelOf,
   levelWords,
   looksOf,
   type Outcome,
   outcomeOf,
   readingsOf,
+  refusalCounts,
   SECONDS,
   type TargetState,
   type TwoMetrics,
   type Verdict,
+  WATCHED,
   watchedMetrics,
 } from '../../protocol/twoMetrics';
 
@@ -48,14 +52,61 @@ export const measuredOf = (points: readonly MetricPoint[], spec: TwoMetrics): Me
     return [{ step: point.step, seconds, level, verdict: outcomeOf(readings, spec) }];
   });
 
+const LIST = new Intl.ListFormat('en-GB');
 /** What the intervals promise over all looks at a run. */
 export function promiseWords(level: number | undefined, spec: TwoMetrics, maxSteps: number): string {
   if (level === undefined)
     return 'These intervals hold with 95 % each, whatever the number of looks: among many, some miss by chance.';
   const [metrics, looks] = [watchedMetrics(spec).length, looksOf(spec, maxSteps)];
   const [all, each] = [metrics * looks, levelWords(level)];
-  if (all === 1) return 'One interval of 95 %, at one look.';
-  return `Each interval holds with ${each}, so that all ${all} of the run, ${plural(metrics, 'metric')} at ${plural(looks, 'look')}, hold together with 95 %: however often one looks, at most 1 run in 20 is called better or worse, or is stopped, by chance.`;
+  const unbounded = watchedMetrics(spec).flatMap(({ id, unit }) => (unit === 'share' ? [] : [id]));
+  const rare =
+    unbounded.length > 0
+      ? ` What is said of ${LIST.format(unbounded)} goes as far as the cases show it: a rare and large change of which none of them shows anything is in no interval of a metric without bounds.`
+      : '';
+  if (all === 1) return `One interval of 95 %, at one look.${rare}`;
+  return `Each interval holds with ${each}, so that all ${all} of the run, ${plural(metrics, 'metric')} at ${plural(looks, 'look')}, hold together with 95 %: however often one looks, at most 1 run in 20 is called better or worse, or is stopped, by chance.${rare}`;
+}
+
+/** Cases that a metric counts, of so many of the run's own: of refusals those that are due, of form all. */
+function countedOf(metric: string, cases: number): number {
+  const { due, other } = refusalCounts(cases);
+  return metric === 'schema_valid' ? cases + due + other : cases;
+}
+/** Least `cases` at which a share that no answer changed is known to within `bound`; undefined for a bound of 0. */
+function casesFor(metric: string, bound: number, tail: number): number | undefined {
+  if (bound <= 0) return undefined;
+  // A rate that starts from a half goes half as far.
+  const reach = bound / (metric === 'win_rate' ? 0.5 : 1);
+  for (let cases = 2; ; cases++) if (unseenShare(countedOf(metric, cases), tail) <= reach) return cases;
+}
+const ofShares = <S extends { metric: string }>(specs: readonly S[]): S[] =>
+  specs.filter(({ metric }) => WATCHED[metric]?.unit === 'share');
+
+/**
+ * How closely so many cases tell a share, and which outcomes they can come to where nothing has touched what was to stay. `maxSteps`
+ * below 0: they are counted from epochs, and nobody knows them before the rows are read.
+ */
+export function reachWords(spec: TwoMetrics, maxSteps: number): string {
+  if (maxSteps < 0 && spec.every > 0)
+    return 'how closely a share is then known depends on the looks, and these on the steps of the run’s epochs: set max_steps to have it said';
+  const tail = (1 - levelOf(spec, maxSteps)) / 2;
+  const [looks, metrics] = [looksOf(spec, maxSteps), watchedMetrics(spec).length];
+  const known = `over ${plural(looks, 'look')} at ${plural(metrics, 'metric')} a share that no answer changed is then known to ±${unseenShare(spec.cases, tail).toFixed(2)}`;
+  const hold = Math.max(0, ...ofShares(spec.guardrails).map(({ metric, worse_by }) => casesFor(metric, worse_by, tail) ?? 0)); // biome-ignore format: one call
+  const still = ofShares(spec.targets).map(({ metric, better_by = 0 }) => casesFor(metric, better_by, tail));
+  const most = Math.max(0, ...still.map((cases) => cases ?? Number.POSITIVE_INFINITY));
+  const held =
+    spec.cases >= hold
+      ? 'enough to say that untouched guardrails hold, so that an improvement can be called real'
+      : `too few to say that untouched guardrails hold, so that no improvement can be called real: that takes ${hold}`;
+  const flat = Number.isFinite(most)
+    ? `no change, or drift without a rise, takes up to ${most}`
+    : 'that a target whose least rise is 0 has not risen can never be said';
+  const given = spec.guardrails.some(({ metric }) => metric === 'refusal_precision')
+    ? '; refusal_precision counts only refusals that were given, and stays open where they are few'
+    : '';
+  return `${known}; ${held}${spec.cases >= most ? '' : `; ${flat}`}${given}`;
 }
 
 /** Measurements in which nothing was counted on one of the axes have no place. */

@@ -1,4 +1,5 @@
 // Rollout, scoring and updates of each online method on the recorded engine: what the general way in tf ops makes of the same seed.
+import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, expect, test } from 'vitest';
 import type { NamedReward } from '../../eval/rewards/reward';
 import { initBackend } from '../../gpu/backend';
@@ -34,7 +35,10 @@ interface Outcome {
   drawn: number[][];
   policy: NamedTensorMap;
   values?: NamedTensorMap;
+  /** Of each step that draws nothing, on the recorded engine's device. */
+  readbacks: number[];
 }
+const readbacksNow = () => (tf.getBackend() === 'webgpu' ? gpuContext(true).runner.counts.readbacks : 0);
 async function outcome(id: OnlineId, own: { [key: string]: unknown }, make: Make): Promise<Outcome> {
   const engine = make(weights);
   const frozen = make(other);
@@ -67,11 +71,15 @@ async function outcome(id: OnlineId, own: { [key: string]: unknown }, make: Make
   });
   const points: MetricPoint[] = [];
   const drawn: number[][] = [];
+  const readbacks: number[] = [];
   while (run.step < run.maxSteps) {
+    const { iteration } = run.state();
+    const before = readbacksNow();
     points.push(...(await run.trainStep()).points);
+    if (run.state().iteration === iteration) readbacks.push(readbacksNow() - before);
     drawn.push(...run.state().buffer.map(({ ids }) => ids));
   }
-  const out = { points, drawn, policy: await engine.exportTrained(), values: await values?.exportTrained() };
+  const out = { points, drawn, policy: await engine.exportTrained(), values: await values?.exportTrained(), readbacks };
   for (const model of [engine, frozen, values]) model?.dispose();
   return out;
 }
@@ -90,9 +98,18 @@ beforeAll(async () => {
   await initBackend({ prefer: 'webgpu', gpu: navigator.gpu, wasmPath: '', onGpuError: (message) => errors.push(message) }); // biome-ignore format: one call
 }, 120_000);
 
-test.each(CASES)('%s: the same completions, figures and weights', async (id, own) => {
+const recorded: Make = (given, head) => new RecordedEngine(gpuContext(true), config, given, head);
+const inOps: Make = (given, head) => new TfEngine(config, given, head);
+const [, , ppo] = CASES as [unknown, unknown, (typeof CASES)[number]];
+test.each<[string, OnlineId, { [key: string]: unknown }, Make]>([
+  ...CASES.map(([id, own]) => [id, id, own, recorded] as [string, OnlineId, typeof own, Make]),
+  ['ppo with a policy in tf ops', ...ppo, (given, head) => (head ? recorded : inOps)(given, head)],
+  ['ppo with a value model in tf ops', ...ppo, (given, head) => (head ? inOps : recorded)(given, head)],
+])('%s: the same completions, figures and weights, and one readback a step', async (_, id, own, make) => {
   const { points, drawn, policy, values } = wanted.get(id)!;
-  const found = await outcome(id, own, (given, head) => new RecordedEngine(gpuContext(true), config, given, head));
+  const found = await outcome(id, own, make);
+  expect(found.readbacks).toEqual(found.readbacks.map(() => 1));
+  expect(found.readbacks.length).toBe(id === 'reinforce' ? 0 : 1);
   expect(found.drawn).toEqual(drawn);
   for (const [i, point] of points.entries())
     for (const [name, expected] of Object.entries(point)) {

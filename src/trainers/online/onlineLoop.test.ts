@@ -1,6 +1,7 @@
 // The loop of online methods on the real engine (WASM): order and reuse of rollouts, resume in mid-buffer, pauses, denominators,
 // bad rewards, and that a method learns what it is rewarded for, and nothing from random rewards.
-import { beforeAll, describe, expect, test } from 'vitest';
+import * as tf from '@tensorflow/tfjs-core';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
 import type { NamedReward, RewardInput } from '../../eval/rewards/reward';
 import { initNodeBackend } from '../../gpu/node';
 import { defaults } from '../../lib/fields';
@@ -393,7 +394,7 @@ describe('a step that fails', () => {
       if (++steps === 2) throw new Error('the first');
       return step(...given);
     };
-    engine.read = async () => {
+    engine.drop = () => {
       throw new Error('the second');
     };
     const args = { per_device_train_batch_size: 4, gradient_accumulation_steps: 2 };
@@ -404,6 +405,19 @@ describe('a step that fails', () => {
 });
 
 describe('PPO', () => {
+  test('a step reads the device once for both models, and leaves nothing there', async () => {
+    const [engine, values] = [makeEngine(), makeValues()];
+    const reads = [engine, values].map((model) => vi.spyOn(model, 'read'));
+    const { run } = await makeRun({ id: 'ppo', engine, options: { values }, args: { num_ppo_epochs: 4 } });
+    await run.trainStep();
+    const before = tf.memory().numTensors;
+    for (const read of reads) read.mockClear();
+    await run.trainStep();
+    await run.trainStep();
+    expect(run.state().iteration).toBe(1);
+    expect(reads.flatMap((read) => read.mock.calls)).toHaveLength(2);
+    expect(tf.memory().numTensors).toBe(before);
+  });
   test('at the first step of a rollout the ratio is 1, at any temperature; later it is not', async () => {
     const points = await train((await makeRun({ id: 'ppo', args: { num_ppo_epochs: 3, temperature: 0.7 } })).run, 4);
     expect(points[0]!.kl).toBeCloseTo(0, 6); // the reference is read at the same temperature

@@ -274,9 +274,9 @@ export class OnlineRun {
         gather(value, i, valued);
       }
     } catch (error) {
-      // Read what is on the device, as reading also frees it; the step is begun anew. Where that fails too, the first error says why.
-      const drop = async () => this.dropAhead();
-      await Promise.allSettled([drop(), engine.read(policy), values?.read(value)]);
+      // The step is begun anew. Where clearing up fails too, the first error says why.
+      const clearing = [() => this.dropAhead(), () => engine.drop(policy), () => values?.drop(value)];
+      await Promise.allSettled(clearing.map(async (clear) => clear()));
       throw error;
     }
     const learning_rate =
@@ -285,14 +285,19 @@ export class OnlineRun {
     let read: Record<string, number>;
     let valueRead: Record<string, number> | undefined;
     if (trainer.value && values) {
-      // Both models move, or neither: what either update would find is known before the first of them.
-      read = await measured(engine, policy);
-      valueRead = await measured(values, value);
+      // Both models move, or neither: what either update would find is read before the first of them, and not again.
+      policy.gradNorm = await engine.gradientNorm();
+      value.gradNorm = await values.gradientNorm();
+      [read, valueRead] = await readBoth([engine, values], [policy, value]);
       this.checkFinite(valueRead, valueCounts, 'value model’s ');
       this.checkFinite(read, counts, '');
-      for (const model of [engine, values]) await applied(model, {}, adamw);
+      for (const model of [engine, values]) {
+        const { gradNorm, gradNorms } = await model.applyGradients(adamw);
+        model.drop({ ...gradNorms, gradNorm });
+      }
     } else {
-      read = await applied(engine, policy, adamw);
+      const { gradNorm } = await engine.applyGradients(adamw);
+      read = await engine.read({ ...policy, gradNorm });
       this.checkFinite(read, counts, '');
     }
     const loss = lossOf(read, counts) + (valueRead ? lossOf(valueRead, valueCounts) : 0);
@@ -401,17 +406,19 @@ function gather(into: Record<string, DeviceScalar>, i: number, { sums, metrics }
   for (const [name, sum] of Object.entries(sums)) into[`${i}/sums/${name}`] = sum;
   for (const [name, metric] of Object.entries(metrics)) into[`${i}/metrics/${name}`] = metric;
 }
-/** Numbers of a step and the norm of its gradients, before anything moves. */
-async function measured(engine: ModelEngine, scalars: Record<string, DeviceScalar>): Promise<Record<string, number>> {
-  return engine.read({ ...scalars, gradNorm: await engine.gradientNorm() });
-}
-async function applied(
-  engine: ModelEngine,
-  scalars: Record<string, DeviceScalar>,
-  args: Parameters<ModelEngine['applyGradients']>[0],
-): Promise<Record<string, number>> {
-  const { gradNorm } = await engine.applyGradients(args);
-  return engine.read({ ...scalars, gradNorm });
+/** What two models left on their device, in one readback by the one that can read both: kernels read tf ops, not the reverse. */
+async function readBoth(
+  engines: readonly [ModelEngine, ModelEngine],
+  [first, second]: readonly [Record<string, DeviceScalar>, Record<string, DeviceScalar>],
+): Promise<[Record<string, number>, Record<string, number>]> {
+  const of = (side: string, scalars: Record<string, DeviceScalar>) =>
+    Object.entries(scalars).map(([name, scalar]) => [`${side}:${name}`, scalar] as const);
+  const all = [...of('first', first), ...of('second', second)];
+  const reader = engines.find((engine) => all.every(([, scalar]) => engine.canRead(scalar)))!;
+  const read = await reader.read(Object.fromEntries(all));
+  const back = (side: string, scalars: Record<string, DeviceScalar>) =>
+    Object.fromEntries(Object.keys(scalars).map((name) => [name, read[`${side}:${name}`]!]));
+  return [back('first', first), back('second', second)];
 }
 /** Each sum of the step over its own count, added up. */
 function lossOf(read: Record<string, number>, counts: Record<string, number>): number {

@@ -1,0 +1,28 @@
+// Why a row that compares or marks answers teaches nothing, told from the row alone: as the start tells it once the row is encoded.
+import type { DatasetRow, Finding } from '../protocol/chat';
+import { isPromptGiven, sidesOf } from './preferences';
+import { isEmptyAnswer, pairFault } from './render';
+
+/** Of an answer with a label. */
+export const EMPTY_LABELLED: Finding = {
+  kind: 'empty_completion',
+  blocking: true,
+  gate: true,
+  message:
+    'Its completion is empty: it says nothing that could be good or bad. Write the answer, or leave the row out.',
+};
+
+/** Undefined for rows of other types, and where nothing is wrong but what a tokenizer, a template or max_length may do. */
+export function answerFault(row: DatasetRow): Finding | undefined {
+  if (row.chosen !== undefined && row.rejected !== undefined) {
+    const { prompt, chosen, rejected } = row;
+    // Numbers in place of ids: pairFault asks only whether the two are the same.
+    const isSame = JSON.stringify(chosen) === JSON.stringify(rejected);
+    const one = { ids: Int32Array.of(0), truncated: 0 };
+    const other = { ids: Int32Array.of(isSame ? 0 : 1), truncated: 0 };
+    const isGiven = isPromptGiven({ prompt, chosen });
+    const fault = pairFault(sidesOf(row), one, other, isGiven);
+    return fault && { blocking: true, ...fault, gate: true };
+  }
+  return row.label !== undefined && row.completion !== undefined && isEmptyAnswer(row) ? EMPTY_LABELLED : undefined;
+}
