@@ -199,6 +199,8 @@ test('50 MB of JSONL: cancelled, read again, searched and scrolled; the page sta
   await expect(page.getByText('90,000 rows', { exact: true })).toBeVisible();
   const row = page.locator('.data-row');
   await row.getByRole('button', { name: 'Edit' }).click();
+  // The plain text area gives way to the editor as soon as that is loaded: what is put into it at that moment would be lost.
+  await expect(row.locator('.cm-editor')).toBeVisible();
   await row.getByLabel('Row as JSON').fill('{"messages":[{"role":"user","content":"Changed?"},{"role":"assistant","content":"Yes"}]}'); // biome-ignore format: one row
   await row.getByRole('button', { name: 'Keep the edit' }).click();
   const drafts = page.locator('.note', { hasText: '1 edited row not saved' });
