@@ -41,6 +41,7 @@ export async function train(recipe: Recipe, model: NodeModel, isForced: boolean)
   const points = await trainRun(
     { ...recipe, args: { ...recipe.args, generate_steps: 0, eval_steps: 100, logging_steps: 20 } },
     model,
+    rows,
   );
   const eval_loss = points.findLast((point) => point.eval_loss !== undefined)?.eval_loss ?? Number.NaN;
   mkdirSync(CACHE, { recursive: true });
@@ -52,16 +53,19 @@ export async function train(recipe: Recipe, model: NodeModel, isForced: boolean)
   return { ...noted, key: name };
 }
 
-/** Every point of a run from its first step to its last, which are printed as they come. */
-export async function trainRun(recipe: Recipe, { engine }: NodeModel): Promise<MetricPoint[]> {
+/** Every point of a run from its first step to its last, which are printed as they come. `train`: its rows, encoded. */
+export async function trainRun(
+  recipe: Recipe,
+  { engine }: NodeModel,
+  train = encodeRecipe(recipe, 'train', loadRenderContext(recipe.template)).rows,
+): Promise<MetricPoint[]> {
   const render = loadRenderContext(recipe.template);
-  const [train, held] = (['train', 'eval'] as const).map((part) => encodeRecipe(recipe, part, render).rows);
   const run = await prepareRecipe(recipe, {
     engine,
     reference: await loadReference(recipe),
     rewardModels: await loadRewardModels(recipe),
-    train: train!,
-    eval: held!,
+    train,
+    eval: encodeRecipe(recipe, 'eval', render).rows,
     world: builtinWorld(),
     render,
     now: () => performance.now(),

@@ -16,12 +16,8 @@ export const EMPTY_LABELLED: Finding = {
 export function answerFault(row: DatasetRow): Finding | undefined {
   if (row.chosen !== undefined && row.rejected !== undefined) {
     const { prompt, chosen, rejected } = row;
-    // Numbers in place of ids: pairFault asks only whether the two are the same.
     const isSame = JSON.stringify(chosen) === JSON.stringify(rejected);
-    const one = { ids: Int32Array.of(0), truncated: 0 };
-    const other = { ids: Int32Array.of(isSame ? 0 : 1), truncated: 0 };
-    const isGiven = isPromptGiven({ prompt, chosen });
-    const fault = pairFault(sidesOf(row), one, other, isGiven);
+    const fault = pairFault(sidesOf(row), isSame ? 'whole' : undefined, isPromptGiven({ prompt, chosen }));
     return fault && { blocking: true, ...fault, gate: true };
   }
   return row.label !== undefined && row.completion !== undefined && isEmptyAnswer(row) ? EMPTY_LABELLED : undefined;

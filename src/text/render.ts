@@ -45,7 +45,9 @@ export function renderPair(
   for (const finding of isParted ? [] : (other.findings ?? []))
     if (!findings.some(({ kind }) => kind === finding.kind))
       findings.push({ ...finding, message: `${hidden}: ${finding.message}` });
-  const fault = pairFault(sides, shown, other, isPromptGiven(given));
+  const isCut = shown.truncated > 0 && other.truncated > 0;
+  const same = firstDifference(shown.ids, other.ids) >= 0 ? undefined : isCut ? 'as far as they are read' : 'whole';
+  const fault = pairFault(sides, same, isPromptGiven(given));
   if (fault) findings.unshift({ blocking: true, ...fault, gate: true });
   return { ...(side === 'chosen' ? { chosen: shown, rejected: other } : { chosen: other, rejected: shown }), findings };
 }
@@ -56,11 +58,10 @@ function behindItsQuestion(side: DatasetRow): DatasetRow {
   const at = completion.findIndex(({ role }) => role === 'assistant');
   return at < 0 ? side : { ...side, prompt: [...prompt, ...completion.slice(0, at)], completion: completion.slice(at) };
 }
-/** Why a pair teaches no preference. */
+/** Why a pair teaches no preference. `same`: how far its sides are one, where they are. */
 export function pairFault(
   sides: ReturnType<typeof sidesOf>,
-  shown: Pick<EncodedRow, 'ids' | 'truncated'>,
-  other: Pick<EncodedRow, 'ids' | 'truncated'>,
+  same: 'whole' | 'as far as they are read' | undefined,
   isGiven: boolean,
 ): (Pick<Finding, 'kind' | 'message'> & { blocking?: boolean }) | undefined {
   const empty = (['chosen', 'rejected'] as const).find((side) => isEmptyAnswer(sides[side]));
@@ -72,13 +73,13 @@ export function pairFault(
   const fault = promptFault(sides, isGiven);
   const prompt = fault && ({ kind: 'prompt_not_shared', message: fault.message, blocking: !fault.isGuess } as const);
   // A guess of what both answer says nothing of two that are one.
-  if (firstDifference(shown.ids, other.ids) >= 0 || prompt?.blocking) return prompt;
-  const isCut = shown.truncated > 0 && other.truncated > 0;
+  if (!same || prompt?.blocking) return prompt;
   return {
     kind: 'chosen_is_rejected',
-    message: isCut
-      ? 'chosen and rejected are the same up to max_length, where both are cut, so the pair prefers nothing and its gradient is zero. Raise max_length, or leave the row out.'
-      : 'chosen and rejected give the same tokens, so the pair prefers nothing and its gradient is zero. Correct one of them, or leave the row out.',
+    message:
+      same === 'as far as they are read'
+        ? 'chosen and rejected are the same up to max_length, where both are cut, so the pair prefers nothing and its gradient is zero. Raise max_length, or leave the row out.'
+        : 'chosen and rejected give the same tokens, so the pair prefers nothing and its gradient is zero. Correct one of them, or leave the row out.',
   };
 }
 /** A completion that says nothing and calls nothing. */

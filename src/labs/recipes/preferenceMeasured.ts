@@ -83,8 +83,12 @@ export const hackingMeasured = (route: HackingRoute, ref: string): Recipe => ({
   ...onlineMeasured('rloo'),
   name: `${route.replace('_', ' ')}, measured`,
   args: {
-    ...{ max_length: ROOM, num_generations: 4, max_steps: 40 },
-    ...{ ...ROLLOUT, max_completion_length: 208, ...HACKING_ROUTES[route].args },
+    ...ROLLOUT,
+    ...HACKING_ROUTES[route].args,
+    max_length: ROOM,
+    max_completion_length: 208,
+    num_generations: 4,
+    max_steps: 40,
   },
   rewards: [{ type: 'model', ref }],
 });

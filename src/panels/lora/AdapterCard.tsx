@@ -8,7 +8,6 @@ import type { Json } from '../../protocol/chat';
 import type { DatasetInfo } from '../../protocol/requests';
 import { tokenizerOf, useStoredModels, withModel } from '../../stores/models';
 import { useRuns } from '../../stores/runs';
-import { setNames } from '../../stores/setNames';
 import { useWorkbench } from '../../stores/workbench';
 import { fields as adapterFields } from '../../trainers/peft/config';
 import { trainers } from '../../trainers/registry';
@@ -19,6 +18,7 @@ import { Segmented } from '../../ui/Segmented';
 import { PeftFields } from '../shared/PeftFields';
 import { type Peft, peftValues } from '../shared/peftValues';
 import { RecipeFrame, TEMPLATE_AND_SEED } from '../shared/RecipeFrame';
+import { DataSelect } from '../shared/RecipeKnobs';
 import { NF4, nearestStop, PATTERN_TABLES, rankStops, startingAt, takesPlainOps } from './adapterForm';
 import { START } from './draft';
 import { FOLDED, RUN_SHOWN, SHOWN } from './formProblems';
@@ -64,7 +64,6 @@ export function AdapterCard({
   const runs = useRuns((s) => s.runs);
   const { values, setPeft, args, changeArgs } = settingsOf(lora);
   const { peft } = recipe;
-  const names = setNames(datasets);
   const problem = (key: string) => problems.find((one) => one.key === key)?.text;
   const isPlain = backend?.backend === 'webgpu' && takesPlainOps(values);
   const { quantization } = recipe.model;
@@ -112,21 +111,13 @@ export function AdapterCard({
         />
       </Knob>
       <Knob name="data" help={hasHelp ? 'Which rows teach; bring your own on the Data page.' : undefined}>
-        <select
-          className="select"
-          aria-label="data"
-          value={dataOf(recipe) ?? ''}
-          onChange={(event) => {
-            const info = datasets.find(({ id }) => id === event.currentTarget.value);
-            if (info) edit(withSet(recipe, info, datasets));
-          }}
-        >
-          {datasets.map(({ id, title }) => (
-            <option key={id} value={id}>
-              {names.get(id) ?? title}
-            </option>
-          ))}
-        </select>
+        <DataSelect
+          label="data"
+          sets={datasets}
+          recipe={recipe}
+          edit={edit}
+          on={(given, info) => withSet(given, info, datasets)}
+        />
       </Knob>
       {lora.spansHint && <p className="quiet">{lora.spansHint}</p>}
       {lossHint && <p className="quiet">{lossHint}</p>}

@@ -11,15 +11,13 @@ import { useTypedFields } from '../../stores/typedFields';
 import { ConfigForm } from '../../ui/ConfigForm';
 import { Knob } from '../../ui/Knob';
 import { Segmented } from '../../ui/Segmented';
-import { PeftFields } from '../shared/PeftFields';
 import { FoldedSettings, RecipeFrame, RecipeNotes } from '../shared/RecipeFrame';
-import { DataSelect, ModelSelect, NoiseKnob, ReferenceSelect, TrainedChoice } from '../shared/RecipeKnobs';
+import { DataSelect, ModelSelect, NoiseKnob, ReferenceSelect, TrainedKnob } from '../shared/RecipeKnobs';
 import { referenceChoices } from '../shared/referenceView';
 import { METHODS, methodOf, withMethod } from './methods';
 import type { Preferences } from './usePreferences';
 
 const SHOWN = ['loss_type', 'beta', 'simpo_gamma', 'learning_rate', 'per_device_train_batch_size', 'max_steps'];
-const PEFT_SHOWN = ['r', 'lora_alpha'];
 export function RecipeCard({ preferences }: { preferences: Preferences }) {
   const { recipe, edit, isBusy, sets, bases, stored } = preferences;
   const [hasHelp, setHelp] = useState(false);
@@ -89,12 +87,7 @@ export function RecipeCard({ preferences }: { preferences: Preferences }) {
       >
         <ReferenceSelect references={references} none="none in this loss" recipe={recipe} edit={edit} />
       </Knob>
-      <Knob name="train" help={hasHelp ? 'All weights, or an adapter beside the frozen model (peft).' : undefined}>
-        <TrainedChoice recipe={recipe} edit={edit} />
-      </Knob>
-      {recipe.peft && (
-        <PeftFields keys={PEFT_SHOWN} peft={recipe.peft} onChange={(peft) => edit({ ...recipe, peft })} {...form} />
-      )}
+      <TrainedKnob recipe={recipe} edit={edit} form={form} />
       <ConfigForm fields={shown} value={args} onChange={change} {...form} />
       {notes}
       <FoldedSettings

@@ -9,14 +9,12 @@ import { useTypedFields } from '../../stores/typedFields';
 import { useLoaded } from '../../stores/useLoaded';
 import { ConfigForm } from '../../ui/ConfigForm';
 import { Knob } from '../../ui/Knob';
-import { PeftFields } from '../shared/PeftFields';
 import { FoldedSettings, RecipeFrame, RecipeNotes } from '../shared/RecipeFrame';
-import { DataSelect, ModelSelect, NoiseKnob, TrainedChoice } from '../shared/RecipeKnobs';
+import { DataSelect, ModelSelect, NoiseKnob, TrainedKnob } from '../shared/RecipeKnobs';
 import { argsOf, marginWords } from './recipeView';
 import type { Reward } from './useReward';
 
 const SHOWN = ['learning_rate', 'per_device_train_batch_size', 'max_steps', 'center_rewards_coefficient'];
-const PEFT_SHOWN = ['r', 'lora_alpha'];
 
 export function RecipeCard({ reward }: { reward: Reward }) {
   const { recipe, edit, isBusy, sets, bases, stored } = reward;
@@ -52,15 +50,14 @@ export function RecipeCard({ reward }: { reward: Reward }) {
       </Knob>
       {dataHint(recipe) && <p className="quiet train-small">{dataHint(recipe)}</p>}
       {margin && <p className="quiet train-small">{margin}</p>}
-      <Knob name="train" help={hasHelp ? 'All weights, or an adapter beside the frozen model (peft).' : undefined}>
-        <TrainedChoice recipe={recipe} edit={edit} />
-      </Knob>
-      {recipe.peft && (
-        <>
-          <PeftFields keys={PEFT_SHOWN} peft={recipe.peft} onChange={(peft) => edit({ ...recipe, peft })} {...form} />
+      <TrainedKnob
+        recipe={recipe}
+        edit={edit}
+        form={form}
+        beside={
           <p className="quiet train-small">The score head is trained whole beside it: modules_to_save ["score"].</p>
-        </>
-      )}
+        }
+      />
       <ConfigForm fields={pickFields(fields, SHOWN)} value={args} onChange={change} {...form} />
       <NoiseKnob recipe={recipe} edit={edit} form={form} />
       {notes}

@@ -12,9 +12,8 @@ import { useTypedFields } from '../../stores/typedFields';
 import { ConfigForm } from '../../ui/ConfigForm';
 import { Knob } from '../../ui/Knob';
 import { Segmented } from '../../ui/Segmented';
-import { PeftFields } from '../shared/PeftFields';
 import { FoldedSettings, RecipeFrame, RecipeNotes } from '../shared/RecipeFrame';
-import { DataSelect, ModelSelect, ReferenceSelect, TrainedChoice } from '../shared/RecipeKnobs';
+import { DataSelect, ModelSelect, ReferenceSelect, TrainedKnob } from '../shared/RecipeKnobs';
 import { referenceChoices } from '../shared/referenceView';
 import { betaName, METHODS, methodOf, rolloutRows, withMethod } from './methods';
 import { FORM, type Rlhf } from './useRlhf';
@@ -30,7 +29,6 @@ const SHOWN = [
 const BRAKE = ['kl_target', 'kl_horizon'];
 /** KL that an adaptive β is steered to unless another is typed, nats a completion: Ziegler et al. 2019 took 6 to 10. */
 const FIRST_TARGET = 6;
-const PEFT_SHOWN = ['r', 'lora_alpha'];
 
 export function RecipeCard({ rlhf }: { rlhf: Rlhf }) {
   const { recipe, edit, isBusy, sets, bases, stored } = rlhf;
@@ -118,12 +116,7 @@ export function RecipeCard({ rlhf }: { rlhf: Rlhf }) {
       <Knob name="reference" help={hasHelp ? 'The anchor that the KL is measured from.' : undefined}>
         <ReferenceSelect references={references} none="none while β is 0" recipe={recipe} edit={edit} />
       </Knob>
-      <Knob name="train" help={hasHelp ? 'All weights, or an adapter beside the frozen model (peft).' : undefined}>
-        <TrainedChoice recipe={recipe} edit={edit} />
-      </Knob>
-      {recipe.peft && (
-        <PeftFields keys={PEFT_SHOWN} peft={recipe.peft} onChange={(peft) => edit({ ...recipe, peft })} {...form} />
-      )}
+      <TrainedKnob recipe={recipe} edit={edit} form={form} />
       <ConfigForm fields={shown} value={args} onChange={change} {...form} />
       <p className="quiet rlhf-small">
         A rollout draws {rows} completions of {rows / Number(args.num_generations)} prompts.

@@ -6,7 +6,6 @@ import { type Fields, omitFields, pickFields } from '../../lib/fields';
 import type { Json } from '../../protocol/chat';
 import type { DatasetInfo } from '../../protocol/requests';
 import { useModelName, useModelStore, useStoredModels, withModel } from '../../stores/models';
-import { setNames } from '../../stores/setNames';
 import { useTemplates } from '../../stores/templates';
 import { SEED_FIELD, useTypedFields } from '../../stores/typedFields';
 import { useWorkbench } from '../../stores/workbench';
@@ -16,6 +15,7 @@ import { ConfigForm } from '../../ui/ConfigForm';
 import { MemoryNote } from '../../ui/MemoryNote';
 import { Segmented } from '../../ui/Segmented';
 import { TemplateSelect, withOwn } from '../../ui/TemplateSelect';
+import { DataSelect } from '../shared/RecipeKnobs';
 import { LOSS_ON, lossOn, withLossOn } from './lossOn';
 import { modelChoices } from './modelChoices';
 import type { Sft } from './useSft';
@@ -35,7 +35,6 @@ export function RecipeCard({ sft, datasets }: { sft: Sft; datasets: readonly Dat
   const { recipe, edit, isBusy } = sft;
   const { typed, type } = useTypedFields('sft');
   const nameOf = useModelName();
-  const names = setNames(datasets);
   const isLoaded = useModelStore((s) => s.isLoaded);
   const stored = useStoredModels();
   const own = isLoaded ? modelChoices(stored, recipe.model.ref, BUILTINS, nameOf) : [];
@@ -113,24 +112,17 @@ export function RecipeCard({ sft, datasets }: { sft: Sft; datasets: readonly Dat
             </select>
           </label>
         )}
-        <label className="knob" title="Which rows teach; bring your own on the Data page.">
+        <div className="knob" title="Which rows teach; bring your own on the Data page.">
           <span>data</span>
-          <select
-            className="select data-select"
-            aria-label="data"
-            value={dataOf(recipe) ?? ''}
-            onChange={(event) => {
-              const info = datasets.find(({ id }) => id === event.currentTarget.value);
-              if (info) edit(withSet(recipe, info, datasets));
-            }}
-          >
-            {datasets.map(({ id, title }) => (
-              <option key={id} value={id}>
-                {names.get(id) ?? title}
-              </option>
-            ))}
-          </select>
-        </label>
+          <DataSelect
+            label="data"
+            className="data-select"
+            sets={datasets}
+            recipe={recipe}
+            edit={edit}
+            on={(given, info) => withSet(given, info, datasets)}
+          />
+        </div>
         <div className="knob" title="How conversations become strings; save your own on the Template page.">
           <span>template</span>
           <TemplateSelect
