@@ -13,7 +13,7 @@ test('methods are queued on one budget, measured on the same cases, and priced',
   await page.getByRole('button', { name: 'Train 2 runs' }).click();
   const measure = page.getByRole('button', { name: 'Measure 2 runs' });
   await expect(measure).toBeEnabled({ timeout: 60_000 });
-  await expect(page.getByText('not measured', { exact: true })).toHaveCount(2);
+  await expect(page.getByText(/^3 steps at 0\.0+1, not measured$/)).toHaveCount(2);
   await measure.click();
   await expect(page.getByText(/: \d+ of 70 answers$/)).toBeVisible();
   const chart = page.getByRole('img', {
@@ -21,6 +21,10 @@ test('methods are queued on one budget, measured on the same cases, and priced',
   });
   await expect(chart).toBeVisible({ timeout: 60_000 });
 
+  // The budget is one; each has its method's rate, and the page says so.
+  const unlike = page.getByRole('region', { name: 'Settings that differ' });
+  await expect(unlike.getByRole('row')).toHaveCount(2);
+  await expect(unlike.getByRole('row', { name: /^args\.learning_rate 0\.0001 0\.001/ })).toBeVisible();
   const quality = page.getByRole('region', { name: 'Quality and guardrails of the methods' });
   await expect(quality.getByRole('row', { name: /^DPO/ })).toContainText(/moved|not decided/);
   await expect(page.getByText('Train one more offline run before you decide.')).toBeHidden(); // there are two
@@ -43,6 +47,6 @@ test('methods are queued on one budget, measured on the same cases, and priced',
 
   await page.reload();
   await expect(chart).toBeVisible({ timeout: 30_000 });
-  await expect(page.getByText(/^measured today, /)).toHaveCount(2);
+  await expect(page.getByText(/^3 steps at 0\.0+1, measured today, /)).toHaveCount(2);
   await expect(page.getByRole('img', { name: /^DPO: 1,200 in all/ })).toBeVisible();
 });

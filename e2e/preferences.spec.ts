@@ -109,6 +109,15 @@ test('methods change what the recipe asks for; faults are told, and rows that do
   await expect(data).toHaveValue('builtin:pref'); // pairs are two answers with a label
   await expect(data.getByRole('option')).toHaveCount(3);
   await expect(box(page)).toContainText(/KTO takes each answer alone/, { timeout: 60_000 });
+  // Answers with a label are opened as they are trained on: one by one.
+  await data.selectOption('builtin:unpaired');
+  const labelled = page.locator('.card', {
+    has: page.getByRole('heading', { name: 'Glass box of a labelled answer' }),
+  });
+  await expect(labelled).toContainText(/KTO takes each answer alone, by its label/, { timeout: 60_000 });
+  await expect(labelled.getByRole('region', { name: /^(good|bad)$/ })).toHaveCount(1);
+  await expect(labelled).toContainText(/(good|bad): r = 0\.1 · [+−]?0\.00 = /); // policy and reference are one model still
+  await data.selectOption('builtin:pref');
   await page.getByRole('radio', { name: 'SimPO' }).click();
   await expect(page.getByLabel('simpo_gamma', { exact: true })).toHaveValue('0.5');
   await expect(page.getByText('none in this loss', { exact: true })).toBeVisible();

@@ -10,6 +10,7 @@ import { QualityCard } from './QualityCard';
 import { QualityChart } from './QualityChart';
 import { RunsCard } from './RunsCard';
 import { StageCard } from './StageCard';
+import { UnlikeCard } from './UnlikeCard';
 import { useCompare } from './useCompare';
 import '../../ui/parts.css';
 import './compare.css';
@@ -55,6 +56,7 @@ export function ComparePanel() {
       </div>
       {rows.length > 0 && (
         <>
+          <UnlikeCard rows={rows} />
           <QualityCard rows={rows} />
           <StageCard rows={rows} />
           <ComputeCard rows={rows} start={compare.start} />

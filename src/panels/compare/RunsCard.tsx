@@ -10,7 +10,7 @@ import { sinceWords } from '../../ui/dateWords';
 import { Fault } from '../../ui/Fault';
 import { QueueControls } from '../../ui/QueueControls';
 import { Segmented } from '../../ui/Segmented';
-import { stateWords } from './compareView';
+import { budgetWords, stateWords } from './compareView';
 import { NumberField } from './NumberField';
 import { CASES, type Compare } from './useCompare';
 
@@ -42,6 +42,7 @@ export function RunsCard({ compare }: { compare: Compare }) {
                 </label>
                 <span className="quiet">
                   {[
+                    budgetWords(run),
                     run.status === 'stopped' && `stopped at step ${count(run.step)}`,
                     row && stateWords(row, (at) => sinceWords(at, Date.now())),
                   ]

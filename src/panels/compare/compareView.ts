@@ -1,7 +1,8 @@
 // Rows, points and sentences of the comparison, from the runs and what was measured of them. Pure.
 import { type ComparedMethod, comparedMethod } from '../../labs/compareMethods';
 import { type Gain, type StageVerdict, WORTH_HAVING } from '../../labs/stageRule';
-import { number, signed } from '../../lib/words';
+import { argsOf } from '../../labs/trainerOf';
+import { number, plural, signed } from '../../lib/words';
 import { type Compared, type Decision, decisionOf } from '../../protocol/comparison';
 import type { RunRecord } from '../../protocol/run';
 import type { Reading } from '../../protocol/twoMetrics';
@@ -25,6 +26,12 @@ export function rowsOf(runs: readonly RunRecord[], cases: number, seed: number):
     const isCurrent = compared?.cases === cases && compared.seed === seed && compared.step === run.step;
     return { run, method, label: isAlone ? method.title : run.name, compared: isCurrent ? compared : undefined };
   });
+}
+
+/** `200 steps at 0.0001`, its learning_rate: what a run was given, before anyone reads what it came to. */
+export function budgetWords({ recipe, maxSteps }: RunRecord): string {
+  const rate = argsOf(recipe).learning_rate;
+  return `${plural(maxSteps, 'step')}${typeof rate === 'number' ? ` at ${rate}` : ''}`;
 }
 
 /** Why a run has no figures in view, or when it got them. */

@@ -31,7 +31,7 @@ import {
   tellingToken,
   tokenWords,
 } from './pairView';
-import { type EncodedPair, encodePair, readUnder } from './readPairs';
+import { type EncodedSide, encodeAnswers, readAnswers } from './readPairs';
 
 export interface PairPlace {
   datasetId: string;
@@ -70,13 +70,12 @@ export function PairBox({
   const pair = useLoaded(pairKey, async (signal) => {
     const page = { datasetId: set!.id, split: place.split, offset: place.index, limit: 1 };
     const { rows, total } = await studioClient().text.request('rows', page, { signal });
-    return { key: pairKey!, total, encoded: rows[0] && (await encodePair(rows[0], settings, signal)) };
+    return { key: pairKey!, total, encoded: rows[0] && (await encodeAnswers(rows[0], settings, signal)) };
   });
   const encoded = pair.value?.key === pairKey ? pair.value?.encoded : undefined;
   const total = pair.value?.total ?? 0;
   const read = async (ref: string, signal: AbortSignal) => {
-    const { sides, step } = await readUnder(ref, [encoded!], signal);
-    return { pair: encoded!, sides: sides[0]!, step };
+    return { pair: encoded!, ...(await readAnswers(ref, encoded!, signal)) };
   };
   const now = useLoaded(
     encoded && `${pairKey} ${state.ref} ${state.version} ${restarts}`,
@@ -89,11 +88,17 @@ export function PairBox({
   // What stayed while the next is loading counts only if it is of the same pair.
   const policySides = now.error === undefined && now.value?.pair === encoded ? now.value?.sides : undefined;
   const referenceSides = before.error === undefined && before.value?.pair === encoded ? before.value?.sides : undefined;
-  const readings = encoded && policySides && referenceSides && { policy: policySides, reference: referenceSides };
+  const hasRead = policySides !== undefined && referenceSides !== undefined;
+  const answers = SIDES.flatMap((side): Answer[] => {
+    const own = encoded?.[side];
+    const [policy, under] = [policySides?.[side], referenceSides?.[side]];
+    return own ? [{ side, ...own, ...(policy && under && { readings: { policy, reference: under } }) }] : [];
+  });
+  const isLabelled = set?.type === 'unpaired-preference';
   const fault = pair.error ?? now.error ?? before.error;
   return (
     <Card
-      title="Glass box of a pair"
+      title={isLabelled ? 'Glass box of a labelled answer' : 'Glass box of a pair'}
       note={`${state.label}${now.value?.step === undefined ? '' : `, read at step ${now.value.step}`} beside ${reference.isInLoss ? 'the reference' : 'its start (no reference in this loss)'}`}
       actions={
         <>
@@ -122,7 +127,12 @@ export function PairBox({
           value={place.split}
           onChange={(split) => onPlace({ ...place, split, index: 0 })}
         />
-        <RowStepper index={place.index} total={total} what="pair" onGo={(index) => onPlace({ ...place, index })} />
+        <RowStepper
+          index={place.index}
+          total={total}
+          what={isLabelled ? 'answer' : 'pair'}
+          onGo={(index) => onPlace({ ...place, index })}
+        />
         {recipe.data.flipped_votes ? (
           <span className="quiet">
             Votes are shown as the set has them; training turns {Math.round(100 * recipe.data.flipped_votes)} % round.
@@ -135,19 +145,19 @@ export function PairBox({
         pair.isLoading ? (
           <div className="skeleton-block" aria-hidden="true" />
         ) : (
-          <p className="quiet">There is no pair in this set.</p>
+          <p className="quiet">There is no row in this split.</p>
         )
       ) : (
         <>
           <div className="pref-sides" aria-busy={now.isLoading || before.isLoading}>
-            {SIDES.map((side) => (
-              <SideStrip key={`${pairKey} ${side}`} side={side} pair={encoded} readings={readings} mode={mode} />
+            {answers.map((answer) => (
+              <SideStrip key={`${pairKey} ${answer.side}`} answer={answer} isLabelled={isLabelled} mode={mode} />
             ))}
           </div>
-          {readings ? (
-            <PairNumbers recipe={recipe} pair={encoded} readings={readings} z={z} />
+          {hasRead ? (
+            <Numbers recipe={recipe} answers={answers} z={z} />
           ) : (
-            <p className="quiet pref-numbers">The models are reading the pair …</p>
+            <p className="quiet pref-numbers">The models are reading …</p>
           )}
         </>
       )}
@@ -155,90 +165,87 @@ export function PairBox({
   );
 }
 
-interface Readings {
-  policy: Record<Side, RowReading>;
-  reference: Record<Side, RowReading>;
+interface Answer extends EncodedSide {
+  side: Side;
+  /** Once both models have read it. */
+  readings?: { policy: RowReading; reference: RowReading };
 }
 
 function SideStrip({
-  side,
-  pair,
-  readings,
+  answer: { side, encoded, tokens, readings },
+  isLabelled,
   mode,
 }: {
-  side: Side;
-  pair: EncodedPair;
-  readings: Readings | undefined;
+  answer: Answer;
+  isLabelled: boolean;
   mode: PairHeat;
 }) {
-  const { encoded, tokens } = pair.sides[side];
+  const name = isLabelled ? (side === 'chosen' ? 'good' : 'bad') : side;
   const [chosen, setChosen] = useState<number>();
   const row = rowToRead(encoded);
   const heat = useCallback(
-    (t: number) => pairHeat(mode, side, readings!.policy[side], readings!.reference[side], t),
+    (t: number) => pairHeat(mode, side, readings!.policy, readings!.reference, t),
     [mode, side, readings],
   );
-  const token = chosen ?? (readings ? Math.max(0, tellingToken(side, row, readings.policy[side], readings.reference[side])) : 0); // biome-ignore format: one choice
-  const sums = readings && sumsOf(row, readings.policy[side], readings.reference[side]);
+  const token = chosen ?? (readings ? Math.max(0, tellingToken(side, row, readings.policy, readings.reference)) : 0); // biome-ignore format: one choice
+  const sums = readings && sumsOf(row, readings.policy, readings.reference);
   // The prompt is the same on both sides and in no loss: the answer is what is compared.
   // One token of the prompt stands before it, since a strip takes its first token for one that nothing predicts.
   const from = Math.max(0, encoded.mask.findIndex((m, t) => t > 0 && m === 1) - 1);
-  const answer = answerOf(encoded, from);
+  const shown = answerOf(encoded, from);
   return (
-    <section className="pref-side" aria-label={side}>
+    <section className="pref-side" aria-label={name}>
       <p className="pref-side-head">
-        <b>{side}</b> <span className="quiet">{sums ? sumWords(sums) : ''}</span>
+        <b>{name}</b> <span className="quiet">{sums ? sumWords(sums) : ''}</span>
       </p>
       <div className="pref-strip">
         <EncodedStrip
-          row={answer}
+          row={shown}
           tokens={tokens.slice(from)}
           selected={token - from}
           onSelect={(t) => setChosen(t + from)}
-          label={`${side} answer coloured by ${mode}`}
+          label={`${name} answer coloured by ${mode}`}
           heat={readings && ((t) => heat(t + from))}
         />
       </div>
       <p className="quiet train-small pref-token">
-        {readings && tokenWords(side, row, readings.policy[side], readings.reference[side], token)}
+        {readings && tokenWords(side, row, readings.policy, readings.reference, token)}
       </p>
     </section>
   );
 }
 /** What a strip reads of the row, from a token on. */
-function answerOf(row: EncodedPair['sides']['chosen']['encoded'], from: number) {
+function answerOf(row: EncodedSide['encoded'], from: number) {
   const { ids, mask, role, origin } = row;
   return { ...row, ids: ids.slice(from), mask: mask.slice(from), role: role.slice(from), origin: origin.slice(from) };
 }
 
-function PairNumbers({
-  recipe,
-  pair,
-  readings,
-  z,
-}: {
-  recipe: Recipe;
-  pair: EncodedPair;
-  readings: Readings;
-  z: number;
-}) {
-  const [chosen, rejected] = SIDES.map((side) =>
-    sumsOf(rowToRead(pair.sides[side].encoded), readings.policy[side], readings.reference[side]),
-  ) as [SideSums, SideSums];
-  const { delta, refDelta, difference } = deltaLine(chosen, rejected);
-  const losses = lossesOf(recipe);
+function Numbers({ recipe, answers, z }: { recipe: Recipe; answers: readonly Answer[]; z: number }) {
+  const sums: Partial<Record<Side, SideSums>> = Object.fromEntries(
+    answers.map(({ side, encoded, readings }) => [side, sumsOf(rowToRead(encoded), readings!.policy, readings!.reference)]),
+  ); // biome-ignore format: one table
+  const { chosen, rejected } = sums;
   return (
     <div className="pref-numbers">
+      {chosen && rejected && <PairNumbers recipe={recipe} sides={[chosen, rejected]} />}
+      {recipe.trainer === 'kto' && <KtoOfAnswers recipe={recipe} sums={sums} z={z} />}
+    </div>
+  );
+}
+
+function PairNumbers({ recipe, sides }: { recipe: Recipe; sides: [SideSums, SideSums] }) {
+  const { delta, refDelta, difference } = deltaLine(...sides);
+  return (
+    <>
       <div className="pref-formulas mono">
         <p>
           Δ = {delta} · Δ_ref = {refDelta} · Δ − Δ_ref = <b>{difference}</b>
         </p>
       </div>
-      {losses.map((option) => (
-        <LossOfPair key={option.id} option={option} recipe={recipe} sides={[chosen, rejected]} />
+      {lossesOf(recipe).map((option) => (
+        <LossOfPair key={option.id} option={option} recipe={recipe} sides={sides} />
       ))}
-      {recipe.trainer === 'kto' && <KtoOfPair recipe={recipe} sides={[chosen, rejected]} z={z} />}
-    </div>
+    </>
   );
 }
 
@@ -272,7 +279,7 @@ function LossOfPair({ option, recipe, sides }: { option: LossOption; recipe: Rec
   );
 }
 
-function KtoOfPair({ recipe, sides, z }: { recipe: Recipe; sides: [SideSums, SideSums]; z: number }) {
+function KtoOfAnswers({ recipe, sums, z }: { recipe: Recipe; sums: Partial<Record<Side, SideSums>>; z: number }) {
   const args = argsOf(recipe);
   const loss = ktoLosses[args.loss_type as keyof typeof ktoLosses];
   const settings = {
@@ -283,18 +290,22 @@ function KtoOfPair({ recipe, sides, z }: { recipe: Recipe; sides: [SideSums, Sid
   return (
     <div className="pref-formulas">
       <p className="quiet">
-        KTO takes each answer alone, the chosen one as good and the rejected one as bad. {loss.meaning} z = {number(z)}{' '}
-        nats, as logged last.
+        {sums.chosen && sums.rejected
+          ? 'KTO takes each answer alone, the chosen one as good and the rejected one as bad.'
+          : 'KTO takes each answer alone, by its label.'}{' '}
+        {loss.meaning} z = {number(z)} nats, as logged last.
       </p>
-      {sides.map(({ logps, refLogps }, i) => {
-        const logRatio = logps - refLogps;
-        const { loss: value, slope } = pullOfRow(loss, { logRatio, label: i === 0, z }, settings);
+      {SIDES.map((side) => {
+        const own = sums[side];
+        if (!own) return null;
+        const isGood = side === 'chosen';
+        const logRatio = own.logps - own.refLogps;
+        const { loss: value, slope } = pullOfRow(loss, { logRatio, label: isGood, z }, settings);
         return (
-          <p key={SIDES[i]} className="mono">
-            <span className="quiet">{i === 0 ? loss.formulas.desirable : loss.formulas.undesirable}</span>
+          <p key={side} className="mono">
+            <span className="quiet">{isGood ? loss.formulas.desirable : loss.formulas.undesirable}</span>
             <br />
-            {SIDES[i]}: r = {settings.beta} · {signed(logRatio)} = {number(settings.beta * logRatio)}; loss ={' '}
-            {number(value)}; ∂L∕∂log π = {signed(slope)}
+            {`${isGood ? 'good' : 'bad'}: r = ${settings.beta} · ${signed(logRatio)} = ${number(settings.beta * logRatio)}; loss = ${number(value)}; ∂L∕∂log π = ${signed(slope)}`}
           </p>
         );
       })}

@@ -30,7 +30,12 @@ export function PreferencesPanel() {
   const { run, recipe, sets } = preferences;
   const shown = run?.recipe ?? recipe;
   const pairSets = sets.filter(({ type }) => type === 'preference');
-  const own = pairSets.find(({ id }) => id === shown.data.train[0]?.ref)?.id ?? pairSets[0]?.id;
+  // KTO alone trains on answers with a label; they are opened as its rows, where it does.
+  const opened =
+    shown.trainer === 'kto'
+      ? sets.filter(({ type }) => type === 'preference' || type === 'unpaired-preference')
+      : pairSets;
+  const own = opened.find(({ id }) => id === shown.data.train[0]?.ref)?.id ?? opened[0]?.id;
   const [wanted, setPlace] = useState<{ of?: string; place: PairPlace }>();
   // The pair on show follows the data of the run, until a person takes another while that run is on show.
   const place = (wanted?.of === own ? wanted?.place : undefined) ?? { datasetId: own ?? '', split: 'train', index: 0 };
@@ -78,7 +83,7 @@ export function PreferencesPanel() {
         )}
       </div>
       {run && twoMetrics}
-      <PairBox {...pairs} states={states} z={(run && lastValue(run.points, 'kl')) ?? 0} />
+      <PairBox {...pairs} sets={opened} states={states} z={(run && lastValue(run.points, 'kl')) ?? 0} />
       <MarginCard {...pairs} state={states[0]!} />
       {/* Two siblings with one key are kept twice when the run changes: each has its own. */}
       <Answers

@@ -4,8 +4,9 @@ import { plural } from '../../lib/words';
 import type { RunRecord } from '../../protocol/run';
 import { Card } from '../../ui/Card';
 import { LineChart } from '../../ui/LineChart';
-import { type Difference, recipeDiff, type Setting } from './compareView';
-import { useRefNames } from './refNames';
+import { DifferencesTable } from '../shared/DifferencesTable';
+import { recipeDiff } from '../shared/recipeDiff';
+import { useRefNames } from '../shared/refNames';
 import { curvesOf, noCurveWords, sharedMetrics } from './runsView';
 
 interface Shown {
@@ -76,7 +77,10 @@ function Differences({ runs, colors }: Shown) {
   return (
     <Card title="What differs" note={differences.length ? plural(differences.length, 'setting') : undefined}>
       {differences.length > 0 ? (
-        <DifferencesTable runs={runs} colors={colors} differences={differences} />
+        <DifferencesTable
+          columns={runs.map(({ id, name }) => ({ id, name, color: colors[id] }))}
+          differences={differences}
+        />
       ) : untold > 0 ? (
         <p className="quiet">Nothing that both are known to have.</p>
       ) : (
@@ -84,50 +88,5 @@ function Differences({ runs, colors }: Shown) {
       )}
       {untold > 0 && <p className="quiet runs-small">{others}</p>}
     </Card>
-  );
-}
-
-function DifferencesTable({ runs, colors, differences }: Shown & { differences: readonly Difference[] }) {
-  return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region must be reachable by keyboard
-    <section className="runs-scroll" aria-label="Settings that differ" tabIndex={0}>
-      <table className="data-table flow-table runs-differences">
-        <thead>
-          <tr>
-            <th scope="col">setting</th>
-            {runs.map((r) => (
-              <th key={r.id} scope="col">
-                <span className="run-dot" style={{ background: colors[r.id] }} />
-                {r.name}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {differences.map(({ key, values }) => (
-            <tr key={key}>
-              <th scope="row" className="mono">
-                {key}
-              </th>
-              {values.map((value, i) => (
-                <td key={runs[i]!.id} data-label={runs[i]!.name}>
-                  <Value value={value} />
-                </td>
-              ))}
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </section>
-  );
-}
-
-function Value({ value: { text, kind } }: { value: Setting }) {
-  if (kind === 'unknown') return <span className="quiet">{text}</span>;
-  return (
-    <>
-      <span className="mono">{text}</span>
-      {kind === 'default' && <span className="quiet"> (default)</span>}
-    </>
   );
 }

@@ -1,7 +1,7 @@
 // What a run came from and what it made, by names where they are known, with the hashes of both; of an imported log, the file.
 import type { RunRecord } from '../../protocol/run';
 import { Card } from '../../ui/Card';
-import { useKnownNames } from './refNames';
+import { useKnownNames } from '../shared/refNames';
 import { lineageOf, overrideWords } from './runsView';
 
 const short = (id: string) => (id.startsWith('sha256:') ? `${id.slice(7, 19)}` : id);

@@ -1,5 +1,6 @@
 // All runs: what was trained, how it went, what it came from; compared on one chart, kept as files.
 import { useRef, useState } from 'react';
+import { argsOf } from '../../labs/trainerOf';
 import { number, plural } from '../../lib/words';
 import type { RunRecord } from '../../protocol/run';
 import { useModelName, useStoredModels } from '../../stores/models';
@@ -13,9 +14,11 @@ import { DeleteStored } from '../../ui/DeleteStored';
 import { sinceWords } from '../../ui/dateWords';
 import { FilePicker } from '../../ui/FilePicker';
 import { Panel } from '../../ui/Panel';
+import { useRefNames } from '../shared/refNames';
 import { CompareCards } from './CompareCards';
 import { LineageCard } from './LineageCard';
 import { importedWords, newest, overrideWords, runColors, STATUS_WORDS, startedAt } from './runsView';
+import { SettingsCard } from './SettingsCard';
 import './runs.css';
 
 const LIMIT = 6;
@@ -103,6 +106,8 @@ export function RunsPanel() {
                     <th>name</th>
                     <th>status</th>
                     <th>model</th>
+                    <th>data</th>
+                    <th className="n">learning_rate</th>
                     <th className="n">step</th>
                     <th className="n">loss</th>
                     <th className="n">eval_loss</th>
@@ -133,7 +138,12 @@ export function RunsPanel() {
               </table>
             </section>
           </Card>
-          {shown.length === 1 && <LineageCard run={shown[0]!} />}
+          {shown.length === 1 && (
+            <div className="runs-one">
+              <SettingsCard run={shown[0]!} />
+              <LineageCard run={shown[0]!} />
+            </div>
+          )}
         </>
       )}
     </Panel>
@@ -176,6 +186,7 @@ function Row({
   const canResume =
     !run.imported && (run.status === 'interrupted' || run.status === 'stopped' || run.status === 'failed');
   const nameOf = useModelName();
+  const refName = useRefNames();
   const started = startedAt(run);
   const value = (metric: string) => {
     const v = newest(run, metric);
@@ -221,6 +232,7 @@ function Row({
       </td>
       <td>
         <span className={`verdict ${tone}`}>{text}</span>
+        {!run.imported && <span className="runs-overrides quiet mono">{run.recipe.trainer}</span>}
         {run.imported && (
           <span className="runs-overrides quiet" title={`From ${run.imported.fileName}: curves without weights`}>
             imported log
@@ -232,6 +244,12 @@ function Row({
       </td>
       <td data-label="model" className={run.imported ? 'quiet' : 'mono'}>
         {run.imported ? 'not in the log' : nameOf(run.recipe.model.ref)}
+      </td>
+      <td data-label="data" className={run.imported ? 'quiet' : 'runs-data'}>
+        {run.imported ? 'not in the log' : run.recipe.data.train.map(({ ref }) => refName(ref)).join(' + ')}
+      </td>
+      <td data-label="learning_rate" className="n mono">
+        {String(run.imported ? (run.recipe.args.learning_rate ?? '–') : (argsOf(run.recipe).learning_rate ?? '–'))}
       </td>
       <td data-label="step" className="n">
         {run.step} / {run.maxSteps}

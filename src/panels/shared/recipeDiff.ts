@@ -17,7 +17,7 @@ export interface Difference {
   /** One a run, in their order. */
   values: Setting[];
 }
-type Settings = Record<string, Setting>;
+type Settings = Readonly<Record<string, Setting>>;
 
 const UNKNOWN: Setting = { text: 'not in the log', kind: 'unknown' };
 const NONE: Setting = { text: '–', kind: 'none' };
@@ -36,7 +36,7 @@ function withDefaults(
   given: { readonly [key: string]: Json },
   otherwise: { readonly [key: string]: Json },
 ): Settings {
-  const out: Settings = {};
+  const out: Record<string, Setting> = {};
   for (const [key, value] of Object.entries(otherwise))
     out[`${prefix}.${key}`] = { text: words(value), kind: 'default' };
   for (const [key, value] of Object.entries(given)) out[`${prefix}.${key}`] = { text: words(value), kind: 'set' };
@@ -47,8 +47,8 @@ function withDefaults(
 const twoMetricsWords = ({ every, cases, targets, guardrails, stop }: TwoMetrics): string =>
   `${every > 0 ? `every ${every} steps` : 'at both ends'} on ${cases} cases: ${targets.map(({ metric }) => metric).join(', ')}, against ${guardrails.map(({ metric, worse_by }) => `${metric} ${worse_by}`).join(', ')}${stop ? '; stops' : ''}`;
 
-/** `name`: what a ref is called here. */
-function settingsOf(run: RunRecord, name: (ref: Ref) => string): Settings {
+/** All of a run by their names, in the order of a recipe. `name`: what a ref is called here. */
+export function settingsOf(run: RunRecord, name: (ref: Ref) => string): Settings {
   const { recipe, imported, backend } = run;
   if (imported) return withDefaults('args', recipe.args, {});
   const {
@@ -119,3 +119,12 @@ export function recipeDiff(
   });
   return { differences, untold };
 }
+
+/** What makes the method, and what is only measured or kept on the way. */
+const NOT_OF_BUDGET =
+  /^(trainer|reference|data\.eval|evaluation|two_metrics|overrides|args\.(beta|loss_type|eval_.*|max_eval_.*|per_device_eval_.*|generat.*|logging_.*|save_.*|report_.*))$/;
+/** Differences in what every run of several methods has a value of: data, budget, rates. What one method alone has is its own. */
+export const budgetDiff = (runs: readonly RunRecord[], name: (ref: Ref) => string): Difference[] =>
+  recipeDiff(runs, name).differences.filter(
+    ({ key, values }) => !NOT_OF_BUDGET.test(key) && values.every(({ kind }) => kind === 'set' || kind === 'default'),
+  );

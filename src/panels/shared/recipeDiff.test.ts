@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { testRun } from '../../protocol/testRun';
 import { fields } from '../../trainers/sft/config';
-import { recipeDiff } from './compareView';
+import { budgetDiff, recipeDiff } from './recipeDiff';
 
 const name = (ref: string) => (ref === 'sha256:aa' ? 'my-model' : ref.replace('builtin:', ''));
 const diff = (...runs: Parameters<typeof recipeDiff>[0]) => recipeDiff(runs, name);
@@ -52,4 +52,15 @@ test('what a log does not say is no difference; it is counted', () => {
     { key: 'args.packing', values: [{ text: 'not in the log', kind: 'unknown' }, { text: 'false', kind: 'default' }, { text: 'true', kind: 'set' }] },
   ]); // biome-ignore format: a table
   expect(untold).toBeGreaterThan(20);
+});
+test('methods beside each other: their budget, not what makes them', () => {
+  const dpo = testRun({
+    recipe: { trainer: 'dpo', args: { max_steps: 400, learning_rate: 1e-4, beta: 0.1, eval_steps: 5 } },
+  });
+  const cpo = testRun({ recipe: { trainer: 'cpo', args: { max_steps: 200, learning_rate: 1e-4, beta: 2, loss_type: 'simpo' }, seed: 7 } }); // biome-ignore format: as above
+  const keys = (...runs: Parameters<typeof budgetDiff>[0]) => budgetDiff(runs, name).map(({ key }) => key);
+  expect(keys(dpo, cpo)).toEqual(['data.seed', 'args.max_steps', 'seed']);
+  expect(keys(dpo, dpo)).toEqual([]);
+  // An adapter beside all weights is no part of a method.
+  expect(keys(dpo, testRun({ recipe: { ...dpo.recipe, peft: { r: 4 } } }))).toEqual(['peft']);
 });
