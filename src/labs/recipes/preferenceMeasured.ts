@@ -70,7 +70,8 @@ export const onlineMeasured = (method: 'rloo' | 'ppo'): Recipe =>
     ...(method === 'rloo' ? {} : { max_steps: 140, num_ppo_epochs: 2 }),
   });
 /**
- * RLOO paid by a reward model alone, with room for longer answers. In a hurry it games one of biased votes; the fix has one of fair votes
+ * RLOO paid by a reward model alone, with room for longer answers. After 40 rollouts it was paid 1.6 deviations more with nothing else
+ * decided; 70 are what 20 minutes have room for. In a hurry it games one of biased votes; the fix has one of fair votes
  * and a brake: smaller steps, a higher β. `votes_alone` is in as great a hurry and has the fair votes: what they mend by themselves.
  */
 export const HACKING_ROUTES = {
@@ -88,7 +89,7 @@ export const hackingMeasured = (route: HackingRoute, ref: string): Recipe => ({
     max_length: ROOM,
     max_completion_length: 208,
     num_generations: 4,
-    max_steps: 40,
+    max_steps: 70,
   },
   rewards: [{ type: 'model', ref }],
 });
