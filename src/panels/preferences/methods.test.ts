@@ -34,7 +34,8 @@ test('what fits stays: rows, model, adapter, steps; learning_rate and loss_type 
   };
   const orpo = withMethod(mine, by('orpo'), SETS);
   expect(orpo).toMatchObject({ model: mine.model, data: mine.data, trainer: 'orpo', args: { max_steps: 7 } });
-  expect(orpo.args).not.toHaveProperty('learning_rate');
+  expect(orpo.args.learning_rate).toBe(by('orpo').recipe.args.learning_rate);
+  expect(by('orpo').recipe.args.learning_rate).not.toBe(dpo.args.learning_rate);
   expect(orpo.args).not.toHaveProperty('loss_type');
   expect(orpo).not.toHaveProperty('reference'); // it has none
   expect(withMethod(mine, by('kto'), SETS).reference).toBe('builtin:micro');
