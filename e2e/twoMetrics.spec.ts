@@ -65,5 +65,8 @@ test('a run lies among the outcomes, and a guardrail that is surely worse stops 
   await expect(page.getByText(/A guardrail stopped the run/)).toBeHidden({ timeout: 30_000 });
   await showPanel(page, '#/hacking');
   await expect(page.getByRole('listitem').filter({ hasText: 'biased policy' })).toContainText('to come');
+  await expect(page.getByText(/^Two reward models of 200 steps/)).toBeVisible();
+  await page.getByRole('radio', { name: 'short' }).click();
+  await expect(page.getByText(/^Two reward models of 60 steps .* two policies of 20 rollouts/)).toBeVisible();
   await isAccessible(page, 'reward hacking before it is trained');
 });

@@ -2,7 +2,16 @@ import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { sftDefault } from '../labs/recipes/sft';
 import { PreflightError, type StudioError } from '../lib/errors';
 import type { RunRecord, RunStatus } from '../protocol/run';
-import { continueQueue, pauseQueue, queueStep, startQueue, stopQueue, useRunQueue } from './runQueue';
+import {
+  continueQueue,
+  pauseQueue,
+  queueStep,
+  startQueue,
+  stopQueue,
+  takeUpQueue,
+  unfinishedOf,
+  useRunQueue,
+} from './runQueue';
 import * as verbs from './runs';
 import { useRuns } from './runs';
 
@@ -90,6 +99,32 @@ describe('the queue itself', () => {
     expect(worker.started).toEqual(['a']);
   });
 
+  test('a stopped queue is taken up: what was cut off goes on, then what never began; finished ones and a guardrail’s stop stay', async () => {
+    await startQueue('g', items);
+    patch('a', { status: 'finished' });
+    await vi.waitFor(() => expect(worker.started).toEqual(['a', 'b']));
+    await stopQueue();
+    const list = () => Object.values(useRuns.getState().runs);
+    expect(unfinishedOf('g', items, list())).toEqual(['b', 'c']);
+    expect(unfinishedOf('other', items, list())).toEqual(['a', 'b', 'c']);
+    await takeUpQueue('g', items);
+    expect(worker.resumed).toEqual(['b']);
+    expect(worker.started).toEqual(['a', 'b']);
+    patch('b', { status: 'stopped', stopReason: { step: 3 } as never });
+    await vi.waitFor(() => expect(worker.started).toEqual(['a', 'b', 'c']));
+    patch('c', { status: 'finished' });
+    await vi.waitFor(() => expect(useRunQueue.getState().queue).toBeUndefined());
+    expect(unfinishedOf('g', items, list())).toEqual([]);
+  });
+  test('a stopped run that cannot go on is told, and the queue can be continued', async () => {
+    await startQueue('g', items);
+    await stopQueue();
+    vi.spyOn(verbs, 'resumeRun').mockRejectedValueOnce(new Error('Its checkpoint is gone.'));
+    await takeUpQueue('g', items);
+    expect(useRunQueue.getState().queue).toMatchObject({ state: 'failed', error: 'Its checkpoint is gone.' });
+    await continueQueue();
+    expect(worker.started).toEqual(['a', 'b']);
+  });
   test('paused and continued, the same run goes on; after a reload the one that was cut off', async () => {
     await startQueue('g', items);
     await pauseQueue();

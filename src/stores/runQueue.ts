@@ -126,6 +126,32 @@ export async function startQueue(group: string, items: readonly QueueItem[]): Pr
   keep({ group, items: [...items], state: 'running' });
   await advance();
 }
+const wasCutOff = ({ status, stopReason }: Pick<RunRecord, 'status' | 'stopReason'>): boolean =>
+  status === 'failed' || status === 'interrupted' || (status === 'stopped' && !stopReason);
+/** Names of the items of a group that were stopped by hand, cut off, or never begun; a guardrail’s stop is an end. */
+export function unfinishedOf(
+  group: string,
+  items: readonly QueueItem[],
+  runs: readonly Pick<RunRecord, 'group' | 'recipe' | 'status' | 'stopReason'>[],
+): string[] {
+  const own = runs.filter((run) => run.group === group);
+  return items.flatMap(({ recipe: { name } }) => {
+    const run = own.find((one) => one.recipe.name === name);
+    return name !== undefined && (!run || wasCutOff(run)) ? [name] : [];
+  });
+}
+/** Takes a stopped group up again: what was cut off goes on where it was, then what never began. No other queue may be on. */
+export async function takeUpQueue(group: string, items: readonly QueueItem[]): Promise<void> {
+  keep({ group, items: [...items], state: 'paused' });
+  const cut = Object.values(useRuns.getState().runs).find((run) => run.group === group && wasCutOff(run));
+  try {
+    if (cut) await resumeRun(cut.id);
+  } catch (cause) {
+    return change({ state: 'failed', error: (cause as StudioError).message });
+  }
+  change({ state: 'running' });
+  await advance();
+}
 export async function pauseQueue(): Promise<void> {
   const { queue } = useRunQueue.getState();
   if (!queue) return;

@@ -14,6 +14,8 @@ import {
   restoreQueue,
   startQueue,
   stopQueue,
+  takeUpQueue,
+  unfinishedOf,
   useRunQueue,
 } from './runQueue';
 import {
@@ -155,11 +157,14 @@ export function useTraining<R extends Recipe>({
       stop: isQueued ? () => void attempt(stopQueue) : withRun(stopRun),
     },
     /** Controls of the queue whose groups begin with `prefix`; it would train `items`. */
-    queueOf: (prefix: string, items: readonly QueueItem[]) => ({
+    /** `group`: one of this prefix on show, which can be taken up again where it was stopped. */
+    queueOf: (prefix: string, items: readonly QueueItem[], group?: string) => ({
       queue: queueView(queue, prefix, list),
       startLabel: items.length === 0 ? 'Choose what to train' : `Train ${plural(items.length, 'run')}`,
       canStart: items.length > 0 && !isBusy && queue === undefined,
+      unfinished: group !== undefined && queue === undefined && !isBusy ? unfinishedOf(group, items, list) : [],
       on: {
+        takeUp: () => void attempt(async () => group !== undefined && (await takeUpQueue(group, items))),
         start: () => void attempt(() => startQueue(`${prefix}${crypto.randomUUID()}`, items)),
         pause: () => void attempt(pauseQueue),
         goOn: (overrides?: readonly string[]) => void attempt(() => continueQueue(overrides)),

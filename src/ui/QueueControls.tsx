@@ -16,19 +16,41 @@ export function QueueControls({
   queue,
   startLabel,
   canStart,
+  unfinished = [],
   on,
 }: {
   /** The queue that these controls are about, once it has begun. */
   queue: QueueView | undefined;
   startLabel: string;
   canStart: boolean;
-  on: { start: () => void; pause: () => void; goOn: (overrides?: readonly string[]) => void; stop: () => void };
+  /** What is left of the runs on show, which were stopped before their end. */
+  unfinished?: readonly string[];
+  on: {
+    takeUp: () => void;
+    start: () => void;
+    pause: () => void;
+    goOn: (overrides?: readonly string[]) => void;
+    stop: () => void;
+  };
 }) {
   if (!queue)
     return (
-      <button type="button" className="button" disabled={!canStart} onClick={on.start}>
-        {startLabel}
-      </button>
+      <>
+        {unfinished.length > 0 && (
+          <button
+            type="button"
+            className="button primary"
+            title="What was cut off goes on where it was; what never began is trained after it."
+            onClick={on.takeUp}
+          >
+            Continue with {unfinished[0]}
+            {unfinished.length > 1 && `, then ${unfinished.length - 1} more`}
+          </button>
+        )}
+        <button type="button" className="button" disabled={!canStart} onClick={on.start}>
+          {startLabel}
+        </button>
+      </>
     );
   return (
     <div className="queue-controls">

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { withQueueRefs } from '../queueRefs';
 import { validateRecipe } from '../validateRecipe';
-import { HACKING_STAGES, hackingChain } from './hacking';
+import { HACKING_SIZES, HACKING_STAGES, hackingChain } from './hacking';
 
 const chain = () => hackingChain().map((recipe) => withQueueRefs(recipe, (name) => `id of ${name}`));
 
@@ -28,4 +28,18 @@ test('the two arms differ in the votes, the step, the brake and the stop alone; 
   expect([biased, fair].map((recipe) => recipe!.two_metrics!.stop)).toEqual([false, true]);
   expect({ ...biased!.two_metrics, stop: true }).toEqual(fair!.two_metrics);
   for (const recipe of [biased, fair]) expect(recipe!.rewards![1]).toEqual({ type: 'rule', id: 'rubric', weight: 0 });
+});
+
+test('a short chain is the same but for its steps', () => {
+  const steps = (size: keyof typeof HACKING_SIZES) => hackingChain(size).map(({ args }) => args.max_steps);
+  expect(steps('measured')).toEqual([200, 70, 200, 70]);
+  const { reward, policy } = HACKING_SIZES.short;
+  expect(steps('short')).toEqual([reward, policy, reward, policy]);
+  hackingChain('short').forEach((recipe, i) => {
+    const whole = hackingChain()[i]!;
+    expect({ ...recipe, args: { ...recipe.args, max_steps: 0 } }).toEqual({
+      ...whole,
+      args: { ...whole.args, max_steps: 0 },
+    });
+  });
 });

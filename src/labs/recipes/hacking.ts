@@ -12,9 +12,21 @@ export type HackingArm = (typeof HACKING_ARMS)[number];
 export const HACKING_STAGES = ['biased reward', 'biased policy', 'fair reward', 'fair policy'] as const;
 export type HackingStage = (typeof HACKING_STAGES)[number];
 
+/** Steps of the reward models and rollouts of the policies. `measured`: as in docs/results.md; `short`: to see how it goes. */
+export const HACKING_SIZES = {
+  measured: { reward: Number(rewardMeasured.biased.args.max_steps), policy: Number(hackingMeasured('hacking', '').args.max_steps) },
+  short: { reward: 60, policy: 20 },
+} as const; // biome-ignore format: one table
+export type HackingSize = keyof typeof HACKING_SIZES;
+
 /** The four runs; each policy reads what the run before it has left. */
-export function hackingChain(): Recipe[] {
-  return HACKING_ARMS.flatMap((arm) => [hackingReward(arm), hackingPolicy(arm, queueRef(`${arm} reward`))]);
+export function hackingChain(size: HackingSize = 'measured'): Recipe[] {
+  const steps = HACKING_SIZES[size];
+  const sized = (recipe: Recipe, max_steps: number): Recipe => ({ ...recipe, args: { ...recipe.args, max_steps } });
+  return HACKING_ARMS.flatMap((arm) => [
+    sized(hackingReward(arm), steps.reward),
+    sized(hackingPolicy(arm, queueRef(`${arm} reward`)), steps.policy),
+  ]);
 }
 
 const ROUTE_OF = { biased: 'hacking', fair: 'hacking_fixed' } as const satisfies Record<HackingArm, HackingRoute>;

@@ -1,6 +1,14 @@
 // Reward hacking on demand: a chain of four real runs, one chart of what was paid and what was wanted, and the fix beside it.
 import { useMemo, useState } from 'react';
-import { HACKING_ARMS, HACKING_GROUP, HACKING_STAGES, hackingChain, hackingReward } from '../../labs/recipes/hacking';
+import {
+  HACKING_ARMS,
+  HACKING_GROUP,
+  HACKING_SIZES,
+  HACKING_STAGES,
+  type HackingSize,
+  hackingChain,
+  hackingReward,
+} from '../../labs/recipes/hacking';
 import type { RunRecord } from '../../protocol/run';
 import { groupsOf } from '../../stores/runPanel';
 import { useTraining } from '../../stores/useTraining';
@@ -11,9 +19,10 @@ import { Panel } from '../../ui/Panel';
 import { QueueControls } from '../../ui/QueueControls';
 import { RunElsewhere } from '../../ui/RunElsewhere';
 import { progressWords } from '../../ui/runWords';
+import { Segmented } from '../../ui/Segmented';
 import { StartNotices } from '../../ui/StartNotices';
 import { TwoMetricsOf, twoMetricsNote } from '../shared/TwoMetricsCard';
-import { ARM_WORDS, type Chain, chainOf, findingOf, gainSeries } from './hackingView';
+import { ARM_WORDS, type Chain, chainOf, findingOf, gainSeries, sizeOf, sizeWords } from './hackingView';
 import '../../ui/parts.css';
 import './hacking.css';
 
@@ -24,9 +33,15 @@ const STAGE_WORDS: Record<(typeof HACKING_STAGES)[number], string> = {
   'fair policy': 'RLOO paid by that one, with smaller steps, a higher β and guardrails that may end it',
 };
 
+const SIZES: readonly { id: HackingSize; label: string }[] = [
+  { id: 'measured', label: 'as measured' },
+  { id: 'short', label: 'short' },
+];
+const itemsOf = (size: HackingSize) => hackingChain(size).map((recipe) => ({ name: recipe.name!, recipe }));
+
 export function HackingPanel() {
   const start = useMemo(() => hackingReward('biased'), []);
-  const items = useMemo(() => hackingChain().map((recipe) => ({ name: recipe.name!, recipe })), []);
+  const [size, setSize] = useState<HackingSize>('measured');
   const training = useTraining({
     href: '#/hacking',
     recipe: start,
@@ -38,13 +53,21 @@ export function HackingPanel() {
   const [wanted, setWanted] = useState<string>();
   const group = wanted !== undefined && groups.includes(wanted) ? wanted : groups[0];
   const chain = chainOf(training.runs, group);
-  const queue = training.queueOf(HACKING_GROUP, items);
+  const shownSize = sizeOf(chain);
+  const wholly = training.queueOf(HACKING_GROUP, itemsOf(size));
+  const { unfinished, on } = training.queueOf(HACKING_GROUP, itemsOf(shownSize ?? size), group);
+  const queue = { ...wholly, unfinished, on: { ...wholly.on, takeUp: on.takeUp } };
   const series = gainSeries(chain);
   return (
     <Panel
       title="Reward hacking"
       lede="A reward model is a guess at what people want, and a policy is trained to please the guess. Here the guess is bent on purpose: watch reward and true quality part, and what keeps them together."
-      actions={<QueueControls {...queue} startLabel="Train the four runs" />}
+      actions={
+        <>
+          {!queue.queue && <Segmented label="Size of the chain" options={SIZES} value={size} onChange={setSize} />}
+          <QueueControls {...queue} startLabel="Train the four runs" />
+        </>
+      }
     >
       {training.elsewhere && <RunElsewhere {...training.elsewhere} />}
       <StartNotices gate={training.gate} failure={training.failure} onClose={training.closeGate} />
@@ -69,6 +92,7 @@ export function HackingPanel() {
             )
           }
         >
+          <p className="quiet hacking-small">{sizeWords(shownSize ?? size)}</p>
           <Stages chain={chain} statsOf={(run) => (training.run?.id === run.id ? training.stats?.stepMs : undefined)} />
         </Card>
         <Card
@@ -81,7 +105,7 @@ export function HackingPanel() {
             height={230}
             hasLegend
             marks={[{ value: 0, label: 'the start' }]}
-            xMax={Number(items[2]!.recipe.args.max_steps)}
+            xMax={HACKING_SIZES[shownSize ?? size].policy}
             series={series}
           />
           <p className="quiet hacking-small">

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { hackingPolicy } from '../../labs/recipes/hacking';
+import { hackingChain, hackingPolicy } from '../../labs/recipes/hacking';
 import type { MetricPoint, RunRecord } from '../../protocol/run';
 import { testRun } from '../../protocol/testRun';
 import { pointOf, type Reading, SECONDS } from '../../protocol/twoMetrics';
-import { chainOf, findingOf, gainSeries, gainsOf } from './hackingView';
+import { chainOf, findingOf, gainSeries, gainsOf, sizeOf } from './hackingView';
 
 const reading = (metric: string, before: number, now: number, half: number): Reading => ({
   metric,
@@ -65,4 +65,9 @@ test('runs belong to their stage by the name of their recipe, those of other gro
   const run = { ...policy([]), group: 'hacking 1' };
   expect(chainOf([run, { ...run, group: 'hacking 2' }], 'hacking 1')).toEqual({ 'biased policy': run });
   expect(chainOf([run], undefined)).toEqual({});
+});
+
+test('a chain knows the size that it was begun with', () => {
+  const begun = (size: 'measured' | 'short') => ({ 'biased reward': testRun({ recipe: hackingChain(size)[0]! }) });
+  expect([begun('measured'), begun('short'), {}].map(sizeOf)).toEqual(['measured', 'short', undefined]);
 });

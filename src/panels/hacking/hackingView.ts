@@ -1,6 +1,13 @@
 // The chain of reward hacking as its panel shows it: the runs by stage, one chart of reward and true quality, and what came of each
 // arm in words. Pure.
-import { HACKING_ARMS, HACKING_STAGES, type HackingArm, type HackingStage } from '../../labs/recipes/hacking';
+import {
+  HACKING_ARMS,
+  HACKING_SIZES,
+  HACKING_STAGES,
+  type HackingArm,
+  type HackingSize,
+  type HackingStage,
+} from '../../labs/recipes/hacking';
 import { signed } from '../../lib/words';
 import { rewardName } from '../../protocol/rewardRules';
 import type { RunRecord } from '../../protocol/run';
@@ -16,6 +23,20 @@ export const chainOf = (runs: readonly RunRecord[], group: string | undefined): 
       return run ? [[stage, run]] : [];
     }),
   );
+
+/** That a chain was begun with; undefined where none of its runs is here. */
+export function sizeOf(chain: Chain): HackingSize | undefined {
+  const reward = (chain['biased reward'] ?? chain['fair reward'])?.recipe.args.max_steps;
+  const sizes = Object.keys(HACKING_SIZES) as HackingSize[];
+  return reward === undefined ? undefined : (sizes.find((size) => HACKING_SIZES[size].reward === reward) ?? 'measured');
+}
+export function sizeWords(size: HackingSize): string {
+  const { reward, policy } = HACKING_SIZES[size];
+  const what = `Two reward models of ${reward} steps on 16 pairs, two policies of ${policy} rollouts of 32 answers.`;
+  return size === 'measured'
+    ? `${what} On a processor alone that is about three quarters of an hour and more; a graphics card is faster.`
+    : `${what} About a quarter of the whole: it shows how the chain goes, and may end before quality has moved.`;
+}
 
 export const ARM_WORDS: Record<HackingArm, { title: string; note: string }> = {
   biased: {
