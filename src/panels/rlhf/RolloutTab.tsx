@@ -111,7 +111,8 @@ export function RolloutTab({ rlhf, drawn }: { rlhf: Rlhf; drawn: DrawnGroups }) 
         <Fault text={drawn.error} />
         {drawn.isAsking && (
           <p className="quiet" role="status">
-            Drawing, scoring and reading under the reference …
+            The recipe’s rows and models are read where they are not at hand yet; then the group is drawn, scored and
+            read under the reference …
           </p>
         )}
         {!drawn.value && !drawn.isAsking && !drawn.error && (
@@ -150,7 +151,7 @@ function Group({ shown: { group, recipe, of }, titles }: { shown: ShownGroup; ti
           <code>{group.prompt}</code>
         </details>
         <Scroll label="Completions with rewards and advantages">
-          <table className="data-table">
+          <table className="data-table flow-table">
             <thead>
               <tr>
                 <th>completion</th>
@@ -175,27 +176,44 @@ function Group({ shown: { group, recipe, of }, titles }: { shown: ShownGroup; ti
                 return (
                   // biome-ignore lint/suspicious/noArrayIndexKey: completions have no other name
                   <tr key={i} className={i === chosen ? 'on' : undefined}>
-                    <td>
+                    <td data-label="completion">
                       <button type="button" className="link" aria-pressed={i === chosen} onClick={() => setChosen(i)}>
                         {i + 1}
                       </button>
                     </td>
-                    <td className="n">
+                    <td data-label="tokens" className="n">
                       {one.ids.length}
                       {one.terminated ? '' : ', cut'}
                     </td>
                     {one.rewards.map((reward, j) => (
-                      <td key={group.functions[j]!.name} className="n">
+                      <td
+                        key={group.functions[j]!.name}
+                        data-label={titles[group.functions[j]!.name] ?? group.functions[j]!.name}
+                        className="n"
+                      >
                         {reward === null ? 'does not apply' : number(reward)}
                       </td>
                     ))}
-                    <td className="n">{one.score === null ? '–' : number(one.score)}</td>
-                    <td className="n">{number(parts[i]!.kl)}</td>
-                    <td className="n">{parts[i]!.final === null ? '–' : number(parts[i]!.final!)}</td>
+                    <td data-label="r" className="n">
+                      {one.score === null ? '–' : number(one.score)}
+                    </td>
+                    <td data-label="KL" className="n">
+                      {number(parts[i]!.kl)}
+                    </td>
+                    <td data-label="r − β·KL" className="n">
+                      {parts[i]!.final === null ? '–' : number(parts[i]!.final!)}
+                    </td>
                     {isRloo && (
-                      <td className="n">{parts[i]!.baseline === undefined ? '–' : number(parts[i]!.baseline!)}</td>
+                      <td data-label="mean of the others" className="n">
+                        {parts[i]!.baseline === undefined ? '–' : number(parts[i]!.baseline!)}
+                      </td>
                     )}
-                    <td className={`n ${mean > 0 ? 'ok-text' : mean < 0 ? 'bad-text' : ''}`}>{signed(mean)}</td>
+                    <td
+                      data-label={isRloo ? 'advantage' : 'mean advantage'}
+                      className={`n ${mean > 0 ? 'ok-text' : mean < 0 ? 'bad-text' : ''}`}
+                    >
+                      {signed(mean)}
+                    </td>
                   </tr>
                 );
               })}
