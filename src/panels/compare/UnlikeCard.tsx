@@ -18,10 +18,16 @@ export function UnlikeCard({ rows }: { rows: readonly CompareRow[] }) {
     >
       {differences.length > 0 ? (
         <>
-          <p className="warn-text compare-small" role="status">
-            These runs differ in more than their method. A learning_rate may be the one that suits a method; with other
-            data, steps or seeds, what the tables below say of the method they say of those too.
-          </p>
+          {differences.every(({ key }) => key === 'args.learning_rate') ? (
+            <p className="quiet compare-small">
+              Each method at a learning_rate of its own; all else that they share is one.
+            </p>
+          ) : (
+            <p className="warn-text compare-small" role="status">
+              These runs differ in more than their method. A learning_rate may be the one that suits a method; with
+              other data, steps or seeds, what the tables below say of the method they say of those too.
+            </p>
+          )}
           <DifferencesTable
             columns={rows.map(({ run, label }) => ({ id: run.id, name: label }))}
             differences={differences}

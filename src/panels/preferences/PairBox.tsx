@@ -149,7 +149,7 @@ export function PairBox({
         )
       ) : (
         <>
-          <div className="pref-sides" aria-busy={now.isLoading || before.isLoading}>
+          <div className={`pref-sides${isLabelled ? ' is-one' : ''}`} aria-busy={now.isLoading || before.isLoading}>
             {answers.map((answer) => (
               <SideStrip key={`${pairKey} ${answer.side}`} answer={answer} isLabelled={isLabelled} mode={mode} />
             ))}

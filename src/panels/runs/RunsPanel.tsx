@@ -229,10 +229,10 @@ function Row({
             }}
           />
         )}
+        {!run.imported && <span className="runs-trainer quiet mono">{run.recipe.trainer}</span>}
       </td>
       <td>
         <span className={`verdict ${tone}`}>{text}</span>
-        {!run.imported && <span className="runs-overrides quiet mono">{run.recipe.trainer}</span>}
         {run.imported && (
           <span className="runs-overrides quiet" title={`From ${run.imported.fileName}: curves without weights`}>
             imported log
