@@ -6,6 +6,7 @@ import { bootstrapCrossed, bootstrapMean, mean } from '../src/eval/stats';
 import { type CaseValues, readingOf } from '../src/labs/caseCounts';
 import { RUBRIC_CASES } from '../src/labs/casesOf';
 import { caseValues, type HeldOutCases, heldOutCases } from '../src/labs/caseValues';
+import { byChance, chanceLevel } from '../src/labs/looksByChance';
 import { settingsOf } from '../src/labs/recipeSettings';
 import { PREFERENCE_START } from '../src/labs/recipes/preference';
 import {
@@ -50,6 +51,9 @@ const METRICS = ['rubric', 'win_rate', 'kl', 'refusal_recall', 'refusal_precisio
   (id) => WATCHED[id]!,
 );
 
+/** Of the table of runs that are stopped though nothing has changed. */
+const CHANCE_CASES = [8, 40, 80];
+const CHANCE_RUNS = 1000;
 const NANO_FIGURES = ['reward_gain', 'kl'];
 
 interface PreferenceGroup {
@@ -81,6 +85,14 @@ export const PREFERENCE_GROUPS: readonly PreferenceGroup[] = [
     seeds: SEEDS,
     measure: (isForced: boolean) => hackingFigures(id, isForced),
   })),
+  {
+    id: 'two_metrics/chance',
+    figures: CHANCE_CASES.flatMap((cases) =>
+      ['95', 'corrected'].map((level) => `two_metrics/chance/${cases}/${level}`),
+    ),
+    seeds: [7],
+    measure: chanceFigures,
+  },
   {
     id: 'rlhf_nano',
     model: rlhfNano('rloo').model.ref,
@@ -320,6 +332,20 @@ async function hackingFigures(id: HackingRoute, isForced: boolean): Promise<Meas
     figureOf(`pref/${id}/length_gain`, runs, (run) => run.length_gain, 'tokens'),
     ...secondsOf(`pref/${id}`, seconds),
   ];
+}
+
+/** Simulated runs in which nothing has changed: how many a guardrail ends, with one interval of 95 % a look and with the level that is used. */
+async function chanceFigures(): Promise<Measured[]> {
+  return CHANCE_CASES.flatMap((cases) =>
+    [0.95, chanceLevel(cases)].map((level): Measured => {
+      const stopped = Math.round(byChance(cases, CHANCE_RUNS, level).stopped * CHANCE_RUNS);
+      return {
+        id: `two_metrics/chance/${cases}/${level === 0.95 ? '95' : 'corrected'}`,
+        ...{ value: stopped / CHANCE_RUNS, ...wilson(stopped, CHANCE_RUNS), n: CHANCE_RUNS, unit: 'share' },
+        modelName: 'simulated runs',
+      };
+    }),
+  );
 }
 
 /** The nano recipes of RLHF from end to end, by their own held-out measurements; the interval goes from the lowest seed to the highest. */

@@ -128,6 +128,9 @@ function titleOf(id: string): string {
   }
   const nano = /^rlhf_nano\/(\w+)\/(\w+)$/.exec(id);
   if (nano) return `nano by ${nano[1]!.toUpperCase()}: ${OF_NANO[nano[2]!]}`;
+  const chance = /^two_metrics\/chance\/(\d+)\/(\w+)$/.exec(id);
+  if (chance)
+    return `${chance[1]} cases, nothing changed, ${chance[2] === '95' ? 'one interval of 95 % a look' : 'the level over metrics and looks'}: runs that a guardrail ends`;
   const full = /^full\/(\w+)$/.exec(id);
   if (full) return `micro, all weights, as many steps: ${WHAT[full[1]!]}`;
   const cell = /^tenants\/matrix\/(\d+)\/(\w+)$/.exec(id);
