@@ -54,6 +54,8 @@ const METRICS = ['rubric', 'win_rate', 'kl', 'refusal_recall', 'refusal_precisio
 /** Of the table of runs that are stopped though nothing has changed. */
 const CHANCE_CASES = [8, 40, 80];
 const CHANCE_RUNS = 1000;
+/** What a model has by itself, without a start beside it. */
+const ABSOLUTE = METRICS.filter(({ id }) => !AGAINST_START.includes(id));
 const NANO_FIGURES = ['reward_gain', 'kl'];
 
 interface PreferenceGroup {
@@ -65,6 +67,12 @@ interface PreferenceGroup {
   model?: string;
 }
 export const PREFERENCE_GROUPS: readonly PreferenceGroup[] = [
+  {
+    id: 'pref/start',
+    figures: [...ABSOLUTE.map(({ id }) => id), 'drawn_rubric'].map((id) => `pref/start/${id}`),
+    seeds: [1],
+    measure: startFigures,
+  },
   ...METHODS.map((method) => ({
     id: `pref/${method}`,
     figures: [...METRICS.map(({ id }) => id), ...GAINS.map((id) => `${id}_gain`), 'seconds'].map(
@@ -167,13 +175,9 @@ async function kept(
   return values;
 }
 
-/**
- * Levels of every metric after a method, and gains since the start on the same cases. The start against itself wins half the time and
- * has no KL: of SFT, wins, KL and gains are those of its other trainings against it, which is what chance alone comes to.
- */
-async function methodFigures(method: Method, isForced: boolean): Promise<Measured[]> {
+/** The start on its held-out cases, and what measures a model on them, beside `before` where that is given. */
+async function onCases(from: ModelEngine) {
   const render = loadRenderContext(demosRecipe.template);
-  const { engine: from, artifactId } = await start();
   const cases = heldOutCases(METRICS, builtinWorld(), RUBRIC_CASES, CASES);
   const given = {
     route: -1,
@@ -187,6 +191,25 @@ async function methodFigures(method: Method, isForced: boolean): Promise<Measure
     ...(await caseValues(METRICS, cases, { ...given, engine, start: before, signal: new AbortController().signal, giveWay: async () => undefined })),
     drawn_rubric: (await answersOf(engine, render, DRAWN)).map(({ rubric }) => rubric),
   }); // biome-ignore format: one call
+  return { cases, measured };
+}
+/** Levels of the start, which every method's change is from. */
+async function startFigures(isForced: boolean): Promise<Measured[]> {
+  const { engine, artifactId } = await start();
+  const { cases, measured } = await onCases(engine);
+  const values = await kept('start', artifactId, cases, () => measured(engine), isForced);
+  engine.dispose();
+  const figure = (id: string, unit: string) => figureOf(`pref/start/${id}`, [{ seed: 1, values }], (run) => run.values[id]!, unit); // biome-ignore format: one call
+  return [...ABSOLUTE.map(({ id, unit }) => figure(id, unit)), figure('drawn_rubric', WATCHED.rubric!.unit)];
+}
+
+/**
+ * Levels of every metric after a method, and gains since the start on the same cases. The start against itself wins half the time and
+ * has no KL: of SFT, wins, KL and gains are those of its other trainings against it, which is what chance alone comes to.
+ */
+async function methodFigures(method: Method, isForced: boolean): Promise<Measured[]> {
+  const { engine: from, artifactId } = await start();
+  const { cases, measured } = await onCases(from);
   const before = await kept('start', artifactId, cases, () => measured(from), isForced);
   const runs: Run[] = [];
   const seconds: { seed: number; seconds?: number | undefined }[] = [];

@@ -66,6 +66,7 @@ const OFFERED: Record<string, string> = {
   ppo: 'PPO paid by rubric and schema',
 };
 const METHODS: Record<string, string> = {
+  start: 'micro-demos as shipped, where the methods start',
   ...OFFERED,
   reward_model: 'reward model',
   hacking: 'RLOO paid by biased votes',
@@ -168,11 +169,17 @@ function preferenceTable(figures: readonly Figure[]): string {
     return [`| ${cells.join(' | ')} |`];
   });
   if (!rows.length) return '';
+  const seconds = figures.filter(({ id }) => /^pref\/\w+\/seconds$/.test(id)).map(({ value, n }) => value * n);
+  const hours = seconds.reduce((sum, one) => sum + one, 0) / 3600;
+  const from = ['rubric', '', 'drawn_rubric', '', '', 'refusal_recall', 'schema_valid', 'mean_length', ''].map((what) => (what ? told(of('start', what)) : '')); // biome-ignore format: one row
+  if (of('start', 'rubric')) rows.unshift(`| the start | ${from.join(' | ')} |`);
   return `## Methods on preferences
 
 All start from micro-demos; recipes in \`src/labs/recipes/preferenceMeasured.ts\`. A change is a mean over the same held-out cases
 before and after, over three trainings; it is called inconclusive where its interval holds 0.
-Cases are drawn once for all trainings, because they share them. SFT's row is two more trainings of the start itself: what another seed does.
+Cases are drawn once for all trainings, because they share them. Three trainings say little of how much a fourth would differ: where
+trainings differ much, the intervals are narrower than 95 %. The row of the start has levels where the others have changes, SFT's is two
+more trainings of the start itself: what another seed does. All trainings under \`pref/\` together: ${number(hours)} hours of one core.
 
 | method | rubric | its change | of answers drawn | wins | KL, nats | refusal recall, change | schema-valid, change | length, tokens | training, s |
 |---|---|---|---|---|---|---|---|---|---|
@@ -196,7 +203,8 @@ export function renderResults(figures: readonly Figure[], models: readonly strin
 
 Measured by \`npm run results\`, which writes \`docs/results.json\` and renders this page from it. Held-out cases: phrasings and
 entities that no training row has; greedy decoding; every turn is graded against the truth that the simulated company computes.
-Intervals are 95 %, bootstrapped over cases (and seeds, where there are several); where all cases agree, Wilson's.
+Intervals are 95 %, bootstrapped over cases (and seeds, where there are several); where all cases agree, and of simulated runs,
+Wilson's. Seconds go from the fastest training to the slowest.
 Figures of one seed do not show how much another training run would differ.
 
 | figure | value | 95 % interval | n | seeds | id |

@@ -6,6 +6,7 @@ import { rolloutPlanOf, runCounts } from './methodCounts';
 import { type PreferenceMethod, preferenceNano, preferenceRecipe } from './recipes/preference';
 import { type RlhfMethod, rlhfNano, rlhfRecipe } from './recipes/rlhf';
 import { argsOf, configOf } from './trainerOf';
+import { fewTwoMetricsFor, twoMetricsFor } from './twoMetrics';
 
 export interface ComparedMethod {
   id: PreferenceMethod | RlhfMethod;
@@ -154,7 +155,7 @@ export function recipeOf(
   const newest = runs.at(-1)?.recipe;
   // Votes of one's own hold for every method that reads pairs.
   const pairs = id === 'kto' ? undefined : runs.findLast(({ recipe }) => recipe.trainer !== 'kto')?.recipe;
-  return {
+  const recipe = {
     ...given,
     name: title,
     model: { ref: start.ref },
@@ -163,4 +164,6 @@ export function recipeOf(
     ...(isOnlineId(id) && reward && { rewards: [reward] }),
     args: { ...given.args, max_steps },
   };
+  // At both ends: where a run lies among the four outcomes is told of these runs too.
+  return { ...recipe, two_metrics: { ...(start.isSmall ? fewTwoMetricsFor : twoMetricsFor)(recipe), every: 0 } };
 }

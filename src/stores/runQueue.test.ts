@@ -116,6 +116,42 @@ describe('the queue itself', () => {
     await vi.waitFor(() => expect(useRunQueue.getState().queue).toBeUndefined());
     expect(unfinishedOf('g', items, list())).toEqual([]);
   });
+  test('of two that were cut off the earlier item goes on first, then the other, then what never began', async () => {
+    useRuns.setState({
+      runs: Object.fromEntries([run('b', 'failed'), run('a', 'stopped')].map((one) => [one.id, one])),
+    });
+    const taken = takeUpQueue('g', items);
+    await vi.waitFor(() => expect(worker.resumed).toEqual(['g-a']));
+    await taken;
+    patch('g-a', { status: 'finished' });
+    await vi.waitFor(() => expect(worker.resumed).toEqual(['g-a', 'g-b']));
+    expect(worker.started).toEqual([]);
+    patch('g-b', { status: 'failed' }); // again: the queue goes past it
+    await vi.waitFor(() => expect(worker.started).toEqual(['c']));
+    expect(worker.resumed).toEqual(['g-a', 'g-b']);
+  });
+  test.each([
+    ['stopped', stopQueue, worker.stopped],
+    ['paused', pauseQueue, worker.paused],
+  ] as const)(
+    '%s while a run is being resumed, it does not train on, and nothing else begins',
+    async (_, verb, told) => {
+      useRuns.setState({ runs: { 'g-a': run('a', 'stopped') } });
+      let ready = () => {};
+      vi.spyOn(verbs, 'resumeRun').mockImplementationOnce(async (id) => {
+        await new Promise<void>((resolve) => {
+          ready = resolve;
+        });
+        patch(id, { status: 'running' });
+      });
+      const taken = takeUpQueue('g', items);
+      await verb();
+      ready();
+      await taken;
+      await vi.waitFor(() => expect(told).toEqual(['g-a']));
+      expect(worker.started).toEqual([]);
+    },
+  );
   test('a stopped run that cannot go on is told, and the queue can be continued', async () => {
     await startQueue('g', items);
     await stopQueue();

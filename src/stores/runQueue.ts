@@ -18,6 +18,8 @@ interface Queue {
   group: string;
   items: QueueItem[];
   state: 'running' | 'paused' | 'failed';
+  /** Runs of a queue taken up again that were stopped or failed, and go on once. */
+  resume?: string[];
   /** Why it could not go on, in a sentence; findings where the pre-flight gate said so. */
   error?: string;
   findings?: GateFinding[];
@@ -29,14 +31,17 @@ export type QueueStep =
   | { kind: 'resume'; runId: string }
   | { kind: 'wait' }
   | { kind: 'done' };
-/** What a queue does next: a run that was cut off goes on, then the first item without a run. Failed and stopped ones stay. */
-export function queueStep({ group, items }: Pick<Queue, 'group' | 'items'>, runs: readonly RunRecord[]): QueueStep {
+/** What a queue does next, in the order of its items: a run that was cut off or is taken up goes on, an item without a run begins. Other failed and stopped ones stay. */
+export function queueStep(
+  { group, items, resume }: Pick<Queue, 'group' | 'items' | 'resume'>,
+  runs: readonly RunRecord[],
+): QueueStep {
   const own = runs.filter((run) => run.group === group);
   if (own.some(isLive)) return { kind: 'wait' };
   for (const item of items) {
     const run = own.find(({ recipe }) => recipe.name === item.recipe.name);
     if (!run) return { kind: 'start', item };
-    if (run.status === 'interrupted') return { kind: 'resume', runId: run.id };
+    if (run.status === 'interrupted' || resume?.includes(run.id)) return { kind: 'resume', runId: run.id };
   }
   return { kind: 'done' };
 }
@@ -95,8 +100,11 @@ async function advance(): Promise<void> {
   isAdvancing = true;
   try {
     let { runId } = step.kind === 'resume' ? step : { runId: '' };
-    if (step.kind === 'resume') await resumeRun(runId);
-    else {
+    if (step.kind === 'resume') {
+      // Once: where it cannot go on, or is stopped again, the queue goes past it.
+      change({ resume: queue.resume?.filter((id) => id !== runId) });
+      await resumeRun(runId);
+    } else {
       const { name, recipe } = step.item;
       const own = Object.values(useRuns.getState().runs).filter((run) => run.group === queue.group);
       const resolved = withQueueRefs(recipe, (item) => runOfItem(item, own));
@@ -142,14 +150,8 @@ export function unfinishedOf(
 }
 /** Takes a stopped group up again: what was cut off goes on where it was, then what never began. No other queue may be on. */
 export async function takeUpQueue(group: string, items: readonly QueueItem[]): Promise<void> {
-  keep({ group, items: [...items], state: 'paused' });
-  const cut = Object.values(useRuns.getState().runs).find((run) => run.group === group && wasCutOff(run));
-  try {
-    if (cut) await resumeRun(cut.id);
-  } catch (cause) {
-    return change({ state: 'failed', error: (cause as StudioError).message });
-  }
-  change({ state: 'running' });
+  const own = Object.values(useRuns.getState().runs).filter((run) => run.group === group && wasCutOff(run));
+  keep({ group, items: [...items], state: 'running', resume: own.map(({ id }) => id) });
   await advance();
 }
 export async function pauseQueue(): Promise<void> {

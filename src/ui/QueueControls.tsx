@@ -66,7 +66,7 @@ export function QueueControls({
       <button
         type="button"
         className="button"
-        title="Ends the run that trains, which can be continued under Runs, and drops those that have not begun. Starting again trains all of them anew; Pause all keeps the place."
+        title="Ends the run that trains, which can be continued, and drops those that have not begun. Starting again trains all of them anew; Pause all keeps the place."
         onClick={on.stop}
       >
         Stop all

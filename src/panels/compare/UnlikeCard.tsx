@@ -2,8 +2,8 @@
 import { plural } from '../../lib/words';
 import { Card } from '../../ui/Card';
 import { DifferencesTable } from '../shared/DifferencesTable';
-import { budgetDiff } from '../shared/recipeDiff';
 import { useRefNames } from '../shared/refNames';
+import { budgetDiff } from './budgetDiff';
 import type { CompareRow } from './compareView';
 
 export function UnlikeCard({ rows }: { rows: readonly CompareRow[] }) {

@@ -22,7 +22,7 @@ import { progressWords } from '../../ui/runWords';
 import { Segmented } from '../../ui/Segmented';
 import { StartNotices } from '../../ui/StartNotices';
 import { TwoMetricsOf, twoMetricsNote } from '../shared/TwoMetricsCard';
-import { ARM_WORDS, type Chain, chainOf, findingOf, gainSeries, sizeOf, sizeWords } from './hackingView';
+import { ARM_WORDS, type Chain, chainOf, chainWords, findingOf, gainSeries, sizeOf } from './hackingView';
 import '../../ui/parts.css';
 import './hacking.css';
 
@@ -92,7 +92,7 @@ export function HackingPanel() {
             )
           }
         >
-          <p className="quiet hacking-small">{sizeWords(shownSize ?? size)}</p>
+          <p className="quiet hacking-small">{chainWords(shownSize ?? size)}</p>
           <Stages chain={chain} statsOf={(run) => (training.run?.id === run.id ? training.stats?.stepMs : undefined)} />
         </Card>
         <Card

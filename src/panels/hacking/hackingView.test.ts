@@ -3,7 +3,7 @@ import { hackingChain, hackingPolicy } from '../../labs/recipes/hacking';
 import type { MetricPoint, RunRecord } from '../../protocol/run';
 import { testRun } from '../../protocol/testRun';
 import { pointOf, type Reading, SECONDS } from '../../protocol/twoMetrics';
-import { chainOf, findingOf, gainSeries, gainsOf, sizeOf } from './hackingView';
+import { chainOf, chainWords, findingOf, gainSeries, gainsOf, sizeOf } from './hackingView';
 
 const reading = (metric: string, before: number, now: number, half: number): Reading => ({
   metric,
@@ -70,4 +70,13 @@ test('runs belong to their stage by the name of their recipe, those of other gro
 test('a chain knows the size that it was begun with', () => {
   const begun = (size: 'measured' | 'short') => ({ 'biased reward': testRun({ recipe: hackingChain(size)[0]! }) });
   expect([begun('measured'), begun('short'), {}].map(sizeOf)).toEqual(['measured', 'short', undefined]);
+});
+
+test('a chain says what it trains, by its recipes', () => {
+  const [judge, policy] = hackingChain('short');
+  expect(chainWords('short')).toMatch(
+    /^Two reward models of 60 steps on 8 pairs, two policies of 20 rollouts of 32 answers\./,
+  );
+  expect([judge!.args.max_steps, policy!.args.per_device_train_batch_size]).toEqual([60, 32]);
+  expect(chainWords('measured')).toContain('200 steps');
 });

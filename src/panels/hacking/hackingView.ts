@@ -7,8 +7,11 @@ import {
   type HackingArm,
   type HackingSize,
   type HackingStage,
+  hackingChain,
 } from '../../labs/recipes/hacking';
+import { argsOf } from '../../labs/trainerOf';
 import { signed } from '../../lib/words';
+import type { Recipe } from '../../protocol/recipe';
 import { rewardName } from '../../protocol/rewardRules';
 import type { RunRecord } from '../../protocol/run';
 import { changeWords, type Reading, readingsOf } from '../../protocol/twoMetrics';
@@ -30,12 +33,14 @@ export function sizeOf(chain: Chain): HackingSize | undefined {
   const sizes = Object.keys(HACKING_SIZES) as HackingSize[];
   return reward === undefined ? undefined : (sizes.find((size) => HACKING_SIZES[size].reward === reward) ?? 'measured');
 }
-export function sizeWords(size: HackingSize): string {
-  const { reward, policy } = HACKING_SIZES[size];
-  const what = `Two reward models of ${reward} steps on 16 pairs, two policies of ${policy} rollouts of 32 answers.`;
+/** What a chain trains, from its recipes. */
+export function chainWords(size: HackingSize): string {
+  const [judge, policy] = hackingChain(size);
+  const of = (recipe: Recipe | undefined, arg: string) => Number(argsOf(recipe!)[arg]);
+  const what = `Two reward models of ${of(judge, 'max_steps')} steps on ${of(judge, 'per_device_train_batch_size')} pairs, two policies of ${of(policy, 'max_steps')} rollouts of ${of(policy, 'per_device_train_batch_size')} answers.`;
   return size === 'measured'
-    ? `${what} On a processor alone that is about three quarters of an hour and more; a graphics card is faster.`
-    : `${what} About a quarter of the whole: it shows how the chain goes, and may end before quality has moved.`;
+    ? `${what} On a processor alone that is three quarters of an hour and more; a graphics card is faster.`
+    : `${what} Under a third of the whole: it shows how the chain goes, and may end before quality has moved.`;
 }
 
 export const ARM_WORDS: Record<HackingArm, { title: string; note: string }> = {

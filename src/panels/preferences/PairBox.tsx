@@ -17,6 +17,7 @@ import { Segmented } from '../../ui/Segmented';
 import { StateSelect } from '../../ui/StateSelect';
 import { directionWords, formulaLines, type LossOption, lossArgs, lossesOf, pairUnder } from './lossView';
 import {
+  type AddsUpTo,
   deltaLine,
   PAIR_HEATS,
   type PairHeat,
@@ -103,7 +104,12 @@ export function PairBox({
       actions={
         <>
           <StateSelect states={states} value={state.ref} onChange={setStateRef} />
-          <Segmented label="Colour tokens by" options={PAIR_HEATS} value={mode} onChange={setMode} />
+          <Segmented
+            label="Colour tokens by"
+            options={PAIR_HEATS.map((id) => ({ id, label: isLabelled ? id.replace('Δ', 'log π∕π_ref') : id }))}
+            value={mode}
+            onChange={setMode}
+          />
         </>
       }
       className="pref-box"
@@ -183,9 +189,11 @@ function SideStrip({
   const name = isLabelled ? (side === 'chosen' ? 'good' : 'bad') : side;
   const [chosen, setChosen] = useState<number>();
   const row = rowToRead(encoded);
+  // Alone, an answer has no side to be taken from the other.
+  const [sign, total]: [Side, AddsUpTo] = isLabelled ? ['chosen', 'log π∕π_ref'] : [side, 'Δ'];
   const heat = useCallback(
-    (t: number) => pairHeat(mode, side, readings!.policy, readings!.reference, t),
-    [mode, side, readings],
+    (t: number) => pairHeat(mode, sign, readings!.policy, readings!.reference, t, total),
+    [mode, sign, total, readings],
   );
   const token = chosen ?? (readings ? Math.max(0, tellingToken(side, row, readings.policy, readings.reference)) : 0); // biome-ignore format: one choice
   const sums = readings && sumsOf(row, readings.policy, readings.reference);
@@ -204,12 +212,12 @@ function SideStrip({
           tokens={tokens.slice(from)}
           selected={token - from}
           onSelect={(t) => setChosen(t + from)}
-          label={`${name} answer coloured by ${mode}`}
+          label={`${name} answer coloured by ${mode.replace('Δ', total)}`}
           heat={readings && ((t) => heat(t + from))}
         />
       </div>
       <p className="quiet train-small pref-token">
-        {readings && tokenWords(side, row, readings.policy, readings.reference, token)}
+        {readings && tokenWords(sign, row, readings.policy, readings.reference, token, total)}
       </p>
     </section>
   );

@@ -36,9 +36,15 @@ export function PreferencesPanel() {
       ? sets.filter(({ type }) => type === 'preference' || type === 'unpaired-preference')
       : pairSets;
   const own = opened.find(({ id }) => id === shown.data.train[0]?.ref)?.id ?? opened[0]?.id;
+  /** What reads pairs has those of the run, or where it has none the first that are here. */
+  const ownPairs = pairSets.find(({ id }) => id === own)?.id ?? pairSets[0]?.id;
   const [wanted, setPlace] = useState<{ of?: string; place: PairPlace }>();
   // The pair on show follows the data of the run, until a person takes another while that run is on show.
-  const place = (wanted?.of === own ? wanted?.place : undefined) ?? { datasetId: own ?? '', split: 'train', index: 0 };
+  const isThere = wanted?.of === own && opened.some(({ id }) => id === wanted?.place.datasetId);
+  const place = (isThere ? wanted?.place : undefined) ?? { datasetId: own ?? '', split: 'train', index: 0 };
+  // With an answer with a label open, the margins are those of the run's pairs, and none of them is the one on show.
+  const isPair = pairSets.some(({ id }) => id === place.datasetId);
+  const pairPlace = isPair ? place : { ...place, datasetId: ownPairs ?? '', index: -1 };
   const settings = useMemo(() => ({ ...settingsOf(shown), template: shown.template, model: shown.model.ref }), [shown]);
   const states = modelStates(shown.model.ref, run);
   const reference = referenceToRead(shown, run);
@@ -84,7 +90,7 @@ export function PreferencesPanel() {
       </div>
       {run && twoMetrics}
       <PairBox {...pairs} sets={opened} states={states} z={(run && lastValue(run.points, 'kl')) ?? 0} />
-      <MarginCard {...pairs} state={states[0]!} />
+      <MarginCard {...pairs} place={pairPlace} state={states[0]!} />
       {/* Two siblings with one key are kept twice when the run changes: each has its own. */}
       <Answers
         key={`answers ${run?.id}`}
@@ -94,14 +100,14 @@ export function PreferencesPanel() {
       {run && (run.status === 'finished' || run.status === 'stopped') && (
         <MeasuredCard run={run} starts={run.status === 'finished' && preferences.finishedHere && !run.group} />
       )}
-      {run && own !== undefined && (run.status === 'paused' || run.checkpoints.length > 0) && (
+      {run && ownPairs !== undefined && (run.status === 'paused' || run.checkpoints.length > 0) && (
         <StalenessCard
           key={`staleness ${run.id}`}
           run={run}
           recipe={shown}
           state={states[0]!}
           sets={pairSets}
-          datasetId={own}
+          datasetId={ownPairs}
           settings={settings}
           runs={Object.values(preferences.allRuns)}
         />

@@ -76,6 +76,9 @@ const TERM_STEPS = [0.02, 0.15, 0.5, 1.5] as const;
 const NATS_STEPS = [0.05, 0.4, 1.2, 2.5] as const;
 const levelOf = (value: number, steps: readonly number[]): number => steps.filter((step) => value >= step).length;
 
+/** What the tokens of an answer add up to: of a pair the difference of its sides, of an answer alone its log-ratio. */
+export type AddsUpTo = 'Δ' | 'log π∕π_ref';
+
 /** −4 … −1: green, raises Δ; 1 … 4: orange, lowers it, or is a high −log p or entropy. */
 export function pairHeat(
   mode: PairHeat,
@@ -83,13 +86,14 @@ export function pairHeat(
   policy: RowReading,
   reference: RowReading,
   t: number,
+  total: AddsUpTo = 'Δ',
 ): { level: number; words: string } {
   if (mode === 'adds to Δ') {
     const term = termOf(side, policy, reference, t);
     if (!Number.isFinite(term)) return { level: 0, words: 'not counted' };
     return {
       level: (term > 0 ? -1 : 1) * levelOf(Math.abs(term), TERM_STEPS),
-      words: `adds ${signed(term)} nats to Δ`,
+      words: `adds ${signed(term)} nats to ${total}`,
     };
   }
   const value = mode === 'entropy' ? policy.entropies[t]! : -policy.logps[t]!;
@@ -111,13 +115,20 @@ export function tellingToken(side: Side, row: RowToRead, policy: RowReading, ref
   return best;
 }
 
-/** What stands at a token: its two log-probabilities, and its share in Δ. */
-export function tokenWords(side: Side, row: RowToRead, policy: RowReading, reference: RowReading, t: number): string {
-  if (!counts(row, t)) return 'Part of the prompt: it is read, and its log-probability is in no loss on pairs.';
+/** What stands at a token: its two log-probabilities, and its share in what they add up to. */
+export function tokenWords(
+  side: Side,
+  row: RowToRead,
+  policy: RowReading,
+  reference: RowReading,
+  t: number,
+  total: AddsUpTo = 'Δ',
+): string {
+  if (!counts(row, t)) return 'Part of the prompt: it is read, and its log-probability is in no loss on answers.';
   const [p, ref] = [policy.logps[t]!, reference.logps[t]!];
   const term = termOf(side, policy, reference, t);
   const sign = side === 'chosen' ? '' : 'minus, because it is of the rejected answer, ';
-  return `log π ${number(p)}, log π_ref ${number(ref)}: ${sign}${signed(term)} nats of Δ. The model gives it ${(100 * Math.exp(p)).toFixed(1)} %, the reference ${(100 * Math.exp(ref)).toFixed(1)} %.`;
+  return `log π ${number(p)}, log π_ref ${number(ref)}: ${sign}${signed(term)} nats of ${total}. The model gives it ${(100 * Math.exp(p)).toFixed(1)} %, the reference ${(100 * Math.exp(ref)).toFixed(1)} %.`;
 }
 
 /** The chapter's worked example, and any other: Δ and what DPO makes of it. Probabilities of whole answers in (0, 1]. */

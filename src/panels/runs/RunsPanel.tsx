@@ -1,7 +1,7 @@
 // All runs: what was trained, how it went, what it came from; compared on one chart, kept as files.
 import { useRef, useState } from 'react';
-import { argsOf } from '../../labs/trainerOf';
 import { number, plural } from '../../lib/words';
+import type { Ref } from '../../protocol/recipe';
 import type { RunRecord } from '../../protocol/run';
 import { useModelName, useStoredModels } from '../../stores/models';
 import { isLive, panelOf } from '../../stores/runPanel';
@@ -17,7 +17,7 @@ import { Panel } from '../../ui/Panel';
 import { useRefNames } from '../shared/refNames';
 import { CompareCards } from './CompareCards';
 import { LineageCard } from './LineageCard';
-import { importedWords, newest, overrideWords, runColors, STATUS_WORDS, startedAt } from './runsView';
+import { importedWords, newest, overrideWords, rateOf, runColors, STATUS_WORDS, startedAt } from './runsView';
 import { SettingsCard } from './SettingsCard';
 import './runs.css';
 
@@ -25,6 +25,7 @@ const LIMIT = 6;
 
 export function RunsPanel() {
   useStoredModels(); // for the names of what the rows were trained on
+  const refName = useRefNames();
   const records = useRuns((s) => s.runs);
   const isLoaded = useRuns((s) => s.isLoaded);
   const [chosen, setChosen] = useState<string[]>([]);
@@ -132,6 +133,7 @@ export function RunsPanel() {
                         top.current?.scrollIntoView({ block: 'start' });
                       }}
                       attempt={attempt}
+                      refName={refName}
                     />
                   ))}
                 </tbody>
@@ -160,6 +162,7 @@ function Row({
   onChoose,
   onShow,
   attempt,
+  refName,
 }: {
   run: RunRecord;
   /** Of its curve; undefined where it is not on the chart. */
@@ -169,6 +172,8 @@ function Row({
   /** Its curves alone. */
   onShow: () => void;
   attempt: (verb: () => Promise<string | undefined>) => void;
+  /** What a set is called here; asked for once by the table. */
+  refName: (ref: Ref) => string;
 }) {
   const [draft, setDraft] = useState<string>();
   const openRun = useWorkbench((s) => s.openRun);
@@ -186,7 +191,6 @@ function Row({
   const canResume =
     !run.imported && (run.status === 'interrupted' || run.status === 'stopped' || run.status === 'failed');
   const nameOf = useModelName();
-  const refName = useRefNames();
   const started = startedAt(run);
   const value = (metric: string) => {
     const v = newest(run, metric);
@@ -249,7 +253,7 @@ function Row({
         {run.imported ? 'not in the log' : run.recipe.data.train.map(({ ref }) => refName(ref)).join(' + ')}
       </td>
       <td data-label="learning_rate" className="n mono">
-        {String(run.imported ? (run.recipe.args.learning_rate ?? '–') : (argsOf(run.recipe).learning_rate ?? '–'))}
+        {rateOf(run)}
       </td>
       <td data-label="step" className="n">
         {run.step} / {run.maxSteps}

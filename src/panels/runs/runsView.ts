@@ -1,7 +1,9 @@
 // What the runs table says, as pure functions.
+import { argsOf } from '../../labs/trainerOf';
 import { plural } from '../../lib/words';
 import { MODEL_TEMPLATE } from '../../protocol/recipe';
 import type { RunRecord } from '../../protocol/run';
+import { trainers } from '../../trainers/registry';
 
 const COLORS = Array.from({ length: 6 }, (_, i) => `var(--s${i})`);
 /** A run keeps its colour across the app: by its id, not by its place in a list. */
@@ -46,6 +48,12 @@ export const importedWords = ({ name, imported, points }: RunRecord, since?: str
     : imported
       ? `Imported the log “${name}”: ${plural(points.length, 'step')} of curves, no weights.${imported.notes.map((note) => ` ${note}`).join('')}`
       : `Imported “${name}”.`;
+
+/** Its learning_rate, the trainer's default among them; of a log, or a trainer that this studio does not have, what was written. */
+export function rateOf({ recipe, imported }: Pick<RunRecord, 'recipe' | 'imported'>): string {
+  const args = imported || !(recipe.trainer in trainers) ? recipe.args : argsOf(recipe);
+  return String(args.learning_rate ?? '–');
+}
 
 /** Newest value of a metric, or undefined. */
 export function newest(run: RunRecord, metric: string): number | undefined {

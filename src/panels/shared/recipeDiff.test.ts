@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { testRun } from '../../protocol/testRun';
 import { fields } from '../../trainers/sft/config';
-import { budgetDiff, recipeDiff } from './recipeDiff';
+import { recipeDiff } from './recipeDiff';
 
 const name = (ref: string) => (ref === 'sha256:aa' ? 'my-model' : ref.replace('builtin:', ''));
 const diff = (...runs: Parameters<typeof recipeDiff>[0]) => recipeDiff(runs, name);
@@ -53,14 +53,15 @@ test('what a log does not say is no difference; it is counted', () => {
   ]); // biome-ignore format: a table
   expect(untold).toBeGreaterThan(20);
 });
-test('methods beside each other: their budget, not what makes them', () => {
-  const dpo = testRun({
-    recipe: { trainer: 'dpo', args: { max_steps: 400, learning_rate: 1e-4, beta: 0.1, eval_steps: 5 } },
-  });
-  const cpo = testRun({ recipe: { trainer: 'cpo', args: { max_steps: 200, learning_rate: 1e-4, beta: 2, loss_type: 'simpo' }, seed: 7 } }); // biome-ignore format: as above
-  const keys = (...runs: Parameters<typeof budgetDiff>[0]) => budgetDiff(runs, name).map(({ key }) => key);
-  expect(keys(dpo, cpo)).toEqual(['data.seed', 'args.max_steps', 'seed']);
-  expect(keys(dpo, dpo)).toEqual([]);
-  // An adapter beside all weights is no part of a method.
-  expect(keys(dpo, testRun({ recipe: { ...dpo.recipe, peft: { r: 4 } } }))).toEqual(['peft']);
+test('what a run is paid, and adapters that it starts with, are settings', () => {
+  const rules = [{ type: 'rule', id: 'rubric' }, { type: 'rule', id: 'schema_valid', weight: 0.25, args: { json: 0.5 } }]; // biome-ignore format: one list
+  const by = (rewards: object[]) => testRun({ recipe: { trainer: 'rloo', rewards: rewards as never } });
+  expect(diff(by(rules), by([{ type: 'model', ref: 'sha256:aa', weight: 2 }])).differences).toEqual([
+    {
+      key: 'rewards',
+      values: [{ text: '1 rubric + 0.25 schema_valid (json 0.5)', kind: 'set' }, { text: '2 my-model', kind: 'set' }],
+    },
+  ]); // biome-ignore format: a table
+  const adapted = testRun({ recipe: { model: { ref: 'builtin:nano', adapters: ['sha256:aa'] } } });
+  expect(diff(adapted, testRun({})).differences.map(({ key }) => key)).toEqual(['model.adapters']);
 });

@@ -2,7 +2,7 @@
 import { defaults } from '../../lib/fields';
 import type { Json } from '../../protocol/chat';
 import { LORA_DEFAULTS } from '../../protocol/peft';
-import { type DataRef, MODEL_TEMPLATE, type Ref } from '../../protocol/recipe';
+import { type DataRef, MODEL_TEMPLATE, type Ref, type RewardSpec } from '../../protocol/recipe';
 import type { RunRecord } from '../../protocol/run';
 import type { TwoMetrics } from '../../protocol/twoMetrics';
 import { trainers } from '../../trainers/registry';
@@ -47,6 +47,10 @@ function withDefaults(
 const twoMetricsWords = ({ every, cases, targets, guardrails, stop }: TwoMetrics): string =>
   `${every > 0 ? `every ${every} steps` : 'at both ends'} on ${cases} cases: ${targets.map(({ metric }) => metric).join(', ')}, against ${guardrails.map(({ metric, worse_by }) => `${metric} ${worse_by}`).join(', ')}${stop ? '; stops' : ''}`;
 
+/** `0.25 schema_valid (json 0.5)`. */
+const rewardWords = (spec: RewardSpec, name: (ref: Ref) => string): string =>
+  [spec.weight ?? 1, spec.type === 'rule' ? spec.id : name(spec.ref), spec.type === 'rule' && spec.args && `(${words(spec.args)})`].filter((one) => one !== undefined && one !== false).join(' '); // biome-ignore format: one list
+
 /** All of a run by their names, in the order of a recipe. `name`: what a ref is called here. */
 export function settingsOf(run: RunRecord, name: (ref: Ref) => string): Settings {
   const { recipe, imported, backend } = run;
@@ -59,6 +63,8 @@ export function settingsOf(run: RunRecord, name: (ref: Ref) => string): Settings
     args,
     peft,
     reference,
+    rewards,
+    teacher,
     evaluation,
     two_metrics: watch,
     seed,
@@ -73,6 +79,7 @@ export function settingsOf(run: RunRecord, name: (ref: Ref) => string): Settings
   return {
     trainer: set(trainer),
     model: set(name(model.ref)),
+    'model.adapters': model.adapters?.length ? set(model.adapters.map(name).join(', ')) : NONE,
     'model.quantization': model.quantization
       ? set(words({ ...model.quantization }))
       : { text: 'none', kind: 'default' },
@@ -83,6 +90,8 @@ export function settingsOf(run: RunRecord, name: (ref: Ref) => string): Settings
     'data.seed': orDefault(data.seed, String(seed)),
     'data.flipped_votes': orDefault(data.flipped_votes, '0'),
     reference: reference ? set(reference === 'adapter_off' ? 'adapter_off' : name(reference)) : NONE,
+    rewards: rewards?.length ? set(rewards.map((spec) => rewardWords(spec, name)).join(' + ')) : NONE,
+    teacher: teacher ? set(name(teacher)) : NONE,
     ...withDefaults('args', args, defaults(known)),
     peft: set(peft ? 'LoRA' : 'none: all weights'),
     ...(peft && withDefaults('peft', peft, LORA_DEFAULTS)),
@@ -119,12 +128,3 @@ export function recipeDiff(
   });
   return { differences, untold };
 }
-
-/** What makes the method, and what is only measured or kept on the way. */
-const NOT_OF_BUDGET =
-  /^(trainer|reference|data\.eval|evaluation|two_metrics|overrides|args\.(beta|loss_type|eval_.*|max_eval_.*|per_device_eval_.*|generat.*|logging_.*|save_.*|report_.*))$/;
-/** Differences in what every run of several methods has a value of: data, budget, rates. What one method alone has is its own. */
-export const budgetDiff = (runs: readonly RunRecord[], name: (ref: Ref) => string): Difference[] =>
-  recipeDiff(runs, name).differences.filter(
-    ({ key, values }) => !NOT_OF_BUDGET.test(key) && values.every(({ kind }) => kind === 'set' || kind === 'default'),
-  );
