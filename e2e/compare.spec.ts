@@ -4,6 +4,7 @@ import { expect, test } from './guarded';
 import { openStudio, WASM } from './studio';
 
 test('methods are queued on one budget, measured on the same cases, and priced', async ({ page }) => {
+  test.slow(); // each run is measured at both ends, for the two metrics
   await openStudio(page, WASM, 'compare');
   await expect(page.getByRole('heading', { level: 1, name: 'Compare methods' })).toBeVisible();
   await expect(page.getByLabel('start model')).toHaveValue('builtin:nano');
@@ -12,7 +13,7 @@ test('methods are queued on one budget, measured on the same cases, and priced',
   await page.getByLabel('optimizer steps each').press('Tab');
   await page.getByRole('button', { name: 'Train 2 runs' }).click();
   const measure = page.getByRole('button', { name: 'Measure 2 runs' });
-  await expect(measure).toBeEnabled({ timeout: 60_000 });
+  await expect(measure).toBeEnabled({ timeout: 180_000 });
   await expect(page.getByText(/^3 steps at 0\.0+1, not measured$/)).toHaveCount(2);
   await measure.click();
   await expect(page.getByText(/: \d+ of 70 answers$/)).toBeVisible();

@@ -69,4 +69,17 @@ test('a run lies among the outcomes, and a guardrail that is surely worse stops 
   await page.getByRole('radio', { name: 'short' }).click();
   await expect(page.getByText(/^Two reward models of 60 steps .* two policies of 20 rollouts/)).toBeVisible();
   await isAccessible(page, 'reward hacking before it is trained');
+  // A chain that was stopped is taken up where it was, also after a reload.
+  await page.getByRole('button', { name: 'Train the four runs' }).click();
+  const first = page.getByRole('listitem').filter({ hasText: 'biased reward' });
+  await expect(first).toContainText(/step \d+ of 60/, { timeout: 90_000 });
+  await page.getByRole('button', { name: 'Stop all' }).click();
+  const goOn = page.getByRole('button', { name: 'Continue with biased reward, then 3 more' });
+  await expect(goOn).toBeVisible({ timeout: 60_000 });
+  await page.reload();
+  await goOn.click({ timeout: 60_000 });
+  await expect(first).toContainText(/step \d+ of 60/, { timeout: 90_000 });
+  await expect(page.getByText('1 of 4 runs begun')).toBeVisible();
+  await page.getByRole('button', { name: 'Stop all' }).click();
+  await expect(goOn).toBeVisible({ timeout: 60_000 });
 });
