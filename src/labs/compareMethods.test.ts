@@ -14,6 +14,9 @@ test('SimPO is CPO’s trainer with its loss; SFT and reward models are no metho
   expect(comparedMethod(preferenceRecipe('simpo'))?.id).toBe('simpo');
   expect(comparedMethod(preferenceRecipe('cpo'))?.id).toBe('cpo');
   expect(comparedMethod({ trainer: 'sft', args: {} })).toBeUndefined();
+  // A log has no trainer, and a run of another version one that is not here.
+  for (const trainer of ['', 'grpo_of_2031'])
+    expect(comparedMethod({ trainer, args: { loss_type: 'x' } })).toBeUndefined();
   expect(comparedMethod({ trainer: 'reward', args: {} })).toBeUndefined();
 });
 

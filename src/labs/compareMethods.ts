@@ -2,6 +2,7 @@
 // Data only, so that the page may read it.
 import type { Recipe, RewardSpec } from '../protocol/recipe';
 import type { RunRecord } from '../protocol/run';
+import { trainers } from '../trainers/registry';
 import { rolloutPlanOf, runCounts } from './methodCounts';
 import { type PreferenceMethod, preferenceNano, preferenceRecipe } from './recipes/preference';
 import { type RlhfMethod, rlhfNano, rlhfRecipe } from './recipes/rlhf';
@@ -74,6 +75,8 @@ const ALL = [...COMPARED_METHODS, ...OTHERS];
 /** Undefined for what is no method on preferences or rewards. */
 export function comparedMethod(recipe: Pick<Recipe, 'trainer' | 'args'>): ComparedMethod | undefined {
   const { trainer } = recipe;
+  // A log says no trainer, and a run of another version may have one that is not here.
+  if (!(trainer in trainers)) return undefined;
   const { loss_type, cpo_alpha } = argsOf(recipe);
   // With the NLL of the chosen answer beside it, it is CPO-SimPO, which is held in place.
   const id = trainer === 'cpo' && loss_type === 'simpo' && cpo_alpha === 0 ? 'simpo' : trainer;

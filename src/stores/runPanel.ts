@@ -68,11 +68,20 @@ export function runElsewhere(
   { runs, stats }: { runs: Readonly<Record<string, RunRecord>>; stats: Readonly<Record<string, { stepMs?: number }>> },
   href: string,
   opened: string | undefined,
-): { run: RunRecord; panel: RunPanel; stepMs: number | undefined; isLive: boolean } | undefined {
+  queueGroup?: string,
+): { run: RunRecord; panel: RunPanel; stepMs: number | undefined; isLive: boolean; isQueue: boolean } | undefined {
   const others = Object.values(runs).filter((run) => !run.imported && panelOf(run).href !== href);
   const run =
     others.find(({ status }) => status === 'running' || status === 'paused') ?? others.find(({ id }) => id === opened);
-  return run && { run, panel: panelOf(run), stepMs: stats[run.id]?.stepMs, isLive: isLive(run) };
+  return (
+    run && {
+      run,
+      panel: panelOf(run),
+      stepMs: stats[run.id]?.stepMs,
+      isLive: isLive(run),
+      isQueue: queueGroup !== undefined && run.group === queueGroup,
+    }
+  );
 }
 
 /** Groups of that kind, the newest first. */

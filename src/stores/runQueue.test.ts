@@ -152,6 +152,15 @@ describe('the queue itself', () => {
       expect(worker.started).toEqual([]);
     },
   );
+  test('a run of a paused queue that is continued where it stands takes the queue with it', async () => {
+    await startQueue('g', items);
+    await pauseQueue();
+    expect(useRunQueue.getState().queue?.state).toBe('paused');
+    patch('a', { status: 'running' }); // Continue in the bar
+    expect(useRunQueue.getState().queue?.state).toBe('running');
+    patch('a', { status: 'finished' });
+    await vi.waitFor(() => expect(worker.started).toEqual(['a', 'b']));
+  });
   test('a stopped run that cannot go on is told, and the queue can be continued', async () => {
     await startQueue('g', items);
     await stopQueue();

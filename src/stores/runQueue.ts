@@ -127,7 +127,18 @@ async function advance(): Promise<void> {
   }
   void advance(); // the run may have ended before this one returned
 }
-useRuns.subscribe(() => void advance());
+useRuns.subscribe(({ runs }, { runs: before }) => {
+  const { queue } = useRunQueue.getState();
+  // Its run was continued where it stands, in the bar or under Runs: the queue goes on with it.
+  const isContinued = Object.values(runs).some(
+    ({ id, group, status }) =>
+      group === queue?.group &&
+      status === 'running' &&
+      (before[id]?.status === 'paused' || before[id]?.status === 'interrupted'),
+  );
+  if (queue?.state === 'paused' && isContinued) change({ state: 'running' });
+  void advance();
+});
 
 /** Begins a queue; the one before it, if there is one, must have ended. Resolves when the first run has started or failed to. */
 export async function startQueue(group: string, items: readonly QueueItem[]): Promise<void> {

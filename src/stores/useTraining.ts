@@ -69,6 +69,10 @@ export function useTraining<R extends Recipe>({
   const memory = useMemoryPlan(recipe, countsMemory);
   const [isStarting, setStarting] = useState(false);
   const [{ gate, failure }, setTrouble] = useState<ReturnType<typeof troubleOf>>({});
+  // What was found in one recipe says nothing of another: of its rows, its method, its template.
+  const asked = JSON.stringify([recipe.trainer, recipe.data, recipe.model, recipe.template]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a change of what was asked is all that matters
+  useEffect(() => setTrouble(({ gate: _, ...rest }) => rest), [asked]);
   const starting = useRef<AbortController>(undefined);
   // A retry starts with what the recipe is then.
   const latest = useRef({ recipe, nameOf });
@@ -130,7 +134,7 @@ export function useTraining<R extends Recipe>({
     /** The run in view began in this tab: what follows it may begin by itself. */
     finishedHere: run !== undefined && startedHere.includes(run.id),
     /** A run of another page that is told in a line. */
-    elsewhere: runElsewhere({ runs, stats }, href, runId),
+    elsewhere: runElsewhere({ runs, stats }, href, runId, hasQueue ? queue?.group : undefined),
     memory,
     complaints,
     /** Why no run can start from this recipe; undefined when one can. */
@@ -157,11 +161,16 @@ export function useTraining<R extends Recipe>({
       stop: isQueued ? () => void attempt(stopQueue) : withRun(stopRun),
     },
     /** Controls of the queue whose groups begin with `prefix`; it would train `items`. */
-    /** `group`: one of this prefix on show, which can be taken up again where it was stopped. */
+    /** `group`: one of the prefix on show, which can be taken up again where it was stopped. */
     queueOf: (prefix: string, items: readonly QueueItem[], group?: string) => ({
       queue: queueView(queue, prefix, list),
       startLabel: items.length === 0 ? 'Choose what to train' : `Train ${plural(items.length, 'run')}`,
       canStart: items.length > 0 && !isBusy && queue === undefined,
+      /** Why no queue can start here, where another is on. */
+      reason:
+        queue && !queue.group.startsWith(prefix)
+          ? `“${queue.items[0]?.name}” and ${plural(queue.items.length - 1, 'other')} are ${queue.state === 'running' ? 'on' : 'paused'}: they have to end, or be stopped where they were begun, first.`
+          : undefined,
       unfinished: group !== undefined && queue === undefined && !isBusy ? unfinishedOf(group, items, list) : [],
       on: {
         takeUp: () => void attempt(async () => group !== undefined && (await takeUpQueue(group, items))),

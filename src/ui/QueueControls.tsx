@@ -17,6 +17,7 @@ export function QueueControls({
   startLabel,
   canStart,
   unfinished = [],
+  reason,
   on,
 }: {
   /** The queue that these controls are about, once it has begun. */
@@ -25,6 +26,8 @@ export function QueueControls({
   canStart: boolean;
   /** What is left of the runs on show, which were stopped before their end. */
   unfinished?: readonly string[];
+  /** Why it cannot start, in a sentence. */
+  reason?: string | undefined;
   on: {
     takeUp: () => void;
     start: () => void;
@@ -47,9 +50,17 @@ export function QueueControls({
             {unfinished.length > 1 && `, then ${unfinished.length - 1} more`}
           </button>
         )}
-        <button type="button" className="button" disabled={!canStart} onClick={on.start}>
+        <button
+          type="button"
+          className="button"
+          disabled={!canStart}
+          title={reason}
+          aria-description={reason}
+          onClick={on.start}
+        >
           {startLabel}
         </button>
+        {reason && <span className="quiet queue-reason">{reason}</span>}
       </>
     );
   return (

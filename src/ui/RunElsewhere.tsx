@@ -8,11 +8,14 @@ export function RunElsewhere({
   panel,
   stepMs,
   isLive,
+  isQueue = false,
 }: {
   run: RunRecord;
   panel: { href: string; name: string };
   stepMs: number | undefined;
   isLive: boolean;
+  /** Others follow it, and this page has a queue of its own, of which one at a time can be on. */
+  isQueue?: boolean;
 }) {
   return (
     <p className="quiet" role="status">
@@ -20,7 +23,11 @@ export function RunElsewhere({
       <a className="link" href={panel.href}>
         {panel.name}
       </a>
-      {isLive ? '; what is started here waits for its end.' : '.'}
+      {!isLive
+        ? '.'
+        : isQueue
+          ? ', and others follow it: what is on this page can start when they have ended, or were stopped there.'
+          : '; what is started here waits for its end.'}
     </p>
   );
 }

@@ -128,7 +128,7 @@ export function agreementWords({ title, n, kappa, observed, expected }: Agreemen
   if (n === 0) return `With ${title}: no pair that both have judged.`;
   const seen = `you agree on ${percent(observed)} of ${plural(n, 'pair')}; by chance it would be ${percent(expected)}`;
   if (Number.isNaN(kappa)) return `With ${title} ${seen}. κ says nothing where both always gave the same answer.`;
-  const band = BANDS.find(([from]) => kappa >= from)?.[1] ?? (kappa > 0 ? 'slight' : 'no better than chance');
+  const band = BANDS.find(([from]) => kappa >= from)?.[1] ?? (kappa >= 0.005 ? 'slight' : 'no better than chance');
   return `With ${title} ${seen}. ${band[0]!.toUpperCase()}${band.slice(1)}.`;
 }
 

@@ -41,7 +41,6 @@ const itemsOf = (size: HackingSize) => hackingChain(size).map((recipe) => ({ nam
 
 export function HackingPanel() {
   const start = useMemo(() => hackingReward('biased'), []);
-  const [size, setSize] = useState<HackingSize>('measured');
   const training = useTraining({
     href: '#/hacking',
     recipe: start,
@@ -51,9 +50,11 @@ export function HackingPanel() {
   });
   const groups = groupsOf(training.runs, HACKING_GROUP);
   const [wanted, setWanted] = useState<string>();
+  const [wantedSize, setSize] = useState<HackingSize>();
   const group = wanted !== undefined && groups.includes(wanted) ? wanted : groups[0];
   const chain = chainOf(training.runs, group);
   const shownSize = sizeOf(chain);
+  const size = wantedSize ?? shownSize ?? 'measured';
   const wholly = training.queueOf(HACKING_GROUP, itemsOf(size));
   const { unfinished, on } = training.queueOf(HACKING_GROUP, itemsOf(shownSize ?? size), group);
   const queue = { ...wholly, unfinished, on: { ...wholly.on, takeUp: on.takeUp } };
@@ -65,7 +66,7 @@ export function HackingPanel() {
       actions={
         <>
           {!queue.queue && <Segmented label="Size of the chain" options={SIZES} value={size} onChange={setSize} />}
-          <QueueControls {...queue} startLabel="Train the four runs" />
+          <QueueControls {...queue} startLabel={group === undefined ? 'Train the four runs' : 'Train four runs anew'} />
         </>
       }
     >

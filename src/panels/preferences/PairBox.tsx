@@ -15,7 +15,7 @@ import { Fault } from '../../ui/Fault';
 import { RowStepper } from '../../ui/RowStepper';
 import { Segmented } from '../../ui/Segmented';
 import { StateSelect } from '../../ui/StateSelect';
-import { directionWords, formulaLines, type LossOption, lossArgs, lossesOf, pairUnder } from './lossView';
+import { directionWords, formulaLines, type LossOption, lossArgs, lossesOf, pairUnder, sftTerm } from './lossView';
 import {
   type AddsUpTo,
   deltaLine,
@@ -253,6 +253,7 @@ function PairNumbers({ recipe, sides }: { recipe: Recipe; sides: [SideSums, Side
       {lossesOf(recipe).map((option) => (
         <LossOfPair key={option.id} option={option} recipe={recipe} sides={sides} />
       ))}
+      <SftOfPair recipe={recipe} sides={sides} />
     </>
   );
 }
@@ -282,6 +283,27 @@ function LossOfPair({ option, recipe, sides }: { option: LossOption; recipe: Rec
         )}
         ∂L∕∂log π: chosen <span className="mono">{signed(under.chosen)}</span>, rejected{' '}
         <span className="mono">{signed(under.rejected)}</span>; a step moves {directionWords(under)}.
+      </p>
+    </div>
+  );
+}
+
+/** The NLL of the chosen answer, where the loss adds it up with another: what holds the chosen answer up. */
+function SftOfPair({ recipe, sides: [chosen] }: { recipe: Recipe; sides: [SideSums, SideSums] }) {
+  const term = sftTerm(recipe, chosen);
+  if (!term) return null;
+  return (
+    <div className="pref-formulas">
+      <p className="quiet">
+        DPO sft: the mean −log π of the chosen answer’s tokens, so that it is learnt and not only preferred.
+      </p>
+      <p className="mono">
+        <span className="quiet">{term.formula}</span>
+        <br />
+        {term.numbers}
+      </p>
+      <p>
+        ∂L∕∂log π: chosen <span className="mono">{signed(term.chosen)}</span>; a step moves chosen ↑.
       </p>
     </div>
   );

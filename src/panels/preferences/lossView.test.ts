@@ -10,6 +10,7 @@ import {
   lossMark,
   lossOption,
   pairUnder,
+  sftTerm,
 } from './lossView';
 import { curveOf, marginRange, pairsUnder, summaryOf, summaryWords } from './marginView';
 import { METHODS } from './methods';
@@ -98,4 +99,17 @@ test('of a sum the chart marks no ln 2, and says what is added', () => {
   // A weight alone moves the value too.
   expect(lossMark(dpo({ loss_weights: [2] }))).toBeUndefined();
   expect(lossMark(by('kto'))).toEqual({ value: 0.5, label: 'at r = z' });
+});
+
+test('sft beside another loss: the mean −log π of the chosen answer, by its weight, and what it pulls', () => {
+  const chosen = { logps: -10, length: 4 };
+  const of = (args: object) => sftTerm({ trainer: 'dpo', args: args as never }, chosen);
+  expect(of({ loss_type: ['sigmoid', 'sft'], loss_weights: [1, 0.5] })).toEqual({
+    formula: '0.5 · −log π(c) ∕ |c|',
+    numbers: '0.5 · 10.0 ∕ 4 = 1.25',
+    chosen: -0.125,
+  });
+  expect(of({ loss_type: ['sigmoid', 'sft'] })?.chosen).toBe(-0.25);
+  expect(of({ loss_type: ['sigmoid'] })).toBeUndefined();
+  expect(sftTerm({ trainer: 'orpo', args: {} }, chosen)).toBeUndefined();
 });

@@ -74,6 +74,23 @@ export function addedLosses(recipe: Pick<Recipe, 'trainer' | 'args'>): string | 
   return types.map((type, i) => ((weights[i] ?? 1) === 1 ? type : `${weights[i]} · ${type}`)).join(' + ');
 }
 
+/** The term `sft` of a DPO run on one pair: w · −log π(chosen) ∕ |c|; undefined where the run has none. TRL takes the mean over a batch's tokens. */
+export function sftTerm(
+  recipe: Pick<Recipe, 'trainer' | 'args'>,
+  { logps, length }: { logps: number; length: number },
+): { formula: string; numbers: string; chosen: number } | undefined {
+  const args = argsOf(recipe);
+  const at = [args.loss_type ?? []].flat().indexOf('sft');
+  if (recipe.trainer !== 'dpo' || at < 0 || length === 0) return undefined;
+  const weight = ((args.loss_weights ?? []) as number[])[at] ?? 1;
+  const times = weight === 1 ? '' : `${weight} · `;
+  return {
+    formula: `${times}−log π(c) ∕ |c|`,
+    numbers: `${times}${number(-logps)} ∕ ${length} = ${number((weight * -logps) / length)}`,
+    chosen: -weight / length,
+  };
+}
+
 /** What one pair does under a loss. */
 export interface PairUnder {
   loss: number;

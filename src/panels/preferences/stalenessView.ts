@@ -23,7 +23,7 @@ export function decidedWords({ n, before, now, newly }: Decided, above: number):
       : left / n < 0.25
         ? `${left} are not: few, so that an order is learnt from new pairs rather, from answers of the model as it is.`
         : `${left} are not.`;
-  return `${now} of ${plural(n, 'pair')} are ${what} now, ${before} were before the update; ${newly} are newly so. ${rest}`;
+  return `${now} of ${plural(n, 'pair')} are ${what} now, ${before} were before the update; ${newly} of them only now. ${rest}`;
 }
 
 const shareWords = ({ share, low, high, right, n }: JudgeAccuracy): string =>

@@ -17,7 +17,7 @@ test('recipes are valid, and runs are told by their votes', () => {
 });
 test('a margin column is told where rows have one', () => {
   expect(marginWords([{ row: { margin: 0.8 } }])).toMatch(
-    /^Its rows have a margin \(the first 0\.8\): .*r_c − r_r − margin/,
+    /^Its rows have a margin \(the first 0\.800\): .*r_c − r_r − margin/,
   );
   expect(marginWords([{ row: {} }])).toBeUndefined();
   expect(marginWords([])).toBeUndefined();

@@ -1,7 +1,7 @@
 // The recipe in words: what a run of it is called, and what its rows bring. Pure.
 import { configOf } from '../../labs/trainerOf';
 import { defaults } from '../../lib/fields';
-import { percent } from '../../lib/words';
+import { number, percent } from '../../lib/words';
 import type { Json } from '../../protocol/chat';
 import type { Recipe } from '../../protocol/recipe';
 import type { DatasetRowView } from '../../protocol/requests';
@@ -26,6 +26,6 @@ export function nextName({ data, peft }: Recipe, runs: readonly { name: string }
 export function marginWords(rows: readonly Pick<DatasetRowView, 'row'>[]): string | undefined {
   const margin = rows[0]?.row.margin;
   return typeof margin === 'number'
-    ? `Its rows have a margin (the first ${margin}): the loss is −log σ(r_c − r_r − margin), so that a strong vote asks for a larger lead.`
+    ? `Its rows have a margin (the first ${number(margin)}): the loss is −log σ(r_c − r_r − margin), so that a strong vote asks for a larger lead.`
     : undefined;
 }

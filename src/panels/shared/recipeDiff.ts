@@ -86,7 +86,8 @@ export function settingsOf(run: RunRecord, name: (ref: Ref) => string): Settings
     template: set(template === MODEL_TEMPLATE ? 'the model’s own' : name(template)),
     'data.train': set(sources(data.train)),
     'data.eval': set(sources(data.eval)),
-    'data.rows': orDefault(data.rows, 'all'),
+    // Of built-in sets, which are made as long as it says; one's own are read whole.
+    'data.rows': data.train.some(({ ref }) => ref.startsWith('builtin:')) ? orDefault(data.rows, 'all') : NONE,
     'data.seed': orDefault(data.seed, String(seed)),
     'data.flipped_votes': orDefault(data.flipped_votes, '0'),
     reference: reference ? set(reference === 'adapter_off' ? 'adapter_off' : name(reference)) : NONE,

@@ -38,7 +38,7 @@ test('what the intervals do not promise is named: rare and large changes of metr
 test('which outcomes so many cases can reach, and how many the others take', () => {
   // 28 intervals: 0 among 67 leaves out a share of 0.1, ln(0.05 / 56) / ln 0.9 = 66.6; 0 among 348 one of 0.02.
   expect(reachWords(DEFAULT_TWO_METRICS, 200)).toBe(
-    'over 4 looks at 7 metrics a share that no answer changed is then known to ±0.08; enough to say that untouched guardrails hold, so that an improvement can be called real; no change, or drift without a rise, takes up to 348; refusal_precision counts only refusals that were given, and stays open where they are few',
+    'over 4 looks at 7 metrics a share that no answer changed is then known to ±0.08; enough to say that untouched guardrails hold, so that an improvement can be called real; no change, or drift without a rise, takes up to 348 cases; refusal_precision counts only refusals that were given, and stays open where they are few',
   );
   expect(reachWords({ ...DEFAULT_TWO_METRICS, cases: 66 }, 200)).toContain(
     'no improvement can be called real: that takes 67;',
@@ -47,8 +47,8 @@ test('which outcomes so many cases can reach, and how many the others take', () 
   expect(reachWords({ ...spec, targets: [{ metric: 'turn_correct' }] }, 200)).toContain('whose least rise is 0 has not risen can never be said'); // biome-ignore format: one line
   // A rate starts from a half and cannot go further than that; a reward has no bound to count cases by.
   const of = (metric: string, better_by: number) => ({ ...spec, every: 0, cases: 8, targets: [{ metric, better_by }] });
-  expect(reachWords(of('rubric', 0.1), 200)).toMatch(/takes up to 42$/);
-  expect(reachWords(of('win_rate', 0.1), 200)).toMatch(/takes up to 20$/);
+  expect(reachWords(of('rubric', 0.1), 200)).toMatch(/takes up to 42 cases$/);
+  expect(reachWords(of('win_rate', 0.1), 200)).toMatch(/takes up to 20 cases$/);
   expect(reachWords(of('reward', 0), 200)).not.toContain('change, or drift');
 });
 test('steps that are counted from epochs are not known: nothing is promised by them, save at both ends alone', () => {

@@ -101,7 +101,7 @@ export function reachWords(spec: TwoMetrics, maxSteps: number): string {
       ? 'enough to say that untouched guardrails hold, so that an improvement can be called real'
       : `too few to say that untouched guardrails hold, so that no improvement can be called real: that takes ${hold}`;
   const flat = Number.isFinite(most)
-    ? `no change, or drift without a rise, takes up to ${most}`
+    ? `no change, or drift without a rise, takes up to ${plural(most, 'case')}`
     : 'that a target whose least rise is 0 has not risen can never be said';
   const given = spec.guardrails.some(({ metric }) => metric === 'refusal_precision')
     ? '; refusal_precision counts only refusals that were given, and stays open where they are few'
