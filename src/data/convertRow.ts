@@ -25,8 +25,8 @@ export interface FoundForm {
   isExact: boolean;
   /** Other forms whose own columns are all there too: the person may have meant one of them. */
   others: FormId[];
-  /** The two texts of a column that is called label: marks in the person's own words, or two classes. */
-  textLabels?: [string, string];
+  /** The few texts of a column that is called label: marks in the person's own words, or classes. */
+  textLabels?: string[];
 }
 
 /** Forms in the order in which columns of other names are guessed: the plainest first. Those left out would be a guess too many. */
@@ -71,7 +71,7 @@ export function findForm(columns: readonly string[], sample: readonly Columns[])
         !required(id).every((name) => own.includes(name)),
     );
     const mapping = { form, columns: Object.fromEntries(used.map((name) => [name, name])) };
-    const textLabels = form === 'prompt-completion' ? twoTexts(sample.map(({ label }) => label)) : undefined;
+    const textLabels = form === 'prompt-completion' ? fewTexts(sample.map(({ label }) => label)) : undefined;
     return textLabels
       ? { mapping, isExact: true, others: [...others, 'unpaired-preference'], textLabels }
       : { mapping, isExact: true, others };
@@ -104,7 +104,7 @@ export function formReason(
       ? ` ${others.map((id) => formOf(id).title).join(' and ')} would fit too; TRL reads ${required(form).join(', ')} first. Choose the other form where you mean it.`
       : '';
   const marks = textLabels
-    ? ` label is text (${textLabels.map((text) => JSON.stringify(text)).join(' and ')}): methods on marked answers (KTO) read true or false. If it marks good and bad answers, write true or false there; as it is, SFT would learn all answers alike, the bad ones too.`
+    ? ` label is text (${textLabels.map((text) => JSON.stringify(text)).join(textLabels.length === 2 ? ' and ' : ', ')}): methods on marked answers (KTO) read true or false. If it marks good and bad answers, write true or false there; as it is, SFT would learn all answers alike, the bad ones too.`
     : '';
   return `${found}${before}${marks}${beside.length > 0 ? ` Kept beside the row: ${listed(beside)}.` : ''}`;
 }
@@ -139,14 +139,17 @@ function flagOf(value: unknown): boolean | undefined {
 }
 
 const MOST_IN_LABEL = 40;
-/** The texts of a column that has two, neither of them a truth value; undefined for any other column. */
-function twoTexts(column: readonly unknown[]): [string, string] | undefined {
+const MOST_MARKS = 8;
+/** The texts of a column that has two, or a few of which some are truth values; undefined for any other column. */
+function fewTexts(column: readonly unknown[]): string[] | undefined {
   const texts = [...new Set(column.filter(isThere))];
   const isMark = (value: unknown) =>
-    typeof value === 'string' && value.length <= MOST_IN_LABEL && flagOf(value) === undefined;
-  return texts.length === 2 && texts.every((text) => isMark(text) && !/^[\d.+-]*$/.test(text as string))
-    ? (texts as [string, string])
-    : undefined;
+    typeof value === 'string' &&
+    value.length <= MOST_IN_LABEL &&
+    (flagOf(value) !== undefined || !/^[\d.+-]*$/.test(value));
+  const flags = texts.filter((text) => flagOf(text) !== undefined).length;
+  const isFew = flags === 0 ? texts.length === 2 : flags < texts.length && texts.length <= MOST_MARKS;
+  return isFew && texts.every(isMark) ? (texts as string[]) : undefined;
 }
 
 /** Whether a column says good or bad: all that is there can be read so, or most of it is true or false and the rest is a mistake. */

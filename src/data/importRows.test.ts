@@ -503,6 +503,13 @@ describe('forms', () => {
     expect((await problemsOf(marks, 'm.jsonl', { mapping })).message).toContain(
       'label must be true or false, got "good".',
     );
+    // Truth values among other texts are marks, written in several ways.
+    const mixed = ['true', 'false', 'yes', 'no', '1', 'good']
+      .map((label) => line({ prompt: 'q', completion: 'a', label }))
+      .join('\n');
+    expect((await preview(mixed, 'x.jsonl')).reason).toContain(
+      'label is text ("true", "false", "yes", "no", "1", "good"): methods on marked answers',
+    );
     // Three classes and more are a column of the person's own, a number too.
     for (const labels of [
       ['a', 'b', 'c'],

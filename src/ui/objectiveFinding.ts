@@ -55,7 +55,7 @@ export function objectiveFinding(points: readonly MetricPoint[]): LossFinding | 
   if (net.last <= net.first)
     return {
       kind: 'no help',
-      words: `${change}: training did not help. Look at rewards and reward_std: where all completions of a prompt are paid alike, nothing is learned; where KL is dear, lower ${hasNet ? 'learning_rate or β' : 'learning_rate'}.`,
+      words: `${change}: training did not help. Look at rewards and reward_std: where all completions of a prompt are paid alike, nothing is learned; where KL is dear, lower learning_rate.`,
     };
   if (!isFar && !isOther) return { kind: 'learned', words: `${change}.` };
   const [far, other] = [

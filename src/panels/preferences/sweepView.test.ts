@@ -13,10 +13,10 @@ test('a sweep changes one setting; losses that expect noise are told the share',
   expect(betas.map(({ recipe }) => recipe.args.beta)).toEqual([0.1, 1]);
   const noise = noiseItems(dpo, [0, 0.4], ['sigmoid', 'cdpo', 'robust']);
   expect(noise.map(({ name }) => name)).toEqual([
-    'sigmoid, 0 % of the votes flipped',
-    'sigmoid, 40 % of the votes flipped',
-    'cdpo, 40 % of the votes flipped',
-    'robust, 40 % of the votes flipped',
+    'DPO, sigmoid, 0 % of the votes flipped',
+    'DPO, sigmoid, 40 % of the votes flipped',
+    'DPO, cdpo, 40 % of the votes flipped',
+    'DPO, robust, 40 % of the votes flipped',
   ]);
   expect(noise[3]!.recipe).toMatchObject({ data: { flipped_votes: 0.4 }, args: { loss_type: ['robust'], label_smoothing: 0.4 } }); // biome-ignore format: one line
   for (const { recipe, name } of [...betas, ...noise]) {

@@ -19,7 +19,11 @@ export interface SweepItem {
   name: string;
   recipe: Recipe;
 }
-const item = (name: string, recipe: Recipe): SweepItem => ({ name, recipe: { ...recipe, name } });
+/** Named after its method first: names stand beside those of other pages. */
+const item = (what: string, recipe: Recipe): SweepItem => {
+  const name = `${recipe.name ?? recipe.trainer}, ${what}`;
+  return { name, recipe: { ...recipe, name } };
+};
 
 /** One run a β; everything else as it is. */
 export const betaItems = (recipe: Recipe, betas: readonly number[]): SweepItem[] =>
