@@ -48,6 +48,10 @@ test('a run whose training loss rises with the held-out one has diverged: it is 
   expect(lossFinding([before, ...run(fell(2.5), evals)])!.kind).toBe('unstable');
   // Nothing held out: training loss alone.
   expect(lossFinding(run(rising, []))!.kind).toBe('diverged');
+  // The chart beside it shows single points: the sentence says that these are means.
+  expect(lossFinding(run(rising, []))!.words).toMatch(
+    /^Training loss went from .*, each the mean of \d+ points: training diverged/,
+  );
   expect(lossFinding(run(rising.toReversed(), []))!.words).toContain('no later held-out loss');
 });
 

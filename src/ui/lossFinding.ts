@@ -31,12 +31,12 @@ const steadier = ({ max_grad_norm: norm = 1 }: LossArgs): string =>
 function trainTrend(
   points: readonly MetricPoint[],
   steps: number,
-): { first: number; last: number; lowest: number } | undefined {
+): { first: number; last: number; lowest: number; k: number } | undefined {
   const values = metricSeries(points, 'loss').map((p) => p.value);
   const k = Math.min(steps, Math.floor(values.length / 2));
   if (k < 2) return undefined;
   const means = values.slice(k - 1).map((_, i) => values.slice(i, i + k).reduce((a, b) => a + b) / k);
-  return { first: means[0]!, last: means.at(-1)!, lowest: Math.min(...means) };
+  return { first: means[0]!, last: means.at(-1)!, lowest: Math.min(...means), k };
 }
 
 /**
@@ -63,7 +63,7 @@ export function lossFinding(
   const trainRose = train !== undefined && hasRisen(train.first, train.last, TRAIN_RISEN);
   if (!first || !last || first === last) {
     if (!train) return undefined;
-    const change = `Training loss went from ${number(train.first)} to ${number(train.last)}${unit}`;
+    const change = `Training loss went from ${number(train.first)} to ${number(train.last)}${unit}, each the mean of ${train.k} points`;
     if (hasRisen(train.first, train.last, DIVERGED))
       return { kind: 'diverged', words: `${change}: training diverged. ${steadier(args)}` };
     return trainRose
@@ -72,7 +72,9 @@ export function lossFinding(
   }
   const best = evals.reduce((low, point) => (point.value < low.value ? point : low));
   const change = `Held-out loss went from ${number(first.value)} to ${number(last.value)}${unit}`;
-  const beside = trainRose ? `, and training loss from ${number(train.first)} to ${number(train.last)}` : '';
+  const beside = trainRose
+    ? `, and training loss from ${number(train.first)} to ${number(train.last)}, each the mean of ${train.k} points`
+    : '';
   if (hasRisen(first.value, last.value, DIVERGED))
     return { kind: 'diverged', words: `${change}${beside}: training diverged. ${steadier(args)}` };
   const was = best === first ? '' : `, but was ${number(best.value)} at step ${count(best.step)}`;
