@@ -30,7 +30,8 @@ const METHOD_LIST: readonly Method[] = [
     title: 'ORPO',
     recipe: preferenceRecipe('orpo'),
     nano: preferenceNano('orpo'),
-    words: 'SFT on the chosen answer and a preference term in one stage; no reference in memory, no anchor either.',
+    words:
+      'SFT on the chosen answer and a preference term in one stage; no reference in memory, no anchor either. On a raw base it learns at the rate of SFT, 1e-3; after SFT at a hundredth, or its NLL, which counts the prompt, moves all else.',
   },
   {
     id: 'cpo',
