@@ -26,7 +26,7 @@ const OF_METHOD: Record<PreferenceMethod, { name: string; trainer: string; args:
   orpo: { name: 'ORPO', trainer: 'orpo', args: { max_steps: 400, learning_rate: 1e-5 } },
   cpo: { name: 'CPO', trainer: 'cpo', args: { learning_rate: 1e-4 } },
   // SimPO alone, with the β and γ that its paper starts from.
-  simpo: { name: 'SimPO', trainer: 'cpo', args: { max_steps: 400, learning_rate: 5e-5, loss_type: 'simpo', beta: 2, simpo_gamma: 0.5, cpo_alpha: 0 } },
+  simpo: { name: 'SimPO', trainer: 'cpo', args: { max_steps: 150, learning_rate: 1e-4, loss_type: 'simpo', beta: 2, simpo_gamma: 0.5, cpo_alpha: 0 } },
   kto: { name: 'KTO', trainer: 'kto', args: { max_steps: 300, learning_rate: 1e-4, per_device_train_batch_size: 16 } },
 }; // biome-ignore format: one table
 
