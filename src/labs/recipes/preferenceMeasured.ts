@@ -61,13 +61,13 @@ export const rewardMeasured = {
 
 const ROLLOUT = { per_device_train_batch_size: 32, max_completion_length: 160, max_eval_samples: 32 };
 /**
- * Rollouts of 32 completions, paid by the rubric and the schema: what these methods can do where the reward is right. 100 of RLOO, 60 of
+ * Rollouts of 32 completions, paid by the rubric and the schema: what these methods can do where the reward is right. 100 of RLOO, 55 of
  * PPO, which takes two optimizer steps of each: as many as 20 minutes have room for.
  */
 export const onlineMeasured = (method: 'rloo' | 'ppo'): Recipe =>
   measured(rlhfRecipe(method), {
     ...ROLLOUT,
-    ...(method === 'rloo' ? {} : { max_steps: 120, num_ppo_epochs: 2 }),
+    ...(method === 'rloo' ? {} : { max_steps: 110, num_ppo_epochs: 2 }),
   });
 /**
  * RLOO paid by a reward model alone, with room for longer answers. After 40 rollouts it was paid 1.6 deviations more with nothing else
