@@ -1,8 +1,8 @@
 // The methods that are compared from one start on one budget: which run is of which, and recipes of those that no run has yet.
 // Data only, so that the page may read it.
+import type { Json } from '../protocol/chat';
 import type { Recipe, RewardSpec } from '../protocol/recipe';
 import type { RunRecord } from '../protocol/run';
-import { trainers } from '../trainers/registry';
 import { rolloutPlanOf, runCounts } from './methodCounts';
 import { type PreferenceMethod, preferenceNano, preferenceRecipe } from './recipes/preference';
 import { type RlhfMethod, rlhfNano, rlhfRecipe } from './recipes/rlhf';
@@ -75,8 +75,6 @@ const ALL = [...COMPARED_METHODS, ...OTHERS];
 /** Undefined for what is no method on preferences or rewards. */
 export function comparedMethod(recipe: Pick<Recipe, 'trainer' | 'args'>): ComparedMethod | undefined {
   const { trainer } = recipe;
-  // A log says no trainer, and a run of another version may have one that is not here.
-  if (!(trainer in trainers)) return undefined;
   const { loss_type, cpo_alpha } = argsOf(recipe);
   // With the NLL of the chosen answer beside it, it is CPO-SimPO, which is held in place.
   const id = trainer === 'cpo' && loss_type === 'simpo' && cpo_alpha === 0 ? 'simpo' : trainer;
@@ -109,14 +107,19 @@ export interface Budget {
   unit: 'steps' | 'tokens';
   amount: number;
 }
-/** Rows that the policy reads in one optimizer step; a pair is two. */
-function rowsOfStep(recipe: Pick<Recipe, 'trainer' | 'args'>): number {
+/** In one optimizer step; `ofItem`: what a row of the set comes to, a completion that was drawn being one. */
+function ofStep(recipe: Pick<Recipe, 'trainer' | 'args'>, ofItem: (args: { [key: string]: Json }) => number): number {
   const plan = rolloutPlanOf(recipe);
   if (plan) return plan.rows / plan.stepsPerPass;
   const args = argsOf(recipe);
-  const items = Number(args.per_device_train_batch_size) * Number(args.gradient_accumulation_steps);
-  return items * (configOf(recipe).rowsPerItem?.(args) ?? 1);
+  return Number(args.per_device_train_batch_size) * Number(args.gradient_accumulation_steps) * ofItem(args);
 }
+/** Rows that the policy reads in one optimizer step; a pair is two. */
+const rowsOfStep = (recipe: Pick<Recipe, 'trainer' | 'args'>): number =>
+  ofStep(recipe, (args) => configOf(recipe).rowsPerItem?.(args) ?? 1);
+/** Answers that one optimizer step learns from: without those that KTO only reads for its z. */
+export const answersOfStep = (recipe: Pick<Recipe, 'trainer' | 'args'>): number =>
+  ofStep(recipe, () => (configOf(recipe).trainsOn[0] === 'preference' ? 2 : 1));
 /** Mean tokens of a row, from what the runs have read; undefined before there is one. */
 export function tokensOfRow(runs: readonly RunRecord[]): number | undefined {
   let [tokens, rows] = [0, 0];

@@ -7,8 +7,11 @@ import type { TrainerConfig } from '../trainers/trainerConfig';
 
 export const configOf = ({ trainer }: Pick<Recipe, 'trainer'>): TrainerConfig => trainers[trainer as TrainerId];
 
-/** All settings of a recipe, what is not given at its default. */
-export const argsOf = (recipe: Pick<Recipe, 'trainer' | 'args'>): { [key: string]: Json } => ({
-  ...(defaults(configOf(recipe).fields) as { [key: string]: Json }),
-  ...recipe.args,
+/**
+ * All settings of a recipe, what is not given at its default. Of a trainer that is not here, as in a log or a run of another version, what
+ * is given.
+ */
+export const argsOf = ({ trainer, args }: Pick<Recipe, 'trainer' | 'args'>): { [key: string]: Json } => ({
+  ...(trainer in trainers && (defaults(configOf({ trainer }).fields) as { [key: string]: Json })),
+  ...args,
 });

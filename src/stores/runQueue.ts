@@ -31,7 +31,10 @@ export type QueueStep =
   | { kind: 'resume'; runId: string }
   | { kind: 'wait' }
   | { kind: 'done' };
-/** What a queue does next, in the order of its items: a run that was cut off or is taken up goes on, an item without a run begins. Other failed and stopped ones stay. */
+/**
+ * What a queue does next, in the order of its items: a run that was cut off or is taken up goes on, an item without a run begins. Other
+ * failed and stopped ones stay.
+ */
 export function queueStep(
   { group, items, resume }: Pick<Queue, 'group' | 'items' | 'resume'>,
   runs: readonly RunRecord[],

@@ -160,20 +160,22 @@ export function useTraining<R extends Recipe>({
       stepOnce: withRun(stepRunOnce),
       stop: isQueued ? () => void attempt(stopQueue) : withRun(stopRun),
     },
-    /** Controls of the queue whose groups begin with `prefix`; it would train `items`. */
-    /** `group`: one of the prefix on show, which can be taken up again where it was stopped. */
-    queueOf: (prefix: string, items: readonly QueueItem[], group?: string) => ({
+    /**
+     * Controls of the queue whose groups begin with `prefix`; it would train `items`. `shown`: one of those groups with its own items, which
+     * can be taken up again where it was stopped.
+     */
+    queueOf: (prefix: string, items: readonly QueueItem[], shown?: { group: string; items: readonly QueueItem[] }) => ({
       queue: queueView(queue, prefix, list),
       startLabel: items.length === 0 ? 'Choose what to train' : `Train ${plural(items.length, 'run')}`,
       canStart: items.length > 0 && !isBusy && queue === undefined,
       /** Why no queue can start here, where another is on. */
       reason:
         queue && !queue.group.startsWith(prefix)
-          ? `“${queue.items[0]?.name}” and ${plural(queue.items.length - 1, 'other')} are ${queue.state === 'running' ? 'on' : 'paused'}: they have to end, or be stopped where they were begun, first.`
+          ? `The queue of “${queue.items.map(({ name }) => name).join('”, “')}” is ${queue.state === 'running' ? 'on' : 'paused'}: it has to end, or be stopped where it was begun, first.`
           : undefined,
-      unfinished: group !== undefined && queue === undefined && !isBusy ? unfinishedOf(group, items, list) : [],
+      unfinished: shown && queue === undefined && !isBusy ? unfinishedOf(shown.group, shown.items, list) : [],
       on: {
-        takeUp: () => void attempt(async () => group !== undefined && (await takeUpQueue(group, items))),
+        takeUp: () => void attempt(async () => shown && (await takeUpQueue(shown.group, shown.items))),
         start: () => void attempt(() => startQueue(`${prefix}${crypto.randomUUID()}`, items)),
         pause: () => void attempt(pauseQueue),
         goOn: (overrides?: readonly string[]) => void attempt(() => continueQueue(overrides)),

@@ -17,17 +17,16 @@ export function RunElsewhere({
   /** Others follow it, and this page has a queue of its own, of which one at a time can be on. */
   isQueue?: boolean;
 }) {
+  const waiting = isQueue
+    ? ', and others follow it: what is on this page can start when they have ended, or were stopped there.'
+    : '; what is started here waits for its end.';
   return (
     <p className="quiet" role="status">
       {run.name} ({progressWords(run.status, run.step, run.maxSteps, stepMs)}) is a run of{' '}
       <a className="link" href={panel.href}>
         {panel.name}
       </a>
-      {!isLive
-        ? '.'
-        : isQueue
-          ? ', and others follow it: what is on this page can start when they have ended, or were stopped there.'
-          : '; what is started here waits for its end.'}
+      {isLive ? waiting : '.'}
     </p>
   );
 }

@@ -1,11 +1,10 @@
 // In what runs of several methods differ beside the method: data, budget, rates. Pure.
-import { rolloutPlanOf, runCounts } from '../../labs/methodCounts';
+import { answersOfStep } from '../../labs/compareMethods';
+import { runCounts } from '../../labs/methodCounts';
 import { LABELLED, PAIRS } from '../../labs/recipes/preference';
-import { argsOf, configOf } from '../../labs/trainerOf';
 import { count } from '../../lib/words';
-import type { Recipe, Ref } from '../../protocol/recipe';
+import type { Ref } from '../../protocol/recipe';
 import type { RunRecord } from '../../protocol/run';
-import { trainers } from '../../trainers/registry';
 import { type Difference, recipeDiff } from '../shared/recipeDiff';
 
 /** What makes the method, and what is only measured or kept on the way. Batches are compared as answers a step. */
@@ -13,14 +12,6 @@ const NOT_OF_BUDGET =
   /^(trainer|reference|data\.eval|evaluation|two_metrics|overrides|args\.(beta|loss_type|num_generations|per_device_train_batch_size|gradient_accumulation_steps|eval_.*|max_eval_.*|per_device_eval_.*|generat.*|logging_.*|save_.*|report_.*))$/;
 /** Runs that read as many tokens as this have one budget, whatever their steps. */
 const ALIKE = 1.15;
-
-/** Answers that one optimizer step learns from; a pair is two. */
-function answersOfStep(recipe: Recipe): number {
-  const plan = rolloutPlanOf(recipe);
-  if (plan) return plan.rows / plan.stepsPerPass;
-  const { per_device_train_batch_size: size, gradient_accumulation_steps: passes } = argsOf(recipe);
-  return Number(size) * Number(passes) * (configOf(recipe).trainsOn[0] === 'preference' ? 2 : 1);
-}
 
 /** Differences in what each of the runs has a value of. What one method alone has is its own. */
 export function budgetDiff(runs: readonly RunRecord[], name: (ref: Ref) => string): Difference[] {
@@ -34,8 +25,7 @@ export function budgetDiff(runs: readonly RunRecord[], name: (ref: Ref) => strin
       !(key === 'args.max_steps' && isOneBudget) &&
       values.every(({ kind }) => kind === 'set' || kind === 'default'),
   );
-  const known = runs.every(({ recipe }) => recipe.trainer in trainers);
-  const answers = known ? runs.map(({ recipe }) => answersOfStep(recipe)) : [];
+  const answers = runs.map(({ recipe }) => answersOfStep(recipe));
   return new Set(answers).size > 1
     ? [...found, { key: 'answers a step', values: answers.map((n) => ({ text: count(n), kind: 'set' })) }]
     : found;

@@ -38,6 +38,7 @@ const SIZES: readonly { id: HackingSize; label: string }[] = [
   { id: 'short', label: 'short' },
 ];
 const itemsOf = (size: HackingSize) => hackingChain(size).map((recipe) => ({ name: recipe.name!, recipe }));
+const ITEMS = { measured: itemsOf('measured'), short: itemsOf('short') } satisfies Record<HackingSize, unknown>;
 
 export function HackingPanel() {
   const start = useMemo(() => hackingReward('biased'), []);
@@ -55,9 +56,11 @@ export function HackingPanel() {
   const chain = chainOf(training.runs, group);
   const shownSize = sizeOf(chain);
   const size = wantedSize ?? shownSize ?? 'measured';
-  const wholly = training.queueOf(HACKING_GROUP, itemsOf(size));
-  const { unfinished, on } = training.queueOf(HACKING_GROUP, itemsOf(shownSize ?? size), group);
-  const queue = { ...wholly, unfinished, on: { ...wholly.on, takeUp: on.takeUp } };
+  const queue = training.queueOf(
+    HACKING_GROUP,
+    ITEMS[size],
+    group === undefined ? undefined : { group, items: ITEMS[shownSize ?? size] },
+  );
   const series = gainSeries(chain);
   return (
     <Panel

@@ -3,7 +3,6 @@ import { argsOf } from '../../labs/trainerOf';
 import { plural } from '../../lib/words';
 import { MODEL_TEMPLATE } from '../../protocol/recipe';
 import type { RunRecord } from '../../protocol/run';
-import { trainers } from '../../trainers/registry';
 
 const COLORS = Array.from({ length: 6 }, (_, i) => `var(--s${i})`);
 /** A run keeps its colour across the app: by its id, not by its place in a list. */
@@ -51,8 +50,7 @@ export const importedWords = ({ name, imported, points }: RunRecord, since?: str
 
 /** Its learning_rate, the trainer's default among them; of a log, or a trainer that this studio does not have, what was written. */
 export function rateOf({ recipe, imported }: Pick<RunRecord, 'recipe' | 'imported'>): string {
-  const args = imported || !(recipe.trainer in trainers) ? recipe.args : argsOf(recipe);
-  return String(args.learning_rate ?? '–');
+  return String((imported ? recipe.args : argsOf(recipe)).learning_rate ?? '–');
 }
 
 /** Newest value of a metric, or undefined. */

@@ -44,7 +44,7 @@ export function DifferencesTable({
   );
 }
 
-export function SettingValue({ value: { text, kind } }: { value: Setting }) {
+function SettingValue({ value: { text, kind } }: { value: Setting }) {
   if (kind === 'unknown') return <span className="quiet">{text}</span>;
   return (
     <>
