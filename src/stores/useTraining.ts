@@ -168,10 +168,10 @@ export function useTraining<R extends Recipe>({
       queue: queueView(queue, prefix, list),
       startLabel: items.length === 0 ? 'Choose what to train' : `Train ${plural(items.length, 'run')}`,
       canStart: items.length > 0 && !isBusy && queue === undefined,
-      /** Why no queue can start here, where another is on. */
+      /** Why no queue can start here, where another waits to be continued; of one that is on, `elsewhere` tells. */
       reason:
-        queue && !queue.group.startsWith(prefix)
-          ? `The queue of “${queue.items.map(({ name }) => name).join('”, “')}” is ${queue.state === 'running' ? 'on' : 'paused'}: it has to end, or be stopped where it was begun, first.`
+        queue && queue.state !== 'running' && !queue.group.startsWith(prefix)
+          ? `The queue of “${queue.items.map(({ name }) => name).join('”, “')}” is paused: it has to go on and end, or be stopped where it was begun, first.`
           : undefined,
       unfinished: shown && queue === undefined && !isBusy ? unfinishedOf(shown.group, shown.items, list) : [],
       on: {
