@@ -6,6 +6,8 @@ import { seriesColor } from '../../ui/LineChart';
 import type { ChartPoint } from './compareView';
 import '../../ui/chart.css';
 
+/** Of its label; no run has it. */
+const START = '';
 const PAD = { left: 14, right: 52, top: 24, bottom: 40 };
 
 /** `points`: one at least. */
@@ -33,7 +35,10 @@ export function QualityChart({ points, height }: { points: readonly ChartPoint[]
         `${label}: quality ${signed(gain.at)}, ${decision}, drift ${number(kl.at)} nats`,
     )
     .join('; ');
-  const labels = spread(points.map((point) => ({ id: point.id, at: y(point.y.at) })));
+  const labels = spread([
+    { id: START, at: y(0) + 21 },
+    ...points.map((point) => ({ id: point.id, at: y(point.y.at) })),
+  ]);
   return (
     <div ref={frame} className="chart compare-chart">
       <svg height={height} role="img" aria-label={`Change of quality over drift, the start at the origin. ${said}`}>
@@ -58,7 +63,7 @@ export function QualityChart({ points, height }: { points: readonly ChartPoint[]
           KL from the start, nats an answer, square-root scale
         </text>
         <rect className="compare-start" x={x(0) - 4} y={y(0) - 4} width={8} height={8} />
-        <text className="axis-label" x={x(0) + 8} y={y(0) + 14}>
+        <text className="axis-label" x={x(0) + 8} y={labels.get(START)! - 7}>
           start
         </text>
         {points.map((point, i) => {
