@@ -70,7 +70,7 @@ export const onlineMeasured = (method: 'rloo' | 'ppo'): Recipe =>
     ...(method === 'rloo' ? {} : { max_steps: 110, num_ppo_epochs: 2 }),
   });
 /**
- * RLOO paid by a reward model alone, with room for longer answers. After 40 rollouts it was paid 1.6 deviations more with nothing else
+ * RLOO paid by a reward model alone, with room for longer answers. After 40 rollouts the reward had risen and nothing else was
  * decided; 70 are what 20 minutes have room for. In a hurry it games one of biased votes; the fix has one of fair votes
  * and a brake: smaller steps, a higher β. `votes_alone` is in as great a hurry and has the fair votes: what they mend by themselves.
  */
