@@ -130,10 +130,20 @@ interface EncodedItem {
 }
 type Encode = (named: NamedRow, settings: RenderSettings) => EncodedItem;
 const whole = (row: EncodedRow): EncodedItem => ({ rows: [row], findings: row.findings });
-const labelled = (row: DatasetRow, label: boolean, ...rest: [string, RenderSettings]): EncodedRow => {
-  const rendered = render(row, ...rest);
+const labelled = (row: DatasetRow, label: boolean, rowId: string, settings: RenderSettings): EncodedRow => {
+  const rendered = render(row, rowId, settings);
   const empty = isEmptyAnswer(row) ? [EMPTY_LABELLED] : [];
-  return { ...rendered, findings: [...empty, ...(rendered.findings ?? [])], values: { label: label ? 1 : 0 } };
+  const { truncated, cutLeft, ids } = rendered;
+  const uncut = truncated > 0 && !cutLeft && render(row, rowId, { ...settings, max_length: ids.length + truncated });
+  return {
+    ...rendered,
+    findings: [...empty, ...(rendered.findings ?? [])],
+    values: { label: label ? 1 : 0 },
+    // After another prompt it may have more room.
+    ...(uncut && {
+      wholeAnswer: { ids: uncut.ids.slice(uncut.promptLength), mask: uncut.mask.slice(uncut.promptLength) },
+    }),
+  };
 };
 /** A row of an answer that nobody has marked: nothing of it can be trained by a method that learns from marks. */
 const unlabelled = (title: string, ...given: Parameters<typeof render>): EncodedItem => {

@@ -186,6 +186,8 @@ export interface EncodedRow {
   truncated: number;
   /** Of those, how many would have been trained; absent when none. */
   trainedCut?: number;
+  /** Of an answer with a label that was cut: as it was before. */
+  wholeAnswer?: { ids: Int32Array; mask: Uint8Array };
   /** Tokens were cut at the left end (keep_end). */
   cutLeft?: boolean;
   /** Length of the prompt in tokens, for prompt-completion rows and generation. */

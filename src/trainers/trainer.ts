@@ -6,6 +6,10 @@ import type { Batch } from '../protocol/batch';
 export interface ArrangedRow extends TokenRow {
   /** Tokens of its prompt, where the row has one. */
   promptLength?: number;
+  /** Rows of one id are the sides of one pair. */
+  rowId?: string;
+  /** Of a row whose answer was cut: the answer as it was. */
+  wholeAnswer?: Pick<TokenRow, 'ids' | 'mask'>;
 }
 export interface Trainer {
   id: string;

@@ -1,7 +1,7 @@
 // Kahneman–Tversky optimization (Ethayarajh et al. 2024, arXiv:2402.01306), as TRL's KTOTrainer: answers with a label instead of
 // pairs, measured from z, the mean log-ratio on prompts with the answer of another row.
-// Departs from it: batches are shuffled, so the rows that z is of come from the prepared batches (TRL keeps their order for that);
-// entropy and logits/* are over the answers alone, as there.
+// As there, mismatched rows are made before batches are shuffled, and entropy and logits/* are over the answers alone. Departs from it:
+// held-out pairs keep their sides together, where TRL has batches of one label after another and so no margins.
 import * as tf from '@tensorflow/tfjs-core';
 import type { TokenRow } from '../../data/collate';
 import { DataError } from '../../lib/errors';
@@ -17,24 +17,30 @@ import { config, type fields } from './config';
 
 type KtoLossArgs = Pick<
   ConfigOf<typeof fields>,
-  'beta' | 'loss_type' | 'desirable_weight' | 'undesirable_weight' | 'per_device_train_batch_size' | 'max_length'
+  | 'beta'
+  | 'loss_type'
+  | 'desirable_weight'
+  | 'undesirable_weight'
+  | 'per_device_train_batch_size'
+  | 'max_length'
+  | 'truncation_mode'
 >;
 
 const sizeOf = (args: Pick<KtoLossArgs, 'loss_type'>): number => config.rowsPerItem(args);
 
-/** The prompt of one row with the answer of another, cut to max_length. */
-function mismatched(prompt: ArrangedRow, answer: ArrangedRow, maxLength: number): TokenRow {
+/** The prompt of one row with the whole answer of another, cut to max_length. */
+function mismatched(prompt: ArrangedRow, answer: ArrangedRow, args: KtoLossArgs): TokenRow {
   const [from, cut] = [answer.promptLength, prompt.promptLength];
   if (from === undefined || cut === undefined)
     throw new DataError('A row for KTO needs a prompt and a completion. Choose rows that have both.', {
       where: 'prompt',
     });
-  const ids = [...prompt.ids.subarray(0, cut), ...answer.ids.subarray(from)].slice(0, maxLength);
-  const mask = [...new Uint8Array(cut), ...answer.mask.subarray(from)].slice(0, maxLength);
+  const whole = answer.wholeAnswer ?? { ids: answer.ids.subarray(from), mask: answer.mask.subarray(from) };
+  const kept = args.truncation_mode === 'keep_end' ? [-args.max_length] : [0, args.max_length];
   const { route, values } = prompt;
   return {
-    ids: Int32Array.from(ids),
-    mask: Uint8Array.from(mask),
+    ids: Int32Array.from([...prompt.ids.subarray(0, cut), ...whole.ids].slice(...kept)),
+    mask: Uint8Array.from([...new Uint8Array(cut), ...whole.mask].slice(...kept)),
     ...(route !== undefined && { route }),
     ...(values && { values }),
   };
@@ -42,19 +48,32 @@ function mismatched(prompt: ArrangedRow, answer: ArrangedRow, maxLength: number)
 /** Each row, followed by its mismatched one where the loss reads z. */
 export function arrange(rows: readonly ArrangedRow[], args: KtoLossArgs): TokenRow[] {
   if (sizeOf(args) === 1) return [...rows];
-  const size = args.per_device_train_batch_size;
-  return rows.flatMap((row, i) => {
-    // Two answers to one prompt may stand together, as those of a pair do: what answers the prompt is no mismatch.
-    let other = mismatchedRow(i, size, rows.length);
-    for (let tried = 1; tried < size && hasPromptOf(row, rows[other]!); tried++)
-      other = mismatchedRow(other, size, rows.length);
-    return [row, mismatched(row, rows[other]!, args.max_length)];
+  const order = unpairedOrder(rows);
+  const others = new Array<ArrangedRow>(rows.length);
+  order.forEach((place, at) => {
+    others[place] = rows[order[mismatchedRow(at, args.per_device_train_batch_size, rows.length)]!]!;
   });
+  return rows.flatMap((row, i) => [row, mismatched(row, others[i]!, args)]);
 }
-function hasPromptOf(row: ArrangedRow, other: ArrangedRow): boolean {
-  const length = row.promptLength ?? 0;
-  return other.promptLength === length && row.ids.subarray(0, length).every((id, t) => id === other.ids[t]);
+/**
+ * Places of the rows in TRL's order: of a block of pairs, the chosen answers come before the rejected ones (`unpair_preference_dataset`,
+ * data_utils.py), so that both kinds answer strange prompts. The sides of a pair stand together here, and training shuffles them
+ * anyway; held-out batches have both labels for it.
+ */
+function unpairedOrder(rows: readonly ArrangedRow[]): number[] {
+  const items: number[][] = [];
+  for (let i = 0; i < rows.length; i++) items.push(isPair(rows[i]!, rows[i + 1]) ? [i, ++i] : [i]);
+  const order: number[] = [];
+  for (let from = 0; from < items.length; from += UNPAIRED_AT_ONCE) {
+    const block = items.slice(from, from + UNPAIRED_AT_ONCE);
+    order.push(...block.map(([first]) => first!), ...block.flatMap(([, second]) => second ?? []));
+  }
+  return order;
 }
+/** Batch of datasets.map. */
+const UNPAIRED_AT_ONCE = 1000;
+const isPair = (row: ArrangedRow, next: ArrangedRow | undefined): boolean =>
+  row.rowId !== undefined && row.rowId === next?.rowId && row.values?.label === 1 && next.values?.label === 0;
 
 const answers = (x: Float32Array, size: number): Float32Array => x.filter((_, row) => row % size === 0);
 

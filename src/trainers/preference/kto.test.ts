@@ -1,6 +1,7 @@
 // KTO: values by hand, gradients against finite differences, batches with one label, and which rows are mismatched.
 import * as tf from '@tensorflow/tfjs-core';
-import { beforeAll, expect, test } from 'vitest';
+import fc from 'fast-check';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { initNodeBackend } from '../../gpu/node';
 import { type KtoLossId, ktoLosses, mismatchedRow, pullOfRow } from '../../protocol/ktoLosses';
 import { arrange } from '../kto/trainer';
@@ -96,23 +97,72 @@ test('each prompt gets the completion before it in its batch; the last batch may
   expect([0, 1, 2, 3, 4, 5, 6].map((row) => mismatchedRow(row, 3, 7))).toEqual([2, 0, 1, 5, 3, 4, 6]);
   expect([0, 1].map((row) => mismatchedRow(row, 8, 2))).toEqual([1, 0]);
 });
-test('two answers to one prompt that stand together are mismatched with others; with nothing else, with each other', () => {
-  const row = (prompt: number, answer: number): ArrangedRow => ({
+describe('mismatched rows', () => {
+  const args = { beta: 0.1, loss_type: 'kto', desirable_weight: 1, undesirable_weight: 1, per_device_train_batch_size: 4, max_length: 8, truncation_mode: 'keep_start' } as const; // biome-ignore format: one list
+  const row = (prompt: number, answer: number, more: Partial<ArrangedRow> = {}): ArrangedRow => ({
     ids: Int32Array.from([prompt, prompt, answer]),
     mask: Uint8Array.from([0, 0, 1]),
     promptLength: 2,
+    ...more,
   });
-  const args = { beta: 0.1, loss_type: 'kto', desirable_weight: 1, undesirable_weight: 1, per_device_train_batch_size: 4, max_length: 8 } as const; // biome-ignore format: one list
-  const answersOf = (rows: ArrangedRow[]) =>
-    arrange(rows, args).flatMap(({ ids }, i) => (i % 2 === 1 ? [[ids[0], ids[2]]] : []));
-  expect(answersOf([row(1, 10), row(1, 11), row(2, 20), row(2, 21)])).toEqual([
-    [1, 21],
-    [1, 21],
-    [2, 11],
-    [2, 11],
-  ]);
-  expect(answersOf([row(1, 10), row(1, 11)])).toEqual([
-    [1, 10],
-    [1, 11],
-  ]);
+  const pair = (prompt: number): ArrangedRow[] =>
+    [1, 0].map((label) => row(prompt, 10 * prompt + label, { rowId: `pair ${prompt}`, values: { label } }));
+  /** Prompt and answer of each mismatched row. */
+  const madeOf = (rows: ArrangedRow[], more: Partial<Parameters<typeof arrange>[1]> = {}) =>
+    arrange(rows, { ...args, ...more }).flatMap(({ ids }, i) => (i % 2 === 1 ? [[ids[0], ids.at(-1)]] : []));
+
+  test('of pairs: TRL unpairs them, the chosen answers first; so each answer is used once, of both labels', () => {
+    // TRL: 11, 21, 31, 41 | 10, 20, 30, 40, each batch turned by one.
+    const made = madeOf([1, 2, 3, 4].flatMap(pair));
+    expect(made).toEqual([
+      [1, 41],
+      [1, 40],
+      [2, 11],
+      [2, 10],
+      [3, 21],
+      [3, 20],
+      [4, 31],
+      [4, 30],
+    ]);
+    // Of two pairs one batch: 11, 21, 10, 20.
+    expect(madeOf([1, 2].flatMap(pair))).toEqual([
+      [1, 20],
+      [1, 21],
+      [2, 11],
+      [2, 10],
+    ]);
+  });
+  test('of answers with a label: the row before, whatever its prompt', () => {
+    expect(madeOf([row(1, 10), row(1, 11), row(2, 20), row(2, 21)])).toEqual([
+      [1, 21],
+      [1, 10],
+      [2, 11],
+      [2, 20],
+    ]);
+  });
+  test('any number of pairs in any batch size: each answer once, nearly none to its own prompt', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 2, max: 1100 }), fc.integer({ min: 2, max: 33 }), (n, size) => {
+        const made = madeOf(Array.from({ length: n }, (_, i) => pair(i + 1)).flat(), {
+          per_device_train_batch_size: size,
+        });
+        expect(new Set(made.map(([, answer]) => answer)).size).toBe(2 * n);
+        // The batch across the border of labels, and one of a single row, may have both sides of a pair.
+        expect(made.filter(([prompt, answer]) => Math.floor(answer! / 10) === prompt).length).toBeLessThanOrEqual(4);
+      }),
+      { numRuns: 40 },
+    );
+  });
+  test('an answer that its own prompt left no room for is cut anew after another, as TRL cuts in its collator', () => {
+    const long = Int32Array.from([7, 8, 9, 10, 11]);
+    const rows = [
+      row(1, 7, { ids: Int32Array.from([1, 1, 7, 8]), mask: Uint8Array.from([0, 0, 1, 1]), wholeAnswer: { ids: long, mask: Uint8Array.from([1, 1, 0, 1, 1]) } }),
+      row(2, 20, { ids: Int32Array.from([2, 20]), mask: Uint8Array.from([0, 1]), promptLength: 1 }),
+    ]; // biome-ignore format: two rows
+    const [, , , second] = arrange(rows, { ...args, max_length: 4 });
+    expect([...second!.ids]).toEqual([2, 7, 8, 9]);
+    expect([...second!.mask]).toEqual([0, 1, 1, 0]);
+    const [, , , left] = arrange(rows, { ...args, max_length: 4, truncation_mode: 'keep_end' });
+    expect([...left!.ids]).toEqual([8, 9, 10, 11]);
+  });
 });
