@@ -170,6 +170,18 @@ test('KTO takes a pair as two answers with a label, and labels of rows as they a
   expect(rows.map(({ values }) => values?.label)).toEqual([1, 0, 0]);
 });
 
+test('an answer with a label that was cut keeps the whole one beside it; one that is whole, or cut at the left, does not', () => {
+  const long: DatasetRow = { ...good, chosen: [assistant(`It is ${'very '.repeat(100)}much.`)] };
+  const args = { ...recipeOf('kto').args, max_length: 48 };
+  const [chosen, rejected] = encode([long], recipeOf('kto', { args })).rows;
+  const { rows } = encode([long], recipeOf('kto', { args: { ...args, max_length: 1024 } }));
+  const { ids, mask, promptLength } = rows[0]!;
+  expect(chosen!.ids).toEqual(ids.slice(0, 48));
+  expect(chosen!.wholeAnswer).toEqual({ ids: ids.slice(promptLength), mask: mask.slice(promptLength) });
+  for (const row of [rejected!, ...rows]) expect(row.wholeAnswer).toBeUndefined();
+  const left = encode([long], recipeOf('kto', { args: { ...args, truncation_mode: 'keep_end' } })).rows[0]!;
+  expect([left.truncated > 0, left.wholeAnswer]).toEqual([true, undefined]);
+});
 test('a margin goes with both sides', () => {
   const { rows } = encode([{ ...good, margin: 0.5 }], recipeOf('reward'));
   expect(rows.map(({ values }) => values)).toEqual([{ margin: 0.5 }, { margin: 0.5 }]);

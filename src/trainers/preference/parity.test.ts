@@ -46,6 +46,16 @@ interface Fixture {
   /** The reward model's head, one number for each hidden unit. */
   score: number[];
 }
+/** In TRL's order: the chosen answers of all pairs, then the rejected ones. */
+interface KtoPairs {
+  max_length: number;
+  per_device_train_batch_size: number;
+  rows: { label: number; prompt: number[]; completion: number[]; row: Kept; mismatched: Kept }[];
+}
+interface Kept {
+  ids: number[];
+  mask: number[];
+}
 const readTensors = (path: string) => readSafetensors(new Uint8Array(readFileSync(path))) as NamedTensorMap;
 const fixture = JSON.parse(readFileSync('test/fixtures/preference/fixture.json', 'utf8')) as Fixture;
 const gradients = readTensors('test/fixtures/preference/gradients.safetensors');
@@ -147,6 +157,28 @@ describe.each([dpo, cpo, orpo])('$id', (trainer) => {
       expectGradient(found.gradients, name, fixture.gradient);
     },
   );
+});
+
+test('of pairs, KTO makes the rows and mismatched rows that TRL makes, cut where TRL cuts them (ktoPairs.py)', () => {
+  const { rows, ...given } = JSON.parse(readFileSync('test/fixtures/preference/ktoPairs.json', 'utf8')) as KtoPairs;
+  const pairs = rows.length / 2;
+  const ours = Array.from({ length: pairs }, (_, i) => [rows[i]!, rows[pairs + i]!]).flat();
+  const arranged = kto.arrange!(
+    ours.map(({ label, prompt, completion, row }) => ({
+      ids: Int32Array.from(row.ids),
+      mask: Uint8Array.from(row.mask),
+      promptLength: prompt.length,
+      rowId: prompt.join(),
+      values: { label },
+      ...(row.ids.length < prompt.length + completion.length && {
+        wholeAnswer: { ids: Int32Array.from(completion), mask: new Uint8Array(completion.length).fill(1) },
+      }),
+    })),
+    { loss_type: 'kto', truncation_mode: 'keep_start', ...given },
+  );
+  const told = arranged.map(({ ids, mask }) => ({ ids: [...ids], mask: [...mask] }));
+  expect(told).toEqual(ours.flatMap(({ row, mismatched }) => [row, mismatched]));
+  expect(ours.filter(({ mismatched }) => mismatched.ids.length === given.max_length).length).toBeGreaterThan(3);
 });
 
 describe('kto', () => {
