@@ -136,7 +136,11 @@ export function checkKlTarget(args: { [key: string]: unknown }, coefficient: 'be
 export function onlineMetrics(penalty: string, more: TrainerConfig['metrics']): TrainerConfig['metrics'] {
   const rollout: TrainerConfig['metrics'] = {
     reward: { unit: '', meaning: 'Mean weighted sum of the reward functions, before any penalty.' },
-    reward_std: { unit: '', meaning: 'How far the rewards of a rollout lie apart; at 0 nothing is learned from them.' },
+    reward_std: {
+      unit: '',
+      meaning:
+        'How far the rewards of a rollout lie apart; at 0 nothing is learned from them. It takes two to have one.',
+    },
     'rewards/<function>/mean': {
       unit: '',
       meaning: 'Mean reward by one function, over the completions that it applies to.',

@@ -5,13 +5,14 @@ import { type KlEstimatorId, klEstimators } from '../../protocol/klEstimators';
 import type { ScoredCompletion } from './onlineTrainer';
 
 const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
-/** With Bessel's correction, as torch.std; 0 where there are fewer than two. */
-function std(values: readonly number[]): number {
+/** With Bessel's correction; undefined for fewer than two, where TRL's nanstd is NaN and its log drops the figure. */
+function std(values: readonly number[]): number | undefined {
+  if (values.length < 2) return undefined;
   const m = mean(values);
-  return values.length < 2 ? 0 : Math.sqrt(values.reduce((sum, x) => sum + (x - m) ** 2, 0) / (values.length - 1));
+  return Math.sqrt(values.reduce((sum, x) => sum + (x - m) ** 2, 0) / (values.length - 1));
 }
 const known = (values: readonly (number | null)[]): number[] => values.filter((x): x is number => x !== null);
-const isConstant = (values: readonly number[]): boolean => std(values) <= 1e-8; // torch.isclose
+const isConstant = (values: readonly number[]): boolean => (std(values) ?? Number.NaN) <= 1e-8; // torch.isclose
 
 /** Σ over a completion of an estimate of its KL from the reference, nats; 0 without one. */
 export const completionKl = ({ oldLogps, refLogps }: ScoredCompletion, estimator: KlEstimatorId): number =>
@@ -19,12 +20,16 @@ export const completionKl = ({ oldLogps, refLogps }: ScoredCompletion, estimator
     ? 0
     : oldLogps.reduce((sum, logp, t) => sum + klEstimators[estimator].of(numbers, logp - refLogps[t]!), 0);
 
-/** Share of groups of `size` neighbours whose known values are all equal. */
+/** Share of groups of `size` neighbours whose known values are all equal; fewer than two known ones are not, as in TRL. */
 export function shareOfConstantGroups(values: readonly (number | null)[], size: number): number {
   const groups = Array.from({ length: Math.ceil(values.length / size) }, (_, g) =>
     known(values.slice(g * size, (g + 1) * size)),
   );
   return mean(groups.map((group) => (isConstant(group) ? 1 : 0)));
+}
+
+function setKnown(out: Record<string, number>, name: string, value: number | undefined): void {
+  if (value !== undefined) out[name] = value;
 }
 
 export interface RolloutMetricsOptions {
@@ -56,11 +61,11 @@ export function rolloutMetrics(
     const own = known(rows.map(({ rewards }) => rewards[i]!));
     if (own.length === 0) return; // it applied to no row of this rollout
     out[`rewards/${name}/mean`] = mean(own);
-    out[`rewards/${name}/std`] = std(own);
+    setKnown(out, `rewards/${name}/std`, std(own));
   });
   if (scores.length > 0) {
     out.reward = mean(scores);
-    out.reward_std = std(scores);
+    setKnown(out, 'reward_std', std(scores));
     out['objective/scores'] = out.reward;
   }
   out['objective/entropy'] = mean(rows.map(({ oldLogps }) => -oldLogps.reduce((a, b) => a + b, 0)));

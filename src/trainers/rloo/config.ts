@@ -109,7 +109,7 @@ export const config = {
     frac_reward_zero_std: {
       unit: 'share',
       meaning:
-        'Prompts whose completions all have the same reward, KL penalty included, so that nothing is learned from them.',
+        'Prompts whose completions all have the same reward, KL penalty included, so that nothing is learned from them. One with fewer than two scored completions teaches nothing either and is not among them, as in TRL.',
     },
     frac_score_zero_std: { unit: 'share', meaning: 'The same before the KL penalty; TRL has no such figure.' },
     entropy: { unit: 'nats a token', meaning: 'How undecided the policy is at the tokens of its completions.' },
