@@ -19,6 +19,15 @@ test('held-out prompts decide where they were measured twice; before that the en
   });
 });
 
+test('where masked answers are without KL in the objective, the KL of all is told', () => {
+  const found = objectiveFinding([
+    ...points('eval_objective/rlhf_reward', [0, 1]),
+    ...points('eval_objective/kl', [0, 1]),
+    ...points('eval_objective/kl_drawn', [0, 64]),
+  ]);
+  expect(found).toMatchObject({ kind: 'drifted', words: expect.stringContaining('KL is 64.0 nats an answer') });
+});
+
 test('without a reference it is the reward; a loss says nothing', () => {
   expect(objectiveFinding(points('reward', [0.1, 0.1, 0.3, 0.3]))?.words).toBe(
     'The reward of the rollouts went from 0.100 to 0.300.',

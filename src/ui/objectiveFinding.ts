@@ -9,6 +9,8 @@ import { metricSeries } from './runWords';
 const OBJECTIVE = 'objective/rlhf_reward';
 /** Without a reference nothing is taken from the reward. */
 const REWARD = 'reward';
+/** Of all answers, where a method logs the KL of those it trains apart. */
+const DRAWN_KL = 'objective/kl_drawn';
 const KL = 'objective/kl';
 const LENGTH = 'completions/mean_length';
 /** Rollouts that are averaged at each end: single ones are noisy. */
@@ -43,7 +45,7 @@ export function objectiveFinding(points: readonly MetricPoint[]): LossFinding | 
   const hasNet = metricSeries(points, OBJECTIVE).length > 0;
   const net = endsOf(points, OBJECTIVE) ?? endsOf(points, REWARD);
   if (!net) return undefined;
-  const [kl, length] = [endsOf(points, KL), endsOf(points, LENGTH)];
+  const [kl, length] = [endsOf(points, DRAWN_KL) ?? endsOf(points, KL), endsOf(points, LENGTH)];
   const ratio = length ? Math.max(length.last, 1) / Math.max(length.first, 1) : 1;
   const isFar = kl !== undefined && kl.last > FAR;
   const isOther = ratio >= SEVERALFOLD || ratio <= 1 / SEVERALFOLD;

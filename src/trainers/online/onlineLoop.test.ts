@@ -194,6 +194,24 @@ describe('rollouts', () => {
     );
     for (const name of ['time/rollout', 'time/scoring', 'time/update']) expect(point![name]).toBeGreaterThan(0);
   });
+  test('what RLOO masks is left out of kl, and β is steered by the KL of all', async () => {
+    const elsewhere = referenceOf(new TfEngine(SHAPE, initWeights(SHAPE, 2)));
+    const args = { mask_truncated_completions: true, max_completion_length: 16, kl_target: 0.7, kl_horizon: 8 };
+    const { run } = await makeRun({ args, options: { reference: elsewhere } });
+    const [point] = await train(run, 1);
+    const rows = run.state().buffer.map(({ ids, isMasked = false, tokenValues: { oldLogps, refLogps } }) => ({
+      isMasked,
+      tokens: ids.length,
+      kl: oldLogps!.reduce((sum, logp, t) => sum + logp - refLogps![t]!, 0),
+    }));
+    const sum = (of: typeof rows, what: 'kl' | 'tokens') => of.reduce((all, row) => all + row[what], 0);
+    const ended = rows.filter(({ isMasked }) => !isMasked);
+    expect([ended.length > 0, ended.length < rows.length]).toEqual([true, true]);
+    expect(point!.kl).toBeCloseTo(sum(ended, 'kl') / sum(ended, 'tokens'), 6);
+    expect(point!['objective/kl']).toBeCloseTo(sum(ended, 'kl') / 8, 6);
+    expect(point!['objective/kl_drawn']).toBeCloseTo(sum(rows, 'kl') / 8, 6);
+    expect(run.state().klCoef).toBeCloseTo(0.05 * 1.2, 12); // the KL of all is above the target, that of the trained below
+  });
   test('two micro-batches give the step that one of twice the size gives', async () => {
     const whole = await makeRun({ args: { per_device_train_batch_size: 8 } });
     const parts = await makeRun({ args: { per_device_train_batch_size: 4, gradient_accumulation_steps: 2 } });

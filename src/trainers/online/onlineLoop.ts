@@ -16,7 +16,7 @@ import type { BufferRow, OnlineArgs, OnlinePrompt, OnlineTrainer } from './onlin
 import { addRollout, addStep, emptyPending, type Pending, pendingPoint } from './pendingPoint';
 import { drawRollout, Interruption, type RolloutContext } from './rollout';
 import { rolloutBatch } from './rolloutBatch';
-import { rolloutMetrics } from './rolloutMetrics';
+import { DRAWN_KL, rolloutMetrics } from './rolloutMetrics';
 import type { RolloutPlan } from './rolloutPlan';
 
 export interface OnlineOptions extends RolloutContext {
@@ -176,7 +176,8 @@ export class OnlineRun {
       this.used = 0;
       this.iteration++;
       addRollout(this.pending, { ...metrics, ...shaped.metrics, episode: this.episodes }, time);
-      const kl = metrics['objective/kl'];
+      // How far the policy has gone shows in masked completions too.
+      const kl = metrics[DRAWN_KL] ?? metrics['objective/kl'];
       const { kl_target: target, kl_horizon: horizon } = args;
       if (kl !== undefined && target > 0) this.klCoef = nextKlCoef(this.klCoef, kl, rows.length, { target, horizon });
     } catch (error) {
@@ -190,7 +191,8 @@ export class OnlineRun {
   private metricsOf(rows: Parameters<typeof rolloutMetrics>[0]): Record<string, number> {
     const { args, trainer, rewards } = this.options;
     const names = rewards.map(({ name }) => name);
-    return rolloutMetrics(rows, { names, klCoef: this.klCoef, klEstimator: trainer.klEstimator(args) });
+    const isMasked = trainer.isMasked?.(args);
+    return rolloutMetrics(rows, { names, klCoef: this.klCoef, klEstimator: trainer.klEstimator(args), isMasked });
   }
 
   /**

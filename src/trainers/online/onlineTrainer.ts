@@ -81,6 +81,8 @@ export interface OnlineTrainer extends OnlineLoss {
   /** β at the start. */
   klCoef(args: { [key: string]: unknown }): number;
   klEstimator(args: { [key: string]: unknown }): KlEstimatorId;
+  /** Which completions `shape` masks; absent, or undefined under these settings: none. */
+  isMasked?(args: { [key: string]: unknown }): ((row: ScoredCompletion) => boolean) | undefined;
   /** From scores to advantages. */
   shape(rollout: Rollout, args: { [key: string]: unknown }): Shaped;
   /** Of the value model, where the method has one. */

@@ -28,6 +28,9 @@ export function shareOfConstantGroups(values: readonly (number | null)[], size: 
   return mean(groups.map((group) => (isConstant(group) ? 1 : 0)));
 }
 
+/** Mean KL of all completions, those included that are masked; logged where a method masks some. */
+export const DRAWN_KL = 'objective/kl_drawn';
+
 function setKnown(out: Record<string, number>, name: string, value: number | undefined): void {
   if (value !== undefined) out[name] = value;
 }
@@ -38,15 +41,16 @@ export interface RolloutMetricsOptions {
   klCoef: number;
   /** The one that the penalty is made of. */
   klEstimator: KlEstimatorId;
+  /** Of the completions that are left out of the loss, and no KL taken from; absent where the method leaves out none. */
+  isMasked?: ((row: ScoredCompletion) => boolean) | undefined;
 }
 
 export function rolloutMetrics(
   rows: readonly ScoredCompletion[],
-  { names, klCoef, klEstimator }: RolloutMetricsOptions,
+  { names, klCoef, klEstimator, isMasked }: RolloutMetricsOptions,
 ): Record<string, number> {
   const lengths = rows.map(({ ids }) => ids.length);
   const ended = rows.filter(({ terminated }) => terminated).map(({ ids }) => ids.length);
-  const tokens = lengths.reduce((a, b) => a + b, 0);
   const scores = known(rows.map(({ score }) => score));
   const out: Record<string, number> = {
     'completions/mean_length': mean(lengths),
@@ -70,11 +74,17 @@ export function rolloutMetrics(
   }
   out['objective/entropy'] = mean(rows.map(({ oldLogps }) => -oldLogps.reduce((a, b) => a + b, 0)));
   if (rows[0]?.refLogps) {
-    const perToken = (id: KlEstimatorId) => rows.reduce((sum, row) => sum + completionKl(row, id), 0) / tokens;
+    const trained = isMasked ? rows.filter((row) => !isMasked(row)) : rows;
+    const tokens = trained.reduce((sum, { ids }) => sum + ids.length, 0);
+    const klSum = (of: readonly ScoredCompletion[], id: KlEstimatorId) =>
+      of.reduce((sum, row) => sum + completionKl(row, id), 0);
+    const perToken = (id: KlEstimatorId) => klSum(trained, id) / Math.max(tokens, 1); // 0 of none, as in TRL
     out.kl = perToken('k1');
     out['kl/k2'] = perToken('k2');
     out['kl/k3'] = perToken('k3');
-    out['objective/kl'] = mean(rows.map((row) => completionKl(row, klEstimator)));
+    // Of masked completions the reward counts and no KL is taken, so they are in this mean with 0: r − β·KL is what is trained.
+    out['objective/kl'] = klSum(trained, klEstimator) / rows.length;
+    if (isMasked) out[DRAWN_KL] = klSum(rows, klEstimator) / rows.length;
     out['objective/kl_coef'] = klCoef;
     out['objective/non_score_reward'] = -klCoef * out['objective/kl'];
     if (out.reward !== undefined) out['objective/rlhf_reward'] = out.reward + out['objective/non_score_reward'];

@@ -73,7 +73,7 @@ export const fields = {
     type: 'boolean',
     default: false,
     advanced: true,
-    help: 'Completions that were cut off are not trained on; they still count in the baseline of the others.',
+    help: 'Completions that were cut off are not trained on, and no KL is taken from them; they still count in the baseline of the others.',
   },
   ...rest,
 } as const satisfies Fields;
@@ -106,6 +106,19 @@ export const config = {
       unit: '',
       meaning: 'Mean −ratio · advantage, clipped. On a fresh rollout about 0 whatever is learned: watch reward.',
     },
+    kl: {
+      unit: 'nats a token',
+      meaning: 'Mean log π − log π_ref of the tokens that are trained, k1: right on average, but noisy.',
+    },
+    'objective/kl': {
+      unit: 'nats',
+      meaning: 'KL that is taken from a completion: the sum of k1 over its tokens, 0 where it is masked.',
+    },
+    'objective/kl_drawn': {
+      unit: 'nats',
+      meaning: 'KL of a whole completion, masked or not; logged under mask_truncated_completions. kl_target reads it.',
+    },
+    'eval_objective/kl_drawn': { unit: 'nats', meaning: 'objective/kl_drawn over the held-out prompts.' },
     frac_reward_zero_std: {
       unit: 'share',
       meaning:

@@ -1,6 +1,6 @@
 // REINFORCE leave-one-out (Ahmadian et al. 2024, arXiv:2402.14740), as TRL's RLOOTrainer: the KL penalty of a whole completion is
 // taken from its reward, the baseline is the mean of the others of its prompt, the ratio of the whole completion is clipped.
-// Departs from it: nothing.
+// Departs from it: a log-ratio stops at 80, where TRL's ratio soon overflows; figures that are null in TRL's log are not logged.
 import * as tf from '@tensorflow/tfjs-core';
 import type { ConfigOf } from '../../lib/fields';
 import type { LossFn } from '../../nn/seam';
@@ -26,8 +26,11 @@ function finalReward(row: ScoredCompletion, isMasked: boolean, klCoef: number, a
   return penalizedReward(clipped, isMasked ? 0 : completionKl(row, 'k1'), 0, klCoef);
 }
 
+const isMasked = ({ mask_truncated_completions }: Pick<RlooArgs, 'mask_truncated_completions'>) =>
+  mask_truncated_completions ? ({ terminated }: ScoredCompletion) => !terminated : undefined;
+
 export function shape({ rows, klCoef }: Rollout, args: RlooArgs): Shaped {
-  const masked = rows.map(({ terminated }) => args.mask_truncated_completions && !terminated);
+  const masked = rows.map(isMasked(args) ?? (() => false));
   const rewards = rows.map((row, i) => finalReward(row, masked[i]!, klCoef, args));
   const advantages = rlooAdvantages(rewards, args);
   return {
@@ -76,6 +79,7 @@ export const trainer: OnlineTrainer = {
   plan: (args) => rlooPlan(args as unknown as RlooPlanArgs),
   klCoef: (args) => args.beta as number,
   klEstimator: () => 'k1',
+  isMasked: (args) => isMasked(args as RlooArgs),
   shape: (rollout, args) => shape(rollout, args as RlooArgs),
   counts: (batch) => ({ loss: batch.B }),
   loss: (batch, args) => loss(batch, args as RlooArgs),
