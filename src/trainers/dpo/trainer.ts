@@ -1,5 +1,7 @@
 // Direct preference optimization and its variants (Rafailov et al. 2023, arXiv:2305.18290; the others in protocol/pairLosses),
-// as TRL's DPOTrainer. Departs from it: nothing but cdpo and reference_free, which TRL no longer has.
+// as TRL's DPOTrainer. Departs from it: it has cdpo and reference_free, which TRL no longer has, and stays finite where f32 would
+// overflow: TRL's discopop is NaN from β·Δ below −88 (at τ 0.05), its forward_kl infinite or NaN from a log-ratio below −88. The
+// exponents of forward_kl stop at 80 here, so beyond that its value and slope are not the true ones.
 import * as tf from '@tensorflow/tfjs-core';
 import type { ConfigOf } from '../../lib/fields';
 import type { LossFn } from '../../nn/seam';

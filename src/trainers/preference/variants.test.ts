@@ -138,6 +138,14 @@ test.each(F_DIVERGENCES)(
   },
 );
 
+test('far from the reference discopop is true and forward_kl finite, where TRL’s are NaN and infinite', () => {
+  const of = (d: number, settings: PairLossArgs, id: 'discopop' | 'sigmoid') =>
+    tf.sum(dpoVariants[id].terms(toTensors({ ...zeros, chosenLogps: [d] }), { ...args, ...settings })).arraySync();
+  expect(of(-100, { beta: 1, discopop_tau: 0.05 }, 'discopop')).toBeCloseTo(100, 4);
+  const far = [-80, -89, -500].map((d) => of(d, { beta: 1, f_divergence_type: 'forward_kl' }, 'sigmoid') as number);
+  for (const found of far) expect(found / Math.exp(80)).toBeCloseTo(1, 4); // it stays at that of 80
+});
+
 test('reference_free reads no reference: as if both sides were equally likely under it', () => {
   const free = { ...args, reference_free: true };
   const flat = { ...columns, refChosenLogps: Array(7).fill(-4), refRejectedLogps: Array(7).fill(-4) };
