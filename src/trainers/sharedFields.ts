@@ -29,7 +29,7 @@ export const firstFields = {
     max: 1_000_000,
     integer: true,
     unit: 'steps',
-    help: 'Optimizer steps to train; −1 counts them from num_train_epochs.',
+    help: 'Optimizer steps to train; −1 counts them from num_train_epochs, as TRL does where nothing is said.',
   },
 } as const satisfies Fields;
 
@@ -49,7 +49,7 @@ export const rowFields = {
     default: 'keep_start',
     options: ['keep_start', 'keep_end', 'drop', 'refuse'] as const,
     advanced: true,
-    help: 'What happens to rows above max_length: cut at the right or the left as in TRL, left out, or the run is refused.',
+    help: 'What happens to rows above max_length: cut at the right or the left as in TRL’s SFT and DPO (its KTO, CPO, ORPO and Reward have no such setting), left out, or the run is refused.',
   },
   special_in_content: {
     type: 'choice',
@@ -66,7 +66,7 @@ export const loopFields = {
     type: 'boolean',
     default: false,
     advanced: true,
-    help: 'Keeps only the input of each layer and runs it again in the backward pass: less GPU memory, a third more work, the same numbers.',
+    help: 'Keeps only the input of each layer and runs it again in the backward pass: less GPU memory, a third more work, the same numbers. TRL has it on.',
   },
   gradient_accumulation_steps: {
     type: 'number',
@@ -162,7 +162,7 @@ export const loopFields = {
     integer: true,
     unit: 'steps',
     advanced: true,
-    help: 'Steps between held-out losses; 0 measures only at the start and at the end.',
+    help: 'Steps between held-out losses; 0 measures only at the start and at the end. TRL measures none where nothing is said.',
   },
   per_device_eval_batch_size: {
     type: 'number',
@@ -172,7 +172,7 @@ export const loopFields = {
     integer: true,
     unit: 'rows',
     advanced: true,
-    help: 'Rows in one held-out batch; it changes speed only, never the numbers.',
+    help: 'Rows in one held-out batch; it changes speed only, never the numbers; TRL has 8.',
   },
   max_eval_samples: {
     type: 'number',
@@ -222,7 +222,7 @@ export const loopFields = {
     integer: true,
     unit: 'steps',
     advanced: true,
-    help: 'Steps between checkpoints that are kept; 0 keeps the newest only.',
+    help: 'Steps between checkpoints that are kept; 0 keeps the newest only; TRL has 500.',
   },
 } as const satisfies Fields;
 

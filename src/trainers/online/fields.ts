@@ -22,7 +22,7 @@ export function onlineFields(defaults: {
         ...firstFields.per_device_train_batch_size,
         default: 16,
         unit: 'completions',
-        help: 'Completions in one micro-batch; with gradient_accumulation_steps it says how many are drawn in a rollout.',
+        help: 'Completions in one micro-batch; with gradient_accumulation_steps it says how many are drawn in a rollout. TRL has 8.',
       },
       max_steps: { ...firstFields.max_steps, default: defaults.max_steps },
       num_generations: {
@@ -102,7 +102,7 @@ export function onlineFields(defaults: {
       eval_steps: {
         ...loopFields.eval_steps,
         default: 25,
-        help: 'Steps between rollouts on held-out prompts; 0 measures only at the start and at the end.',
+        help: 'Steps between rollouts on held-out prompts; 0 measures only at the start and at the end. TRL draws none where nothing is said.',
       },
       max_eval_samples: {
         ...loopFields.max_eval_samples,

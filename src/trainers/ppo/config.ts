@@ -11,7 +11,7 @@ export const fields = {
   ...first,
   max_steps: {
     ...first.max_steps,
-    help: 'Optimizer steps to train, num_ppo_epochs · num_mini_batches of them a rollout; TRL counts rollouts. −1 counts them from num_train_epochs.',
+    help: 'Optimizer steps to train, num_ppo_epochs · num_mini_batches of them a rollout; TRL counts rollouts. −1 counts them from num_train_epochs, as TRL does where nothing is said.',
   },
   temperature: {
     ...first.temperature,
