@@ -266,6 +266,10 @@ dpo()
 without_reference("cpo", CPOTrainer, CPOConfig, [
     dict(loss_type="sigmoid"), dict(loss_type="sigmoid", label_smoothing=0.1, cpo_alpha=0.5), dict(loss_type="hinge"),
     dict(loss_type="ipo"), dict(loss_type="simpo", cpo_alpha=0.0, beta=2.5, simpo_gamma=1.375),
+    dict(loss_type="alphapo", cpo_alpha=1.0, beta=2.5), dict(loss_type="alphapo", cpo_alpha=0.0, beta=2.5, alpha=0.25),
+    dict(loss_type="alphapo", cpo_alpha=1.0, beta=10.0, simpo_gamma=1.375, label_smoothing=0.1, alpha=-0.1),
+    dict(loss_type="simpo", cpo_alpha=1.0, beta=2.5, alpha=-0.1), dict(loss_type="sigmoid", alpha=-0.1),
+    dict(loss_type="hinge", cpo_alpha=0.0, alpha=0.05), dict(loss_type="ipo", alpha=0.25),
 ])
 without_reference("orpo", ORPOTrainer, ORPOConfig, [dict(), dict(beta=1.0)])
 kto()

@@ -13,6 +13,8 @@ const parents = { model: 'sha256:start' };
 test('SimPO is CPO’s trainer with its loss; SFT and reward models are no method here', () => {
   expect(comparedMethod(preferenceRecipe('simpo'))?.id).toBe('simpo');
   expect(comparedMethod(preferenceRecipe('cpo'))?.id).toBe('cpo');
+  expect(comparedMethod({ trainer: 'cpo', args: { loss_type: 'alphapo', alpha: 0.25 } })?.id).toBe('simpo');
+  expect(comparedMethod({ trainer: 'cpo', args: { loss_type: 'simpo' } })?.id).toBe('cpo');
   expect(comparedMethod({ trainer: 'sft', args: {} })).toBeUndefined();
   // A log has no trainer, and a run of another version one that is not here.
   for (const trainer of ['', 'grpo_of_2031'])

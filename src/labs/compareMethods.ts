@@ -76,8 +76,9 @@ const ALL = [...COMPARED_METHODS, ...OTHERS];
 export function comparedMethod(recipe: Pick<Recipe, 'trainer' | 'args'>): ComparedMethod | undefined {
   const { trainer } = recipe;
   const { loss_type, cpo_alpha } = argsOf(recipe);
-  // With the NLL of the chosen answer beside it, it is CPO-SimPO, which is held in place.
-  const id = trainer === 'cpo' && loss_type === 'simpo' && cpo_alpha === 0 ? 'simpo' : trainer;
+  // With the NLL of the chosen answer beside it, it is CPO-SimPO, which is held in place. AlphaPO is SimPO that never has it.
+  const isSimpo = loss_type === 'alphapo' || (loss_type === 'simpo' && cpo_alpha === 0);
+  const id = trainer === 'cpo' && isSimpo ? 'simpo' : trainer;
   return ALL.find((method) => method.id === id);
 }
 

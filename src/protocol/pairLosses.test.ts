@@ -94,6 +94,26 @@ describe('values by hand', () => {
     expect(orpoLoss.margin(numbers, pair)).toBeCloseTo(0.070803, 6);
     expect(cost(orpoLoss)).toBeCloseTo(0.0658372, 7);
   });
+  test('alphapo: rewards (1 − p^−α) ∕ α per token, and simpo where α is 0', () => {
+    // p = e^−1.2 and e^−1.25; α = −1 gives r = p − 1, so m = β · (e^−1.2 − e^−1.25)
+    const settings = { beta: 2.5, simpo_gamma: 0.5, alpha: -1 };
+    const m = 2.5 * (Math.exp(-1.2) - Math.exp(-1.25));
+    expect(cpoLosses.alphapo.margin(numbers, pair, settings)).toBeCloseTo(m, 12);
+    expect(cost(cpoLosses.alphapo, pair, settings)).toBeCloseTo(-Math.log(sigma(m - 0.5)), 12);
+    const rewards = impliedRewards(cpoLosses.alphapo, numbers, pair, settings);
+    expect(rewards.chosen).toBeCloseTo(2.5 * (Math.exp(-1.2) - 1), 12);
+    expect(rewards.rejected).toBeCloseTo(2.5 * (Math.exp(-1.25) - 1), 12);
+    // α = 1: r = 1 − 1 ∕ p, of whole answers where a loss takes sums
+    expect(cpoLosses.hinge.margin(numbers, pair, { beta: 1e-6, alpha: 1 })).toBeCloseTo(
+      1e-6 * (Math.exp(15) - Math.exp(12)),
+      6,
+    );
+    for (const alpha of [0, undefined])
+      expect(cost(cpoLosses.alphapo, pair, { beta: 2.5, ...(alpha !== undefined && { alpha }) })).toBe(
+        cost(cpoLosses.simpo, pair, { beta: 2.5 }),
+      );
+    expect(impliedRewards(orpoLoss, numbers, pair, settings).chosen).toBeCloseTo(-3, 12); // ORPO has no α
+  });
   test('.6 against .2 is a log-ratio of ln 3', () => {
     const d = {
       ...start,
@@ -122,7 +142,7 @@ describe('values by hand', () => {
 
 describe('slopes', () => {
   test.each(every)('%s: exact slopes agree with finite differences', (_, loss) => {
-    for (const settings of [args, { beta: 2, label_smoothing: 0.3, simpo_gamma: 1 }]) {
+    for (const settings of [args, { beta: 2, label_smoothing: 0.3, simpo_gamma: 1 }, { ...args, alpha: 0.2 }]) {
       const { chosen, rejected } = pullOfPair(loss, pair, settings);
       const h = 1e-5;
       const difference = (key: 'chosenLogps' | 'rejectedLogps') =>

@@ -30,6 +30,8 @@ export interface PairLossArgs {
   discopop_tau?: number;
   /** 0.5 by default. */
   simpo_gamma?: number;
+  /** The α of AlphaPO, read by CPO's losses; 0 by default: a reward is log p. */
+  alpha?: number;
   /** Ours: takes the reference for a model that finds all completions equally likely. */
   reference_free?: boolean;
 }
@@ -49,6 +51,8 @@ interface Described {
   needsReference: boolean;
   /** Log-probabilities per token instead of sums: in the loss, in rewards/* and in logps/*. */
   averaged: boolean;
+  /** Whether `alpha` shapes its rewards. */
+  shaped?: boolean;
   /** Whether TRL has it, so that a fixture could be made. */
   inTrl: boolean;
 }
@@ -90,14 +94,35 @@ export function shownLogps<T>({ averaged }: Pick<PairLoss, 'averaged'>, ops: Alg
   };
 }
 
-/** What is logged as rewards/chosen and rewards/rejected: β · (log π − log π_ref), or β · log π without a reference. */
-export function impliedRewards<T>(
-  loss: Pick<PairLoss, 'averaged' | 'needsReference'>,
+/**
+ * (1 − p^−α) ∕ α of log p, which tends to log p as α does to 0: Gupta et al. 2025, arXiv:2501.03884, in TRL's form. Exponents stop at
+ * 80, so that f32 stays finite, where TRL's is infinite.
+ */
+const shapedReward = <T>(ops: Algebra<T>, logp: T, alpha: number): T =>
+  ops.div(ops.add(neg(ops, ops.exp(ops.atMost(ops.mul(logp, -alpha), 80))), 1), alpha);
+
+/** log p of each side, of whole answers or per token, as `alpha` shapes it. */
+function shapedLogps<T>(
+  loss: Pick<PairLoss, 'averaged'>,
   ops: Algebra<T>,
   pair: Pair<T>,
   args: PairLossArgs,
 ): Sides<T> {
-  const { chosen, rejected } = loss.needsReference ? logRatios(ops, pair, args) : shownLogps(loss, ops, pair);
+  const { chosen, rejected } = shownLogps(loss, ops, pair);
+  const { alpha = 0 } = args;
+  if (alpha === 0) return { chosen, rejected };
+  return { chosen: shapedReward(ops, chosen, alpha), rejected: shapedReward(ops, rejected, alpha) };
+}
+
+/** What is logged as rewards/chosen and rewards/rejected: β · (log π − log π_ref), or β · log π without a reference. */
+export function impliedRewards<T>(
+  loss: Pick<PairLoss, 'averaged' | 'needsReference' | 'shaped'>,
+  ops: Algebra<T>,
+  pair: Pair<T>,
+  args: PairLossArgs,
+): Sides<T> {
+  const sides = loss.shaped ? shapedLogps : shownLogps;
+  const { chosen, rejected } = loss.needsReference ? logRatios(ops, pair, args) : sides(loss, ops, pair, args);
   return { chosen: ops.mul(chosen, args.beta), rejected: ops.mul(rejected, args.beta) };
 }
 
@@ -140,23 +165,28 @@ const averagedScoreMargin = {
     return ops.mul(difference, args.beta);
   },
 };
-/** β · (log π(c) − log π(r)): no reference. */
+/** β · (log π(c) − log π(r)), or of what `alpha` makes of the two: no reference. */
 const logpMargin = {
+  averaged: false,
   marginFormula: 'm = β · (log π(c) − log π(r))',
-  margin: <T>(ops: Algebra<T>, pair: Pair<T>, { beta }: PairLossArgs): T =>
-    ops.mul(ops.sub(pair.chosenLogps, pair.rejectedLogps), beta),
+  margin<T>(ops: Algebra<T>, pair: Pair<T>, args: PairLossArgs): T {
+    const { chosen, rejected } = shapedLogps(logpMargin, ops, pair, args);
+    return ops.mul(ops.sub(chosen, rejected), args.beta);
+  },
 };
 const averagedLogpMargin = {
+  averaged: true,
   marginFormula: 'm = β · (log π(c) ∕ |c| − log π(r) ∕ |r|)',
-  margin: <T>(ops: Algebra<T>, pair: Pair<T>, { beta }: PairLossArgs): T =>
-    ops.mul(
-      ops.sub(
-        perToken(ops, pair.chosenLogps, pair.chosenLengths),
-        perToken(ops, pair.rejectedLogps, pair.rejectedLengths),
-      ),
-      beta,
-    ),
+  margin<T>(ops: Algebra<T>, pair: Pair<T>, args: PairLossArgs): T {
+    const { chosen, rejected } = shapedLogps(averagedLogpMargin, ops, pair, args);
+    return ops.mul(ops.sub(chosen, rejected), args.beta);
+  },
 };
+/** The formula of a loss's margin under these settings: with an `alpha` CPO's compares shaped rewards. */
+export function marginFormula(loss: OfMargin, { alpha = 0 }: PairLossArgs): string {
+  if (!loss.shaped || alpha === 0) return loss.marginFormula;
+  return `m = r_c − r_r, r = β · (1 − p^−α) ∕ α, log p = log π${loss.averaged ? ' ∕ length' : ''}`;
+}
 
 /** (m/β − 1/(2β))²: arXiv:2310.12036, eq. 17. */
 const squaredDistance = <T>(ops: Algebra<T>, m: T, { beta }: PairLossArgs): T =>
@@ -295,9 +325,13 @@ export const dpoLosses = {
 } as const satisfies Record<string, PairLoss>;
 export type DpoLossId = keyof typeof dpoLosses;
 
-const cpo = { needsReference: false, averaged: false, inTrl: true } as const;
+const cpo = { needsReference: false, shaped: true, inTrl: true } as const;
 
-/** CPOTrainer's `loss_type`; `cpo_alpha` times the NLL of the chosen tokens is added outside. */
+/** −(1 − ε) · log σ(m − γ) − ε · log σ(γ − m). */
+const beyondGamma = <T>(ops: Algebra<T>, m: T, args: PairLossArgs): T =>
+  smoothed(ops, ops.sub(m, args.simpo_gamma ?? 0.5), args);
+
+/** CPOTrainer's `loss_type`; `cpo_alpha` times the NLL of the chosen tokens is added outside. All read `alpha`. */
 export const cpoLosses = {
   sigmoid: {
     ...cpo,
@@ -318,7 +352,6 @@ export const cpoLosses = {
   ipo: {
     ...cpo,
     ...averagedLogpMargin,
-    averaged: true,
     formula: '(m ∕ β − 1 ∕ (2β))²',
     source: 'Azar et al. 2023, arXiv:2310.12036, eq. 17, without its reference as in TRL',
     meaning: 'Aims at one margin per token, 1 ∕ (2β), and pulls a pair back that has passed it.',
@@ -327,11 +360,20 @@ export const cpoLosses = {
   simpo: {
     ...cpo,
     ...averagedLogpMargin,
-    averaged: true,
     formula: '−log σ(m − γ)',
     source: 'Meng et al. 2024, arXiv:2405.14734, eq. 6; γ = simpo_gamma',
     meaning: 'Log-probabilities per token, no reference, and a margin of γ to be reached before the pull eases.',
-    ofMargin: (ops, m, args) => smoothed(ops, ops.sub(m, args.simpo_gamma ?? 0.5), args),
+    ofMargin: beyondGamma,
+  },
+  alphapo: {
+    ...cpo,
+    ...averagedLogpMargin,
+    formula: '−log σ(m − γ)',
+    source:
+      'Gupta et al. 2025, arXiv:2501.03884, as in TRL: simpo with rewards (1 − p^−α) ∕ α; α = alpha, γ = simpo_gamma',
+    meaning:
+      'SimPO with rewards of another shape: α above 0 pulls unlikely answers harder, below 0 likely ones; at 0 it is SimPO.',
+    ofMargin: beyondGamma,
   },
 } as const satisfies Record<string, PairLoss>;
 

@@ -1,6 +1,7 @@
 // Pairs on the curve of their loss, and the same step under another loss: recomputed on the page from the same log-probabilities.
 import { useState } from 'react';
 import { number, percent, signed } from '../../lib/words';
+import { marginFormula } from '../../protocol/pairLosses';
 import type { Recipe } from '../../protocol/recipe';
 import type { DatasetInfo, TemplateSettings } from '../../protocol/requests';
 import { studioClient } from '../../stores/client';
@@ -124,7 +125,11 @@ export function MarginCard({
                 <CurveChart
                   key={option.id}
                   title={option.label}
-                  xTitle={'marginFormula' in option.loss ? option.loss.marginFormula.split(', d =')[0]! : 'r_c − r_r'}
+                  xTitle={
+                    'marginFormula' in option.loss
+                      ? marginFormula(option.loss, lossArgs(recipe, option)).split(', d =')[0]!
+                      : 'r_c − r_r'
+                  }
                   yTitle={`loss of a pair, ${option.label}`}
                   height={210}
                   selected={place.datasetId === set?.id && place.split === at ? place.index : undefined}

@@ -139,6 +139,7 @@ function ChosenFalls({
   const args = argsOf(recipe);
   const types = [args.loss_type ?? []].flat() as string[];
   const weights = (args.loss_weights ?? []) as number[];
+  const isAlphaPo = args.loss_type === 'alphapo'; // it takes cpo_alpha for 0
   const change = (part: typeof recipe.args) => edit({ ...recipe, args: { ...recipe.args, ...part } });
   return (
     <div className="note warn" role="status">
@@ -160,9 +161,14 @@ function ChosenFalls({
               Add sft to loss_type
             </button>
           ))}
-        {recipe.trainer === 'cpo' && Number(args.cpo_alpha) === 0 && (
-          <button type="button" className="link" disabled={isBusy} onClick={() => change({ cpo_alpha: 1 })}>
-            Set cpo_alpha to 1
+        {recipe.trainer === 'cpo' && (isAlphaPo || Number(args.cpo_alpha) === 0) && (
+          <button
+            type="button"
+            className="link"
+            disabled={isBusy}
+            onClick={() => change({ ...(isAlphaPo && { loss_type: 'simpo' }), cpo_alpha: 1 })}
+          >
+            {isAlphaPo ? 'Set loss_type to simpo, with the same alpha, and cpo_alpha to 1' : 'Set cpo_alpha to 1'}
           </button>
         )}
       </div>

@@ -17,7 +17,15 @@ import { referenceChoices } from '../shared/referenceView';
 import { METHODS, methodOf, withMethod } from './methods';
 import type { Preferences } from './usePreferences';
 
-const SHOWN = ['loss_type', 'beta', 'simpo_gamma', 'learning_rate', 'per_device_train_batch_size', 'max_steps'];
+const SHOWN = [
+  'loss_type',
+  'beta',
+  'simpo_gamma',
+  'alpha',
+  'learning_rate',
+  'per_device_train_batch_size',
+  'max_steps',
+];
 export function RecipeCard({ preferences }: { preferences: Preferences }) {
   const { recipe, edit, isBusy, sets, bases, stored } = preferences;
   const [hasHelp, setHelp] = useState(false);

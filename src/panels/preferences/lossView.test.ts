@@ -34,9 +34,22 @@ test('the formula has the numbers of the pair in it', () => {
   const [apo] = formulaLines(lossOption('dpo/apo_zero'), pair, { beta: 1 });
   expect(apo!.numbers).toMatch(/^loss = 1 − σ\(2\.00\) \+ σ\(\(−1\.00\)\) = 0\.388$/);
 });
+test('with an alpha CPO’s margin is one of shaped rewards', () => {
+  const args = { beta: 2, alpha: -1, simpo_gamma: 0.5 };
+  // p = e^−2.5 and e^−4.2; r = 2 · (p − 1)
+  expect(formulaLines(lossOption('cpo/alphapo'), pair, args)).toEqual([
+    {
+      formula: 'm = r_c − r_r, r = β · (1 − p^−α) ∕ α, log p = log π ∕ length',
+      numbers: 'm = (−1.84) − (−1.97) = 0.134',
+    },
+    { formula: 'loss = −log σ(m − γ)', numbers: 'loss = −log σ(0.134 − 0.5) = 0.893' },
+  ]);
+  const [margin] = formulaLines(lossOption('cpo/alphapo'), pair, { beta: 2 });
+  expect(margin!.numbers).toBe('m = 2 · ((−10.0) ∕ 4 − (−21.0) ∕ 5) = 3.40');
+});
 test('every loss writes its formula without a symbol left over', () => {
-  for (const option of LOSSES)
-    for (const { numbers } of formulaLines(option, pair, lossArgs(by('dpo'), option)))
+  for (const [option, alpha] of LOSSES.flatMap((one) => [[one, 0] as const, [one, 0.1] as const]))
+    for (const { numbers } of formulaLines(option, pair, { ...lossArgs(by('dpo'), option), alpha }))
       expect(numbers.replace(/^m = |^loss = |log|max|e\^|σ/g, ''), option.label).not.toMatch(/[\p{L}_]/u);
 });
 test('which losses a recipe adds up on a pair', () => {

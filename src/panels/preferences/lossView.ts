@@ -9,6 +9,7 @@ import {
   dpoLosses,
   impliedRewards,
   logRatios,
+  marginFormula,
   orpoLoss,
   type Pair,
   type PairLoss,
@@ -167,11 +168,12 @@ export function formulaLines({ loss }: LossOption, pair: Pair<number>, args: Pai
   const { f_divergence_type = 'reverse_kl' } = args;
   if ('margin' in loss) {
     const m = loss.margin(numbers, pair, args);
-    const [formula] = loss.marginFormula.replace(/^m = /, '').split(/, (?=d =|odds =)/);
+    const whole = marginFormula(loss, args);
+    const [formula] = whole.replace(/^m = /, '').split(/, (?=d =|odds =|r =)/);
     // Under another divergence d is its score: the formula stands, its parts are not the log-ratios.
     const isPlain = f_divergence_type === 'reverse_kl' || !loss.needsReference;
     lines.push({
-      formula: loss.marginFormula,
+      formula: whole,
       numbers: isPlain ? `m = ${substituted(formula!, values)} = ${number(m)}` : `m = ${number(m)}`,
     });
     values.m = m;

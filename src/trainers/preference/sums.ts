@@ -45,7 +45,7 @@ export function chosenNll(logps: tf.Tensor2D, mask: tf.Tensor2D): tf.Scalar {
 
 /** TRL's rewards/* and logps/* as means over the pairs; accuracies count strict wins, so that equal policies score 0. */
 export function pairMetrics(
-  variant: Pick<LossVariant, 'averaged' | 'needsReference'>,
+  variant: Pick<LossVariant, 'averaged' | 'needsReference' | 'shaped'>,
   pair: PairLogps,
   args: PairLossArgs,
 ): Record<string, tf.Scalar> {

@@ -76,6 +76,41 @@ const every: [string, LossVariant][] = [
   ['orpo', orpoVariant],
 ];
 
+function expectSlopes(variant: LossVariant, settings: PairLossArgs): void {
+  const fixed = toTensors(columns);
+  const gradients = tf.grads((chosenLogps, rejectedLogps) =>
+    tf.sum(variant.terms({ ...fixed, chosenLogps, rejectedLogps } as PairLogps, settings)),
+  );
+  const found = gradients([fixed.chosenLogps, fixed.rejectedLogps]).map((g) => Array.from(g.dataSync()));
+  const h = 1e-5;
+  (['chosenLogps', 'rejectedLogps'] as const).forEach((key, side) => {
+    columns[key].forEach((x, i) => {
+      const moved = (by: number) => exactSum(variant, { ...columns, [key]: columns[key].with(i, x + by) }, settings);
+      const expected = (moved(h) - moved(-h)) / (2 * h);
+      expect(Math.abs(found[side]![i]! - expected), `${key} of pair ${i}`).toBeLessThan(
+        2e-5 * Math.max(1, Math.abs(expected)),
+      );
+    });
+  });
+}
+function expectFinite(variant: LossVariant, settings: PairLossArgs): void {
+  const odd: Partial<Columns>[] = [
+    { chosenLogps: [-3000] },
+    { rejectedLogps: [-3000] },
+    { chosenLogps: [-3000], rejectedLogps: [-3000] },
+    { chosenLengths: [0] },
+    { rejectedLengths: [0] },
+  ];
+  for (const change of odd) {
+    const pair = toTensors({ ...zeros, ...change });
+    const { value, grads } = tf.valueAndGrads((chosenLogps, rejectedLogps) =>
+      tf.sum(variant.terms({ ...pair, chosenLogps, rejectedLogps } as PairLogps, settings)),
+    )([pair.chosenLogps, pair.rejectedLogps]);
+    const all = [value, ...grads].flatMap((x) => Array.from(x.dataSync()));
+    expect(all.every(Number.isFinite), `${JSON.stringify(change)}: ${all}`).toBe(true);
+  }
+}
+
 describe.each(every)('%s', (_, variant) => {
   test('the sum over the batch is that of the formula in double precision', () => {
     const found = tf.tidy(() => tf.sum(variant.terms(toTensors(columns), args)).arraySync() as number);
@@ -83,42 +118,31 @@ describe.each(every)('%s', (_, variant) => {
     expect(Math.abs(found / exact - 1)).toBeLessThan(2e-6); // f32 sums of seven terms
   });
   test('its gradient agrees with finite differences', () => {
-    const fixed = toTensors(columns);
-    const gradients = tf.grads((chosenLogps, rejectedLogps) =>
-      tf.sum(variant.terms({ ...fixed, chosenLogps, rejectedLogps } as PairLogps, args)),
-    );
-    const found = gradients([fixed.chosenLogps, fixed.rejectedLogps]).map((g) => Array.from(g.dataSync()));
-    const h = 1e-5;
-    (['chosenLogps', 'rejectedLogps'] as const).forEach((key, side) => {
-      columns[key].forEach((x, i) => {
-        const moved = (by: number) => exactSum(variant, { ...columns, [key]: columns[key].with(i, x + by) });
-        const expected = (moved(h) - moved(-h)) / (2 * h);
-        expect(Math.abs(found[side]![i]! - expected), `${key} of pair ${i}`).toBeLessThan(
-          2e-5 * Math.max(1, Math.abs(expected)),
-        );
-      });
-    });
+    expectSlopes(variant, args);
   });
   test('one pair, clear to absurdity or empty: value and gradient stay finite', () => {
-    const odd: Partial<Columns>[] = [
-      { chosenLogps: [-3000] },
-      { rejectedLogps: [-3000] },
-      { chosenLogps: [-3000], rejectedLogps: [-3000] },
-      { chosenLengths: [0] },
-      { rejectedLengths: [0] },
-    ];
-    for (const change of odd) {
-      const pair = toTensors({ ...zeros, ...change });
-      const { value, grads } = tf.valueAndGrads((chosenLogps, rejectedLogps) =>
-        tf.sum(variant.terms({ ...pair, chosenLogps, rejectedLogps } as PairLogps, args)),
-      )([pair.chosenLogps, pair.rejectedLogps]);
-      const all = [value, ...grads].flatMap((x) => Array.from(x.dataSync()));
-      expect(all.every(Number.isFinite), `${JSON.stringify(change)}: ${all}`).toBe(true);
-    }
+    expectFinite(variant, args);
   });
   test('a NaN stays one', () => {
     const pair = toTensors({ ...columns, chosenLogps: columns.chosenLogps.with(2, Number.NaN) });
     expect(tf.sum(variant.terms(pair, args)).arraySync()).toBeNaN();
+  });
+});
+
+describe.each([0.25, -0.1])('alpha %s', (alpha) => {
+  const settings = { ...args, alpha };
+  test.each(Object.entries(cpoVariants))('cpo %s: value, gradient and edges', (_, variant) => {
+    const found = tf.sum(variant.terms(toTensors(columns), settings)).arraySync() as number;
+    const exact = exactSum(variant, columns, settings);
+    expect(Math.abs(found / exact - 1)).toBeLessThan(1e-5); // f32; 1 − p^−α loses digits where p is near 1
+    expectSlopes(variant, settings);
+    if (variant.id !== 'ipo') expectFinite(variant, settings); // the square of e^80 is beyond f32
+  });
+  test('no other loss reads it', () => {
+    for (const variant of [...Object.values(dpoVariants), orpoVariant]) {
+      const [read, unread] = [settings, args].map((own) => tf.sum(variant.terms(toTensors(columns), own)).arraySync());
+      expect(read, variant.id).toBe(unread);
+    }
   });
 });
 

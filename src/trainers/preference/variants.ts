@@ -27,10 +27,10 @@ export interface LossVariant extends Omit<PairLoss, 'margin' | 'ofMargin' | 'ofR
 
 function bind<Id extends string>(losses: Record<Id, PairLoss>): Record<Id, LossVariant> {
   const entries = (Object.entries(losses) as [Id, PairLoss][]).map(([id, scalar]): [Id, LossVariant] => {
-    const { formula, source, meaning, needsReference, averaged, inTrl } = scalar;
+    const { formula, source, meaning, needsReference, averaged, shaped, inTrl } = scalar;
     const terms = (pair: PairLogps, args: PairLossArgs) =>
       pairLoss(scalar, tensors, pair as Pair<tf.Tensor>, args) as tf.Tensor1D;
-    return [id, { id, formula, source, meaning, needsReference, averaged, inTrl, terms, scalar }];
+    return [id, { id, formula, source, meaning, needsReference, averaged, shaped, inTrl, terms, scalar }];
   });
   return Object.fromEntries(entries) as Record<Id, LossVariant>;
 }
