@@ -137,6 +137,29 @@ def dpo():
     fixture["dpo"] = cases
 
 
+def dpo_cut():
+    """keep_end so short that no prompt is left on some rows: nothing predicts their first token, and TRL still counts it."""
+    cases = []
+    for i, loss_type in enumerate(["sigmoid", "ipo", "sigmoid_norm", "sft"]):
+        with tempfile.TemporaryDirectory() as folder:
+            trainer = DPOTrainer(
+                model=causal(policy_weights), ref_model=causal(reference_weights), processing_class=tokenizer,
+                args=DPOConfig(output_dir=folder, **{**common, "max_length": 6}, truncation_mode="keep_end",
+                               loss_type=[loss_type]),
+                train_dataset=Dataset.from_list(pairs),
+            )
+            inputs = first_batch(trainer)
+            name = f"dpo_cut/{i}"
+            loss = loss_of(name, trainer, inputs)
+            rows = rows_of(inputs["input_ids"], inputs["attention_mask"], inputs["completion_mask"])
+        firsts = {row["completion"][0] for row in rows}
+        assert firsts == {0, 1}, "some rows with a prompt left, and some without"
+        fixture["dpo_cut_rows"] = interleaved(rows)
+        cases.append({"name": name, "args": {"beta": 0.1, "loss_type": [loss_type]}, "loss": loss,
+                      "metrics": metrics_of(trainer)})
+    fixture["dpo_cut"] = cases
+
+
 def without_reference(key, Trainer, Config, settings):
     cases = []
     for i, args in enumerate(settings):
@@ -263,6 +286,7 @@ def rloo():
 
 
 dpo()
+dpo_cut()
 without_reference("cpo", CPOTrainer, CPOConfig, [
     dict(loss_type="sigmoid"), dict(loss_type="sigmoid", label_smoothing=0.1, cpo_alpha=0.5), dict(loss_type="hinge"),
     dict(loss_type="ipo"), dict(loss_type="simpo", cpo_alpha=0.0, beta=2.5, simpo_gamma=1.375),
@@ -277,6 +301,6 @@ reward()
 rloo()
 save_file(gradients, f"{OUT}/gradients.safetensors", metadata={"format": "pt"})
 json.dump(fixture, open(f"{OUT}/fixture.json", "w"))
-for key in ("dpo", "cpo", "orpo", "kto", "reward", "rloo"):
+for key in ("dpo", "dpo_cut", "cpo", "orpo", "kto", "reward", "rloo"):
     for case in fixture[key]:
         print(case["name"], case["args"], case["loss"])

@@ -192,6 +192,11 @@ export interface EncodedRow {
   cutLeft?: boolean;
   /** Length of the prompt in tokens, for prompt-completion rows and generation. */
   promptLength?: number;
+  /**
+   * Tokens of the completion that the mask leaves out because nothing predicts them: 1 where a row begins with its completion, without
+   * a prompt or after a cut. Absent where none. TRL's DPO counts them in a completion's length.
+   */
+  unscored?: number;
   /** Adapter that the row trains. */
   adapter?: string;
   /** What a method reads of the row beside its tokens: `label`, `margin`. */

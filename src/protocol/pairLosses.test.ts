@@ -84,6 +84,16 @@ describe('values by hand', () => {
       -1.2, -1.5,
     ]);
   });
+  test('a token that nothing predicts counts in DPO’s lengths, and in no other', () => {
+    const cut = { ...pair, chosenLengths: 9, rejectedLengths: 12, chosenUnscored: 1, rejectedUnscored: 0 };
+    for (const id of ['ipo', 'sigmoid_norm'] as const)
+      expect(cost(dpoLosses[id], cut)).toBeCloseTo(cost(dpoLosses[id]), 12);
+    const nine = { ...pair, chosenLengths: 9 };
+    for (const [name, loss] of every.filter(([name]) => !/dpo (ipo|sigmoid_norm)/.test(name)))
+      expect(cost(loss, cut), name).toBe(cost(loss, nine));
+    const { chosen } = pullOfPair(dpoLosses.ipo, cut, args);
+    expect(chosen).toBeCloseTo(pullOfPair(dpoLosses.ipo, pair, args).chosen, 12);
+  });
   test('cpo, simpo and orpo', () => {
     expect(cost(cpoLosses.sigmoid, pair, { beta: 0.1 })).toBeCloseTo(-Math.log(sigma(0.3)), 12);
     expect(cost(cpoLosses.sigmoid)).toBeCloseTo(-0.9 * Math.log(sigma(0.3)) - 0.1 * Math.log(sigma(-0.3)), 12);

@@ -12,6 +12,9 @@ export interface Pair<T> {
   refRejectedLogps: T;
   chosenLengths: T;
   rejectedLengths: T;
+  /** Tokens of the completion that nothing predicts, beside those that were counted; none unless given. */
+  chosenUnscored?: T;
+  rejectedUnscored?: T;
 }
 
 export const F_DIVERGENCES = ['reverse_kl', 'forward_kl', 'js_divergence', 'alpha_divergence'] as const;
@@ -153,15 +156,24 @@ const scoreMargin = {
     return ops.mul(ops.sub(chosen, rejected), args.beta);
   },
 };
+/**
+ * |c| and |r| of DPO's losses per token: all tokens of a completion, as TRL takes them from the mask before it shifts it. CPO's and
+ * ORPO's take the shifted one.
+ */
+export function wholeLengths<T>(ops: Algebra<T>, pair: Pair<T>): Sides<T> {
+  const { chosenLengths, rejectedLengths, chosenUnscored, rejectedUnscored } = pair;
+  return {
+    chosen: chosenUnscored === undefined ? chosenLengths : ops.add(chosenLengths, chosenUnscored),
+    rejected: rejectedUnscored === undefined ? rejectedLengths : ops.add(rejectedLengths, rejectedUnscored),
+  };
+}
 /** The same with each score divided by its completion's length. */
 const averagedScoreMargin = {
   marginFormula: 'm = β · (d_c ∕ |c| − d_r ∕ |r|), d = log π − log π_ref',
   margin<T>(ops: Algebra<T>, pair: Pair<T>, args: PairLossArgs): T {
     const { chosen, rejected } = scores(ops, pair, args);
-    const difference = ops.sub(
-      perToken(ops, chosen, pair.chosenLengths),
-      perToken(ops, rejected, pair.rejectedLengths),
-    );
+    const lengths = wholeLengths(ops, pair);
+    const difference = ops.sub(perToken(ops, chosen, lengths.chosen), perToken(ops, rejected, lengths.rejected));
     return ops.mul(difference, args.beta);
   },
 };

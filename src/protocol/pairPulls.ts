@@ -1,6 +1,6 @@
 // Of a pair loss on plain numbers: its curve over the margin, and how a step moves the two log-probabilities of one pair. Exact
 // slopes by dual numbers, so that the page needs no tfjs and no worker.
-import { duals, numbers, variables } from '../lib/algebra';
+import { type Dual, duals, numbers, variables } from '../lib/algebra';
 import { type Pair, type PairLoss, type PairLossArgs, pairLoss, type Sides } from './pairLosses';
 
 /** The curve of a loss that depends on one margin; undefined for the others. */
@@ -26,15 +26,8 @@ export interface PairPull extends Sides<number> {
  */
 export function pullOfPair(loss: PairLoss, pair: Pair<number>, args: PairLossArgs): PairPull {
   const { chosenLogps, rejectedLogps, ...fixed } = pair;
-  const free = variables({ chosenLogps, rejectedLogps });
-  const constant = (value: number) => ({ value, slopes: [0, 0] });
-  const inputs = {
-    ...free,
-    refChosenLogps: constant(fixed.refChosenLogps),
-    refRejectedLogps: constant(fixed.refRejectedLogps),
-    chosenLengths: constant(fixed.chosenLengths),
-    rejectedLengths: constant(fixed.rejectedLengths),
-  };
+  const constants = Object.entries(fixed).map(([name, value]) => [name, { value, slopes: [0, 0] }]);
+  const inputs: Pair<Dual> = { ...Object.fromEntries(constants), ...variables({ chosenLogps, rejectedLogps }) };
   const { value, slopes } = pairLoss(loss, duals, inputs, args);
   return {
     loss: value,

@@ -26,6 +26,8 @@ export interface BuiltMask {
   rules: string[];
   /** Messages whose train_spans could not be placed, because the template prints their content otherwise. */
   unplaced: number[];
+  /** The first token would be trained if something stood before it. */
+  isFirstWanted: boolean;
 }
 
 const isDerived = (span: Stretch | AssistantSpan): span is AssistantSpan => 'startRule' in span;
@@ -47,6 +49,8 @@ const isEndToken = ({ encoded, eosIds }: MaskInput, t: number) =>
 export const maskKindOf = (rule: string): string | undefined =>
   rule.startsWith('end-of-turn token') ? undefined : rule.split(':', 1)[0];
 
+const UNPREDICTED = { train: false, rule: 'first token: nothing stands before it to predict it from' };
+
 /** The mask of a whole row, before anything is cut. */
 export function buildMask(input: MaskInput): BuiltMask {
   const { encoded, messages, promptLength = 0, spans, options } = input;
@@ -66,15 +70,14 @@ export function buildMask(input: MaskInput): BuiltMask {
   const owners = spans ? ownersOf(encoded, messages, spans, spanOf!) : [];
   const lastOwner = Math.max(-1, ...owners);
   for (let t = 0; t < total; t++) {
-    const verdict = decide(t);
+    const verdict = t === 0 ? UNPREDICTED : decide(t);
     mask[t] = verdict.train ? 1 : 0;
     rule[t] = name(verdict.rule);
   }
-  return { mask, rule, rules, unplaced: [...unplaced] };
+  return { mask, rule, rules, unplaced: [...unplaced], isFirstWanted: total > 0 && decide(0).train };
 
   function decide(t: number): { train: boolean; rule: string } {
     const no = (sentence: string) => ({ train: false, rule: sentence });
-    if (t === 0) return no('first token: nothing stands before it to predict it from');
     if (t < promptLength) return no('prompt: given, not trained');
     const message = messages[encoded.message[t]!];
     const at = spanOf ? spanOf[t]! : -1;

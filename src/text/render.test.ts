@@ -51,6 +51,30 @@ describe('masks', () => {
       ...Array(4).fill('completion: trained'),
     ]);
   });
+  test('a completion that stands first has a token that is counted and not trained', () => {
+    const row = { prompt: 'ab: cd', completion: 'efg' };
+    const cut = (max_length: number, truncation_mode: 'keep_end' | 'keep_start', of: DatasetRow = row) => {
+      const { mask, unscored } = render(of, 'r', { ...context, mode: 'default', max_length, truncation_mode });
+      return [[...mask], unscored];
+    };
+    expect(cut(4, 'keep_end')).toEqual([[0, 1, 1, 1], 1]);
+    expect(cut(2, 'keep_end')).toEqual([[0, 1], 1]);
+    // One token of the prompt is left, and predicts it.
+    expect(cut(5, 'keep_end')).toEqual([[0, 1, 1, 1, 1], undefined]);
+    expect(cut(8, 'keep_start')).toEqual([[0, 0, 0, 0, 0, 0, 1, 1], undefined]);
+    const bare = { prompt: '', completion: 'efg' };
+    expect(cut(9, 'keep_start', bare)).toEqual([[0, 1, 1, 1], 1]);
+    expect(encode(bare, 'full').unscored).toBeUndefined();
+    expect(encode({ text: 'efg' }, 'default').unscored).toBeUndefined();
+    // Of messages a cut may begin with what nobody would train.
+    const context_ = { ...context, mode: 'assistant_only_loss', truncation_mode: 'keep_end' } as const;
+    const chat = { prompt: tool.slice(0, 2), completion: tool.slice(2) };
+    const whole = render(chat, 'r', { ...context_, max_length: 1024 });
+    for (let keep = 1; keep < whole.ids.length - whole.promptLength!; keep++) {
+      const found = render(chat, 'r', { ...context_, max_length: keep });
+      expect(found.unscored ?? 0).toBe(whole.mask.at(-keep));
+    }
+  });
   test('full sequence: everything but the first token, which nothing predicts', () => {
     const row = encode({ prompt: 'ab', completion: 'c' }, 'full');
     expect([...row.mask]).toEqual([0, 1, 1, 1]);

@@ -121,7 +121,7 @@ function renderRow(given: DatasetRow, rowId: string, settings: RenderSettings): 
     options,
     eosIds: stops,
   };
-  const { mask, rule, rules, unplaced } = buildMask(input);
+  const { mask, rule, rules, unplaced, isFirstWanted } = buildMask(input);
   if (unplaced.length > 0)
     findings.push({
       kind: 'train_spans_lost',
@@ -138,6 +138,7 @@ function renderRow(given: DatasetRow, rowId: string, settings: RenderSettings): 
   const keep = <A extends { slice(from: number, to: number): A }>(array: A): A => array.slice(from, to);
   const keptMask = keep(mask);
   const keptRule = keep(rule);
+  const isFirstOwn = input.promptLength !== undefined && (from === 0 ? isFirstWanted : mask[from] === 1);
   if (cutLeft && over > 0 && keptMask.length) {
     keptMask[0] = 0; // what stood before it is gone, so nothing predicts it
     keptRule[0] = rules.push('first token after the cut: nothing stands before it to predict it from') - 1;
@@ -186,6 +187,7 @@ function renderRow(given: DatasetRow, rowId: string, settings: RenderSettings): 
     ...(trainedBefore > trained && { trainedCut: trainedBefore - trained }),
     ...(cutLeft && over > 0 && { cutLeft }),
     promptLength: keptPrompt,
+    ...(isFirstOwn && { unscored: 1 }),
     findings,
   };
   if (isOut) return out;

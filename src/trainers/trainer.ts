@@ -10,6 +10,8 @@ export interface ArrangedRow extends TokenRow {
   rowId?: string;
   /** Of a row whose answer was cut: the answer as it was. */
   wholeAnswer?: Pick<TokenRow, 'ids' | 'mask'>;
+  /** EncodedRow.unscored. */
+  unscored?: number;
 }
 export interface Trainer {
   id: string;

@@ -24,7 +24,7 @@ import {
   summaryWords,
 } from './marginView';
 import type { PairPlace } from './PairBox';
-import { pairOf, rowToRead, sumsOf } from './pairView';
+import { pairOf, sumsOf } from './pairView';
 import { encodePair, readUnder } from './readPairs';
 
 const COUNTS = ['8', '16', '32', '64'] as const;
@@ -65,7 +65,7 @@ export function MarginCard({
     const before = await readUnder(reference.ref, encoded, signal);
     const pairs = encoded.map(({ index, sides }, i) => {
       const [chosen, rejected] = (['chosen', 'rejected'] as const).map((side) =>
-        sumsOf(rowToRead(sides[side].encoded), policy.sides[i]![side], before.sides[i]![side]),
+        sumsOf(sides[side].encoded, policy.sides[i]![side], before.sides[i]![side]),
       );
       return { index, pair: pairOf(chosen!, rejected!) };
     });

@@ -23,7 +23,6 @@ import {
   type PairHeat,
   pairHeat,
   pairOf,
-  rowToRead,
   SIDES,
   type Side,
   type SideSums,
@@ -188,15 +187,14 @@ function SideStrip({
 }) {
   const name = isLabelled ? (side === 'chosen' ? 'good' : 'bad') : side;
   const [chosen, setChosen] = useState<number>();
-  const row = rowToRead(encoded);
   // Alone, an answer has no side to be taken from the other.
   const [sign, total]: [Side, AddsUpTo] = isLabelled ? ['chosen', 'log π∕π_ref'] : [side, 'Δ'];
   const heat = useCallback(
     (t: number) => pairHeat(mode, sign, readings!.policy, readings!.reference, t, total),
     [mode, sign, total, readings],
   );
-  const token = chosen ?? (readings ? Math.max(0, tellingToken(side, row, readings.policy, readings.reference)) : 0); // biome-ignore format: one choice
-  const sums = readings && sumsOf(row, readings.policy, readings.reference);
+  const token = chosen ?? (readings ? Math.max(0, tellingToken(side, encoded, readings.policy, readings.reference)) : 0); // biome-ignore format: one choice
+  const sums = readings && sumsOf(encoded, readings.policy, readings.reference);
   // The prompt is the same on both sides and in no loss: the answer is what is compared.
   // One token of the prompt stands before it, since a strip takes its first token for one that nothing predicts.
   const from = Math.max(0, encoded.mask.findIndex((m, t) => t > 0 && m === 1) - 1);
@@ -217,7 +215,7 @@ function SideStrip({
         />
       </div>
       <p className="quiet train-small pref-token">
-        {readings && tokenWords(sign, row, readings.policy, readings.reference, token, total)}
+        {readings && tokenWords(sign, encoded, readings.policy, readings.reference, token, total)}
       </p>
     </section>
   );
@@ -230,7 +228,7 @@ function answerOf(row: EncodedSide['encoded'], from: number) {
 
 function Numbers({ recipe, answers, z }: { recipe: Recipe; answers: readonly Answer[]; z: number }) {
   const sums: Partial<Record<Side, SideSums>> = Object.fromEntries(
-    answers.map(({ side, encoded, readings }) => [side, sumsOf(rowToRead(encoded), readings!.policy, readings!.reference)]),
+    answers.map(({ side, encoded, readings }) => [side, sumsOf(encoded, readings!.policy, readings!.reference)]),
   ); // biome-ignore format: one table
   const { chosen, rejected } = sums;
   return (

@@ -15,6 +15,7 @@ import {
   type PairLoss,
   type PairLossArgs,
   pairLoss,
+  wholeLengths,
 } from '../../protocol/pairLosses';
 import { pullOfPair, weightOfMargin } from '../../protocol/pairPulls';
 import type { Recipe } from '../../protocol/recipe';
@@ -148,6 +149,10 @@ export function formulaLines({ loss }: LossOption, pair: Pair<number>, args: Pai
     const a = Math.min(logps / Math.max(length, 1), -1e-7);
     return a - numbers.log1mExp(a);
   };
+  // Those of DPO alone read a reference.
+  const lengths = loss.needsReference
+    ? wholeLengths(numbers, pair)
+    : { chosen: pair.chosenLengths, rejected: pair.rejectedLengths };
   const values: Record<string, number> = {
     β: args.beta,
     ε: args.label_smoothing ?? 0,
@@ -157,8 +162,8 @@ export function formulaLines({ loss }: LossOption, pair: Pair<number>, args: Pai
     r_r: rewards.rejected,
     d_c: dc,
     d_r: dr,
-    '|c|': pair.chosenLengths,
-    '|r|': pair.rejectedLengths,
+    '|c|': lengths.chosen,
+    '|r|': lengths.rejected,
     'log π(c)': pair.chosenLogps,
     'log π(r)': pair.rejectedLogps,
     'log odds(c)': logOdds(pair.chosenLogps, pair.chosenLengths),

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { deltaLine, pairHeat, pairOf, pinOf, sumsOf, tellingToken, termOf, tokenWords } from './pairView';
+import { formulaLines, lossOption } from './lossView';
+import { deltaLine, pairHeat, pairOf, pinOf, sumsOf, sumWords, tellingToken, termOf, tokenWords } from './pairView';
 
 const reading = (...logps: number[]) => ({
   logps: Float32Array.from(logps),
@@ -18,6 +19,19 @@ test('sums are over the answer alone, and never over the first token', () => {
     rejectedLogps: -3,
     rejectedLengths: 2,
   });
+});
+test('a row that begins with its answer: one more token in the length of DPO’s losses', () => {
+  const cut = { ...row, mask: Uint8Array.of(0, 1, 1, 1), unscored: 1 };
+  const read = reading(Number.NaN, -1, -1, -0.5);
+  const sums = sumsOf(cut, read, read);
+  expect(sums).toMatchObject({ length: 3, unscored: 1 });
+  expect(sumWords(sums)).toMatch(/^3 tokens and 1 that nothing predicts, log π −2\.50/);
+  expect(tokenWords('chosen', cut, read, read, 0)).toMatch(/nothing stands before it/);
+  const pair = pairOf(sums, sumsOf(row, policy, reference));
+  expect(pair).toMatchObject({ chosenLengths: 3, chosenUnscored: 1, rejectedLengths: 2 });
+  const [dpo, cpo] = ['dpo/ipo', 'cpo/ipo'].map((id) => formulaLines(lossOption(id), pair, { beta: 0.5 })[0]!.numbers);
+  expect(dpo).toBe('m = 0.5 · (0.00 ∕ 4 − 0.750 ∕ 2) = −0.188');
+  expect(cpo).toBe('m = 0.5 · ((−2.50) ∕ 3 − (−1.50) ∕ 2) = −0.042');
 });
 test('a token’s share in Δ has the sign of its side; green raises Δ', () => {
   expect(termOf('chosen', policy, reference, 2)).toBe(1);

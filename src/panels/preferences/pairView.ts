@@ -13,14 +13,18 @@ export const rowToRead = ({ ids, mask }: Pick<EncodedRow, 'ids' | 'mask'>): RowT
 /** Position 0 is never a target. */
 export const counts = ({ mask }: Pick<RowToRead, 'mask'>, t: number): boolean => t > 0 && mask[t] === 1;
 
+/** What the sums take of an encoded row. */
+export type SummedRow = RowToRead & Pick<EncodedRow, 'unscored'>;
 export interface SideSums {
   /** Σ log π over the answer's tokens, nats. */
   logps: number;
   refLogps: number;
   length: number;
+  /** Tokens of the answer beside those, which nothing predicts. */
+  unscored?: number;
 }
-export function sumsOf(row: RowToRead, policy: RowReading, reference: RowReading): SideSums {
-  const out = { logps: 0, refLogps: 0, length: 0 };
+export function sumsOf(row: SummedRow, policy: RowReading, reference: RowReading): SideSums {
+  const out: SideSums = { logps: 0, refLogps: 0, length: 0, ...(row.unscored && { unscored: row.unscored }) };
   for (let t = 0; t < row.ids.length; t++)
     if (counts(row, t)) {
       out.logps += policy.logps[t]!;
@@ -59,6 +63,8 @@ export const pairOf = (chosen: SideSums, rejected: SideSums): Pair<number> => ({
   refRejectedLogps: rejected.refLogps,
   chosenLengths: chosen.length,
   rejectedLengths: rejected.length,
+  ...(chosen.unscored && { chosenUnscored: chosen.unscored }),
+  ...(rejected.unscored && { rejectedUnscored: rejected.unscored }),
 });
 
 /**
@@ -118,12 +124,14 @@ export function tellingToken(side: Side, row: RowToRead, policy: RowReading, ref
 /** What stands at a token: its two log-probabilities, and its share in what they add up to. */
 export function tokenWords(
   side: Side,
-  row: RowToRead,
+  row: SummedRow,
   policy: RowReading,
   reference: RowReading,
   t: number,
   total: AddsUpTo = 'Δ',
 ): string {
+  if (t === 0 && row.unscored)
+    return 'The row begins with it: nothing stands before it to predict it from. DPO’s losses per token count it in the length.';
   if (!counts(row, t)) return 'Part of the prompt: it is read, and its log-probability is in no loss on answers.';
   const [p, ref] = [policy.logps[t]!, reference.logps[t]!];
   const term = termOf(side, policy, reference, t);
@@ -143,5 +151,5 @@ export function pinOf(
 }
 
 /** `58 tokens, log π −42.1, log π_ref −43`. */
-export const sumWords = ({ logps, refLogps, length }: SideSums): string =>
-  `${plural(length, 'token')}, log π ${number(logps)}, log π_ref ${number(refLogps)}`;
+export const sumWords = ({ logps, refLogps, length, unscored }: SideSums): string =>
+  `${plural(length, 'token')}${unscored ? ` and ${unscored} that nothing predicts` : ''}, log π ${number(logps)}, log π_ref ${number(refLogps)}`;

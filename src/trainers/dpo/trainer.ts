@@ -9,7 +9,7 @@ import type { Batch } from '../../protocol/batch';
 import { chosenTokens, completionMask, pairTensors, tokenMetrics } from '../preference/pairBatch';
 import { chosenNll, pairMetrics } from '../preference/sums';
 import { dpoVariants } from '../preference/variants';
-import type { Trainer } from '../trainer';
+import type { ArrangedRow, Trainer } from '../trainer';
 import { config, type fields } from './config';
 
 export type DpoLossArgs = Pick<
@@ -27,6 +27,10 @@ export type DpoLossArgs = Pick<
 /** Each loss_type with its weight; 1 where none is given. */
 const weighted = ({ loss_type, loss_weights }: DpoLossArgs) =>
   loss_type.map((type, i) => ({ type, weight: loss_weights[i] ?? 1 }));
+
+/** The loss reads a row's `unscored` from its batch. */
+const withUnscored = ({ unscored, ...row }: ArrangedRow): ArrangedRow =>
+  unscored ? { ...row, values: { ...row.values, unscored } } : row;
 
 /** Pairs, and with `sft` among the losses the chosen tokens, which its NLL is averaged over. */
 export function counts(batch: Batch, args: DpoLossArgs): Record<string, number> {
@@ -55,6 +59,7 @@ export const trainer: Trainer = {
   id: 'dpo',
   rowsPerItem: config.rowsPerItem,
   want: ['logps', 'argmax', 'entropies', 'meanLogits'],
+  arrange: (rows) => rows.map(withUnscored),
   counts: (batch, args) => counts(batch, args as DpoLossArgs),
   loss: (batch, args) => loss(batch, args as DpoLossArgs),
 };

@@ -33,10 +33,11 @@ export interface PairTensors {
 }
 /** Log-probabilities of the pairs under the policy, differentiable, and under the reference where the batch has them. */
 export function pairTensors(batch: Batch, { logps, mask }: Outputs): PairTensors {
-  const { B, T, tokenValues } = batch;
+  const { B, T, tokenValues, rowValues } = batch;
   const completion = tokenValues?.completion ? tf.tensor2d(tokenValues.completion, [B, T]) : mask;
   const reference = tokenValues?.refLogps ? referenceSums(batch, completion) : undefined;
-  return { pair: pairsOf(logps!, completion, reference), completion };
+  const unscored = rowValues?.unscored && tf.tensor1d(rowValues.unscored);
+  return { pair: pairsOf(logps!, completion, reference, unscored), completion };
 }
 
 /** Mean of x [B, T] over the masked tokens of one side. */

@@ -2,12 +2,14 @@
 // log-probabilities and the gradient of one matrix, through the real engine.
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { collatePacked, type TokenRow } from '../../data/collate';
+import { collatePacked, countTargets, type TokenRow } from '../../data/collate';
 import { initNodeBackend } from '../../gpu/node';
+import { numbers } from '../../lib/algebra';
 import { createEngine } from '../../nn/createEngine';
 import { parseLlamaConfig } from '../../nn/loadModel';
 import type { ModelEngine, NamedTensorMap } from '../../nn/seam';
 import type { Batch } from '../../protocol/batch';
+import { type DpoLossId, dpoLosses, pairLoss } from '../../protocol/pairLosses';
 import { readSafetensors } from '../../storage/safetensors';
 import { trainer as cpo } from '../cpo/trainer';
 import { trainer as dpo } from '../dpo/trainer';
@@ -34,6 +36,9 @@ interface Fixture {
   logps: number[];
   ref_logps: number[];
   dpo: Case[];
+  /** Under keep_end; some rows of dpo_cut_rows begin with their completion. */
+  dpo_cut: Case[];
+  dpo_cut_rows: Row[];
   cpo: Case[];
   orpo: Case[];
   /** `swapped`: the reference is trained against the policy. */
@@ -181,6 +186,44 @@ test('of pairs, KTO makes the rows and mismatched rows that TRL makes, cut where
   const told = arranged.map(({ ids, mask }) => ({ ids: [...ids], mask: [...mask] }));
   expect(told).toEqual(ours.flatMap(({ row, mismatched }) => [row, mismatched]));
   expect(ours.filter(({ mismatched }) => mismatched.ids.length === given.max_length).length).toBeGreaterThan(3);
+});
+
+describe('dpo, keep_end, no prompt left on some rows', () => {
+  // As render() gives them: nothing predicts the first token, so the mask leaves it out.
+  const rows = tokenRows(fixture.dpo_cut_rows).map(({ ids, mask }) => ({
+    ids,
+    mask: mask.with(0, 0),
+    ...(mask[0] === 1 && { unscored: 1 }),
+  }));
+  test.each(fixture.dpo_cut.map((one) => [String(one.args.loss_type), one] as const))('%s', async (id, one) => {
+    const args = { ...settings, ...one.args };
+    const batch = collate(dpo.arrange!(rows, args));
+    const [logps, refLogps] = [await logpsOf(engine, batch), await logpsOf(reference, batch)];
+    batch.tokenValues = { refLogps };
+    const found = await stepOf(engine, batch, dpo, args);
+    expectClose(found.loss, one.loss, 'loss');
+    for (const [metric, value] of Object.entries(one.metrics)) expectClose(found.metrics[metric]!, value, metric);
+    expectGradient(found.gradients, one.name, fixture.gradient);
+    if (id === 'sft') return;
+    // What the page says of each pair.
+    const sums = [rowSums(logps, batch), rowSums(refLogps, batch)] as const;
+    const losses = rows.flatMap((row, c) => {
+      if (c % 2) return [];
+      const [lengths, unscored] = [[row, rows[c + 1]!].map(countTargets), [row.unscored, rows[c + 1]!.unscored]];
+      const pair = {
+        chosenLogps: sums[0][c]!,
+        rejectedLogps: sums[0][c + 1]!,
+        refChosenLogps: sums[1][c]!,
+        refRejectedLogps: sums[1][c + 1]!,
+        chosenLengths: lengths[0]!,
+        rejectedLengths: lengths[1]!,
+        chosenUnscored: unscored[0] ?? 0,
+        rejectedUnscored: unscored[1] ?? 0,
+      };
+      return pairLoss(dpoLosses[id as DpoLossId], numbers, pair, { beta: 0.1 });
+    });
+    expectClose(losses.reduce((a, b) => a + b, 0) / losses.length, one.loss, 'loss on the page');
+  });
 });
 
 describe('kto', () => {

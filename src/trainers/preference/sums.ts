@@ -19,10 +19,15 @@ export function rowSums(logps: tf.Tensor2D, completionMask: tf.Tensor2D): { logp
 }
 
 /**
- * Pairs of a batch of 2n interleaved rows. Reference sums [2n] are constants; without them they are 0.
- * logps, completionMask [2n, T].
+ * Pairs of a batch of 2n interleaved rows. Reference sums [2n] are constants; without them they are 0. `unscored` [2n]: tokens of each
+ * completion that the mask leaves out. logps, completionMask [2n, T].
  */
-export function pairsOf(logps: tf.Tensor2D, completionMask: tf.Tensor2D, refLogps?: tf.Tensor1D): PairLogps {
+export function pairsOf(
+  logps: tf.Tensor2D,
+  completionMask: tf.Tensor2D,
+  refLogps?: tf.Tensor1D,
+  unscored?: tf.Tensor1D,
+): PairLogps {
   const rows = rowSums(logps, completionMask);
   const reference = refLogps ?? tf.zerosLike(rows.logps);
   return {
@@ -32,6 +37,7 @@ export function pairsOf(logps: tf.Tensor2D, completionMask: tf.Tensor2D, refLogp
     refRejectedLogps: sideOf(reference, 1),
     chosenLengths: sideOf(rows.lengths, 0),
     rejectedLengths: sideOf(rows.lengths, 1),
+    ...(unscored && { chosenUnscored: sideOf(unscored, 0), rejectedUnscored: sideOf(unscored, 1) }),
   };
 }
 

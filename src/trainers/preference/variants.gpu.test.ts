@@ -45,11 +45,10 @@ const pairs: Pair<number>[] = [
     rejectedLengths: 3,
   },
 ];
-const column = (key: keyof Pair<number>, of = pairs) => tf.tensor1d(of.map((pair) => pair[key]));
+type Key = Exclude<keyof Pair<number>, 'chosenUnscored' | 'rejectedUnscored'>;
+const column = (key: Key, of = pairs) => tf.tensor1d(of.map((pair) => pair[key]));
 const tensorsOf = (of: Pair<number>[]) =>
-  Object.fromEntries(
-    Object.keys(pairs[0]!).map((key) => [key, column(key as keyof Pair<number>, of)]),
-  ) as unknown as PairLogps;
+  Object.fromEntries(Object.keys(pairs[0]!).map((key) => [key, column(key as Key, of)])) as unknown as PairLogps;
 const args = { beta: 0.3, label_smoothing: 0.1 };
 const variants = [...Object.values(dpoVariants), ...Object.values(cpoVariants), orpoVariant];
 
