@@ -301,7 +301,7 @@ async function rewardFigures(isForced: boolean): Promise<Measured[]> {
       async (rows) => {
         const encoded = encodeScored(rows, { ...render, mask: settingsOf(rewardMeasured.fair).mask });
         const scores = await scoreRows(engine, encoded.map(({ ids }) => ids)); // biome-ignore format: one call
-        return scores.map((own) => own.at(-1)!);
+        return scores.map(({ reward }) => reward);
       },
       { dataset: 'builtin:pref', pairs: PAIRS_JUDGED, edited: 60, seed: 1 },
     );

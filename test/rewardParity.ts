@@ -79,7 +79,7 @@ export function rewardParityTests({ reward, conformance }: RewardFiles): void {
   };
   const expectScores = (found: number[][], wanted: number[][], tolerance = TOLERANCE) =>
     expect(maxRelative(found.flat(), wanted.flat())).toBeLessThan(tolerance);
-  const lossOf = (batch: Batch): LossFn => trainer.loss(batch, NO_CENTRE);
+  const lossOf = (batch: Batch): LossFn => trainer.loss(batch, NO_CENTRE, { pad_token_id: PAD });
 
   describe('reward model with LoRA, as PEFT trains it', () => {
     test('scores, losses and gradients from the same start; scores after three updates; the base untouched', async () => {

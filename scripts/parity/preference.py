@@ -237,6 +237,39 @@ def reward():
                       "rewards": interleaved(rewards.squeeze(-1).tolist()), "metrics": metrics_of(trainer)})
     fixture["reward"] = cases
     fixture["score"] = score[0].tolist()
+    pad_is_eos(config, score)
+
+
+def pad_is_eos(config, score):
+    """Writes padIsEos.json: the same pairs with a tokenizer without a pad token, and where transformers reads single rows."""
+    def classifier(pad):
+        model = LlamaForSequenceClassification(LlamaConfig.from_dict({**config.to_dict(), "pad_token_id": pad}))
+        model.load_state_dict({**policy_weights, "score.weight": score}, strict=False)
+        return model
+
+    bare = PreTrainedTokenizerFast(tokenizer_object=words, unk_token="<unk>", eos_token="<eos>")
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = RewardTrainer(
+            model=classifier(None), processing_class=bare, args=RewardConfig(output_dir=folder, **common),
+            train_dataset=Dataset.from_list(pairs),
+        )
+        inputs = first_batch(trainer)
+        given = {k: inputs[k] for k in ("input_ids", "attention_mask")}
+        with torch.no_grad():
+            rewards = trainer.model(**given).logits
+        loss = loss_of("eos", trainer, inputs)
+        rows = rows_of(inputs["input_ids"], inputs["attention_mask"], inputs["attention_mask"])
+        assert [r["ids"] for r in interleaved(rows)] == [r["ids"] for r in fixture["rows"]]
+        found = {"pad": trainer.model.config.pad_token_id, "loss": loss, "rewards": interleaved(rewards.squeeze(-1).tolist()),
+                 "metrics": metrics_of(trainer), "gradient": gradients.pop("eos/score.weight")[0].tolist()}
+    gradients.pop(f"eos/{GRADIENT}")
+    texts = []
+    for pad in (None, 1, PAD):
+        model = classifier(pad)
+        for ids in ([3, 4, 5, 6, 1], [3, 1, 4, 1, 1], [1, 3, 1], [1, 1], [1], [5, 6, PAD], [PAD, PAD], [7, 8, 9]):
+            with torch.no_grad():
+                texts.append({"pad": pad, "ids": ids, "reward": model(input_ids=torch.tensor([ids])).logits.item()})
+    json.dump({**found, "texts": texts}, open(f"{OUT}/padIsEos.json", "w"))
 
 
 class GivenCompletions(RLOOTrainer):

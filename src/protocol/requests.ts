@@ -90,7 +90,7 @@ export interface ModelInfo {
 
 /** What a reward model gives a text. */
 export interface ScoredText {
-  /** Of the whole: the score at its last token. */
+  /** Of the whole: the score at its last token that is not padding (rewardPosition). */
   reward: number;
   /** Of the whole row, and of its prompt. */
   tokens: number;
@@ -106,6 +106,8 @@ export interface PrefixRewards {
   ids: Int32Array;
   texts: string[];
   rewards: Float32Array;
+  /** Which of these tokens the reward of the whole is read at; below 0 in the prompt. */
+  at: number;
 }
 
 /** One prompt for the model: ids are what it reads, text is what a person checks. */

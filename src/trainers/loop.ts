@@ -287,11 +287,11 @@ export class TrainingRun {
     const losses: LossFn[] = [];
     const parts: Part[][] = batches.map((batch) => {
       if (!this.isShared) {
-        losses.push(trainer.loss(batch, args));
+        losses.push(trainer.loss(batch, args, engine.config));
         return [{ suffix: '', counts: trainer.counts(batch, args) }];
       }
       const own = rowsByAdapter(batch, this.names);
-      losses.push(lossByAdapter(own, (rows) => trainer.loss(rows, args)));
+      losses.push(lossByAdapter(own, (rows) => trainer.loss(rows, args, engine.config)));
       return own.map((one) => ({ suffix: `/${one.adapter}`, counts: trainer.counts(one.batch, args) }));
     });
     // The tokens of the whole step, of each adapter for itself where there are several.
@@ -445,7 +445,7 @@ export class TrainingRun {
         const counts = trainer.counts(batch, args);
         const outputs = await engine.evaluate(batch, { want: trainer.want, options: { head: trainer.head } });
         const scalars: Record<string, tf.Scalar> = tf.tidy(() => {
-          const out = trainer.loss(batch, args)(outputs);
+          const out = trainer.loss(batch, args, engine.config)(outputs);
           const named = (kind: 'sums' | 'metrics') =>
             Object.entries(out[kind]).map(([name, x]) => [`${kind}/${name}`, x]);
           return Object.fromEntries([...named('sums'), ...named('metrics')]);

@@ -2,6 +2,7 @@
 import type { TokenRow } from '../data/collate';
 import type { Head, LossFn, Want } from '../nn/seam';
 import type { Batch } from '../protocol/batch';
+import type { LlamaConfig } from '../protocol/model';
 
 export interface ArrangedRow extends TokenRow {
   /** Tokens of its prompt, where the row has one. */
@@ -13,6 +14,8 @@ export interface ArrangedRow extends TokenRow {
   /** EncodedRow.unscored. */
   unscored?: number;
 }
+/** What a loss may know of the model. */
+export type TrainedConfig = Pick<LlamaConfig, 'pad_token_id'>;
 export interface Trainer {
   id: string;
   want: Want[];
@@ -25,5 +28,5 @@ export interface Trainer {
   /** Denominators of the loss's sums in one micro-batch, by the sums' names; loop.ts adds them up over the step beforehand. */
   counts(batch: Batch, args: { [key: string]: unknown }): Record<string, number>;
   /** The loss of one micro-batch; synchronous tf ops inside. */
-  loss(batch: Batch, args: { [key: string]: unknown }): LossFn;
+  loss(batch: Batch, args: { [key: string]: unknown }, config: TrainedConfig): LossFn;
 }

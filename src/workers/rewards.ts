@@ -2,7 +2,7 @@
 import { settingsOf } from '../labs/recipeSettings';
 import { rewardReport } from '../labs/rewardReport';
 import { encodeScored, type ScoredRow } from '../labs/scoredRows';
-import { scoreRows } from '../nn/scoreRows';
+import { type RowScores, scoreRows } from '../nn/scoreRows';
 import type { DatasetRow } from '../protocol/chat';
 import type { ComputeRequests, ModelRef, ScoredText } from '../protocol/requests';
 import type { RewardReport } from '../protocol/rewardReport';
@@ -55,7 +55,7 @@ export class Rewards {
       const encoded = encode(rows, before === 0 ? nameOf : undefined);
       const scores = await this.score(ref, encoded, 'training', { signal, onProgress: told });
       before += rows.length;
-      return scores.map((own) => own.at(-1)!);
+      return scores.map(({ reward }) => reward);
     }, options);
   }
 
@@ -74,7 +74,7 @@ export class Rewards {
     rows: readonly ScoredRow[],
     priority: Priority,
     options: ScoringOptions,
-  ): Promise<Float32Array[]> {
+  ): Promise<RowScores[]> {
     const { models, queue } = this.env;
     const ids = rows.map((row) => row.ids);
     const given = { ...options, yieldToOthers: () => queue.giveWay() };
@@ -83,10 +83,10 @@ export class Rewards {
 }
 
 /** `text`: reads the tokens of every beginning of the answer as well. */
-function scoredText({ ids, promptLength }: ScoredRow, scores: Float32Array, text?: ModelText): ScoredText {
+function scoredText({ ids, promptLength }: ScoredRow, { scores, at, reward }: RowScores, text?: ModelText): ScoredText {
   const answer = ids.slice(promptLength);
   return {
-    reward: scores.at(-1)!,
+    reward,
     tokens: ids.length,
     promptTokens: promptLength,
     ...(text && {
@@ -95,6 +95,7 @@ function scoredText({ ids, promptLength }: ScoredRow, scores: Float32Array, text
         ids: answer,
         texts: Array.from(answer, text.token),
         rewards: scores.slice(promptLength),
+        at: at - promptLength,
       },
     }),
   };

@@ -1,8 +1,9 @@
-// A reward model as a reward function: the score of its head at the last token of prompt and completion, as TRL's trainers read
-// an AutoModelForSequenceClassification. Token in, token out: nothing is decoded and encoded again.
+// A reward model as a reward function: the score of its head for prompt and completion (rewardPosition), as TRL's RLOOTrainer reads an
+// AutoModelForSequenceClassification. Token in, token out: nothing is decoded and encoded again.
 import { bucketsUpTo } from '../../data/buckets';
 import { collate } from '../../data/collate';
-import type { Engine } from '../../nn/seam';
+import type { ModelEngine } from '../../nn/seam';
+import { rewardPosition } from '../../protocol/rewardPosition';
 import type { RewardFunction } from './reward';
 
 export interface ModelRewardOptions {
@@ -20,7 +21,7 @@ export interface ModelRewardOptions {
 
 /** `engine` has the head `score`, and belongs to the caller. */
 export function modelReward(
-  engine: Engine,
+  engine: ModelEngine,
   { batchSize, maxLength, closing, yieldToOthers }: ModelRewardOptions,
 ): RewardFunction {
   return async ({ promptIds, completionIds }) => {
@@ -44,7 +45,7 @@ export function modelReward(
       try {
         const values = await scores!.data();
         own.forEach((i, b) => {
-          out[i] = values[b * batch.T + rows[i]!.length - 1]!;
+          out[i] = values[b * batch.T + rewardPosition(rows[i]!, engine.config.pad_token_id)]!;
         });
       } finally {
         for (const tensor of [hidden, scores, mask, targets]) tensor?.dispose();

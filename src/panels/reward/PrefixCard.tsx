@@ -138,9 +138,9 @@ export function PrefixCard({ reward }: { reward: Reward }) {
               />
               <p className="quiet train-small">
                 Attention looks back only, so one pass gives the reward of every beginning; that of the whole stands at
-                the last token. Training reads whole answers alone: what a beginning is worth is what the model makes of
-                it, not what anyone voted on. Green tokens raise the reward, orange ones lower it; the colours go up to{' '}
-                {number(scale)}, which 95 % of the changes here stay under.
+                the last token that is not the padding token. Training reads whole answers alone: what a beginning is
+                worth is what the model makes of it, not what anyone voted on. Green tokens raise the reward, orange
+                ones lower it; the colours go up to {number(scale)}, which 95 % of the changes here stay under.
               </p>
             </>
           )}
@@ -233,7 +233,7 @@ function Side({
   const prefixes = read?.prefixes;
   const strip = useMemo(() => (prefixes ? stripOf(prefixes, scale) : []), [prefixes, scale]);
   const last = strip.length - 1;
-  const token = Math.min(at ?? chosen ?? last, last);
+  const token = Math.min(at ?? chosen ?? Math.max(0, prefixes?.at ?? last), last);
   return (
     <section aria-label={`Answer ${side}`} className="reward-side">
       <label className="reward-text">

@@ -44,6 +44,7 @@ const prefixes = {
   ids: Int32Array.from([5, 6, 7]),
   texts: ['a', ' b', '.'],
   rewards: Float32Array.from([1.5, 1.5, -0.5]),
+  at: 2,
 };
 test('a token’s change is what it adds to the beginning before it; the first has none without a prompt', () => {
   expect(changesOf(prefixes)).toEqual([0.5, 0, -2]);
@@ -64,6 +65,12 @@ test('colours: green raises, orange lowers, as strong as the change is large bes
   const strip = stripOf(prefixes, 2);
   expect(strip.map(({ className }) => className)).toEqual(['g2', 'h0', 'h4']);
   expect(strip[2]!.words).toBe('reward −0.500 up to here, −2.00 by this token');
+  // Where the last token is padding, the one that counts is named.
+  expect(stripOf({ ...prefixes, at: 1 }, 2).map(({ words }) => words)).toEqual([
+    'reward 1.50 up to here, +0.500 by this token',
+    'reward 1.50 up to here, 0.00 by this token: the reward of the whole',
+    'reward −0.500 up to here, −2.00 by this token: not read, as it is the padding token',
+  ]);
 });
 
 test('which answer is preferred, with the probability that the loss gives it', () => {

@@ -71,11 +71,17 @@ export function stripOf(prefixes: PrefixRewards, scale: number): StripToken[] {
     return { text, className: level < 0 ? `g${-level}` : `h${level}`, words: tokenWords(prefixes, t) };
   });
 }
-/** `reward 0.42 up to here, +0.1 by this token`. */
+/** `reward 0.42 up to here, +0.1 by this token`, and which counts where the last does not. */
 export function tokenWords(prefixes: PrefixRewards, t: number): string {
   const change = changesOf(prefixes)[t]!;
   const by = Number.isFinite(change) ? `, ${signed(change)} by this token` : '';
-  return `reward ${number(prefixes.rewards[t]!)} up to here${by}`;
+  const counts =
+    prefixes.at === prefixes.ids.length - 1 || t < prefixes.at
+      ? ''
+      : t === prefixes.at
+        ? ': the reward of the whole'
+        : ': not read, as it is the padding token';
+  return `reward ${number(prefixes.rewards[t]!)} up to here${by}${counts}`;
 }
 /** Over tokens of the answer; the prompt alone stands at 0. */
 export const curveOf = ({ prompt, rewards }: PrefixRewards): Point[] => [

@@ -3,10 +3,12 @@
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { collatePacked, countTargets, type TokenRow } from '../../data/collate';
+import { modelReward } from '../../eval/rewards/modelReward';
 import { initNodeBackend } from '../../gpu/node';
 import { numbers } from '../../lib/algebra';
 import { createEngine } from '../../nn/createEngine';
 import { parseLlamaConfig } from '../../nn/loadModel';
+import { scoreRows } from '../../nn/scoreRows';
 import type { ModelEngine, NamedTensorMap } from '../../nn/seam';
 import type { Batch } from '../../protocol/batch';
 import { type DpoLossId, dpoLosses, pairLoss } from '../../protocol/pairLosses';
@@ -61,8 +63,18 @@ interface Kept {
   ids: number[];
   mask: number[];
 }
+/** The pairs of the fixture under a tokenizer without a pad token, and single texts, whose reward is transformers' own. */
+interface PadIsEos extends Omit<Case, 'name' | 'args'> {
+  pad: number;
+  /** Of `fixture.rows`. */
+  rewards: number[];
+  /** Of score.weight. */
+  gradient: number[];
+  texts: { pad: number | null; ids: number[]; reward: number }[];
+}
 const readTensors = (path: string) => readSafetensors(new Uint8Array(readFileSync(path))) as NamedTensorMap;
 const fixture = JSON.parse(readFileSync('test/fixtures/preference/fixture.json', 'utf8')) as Fixture;
+const padIsEos = JSON.parse(readFileSync('test/fixtures/preference/padIsEos.json', 'utf8')) as PadIsEos;
 const gradients = readTensors('test/fixtures/preference/gradients.safetensors');
 const MODEL = 'public/models/conformance';
 const config = parseLlamaConfig(JSON.parse(readFileSync(`${MODEL}/config.json`, 'utf8')));
@@ -105,7 +117,11 @@ async function stepOf(model: ModelEngine, batch: Batch, trainer: Trainer, args: 
   const counts = trainer.counts(batch, args);
   const scale = Object.fromEntries(Object.entries(counts).map(([name, count]) => [name, 1 / count]));
   const options = trainer.head && { head: trainer.head };
-  const { sums, metrics } = await model.step(batch, trainer.loss(batch, args), { want: trainer.want, options, scale });
+  const { sums, metrics } = await model.step(batch, trainer.loss(batch, args, model.config), {
+    want: trainer.want,
+    options,
+    scale,
+  });
   const read = await model.read({
     ...metrics,
     ...Object.fromEntries(Object.entries(sums).map(([k, x]) => [`sum ${k}`, x])),
@@ -275,5 +291,39 @@ describe('reward model', () => {
     for (const [metric, value] of Object.entries(one.metrics)) expectClose(found.metrics[metric]!, value, metric);
     for (const parameter of [fixture.gradient, 'score.weight']) expectGradient(found.gradients, one.name, parameter);
     model.dispose();
+  });
+
+  test('where padding is the EOS, the reward is read at the token before it, in training and in scores', async () => {
+    const { pad, ...one } = padIsEos;
+    expect(fixture.rows.every(({ ids }) => ids.at(-1) === pad)).toBe(true);
+    const model = createEngine({ ...config, pad_token_id: pad }, { ...weights.policy, ...score }, 'score');
+    const found = await stepOf(model, collate(tokenRows(fixture.rows)), reward, {});
+    expectClose(found.loss, one.loss, 'loss');
+    for (const [metric, value] of Object.entries(one.metrics)) expectClose(found.metrics[metric]!, value, metric);
+    const scale = Math.max(...one.gradient.map(Math.abs));
+    for (const [i, expected] of one.gradient.entries())
+      expect(Math.abs(found.gradients['score.weight']!.data[i]! - expected) / scale).toBeLessThan(RELATIVE);
+    const scored = await scoreRows(model, fixture.rows.map(({ ids }) => ids)); // biome-ignore format: one call
+    for (const [i, expected] of one.rewards.entries()) expectClose(scored[i]!.reward, expected, `row ${i}`);
+    model.dispose();
+  });
+
+  test('any text has transformers’ reward: padding inside it, padding alone, a model without a pad token', async () => {
+    for (const pad of new Set(padIsEos.texts.map((text) => text.pad))) {
+      const own = padIsEos.texts.filter((text) => text.pad === pad);
+      const model = createEngine({ ...config, pad_token_id: pad }, { ...weights.policy, ...score }, 'score');
+      const scored = await scoreRows(model, own.map(({ ids }) => ids)); // biome-ignore format: one call
+      // Cut into prompt and completion, as RLHF pays it.
+      const paid = await modelReward(model, { batchSize: 3, maxLength: 8 })({
+        promptIds: own.map(({ ids }) => ids.slice(0, -1)),
+        completionIds: own.map(({ ids }) => ids.slice(-1)),
+        ...{ prompts: [], completions: [], rows: [] },
+      });
+      for (const [i, { ids, reward: expected }] of own.entries()) {
+        expectClose(scored[i]!.reward, expected, `${ids} of ${pad}`);
+        expectClose(paid[i]!, expected, `${ids} of ${pad}, paid`);
+      }
+      model.dispose();
+    }
   });
 });

@@ -4,7 +4,7 @@ import { beforeAll, expect, test } from 'vitest';
 import { initNodeBackend } from '../../gpu/node';
 import { numbers } from '../../lib/algebra';
 import { bradleyTerry } from '../../protocol/bradleyTerry';
-import { rewardMetrics, rewardsAtEnd, rewardTerms } from './rewardLoss';
+import { rewardMetrics, rewardsAt, rewardTerms } from './rewardLoss';
 
 beforeAll(async () => {
   await initNodeBackend();
@@ -50,13 +50,13 @@ test('rewards a thousand apart: 0 or the distance itself, with slopes 0 or 1', (
   expect(slope.arraySync()).toEqual([-0, -1]);
   expect(rewardTerms(sides([Number.NaN], [0]), undefined, {}).arraySync()[0]).toBeNaN();
 });
-test('the score is read at a row’s last real token; an empty row reads its first place', () => {
+test('the score is read at each row’s place', () => {
   const scores = tf.tensor3d([
     [[1], [2], [3]],
     [[4], [5], [6]],
     [[7], [8], [9]],
   ]);
-  expect(rewardsAtEnd(scores, [3, 2, 0]).arraySync()).toEqual([3, 5, 7]);
+  expect(rewardsAt(scores, [2, 1, 0]).arraySync()).toEqual([3, 5, 7]);
 });
 test('a tie is no win', () => {
   const read = Object.fromEntries(

@@ -13,15 +13,12 @@ export function rewardTerms(
   return bradleyTerry<tf.Tensor>(tensors, rewards, margins, args) as tf.Tensor1D;
 }
 
-/**
- * A row's reward: the score at its last real token. scores [B, T, 1]; lengths [B] are the rows' tokens, without padding on
- * their right. → [B]
- */
-export function rewardsAtEnd(scores: tf.Tensor3D, lengths: ArrayLike<number>): tf.Tensor1D {
+/** Each row's reward: the score at its place (rewardPosition). scores [B, T, 1], places [B] → [B] */
+export function rewardsAt(scores: tf.Tensor3D, places: ArrayLike<number>): tf.Tensor1D {
   const [B, T] = scores.shape;
-  const ends = new Float32Array(B * T);
-  for (let b = 0; b < B; b++) ends[b * T + Math.max(lengths[b]!, 1) - 1] = 1;
-  return tf.sum(tf.mul(tf.reshape(scores, [B, T]), tf.tensor2d(ends, [B, T])), 1);
+  const read = new Float32Array(B * T);
+  for (let b = 0; b < B; b++) read[b * T + places[b]!] = 1;
+  return tf.sum(tf.mul(tf.reshape(scores, [B, T]), tf.tensor2d(read, [B, T])), 1);
 }
 
 /** accuracy counts strict wins, so a tie is wrong. */
