@@ -115,6 +115,8 @@ export interface CardFacts {
   adapterOf?: string;
   /** A reward model: it is loaded by another class, and used otherwise. */
   isReward: boolean;
+  /** By which a reward adapter was read (rewardPosition): the base's config need not say so. */
+  padTokenId?: number | null;
   /** Role → artifact id: base, tokenizer, template, data. */
   parents: Record<string, string>;
   /** The recipe that trained it, as JSON; absent where it was not trained here. */
@@ -154,6 +156,7 @@ export function modelCardText(facts: CardFacts): string {
   if (recipe !== undefined)
     lines.push('## Training', '', 'Names of settings and metrics are TRL’s.', '', '```json', JSON.stringify(recipe, undefined, 2), '```', ''); // biome-ignore format: one section
   const modelClass = isReward ? 'AutoModelForSequenceClassification' : 'AutoModelForCausalLM';
+  const padding = isReward && typeof facts.padTokenId === 'number' ? `, pad_token_id=${facts.padTokenId}` : '';
   const measured = Object.entries(metrics);
   if (measured.length > 0)
     lines.push(
@@ -180,9 +183,12 @@ export function modelCardText(facts: CardFacts): string {
           '',
           '# The folder of the base with the id above; Posttrain Studio exports it from its Models page.',
           ...(isReward
-            ? ['# The adapter brings the score head with it: what the base starts with there is replaced.']
+            ? [
+                '# The adapter brings the score head with it: what the base starts with there is replaced. The reward is read at the',
+                '# last token that is not pad_token_id.',
+              ]
             : []),
-          `base = ${modelClass}.from_pretrained("base-folder"${isReward ? ', num_labels=1' : ''})`,
+          `base = ${modelClass}.from_pretrained("base-folder"${isReward ? ', num_labels=1' : ''}${padding})`,
           'model = PeftModel.from_pretrained(base, "this-folder")',
           'tokenizer = AutoTokenizer.from_pretrained("base-folder")',
         ]),
@@ -201,7 +207,7 @@ const textUse = (hasTemplate: boolean): string[] => [
     : ['inputs = tokenizer("Hello", return_tensors="pt")']),
   'print(tokenizer.decode(model.generate(**inputs, max_new_tokens=100)[0]))',
 ];
-/** The reward is the one logit, of the last token. */
+/** The reward is the one logit: transformers reads it at the last token that is not config.json's pad_token_id. */
 const rewardUse = (hasTemplate: boolean): string[] => [
   ...(hasTemplate
     ? [

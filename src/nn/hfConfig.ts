@@ -65,8 +65,8 @@ export function headOf(config: unknown): 'lm' | 'score' {
 const labelCount = ({ id2label, num_labels }: Dict): number =>
   isDict(id2label) ? Object.keys(id2label).length : typeof num_labels === 'number' ? num_labels : 2;
 /**
- * config.json of a reward model on a language model's, as transformers writes it. `pad_token_id`: it finds a row's last token by
- * the padding behind it, and refuses batches without.
+ * config.json of a reward model on a language model's, as transformers writes it. `pad_token_id`: where it is read (rewardPosition);
+ * transformers refuses batches without.
  */
 export function rewardConfig(config: unknown, pad_token_id: number | null): unknown {
   const { num_labels: _labels, ...given } = config as Dict;

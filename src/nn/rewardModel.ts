@@ -20,12 +20,19 @@ function initScore({ hidden_size, initializer_range }: LlamaConfig, seed: number
 export interface RewardStart {
   /** Of the head's first values. */
   seed: number;
-  /** Of the tokenizer; transformers finds a row's last token by it. */
+  /** Of the tokenizer: what rewardPosition reads by. */
   padTokenId: number | null;
 }
-/** Files of a language model with a new head, its language-model head left out; those of a reward model as they are. */
+/**
+ * Files of a language model with a new head, its language-model head left out; of a reward model its own, but for the padding, which
+ * TRL's RewardTrainer takes from the tokenizer whatever the config says.
+ */
 export function asRewardModel<F extends ModelFiles | StreamedFiles>(files: F, { seed, padTokenId }: RewardStart): F {
-  if (headOf(files.config) === 'score') return files;
+  if (headOf(files.config) === 'score') {
+    const { pad_token_id } = parseLlamaConfig(files.config);
+    if (padTokenId === null || pad_token_id === padTokenId) return files;
+    return { ...files, config: { ...(files.config as object), pad_token_id: padTokenId } };
+  }
   const config = rewardConfig(files.config, padTokenId);
   const parsed = parseLlamaConfig(config);
   const score = initScore(parsed, seed);

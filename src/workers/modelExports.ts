@@ -94,6 +94,7 @@ export async function exportPeft(ref: ModelRef, trained: TrainedAdapter, env: Ex
     ...facts,
     ...{ name, adapterOf: baseName, parameterCount: loraParameterCount(config, adapter.config) },
     isReward: headOf(hfConfig) === 'score',
+    padTokenId: config.pad_token_id,
     artifactId: kept?.id ?? (await adapterId(trained)) ?? ref,
     parents: { ...facts.parents, ...(baseId !== undefined && { base: baseId }) },
     hasTemplate: (await tokenizerFiles(ref, env)).hasTemplate,

@@ -3,8 +3,9 @@
 import { unzipSync } from 'fflate';
 import { afterEach, expect, test, vi } from 'vitest';
 import { wrongInReport } from '../interop/rewardReportShape';
+import { TEMPLATE, tinyFolder } from '../interop/testFolder';
 import type { DatasetRow } from '../protocol/chat';
-import type { Recipe } from '../protocol/recipe';
+import { MODEL_TEMPLATE, type Recipe } from '../protocol/recipe';
 import { ArtifactStore } from '../storage/artifacts';
 import { readSafetensors, writeSafetensors } from '../storage/safetensors';
 import { type TestBed, testBed, tinyRecipe } from './testBed';
@@ -276,7 +277,9 @@ test('its adapter goes out for PEFT’s classifier, merged and alone, comes back
   const files = await exported('peft');
   const card = text(files['README.md']!);
   expect(card).toContain('pipeline_tag: text-classification');
-  expect(card).toContain('base = AutoModelForSequenceClassification.from_pretrained("base-folder", num_labels=1)');
+  expect(card).toContain(
+    'base = AutoModelForSequenceClassification.from_pretrained("base-folder", num_labels=1, pad_token_id=',
+  );
   const blobs = Object.entries(files).map(([path, bytes]) => ({ path: `judge/${path}`, blob: new Blob([bytes as Uint8Array<ArrayBuffer>]) })); // biome-ignore format: one list
   const added = await compute.request('addModelAdapter', { base: 'builtin:tiny', files: blobs, isBaseConfirmed: false }); // biome-ignore format: one call
   expect(added).toMatchObject({ id: adapter, head: 'score', isImported: false });
@@ -293,6 +296,59 @@ test('its adapter goes out for PEFT’s classifier, merged and alone, comes back
   expect(head).toBe('score');
   expect((await compute.request('loadModel', { ref: id })).head).toBe('score');
   expect((await rewards(made, id))[0]).not.toBe(found[0]);
+});
+
+test('without a pad token the reward is read before the EOS that closes a text, in training, scores, exports and what comes back', async () => {
+  const made = bed();
+  const { compute } = made;
+  const folder = tinyFolder({
+    'tokenizer_config.json': { eos_token: '<|im_end|>', model_max_length: 1024 },
+    'chat_template.jinja': TEMPLATE.replace("{{ '\n' }}", ''),
+  });
+  const { id: base } = await compute.request('importModel', { name: 'without a pad token', files: folder });
+  const read = async (ref: string, rows = ROWS) =>
+    (await compute.request('scoreTexts', { ref, rows, perPrefix: true })).rows.map(({ reward, prefixes }) => ({ reward, ...prefixes! })); // biome-ignore format: one call
+  const unzipped = async ({ blob }: { blob: Blob }) => unzipSync(new Uint8Array(await blob.arrayBuffer()));
+  const given = (files: Record<string, Uint8Array>) =>
+    Object.entries(files).map(([path, bytes]) => ({ path: `brought/${path}`, blob: new Blob([bytes as Uint8Array<ArrayBuffer>]) })); // biome-ignore format: one list
+  const recipe = reward({ model: { ref: base }, template: MODEL_TEMPLATE, args: { ...reward().args, max_steps: 2, learning_rate: 0.01 } }); // biome-ignore format: one recipe
+  await start(made, recipe);
+  await until(made, 'finished');
+  const found = await read('run:r');
+  for (const { reward: whole, rewards: all, at, ids, texts } of found) {
+    expect(texts.at(-1)).toBe('<|im_end|>');
+    expect(at).toBe(ids.length - 2);
+    expect(whole).toBe(all[at]);
+    expect(Math.abs(whole - all.at(-1)!)).toBeGreaterThan(1e-4);
+  }
+  const wholes = found.map((row) => row.reward);
+
+  const files = await unzipped(await compute.request('exportModel', { ref: 'run:r' }));
+  const config = JSON.parse(text(files['config.json']!));
+  expect(config.pad_token_id).toBe(found[0]!.ids.at(-1));
+  const { id: back } = await compute.request('importModel', { name: 'back', files: given(files) });
+  expectSame(await rewards(made, back), wholes);
+  // As transformers would read it: by the pad token that the config names, or at the last token where it names none.
+  for (const pad_token_id of [null, 0]) {
+    const other = { ...files, 'config.json': new TextEncoder().encode(JSON.stringify({ ...config, pad_token_id })) };
+    const { id } = await compute.request('importModel', { name: `pad ${pad_token_id}`, files: given(other) });
+    expectSame(await rewards(made, id), found.map((row) => row.rewards.at(-1)!)); // biome-ignore format: one call
+    // But training on takes the tokenizer's, as TRL does.
+    const on = `on${pad_token_id}`;
+    await start(made, { ...recipe, model: { ref: id }, args: { ...recipe.args, max_steps: 1, learning_rate: 1e-9, warmup_steps: 0 } }, on); // biome-ignore format: one call
+    await until(made, 'finished', on);
+    expectSame(await rewards(made, `run:${on}`), wholes);
+  }
+
+  await start(made, { ...recipe, peft: PEFT }, 'lora');
+  await until(made, 'finished', 'lora');
+  const adapted = await rewards(made, 'run:lora');
+  const own = await unzipped(await compute.request('exportAdapter', { ref: 'run:lora', form: 'peft' }));
+  expect(text(own['README.md']!)).toContain(`num_labels=1, pad_token_id=${config.pad_token_id})`);
+  const added = await compute.request('addModelAdapter', { base, files: given(own), isBaseConfirmed: false });
+  expectSame(await rewards(made, added.id), adapted);
+  const merged = await unzipped(await compute.request('exportAdapter', { ref: 'run:lora', form: 'merged' }));
+  expect(JSON.parse(text(merged['config.json']!)).pad_token_id).toBe(config.pad_token_id);
 });
 
 test('a reward adapter whose base is gone names both', async () => {
