@@ -78,6 +78,13 @@ test('settings carried into a recipe are those that it trains with', () => {
   );
 });
 
+test('a reward recipe’s rows are told as what a reward model reads, and that is no setting that changes', () => {
+  const pairs = { ...recipe({}), trainer: 'reward' };
+  expect(settingsOf(pairs).reads_reward).toBe(true);
+  expect(settingsOf(recipe({}))).not.toHaveProperty('reads_reward');
+  expect(settingChanges(recipe({}), pairs)).toEqual([]);
+});
+
 test('TRL’s default mode becomes what it means for the rows; a length no recipe may have becomes the nearest', () => {
   const chosen: RecipeSettings = { ...settingsOf(sftNano), mode: 'default', max_length: 5000 };
   expect(settingsOf(withSettings(sftNano, chosen, 'prompt-completion')).mode).toBe('completion_only_loss');

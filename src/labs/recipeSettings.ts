@@ -3,7 +3,7 @@ import { type ConfigOf, defaults } from '../lib/fields';
 import type { MaskMode, MaskOptions } from '../protocol/chat';
 import type { Recipe } from '../protocol/recipe';
 import type { DatasetInfo, TemplateSettings } from '../protocol/requests';
-import { trainers } from '../trainers/registry';
+import { trainedHead, trainers } from '../trainers/registry';
 
 const { fields } = trainers.sft;
 
@@ -17,7 +17,9 @@ const maskMode = (args: { assistant_only_loss: boolean; completion_only_loss: bo
   args.assistant_only_loss ? 'assistant_only_loss' : args.completion_only_loss ? 'completion_only_loss' : 'full';
 
 /** Does not check the args: a finished run may have some that this version no longer knows, and is shown all the same. */
-export function settingsOf(recipe: Pick<Recipe, 'args'>): RecipeSettings & { mode: MaskMode } {
+export function settingsOf(
+  recipe: Pick<Recipe, 'args'> & Partial<Pick<Recipe, 'trainer'>>,
+): RecipeSettings & Pick<TemplateSettings, 'reads_reward'> & { mode: MaskMode } {
   const args = { ...defaults(fields), ...recipe.args } as ConfigOf<typeof fields>;
   const {
     completion_only_loss,
@@ -34,6 +36,7 @@ export function settingsOf(recipe: Pick<Recipe, 'args'>): RecipeSettings & { mod
     max_length,
     truncation_mode,
     mask: { assistant_spans, assistant_turns, train_on_eos, special_in_content },
+    ...(recipe.trainer !== undefined && trainedHead(recipe.trainer) === 'score' && { reads_reward: true }),
   };
 }
 
@@ -67,7 +70,7 @@ const LOSS_ON = { assistant_only_loss: 'assistant', completion_only_loss: 'compl
 /** In what two recipes mask otherwise, in the words of the recipe; `template` as refs. */
 export function settingChanges(before: Recipe, after: Recipe): SettingChange[] {
   const flat = (recipe: Recipe): { [key: string]: string | number | boolean } => {
-    const { mode, completion_only_loss, mask, ...rest } = settingsOf(recipe);
+    const { mode, completion_only_loss, mask, reads_reward: _, ...rest } = settingsOf(recipe);
     // Elsewhere the switch only says again what `loss on` says.
     const both = mode === 'assistant_only_loss' && { completion_only_loss };
     return { 'loss on': LOSS_ON[mode], ...both, ...rest, ...mask, template: recipe.template };

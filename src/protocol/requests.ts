@@ -1021,6 +1021,8 @@ export interface TemplateSettings {
   /** Rows of messages: as for the model to answer, or to go on with the last message. Neither when rows are trained. */
   add_generation_prompt?: boolean;
   continue_final_message?: boolean;
+  /** A reward model is to be trained on these rows. */
+  reads_reward?: boolean;
   /** Of a preference row: which side is encoded; the chosen one unless given. For looking, never for training. */
   side?: 'chosen' | 'rejected';
 }

@@ -22,7 +22,7 @@ export function lookInMask(recipe: Recipe, templates: readonly TemplateInfo[], p
   readWithRecipe(recipe, templates);
   const { edit, openDataset, openRow } = useWorkbench.getState();
   openDataset(place?.datasetId ?? recipe.data.train[0]!.ref, place?.split);
-  edit(settingsOf(recipe));
+  edit({ reads_reward: undefined, ...settingsOf(recipe) });
   if (place) openRow(place.index);
   location.hash = '#/mask';
 }

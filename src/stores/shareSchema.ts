@@ -191,8 +191,9 @@ const settingsFields = object<Settings>(
     chat_template_kwargs: jsonObject,
     add_generation_prompt: flag,
     continue_final_message: flag,
+    reads_reward: flag,
   },
-  [],
+  ['reads_reward'],
   'refused',
 );
 /** Links from before completion_only_loss was a setting were looked at with both masks, as TRL has it. */

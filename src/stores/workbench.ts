@@ -8,7 +8,9 @@ import type { DatasetInfo, TemplateSettings } from '../protocol/requests';
 import { DATASET_TYPES } from '../protocol/rowTypes';
 
 /** What the person chose; fields as in TemplateSettings. */
-export type WorkbenchSettings = RecipeSettings & Required<Pick<TemplateSettings, 'chat_template_kwargs'>>;
+export type WorkbenchSettings = RecipeSettings &
+  Required<Pick<TemplateSettings, 'chat_template_kwargs'>> &
+  Pick<TemplateSettings, 'reads_reward'>;
 /** As the recipe has it, until the person moves it. */
 export const DEFAULT_SETTINGS: WorkbenchSettings = { ...settingsOf(defaultSftRecipe), chat_template_kwargs: {} };
 

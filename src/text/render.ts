@@ -200,6 +200,7 @@ function renderRow(given: DatasetRow, rowId: string, settings: RenderSettings): 
       bosId: bosToken === undefined ? undefined : tokenizer.idOf(bosToken),
       padId: tokenizer.idOf(padToken ?? eosOf(settings)),
       padMaskedBy: settings.pad_masked_by,
+      readsReward: settings.reads_reward,
     }),
   );
   return out;

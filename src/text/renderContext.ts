@@ -32,6 +32,8 @@ export interface RenderSettings extends RenderContext {
   continue_final_message?: boolean;
   /** How padding is kept out of the loss where these rows are trained; by its length, as TRL does, unless given. */
   pad_masked_by?: 'length' | 'id';
+  /** A reward model is trained on these rows: it reads each at one token (protocol/rewardPosition.ts). */
+  reads_reward?: boolean;
   /** Of a preference row: which side is encoded; the chosen one unless given. For looking, never for training. */
   side?: 'chosen' | 'rejected';
   /** Finer choices than the mode; TRL's unless given. */

@@ -250,6 +250,26 @@ describe('padding', () => {
     );
     expect(found(chat, settings(undefined, none), 'pad_is_eos')).toBeUndefined();
   });
+  test('of rows for a reward model it says where they are read, where padding closes them', () => {
+    const reads_reward = true;
+    const none = { padToken: undefined, eosToken: '<|im_end|>', reads_reward };
+    const closed = "{% for m in messages %}<|im_start|>{{ m.role }}\n{% if m.role == 'assistant' %}{% generation %}{{ m.content }}<|im_end|>{% endgeneration %}{% else %}{{ m.content }}<|im_end|>{% endif %}{% endfor %}"; // biome-ignore format: one template
+    const finding = found(chat, settings(closed, none), 'pad_is_eos');
+    const { ids } = render(chat, 'x', settings(closed, none));
+    expect(tokenizer.tokenText(ids.at(-1)!)).toBe('<|im_end|>');
+    expect(finding).toMatchObject({ blocking: false });
+    expect(finding!.gate).toBeUndefined();
+    expect(finding!.message).toMatch(
+      new RegExp(`^There is no pad_token, so rows are padded with the end-of-turn token "<\\|im_end\\|>". The reward is read before the one that closes the row, at token ${ids.length - 2} \\("\\."\\), as in transformers`), // biome-ignore format: one sentence
+    );
+    expect(found(chat, settings(closed, { ...none, mask: { train_on_eos: 'none' } }), 'pad_is_eos')).toEqual(finding);
+    const same = { padToken: '<|im_end|>', reads_reward };
+    expect(found(chat, settings(closed, same), 'pad_is_eos')?.message).toMatch(/^pad_token and the end-of-turn token are the same.*closing token teaches nothing/); // biome-ignore format: one call
+    // A row that ends otherwise is read there, and padding of its own is no matter.
+    const open = `${closed}\n---`;
+    expect(found(chat, settings(open, none), 'pad_is_eos')).toBeUndefined();
+    expect(kinds(chat, settings(closed, { reads_reward }))).not.toContain('pad_is_eos');
+  });
   test('a padding token that a row holds is found, though it is an added one', () => {
     const word = {
       type: 'WordLevel',

@@ -2,6 +2,7 @@
 // reads. Each is found on the encoded row itself, so it is what training would see.
 import { commonPrefix } from '../lib/arrays';
 import { type EncodedRow, type Finding, type Message, ROLE_NAMES } from '../protocol/chat';
+import { rewardPosition } from '../protocol/rewardPosition';
 import type { Rendered } from './chatTemplate';
 import type { MaskInput } from './masks';
 import type { Tokenizer } from './tokenizer';
@@ -20,6 +21,8 @@ export interface RowCheckContext {
   /** The model has a pad_token. */
   isPadGiven?: boolean;
   padMaskedBy?: 'length' | 'id';
+  /** A reward model is trained on the row. */
+  readsReward?: boolean;
 }
 
 /**
@@ -28,7 +31,7 @@ export interface RowCheckContext {
  */
 export function checkRow(row: EncodedRow, input: MaskInput, from: number, context: RowCheckContext): Finding[] {
   const found: Finding[] = [];
-  const { tokenizer, stopIds, bosId, padId, padMaskedBy = 'length', isPadGiven = true } = context;
+  const { tokenizer, stopIds, bosId, padId, padMaskedBy = 'length', isPadGiven = true, readsReward = false } = context;
   const show = (t: number) => JSON.stringify(tokenizer.tokenText(row.ids[t]!));
   const add = (kind: Finding['kind'], message: string) => found.push({ kind, blocking: false, gate: true, message });
   const trained = row.mask.reduce((n, m) => n + m, 0);
@@ -73,13 +76,22 @@ export function checkRow(row: EncodedRow, input: MaskInput, from: number, contex
       'pad_in_text',
       `The padding token ${show(pad)} stands inside the text, at token ${pad}: a framework that masks padding by its id would not train it. Take it out, or choose another pad_token.`,
     );
+  // A reward's loss has no mask: what closes the row is what counts.
+  const counts = (t: number) => (readsReward ? t === row.ids.length - 1 : row.mask[t] === 1);
   const padded =
-    padId === undefined || !stopIds.has(padId) ? -1 : row.ids.findIndex((id, t) => id === padId && row.mask[t] === 1);
+    padId === undefined || !stopIds.has(padId) ? -1 : row.ids.findIndex((id, t) => id === padId && counts(t));
   if (padded >= 0) {
     const why = isPadGiven
       ? `pad_token and the end-of-turn token are the same, ${show(padded)}`
       : `There is no pad_token, so rows are padded with the end-of-turn token ${show(padded)}`;
-    if (padMaskedBy === 'id')
+    if (readsReward) {
+      const at = rewardPosition(row.ids, padId!);
+      found.push({
+        kind: 'pad_is_eos',
+        blocking: false,
+        message: `${why}. The reward is read before the one that closes the row, at token ${at} (${show(at)}), as in transformers, so the closing token teaches nothing. To have it read there, give the tokenizer a pad_token of its own.`,
+      });
+    } else if (padMaskedBy === 'id')
       add(
         'pad_is_eos',
         `${why}: padding is masked by its id, which takes every one of them out of the loss, the one at ${padded} too, and the model never learns to stop. Set another pad_token, or mask padding by its length.`,
@@ -88,7 +100,7 @@ export function checkRow(row: EncodedRow, input: MaskInput, from: number, contex
       found.push({
         kind: 'pad_is_eos',
         blocking: false,
-        message: `${why}. TRL masks padding by its length, so all is well there; a collator that masks by id would take the one at ${padded} out of the loss.`,
+        message: `${why}. TRL masks padding by its length, so all is well there but for a reward model, which is read before a closing one; a collator that masks by id would take the one at ${padded} out of the loss.`,
       });
   }
   const straddle = straddling(input, from);

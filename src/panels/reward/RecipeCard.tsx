@@ -11,6 +11,7 @@ import { ConfigForm } from '../../ui/ConfigForm';
 import { Knob } from '../../ui/Knob';
 import { FoldedSettings, RecipeFrame, RecipeNotes } from '../shared/RecipeFrame';
 import { DataSelect, ModelSelect, NoiseKnob, TrainedKnob } from '../shared/RecipeKnobs';
+import { PaddingNote } from './PaddingNote';
 import { argsOf, marginWords } from './recipeView';
 import type { Reward } from './useReward';
 
@@ -50,6 +51,7 @@ export function RecipeCard({ reward }: { reward: Reward }) {
       </Knob>
       {dataHint(recipe) && <p className="quiet train-small">{dataHint(recipe)}</p>}
       {margin && <p className="quiet train-small">{margin}</p>}
+      <PaddingNote recipe={recipe} data={data} />
       <TrainedKnob
         recipe={recipe}
         edit={edit}
