@@ -19,7 +19,7 @@ import { turnEnds, turnTokens } from './turnEnds';
  * when the mode does not fit the row. A row with nothing trained comes back with a blocking finding.
  */
 export function render(given: DatasetRow, rowId: string, settings: RenderSettings): EncodedRow {
-  if (given.chosen === undefined) return renderRow(given, rowId, settings);
+  if (given.chosen === undefined) return renderWhole(given, rowId, settings).row;
   // Of a preference one side is shown; what is wrong with either is told.
   const { side = 'chosen' } = settings;
   const pair = renderPair(given, rowId, settings, side);
@@ -37,9 +37,17 @@ export function renderPair(
   const mode = settings.mode === 'full' ? 'default' : settings.mode;
   const hidden = side === 'chosen' ? 'rejected' : 'chosen';
   const isParted = promptFault(sides, isPromptGiven(given))?.isGuess === false;
-  const one = (of: DatasetRow) => renderRow(isParted ? behindItsQuestion(of) : of, rowId, { ...settings, mode });
-  const shown = one(sides[side]);
-  const other = one(sides[hidden]);
+  const ends = { chosen: Number.POSITIVE_INFINITY, rejected: Number.POSITIVE_INFINITY };
+  const one = (which: 'chosen' | 'rejected', promptAtMost?: number): EncodedRow => {
+    const of = isParted ? behindItsQuestion(sides[which]) : sides[which];
+    const { row, promptLength } = renderWhole(of, rowId, { ...settings, mode }, promptAtMost);
+    ends[which] = promptLength ?? ends[which];
+    return row;
+  };
+  let [shown, other] = [one(side), one(hidden)];
+  // The prompt of both ends where that of one does, as in TRL's DPOTrainer (min over common_prefix_length).
+  if (ends[side] > ends[hidden]) shown = one(side, ends[hidden]);
+  else if (ends[hidden] > ends[side]) other = one(hidden, ends[side]);
   // What else would be told of sides that answer different questions comes of that, and names another cause.
   const findings = isParted ? [] : [...(shown.findings ?? [])];
   for (const finding of isParted ? [] : (other.findings ?? []))
@@ -88,7 +96,13 @@ export const isEmptyAnswer = ({ completion }: DatasetRow): boolean =>
     ? completion.trim() === ''
     : !completion?.some(({ content, tool_calls }) => content.trim() !== '' || tool_calls?.length);
 
-function renderRow(given: DatasetRow, rowId: string, settings: RenderSettings): EncodedRow {
+/** `promptLength`: before anything is cut; `promptAtMost` moves it to the left. */
+function renderWhole(
+  given: DatasetRow,
+  rowId: string,
+  settings: RenderSettings,
+  promptAtMost = Number.POSITIVE_INFINITY,
+): { row: EncodedRow; promptLength?: number | undefined } {
   const { mode, max_length } = settings;
   if (!Number.isInteger(max_length) || max_length < 1)
     throw new ConfigError(`max_length must be a whole number of at least 1, got ${max_length}.`, {
@@ -106,7 +120,8 @@ function renderRow(given: DatasetRow, rowId: string, settings: RenderSettings): 
       'assistant_only_loss needs conversations (messages); this row is plain text. Choose another mode.',
       { where: 'assistant_only_loss' },
     );
-  const { encoded, messages, rendered, promptLength, findings } = encodeParts(row, settings);
+  const { encoded, messages, rendered, findings, ...parts } = encodeParts(row, settings);
+  const promptLength = parts.promptLength === undefined ? undefined : Math.min(parts.promptLength, promptAtMost);
   const assistantOnly = mode === 'assistant_only_loss';
   const completionOnly =
     mode === 'completion_only_loss' ||
@@ -190,7 +205,7 @@ function renderRow(given: DatasetRow, rowId: string, settings: RenderSettings): 
     ...(isFirstOwn && { unscored: 1 }),
     findings,
   };
-  if (isOut) return out;
+  if (isOut) return { row: out, promptLength };
   const { tokenizer, bosToken, padToken } = settings;
   findings.push(
     ...checkRow(out, input, from, {
@@ -203,7 +218,7 @@ function renderRow(given: DatasetRow, rowId: string, settings: RenderSettings): 
       readsReward: settings.reads_reward,
     }),
   );
-  return out;
+  return { row: out, promptLength };
 }
 
 const sum = (array: Uint8Array): number => array.reduce((a, b) => a + b, 0);

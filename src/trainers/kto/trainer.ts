@@ -48,11 +48,20 @@ function mismatched(prompt: ArrangedRow, answer: ArrangedRow, args: KtoLossArgs)
 /** Each row, followed by its mismatched one where the loss reads z. */
 export function arrange(rows: readonly ArrangedRow[], args: KtoLossArgs): TokenRow[] {
   if (sizeOf(args) === 1) return [...rows];
-  const order = unpairedOrder(rows);
-  const others = new Array<ArrangedRow>(rows.length);
-  order.forEach((place, at) => {
-    others[place] = rows[order[mismatchedRow(at, args.per_device_train_batch_size, rows.length)]!]!;
+  // Adapters that share a run are each measured on their own rows, as if they were alone.
+  const byRoute = new Map<number | undefined, number[]>();
+  rows.forEach(({ route }, i) => {
+    const own = byRoute.get(route);
+    if (own) own.push(i);
+    else byRoute.set(route, [i]);
   });
+  const others = new Array<ArrangedRow>(rows.length);
+  for (const own of byRoute.values()) {
+    const order = unpairedOrder(own.map((i) => rows[i]!)).map((place) => own[place]!);
+    order.forEach((i, at) => {
+      others[i] = rows[order[mismatchedRow(at, args.per_device_train_batch_size, order.length)]!]!;
+    });
+  }
   return rows.flatMap((row, i) => [row, mismatched(row, others[i]!, args)]);
 }
 /**

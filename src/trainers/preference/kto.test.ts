@@ -153,6 +153,14 @@ describe('mismatched rows', () => {
       { numRuns: 40 },
     );
   });
+  test('of adapters that train together: what each would have alone', () => {
+    const of = (route: number, prompts: number[]) => prompts.flatMap(pair).map((one) => ({ ...one, route }));
+    const [first, second] = [of(0, [1, 2, 3]), of(1, [4, 5, 6, 7, 8])];
+    const mixed = [...second.slice(0, 4), ...first, ...second.slice(4)];
+    const together = arrange(mixed, args).map(({ ids, route }) => ({ ids, route }));
+    for (const [route, alone] of [first, second].entries())
+      expect(together.filter((one) => one.route === route)).toEqual(arrange(alone, args).map(({ ids }) => ({ ids, route }))); // biome-ignore format: one comparison
+  });
   test('an answer that its own prompt left no room for is cut anew after another, as TRL cuts in its collator', () => {
     const long = Int32Array.from([7, 8, 9, 10, 11]);
     const rows = [
