@@ -22,6 +22,11 @@ const yes = [assistant('Yes.')];
 test.each<[string, DatasetRow, string | undefined]>([
   ['a good pair', { prompt: asked, chosen: yes, rejected: [assistant('No.')] }, undefined],
   ['an empty answer', { prompt: asked, chosen: yes, rejected: [assistant(' ')] }, 'empty_completion'],
+  [
+    'a thought alone',
+    { prompt: asked, chosen: yes, rejected: [{ ...assistant(''), reasoning_content: 'No.' }] },
+    undefined,
+  ],
   ['an empty text', { prompt: 'Q', chosen: '', rejected: 'No.' }, 'empty_completion'],
   ['equal answers', { prompt: asked, chosen: yes, rejected: yes }, 'chosen_is_rejected'],
   ['equal texts', { prompt: 'Q', chosen: ' Yes.', rejected: ' Yes.' }, 'chosen_is_rejected'],

@@ -8,8 +8,8 @@ import type { RenderContext } from './renderContext';
 import { turnEnds } from './turnEnds';
 
 /**
- * What the model reads before it answers. The last message decides, as in TRL: user or tool → generation prompt;
- * assistant → that message is continued.
+ * What the model reads before it answers. The last message decides, as in TRL's apply_chat_template: user or tool → generation
+ * prompt; assistant → that message is continued, where RLOOTrainer would begin another.
  */
 export function encodePrompt(
   messages: Message[],

@@ -1,6 +1,7 @@
 // Odds-ratio preference optimization (Hong et al. 2024, arXiv:2403.07691, eqs. 4–7): SFT on the chosen answer and a pull on the
 // odds per token, without a reference. As TRL's ORPOTrainer, whose NLL is over prompt AND chosen answer.
-// Departs from it: logits/* are means over the answers' tokens (as DPO's), not over padding as well.
+// Departs from it: logits/* are means over the answers' tokens (as DPO's), not over padding as well; rows are encoded as DPO's, where
+// TRL's own code for CPO and ORPO adds BOS in front and EOS behind whatever a template prints, and no tools.
 import * as tf from '@tensorflow/tfjs-core';
 import type { TokenRow } from '../../data/collate';
 import type { ConfigOf } from '../../lib/fields';
