@@ -18,6 +18,8 @@ export interface DrawnCompletion {
   advantages: number | number[];
   /** Return of each token and of the place after the last, where the method has a value model. */
   returns?: number[];
+  /** Left out of the loss, and no KL is taken from it; its reward still counts in the others' baseline. */
+  isMasked?: true;
 }
 export interface DrawnGroup {
   /** As the model read it. */

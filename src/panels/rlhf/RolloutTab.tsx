@@ -12,6 +12,7 @@ import { type DrawnGroups, drawGroup, type ShownGroup } from './drawing';
 import { methodOf } from './methods';
 import { functionTitles } from './rewardsView';
 import {
+  advantageAt,
   gaeTokens,
   klOf,
   largestAdvantage,
@@ -171,7 +172,7 @@ function Group({ shown: { group, recipe, of }, titles }: { shown: ShownGroup; ti
             </thead>
             <tbody>
               {group.rows.map((one, i) => {
-                const advantages = [one.advantages].flat();
+                const advantages = [one.isMasked ? 0 : one.advantages].flat();
                 const mean = advantages.reduce((a, b) => a + b, 0) / advantages.length;
                 return (
                   // biome-ignore lint/suspicious/noArrayIndexKey: completions have no other name
@@ -183,7 +184,7 @@ function Group({ shown: { group, recipe, of }, titles }: { shown: ShownGroup; ti
                     </td>
                     <td data-label="tokens" className="n">
                       {one.ids.length}
-                      {one.terminated ? '' : ', cut'}
+                      {one.terminated ? '' : one.isMasked ? ', cut, masked' : ', cut'}
                     </td>
                     {one.rewards.map((reward, j) => (
                       <td
@@ -198,7 +199,8 @@ function Group({ shown: { group, recipe, of }, titles }: { shown: ShownGroup; ti
                       {one.score === null ? '–' : number(one.score)}
                     </td>
                     <td data-label="KL" className="n">
-                      {number(parts[i]!.kl)}
+                      {number(klOf(one, group.klEstimator))}
+                      {one.isMasked && ', not taken'}
                     </td>
                     <td data-label="r − β·KL" className="n">
                       {parts[i]!.final === null ? '–' : number(parts[i]!.final!)}
@@ -259,7 +261,8 @@ function Explained({
   const penalised = `r − β · KL = ${number(score)} − ${setting(group.klCoef)} · ${kl < 0 ? `(${number(kl)})` : number(kl)} = ${number(final)}`;
   if (recipe.trainer === 'rloo') {
     const formula = leaveOneOutFormula(part);
-    const given = group.rows[chosen]!.advantages as number;
+    const { advantages, isMasked } = group.rows[chosen]!;
+    const given = advantages as number;
     const isChanged = part.advantage !== undefined && Math.abs(given - part.advantage) > 1e-4;
     return (
       <div className="rlhf-formulas">
@@ -270,9 +273,11 @@ function Explained({
           </p>
         )}
         <p className="quiet rlhf-small">
-          {isChanged
-            ? `The run weighs it by ${signed(given)}, because ${args.normalize_advantages ? 'normalize_advantages shifts and scales the rollout' : 'completions that were cut off are not trained on'}.`
-            : 'The baseline is of the other completions alone, so it does not depend on this one, and the gradient stays right on average. Every token of the completion is weighed by this one number.'}
+          {isMasked
+            ? 'It was cut off, and mask_truncated_completions trains on none of its tokens and takes no KL from it; its r counts in the mean of the others.'
+            : isChanged
+              ? `The run weighs it by ${signed(given)}, because normalize_advantages shifts and scales the rollout.`
+              : 'The baseline is of the other completions alone, so it does not depend on this one, and the gradient stays right on average. Every token of the completion is weighed by this one number.'}
         </p>
       </div>
     );
@@ -344,7 +349,8 @@ function Completion({
         <p className="mono">
           {JSON.stringify(texts[token])}: log π {number(row.logps[token]!)}
           {d !== undefined && `, log π_ref ${number(row.refLogps![token]!)}, d ${signed(d)}`}; advantage{' '}
-          {signed(typeof row.advantages === 'number' ? row.advantages : row.advantages[token]!)}
+          {signed(advantageAt(row, token))}
+          {row.isMasked && ', masked'}
         </p>
         {at && (
           <p className="mono">

@@ -1,6 +1,9 @@
 import { expect, test } from 'vitest';
+import { defaults } from '../../lib/fields';
 import type { DrawnCompletion, DrawnGroup } from '../../protocol/drawnGroup';
-import { gaeTokens, klOf, leaveOneOut, leaveOneOutFormula, rolloutHeat } from './rolloutView';
+import { trainers } from '../../trainers/registry';
+import { shape } from '../../trainers/rloo/trainer';
+import { gaeTokens, klOf, largestAdvantage, leaveOneOut, leaveOneOutFormula, rolloutHeat } from './rolloutView';
 
 const row = (score: number | null, d: number[], more: Partial<DrawnCompletion> = {}): DrawnCompletion => ({
   ids: d.map((_, t) => t),
@@ -43,6 +46,27 @@ test('what nothing scores has no advantage and is in no mean; rewards are clippe
   expect([parts[0]!.final, parts[0]!.advantage]).toEqual([null, undefined]);
   expect(parts[1]).toMatchObject({ final: 1, others: [0], advantage: 1 });
   expect(leaveOneOutFormula(parts[0]!)).toBeUndefined();
+});
+test('no KL is taken from a masked completion, here as in training', () => {
+  const rows = [row(1, [1, 1], { terminated: false, isMasked: true }), row(0, [1]), row(0.5, [2])];
+  const drawn = { ...group(rows), klCoef: 0.1 };
+  const args = { ...defaults(trainers.rloo.fields), num_generations: 3, mask_truncated_completions: true };
+  const scored = rows.map(({ logps, refLogps, ...one }) => ({
+    ...one,
+    prompt: 0,
+    oldLogps: logps,
+    refLogps: refLogps!,
+  }));
+  const shaped = shape({ rows: scored, klCoef: 0.1 }, args as Parameters<typeof shape>[1]);
+  const parts = leaveOneOut(drawn);
+  // Finals: 1, −0.1, 0.3.
+  expect(parts.map(({ final }) => final)).toEqual([1, expect.closeTo(-0.1), expect.closeTo(0.3)]);
+  for (const [i, { advantage }] of parts.entries())
+    expect(advantage).toBeCloseTo(shaped.rows[i]!.rowValues.advantages!, 12);
+  // None of its tokens is made likelier or less likely.
+  const masked = { ...rows[0]!, advantages: 0.9 };
+  expect(rolloutHeat('advantage', masked, 0, 1).words).toBe('advantage 0.00');
+  expect(largestAdvantage({ rows: [masked, row(0, [1], { advantages: -0.7 })] })).toBe(0.7);
 });
 
 test('GAE of a token: δ = −β·k + γ·V_next − V, and what is left of the return', () => {

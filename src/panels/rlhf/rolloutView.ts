@@ -17,13 +17,14 @@ export const klOf = (row: DrawnCompletion, id: KlEstimatorId): number =>
 /** A completion as RLOO counts it. */
 export interface LeaveOneOut {
   score: number | null;
+  /** That is taken: 0 of a masked one. */
   kl: number;
   /** score − β · KL; null where nothing could score it. */
   final: number | null;
   /** Those of the others, and their mean; undefined where there is no other. */
   others: number[];
   baseline?: number;
-  /** final − baseline: what the worker gave, unless the recipe shifts, clips or masks. */
+  /** final − baseline: what the worker gave, unless the recipe shifts and scales. */
   advantage?: number;
 }
 /** Each completion's baseline is the mean of the others (Ahmadian et al. 2024, eq. 8). `range`: reward_clip_range. */
@@ -32,8 +33,8 @@ export function leaveOneOut(
   [low = Number.NEGATIVE_INFINITY, high = Number.POSITIVE_INFINITY]: readonly number[] = [],
 ): LeaveOneOut[] {
   const counted = rows.map((row) => {
-    const kl = klOf(row, klEstimator);
-    const { score } = row;
+    const { score, isMasked } = row;
+    const kl = isMasked ? 0 : klOf(row, klEstimator); // as TRL masks the KL with the completion
     return { score, kl, final: score === null ? null : Math.min(Math.max(score, low), high) - klCoef * kl };
   });
   return counted.map((one, i): LeaveOneOut => {
@@ -89,8 +90,9 @@ export function gaeTokens(
   });
 }
 
-export const advantageAt = ({ advantages }: DrawnCompletion, t: number): number =>
-  typeof advantages === 'number' ? advantages : (advantages[t] ?? 0);
+/** What a token is trained by: nothing where its completion is masked. */
+export const advantageAt = ({ advantages, isMasked }: DrawnCompletion, t: number): number =>
+  isMasked ? 0 : typeof advantages === 'number' ? advantages : (advantages[t] ?? 0);
 
 export const ROLLOUT_HEATS = ['advantage', 'log π − log π_ref', '−log π'] as const;
 export type RolloutHeat = (typeof ROLLOUT_HEATS)[number];
@@ -122,4 +124,4 @@ export function rolloutHeat(
 }
 /** Largest |advantage| of a group: what colours are measured by. */
 export const largestAdvantage = ({ rows }: Pick<DrawnGroup, 'rows'>): number =>
-  Math.max(0, ...rows.flatMap(({ advantages }) => advantages).map(Math.abs));
+  Math.max(0, ...rows.flatMap(({ advantages, isMasked }) => (isMasked ? [] : advantages)).map(Math.abs));

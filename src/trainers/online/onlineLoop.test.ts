@@ -17,6 +17,7 @@ import { trainers } from '../registry';
 import type { TrainerConfig } from '../trainerConfig';
 import { type OnlineOptions, OnlineRun, type OnlineState, restoreValues } from './onlineLoop';
 import type { OnlinePrompt } from './onlineTrainer';
+import { Interruption } from './rollout';
 
 beforeAll(async () => {
   await initNodeBackend();
@@ -211,6 +212,10 @@ describe('rollouts', () => {
     expect(point!['objective/kl']).toBeCloseTo(sum(ended, 'kl') / 8, 6);
     expect(point!['objective/kl_drawn']).toBeCloseTo(sum(rows, 'kl') / 8, 6);
     expect(run.state().klCoef).toBeCloseTo(0.05 * 1.2, 12); // the KL of all is above the target, that of the trained below
+    const interruption = new Interruption(() => false, undefined);
+    const { rows: drawn } = await run.drawGroup(0, { completions: 8, seed: 1, interruption });
+    expect(new Set(drawn.map(({ terminated }) => terminated)).size).toBe(2);
+    for (const { terminated, isMasked = false } of drawn) expect(isMasked).toBe(!terminated);
   });
   test('two micro-batches give the step that one of twice the size gives', async () => {
     const whole = await makeRun({ args: { per_device_train_batch_size: 8 } });

@@ -225,10 +225,10 @@ export class OnlineRun {
       klEstimator: trainer.klEstimator(args),
       functions: rewards.map(({ name, weight }) => ({ name, weight })),
       rows: rows.map(({ prompt: _index, oldLogps, ...row }, i) => {
-        const { rowValues, tokenValues } = shaped.rows[i]!;
+        const { rowValues, tokenValues, isMasked } = shaped.rows[i]!;
         const { returns } = tokenValues;
         const advantages = rowValues.advantages ?? tokenValues.advantages!;
-        return { ...row, logps: oldLogps, advantages, ...(returns && { returns }) };
+        return { ...row, logps: oldLogps, advantages, ...(returns && { returns }), ...(isMasked && { isMasked }) };
       }),
     };
   }
