@@ -14,6 +14,7 @@ import { TwoMetricsCard } from '../shared/TwoMetricsCard';
 import { rolloutRows } from './methods';
 import {
   equation,
+  klOfAll,
   lastObjective,
   loggedFunctions,
   objectiveWords,
@@ -159,7 +160,7 @@ function Curves({ rlhf, run }: { rlhf: Rlhf; run: RunRecord }) {
         className="chart-card rlhf-wide rlhf-pace"
       >
         <div className="rlhf-small-curves">
-          {smallMetrics(metrics).map((name) => (
+          {smallMetrics(metrics, points).map((name) => (
             <div key={name}>
               <p className="rlhf-small-head">
                 <span className="mono">{name}</span>
@@ -194,6 +195,7 @@ function ObjectiveCard({ rlhf, run }: { rlhf: Rlhf; run: RunRecord }) {
   const { metrics } = configOf(recipe);
   const written = objective && equation(objective);
   const steered = Number(argsOf(recipe).kl_target);
+  const steeredBy = klOfAll(points);
   const penalty = points.flatMap((point) => {
     const taken = point['objective/non_score_reward'];
     return typeof taken === 'number' ? [{ step: point.step, value: 0 - taken }] : [];
@@ -244,8 +246,17 @@ function ObjectiveCard({ rlhf, run }: { rlhf: Rlhf; run: RunRecord }) {
       />
       <p className="quiet rlhf-meaning">
         {objectiveWords(points) ?? metrics['objective/rlhf_reward']?.meaning} KL is the sum over a completion (
-        <span className="mono">objective/kl</span>), its mean over the rollout; β is{' '}
-        {steered > 0 ? `steered to a KL of ${number(steered)} nats` : 'fixed'}.
+        <span className="mono">objective/kl</span>
+        {steeredBy !== 'objective/kl' && ', 0 where it is masked'}), its mean over the rollout; β is{' '}
+        {steered > 0 ? (
+          <>
+            steered to a KL of {number(steered)} nats (<span className="mono">{steeredBy}</span>
+            {steeredBy !== 'objective/kl' && ', of masked ones too'})
+          </>
+        ) : (
+          'fixed'
+        )}
+        .
       </p>
     </Card>
   );

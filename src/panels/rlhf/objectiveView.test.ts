@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { MetricPoint } from '../../protocol/run';
 import { trainers } from '../../trainers/registry';
-import { equation, firstObjective, lastObjective, loggedFunctions, objectiveWords, smallMetrics, timeSplit } from './objectiveView'; // biome-ignore format: one list
+import { equation, firstObjective, klOfAll, lastObjective, loggedFunctions, objectiveWords, smallMetrics, timeSplit } from './objectiveView'; // biome-ignore format: one list
 
 const point = (step: number, reward: number, kl: number, beta = 0.02): MetricPoint => ({
   step,
@@ -46,6 +46,18 @@ test('reward that costs more than it brings is said so', () => {
     /0\.200 lower\. The reward does not pay for the way it took/,
   );
 });
+test('how far the policy has gone shows in masked completions too', () => {
+  const masked = (step: number, reward: number, kl: number, drawn: number) => ({ ...point(step, reward, kl), 'objective/kl_drawn': drawn }); // biome-ignore format: one point
+  const points = [masked(1, 0.3, 0, 0), masked(5, 0.7, 1, 64)];
+  expect(objectiveWords(points)).toBe(
+    'Since step 1 the reward gained 0.400 and paid 0.020 for 1.00 nats; all completions, masked ones too, are 64.0 nats away from the reference: the objective is 0.380 higher.',
+  );
+  expect(equation(lastObjective(points)!).terms).toContain('0.02 · 1.00'); // what is trained
+  expect([klOfAll(points), klOfAll([point(1, 0.3, 0)])]).toEqual(['objective/kl_drawn', 'objective/kl']);
+  const { metrics } = trainers.rloo;
+  expect(smallMetrics(metrics, points)).toContain('objective/kl_drawn');
+  expect(smallMetrics(metrics, [point(1, 0.3, 0)])).not.toContain('objective/kl_drawn');
+});
 
 test('time of an iteration: steps on one rollout add up, shares are of the whole', () => {
   // Two rollouts of 8 completions with two steps each: 8 s in all.
@@ -61,7 +73,7 @@ test('time of an iteration: steps on one rollout add up, shares are of the whole
 });
 
 test('figures of PPO are its own, and every one that is shown has a meaning', () => {
-  const [rloo, ppo] = [smallMetrics(trainers.rloo.metrics), smallMetrics(trainers.ppo.metrics)];
+  const [rloo, ppo] = [smallMetrics(trainers.rloo.metrics, []), smallMetrics(trainers.ppo.metrics, [])];
   expect(rloo).toContain('clip_ratio/region_mean');
   expect(rloo).not.toContain('val/explained_variance');
   expect(ppo).toEqual(expect.arrayContaining(['policy/clipfrac_avg', 'loss/value_avg', 'val/explained_variance']));

@@ -11,6 +11,8 @@ export interface Objective {
   reward: number;
   /** Of a whole completion, nats: objective/kl; undefined without a reference. */
   kl?: number;
+  /** Of all completions, those included that none is taken from: objective/kl_drawn; undefined where it is not logged. */
+  drawnKl?: number;
   beta?: number;
   /** −objective/non_score_reward. */
   penalty?: number;
@@ -31,12 +33,18 @@ export function firstObjective(points: readonly MetricPoint[]): Objective | unde
 }
 function objectiveOf(point: MetricPoint): Objective {
   const reward = point['objective/scores'] as number;
-  const [kl, beta, taken, net] = ['kl', 'kl_coef', 'non_score_reward', 'rlhf_reward'].map(
+  const [kl, beta, taken, net, drawn] = ['kl', 'kl_coef', 'non_score_reward', 'rlhf_reward', 'kl_drawn'].map(
     (name) => point[`objective/${name}`],
   );
   if (!has(kl) || !has(beta) || !has(taken)) return { step: point.step, reward, net: reward };
-  return { step: point.step, reward, kl, beta, penalty: 0 - taken, net: has(net) ? net : reward + taken };
+  return {
+    ...{ step: point.step, reward, kl, beta, penalty: 0 - taken, net: has(net) ? net : reward + taken },
+    ...(has(drawn) && { drawnKl: drawn }),
+  };
 }
+/** The KL that says how far the policy has gone, and that kl_target steers by: of masked completions too, where a run masks some. */
+export const klOfAll = (points: readonly MetricPoint[]): 'objective/kl' | 'objective/kl_drawn' =>
+  points.some((point) => has(point['objective/kl_drawn'])) ? 'objective/kl_drawn' : 'objective/kl';
 
 const less = (value: number): string => (value < 0 ? `(${number(value)})` : number(value));
 /** `0.712 − 0.02 · 8.39 = 0.712 − 0.168 = 0.544`. */
@@ -54,7 +62,9 @@ export function objectiveWords(points: readonly MetricPoint[]): string | undefin
   const [first, last] = [firstObjective(points), lastObjective(points)];
   if (!first || !last || last.step === first.step) return undefined;
   const [gain, net] = [last.reward - first.reward, last.net - first.net];
-  const paid = last.penalty === undefined ? '' : ` and paid ${number(last.penalty)} for ${number(last.kl!)} nats away from the reference`; // biome-ignore format: one choice
+  const { kl, drawnKl, penalty } = last;
+  const away = drawnKl === undefined ? ' away' : `; all completions, masked ones too, are ${number(drawnKl)} nats away`;
+  const paid = penalty === undefined ? '' : ` and paid ${number(penalty)} for ${number(kl!)} nats${away} from the reference`; // biome-ignore format: one choice
   const told = `Since step ${first.step} the reward ${gain >= 0 ? 'gained' : 'lost'} ${number(Math.abs(gain))}${paid}: the objective is ${number(Math.abs(net))} ${net >= 0 ? 'higher' : 'lower'}`;
   if (gain > 0 && net < 0)
     return `${told}. The reward does not pay for the way it took: stop earlier, or lower learning_rate.`;
@@ -107,14 +117,16 @@ const SMALL = [
   'returns/mean',
   'returns/std',
   'objective/kl_coef',
+  'objective/kl_drawn',
   'objective/entropy',
   'loss',
   'grad_norm',
   'grad_norm/value_model',
   'learning_rate',
 ] as const;
-export const smallMetrics = (metrics: Readonly<Record<string, unknown>>): string[] =>
-  SMALL.filter((name) => name in metrics);
+/** objective/kl_drawn is declared for every run of RLOO, and logged where one masks. */
+export const smallMetrics = (metrics: Readonly<Record<string, unknown>>, points: readonly MetricPoint[]): string[] =>
+  SMALL.filter((name) => name in metrics && (name !== 'objective/kl_drawn' || klOfAll(points) === name));
 
 /** Functions of which the run has logged anything, in the order of its recipe. */
 export const loggedFunctions = (points: readonly MetricPoint[], names: readonly string[]): string[] =>
