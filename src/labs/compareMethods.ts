@@ -72,12 +72,15 @@ const OTHERS: readonly ComparedMethod[] = [
 ];
 const ALL = [...COMPARED_METHODS, ...OTHERS];
 
+/** Of CPO's losses, those that are SimPO's: AlphaPO is SimPO with alpha. */
+export const isSimpoLoss = (loss: Json | undefined): boolean => loss === 'simpo' || loss === 'alphapo';
+
 /** Undefined for what is no method on preferences or rewards. */
 export function comparedMethod(recipe: Pick<Recipe, 'trainer' | 'args'>): ComparedMethod | undefined {
   const { trainer } = recipe;
   const { loss_type, cpo_alpha } = argsOf(recipe);
   // With the NLL of the chosen answer beside it, it is CPO-SimPO, which is held in place. AlphaPO is SimPO that never has it.
-  const isSimpo = loss_type === 'alphapo' || (loss_type === 'simpo' && cpo_alpha === 0);
+  const isSimpo = isSimpoLoss(loss_type) && (loss_type === 'alphapo' || cpo_alpha === 0);
   const id = trainer === 'cpo' && isSimpo ? 'simpo' : trainer;
   return ALL.find((method) => method.id === id);
 }

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { comparedMethod } from '../../labs/compareMethods';
 import { fittingSets } from '../../labs/recipeData';
 import { validateRecipe } from '../../labs/validateRecipe';
 import type { DatasetInfo } from '../../protocol/requests';
@@ -23,6 +24,16 @@ test('every method is found again from its recipe, and passes to every other as 
       expect(validateRecipe(next)).toBe(next);
       expect(methodOf(next).id).toBe(to.id);
     }
+});
+test('AlphaPO is SimPO’s, here as in the comparison: nothing holds its chosen answer in place', () => {
+  for (const loss_type of ['simpo', 'alphapo']) {
+    const recipe = { trainer: 'cpo', args: { loss_type, cpo_alpha: 0 } };
+    expect([methodOf(recipe).id, comparedMethod(recipe)?.id]).toEqual(['simpo', 'simpo']);
+  }
+  expect(methodOf({ trainer: 'cpo', args: { loss_type: 'hinge' } }).id).toBe('cpo');
+  expect(nextName({ ...by('simpo').recipe, args: { loss_type: 'alphapo', beta: 2 } }, [])).toBe(
+    'SimPO alphapo, β 2 · 1',
+  );
 });
 test('what fits stays: rows, model, adapter, steps; learning_rate and loss_type start anew', () => {
   const mine = {

@@ -1,9 +1,9 @@
 // The methods that the panel offers, and a recipe passed from one to another. Adding one = one line here. Pure.
+import { isSimpoLoss } from '../../labs/compareMethods';
 import { withData } from '../../labs/recipeData';
 import { preferenceNano, preferenceRecipe } from '../../labs/recipes/preference';
 import { argsOf, configOf } from '../../labs/trainerOf';
 import { fewTwoMetricsFor, twoMetricsFor } from '../../labs/twoMetrics';
-import type { Json } from '../../protocol/chat';
 import type { Recipe } from '../../protocol/recipe';
 import type { DatasetInfo } from '../../protocol/requests';
 import { trainers } from '../../trainers/registry';
@@ -66,11 +66,9 @@ export const METHODS: readonly Method[] = METHOD_LIST.map((method) => ({
 /** A method shares its trainer with others: of those, the one whose loss the recipe has. */
 export function methodOf(recipe: Pick<Recipe, 'trainer' | 'args'>): Method {
   const own = METHODS.filter((method) => method.recipe.trainer === recipe.trainer);
-  const loss = lossType(recipe);
-  return own.find((method) => lossType(method.recipe) === loss) ?? own[0] ?? METHODS[0]!;
+  const isSimpo = isSimpoLoss(recipe.args.loss_type);
+  return own.find((method) => isSimpoLoss(method.recipe.args.loss_type) === isSimpo) ?? own[0] ?? METHODS[0]!;
 }
-const lossType = ({ trainer, args }: Pick<Recipe, 'trainer' | 'args'>): Json | undefined =>
-  trainer === 'cpo' ? (args.loss_type ?? (trainers.cpo.fields.loss_type.default as string)) : undefined;
 
 /** Settings that mean something else in each method, and so start anew. */
 const OWN = ['learning_rate', 'loss_type'];
