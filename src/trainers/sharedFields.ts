@@ -172,7 +172,7 @@ export const loopFields = {
     integer: true,
     unit: 'rows',
     advanced: true,
-    help: 'Rows in one held-out batch; it changes speed only, never the numbers; TRL has 8.',
+    help: 'Rows in one held-out batch; it changes speed, and the loss only where that looks at a whole batch: kto’s z in KTO, aot and aot_unpaired in DPO; TRL has 8.',
   },
   max_eval_samples: {
     type: 'number',

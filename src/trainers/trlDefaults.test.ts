@@ -35,3 +35,5 @@ test.each(['sft', 'dpo', 'orpo', 'cpo', 'kto', 'reward'] as const)(
   (id) =>
   expect((trainers[id] as TrainerConfig).fields.truncation_mode!.help).toContain('its KTO, CPO, ORPO and Reward have no such setting'), // biome-ignore format: one call
 );
+test.each(['kto', 'dpo'] as const)('%s: a held-out batch is more than speed where the loss looks at the whole of it', (id) =>
+  expect((trainers[id] as TrainerConfig).fields.per_device_eval_batch_size!.help).toMatch(/whole batch: kto’s z in KTO, aot and aot_unpaired in DPO/)); // biome-ignore format: one call
