@@ -1,7 +1,7 @@
 // Contrastive preference optimization (Xu et al. 2024, arXiv:2401.08417), SimPO (Meng et al. 2024, arXiv:2405.14734) and AlphaPO
 // (Gupta et al. 2025, arXiv:2501.03884), as TRL's CPOTrainer: no reference, and cpo_alpha times the NLL of the chosen answers.
 // Departs from it: logits/* are means over the answers' tokens (as DPO's), not over prompt and padding as well; under `alpha` exponents
-// stop at 80, so that f32 stays finite, where TRL's rewards soon are infinite.
+// stop at 80, so that f32 stays finite, where TRL's rewards soon are infinite; rows are encoded as DPO's, as under ORPO.
 import * as tf from '@tensorflow/tfjs-core';
 import type { ConfigOf } from '../../lib/fields';
 import type { LossFn } from '../../nn/seam';
