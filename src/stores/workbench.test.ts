@@ -36,6 +36,30 @@ test('a set of another type changes the mode, one of the same type leaves what t
   expect(workbench().settings.mode).toBe('assistant_only_loss');
 });
 
+test('that rows are read for a reward goes with them: with the set, and with the row of a link', async () => {
+  const store = await reloaded();
+  const workbench = store.getState;
+  workbench().openDataset('pairs', 'train', 'preference');
+  workbench().edit({ reads_reward: true, max_length: 77 });
+  workbench().openDataset('pairs', 'dev', 'preference');
+  workbench().openRow(3);
+  expect(workbench().settings.reads_reward).toBe(true);
+  workbench().openDataset('chat', 'train', 'messages');
+  expect(workbench().settings).not.toHaveProperty('reads_reward');
+  expect(workbench().settings.max_length).toBe(77);
+
+  const link = () => {
+    store.setState({ sharedRow: { text: 'of a link' } });
+    workbench().edit({ reads_reward: true });
+  };
+  link();
+  workbench().openRow(1);
+  expect(workbench().settings).not.toHaveProperty('reads_reward');
+  link();
+  workbench().openDataset('chat', 'train', 'messages');
+  expect(workbench().settings).not.toHaveProperty('reads_reward');
+});
+
 test('a model’s tokenizer comes along, unless a template that is being edited would be lost', async () => {
   const workbench = (await reloaded()).getState;
   workbench().bringKit('sha256:tiny');

@@ -82,24 +82,33 @@ function keep({ datasetId, split, rowType }: Kept): Kept {
 }
 const kept = stored();
 
+/** That a reward model is trained on the rows is said of the rows looked at, by a recipe or a link: no control shows it, so it goes with them. */
+const withoutReward = ({ reads_reward: _, ...settings }: WorkbenchSettings): WorkbenchSettings => settings;
+
 export const useWorkbench = create<Workbench>()((set) => ({
   split: 'train',
   ...kept,
   rowIndex: 0,
   settings: { ...DEFAULT_SETTINGS, mode: modeFor(kept.rowType) ?? DEFAULT_SETTINGS.mode },
   openDataset: (datasetId, split = 'train', type) =>
-    set(({ rowType, settings }) => {
+    set(({ datasetId: before, rowType, settings, sharedRow }) => {
       const mode = modeFor(type);
       const isOther = mode !== undefined && mode !== modeFor(rowType ?? 'messages');
+      const own = datasetId === before && !sharedRow ? settings : withoutReward(settings);
       return {
         ...keep({ datasetId, split, rowType: type }),
         rowIndex: 0,
         sharedRow: undefined,
-        ...(isOther && { settings: { ...settings, mode } }),
+        settings: isOther ? { ...own, mode } : own,
       };
     }),
   openSplit: (split) => set(({ datasetId, rowType }) => ({ ...keep({ datasetId, split, rowType }), rowIndex: 0 })),
-  openRow: (rowIndex) => set({ rowIndex, sharedRow: undefined }),
+  openRow: (rowIndex) =>
+    set(({ sharedRow, settings }) => ({
+      rowIndex,
+      sharedRow: undefined,
+      ...(sharedRow && { settings: withoutReward(settings) }),
+    })),
   editTemplate: (templateSource, templateName) => set({ templateSource, templateName }),
   openKit: (kit) => set({ kit, templateSource: undefined, templateName: undefined }),
   bringKit: (kit) =>
