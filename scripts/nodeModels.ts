@@ -7,7 +7,9 @@ import { rewardRefs } from '../src/labs/rewardRefs';
 import { requireLanguageModel, startFiles } from '../src/labs/startModel';
 import { ConfigError, DataError } from '../src/lib/errors';
 import { parseConfig } from '../src/lib/fields';
+import { headOf } from '../src/nn/hfConfig';
 import { loadModel, type ModelFiles } from '../src/nn/loadModel';
+import { withPadToken } from '../src/nn/rewardModel';
 import type { LoraAdapter, ModelEngine } from '../src/nn/seam';
 import type { Quantization, Recipe } from '../src/protocol/recipe';
 import { artifactId, manifestOf } from '../src/storage/hash';
@@ -70,10 +72,13 @@ export async function loadNodeModel(
 
 /** What a recipe trains: its model with the head that its method wants, and its adapters. */
 export function modelOf(recipe: Recipe): Promise<NodeModel> {
-  const { tokenizer, padToken } = loadRenderContext(recipe.template);
-  const pad = tokenizer.idOf(padToken!) ?? null;
+  const pad = padTokenOf(recipe.template);
   const { ref, quantization } = recipe.model;
   return loadNodeModel(ref, recipeAdapters(recipe), quantization, (files) => startFiles(recipe, files, pad));
+}
+function padTokenOf(template: string): number | null {
+  const { tokenizer, padToken } = loadRenderContext(template);
+  return tokenizer.idOf(padToken!) ?? null;
 }
 
 /** The built-in tokenizer with a template: `builtin:chatml`, or `file:<path>` of a Jinja file. Throws ConfigError. */
@@ -109,13 +114,17 @@ export async function loadReference(recipe: Recipe): Promise<ModelEngine | undef
 /** Those that the recipe is rewarded by, whole: an adapter's files are no model. Throws ConfigError for a model that gives no rewards. */
 export async function loadRewardModels(recipe: Recipe): Promise<Record<string, ModelEngine>> {
   const out: Record<string, ModelEngine> = {};
-  for (const ref of rewardRefs(recipe)) {
-    const { engine } = await loadNodeModel(ref);
-    if (engine.head !== 'score')
+  for (const ref of rewardRefs(recipe)) out[ref] = await loadRewardModel(ref);
+  return out;
+}
+/** Read by the tokenizer's padding, as in the studio. Throws ConfigError for a model that gives no rewards. */
+export async function loadRewardModel(ref: string): Promise<ModelEngine> {
+  const { engine } = await loadNodeModel(ref, [], null, (files) => {
+    if (headOf(files.config) !== 'score')
       throw new ConfigError(`${ref} is no reward model. Name one that the reward trainer has left.`, {
         where: 'recipe.rewards',
       });
-    out[ref] = engine;
-  }
-  return out;
+    return withPadToken(files, padTokenOf('builtin:chatml'));
+  });
+  return engine;
 }

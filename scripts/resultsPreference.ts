@@ -30,7 +30,7 @@ import type { Recipe } from '../src/protocol/recipe';
 import { WATCHED } from '../src/protocol/twoMetrics';
 import { writeSafetensors } from '../src/storage/safetensors';
 import { builtinWorld } from '../src/world/registry';
-import { loadNodeModel, loadRenderContext, modelOf, type NodeModel } from './nodeModels';
+import { loadNodeModel, loadRenderContext, loadRewardModel, modelOf, type NodeModel } from './nodeModels';
 import { type Answers, answersOf, paidFor } from './policyFigures';
 import type { Measured } from './results';
 import { CACHE, type Trained, train, trainRun } from './resultsTraining';
@@ -296,7 +296,7 @@ async function rewardFigures(isForced: boolean): Promise<Measured[]> {
   for (const seed of SEEDS) {
     const { ref, trained } = await rewardModel('fair', seed, isForced);
     seconds.push({ seed, seconds: trained.seconds });
-    const { engine } = await loadNodeModel(ref);
+    const engine = await loadRewardModel(ref);
     const report = await rewardReport(
       async (rows) => {
         const encoded = encodeScored(rows, { ...render, mask: settingsOf(rewardMeasured.fair).mask });
@@ -333,7 +333,7 @@ async function hackingFigures(id: HackingRoute, isForced: boolean): Promise<Meas
     const model = await modelOf(recipe);
     const trained = await train(recipe, model, isForced);
     seconds.push({ seed, seconds: trained.seconds });
-    const { engine: judge } = await loadNodeModel(ref);
+    const judge = await loadRewardModel(ref);
     const after = await answersOf(model.engine, render, DRAWN);
     const [paid, earned] = [await paidFor(judge, render, before), await paidFor(judge, render, after)];
     const spread = Math.sqrt(mean(paid.map((r) => (r - mean(paid)) ** 2)));

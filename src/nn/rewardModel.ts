@@ -24,15 +24,17 @@ export interface RewardStart {
   padTokenId: number | null;
 }
 /**
- * Files of a language model with a new head, its language-model head left out; of a reward model its own, but for the padding, which
- * TRL's RewardTrainer takes from the tokenizer whatever the config says.
+ * A reward model's files with its tokenizer's padding, which TRL's RewardTrainer and RLOOTrainer take whatever the config says. Returns
+ * `files` where they say the same or the tokenizer has none.
  */
+export function withPadToken<F extends ModelFiles | StreamedFiles>(files: F, padTokenId: number | null): F {
+  const { pad_token_id } = parseLlamaConfig(files.config);
+  if (padTokenId === null || pad_token_id === padTokenId) return files;
+  return { ...files, config: { ...(files.config as object), pad_token_id: padTokenId } };
+}
+/** Files of a language model with a new head, its language-model head left out; of a reward model its own, but for the padding. */
 export function asRewardModel<F extends ModelFiles | StreamedFiles>(files: F, { seed, padTokenId }: RewardStart): F {
-  if (headOf(files.config) === 'score') {
-    const { pad_token_id } = parseLlamaConfig(files.config);
-    if (padTokenId === null || pad_token_id === padTokenId) return files;
-    return { ...files, config: { ...(files.config as object), pad_token_id: padTokenId } };
-  }
+  if (headOf(files.config) === 'score') return withPadToken(files, padTokenId);
   const config = rewardConfig(files.config, padTokenId);
   const parsed = parseLlamaConfig(config);
   const score = initScore(parsed, seed);

@@ -19,7 +19,7 @@ import { loadModel, type ModelFiles, parseLlamaConfig, type StreamedFiles, strea
 import { isRewardAdapter, loraParameterCount, mergeLora } from '../nn/lora';
 import { mergedSource } from '../nn/mergedSource';
 import { parameterCount as countParameters } from '../nn/presets';
-import { asRewardModel } from '../nn/rewardModel';
+import { asRewardModel, withPadToken } from '../nn/rewardModel';
 import type { LoraAdapter, ModelEngine, NamedTensorMap } from '../nn/seam';
 import type { Json } from '../protocol/chat';
 import type { LoraConfig } from '../protocol/model';
@@ -399,8 +399,13 @@ export class Models {
     const config = parseLlamaConfig(json);
     const head = headOf(json);
     const weights = await this.storedTensors(known, { config, head });
-    const info = { ref, name: known.name, artifactId: ref, config, ...sizes(config, head === 'score') };
-    return { key: ref, info, files: { config: json, weights } };
+    const isReward = head === 'score';
+    const info = { ref, name: known.name, artifactId: ref, config, ...sizes(config, isReward) };
+    const files = { config: json, weights };
+    if (!isReward) return { key: ref, info, files };
+    // Scores, pay and what is trained on it read the same text at the same token.
+    const padded = withPadToken(files, await this.env.padTokenOf(ref));
+    return { key: ref, info: { ...info, config: parseLlamaConfig(padded.config) }, files: padded };
   }
   /** Of a model artifact. Throws DataError naming the file or tensor that is missing or damaged. */
   private async storedTensors(

@@ -3,7 +3,7 @@
 import { unzipSync } from 'fflate';
 import { afterEach, expect, test, vi } from 'vitest';
 import { wrongInReport } from '../interop/rewardReportShape';
-import { TEMPLATE, tinyFolder } from '../interop/testFolder';
+import { TEMPLATE, TINY, tinyFolder, tinyWeights } from '../interop/testFolder';
 import type { DatasetRow } from '../protocol/chat';
 import { MODEL_TEMPLATE, type Recipe } from '../protocol/recipe';
 import { ArtifactStore } from '../storage/artifacts';
@@ -301,10 +301,11 @@ test('its adapter goes out for PEFT’s classifier, merged and alone, comes back
 test('without a pad token the reward is read before the EOS that closes a text, in training, scores, exports and what comes back', async () => {
   const made = bed();
   const { compute } = made;
-  const folder = tinyFolder({
+  const padless = {
     'tokenizer_config.json': { eos_token: '<|im_end|>', model_max_length: 1024 },
     'chat_template.jinja': TEMPLATE.replace("{{ '\n' }}", ''),
-  });
+  };
+  const folder = tinyFolder(padless);
   const { id: base } = await compute.request('importModel', { name: 'without a pad token', files: folder });
   const read = async (ref: string, rows = ROWS) =>
     (await compute.request('scoreTexts', { ref, rows, perPrefix: true })).rows.map(({ reward, prefixes }) => ({ reward, ...prefixes! })); // biome-ignore format: one call
@@ -328,17 +329,48 @@ test('without a pad token the reward is read before the EOS that closes a text, 
   expect(config.pad_token_id).toBe(found[0]!.ids.at(-1));
   const { id: back } = await compute.request('importModel', { name: 'back', files: given(files) });
   expectSame(await rewards(made, back), wholes);
-  // As transformers would read it: by the pad token that the config names, or at the last token where it names none.
+  // Whatever pad token the config names: TRL writes the tokenizer's there, to train on it and to be paid by it.
+  const judges = ['run:r'];
   for (const pad_token_id of [null, 0]) {
     const other = { ...files, 'config.json': new TextEncoder().encode(JSON.stringify({ ...config, pad_token_id })) };
     const { id } = await compute.request('importModel', { name: `pad ${pad_token_id}`, files: given(other) });
-    expectSame(await rewards(made, id), found.map((row) => row.rewards.at(-1)!)); // biome-ignore format: one call
-    // But training on takes the tokenizer's, as TRL does.
+    expectSame(await rewards(made, id), wholes);
+    judges.push(id);
     const on = `on${pad_token_id}`;
     await start(made, { ...recipe, model: { ref: id }, args: { ...recipe.args, max_steps: 1, learning_rate: 1e-9, warmup_steps: 0 } }, on); // biome-ignore format: one call
     await until(made, 'finished', on);
     expectSame(await rewards(made, `run:${on}`), wholes);
   }
+
+  // A policy that writes the EOS alone is paid at the prompt's last token by each of them.
+  const untied = { ...TINY, tie_word_embeddings: false };
+  const weights = tinyWeights(untied);
+  weights['model.embed_tokens.weight']!.data.fill(1);
+  for (const [name, { data }] of Object.entries(weights)) if (/lm_head|o_proj|down_proj/.test(name)) data.fill(0);
+  const d = TINY.hidden_size;
+  weights['lm_head.weight']!.data.fill(1, config.pad_token_id * d, (config.pad_token_id + 1) * d);
+  const brought = tinyFolder({ ...padless, 'model.safetensors': writeSafetensors(weights, { format: 'pt' }) }, untied);
+  const { id: policy } = await compute.request('importModel', { name: 'ends at once', files: brought });
+  const paid: Recipe = {
+    ...tinyRecipe,
+    trainer: 'rloo',
+    model: { ref: policy },
+    template: MODEL_TEMPLATE,
+    data: { train: [{ ref: 'builtin:sft/single' }], eval: [], rows: 4, seed: 1 },
+    args: { max_steps: 1, per_device_train_batch_size: 4, num_generations: 2, max_completion_length: 4, max_length: 512, eval_steps: 0, generate_steps: 0, save_steps: 0 }, // biome-ignore format: one list
+    rewards: judges.map((ref) => ({ type: 'model', ref })),
+  };
+  await start(made, paid, 'paid');
+  await until(made, 'finished', 'paid');
+  const point = (await run(made, 'paid')).points.find((one) => 'loss' in one)!;
+  expect(point['completions/mean_length']).toBe(1);
+  const means = Object.entries(point)
+    .filter(([name]) => /^rewards\/.*\/mean$/.test(name))
+    .map(([, x]) => x!);
+  expectSame(
+    means,
+    judges.map(() => means[0]!),
+  );
 
   await start(made, { ...recipe, peft: PEFT }, 'lora');
   await until(made, 'finished', 'lora');
