@@ -17,8 +17,8 @@ export function NoRun() {
       <div className="reward-words">
         <p>
           A reward model is the language model with another head: one number, read at the last token of prompt and
-          answer. It is trained on pairs alone: the loss of a pair is −log σ(r_chosen − r_rejected), Bradley and
-          Terry’s.
+          answer that is not the pad token. It is trained on pairs alone: the loss of a pair is −log σ(r_chosen −
+          r_rejected), Bradley and Terry’s.
         </p>
         <p className="quiet">
           Press Train on votes. The head starts at random and small, so both rewards are near 0 and the loss begins near
