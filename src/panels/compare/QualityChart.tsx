@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from 'react';
 import { number, signed } from '../../lib/words';
 import { niceRange, tickText } from '../../ui/chartScale';
 import { seriesColor } from '../../ui/LineChart';
-import type { ChartPoint } from './compareView';
+import { CHAR, type ChartPoint, spread } from './compareView';
 import '../../ui/chart.css';
 
 /** Of its label; no run has it. */
@@ -35,9 +35,14 @@ export function QualityChart({ points, height }: { points: readonly ChartPoint[]
         `${label}: quality ${signed(gain.at)}, ${decision}, drift ${number(kl.at)} nats`,
     )
     .join('; ');
+  const isRight = (px: number) => px > width - PAD.right - 70;
   const labels = spread([
-    { id: START, at: y(0) + 21 },
-    ...points.map((point) => ({ id: point.id, at: y(point.y.at) })),
+    { id: START, left: x(0) + 8, chars: 5, at: y(0) + 14 },
+    ...points.map(({ id, label, ...of }) => {
+      const px = x(of.x.at);
+      const left = isRight(px) ? px - 9 - label.length * CHAR : px + 9;
+      return { id, left, chars: label.length, at: y(of.y.at) - 7 };
+    }),
   ]);
   return (
     <div ref={frame} className="chart compare-chart">
@@ -63,7 +68,7 @@ export function QualityChart({ points, height }: { points: readonly ChartPoint[]
           KL from the start, nats an answer, square-root scale
         </text>
         <rect className="compare-start" x={x(0) - 4} y={y(0) - 4} width={8} height={8} />
-        <text className="axis-label" x={x(0) + 8} y={labels.get(START)! - 7}>
+        <text className="axis-label" x={x(0) + 8} y={labels.get(START)!}>
           start
         </text>
         {points.map((point, i) => {
@@ -87,14 +92,13 @@ export function QualityChart({ points, height }: { points: readonly ChartPoint[]
         {/* Over all points: a name is never under its neighbour. */}
         {points.map((point, i) => {
           const px = x(point.x.at);
-          const isRight = px > width - PAD.right - 70;
           return (
             <text
               key={point.id}
               className="compare-name"
-              x={px + (isRight ? -9 : 9)}
-              y={labels.get(point.id)! - 7}
-              textAnchor={isRight ? 'end' : 'start'}
+              x={px + (isRight(px) ? -9 : 9)}
+              y={labels.get(point.id)!}
+              textAnchor={isRight(px) ? 'end' : 'start'}
               fill={seriesColor(i)}
             >
               {point.label}
@@ -115,16 +119,5 @@ function rootTicks(most: number, x: (value: number) => number): number[] {
       const tick = Number((m * power).toPrecision(1));
       if (tick <= most && x(tick) - x(out.at(-1)!) >= 40) out.push(tick);
     }
-  return out;
-}
-
-/** Heights of labels, moved apart where they would lie on each other. */
-function spread(all: readonly { id: string; at: number }[]): Map<string, number> {
-  const out = new Map<string, number>();
-  let last = Number.NEGATIVE_INFINITY;
-  for (const { id, at } of [...all].sort((a, b) => a.at - b.at)) {
-    last = Math.max(at, last + 13);
-    out.set(id, last);
-  }
   return out;
 }

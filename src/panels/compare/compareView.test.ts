@@ -1,9 +1,10 @@
 // Rows, chart and sentences of the comparison, from runs with figures made up for the purpose.
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { stageRule } from '../../labs/stageRule';
 import type { Compared } from '../../protocol/comparison';
 import { testRun } from '../../protocol/testRun';
-import { chartPoints, chartWords, rowsOf, stageWords, stateWords } from './compareView';
+import { chartPoints, chartWords, rowsOf, spread, stageWords, stateWords } from './compareView';
 
 const CASES = 40;
 const measured = (low: number, high: number, kl: number, change: Partial<Compared> = {}): Compared => ({
@@ -91,4 +92,19 @@ test('the rule’s answer comes with each gain and its interval', () => {
   // An unticked box is nobody's word.
   expect(flat.why.join(' ')).not.toContain('as you say');
   expect(stageWords(stageRule([], false), false).why).toEqual(['No offline run of this start has been measured.']);
+});
+
+test('names in the chart move down where they would lie on each other, and stay where they would not', () => {
+  const label = (id: string, left: number, at: number) => ({ id, left, at, chars: 4 });
+  expect(Object.fromEntries(spread([label('DPO', 0, 50), label('KTO', 8, 50), label('RLOO', 200, 51), label('start', 0, 71)]))).toEqual({ DPO: 50, KTO: 63, RLOO: 51, start: 76 }); // biome-ignore format: one call
+  fc.assert(
+    fc.property(fc.array(fc.tuple(fc.nat(300), fc.nat(200)), { maxLength: 8 }), (given) => {
+      const all = given.map(([left, at], i) => label(String(i), left, at));
+      const heights = spread(all);
+      for (const [i, a] of all.entries())
+        for (const b of all.slice(i + 1))
+          if (Math.abs(a.left - b.left) < 4 * 7.5)
+            expect(Math.abs(heights.get(a.id)! - heights.get(b.id)!)).toBeGreaterThanOrEqual(13);
+    }),
+  );
 });

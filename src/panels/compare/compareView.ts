@@ -141,3 +141,26 @@ export function stageWords(
   ];
   return { answer: answers[stage], why };
 }
+
+/** Width of a label's character, at most; height of its line. */
+export const CHAR = 7.5;
+const LINE = 13;
+interface Label {
+  id: string;
+  left: number;
+  chars: number;
+  at: number;
+}
+/** Heights of labels, moved down where they would lie on each other. */
+export function spread(all: readonly Label[]): Map<string, number> {
+  const placed: Label[] = [];
+  for (const label of [...all].sort((a, b) => a.at - b.at)) {
+    let { at } = label;
+    const beside = placed
+      .filter(({ left, chars }) => left < label.left + label.chars * CHAR && label.left < left + chars * CHAR)
+      .sort((a, b) => a.at - b.at);
+    for (const other of beside) if (Math.abs(other.at - at) < LINE) at = other.at + LINE;
+    placed.push({ ...label, at });
+  }
+  return new Map(placed.map(({ id, at }) => [id, at]));
+}
