@@ -25,7 +25,7 @@ test.each<[string, DatasetRow, string | undefined]>([
   [
     'a thought alone',
     { prompt: asked, chosen: yes, rejected: [{ ...assistant(''), reasoning_content: 'No.' }] },
-    undefined,
+    'empty_completion',
   ],
   ['an empty text', { prompt: 'Q', chosen: '', rejected: 'No.' }, 'empty_completion'],
   ['equal answers', { prompt: asked, chosen: yes, rejected: yes }, 'chosen_is_rejected'],

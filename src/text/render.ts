@@ -90,14 +90,11 @@ export function pairFault(
         : 'chosen and rejected give the same tokens, so the pair prefers nothing and its gradient is zero. Correct one of them, or leave the row out.',
   };
 }
-/** A completion that says, thinks and calls nothing. */
+/** A completion that says nothing and calls nothing; a thought alone is none, and many templates leave it out. */
 export const isEmptyAnswer = ({ completion }: DatasetRow): boolean =>
   typeof completion === 'string'
     ? completion.trim() === ''
-    : !completion?.some(
-        ({ content, reasoning_content, tool_calls }) =>
-          content.trim() !== '' || reasoning_content?.trim() || tool_calls?.length,
-      );
+    : !completion?.some(({ content, tool_calls }) => content.trim() !== '' || tool_calls?.length);
 
 /** `promptLength`: before anything is cut; `promptAtMost` moves it to the left. */
 function renderWhole(

@@ -270,6 +270,17 @@ describe('padding', () => {
     expect(found(chat, settings(open, none), 'pad_is_eos')).toBeUndefined();
     expect(kinds(chat, settings(closed, { reads_reward }))).not.toContain('pad_is_eos');
   });
+  test('of rows for a reward model that are cut it says what that does to the reward, and nothing of stopping', () => {
+    const pair = { prompt: [user('Q?')], completion: [assistant('It is 12, and so on and so forth.')] };
+    const at = (more: Partial<RenderSettings>) => settings(undefined, { mode: 'default', max_length: 18, ...more });
+    expect(kinds(pair, at({}))).toContain('stop_not_trained');
+    expect(kinds(pair, at({ reads_reward: true }))).not.toContain('stop_not_trained');
+    expect(found(pair, at({ reads_reward: true }), 'target_cut')?.message).toMatch(
+      /^\d+ of the answer’s \d+ tokens are cut away by max_length, and its reward is read where the cut is\..*truncation_mode to drop/,
+    );
+    const left = found(pair, at({ truncation_mode: 'keep_end', max_length: 8 }), 'target_cut');
+    expect(left?.message).toMatch(/cut away by max_length, from the beginning on\./);
+  });
   test('a padding token that a row holds is found, though it is an added one', () => {
     const word = {
       type: 'WordLevel',

@@ -35,7 +35,8 @@ export function checkRow(row: EncodedRow, input: MaskInput, from: number, contex
   const show = (t: number) => JSON.stringify(tokenizer.tokenText(row.ids[t]!));
   const add = (kind: Finding['kind'], message: string) => found.push({ kind, blocking: false, gate: true, message });
   const trained = row.mask.reduce((n, m) => n + m, 0);
-  const open = trained > 0 ? withoutEnd(row, input, context) : undefined;
+  // A reward model writes nothing, so it need not learn to stop.
+  const open = trained > 0 && !readsReward ? withoutEnd(row, input, context) : undefined;
   if (open) {
     const { last, message } = open;
     const wasCut = row.truncated > 0 && !row.cutLeft && !row.ids.some((id, t) => row.mask[t] === 1 && stopIds.has(id));
@@ -53,7 +54,9 @@ export function checkRow(row: EncodedRow, input: MaskInput, from: number, contex
   if (row.trainedCut)
     add(
       'target_cut',
-      `${row.trainedCut} of ${row.trainedCut + trained} trained tokens stand beyond max_length and are lost. Raise max_length, shorten the row, or drop rows that are too long.`,
+      readsReward
+        ? `${row.trainedCut} of the answer’s ${row.trainedCut + trained} tokens are cut away by max_length${row.cutLeft ? '' : ', and its reward is read where the cut is'}. Raise max_length, shorten the row, or set truncation_mode to drop: TRL leaves such pairs out.`
+        : `${row.trainedCut} of ${row.trainedCut + trained} trained tokens are cut away by max_length${row.cutLeft ? ', from the beginning on' : ''}. Raise max_length, shorten the row, or drop rows that are too long.`,
     );
   const tool = row.mask.findIndex((m, t) => m === 1 && row.role[t] === TOOL && row.origin[t] === CONTENT);
   if (tool >= 0)

@@ -20,8 +20,8 @@ export function NoRun() {
     <Card title="Curves" note="no run yet">
       <p className="quiet">
         Press Train on votes. At the first step policy and reference agree: for sigmoid the loss is ln 2 = 0.693, and
-        rewards/accuracies is 0, because a tie is no win. Then the margins grow; watch whether logps/chosen holds. The
-        pair below can be opened while it trains.
+        rewards/accuracies is 0, because a tie is no win. Without a reference (ORPO, CPO, SimPO) both start where the
+        model is. Then the margins grow; watch whether logps/chosen holds. The pair below can be opened while it trains.
       </p>
     </Card>
   );

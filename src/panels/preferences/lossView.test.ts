@@ -95,6 +95,8 @@ test('pairs lie on the curve, and the summary says who is pulled', () => {
   expect(summaryOf(points).top).toBeCloseTo(0.6457, 3);
   expect(summaryWords(sigmoid, points)).toMatch(/33 % of 3 pairs have a margin above 0\..*65 % of the pull/);
   expect(summaryWords(sigmoid, [points[1]!])).toMatch(/mean loss 0\.693\. Policy and reference agree on all 1 pair/);
+  const free = { ...sigmoid, loss: { ...sigmoid.loss, needsReference: false } } as typeof sigmoid;
+  expect(summaryWords(free, [points[1]!])).toMatch(/mean loss 0\.693\. Of all 1 pair every margin is 0,/);
   // No margin: the difference of rewards places the pair, and there is no curve.
   const apo = lossOption('dpo/apo_zero');
   expect(curveOf(apo, args, [-2, 2])).toEqual([]);

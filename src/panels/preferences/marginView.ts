@@ -82,6 +82,6 @@ export function summaryWords(option: LossOption, pairs: readonly PairOnCurve[]):
   const what = hasCurve(option) ? 'margin' : 'difference of rewards';
   const agrees = pairs.every(({ x }) => Math.abs(x) < 1e-6);
   if (agrees)
-    return `${option.label}: mean loss ${number(loss)}. Policy and reference agree on all ${plural(pairs.length, 'pair')}: every ${what} is 0, a tie is no win, and all are pulled alike.`;
+    return `${option.label}: mean loss ${number(loss)}. ${option.loss.needsReference ? 'Policy and reference agree on all' : 'Of all'} ${plural(pairs.length, 'pair')}${option.loss.needsReference ? ':' : ''} every ${what} is 0, a tie is no win, and all are pulled alike.`;
   return `${option.label}: mean loss ${number(loss)}; ${percent(right)} of ${plural(pairs.length, 'pair')} have a ${what} above 0. The quarter that is pulled hardest has ${percent(top)} of the pull.`;
 }

@@ -274,7 +274,7 @@ function Explained({
         )}
         <p className="quiet rlhf-small">
           {isMasked
-            ? 'It was cut off, and mask_truncated_completions trains on none of its tokens and takes no KL from it; its r counts in the mean of the others.'
+            ? 'It was cut off, so mask_truncated_completions trains on none of its tokens: its A is set to 0, and no KL is taken from it. Its r counts in the mean of the others.'
             : isChanged
               ? `The run weighs it by ${signed(given)}, because normalize_advantages shifts and scales the rollout.`
               : 'The baseline is of the other completions alone, so it does not depend on this one, and the gradient stays right on average. Every token of the completion is weighed by this one number.'}

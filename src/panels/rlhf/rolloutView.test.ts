@@ -39,6 +39,7 @@ test('the baseline of a completion is the mean of the others, KL taken from each
     expect.closeTo(-0.6),
     expect.closeTo(0),
   ]);
+  expect(leaveOneOutFormula({ ...parts[0]!, advantage: 1.1e-16 })).toMatch(/= 0\.00$/);
   expect(leaveOneOutFormula(parts[0]!)).toBe('0.800 − (0.00 + 0.400) ∕ 2 = 0.800 − 0.200 = +0.600');
 });
 test('what nothing scores has no advantage and is in no mean; rewards are clipped before the KL is taken', () => {

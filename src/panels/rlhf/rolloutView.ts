@@ -48,7 +48,7 @@ export function leaveOneOut(
 export function leaveOneOutFormula({ final, others, baseline, advantage }: LeaveOneOut): string | undefined {
   if (final === null || baseline === undefined || advantage === undefined) return undefined;
   const terms = others.map((x) => (x < 0 ? `(${number(x)})` : number(x))).join(' + ');
-  return `${number(final)} − (${terms}) ∕ ${others.length} = ${number(final)} − ${baseline < 0 ? `(${number(baseline)})` : number(baseline)} = ${signed(advantage)}`;
+  return `${number(final)} − (${terms}) ∕ ${others.length} = ${number(final)} − ${baseline < 0 ? `(${number(baseline)})` : number(baseline)} = ${signed(Math.abs(advantage) < 1e-12 ? 0 : advantage)}`;
 }
 
 /** A token as GAE counts it. `reward` is −β·k of the token; the score is counted at the place after the last, or at the last. */

@@ -13,7 +13,8 @@ export function pairMetrics(reward: string, more: Metrics = {}): Metrics {
     'rewards/margins': { unit: 'nats', meaning: 'Mean reward of chosen minus rejected; what the loss wants to grow.' },
     'rewards/accuracies': {
       unit: 'share',
-      meaning: 'Share of pairs whose chosen reward is the larger; ties are no wins, so it starts from 0.',
+      meaning:
+        'Share of pairs whose chosen reward is the larger; ties are no wins, so with a reference it starts from 0.',
     },
     'logps/chosen': {
       unit: 'nats',
