@@ -8,27 +8,17 @@ import tempfile
 
 import torch
 from datasets import Dataset
-from tokenizers import Tokenizer, models, pre_tokenizers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import LlamaConfig, LlamaForCausalLM
 from trl import KTOConfig, KTOTrainer
+
+from words import texts, tokenizer
 
 MODEL = "public/models/conformance"
 OUT = "test/fixtures/preference/ktoPairs.json"
 MAX_LENGTH, BATCH = 12, 4
 torch.set_num_threads(1)
 
-vocabulary = {"<unk>": 0, "<eos>": 1, "<pad>": 2, **{f"t{i}": i for i in range(3, 97)}}
-words = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
-words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, unk_token="<unk>", eos_token="<eos>", pad_token="<pad>")
-generator = torch.Generator().manual_seed(5)
-
-
-def text(low, high):
-    length = int(torch.randint(low, high + 1, (1,), generator=generator))
-    return " ".join(f"t{i}" for i in torch.randint(3, 97, (length,), generator=generator).tolist())
-
-
+text = texts(5)
 pairs = [{"prompt": text(1, 10), "chosen": " " + text(2, 14), "rejected": " " + text(2, 14)} for _ in range(7)]
 with tempfile.TemporaryDirectory() as folder:
     trainer = KTOTrainer(

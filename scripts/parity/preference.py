@@ -11,16 +11,16 @@ import tempfile
 import torch
 from datasets import Dataset
 from safetensors.torch import load_file, save_file
-from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, LlamaForSequenceClassification, PreTrainedTokenizerFast
 from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer, RewardConfig, RewardTrainer, RLOOConfig, RLOOTrainer
 from trl.experimental.cpo import CPOConfig, CPOTrainer
 from trl.experimental.orpo import ORPOConfig, ORPOTrainer
 
+from words import PAD, texts, tokenizer, words
+
 OUT = "test/fixtures/preference"
 MODEL = "public/models/conformance"
 GRADIENT = "model.layers.0.self_attn.k_proj.weight"
-PAD = 2
 os.makedirs(OUT, exist_ok=True)
 torch.set_num_threads(1)
 
@@ -35,19 +35,7 @@ def causal(weights):
     return model
 
 
-vocabulary = {"<unk>": 0, "<eos>": 1, "<pad>": PAD, **{f"t{i}": i for i in range(3, 97)}}
-words = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
-words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, unk_token="<unk>", eos_token="<eos>", pad_token="<pad>")
-
-generator = torch.Generator().manual_seed(3)
-
-
-def text(low, high):
-    length = int(torch.randint(low, high + 1, (1,), generator=generator))
-    return " ".join(f"t{i}" for i in torch.randint(3, 97, (length,), generator=generator).tolist())
-
-
+text = texts(3)
 N = 4
 STEP = 0.1
 pairs = [{"prompt": text(2, 8), "chosen": " " + text(2, 9), "rejected": " " + text(2, 9)} for _ in range(N)]

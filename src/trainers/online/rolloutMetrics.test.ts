@@ -2,16 +2,8 @@
 import { describe, expect, test } from 'vitest';
 import type { ScoredCompletion } from './onlineTrainer';
 import { rolloutMetrics, shareOfConstantGroups } from './rolloutMetrics';
+import { testCompletion as row } from './testCompletion';
 
-const row = (score: number | null, more: Partial<ScoredCompletion> = {}): ScoredCompletion => ({
-  prompt: 0,
-  ids: [1, 2],
-  terminated: true,
-  rewards: [score],
-  score,
-  oldLogps: [-1, -1],
-  ...more,
-});
 const options = { names: ['f'], klCoef: 0.5, klEstimator: 'k1' } as const;
 
 test('a group is constant from two known values on', () => {

@@ -2,19 +2,12 @@
 import { expect, test } from 'vitest';
 import { defaults } from '../../lib/fields';
 import type { ScoredCompletion } from '../online/onlineTrainer';
+import { testCompletion } from '../online/testCompletion';
 import { fields } from './config';
 import { shape } from './trainer';
 
-const row = (score: number | null, more: Partial<ScoredCompletion> = {}): ScoredCompletion => ({
-  prompt: 0,
-  ids: [1, 2],
-  terminated: true,
-  rewards: [score],
-  score,
-  oldLogps: [-1, -1],
-  refLogps: [-1, -1],
-  ...more,
-});
+const row = (score: number | null, more: Partial<ScoredCompletion> = {}) =>
+  testCompletion(score, { refLogps: [-1, -1], ...more });
 const args = { ...defaults(fields), num_generations: 4 };
 const advantages = (rows: ScoredCompletion[], changed: Partial<typeof args> = {}, klCoef = 0.5) =>
   shape({ rows, klCoef }, { ...args, ...changed }).rows.map(({ rowValues }) => rowValues.advantages);
